@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// A subcommand of `weft`: one file each, collected in app/main.cpp.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "weft/core/error.h"
+
+namespace weft::app {
+
+inline constexpr int kDone = 0, kUserMistake = 2;
+
+// Each adds its subcommand to the parser. The callback runs it and stores the exit code.
+void add_train(CLI::App& app, int& exit_code);
+void add_evaluate(CLI::App& app, int& exit_code);
+void add_predict(CLI::App& app, int& exit_code);
+void add_export(CLI::App& app, int& exit_code);
+void add_list(CLI::App& app, int& exit_code);
+void add_inspect(CLI::App& app, int& exit_code);
+
+}  // namespace weft::app

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a training run shows: a progress bar on a terminal, one plain line per epoch elsewhere.
+#pragma once
+#include <chrono>
+#include <string>
+
+#include "weft/train/orchestrator.h"
+
+namespace weft::app {
+
+class Display : public train::Callback {
+ public:
+  Display();
+  void on_train_begin(train::Orchestrator& run) override;
+  void on_progress(i64 epoch, const train::Progress& progress) override;
+  void on_epoch_end(const train::EpochReport& report) override;
+  void on_train_end(const train::RunReport& report) override;
+
+  // A line above the bar, and in log.txt once there is one.
+  void say(const std::string& line);
+
+ private:
+  void clear_bar();
+
+  bool terminal_;
+  bool bar_shown_ = false;
+  i64 epochs_ = 0;
+  const train::RunFolder* folder_ = nullptr;
+  std::chrono::steady_clock::time_point last_drawn_{};
+};
+
+}  // namespace weft::app

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "weft/app/command.h"
+#include "weft/nn/safetensors.h"
+#include "weft/train/saved_run.h"
+
+namespace weft::app {
+namespace {
+
+struct Arguments {
+  std::string run, checkpoint = "last", split = "test", logits;
+  bool json = false;
+};
+
+void print(const train::Evaluation& result, const Arguments& arguments) {
+  if (arguments.json) {
+    nlohmann::ordered_json object{{"split", arguments.split}, {"samples", result.samples}};
+    for (const auto& [name, value] : result.metrics)
+      object[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
+    std::printf("%s\n", object.dump().c_str());
+    return;
+  }
+  std::printf("%s split, %lld samples:", arguments.split.c_str(),
+              static_cast<long long>(result.samples));
+  for (const auto& [name, value] : result.metrics) std::printf("  %s %.4f", name.c_str(), value);
+  std::printf("\n");
+}
+
+int run(const Arguments& arguments) {
+  train::SavedRun saved(arguments.run, arguments.checkpoint);
+  Tensor outputs;
+  const train::Evaluation result =
+      saved.evaluate(arguments.split, arguments.logits.empty() ? nullptr : &outputs);
+  if (!arguments.logits.empty()) write_safetensors(arguments.logits, {{"logits", outputs}});
+  print(result, arguments);
+  return kDone;
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, int& exit_code) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("evaluate", "loss and metrics of a trained run");
+  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
+  command->add_flag("--json", arguments->json, "print one JSON object");
+  command->add_option("--logits", arguments->logits,
+                      "write the model's outputs to this safetensors file");
+  command->add_option("--split", arguments->split, "test, validation or train")
+      ->check(CLI::IsMember({"test", "validation", "train"}))
+      ->capture_default_str();
+  command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")
+      ->capture_default_str();
+  command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
+}
+
+}  // namespace weft::app

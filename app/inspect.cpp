@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// summary, config and trace: looking at a run before it is made.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "weft/app/command.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+#include "weft/train/trace.h"
+
+namespace weft::app {
+namespace {
+
+struct Arguments {
+  std::string config;
+  std::vector<std::string> overrides;
+  bool schema = false, text = false;
+};
+
+train::Orchestrator orchestrator(const Arguments& arguments) {
+  const auto loaded = config::load<train::RunConfig>(arguments.config, arguments.overrides);
+  return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
+          arguments.overrides};
+}
+
+int summary(const Arguments& arguments) {
+  train::Orchestrator run = orchestrator(arguments);
+  std::fputs(run.model().summary(run.data().train->info().sample).c_str(), stdout);
+  return kDone;
+}
+
+int trace(const Arguments& arguments) {
+  train::Orchestrator run = orchestrator(arguments);
+  std::fputs(to_text(trace_step(run)).c_str(), stdout);
+  return kDone;
+}
+
+int show_config(const Arguments& arguments) {
+  if (arguments.schema) {
+    std::fputs(config::schema<train::RunConfig>().c_str(), stdout);
+    return kDone;
+  }
+  WEFT_CHECK(!arguments.config.empty(),
+             "config: no file given; a YAML file, or --schema, is required");
+  std::fputs(config::to_yaml(config::load<train::RunConfig>(arguments.config, arguments.overrides))
+                 .c_str(),
+             stdout);
+  return kDone;
+}
+
+CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
+              int (*run)(const Arguments&), const std::shared_ptr<Arguments>& arguments,
+              bool config_required) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->add_option("CONFIG", arguments->config, "YAML file")->required(config_required);
+  command->add_option("key=value", arguments->overrides,
+                      "changes to the config, such as train.batch_size=32");
+  command->callback([run, arguments, &exit_code] { exit_code = run(*arguments); });
+  return command;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, int& exit_code) {
+  add(app, exit_code, "summary", "the layers of a config's model: shapes and parameters", summary,
+      std::make_shared<Arguments>(), true);
+  const auto config = std::make_shared<Arguments>();
+  add(app, exit_code, "config", "the resolved config, each value with where it came from",
+      show_config, config, false)
+      ->add_flag("--schema", config->schema, "every key there is: type, default, meaning");
+  const auto traced = std::make_shared<Arguments>();
+  add(app, exit_code, "trace", "one training step, op by op: shapes, bytes, times, gradient norms",
+      trace, traced, true)
+      ->add_flag("--text", traced->text, "as a table (the only form there is)");
+}
+
+}  // namespace weft::app

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `weft` command. Exit codes: 0 done, 1 our failure, 2 the user's mistake, 3 training failed,
+// 130 and 143 stopped by a signal after a checkpoint.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+
+#include "weft/app/command.h"
+#include "weft/core/nearest.h"
+#include "weft/train/environment.h"
+
+namespace {
+
+using namespace weft;
+
+// CLI11 would only say that a subcommand is missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  const std::string given = argv[1];
+  WEFT_CHECK(std::find(known.begin(), known.end(), given) != known.end(),
+             "unknown command '{}'; known: {}{}", given, listed(known), did_you_mean(given, known));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"weft: train neural networks from a config file", "weft"};
+  app.set_version_flag("--version", [] { return train::version_text(); });
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "help of all commands");
+  int exit_code = app::kDone;
+  app::add_train(app, exit_code);
+  app::add_evaluate(app, exit_code);
+  app::add_predict(app, exit_code);
+  app::add_export(app, exit_code);
+  app::add_list(app, exit_code);
+  app::add_inspect(app, exit_code);
+  try {
+    check_command(app, argc, argv);
+    app.parse(argc, argv);
+    return exit_code;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? app::kDone : app::kUserMistake;
+  } catch (const Error& e) {
+    std::fprintf(stderr, "weft: %s\n", e.what());
+    return e.exit_code();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "weft: internal error: %s; please report it\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ctrl-C and SIGTERM as a request to stop: training ends after the batch at hand, with a checkpoint. A second
+// Ctrl-C ends the process at once.
+#pragma once
+#include <stop_token>
+
+namespace weft::app {
+
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  std::stop_token token() const { return source_.get_token(); }
+  // 128 + the signal that came; 0 if none did.
+  int exit_code() const;
+
+ private:
+  std::stop_source source_;
+};
+
+}  // namespace weft::app

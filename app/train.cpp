@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <memory>
+
+#include "weft/app/command.h"
+#include "weft/app/display.h"
+#include "weft/app/stop_signals.h"
+#include "weft/core/log.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+
+namespace weft::app {
+namespace {
+
+int run(const std::string& path, const std::vector<std::string>& overrides) {
+  const auto display = std::make_shared<Display>();
+  set_log_sink([display](LogLevel level, std::string_view message) {
+    display->say(level == LogLevel::warning ? "warning: " + std::string(message)
+                                            : std::string(message));
+  });
+  const auto [config, origins] = config::load<train::RunConfig>(path, overrides);
+  train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
+  orchestrator.add_callback(display);
+  const StopSignals signals;
+  const train::RunReport report = orchestrator.train(signals.token());
+  set_log_sink({});
+  return report.stopped ? signals.exit_code() : kDone;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, int& exit_code) {
+  struct Arguments {
+    std::string config;
+    std::vector<std::string> overrides;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("train", "train a model as a config says");
+  command->add_option("CONFIG", arguments->config, "YAML file")->required();
+  command->add_option("key=value", arguments->overrides,
+                      "changes to the config, such as train.epochs=3");
+  command->callback(
+      [arguments, &exit_code] { exit_code = run(arguments->config, arguments->overrides); });
+}
+
+}  // namespace weft::app

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+
+namespace weft {
+namespace {
+
+Tensor value_of(const Variable& variable) {
+  return variable.defined() ? variable.value() : Tensor();
+}
+
+Variable normalised(const char* op, const Variable& x, const Variable& gamma, const Variable& beta,
+                    const BatchStatistics& statistics, bool constant_statistics, bool relu,
+                    const Variable& residual) {
+  const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
+  Tensor y = batch_norm(X, statistics, G, B, value_of(residual), relu);
+  // Without a residual the sign of y follows from x, which is read anyway.
+  const Tensor kept = relu && residual.defined() ? y : Tensor();
+  return record(op, std::move(y),
+                in_place_joint(std::array{&residual, &x, &gamma, &beta},
+                               [=](const Tensor& dy, std::span<Tensor* const> d) {
+                                 batch_norm_backward(
+                                     {.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]},
+                                     dy, X, kept, statistics, G, B, relu, constant_statistics);
+                               }));
+}
+
+}  // namespace
+
+BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
+                           const BatchNormOptions& options, const Variable& residual) {
+  const BatchStatistics statistics = batch_statistics(x.value(), options.eps);
+  return {normalised("batch_norm", x, gamma, beta, statistics, false, options.relu, residual),
+          statistics.mean, statistics.variance};
+}
+
+Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,
+                         const Tensor& running_mean, const Tensor& running_var,
+                         const BatchNormOptions& options, const Variable& residual) {
+  return normalised("batch_norm_eval", x, gamma, beta,
+                    running_statistics(running_mean, running_var, options.eps), true, options.relu,
+                    residual);
+}
+
+}  // namespace weft

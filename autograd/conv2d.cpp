@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/activation.h"
+#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+
+namespace weft {
+
+Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
+                const Conv2dOptions& options) {
+  using kernels::Activation;
+  Conv2dOptions plain = options;
+  plain.activation = Activation::none;
+  // An activation whose slope wants its input cannot be fused when gradients are on: the input is
+  // never stored.
+  if (!slope_from_output(options.activation) && grad_enabled())
+    return activate(conv2d(x, w, bias, plain), options.activation);
+
+  const Tensor &X = x.value(), &W = w.value();
+  const Tensor no_bias;
+  Tensor y = conv2d(X, W, bias.defined() ? bias.value() : no_bias, options);
+  const Tensor kept = options.activation == Activation::none ? Tensor() : y;
+  const Variable absent;
+  return record("conv2d", std::move(y),
+                joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
+                      [X, W, kept, plain, activation = options.activation](
+                          const Tensor& dY, std::span<Tensor* const> dx) {
+                        // Where nobody else holds dY, its memory is ours.
+                        Tensor dZ =
+                            !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
+                        if (kept.defined()) activation_backward(dZ, dY, kept, activation);
+                        if (dx[0] != nullptr) conv2d_weight_gradient(*dx[0], dx[1], dZ, X, plain);
+                        else if (dx[1] != nullptr) sum_to(*dx[1], dZ);
+                        if (dx[2] != nullptr) conv2d_input_gradient(*dx[2], dZ, W, plain);
+                      }));
+}
+
+}  // namespace weft

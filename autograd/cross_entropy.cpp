@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+
+namespace weft {
+
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing) {
+  const Tensor& X = logits.value();
+  CrossEntropy result = cross_entropy(X, labels, label_smoothing);
+  return record("cross_entropy", std::move(result.loss),
+                edge(logits, [X, labels, lse = std::move(result.log_sum_exp), label_smoothing](
+                                 const Tensor& dloss, Tensor& dX) {
+                  cross_entropy_backward(dX, dloss, X, lse, labels, label_smoothing);
+                }));
+}
+
+}  // namespace weft

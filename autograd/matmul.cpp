@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/activation.h"
+#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+
+namespace weft {
+
+Variable matmul(const Variable& a, const Variable& b) {
+  const Tensor &A = a.value(), &B = b.value();
+  return record("matmul", matmul(A, B),
+                edge(a, [B](const Tensor& dC, Tensor& dA) { matmul(dA, dC, transposed(B)); }),
+                edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
+}
+
+Variable linear(const Variable& x, const Variable& w, const Variable& bias,
+                kernels::Activation activation) {
+  // An activation whose slope wants its input cannot be fused when gradients are on: the input is
+  // never stored.
+  if (activation != kernels::Activation::none && !slope_from_output(activation) && grad_enabled())
+    return activate(linear(x, w, bias), activation);
+
+  const Tensor &X = x.value(), &W = w.value();
+  const Tensor no_bias;
+  Tensor y = linear(X, W, bias.defined() ? bias.value() : no_bias, activation);
+  const Tensor kept = activation == kernels::Activation::none ? Tensor() : y;
+  const Variable absent;
+  return record("linear", std::move(y),
+                joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
+                      [X, W, kept, activation](const Tensor& dY, std::span<Tensor* const> dx) {
+                        const i64 rows = dY.shape().elements(0, dY.rank() - 1);
+                        Tensor dZ = dY.reshape(Shape{rows, dY.size(-1)});
+                        if (kept.defined()) {
+                          dZ = Tensor::empty_like(dZ);
+                          activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()),
+                                              activation);
+                        }
+                        if (dx[0] != nullptr)
+                          matmul(*dx[0], transposed(dZ), X.reshape({rows, X.size(-1)}));
+                        if (dx[1] != nullptr) sum_to(*dx[1], dZ);
+                        if (dx[2] != nullptr) {
+                          Tensor flat = dx[2]->reshape({rows, X.size(-1)});
+                          matmul(flat, dZ, W);
+                        }
+                      }));
+}
+
+}  // namespace weft

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalogue of differentiable operations. Each has the name, the shapes and the errors of its
+// counterpart in tensor/ops.h; its gradient stands beside its forward in autograd/<name>.cpp, and its
+// row in tests/autograd/.
+#pragma once
+#include "weft/autograd/variable.h"
+#include "weft/tensor/ops.h"
+
+namespace weft {
+
+// --- elementwise (autograd/elementwise.cpp) -------------------------------------------------------
+#define WEFT_DECLARE(op, Op) Variable op(const Variable& x);
+WEFT_UNARY_OPS(WEFT_DECLARE)
+#undef WEFT_DECLARE
+#define WEFT_DECLARE(op, Op) Variable op(const Variable& a, const Variable& b);
+WEFT_BINARY_OPS(WEFT_DECLARE)
+#undef WEFT_DECLARE
+Variable affine(const Variable& x, double scale, double shift);
+
+inline Variable operator-(const Variable& x) { return neg(x); }
+inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
+inline Variable operator-(const Variable& a, const Variable& b) { return sub(a, b); }
+inline Variable operator*(const Variable& a, const Variable& b) { return mul(a, b); }
+inline Variable operator/(const Variable& a, const Variable& b) { return div(a, b); }
+inline Variable operator+(const Variable& x, double c) { return affine(x, 1.0, c); }
+inline Variable operator-(const Variable& x, double c) { return affine(x, 1.0, -c); }
+inline Variable operator*(const Variable& x, double c) { return affine(x, c, 0.0); }
+inline Variable operator/(const Variable& x, double c) { return affine(x, 1.0 / c, 0.0); }
+inline Variable operator+(double c, const Variable& x) { return affine(x, 1.0, c); }
+inline Variable operator-(double c, const Variable& x) { return affine(x, -1.0, c); }
+inline Variable operator*(double c, const Variable& x) { return affine(x, c, 0.0); }
+
+// --- reductions (autograd/reduce.cpp) -------------------------------------------------------------
+Variable sum(const Variable& x);
+Variable sum(const Variable& x, int axis);
+Variable mean(const Variable& x);
+Variable mean(const Variable& x, int axis);
+
+// --- shape (autograd/shape.cpp) -------------------------------------------------------------------
+// The same numbers, shared, under another shape; one size may be -1.
+Variable reshape(const Variable& x, const Shape& shape);
+Variable reshape(const Variable& x, std::initializer_list<i64> sizes);
+// (batch, …) → (batch, rest)
+Variable flatten(const Variable& x);
+Variable permute(const Variable& x, std::initializer_list<int> order);
+// x repeated to `shape` by the broadcasting rule.
+Variable broadcast_to(const Variable& x, const Shape& shape);
+
+// --- matmul (autograd/matmul.cpp) -----------------------------------------------------------------
+Variable matmul(const Variable& a, const Variable& b);
+// activation(x·wᵀ + bias) in one pass; bias may be undefined. w is (out, in), as PyTorch has it.
+Variable linear(const Variable& x, const Variable& w, const Variable& bias,
+                kernels::Activation activation = kernels::Activation::none);
+
+// --- images: (batch, height, width, channels) -----------------------------------------------------
+// autograd/conv2d.cpp; bias may be undefined. w is (out, kernel_h, kernel_w, channels/groups).
+Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
+                const Conv2dOptions& options = {});
+
+// autograd/pool2d.cpp
+Variable max_pool2d(const Variable& x, const Pool2dOptions& options = {});
+Variable avg_pool2d(const Variable& x, const Pool2dOptions& options = {});
+Variable global_avg_pool(const Variable& x);
+
+// --- batch norm (autograd/batch_norm.cpp), over all axes but the last -----------------------------
+// y = gamma·x̂ + beta [+ residual], then relu if asked for; gamma, beta and residual may be undefined.
+// mean and variance are of this batch, (channels) in f64, for commit_running_stats().
+struct BatchNormResult {
+  Variable y;
+  Tensor mean, variance;
+};
+BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
+                           const BatchNormOptions& options = {}, const Variable& residual = {});
+// The same with running statistics, which are constants.
+Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,
+                         const Tensor& running_mean, const Tensor& running_var,
+                         const BatchNormOptions& options = {}, const Variable& residual = {});
+
+// --- softmax (autograd/softmax.cpp), over the last axis ---------------------------------------------
+Variable softmax(const Variable& x);
+Variable log_softmax(const Variable& x);
+
+// --- normalisation, embedding, dropout ------------------------------------------------------------
+// Over the last axis; weight and bias (columns), or both undefined (autograd/layer_norm.cpp).
+Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias,
+                    double eps = 1e-5);
+// (…) of int64 → (…, columns) (autograd/embedding.cpp).
+Variable embedding(const Variable& table, const Tensor& indices);
+// Each element is 0 with probability p, else x/(1 − p); x itself for p = 0 (autograd/dropout.cpp).
+Variable dropout(const Variable& x, double p);
+
+// --- losses ---------------------------------------------------------------------------------------
+// Softmax cross-entropy, mean over the rows (autograd/cross_entropy.cpp).
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0);
+
+// (x − target)², |x − target|, the Huber loss, and −ln of the probability that σ(x) gives a target in
+// [0, 1] (autograd/pointwise_loss.cpp).
+Variable mse(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
+Variable l1(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
+Variable huber(const Variable& x, const Tensor& target, double delta = 1.0,
+               Reduction reduction = Reduction::mean);
+Variable bce_with_logits(const Variable& x, const Tensor& target,
+                         Reduction reduction = Reduction::mean);
+
+}  // namespace weft

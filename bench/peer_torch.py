@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch on the CPU, doing the work of the benchmark in one of its modes. Driven by bench/run.py:
+
+    peer_torch.py --list WORK          one line: the modes this version can try, as a JSON list
+    peer_torch.py WORK --mode MODE     then, line by line on stdin:
+        run K      trains K steps                -> {"ms": milliseconds per step, "loss": the last one}
+        memory                                   -> {"peak_mb": highest resident memory so far}
+    It says {"ready": ..., "mode": ...} when it is warm, and ends with its input.
+
+Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel), step (forward,
+backward and optimizer compiled as one).
+"""
+import argparse
+import inspect
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+
+import torch_models
+
+
+# The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml.
+WORKS = {  # model, image shape, batch size, optimizer
+    "mlp_b128": (torch_models.mlp, (1, 28, 28), 128, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
+    "cnn_b64": (torch_models.cnn, (1, 28, 28), 64, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
+    "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32,
+                     lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o)),
+}
+BATCHES = 8  # of random data, used in turn
+
+
+def modes(work):
+    has_fused = "fused" in inspect.signature((torch.optim.SGD if work.startswith("resnet") else torch.optim.AdamW)
+                                             .__init__).parameters and torch.__version__ >= "2.4"
+    layouts = [""] if work.startswith("mlp") else ["", "+channels_last"]
+    optimizers = ["", "+fused"] if has_fused else [""]
+    kinds = ["eager"] + (["compile", "compile+step"] if hasattr(torch, "compile") else [])
+    return [kind + layout + optimizer for kind in kinds for layout in layouts for optimizer in optimizers
+            if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer itself
+
+
+class Trainer:
+    def __init__(self, work, mode):
+        make, image, batch, optimizer = WORKS[work]
+        words = mode.split("+")
+        torch.manual_seed(1)
+        layout = torch.channels_last if "channels_last" in words else torch.contiguous_format
+        self.model = make().train().to(memory_format=layout)
+        self.images = [torch.randn(batch, *image).to(memory_format=layout) for _ in range(BATCHES)]
+        self.labels = [torch.randint(10, (batch,)) for _ in range(BATCHES)]
+        self.optimizer = optimizer(self.model.parameters(), **({"fused": True} if "fused" in words else {}))
+        self.done = 0
+        self.step = self.train_step
+        if "step" in words:
+            self.step = torch.compile(self.train_step)
+        elif "compile" in words:
+            self.model = torch.compile(self.model)
+
+    def train_step(self, x, y):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.cross_entropy(self.model(x), y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def run(self, steps):
+        begin = time.perf_counter()
+        for _ in range(steps):
+            loss = self.step(self.images[self.done % BATCHES], self.labels[self.done % BATCHES])
+            self.done += 1
+        loss = loss.item()
+        return 1e3 * (time.perf_counter() - begin) / steps, loss
+
+
+def say(**answer):
+    print(json.dumps(answer), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--mode", default="eager")
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
+    if options.list:
+        print(json.dumps(modes(options.work)))
+        return
+    unknown = set(options.mode.split("+")) - {"eager", "compile", "channels_last", "fused", "step"}
+    if unknown:
+        parser.error(f"--mode: unknown {', '.join(sorted(unknown))}")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    trainer = Trainer(options.work, options.mode)
+    trainer.run(3)
+    say(ready=True, mode=options.mode, peer=f"PyTorch {torch.__version__}", threads=torch.get_num_threads())
+    for line in sys.stdin:
+        word, *rest = line.split()
+        if word == "run":
+            ms, loss = trainer.run(int(rest[0]))
+            say(ms=ms, loss=loss)
+        else:
+            say(peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Speed and memory of weft beside PyTorch on the CPU, measured together.
+
+    bench/run.py WEFT_BENCH [--work NAME …] [--rounds 7] [--seconds 1.5] [--output bench-results.json]
+
+For each work: PyTorch's modes are tried one after another, each in a process of its own, and the fastest becomes
+the peer. Then both processes live side by side and train in turns (A B, B A, …), so that a change in the machine's
+speed meets both. The ratio is taken per round, peer over weft: above 1, weft is faster. The table and the file hold
+the median of the rounds with the lowest and highest. Inputs are random numbers, never zeros.
+
+Memory is the highest resident memory of a process that did nothing but this work; PyTorch's is that of its leanest
+mode. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else should run.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+PEER = pathlib.Path(__file__).with_name("peer_torch.py")
+WORKS = ["mlp_b128", "cnn_b64", "resnet18_b32"]
+
+
+class Process:
+    """One side: a program that answers each line with one line of JSON."""
+
+    def __init__(self, command):
+        self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL, text=True)
+        self.about = self.answer()
+
+    def answer(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.child.args} ended with code {self.child.wait()}")
+        return json.loads(line)
+
+    def ask(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+        return self.answer()
+
+    def calibrate(self, seconds):
+        """Warm up, and find how many steps take this long."""
+        steps = 1
+        while True:
+            begin = time.perf_counter()
+            ms = self.ask(f"run {steps}")["ms"]
+            if steps * ms > 250 * seconds or time.perf_counter() - begin > seconds:
+                break
+            steps *= 2
+        self.steps = max(1, round(1e3 * seconds / ms))
+        return ms
+
+    def measure(self):
+        return self.ask(f"run {self.steps}")["ms"]
+
+    def peak_mb(self):
+        return self.ask("memory")["peak_mb"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.stdin.close()
+        try:
+            self.child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
+
+def torch_process(python, work, mode, threads):
+    return Process([python, PEER, work, "--mode", mode, "--threads", threads])
+
+
+def best_mode(python, work, options):
+    """(mode, threads) of the fastest, and the least memory of any; with what each took, for the record."""
+    modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list"], check=True, text=True,
+                                                       capture_output=True).stdout)
+    tried, memory = {}, []
+    for mode in modes:
+        for threads in sorted({1, options.threads}, reverse=True):
+            if threads != options.threads and not mode.startswith("eager"):
+                continue  # compiling takes long; the thread count is settled by eager
+            try:
+                with torch_process(python, work, mode, threads) as peer:
+                    peer.calibrate(options.seconds / 2)
+                    tried[mode, threads] = min(peer.measure() for _ in range(2))
+                    memory.append(peer.peak_mb())
+                print(f"  {work}: {mode} on {threads} threads {tried[mode, threads]:.2f} ms", file=sys.stderr)
+            except RuntimeError as error:
+                print(f"  {work}: {mode} does not run ({error})", file=sys.stderr)
+    return min(tried, key=tried.get), min(memory), {f"{m}, {t} threads": round(ms, 3) for (m, t), ms in tried.items()}
+
+
+def compare(python, work, options):
+    (mode, threads), peer_mb, tried = best_mode(python, work, options)
+    with Process([options.weft_bench, work, "--threads", options.threads]) as weft, \
+         torch_process(python, work, mode, threads) as peer:
+        sides = [weft, peer]
+        for side in sides:
+            side.calibrate(options.seconds)
+        rounds = []
+        for number in range(options.rounds):
+            ms = {}
+            for side in sides if number % 2 == 0 else sides[::-1]:
+                ms[side] = side.measure()
+                time.sleep(0.3)  # the other side's threads spin for a while before they sleep
+            rounds.append((ms[weft], ms[peer]))
+        ratios = [peer_ms / weft_ms for weft_ms, peer_ms in rounds]
+        return {
+            "work": work,
+            "weft_ms": round(statistics.median(weft_ms for weft_ms, _ in rounds), 4),
+            "peer_ms": round(statistics.median(peer_ms for _, peer_ms in rounds), 4),
+            "peer": f"{peer.about['peer']} ({mode}, {threads} threads)",
+            "ratio": round(statistics.median(ratios), 4),
+            "low": round(min(ratios), 4),
+            "high": round(max(ratios), 4),
+            "weft_peak_mb": round(weft.peak_mb(), 1),
+            "peer_peak_mb": round(peer_mb, 1),
+            "rounds": options.rounds,
+            "peer_modes_ms": tried,
+        }
+
+
+def torch_python():
+    for python in [os.environ.get("WEFT_PYTHON"), sys.executable, "python3"]:
+        if python and subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
+            return python
+    print("bench: no Python with PyTorch found; apt-get install python3-torch, or set WEFT_PYTHON", file=sys.stderr)
+    sys.exit(2)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weft_bench", help="the program built from bench/weft_bench.cpp")
+    parser.add_argument("--work", nargs="+", choices=WORKS, default=WORKS)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, in place of all")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
+    options = parser.parse_args()
+    if options.rounds < 5:
+        parser.error(f"--rounds: {options.rounds} given; at least 5 are required")
+    python = torch_python()
+    results = []
+    print(f"{'work':<14}{'weft ms':>10}{'peer ms':>10}{'ratio':>8}  {'range':<15}{'MB':>7}{'peer MB':>9}  peer")
+    for work in options.work:
+        r = compare(python, work, options)
+        results.append(r)
+        spread = f"{r['low']:.2f} to {r['high']:.2f}"
+        print(f"{work:<14}{r['weft_ms']:>10.3f}{r['peer_ms']:>10.3f}{r['ratio']:>8.2f}  {spread:<15}"
+              f"{r['weft_peak_mb']:>7.0f}{r['peer_peak_mb']:>9.0f}  {r['peer']}", flush=True)
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# `cmake --install build/cpu --prefix DIR`: headers under include/weft/<folder>, libweft, the command,
+# and a package for find_package(weft). Everything below is relative to the prefix, so it can be moved.
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+
+install(TARGETS weft EXPORT weft LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET weft_app)
+  install(TARGETS weft_app RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+foreach(folder ${WEFT_FOLDERS})
+  if(EXISTS ${CMAKE_SOURCE_DIR}/${folder})
+    install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
+            FILES_MATCHING PATTERN "*.h")
+  endif()
+endforeach()
+if(EXISTS ${CMAKE_SOURCE_DIR}/weft.h)
+  install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
+endif()
+
+# The component `testing`, where the tests are built.
+if(TARGET weft_testing)
+  set_target_properties(weft_testing PROPERTIES EXPORT_NAME testing)
+  install(TARGETS weft_testing EXPORT weftTesting ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(DIRECTORY testing DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
+          FILES_MATCHING PATTERN "*.h")
+  install(EXPORT weftTesting NAMESPACE weft:: FILE weftTesting.cmake DESTINATION ${package_dir})
+  install(FILES cmake/weft_add_op_test.cmake DESTINATION ${package_dir})
+endif()
+
+install(EXPORT weft NAMESPACE weft:: FILE weftTargets.cmake DESTINATION ${package_dir})
+configure_package_config_file(cmake/weftConfig.cmake.in ${CMAKE_BINARY_DIR}/weftConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/weftConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/weftConfig.cmake ${CMAKE_BINARY_DIR}/weftConfigVersion.cmake
+        DESTINATION ${package_dir})

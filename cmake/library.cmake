@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# libweft and the `weft` command.
+
+# `weft/tensor/tensor.h` in the tree too: an include folder in which `weft` is the source root.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
+file(CREATE_LINK ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/weft SYMBOLIC)
+
+# One shared library, because registered entries vanish from static archives and a plugin that linked
+# an archive would fill a registry of its own.
+add_library(weft SHARED)
+add_library(weft::weft ALIAS weft)
+set_target_properties(weft PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>
+                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_compile_features(weft PUBLIC cxx_std_20)
+target_link_libraries(weft PUBLIC fmt::fmt PRIVATE $<BUILD_INTERFACE:weft_dependencies>)
+target_link_options(weft PRIVATE -Wl,--no-undefined)
+
+foreach(folder ${WEFT_FOLDERS})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp)
+  if(sources)
+    add_library(weft_${folder} OBJECT ${sources})
+    target_include_directories(weft_${folder} PRIVATE ${CMAKE_BINARY_DIR}/include)
+    target_compile_definitions(weft_${folder} PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
+    target_link_libraries(weft_${folder} PRIVATE weft_dependencies)
+    target_sources(weft PRIVATE $<TARGET_OBJECTS:weft_${folder}>)
+  endif()
+endforeach()
+
+if(TARGET weft_kernels)
+  # errno and traps are the two parts of IEEE that stop the vectoriser and that nothing here reads;
+  # results stay the same. No -march: the vector width is chosen at run time, in code.
+  target_compile_options(weft_kernels PRIVATE -fno-math-errno -fno-trapping-math
+                                              $<$<CONFIG:Release>:-O3>)
+  if(TARGET weft_onednn)
+    target_link_libraries(weft_kernels PRIVATE weft_onednn)
+    target_link_libraries(weft PRIVATE $<BUILD_INTERFACE:weft_onednn>)
+  endif()
+endif()
+
+file(GLOB app_sources CONFIGURE_DEPENDS app/*.cpp)
+if(app_sources)
+  add_executable(weft_app ${app_sources})
+  set_target_properties(weft_app PROPERTIES OUTPUT_NAME weft INSTALL_RPATH
+                        "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  target_compile_definitions(weft_app PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(weft_app PRIVATE weft weft_dependencies CLI11::CLI11)
+endif()

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# Run after a test binary is linked (cmake/tests.cmake): writes its ctest entries to ${entries}.
+# A binary without tests is an error: it would pass for ever.
+execute_process(COMMAND ${binary} --gtest_list_tests OUTPUT_VARIABLE all RESULT_VARIABLE result)
+if(NOT result EQUAL 0 OR NOT all MATCHES "\n  [^ \n]")
+  message(FATAL_ERROR "${binary}: no tests found (exit code ${result})")
+endif()
+execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=*Slow* OUTPUT_VARIABLE slow)
+execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow* OUTPUT_VARIABLE quick)
+
+# AddressSanitizer would end the process where a test wants to see out-of-memory reported. Waiting threads
+# sleep: spinning ones starve each other when tests share the cores with anything else.
+set(environment "ASAN_OPTIONS=allocator_may_return_null=1;OMP_WAIT_POLICY=passive")
+set(text "")
+macro(add_entry entry label seconds filter)
+  get_filename_component(build ${binary} DIRECTORY)
+  string(APPEND text
+    "add_test([=[${entry}]=] [=[${binary}]=] [=[--gtest_filter=${filter}]=] --gtest_brief=1\n"
+    "  [=[--gtest_output=xml:${build}/test-results/${entry}.xml]=])\n"
+    "set_tests_properties([=[${entry}]=] PROPERTIES LABELS ${label} TIMEOUT ${seconds}\n"
+    "  ENVIRONMENT [=[${environment}]=])\n")
+endmacro()
+if(quick MATCHES "\n  [^ \n]")
+  add_entry(${name} quick 600 "-*Slow*")
+endif()
+if(slow MATCHES "\n  [^ \n]")
+  add_entry(${name}_slow slow 900 "*Slow*")
+endif()
+file(WRITE ${entries} "${text}")

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# One binary per folder, test_<folder>, from tests/<folder>/*_test.cpp. In ctest it is two entries:
+# <folder> (label quick: everything without `Slow` in its name) and <folder>_slow (label slow).
+find_package(GTest QUIET)
+if(NOT GTest_FOUND)
+  weft_missing("GoogleTest (which only WEFT_TESTS=ON needs)" libgtest-dev)
+endif()
+enable_testing()
+
+# Gradient checks and op rows, which every test may use.
+file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp)
+add_library(weft_testing STATIC ${testing_sources})
+target_link_libraries(weft_testing PUBLIC weft GTest::gtest)
+add_library(weft::testing ALIAS weft_testing)
+include(cmake/weft_add_op_test.cmake)
+
+foreach(folder ${WEFT_FOLDERS} app)
+  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp)
+  if(NOT sources)
+    continue()
+  endif()
+  set(test test_${folder})
+  add_executable(${test} ${sources})
+  target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
+                                             WEFT_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(${test} PRIVATE weft_testing weft weft_dependencies GTest::gtest_main)
+  if(folder STREQUAL "app" AND TARGET weft_app)
+    add_dependencies(${test} weft_app)
+    target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
+  endif()
+  # What a binary holds is known only when it is linked: the ctest entries are written then.
+  set(entries ${CMAKE_BINARY_DIR}/${test}_entries.cmake)
+  add_custom_command(TARGET ${test} POST_BUILD VERBATIM
+                     COMMAND ${CMAKE_COMMAND} -D binary=$<TARGET_FILE:${test}> -D name=${folder}
+                             -D entries=${entries} -P ${CMAKE_SOURCE_DIR}/cmake/list_tests.cmake)
+  if(NOT EXISTS ${entries})
+    file(WRITE ${entries} "add_test(${folder} ${test}_is_not_built)\n")
+  endif()
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${entries})
+endforeach()
+
+# The checks of the sources themselves, and of the checks.
+find_program(WEFT_PYTHON3 python3)
+if(WEFT_PYTHON3)
+  add_test(NAME layering COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_layering.py)
+  add_test(NAME snippets COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_snippets.py)
+  add_test(NAME checks COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/checks_test.py)
+  add_test(NAME run_script COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/run_test.py)
+  add_test(NAME get_data COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/get_data_test.py)
+  set_tests_properties(layering snippets checks run_script get_data PROPERTIES LABELS quick TIMEOUT 60)
+endif()
+
+# A stranger's machine: install, build the examples against the prefix, run them.
+find_program(WEFT_BASH bash)
+if(WEFT_BASH AND NOT WEFT_SANITIZE)
+  add_test(NAME install COMMAND ${WEFT_BASH} ${CMAKE_SOURCE_DIR}/tests/tools/install_test.sh
+                                ${CMAKE_BINARY_DIR})
+  set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 300)
+endif()
+
+# Weight files beside live PyTorch; skipped, and ctest says so, where it cannot be imported.
+if(WEFT_PYTHON3)
+  add_executable(parity_tool tests/parity/parity_tool.cpp)
+  target_link_libraries(parity_tool PRIVATE weft weft_dependencies)
+  add_test(NAME parity COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/parity/parity_test.py
+                               $<TARGET_FILE:parity_tool>)
+  set_tests_properties(parity PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/atomic_file.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "weft/core/error.h"
+
+namespace weft {
+namespace {
+
+std::string reason(int code) { return std::generic_category().message(code); }
+
+// Unique among processes and threads that write the same name.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<u64> count{0};
+  return fmt::format("{}.tmp-{}-{}", path, getpid(), count++);
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == path.npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)), temporary_(temporary_name(path_)) {
+  struct stat info {};
+  WEFT_CHECK(stat(path_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode),
+             "write: {} is a folder; the name of a file is required", path_);
+  file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int code = errno;
+  WEFT_CHECK(file_ >= 0, "write: {} cannot be made ({}); a folder that can be written is required",
+             path_, reason(code));
+}
+
+AtomicFile::~AtomicFile() {
+  if (file_ >= 0) close(file_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* data, i64 bytes) {
+  const char* next = static_cast<const char*>(data);
+  constexpr i64 kMostAtOnce = i64{1} << 30;  // write() takes at most 2^31 - 4096 bytes
+  while (bytes > 0) {
+    const ssize_t written =
+        ::write(file_, next, static_cast<std::size_t>(std::min(bytes, kMostAtOnce)));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_with("write");
+    next += written;
+    bytes -= written;
+  }
+}
+
+void AtomicFile::commit() {
+  if (fsync(file_) != 0) fail_with("fsync");
+  // close() reports what some network file systems find out only then.
+  if (close(std::exchange(file_, -1)) != 0) fail_with("close");
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename");
+  temporary_.clear();
+  const int folder = open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) fail_with("open of the folder");
+  const bool synced = fsync(folder) == 0 || errno == EINVAL;  // EINVAL: it cannot be synced here
+  const int code = errno;
+  close(folder);
+  errno = code;
+  if (!synced) fail_with("fsync of the folder");
+}
+
+void AtomicFile::fail_with(const char* action) const {
+  throw InternalError(fmt::format("write: {}: {} failed: {}", path_, action, reason(errno)));
+}
+
+void write_file_atomically(const std::string& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace weft

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is required of a value beyond its type, as data: readers test it, the documentation prints it.
+#pragma once
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft {
+
+// Applies to each number, or each string, of a list, and to what an optional holds.
+struct Check {
+  std::string text = {};  // completes "expected a number …": "above 0"
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_excluded = false, high_excluded = false;
+  std::vector<std::string> choices = {};  // for strings; empty: any
+  bool required = false;                  // the key must be given
+
+  bool accepts(double number) const;  // NaN: false, if there is a bound
+  bool accepts(std::string_view string) const;
+};
+
+Check at_least(double low);                    // low <= x
+Check in_range(double low, double high);       // low <= x <= high
+Check from_to_below(double low, double high);  // low <= x < high, as for momentum and dropout
+Check one_of(std::vector<std::string> choices);
+Check required(Check check = {});  // no default: the key must be given
+
+inline const Check positive{.text = "above 0", .low = 0, .low_excluded = true};
+inline const Check non_negative = at_least(0);
+
+}  // namespace weft

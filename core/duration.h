@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// A length of training as text: "3ep" is three epochs (passes over the training data), "200ba" is 200
+// batches (optimizer steps). Epochs may be fractional ("0.5ep"), batches not.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "weft/core/types.h"
+
+namespace weft {
+
+class Duration {
+ public:
+  Duration() = default;  // zero
+  // Throws UserError unless `text` is a number that is not negative, followed by "ep" or "ba"; "0" is zero.
+  Duration(std::string_view text);
+  Duration(const char* text) : Duration(std::string_view(text)) {}
+
+  bool is_zero() const { return amount_ == 0; }
+  bool in_epochs() const { return in_epochs_; }
+  double amount() const { return amount_; }
+  // Whole optimizer steps; a fraction of an epoch is rounded to the nearest step.
+  i64 steps(i64 steps_per_epoch) const;
+  std::string to_string() const;  // "3ep"; reads back equal
+  friend bool operator==(const Duration&, const Duration&) = default;
+
+ private:
+  double amount_ = 0;
+  bool in_epochs_ = false;
+};
+
+}  // namespace weft

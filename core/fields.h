@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// One description per options struct:
+//
+//   void describe(Fields& f, SgdOptions& o) {
+//     f("lr", o.lr, "learning rate", positive)("nesterov", o.nesterov, "look ahead");
+//   }
+//
+// It drives parsing, validation, defaults, printing back and the documentation: each of them is a
+// Fields, a visitor, and none of them knows the struct.
+//
+// A value may be: bool, int, i64, double, std::string, Duration, a struct that has a describe, a
+// Recipe<Kind> (core/registry.h), and std::optional and std::vector of these.
+#pragma once
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "weft/core/check.h"
+#include "weft/core/duration.h"
+#include "weft/core/types.h"
+
+namespace weft {
+
+class AnyRecipe;
+class AnyRegistry;
+class Fields;
+struct ListRef;
+struct OptionalRef;
+struct SectionRef;
+
+// A described value without its C++ type. It refers, and must not outlive what it refers to.
+using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, ListRef,
+                              OptionalRef, SectionRef, AnyRecipe*>;
+using ValueFunction = std::function<void(ValueRef)>;
+
+// A std::vector.
+struct ListRef {
+  void* list;
+  i64 (*size)(void* list);
+  void (*resize)(void* list, i64 size);
+  ValueRef (*at)(void* list, i64 index);
+  void (*with_sample)(const ValueFunction&);  // calls with an element as it is by default
+};
+
+// A std::optional.
+struct OptionalRef {
+  void* optional;
+  bool (*has_value)(void* optional);
+  void (*reset)(void* optional);
+  ValueRef (*emplace)(void* optional);  // a default value in it
+  ValueRef (*value)(void* optional);    // has_value must hold
+  void (*with_sample)(const ValueFunction&);
+};
+
+// A struct that has a describe.
+struct SectionRef {
+  void* section;
+  void (*describe_it)(Fields&, void* section);
+
+  void describe(Fields& fields) const { describe_it(fields, section); }
+};
+
+struct Field {
+  std::string_view key;
+  std::string_view help;
+  const Check& check;
+};
+
+class Fields {
+ public:
+  virtual ~Fields() = default;
+
+  template <class T>
+  Fields& operator()(std::string_view key, T& value, std::string_view help,
+                     const Check& check = {});
+
+  // What must hold between keys: f.rule(o.low <= o.high, "low", "at most high"). Ignored where
+  // values are only shown.
+  Fields& rule(bool holds, std::string_view key, std::string_view required) {
+    if (!holds) broken_rule(key, required);
+    return *this;
+  }
+
+ protected:
+  virtual void field(const Field& field, ValueRef value) = 0;
+  virtual void broken_rule(std::string_view /*key*/, std::string_view /*required*/) {}
+};
+
+template <class T>
+concept Described = requires(Fields& f, T& value) {
+  describe(f, value);
+};
+
+// Options of an entry that has none.
+struct NoOptions {};
+inline void describe(Fields&, NoOptions&) {}
+
+template <class T>
+ValueRef value_ref(T& value);
+
+// "an integer", "a list of numbers", "a section", "one of a, b": what is expected, for messages.
+std::string expected_text(ValueRef value, const Check& check);
+// The value on one line as YAML: 0.001, [1, 2], {match: ["*.bias"], weight_decay: 0}, null.
+std::string value_text(ValueRef value);
+// A string as a YAML scalar: plain where a reader takes it back as this text, in quotes elsewhere.
+std::string quoted_where_needed(std::string_view text);
+
+// One row of the table that `weft list optimizer adamw` prints.
+struct FieldRow {
+  std::string key, expected, value, help;
+};
+std::vector<FieldRow> field_rows(SectionRef section);
+std::vector<FieldRow> field_rows(const AnyRegistry& registry, std::string_view name);
+
+// Throws one UserError that names `what` and holds every value that its check refuses:
+//   adamw: lr: expected a number above 0, got -1
+void validate(std::string_view what, SectionRef section);
+
+template <Described T>
+SectionRef section_ref(T& value) {
+  return {&value, [](Fields& f, void* section) { describe(f, *static_cast<T*>(section)); }};
+}
+
+namespace detail {
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class L>
+ListRef list_ref(L& list) {
+  return {&list, [](void* l) { return static_cast<i64>(static_cast<L*>(l)->size()); },
+          [](void* l, i64 size) { static_cast<L*>(l)->resize(static_cast<std::size_t>(size)); },
+          [](void* l, i64 index) {
+            return value_ref((*static_cast<L*>(l))[static_cast<std::size_t>(index)]);
+          },
+          [](const ValueFunction& use) {
+            typename L::value_type element{};
+            use(value_ref(element));
+          }};
+}
+
+template <class O>
+OptionalRef optional_ref(O& optional) {
+  return {&optional,
+          [](void* o) { return static_cast<O*>(o)->has_value(); },
+          [](void* o) { static_cast<O*>(o)->reset(); },
+          [](void* o) { return value_ref(static_cast<O*>(o)->emplace()); },
+          [](void* o) { return value_ref(**static_cast<O*>(o)); },
+          [](const ValueFunction& use) {
+            typename O::value_type value{};
+            use(value_ref(value));
+          }};
+}
+}  // namespace detail
+
+template <class T>
+ValueRef value_ref(T& value) {
+  if constexpr (detail::is_list<T>) return detail::list_ref(value);
+  else if constexpr (detail::is_optional<T>) return detail::optional_ref(value);
+  else if constexpr (std::is_base_of_v<AnyRecipe, T>) return static_cast<AnyRecipe*>(&value);
+  else if constexpr (Described<T>) return section_ref(value);
+  else return ValueRef(std::in_place_type<T*>, &value);
+}
+
+template <class T>
+Fields& Fields::operator()(std::string_view key, T& value, std::string_view help,
+                           const Check& check) {
+  field({key, help, check}, value_ref(value));
+  return *this;
+}
+
+}  // namespace weft

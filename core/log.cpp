@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/log.h"
+
+#include <mutex>
+#include <utility>
+
+namespace weft {
+namespace {
+std::mutex mutex;
+LogSink& current_sink() {
+  static LogSink sink;
+  return sink;
+}
+}  // namespace
+
+LogSink set_log_sink(LogSink sink) {
+  std::lock_guard lock(mutex);
+  return std::exchange(current_sink(), std::move(sink));
+}
+
+void log_message(LogLevel level, std::string_view message) {
+  std::lock_guard lock(mutex);
+  if (current_sink()) current_sink()(level, message);
+}
+
+}  // namespace weft

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library prints nothing. What it has to say goes to a sink that the application sets;
+// without one, it is dropped. The `weft` command sets one that writes to the terminal and log.txt.
+#pragma once
+#include <functional>
+#include <string_view>
+
+#include <fmt/core.h>
+
+namespace weft {
+
+enum class LogLevel { info, warning };
+
+using LogSink = std::function<void(LogLevel, std::string_view message)>;
+
+// Replaces the sink and returns the one before. Thread-safe; the sink itself may be called from any
+// thread, one call at a time.
+LogSink set_log_sink(LogSink sink);
+
+void log_message(LogLevel level, std::string_view message);
+
+template <class... A>
+void log_info(fmt::format_string<A...> format, A&&... args) {
+  log_message(LogLevel::info, fmt::format(format, std::forward<A>(args)...));
+}
+template <class... A>
+void log_warning(fmt::format_string<A...> format, A&&... args) {
+  log_message(LogLevel::warning, fmt::format(format, std::forward<A>(args)...));
+}
+
+}  // namespace weft

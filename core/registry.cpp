@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/registry.h"
+
+namespace weft {
+namespace {
+
+struct Kinds {
+  struct Row {
+    std::type_index type;
+    std::unique_ptr<AnyRegistry> registry;
+  };
+  std::mutex mutex;
+  std::map<std::string, Row, std::less<>> rows;
+};
+
+// The one home of all registries: a function that is not inline, so that no plugin gets a copy.
+Kinds& kinds() {
+  static Kinds all;
+  return all;
+}
+
+}  // namespace
+
+std::vector<std::string> registered_kinds() {
+  std::lock_guard lock(kinds().mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, row] : kinds().rows)
+    if (!row.registry->names().empty()) names.push_back(name);
+  return names;
+}
+
+const AnyRegistry& registry_of(std::string_view kind) {
+  {
+    std::lock_guard lock(kinds().mutex);
+    if (const auto found = kinds().rows.find(kind); found != kinds().rows.end())
+      return *found->second.registry;
+  }
+  detail::fail_unknown("registry", kind, registered_kinds());
+}
+
+namespace detail {
+
+AnyRegistry& shared_registry(const char* kind, std::type_index type,
+                             std::unique_ptr<AnyRegistry> (*make)()) {
+  std::lock_guard lock(kinds().mutex);
+  auto found = kinds().rows.find(std::string_view(kind));
+  if (found == kinds().rows.end())
+    found = kinds().rows.emplace(kind, Kinds::Row{type, make()}).first;
+  WEFT_ASSERT(found->second.type == type, "registry: two kinds are named '{}'", kind);
+  return *found->second.registry;
+}
+
+void fail_unknown(std::string_view kind, std::string_view name,
+                  const std::vector<std::string>& known) {
+  fail("{}: '{}' given; known: {}{}", kind, name, listed(known), did_you_mean(name, known));
+}
+
+}  // namespace detail
+}  // namespace weft

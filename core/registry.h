@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registries: what can be chosen by name in a config (optimizers, models, …). An entry brings its
+// name, its options and its factory from its own .cpp, and no central list is edited:
+//
+//   static const bool registered = Registry<Optimizer>::add<AdamW, AdamWOptions>("adamw");
+//
+// and a Recipe<Optimizer> is a choice: a name with options, from YAML or from C++, that makes any
+// number of products. All registries live in one place of libweft, so that plugins and the
+// application fill the same ones. Adding and looking up are thread-safe.
+#pragma once
+#include <any>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <typeindex>
+#include <utility>
+#include <vector>
+
+#include "weft/core/error.h"
+#include "weft/core/fields.h"
+#include "weft/core/nearest.h"
+
+namespace weft {
+
+// What a kind's factories return, and what they are given besides the options.
+template <class Kind>
+struct RegistryDefaults {
+  using Product = std::unique_ptr<Kind>;
+  using Context = std::tuple<>;
+};
+// By default the kind's name is Kind::kKind. Specialise for others:
+//   template <> struct RegistryTraits<Optimizer> : RegistryDefaults<Optimizer> {
+//     static constexpr const char* kind = "optimizer";
+//     using Context = std::tuple<ParameterStore&>;
+//   };
+template <class Kind>
+struct RegistryTraits : RegistryDefaults<Kind> {
+  static constexpr const char* kind = Kind::kKind;
+};
+
+// A registry without its C++ type: for `weft list`.
+class AnyRegistry {
+ public:
+  virtual ~AnyRegistry() = default;
+  virtual std::vector<std::string> names() const = 0;  // sorted
+  // Describes the default options of an entry. Throws UserError for an unknown name.
+  virtual void describe(std::string_view name, Fields& fields) const = 0;
+};
+
+// The kinds that have an entry, sorted.
+std::vector<std::string> registered_kinds();
+// Throws UserError for an unknown kind, listing the known ones and the nearest.
+const AnyRegistry& registry_of(std::string_view kind);
+
+// A choice without its C++ type: what readers and printers see.
+class AnyRecipe {
+ public:
+  virtual ~AnyRecipe() = default;
+  virtual std::string_view kind() const = 0;
+  virtual const std::string& name() const = 0;  // "" before one is chosen
+  virtual const AnyRegistry& registry() const = 0;
+  std::vector<std::string> names() const { return registry().names(); }
+  // Chooses an entry, with its default options unless it was chosen already.
+  // Throws UserError for an unknown name, listing the known ones and the nearest.
+  virtual void choose(std::string_view name) = 0;
+  virtual void describe(Fields& fields) = 0;  // the options; nothing before one is chosen
+  virtual void describe_common(Fields&) {}    // of them, the keys that every entry has (RecipeWith)
+
+ protected:
+  AnyRecipe() = default;
+  AnyRecipe(const AnyRecipe&) = default;
+  AnyRecipe& operator=(const AnyRecipe&) = default;
+};
+
+// The options of a choice, as a section.
+inline SectionRef options_ref(AnyRecipe& recipe) {
+  return {&recipe, [](Fields& f, void* section) { static_cast<AnyRecipe*>(section)->describe(f); }};
+}
+
+namespace detail {
+// The registry of a kind, made by `make` at the first call. `type` tells two kinds of one name apart.
+AnyRegistry& shared_registry(const char* kind, std::type_index type,
+                             std::unique_ptr<AnyRegistry> (*make)());
+[[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
+                               const std::vector<std::string>& known);
+}  // namespace detail
+
+template <class Kind>
+class Registry final : public AnyRegistry {
+ public:
+  using Traits = RegistryTraits<Kind>;
+  using Product = typename Traits::Product;
+  using Context = typename Traits::Context;
+
+  struct Entry {
+    std::string name;
+    std::any defaults;
+    void (*describe)(Fields&, std::any& options);
+    std::function<Product(const std::any& options, Context&& context)> make;
+  };
+
+  // T is constructed from (options, context…), or from (options) if it takes no context.
+  // Throws UserError for a name that is taken.
+  template <class T, Described TOptions = NoOptions>
+  static bool add(std::string name) {
+    return add<TOptions>(std::move(name), []<class... C>(const TOptions& options, C&&... context) {
+      if constexpr (std::is_constructible_v<T, const TOptions&, C...>)
+        return made<T>(options, std::forward<C>(context)...);
+      else if constexpr (std::is_constructible_v<T, const TOptions&>) return made<T>(options);
+      else return made<T>();
+    });
+  }
+
+  // factory(const TOptions&, context…) returns a Product.
+  template <Described TOptions, class Factory>
+  static bool add(std::string name, Factory factory) {
+    return instance().insert(
+        {name, TOptions{},
+         [](Fields& f, std::any& options) {
+           section_ref(*std::any_cast<TOptions>(&options)).describe(f);
+         },
+         [factory = std::move(factory)](const std::any& options, Context&& context) -> Product {
+           return std::apply(
+               [&]<class... C>(C&&... values) -> Product {
+                 return factory(std::any_cast<const TOptions&>(options),
+                                std::forward<C>(values)...);
+               },
+               std::move(context));
+         }});
+  }
+
+  static Registry& instance() {
+    static auto& shared = static_cast<Registry&>(detail::shared_registry(
+        Traits::kind, typeid(Kind), [] { return std::unique_ptr<AnyRegistry>(new Registry); }));
+    return shared;
+  }
+
+  // Throws UserError for an unknown name, listing the known ones and the nearest. Entries stay.
+  const Entry& entry(std::string_view name) const {
+    {
+      std::lock_guard lock(mutex_);
+      if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
+    }
+    detail::fail_unknown(Traits::kind, name, names());
+  }
+
+  std::vector<std::string> names() const override {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> names;
+    for (const auto& [name, entry] : entries_) names.push_back(name);
+    return names;
+  }
+
+  void describe(std::string_view name, Fields& fields) const override {
+    const Entry& chosen = entry(name);
+    std::any options = chosen.defaults;
+    chosen.describe(fields, options);
+  }
+
+ private:
+  template <class T, class... A>
+  static Product made(A&&... arguments) {
+    if constexpr (std::is_constructible_v<Product, std::unique_ptr<T>>)
+      return std::make_unique<T>(std::forward<A>(arguments)...);
+    else return Product(T(std::forward<A>(arguments)...));
+  }
+
+  bool insert(Entry entry) {
+    std::lock_guard lock(mutex_);
+    const auto [place, added] = entries_.try_emplace(entry.name, std::move(entry));
+    WEFT_CHECK(added, "registry: {} '{}' is registered twice; names must be unique", Traits::kind,
+               place->first);
+    return true;
+  }
+
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry, std::less<>> entries_;  // nodes never move: recipes point at them
+};
+
+template <class Kind>
+class Recipe final : public AnyRecipe {
+ public:
+  using Product = typename Registry<Kind>::Product;
+  using Context = typename Registry<Kind>::Context;
+
+  Recipe() = default;
+
+  // With the entry's default options. Throws UserError for an unknown name.
+  static Recipe of(std::string_view name) {
+    Recipe recipe;
+    recipe.choose(name);
+    return recipe;
+  }
+
+  // Throws UserError for an unknown name and for option values that their checks refuse,
+  // InternalError for options of another entry.
+  template <Described TOptions>
+  static Recipe of(std::string_view name, TOptions options) {
+    Recipe recipe = of(name);
+    WEFT_ASSERT(recipe.options_.type() == typeid(TOptions),
+                "recipe: {} '{}' was given the options of another entry", recipe.kind(), name);
+    validate(name, section_ref(options));
+    recipe.options_ = std::move(options);
+    return recipe;
+  }
+
+  // One product. Throws UserError if no entry was chosen; what the factory throws goes through.
+  template <class... C>
+  Product make(C&&... context) const {
+    WEFT_CHECK(entry_ != nullptr, "{}: none was chosen; a type is required, one of {}", kind(),
+               listed(names()));
+    return entry_->make(options_, Context(std::forward<C>(context)...));
+  }
+
+  // The options, if they are of this type; else null.
+  template <class TOptions>
+  const TOptions* options_if() const {
+    return std::any_cast<TOptions>(&options_);
+  }
+
+  explicit operator bool() const { return entry_ != nullptr; }
+  const std::string& name() const override { return entry_ ? entry_->name : no_name(); }
+  std::string_view kind() const override { return RegistryTraits<Kind>::kind; }
+  const AnyRegistry& registry() const override { return Registry<Kind>::instance(); }
+
+  void choose(std::string_view name) override {
+    const auto& entry = Registry<Kind>::instance().entry(name);
+    if (&entry == entry_) return;
+    entry_ = &entry;
+    options_ = entry.defaults;
+  }
+
+  void describe(Fields& fields) override {
+    if (entry_ != nullptr) entry_->describe(fields, options_);
+  }
+
+ private:
+  static const std::string& no_name() {
+    static const std::string none;
+    return none;
+  }
+
+  const typename Registry<Kind>::Entry* entry_ = nullptr;
+  std::any options_;
+};
+
+// A choice and, in the same section, keys that every entry of the kind has:
+//   data: {type: mnist, root: data/mnist, validation_split: 0.1}
+template <class Kind, Described Common>
+class RecipeWith final : public AnyRecipe {
+ public:
+  Recipe<Kind> recipe;
+  Common common;
+
+  const std::string& name() const override { return recipe.name(); }
+  std::string_view kind() const override { return recipe.kind(); }
+  const AnyRegistry& registry() const override { return recipe.registry(); }
+  void choose(std::string_view name) override { recipe.choose(name); }
+  void describe(Fields& fields) override {
+    recipe.describe(fields);
+    describe_common(fields);
+  }
+  void describe_common(Fields& fields) override { section_ref(common).describe(fields); }
+};
+
+}  // namespace weft

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/check.h"
+
+#include <bit>
+#include <cstring>
+
+#include "weft/core/error.h"
+
+namespace weft::data {
+
+std::optional<i64> find_non_finite(std::span<const float> numbers) {
+  constexpr u32 kExponent = 0x7f800000;  // all ones: infinity or NaN
+  u32 bad = 0;
+  for (const float number : numbers) bad |= (std::bit_cast<u32>(number) & kExponent) == kExponent;
+  if (bad == 0) return std::nullopt;
+  std::size_t i = 0;
+  while ((std::bit_cast<u32>(numbers[i]) & kExponent) != kExponent) ++i;
+  return static_cast<i64>(i);
+}
+
+void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
+  const auto check_numbers = [&](const char* what, const void* numbers, const Shape& shape) {
+    const std::span values(static_cast<const float*>(numbers),
+                           static_cast<std::size_t>(shape.elements()));
+    if (const auto bad = find_non_finite(values))
+      fail("{} ({}): {} of sample {} holds {} at position {}; finite numbers are required",
+           info.name, info.split, what, index, values[static_cast<std::size_t>(*bad)], *bad);
+  };
+  if (info.sample_dtype == DType::f32) check_numbers("the input", sample, info.sample);
+  if (info.target_dtype == DType::f32) check_numbers("the target", target, info.target);
+  if (info.has_labels()) {
+    i64 label = 0;
+    std::memcpy(&label, target, sizeof label);
+    WEFT_CHECK(label >= 0 && label < info.classes,
+               "{} ({}): the label of sample {} is {}; a class from 0 to {} is required", info.name,
+               info.split, index, label, info.classes - 1);
+  }
+}
+
+}  // namespace weft::data

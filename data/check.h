@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every sample must satisfy before it reaches a model.
+#pragma once
+#include <optional>
+#include <span>
+
+#include "weft/data/dataset.h"
+
+namespace weft::data {
+
+// The position of the first number that is NaN or infinite.
+std::optional<i64> find_non_finite(std::span<const float> numbers);
+
+// Throws UserError naming dataset, split and sample when numbers of the sample or of its target are not
+// finite, or its label is not in [0, classes).
+void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target);
+
+}  // namespace weft::data

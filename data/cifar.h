@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// CIFAR-10 in its binary format (https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version").
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "weft/data/tensor_dataset.h"
+
+namespace weft::data {
+
+// Images (32, 32, 3) in uint8, 10 classes. Train: every data_batch_1.bin … data_batch_5.bin that is there, in
+// order (one is enough); test: test_batch.bin; in `root`, else in $WEFT_DATA_DIR/cifar-10-batches-bin.
+class Cifar10 : public TensorDataset {
+ public:
+  // `split` is train or test. Throws UserError for whatever is wrong with the files.
+  explicit Cifar10(const std::filesystem::path& root = "data/cifar-10-batches-bin",
+                   const std::string& split = "train");
+};
+
+}  // namespace weft::data

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dataset: numbered samples, each with a target. Everything that can be trained on is one of these.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "weft/core/types.h"
+#include "weft/tensor/dtype.h"
+#include "weft/tensor/shape.h"
+
+namespace weft::data {
+
+// What a dataset holds. Two forms of sample: an image, (height, width, channels) in uint8 as its file
+// stores it (normalisation comes later, on the device), or numbers of any shape in f32.
+// Two forms of target: a class label, () in int64, in [0, classes); or numbers of any shape in f32
+// (regression), with classes = 0.
+struct DatasetInfo {
+  std::string name;   // "mnist"
+  std::string split;  // "train", "test", …
+  Shape sample;
+  DType sample_dtype = DType::uint8;
+  Shape target;
+  DType target_dtype = DType::int64;
+  i64 classes = 0;
+  std::vector<std::string> class_names;  // one per class
+
+  i64 sample_bytes() const { return sample.elements() * bytes_of(sample_dtype); }
+  i64 target_bytes() const { return target.elements() * bytes_of(target_dtype); }
+  bool has_labels() const { return classes > 0; }
+};
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  virtual i64 size() const = 0;
+  virtual const DatasetInfo& info() const = 0;
+
+  // Writes sample `index`, in [0, size()), to `sample` (info().sample_bytes() bytes) and its target to
+  // `target` (info().target_bytes() bytes). The same index gives the same bytes every time.
+  // Thread-safe. Throws UserError for a sample that cannot be read.
+  virtual void read(i64 index, void* sample, void* target) const = 0;
+};
+
+}  // namespace weft::data

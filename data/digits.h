@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Digits: generated images of the ten digits. They need no file and no download, and there is no end of
+// them; a new sample is a new way to write the digit.
+#pragma once
+#include <string>
+
+#include "weft/data/tensor_dataset.h"
+
+namespace weft::data {
+
+struct DigitsOptions {
+  std::string style = "strokes";  // strokes: drawn with a pen; outline: the edge of a thick digit
+  std::string split = "train";    // samples of different splits are unrelated
+  i64 size = 20000;               // samples; sample i does not depend on it
+  // Scales every change of form and the noise; at 0 there are ten different images.
+  double difficulty = 1.0;
+  u64 seed = 1;
+};
+
+// Images (28, 28, 1) in uint8, light on dark, classes 0 to 9 in turn: any stretch of samples is balanced.
+// Sample i is a function of (style, split, difficulty, seed, i). The constructor draws all of them, in
+// parallel.
+class Digits : public TensorDataset {
+ public:
+  static constexpr int kSide = 28;  // pixels
+
+  // Throws UserError for an unknown style, size < 1, or a difficulty outside [0, 2].
+  explicit Digits(const DigitsOptions& options = {});
+};
+
+}  // namespace weft::data

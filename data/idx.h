@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The IDX format (http://yann.lecun.com/exdb/mnist/, "File formats") and the datasets stored in it.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "weft/data/file.h"
+#include "weft/data/tensor_dataset.h"
+
+namespace weft::data {
+
+// The numbers of an IDX file of unsigned bytes, plain or gzip, as a uint8 tensor of `rank` axes.
+// Throws UserError (path, defect, `how_to_get`) for a missing or damaged file, another magic number,
+// another size than the header says.
+Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& how_to_get);
+
+// MNIST (LeCun, Cortes, Burges), or a set in the same files and sizes (Fashion-MNIST): images (28, 28, 1)
+// in uint8, 10 classes. Files: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
+// t10k-labels-idx1-ubyte, each with or without .gz, in `root`, else in $WEFT_DATA_DIR/mnist.
+class Mnist : public TensorDataset {
+ public:
+  // `split` is train or test. Throws UserError for whatever is wrong with the files.
+  explicit Mnist(const std::filesystem::path& root = "data/mnist",
+                 const std::string& split = "train");
+};
+
+}  // namespace weft::data

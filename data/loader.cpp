@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "weft/core/error.h"
+#include "weft/data/check.h"
+#include "weft/data/random.h"
+
+namespace weft::data {
+namespace {
+
+// One place of the ring of batches. `x` and `y` are the whole buffers, `batch` what the caller sees of them.
+struct Slot {
+  Tensor x, y;
+  Batch batch;
+  i64 ready = -1;  // the batch that lies here complete
+  std::exception_ptr error;
+};
+
+Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
+  return Tensor::empty(entry.inserted(0, batch_size), dtype);
+}
+
+// dataset.read(), whose errors name the sample.
+void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
+  const auto& info = dataset.info();
+  const auto named = [&](const char* problem) {
+    return fmt::format("loader: sample {} of {} ({}): {}", index, info.name, info.split, problem);
+  };
+  try {
+    dataset.read(index, sample, target);
+  } catch (const UserError& error) {
+    throw UserError(named(error.what()));
+  } catch (const std::exception& error) {
+    throw InternalError(named(error.what()));
+  }
+  check_sample(info, index, sample, target);
+}
+
+}  // namespace
+
+// Batch b of an epoch goes through slot b mod slots. Workers take batches in order, each a whole one, as
+// long as its slot is free; the caller takes them in order.
+class Loader::Pipeline {
+ public:
+  Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+      : dataset_(std::move(dataset)), options_(options) {
+    const auto& info = dataset_->info();
+    const i64 size = dataset_->size();
+    WEFT_CHECK(size > 0, "loader: {} ({}) is empty; at least one sample is required", info.name,
+               info.split);
+    WEFT_CHECK(options_.batch_size > 0, "loader: batch_size is {}; at least 1 is required",
+               options_.batch_size);
+    WEFT_CHECK(options_.batch_size <= size || (!options_.shuffle && !options_.drop_last),
+               "loader: batch_size is {} and {} ({}) has {} samples; a batch_size of at most {} is "
+               "required",
+               options_.batch_size, info.name, info.split, size, size);
+    WEFT_CHECK(options_.prefetch >= 0, "loader: prefetch is {}; 0 or more batches are required",
+               options_.prefetch);
+    WEFT_CHECK(options_.workers >= 0 && options_.workers <= 256,
+               "loader: workers is {}; 0 to 256 threads are required", options_.workers);
+    batches_ = options_.drop_last ? size / options_.batch_size
+                                  : (size + options_.batch_size - 1) / options_.batch_size;
+    samples_ = options_.drop_last ? batches_ * options_.batch_size : size;
+    slots_.resize(static_cast<std::size_t>(options_.workers == 0 ? 1 : options_.prefetch + 1));
+  }
+
+  ~Pipeline() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    slot_freed_.notify_all();
+  }
+
+  void start_epoch() {
+    if (in_epoch_) position_ = {position_.epoch + 1, 0};
+    drain();
+    in_epoch_ = true;
+    seconds_waited_ = 0;
+    holding_ = false;
+    if (options_.shuffle) shuffle(position_.epoch);
+    {
+      std::lock_guard lock(mutex_);
+      for (auto& slot : slots_) {
+        slot.ready = -1;
+        slot.error = nullptr;
+      }
+      to_fill_ = released_ = position_.batch;
+    }
+    while (static_cast<i64>(workers_.size()) < options_.workers)
+      workers_.emplace_back([this] { work(); });
+    slot_freed_.notify_all();
+  }
+
+  Batch* next() {
+    if (!in_epoch_) return nullptr;
+    release();
+    if (position_.batch == batches_) {
+      position_ = {position_.epoch + 1, 0};
+      in_epoch_ = false;
+      return nullptr;
+    }
+    Slot& slot = slot_of(position_.batch);
+    if (options_.workers == 0) {
+      fill(slot, position_.batch);
+    } else {
+      wait_for(slot);
+    }
+    if (slot.error) {
+      in_epoch_ = false;
+      std::rethrow_exception(std::exchange(slot.error, nullptr));
+    }
+    ++position_.batch;
+    holding_ = true;
+    return &slot.batch;
+  }
+
+  void set_position(LoaderPosition position) {
+    WEFT_CHECK(position.epoch >= 0 && position.batch >= 0 && position.batch <= batches_,
+               "loader: position is epoch {}, batch {}; an epoch from 0 and a batch from 0 to {} "
+               "are required",
+               position.epoch, position.batch, batches_);
+    position_ = position;
+    in_epoch_ = false;
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
+  LoaderOptions options_;
+  i64 batches_ = 0, samples_ = 0;
+  LoaderPosition position_;
+  double seconds_waited_ = 0;
+
+ private:
+  Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
+
+  // From the identity, so that an epoch's order does not depend on the epochs before it.
+  void shuffle(i64 epoch) {
+    order_.resize(static_cast<std::size_t>(dataset_->size()));
+    std::iota(order_.begin(), order_.end(), i64{0});
+    Random random{key_of(options_.seed, number_of("shuffle"), static_cast<u64>(epoch))};
+    for (std::size_t i = order_.size(); i > 1; --i)
+      std::swap(order_[i - 1], order_[static_cast<std::size_t>(random.below(static_cast<i64>(i)))]);
+  }
+
+  void fill(Slot& slot, i64 batch) noexcept try {
+    const auto& info = dataset_->info();
+    const i64 begin = batch * options_.batch_size;
+    const i64 count = std::min(options_.batch_size, samples_ - begin);
+    const i64 buffer_size = std::min(options_.batch_size, samples_);
+    slot.batch = {};
+    if (!slot.x.storage_is_unique())
+      slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
+    if (!slot.y.storage_is_unique())
+      slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
+    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
+    auto* x = static_cast<std::byte*>(slot.x.raw());
+    auto* y = static_cast<std::byte*>(slot.y.raw());
+    for (i64 i = 0; i < count; ++i) {
+      const i64 index = options_.shuffle ? order_[static_cast<std::size_t>(begin + i)] : begin + i;
+      read_sample(*dataset_, index, x + i * info.sample_bytes(), y + i * info.target_bytes());
+    }
+  } catch (...) {
+    slot.error = std::current_exception();
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      slot_freed_.wait(lock, [this] {
+        return stopping_ ||
+               (to_fill_ < batches_ && to_fill_ < released_ + static_cast<i64>(slots_.size()));
+      });
+      if (stopping_) return;
+      const i64 batch = to_fill_++;
+      Slot& slot = slot_of(batch);
+      ++busy_;
+      lock.unlock();
+      fill(slot, batch);
+      lock.lock();
+      --busy_;
+      slot.ready = batch;
+      batch_filled_.notify_one();
+    }
+  }
+
+  void wait_for(const Slot& slot) {
+    std::unique_lock lock(mutex_);
+    if (slot.ready == position_.batch) return;
+    const auto begin = std::chrono::steady_clock::now();
+    batch_filled_.wait(lock, [&] { return slot.ready == position_.batch; });
+    seconds_waited_ +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+
+  // Gives the slot of the batch in use back to the workers.
+  void release() {
+    if (!std::exchange(holding_, false)) return;
+    {
+      std::lock_guard lock(mutex_);
+      released_ = position_.batch;
+    }
+    slot_freed_.notify_one();
+  }
+
+  // Keeps the workers from taking more, and waits until none is at work.
+  void drain() {
+    std::unique_lock lock(mutex_);
+    to_fill_ = batches_;
+    batch_filled_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+  std::vector<i64>
+      order_;  // of the current epoch, when shuffled; not written while workers are busy
+  bool in_epoch_ = false;
+  bool holding_ = false;  // the caller has a batch that is not released
+
+  std::mutex mutex_;
+  std::condition_variable slot_freed_, batch_filled_;
+  std::vector<Slot>
+      slots_;         // its `ready` under the mutex; the rest belongs to whoever has the batch
+  i64 to_fill_ = 0;   // the next batch a worker takes
+  i64 released_ = 0;  // batches before this one are done with
+  i64 busy_ = 0;
+  bool stopping_ = false;
+  std::vector<std::jthread> workers_;  // last: joined before anything they use goes
+};
+
+Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
+    : Loader(std::shared_ptr<const Dataset>(std::shared_ptr<const void>(), &dataset), options) {}
+Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+    : pipeline_(std::make_unique<Pipeline>(std::move(dataset), options)) {}
+Loader::Loader(Loader&&) noexcept = default;
+Loader& Loader::operator=(Loader&&) noexcept = default;
+Loader::~Loader() = default;
+
+const Dataset& Loader::dataset() const { return *pipeline_->dataset_; }
+const LoaderOptions& Loader::options() const { return pipeline_->options_; }
+i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
+i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
+void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }
+LoaderPosition Loader::position() const { return pipeline_->position_; }
+void Loader::start_epoch() { pipeline_->start_epoch(); }
+Batch* Loader::next() { return pipeline_->next(); }
+double Loader::seconds_waited() const { return pipeline_->seconds_waited_; }
+
+}  // namespace weft::data

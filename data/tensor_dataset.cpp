@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/tensor_dataset.h"
+
+#include <cstring>
+
+#include "weft/core/error.h"
+#include "weft/data/check.h"
+
+namespace weft::data {
+namespace {
+
+const std::byte* entry(const Tensor& tensor, i64 index, i64 bytes) {
+  return static_cast<const std::byte*>(tensor.raw()) + index * bytes;
+}
+
+}  // namespace
+
+TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
+    : info_(std::move(info)), samples_(std::move(samples)), targets_(std::move(targets)) {
+  const auto& name = info_.name;
+  WEFT_CHECK(
+      samples_.rank() >= 1 && targets_.rank() >= 1 && samples_.size(0) == targets_.size(0),
+      "{}: samples are {} and targets {}; both must have the samples as first axis, equally many",
+      name, samples_.shape(), targets_.shape());
+  WEFT_CHECK(samples_.dtype() == DType::uint8 || samples_.dtype() == DType::f32,
+             "{}: samples are {}; uint8 or f32 is required", name, samples_.dtype());
+  WEFT_CHECK(info_.classes >= 0,
+             "{}: classes is {}; a positive number, or 0 for regression, is required", name,
+             info_.classes);
+  const DType wanted = info_.has_labels() ? DType::int64 : DType::f32;
+  WEFT_CHECK(targets_.dtype() == wanted, "{}: targets are {} with {} classes; {} is required", name,
+             targets_.dtype(), info_.classes, wanted);
+  WEFT_CHECK(!info_.has_labels() || targets_.rank() == 1,
+             "{}: labels are {}; one label per sample, shape ({}), is required", name,
+             targets_.shape(), samples_.size(0));
+  size_ = samples_.size(0);
+  WEFT_CHECK(size_ > 0, "{} ({}): the dataset is empty; at least one sample is required", name,
+             info_.split);
+
+  info_.sample = samples_.shape().without(0);
+  info_.sample_dtype = samples_.dtype();
+  info_.target = targets_.shape().without(0);
+  info_.target_dtype = targets_.dtype();
+  if (info_.class_names.empty())
+    for (i64 i = 0; i < info_.classes; ++i) info_.class_names.push_back(std::to_string(i));
+  WEFT_CHECK(static_cast<i64>(info_.class_names.size()) == info_.classes,
+             "{}: {} class names for {} classes; one name per class is required", name,
+             info_.class_names.size(), info_.classes);
+  for (i64 i = 0; i < size_; ++i)
+    check_sample(info_, i, entry(samples_, i, info_.sample_bytes()),
+                 entry(targets_, i, info_.target_bytes()));
+}
+
+void TensorDataset::read(i64 index, void* sample, void* target) const {
+  WEFT_CHECK(index >= 0 && index < size_, "{} ({}): sample {} was asked for; 0 to {} exist",
+             info_.name, info_.split, index, size_ - 1);
+  const i64 sample_bytes = info_.sample_bytes(), target_bytes = info_.target_bytes();
+  std::memcpy(sample, entry(samples_, index, sample_bytes), static_cast<std::size_t>(sample_bytes));
+  std::memcpy(target, entry(targets_, index, target_bytes), static_cast<std::size_t>(target_bytes));
+}
+
+}  // namespace weft::data

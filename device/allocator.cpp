@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/allocator.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+
+#include "weft/core/error.h"
+
+namespace weft {
+namespace {
+
+constexpr i64 kSmallest = 64;
+constexpr int kPerPower = 8;
+constexpr int kClasses = 58 * kPerPower;
+
+std::atomic<bool> poison{false};
+
+void* poisoned(void* block, i64 bytes) noexcept {
+  if (poison.load(std::memory_order_relaxed))
+    std::memset(block, 0xff, static_cast<std::size_t>(bytes));
+  return block;
+}
+
+struct SizeClass {
+  int index;
+  i64 bytes;
+};
+
+// 64, 72, 80, … 128, 144, …: eight steps between powers of two, each a multiple of eight.
+SizeClass size_class(i64 bytes) {
+  const i64 wanted = std::max(bytes, kSmallest);
+  const int power = 63 - std::countl_zero(static_cast<u64>(wanted));  // 2^power ≤ wanted
+  const i64 base = i64{1} << power;
+  const i64 step = base / kPerPower;
+  const i64 steps = (wanted - base + step - 1) / step;
+  return {(power - 6) * kPerPower + static_cast<int>(steps), base + steps * step};
+}
+
+// A free block holds the link to the next one of its class.
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+class CpuAllocator {
+ public:
+  void* allocate(i64 bytes) {
+    const SizeClass size = size_class(bytes);
+    {
+      std::lock_guard lock(mutex_);
+      ++counters_.allocations;
+      counters_.bytes_in_use += size.bytes;
+      counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
+      FreeBlock*& head = free_[static_cast<std::size_t>(size.index)];
+      if (head != nullptr) {
+        counters_.bytes_cached -= size.bytes;
+        FreeBlock* block = head;
+        head = block->next;
+        return block;
+      }
+      ++counters_.system_allocations;
+    }
+    return from_system(size.bytes);
+  }
+
+  void deallocate(void* pointer, i64 bytes) noexcept {
+    const SizeClass size = size_class(bytes);
+    std::lock_guard lock(mutex_);
+    counters_.bytes_in_use -= size.bytes;
+    counters_.bytes_cached += size.bytes;
+    FreeBlock*& head = free_[static_cast<std::size_t>(size.index)];
+    head = new (pointer) FreeBlock{head};
+  }
+
+  AllocatorCounters counters() {
+    std::lock_guard lock(mutex_);
+    return counters_;
+  }
+
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    counters_.peak_bytes_in_use = counters_.bytes_in_use;
+  }
+
+  void release_cached() {
+    std::lock_guard lock(mutex_);
+    for (FreeBlock*& head : free_) {
+      while (head != nullptr) {
+        FreeBlock* block = head;
+        head = block->next;
+        std::free(block);
+      }
+    }
+    counters_.bytes_cached = 0;
+  }
+
+ private:
+  void* from_system(i64 bytes) {
+    const auto rounded = static_cast<std::size_t>((bytes + kSmallest - 1) / kSmallest * kSmallest);
+    void* block = std::aligned_alloc(static_cast<std::size_t>(kSmallest), rounded);
+    if (block == nullptr) {
+      release_cached();
+      block = std::aligned_alloc(static_cast<std::size_t>(kSmallest), rounded);
+    }
+    if (block == nullptr) {
+      std::lock_guard lock(mutex_);
+      counters_.bytes_in_use -= bytes;
+      throw InternalError(fmt::format(
+          "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}); "
+          "use a smaller batch or model",
+          bytes, counters_.bytes_in_use, counters_.peak_bytes_in_use));
+    }
+    return block;
+  }
+
+  std::mutex mutex_;
+  std::array<FreeBlock*, kClasses> free_{};
+  AllocatorCounters counters_;
+};
+
+// Never destroyed: tensors in static storage may outlive any order of destruction.
+CpuAllocator& cpu_allocator() {
+  static auto* allocator = new CpuAllocator;
+  return *allocator;
+}
+
+}  // namespace
+
+void* allocate(const Device&, i64 bytes) {
+  return bytes == 0 ? nullptr : poisoned(cpu_allocator().allocate(bytes), bytes);
+}
+void deallocate(const Device&, void* block, i64 bytes) noexcept {
+  if (block != nullptr) cpu_allocator().deallocate(poisoned(block, bytes), bytes);
+}
+bool set_allocator_poison(bool on) { return poison.exchange(on); }
+AllocatorCounters allocator_counters(const Device&) { return cpu_allocator().counters(); }
+void reset_peak(const Device&) { cpu_allocator().reset_peak(); }
+void release_cached(const Device&) { cpu_allocator().release_cached(); }
+
+}  // namespace weft

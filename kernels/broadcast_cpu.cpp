@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/parallel.h"
+#include "weft/device/simd.h"
+#include "weft/kernels/elementwise.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
+
+// Calls row(out, a, b, length) for every innermost run of the broadcast within [begin, end).
+template <class Row>
+void walk(const Broadcast& s, i64 begin, i64 end, const Row& row) {
+  const int last = s.rank - 1;
+  const i64 inner = s.size[static_cast<std::size_t>(last)];
+  for (i64 run = begin / inner; run * inner < end; ++run) {
+    i64 rest = run, a = 0, b = 0;
+    for (int axis = last - 1; axis >= 0; --axis) {
+      const auto k = static_cast<std::size_t>(axis);
+      const i64 index = rest % s.size[k];
+      rest /= s.size[k];
+      a += index * s.stride_a[k];
+      b += index * s.stride_b[k];
+    }
+    row(run * inner, a, b, inner);
+  }
+}
+
+// The inner loop with each input either running along or standing still, known at compile time
+// so that it vectorises.
+template <class F>
+void inner_loop(bool a_runs, bool b_runs, i64 n, const F& f) {
+  simd([&] {
+    if (a_runs && b_runs) {
+      for (i64 i = 0; i < n; ++i) f(i, i, i);
+    } else if (a_runs) {
+      for (i64 i = 0; i < n; ++i) f(i, i, i64{0});
+    } else {
+      for (i64 i = 0; i < n; ++i) f(i, i64{0}, i);
+    }
+  });
+}
+
+template <class F>
+void broadcast_loop(const Broadcast& s, const F& f) {
+  if (s.elements == 0) return;
+  if (s.rank == 0) {
+    f(0, 0, 0)(0, 0, 0);
+    return;
+  }
+  const auto last = static_cast<std::size_t>(s.rank - 1);
+  const i64 inner = s.size[last];
+  const bool a_runs = s.stride_a[last] != 0, b_runs = s.stride_b[last] != 0;
+  if (s.rank == 1) {
+    parallel_for(s.elements, kGrain, [&](i64 begin, i64 end) {
+      inner_loop(a_runs, b_runs, end - begin, f(begin, a_runs ? begin : 0, b_runs ? begin : 0));
+    });
+    return;
+  }
+  parallel_for(s.elements / inner, kGrain / inner + 1, [&](i64 begin, i64 end) {
+    walk(s, begin * inner, end * inner,
+         [&](i64 out, i64 a, i64 b, i64 n) { inner_loop(a_runs, b_runs, n, f(out, a, b)); });
+  });
+}
+
+}  // namespace
+
+template <class Op, class T>
+void binary_forward(Cpu, T* c, const T* a, const T* b, const Broadcast& shape) {
+  broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
+    return [=](i64 i, i64 j, i64 k) { c[c0 + i] = Op::value(a[a0 + j], b[b0 + k]); };
+  });
+}
+
+template <class Op, class T>
+void binary_backward(Cpu, T* da, T* db, const T* dc, const T* a, const T* b,
+                     const Broadcast& shape) {
+  // Each side in a loop of its own: a branch on null inside would not vectorise. b is read before
+  // da is written, so da may be dc only when db is not wanted; the op sees to it.
+  if (db != nullptr) {
+    broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
+      return
+          [=](i64 i, i64 j, i64 k) { db[c0 + i] = dc[c0 + i] * Op::slope_b(a[a0 + j], b[b0 + k]); };
+    });
+  }
+  if (da != nullptr) {
+    broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
+      return
+          [=](i64 i, i64 j, i64 k) { da[c0 + i] = dc[c0 + i] * Op::slope_a(a[a0 + j], b[b0 + k]); };
+    });
+  }
+}
+
+#define WEFT_BINARY_T(Op, T)                                                          \
+  template void binary_forward<Op, T>(Cpu, T*, const T*, const T*, const Broadcast&); \
+  template void binary_backward<Op, T>(Cpu, T*, T*, const T*, const T*, const T*, const Broadcast&);
+#define WEFT_BINARY(op, Op) WEFT_BINARY_T(Op, float) WEFT_BINARY_T(Op, double)
+WEFT_BINARY_OPS(WEFT_BINARY)
+
+}  // namespace weft::kernels

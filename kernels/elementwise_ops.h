@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The formulas of all elementwise ops: value and slope stand together, once, for every device and dtype.
+//
+// To add one: write its struct here and its line in a list below, and its reference row in
+// tests/autograd/elementwise_test.cpp. Kernels, the op on Tensor, the differentiable op and the tests follow.
+//
+// A unary formula says which of its input x and output y its slope wants: that is the tensor kept for
+// the backward pass.
+#pragma once
+#include <cmath>
+
+#include "weft/kernels/device.h"
+#include "weft/kernels/math.h"
+
+namespace weft::kernels {
+
+enum class Keeps { input, output };
+
+// y = −x
+struct Neg {
+  static constexpr const char* name = "neg";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return -x;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T) {
+    return T(-1);
+  }
+};
+// y = eˣ;  dy/dx = y
+struct Exp {
+  static constexpr const char* name = "exp";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return math::exp(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T y) {
+    return y;
+  }
+};
+// y = ln x;  dy/dx = 1/x
+struct Log {
+  static constexpr const char* name = "log";
+  static constexpr Keeps keeps = Keeps::input;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return math::log(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T x) {
+    return T(1) / x;
+  }
+};
+// y = √x;  dy/dx = 1/(2y)
+struct Sqrt {
+  static constexpr const char* name = "sqrt";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return std::sqrt(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T y) {
+    return T(0.5) / y;
+  }
+};
+// y = x²;  dy/dx = 2x
+struct Square {
+  static constexpr const char* name = "square";
+  static constexpr Keeps keeps = Keeps::input;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return x * x;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T x) {
+    return T(2) * x;
+  }
+};
+// y = |x|;  dy/dx = sign x, and 0 at 0
+struct Abs {
+  static constexpr const char* name = "abs";
+  static constexpr Keeps keeps = Keeps::input;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return x < T(0) ? -x : x;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T x) {
+    return x > T(0) ? T(1) : (x < T(0) ? T(-1) : T(0));
+  }
+};
+// y = max(x, 0), NaN stays NaN;  dy/dx = [y > 0].  Nair & Hinton 2010
+struct Relu {
+  static constexpr const char* name = "relu";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return x < T(0) ? T(0) : x;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T y) {
+    return y > T(0) ? T(1) : T(0);
+  }
+};
+// y = x·Φ(x), Φ the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016, arXiv:1606.08415
+struct Gelu {
+  static constexpr const char* name = "gelu";
+  static constexpr Keeps keeps = Keeps::input;
+  template <class T>
+  WEFT_HOST_DEVICE static T cdf(T x) {
+    return T(0.5) * (T(1) + math::erf(x * T(0.70710678118654752440)));
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return x * cdf(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T x) {
+    return cdf(x) + x * T(0.39894228040143267794) * math::exp(T(-0.5) * x * x);
+  }
+};
+// y = x·σ(x);  dy/dx = σ(x)·(1 + x·(1 − σ(x))).  Elfwing et al. 2017, arXiv:1702.03118
+struct Silu {
+  static constexpr const char* name = "silu";
+  static constexpr Keeps keeps = Keeps::input;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return x * math::sigmoid(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T x) {
+    const T s = math::sigmoid(x);
+    return s * (T(1) + x * (T(1) - s));
+  }
+};
+// y = tanh x;  dy/dx = 1 − y²
+struct Tanh {
+  static constexpr const char* name = "tanh";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return math::tanh(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T y) {
+    return T(1) - y * y;
+  }
+};
+// y = 1/(1 + e⁻ˣ);  dy/dx = y·(1 − y)
+struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
+  static constexpr Keeps keeps = Keeps::output;
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T x) {
+    return math::sigmoid(x);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope(T y) {
+    return y * (T(1) - y);
+  }
+};
+
+// Binary formulas give the slope toward each input.
+struct Add {
+  static constexpr const char* name = "add";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a + b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T, T) {
+    return T(1);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T, T) {
+    return T(1);
+  }
+};
+struct Sub {
+  static constexpr const char* name = "sub";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a - b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T, T) {
+    return T(1);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T, T) {
+    return T(-1);
+  }
+};
+struct Mul {
+  static constexpr const char* name = "mul";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a * b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T, T b) {
+    return b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T a, T) {
+    return a;
+  }
+};
+struct Div {
+  static constexpr const char* name = "div";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a / b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T, T b) {
+    return T(1) / b;
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
+    return -a / (b * b);
+  }
+};
+// Ties send half the slope to each input, so that the sum is right.
+struct Maximum {
+  static constexpr const char* name = "maximum";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a != a ? a : (a < b || b != b ? b : a);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T a, T b) {
+    return a > b ? T(1) : (a == b ? T(0.5) : T(0));
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
+    return b > a ? T(1) : (a == b ? T(0.5) : T(0));
+  }
+};
+struct Minimum {
+  static constexpr const char* name = "minimum";
+  template <class T>
+  WEFT_HOST_DEVICE static T value(T a, T b) {
+    return a != a ? a : (b < a || b != b ? b : a);
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_a(T a, T b) {
+    return a < b ? T(1) : (a == b ? T(0.5) : T(0));
+  }
+  template <class T>
+  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
+    return b < a ? T(1) : (a == b ? T(0.5) : T(0));
+  }
+};
+
+}  // namespace weft::kernels
+
+// The lists: X(name of the op, formula).
+#define WEFT_UNARY_OPS(X)                                                                         \
+  X(neg, Neg)                                                                                     \
+  X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square) X(abs, Abs) X(relu, Relu) X(gelu, Gelu) \
+      X(silu, Silu) X(tanh, Tanh) X(sigmoid, Sigmoid)
+#define WEFT_BINARY_OPS(X) \
+  X(add, Add) X(sub, Sub) X(mul, Mul) X(div, Div) X(maximum, Maximum) X(minimum, Minimum)

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of a table, by number.
+//   math     y[i,c] = table[index[i],c];  dtable[k,c] = Σ_{i: index[i]=k} dy[i,c]
+//   shapes   table, dtable (rows, cols); index (n); y, dy (n, cols)
+//   saved    index
+//   aliasing none
+//   source   the sum runs in the order of i, whatever the number of threads
+#pragma once
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+
+namespace weft::kernels {
+
+// An index outside [0, rows) gives NaN and *bad its position in `index` (the first one's; −1 if none).
+template <class T>
+void embedding_forward(Cpu, T* y, i64* bad, const T* table, const i64* index, i64 n, i64 rows,
+                       i64 cols);
+// Indices must be in [0, rows).
+template <class T>
+void embedding_backward(Cpu, T* dtable, const T* dy, const i64* index, i64 n, i64 rows, i64 cols);
+
+}  // namespace weft::kernels

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The norm of all gradients taken as one vector, and the factor that clips it.
+#pragma once
+#include "weft/device/device.h"
+#include "weft/kernels/parameter_table.h"
+
+namespace weft::kernels {
+
+// math:     norm = ‖grad_scale · g‖₂ over active segments; control.grad_norm = norm;
+//           where norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6); norm not finite sets
+//           skip
+// shapes:   partials (chunk_count), scratch
+// saved:    nothing
+// aliasing: writes partials and control only; squares are summed in double, chunk by chunk, in
+// order source:   Pascanu et al., arXiv 1211.5063; 1e-6 as in PyTorch's clip_grad_norm_
+template <class T>
+void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control);
+
+}  // namespace weft::kernels

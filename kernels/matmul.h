@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products, with the epilogue of a fused linear layer.
+//   math     c[b] = act(op(a[b])·op(b[b]) + bias), op = identity or transpose
+//   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed; b (batch, k, n), or
+//            (batch, n, k) when transposed; bias (n) or null, added to every row
+//   saved    for the backward of act(…): its output for relu, tanh, sigmoid (see elementwise_ops.h)
+//   aliasing none
+//   source   oneDNN (float) where found, else Eigen
+#pragma once
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+#include "weft/kernels/elementwise_ops.h"
+
+namespace weft::kernels {
+
+// Activations that an epilogue can apply; each is the formula of elementwise_ops.h.
+enum class Activation { none, relu, gelu, silu, tanh, sigmoid };
+
+struct MatmulShape {
+  i64 batch = 1, m = 0, n = 0, k = 0;
+  bool transpose_a = false, transpose_b = false;
+};
+
+template <class T>
+void matmul(Cpu, T* c, const T* a, const T* b, const T* bias, Activation activation,
+            const MatmulShape& shape);
+
+// c = act(c + bias) for each of `rows` rows of n: the epilogue of products that a library did not fuse.
+template <class T>
+void add_bias_and_activate(Cpu, T* c, const T* bias, Activation activation, i64 rows, i64 n);
+
+// Which library computes float matrix products and convolutions on the CPU. oneDNN is the default
+// where this build has it; double always takes Eigen.
+enum class CpuBackend { onednn, eigen };
+CpuBackend cpu_backend();
+// Throws UserError for a back end this build lacks.
+void set_cpu_backend(CpuBackend backend);
+// "oneDNN 2.6.3" or "Eigen 3.4.0"
+const char* name_of(CpuBackend backend);
+
+}  // namespace weft::kernels

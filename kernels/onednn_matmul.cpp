@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/onednn.h"
+#include "weft/kernels/onednn_common.h"
+
+namespace weft::kernels::onednn {
+
+#ifdef WEFT_HAS_ONEDNN
+
+const char* version() {
+  static const std::string text = [] {
+    const dnnl_version_t* v = dnnl_version();
+    return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
+           std::to_string(v->patch);
+  }();
+  return text.c_str();
+}
+
+namespace {
+
+struct Key {
+  i64 batch, m, n, k, flags;
+};
+
+struct Entry {
+  Call call;
+  std::mutex mutex;  // the addresses are rewritten for each call
+};
+
+dnnl::memory::desc matrix(i64 batch, i64 rows, i64 cols, bool transposed) {
+  const dnnl::memory::dims strides = transposed ? dnnl::memory::dims{rows * cols, 1, rows}
+                                                : dnnl::memory::dims{rows * cols, cols, 1};
+  return {{batch, rows, cols}, dnnl::memory::data_type::f32, strides};
+}
+
+std::unique_ptr<Entry> make(const MatmulShape& s, bool has_bias, Activation activation) {
+  const auto c = matrix(s.batch, s.m, s.n, false), a = matrix(s.batch, s.m, s.k, s.transpose_a),
+             b = matrix(s.batch, s.k, s.n, s.transpose_b);
+  const dnnl::memory::desc bias({1, 1, s.n}, dnnl::memory::data_type::f32,
+                                dnnl::memory::dims{s.n, s.n, 1});
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  dnnl::post_ops post;
+  append_activation(post, activation);
+  attributes.set_post_ops(post);
+#if DNNL_VERSION_MAJOR >= 3
+  const auto plan = has_bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes)
+                             : dnnl::matmul::primitive_desc(engine(), a, b, c, attributes);
+#else
+  const auto plan =
+      has_bias
+          ? dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, bias, c), attributes, engine())
+          : dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), attributes, engine());
+#endif
+  auto entry = std::make_unique<Entry>();
+  entry->call = Call(dnnl::matmul(plan), plan);
+  entry->call.bind(DNNL_ARG_DST, c);
+  entry->call.bind(DNNL_ARG_SRC, a);
+  entry->call.bind(DNNL_ARG_WEIGHTS, b);
+  if (has_bias) entry->call.bind(DNNL_ARG_BIAS, bias);
+  return entry;
+}
+
+}  // namespace
+
+bool matmul(float* c, const float* a, const float* b, const float* bias, Activation activation,
+            const MatmulShape& s) {
+  static PrimitiveCache<Key, Entry> cache;
+  const i64 flags = (s.transpose_a ? 1 : 0) | (s.transpose_b ? 2 : 0) | (bias != nullptr ? 4 : 0) |
+                    static_cast<i64>(activation) << 3;
+  Entry& entry = cache.find({s.batch, s.m, s.n, s.k, flags},
+                            [&] { return make(s, bias != nullptr, activation); });
+  std::lock_guard lock(entry.mutex);
+  entry.call.set(DNNL_ARG_DST, c);
+  entry.call.set(DNNL_ARG_SRC, a);
+  entry.call.set(DNNL_ARG_WEIGHTS, b);
+  entry.call.set(DNNL_ARG_BIAS, bias);
+  entry.call.run();
+  return true;
+}
+
+#else
+
+const char* version() { return nullptr; }
+bool matmul(float*, const float*, const float*, const float*, Activation, const MatmulShape&) {
+  return false;
+}
+
+#endif
+
+}  // namespace weft::kernels::onednn

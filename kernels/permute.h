@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Axes in another order.
+//   math     y[i0, …] = x at the same indices, where y's axis j is x's axis order[j]
+//   shapes   size: y's sizes; stride: elements between neighbours along y's axes in x
+//   saved    nothing
+//   aliasing none
+//   source   none
+#pragma once
+#include <array>
+
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+#include "weft/kernels/half.h"
+
+namespace weft::kernels {
+
+struct PermuteShape {
+  int rank = 0;
+  i64 elements = 1;
+  std::array<i64, 6> size{}, stride{};
+};
+
+// Element types by their size: 1, 2, 4 or 8 bytes.
+void permute(Cpu, void* y, const void* x, i64 element_bytes, const PermuteShape& shape);
+
+}  // namespace weft::kernels

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/pool2d.h"
+
+#include <algorithm>
+
+#include "weft/device/parallel.h"
+#include "weft/device/simd.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr i64 kTile = 64;  // channels whose running results stay in registers or the L1 cache
+constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
+
+struct Range {
+  i64 begin, end;
+};
+
+// The taps of a window from `origin` that lie inside [0, size).
+Range taps_inside(i64 origin, i64 kernel, i64 size) {
+  return {std::max<i64>(0, -origin), std::min(kernel, size - origin)};
+}
+
+// The windows [begin, end) along one axis that cover `at`.
+Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
+  const i64 last = at + padding;    // the last window that begins at or before it
+  const i64 first = last - kernel;  // those that begin here end before it
+  return {first < 0 ? 0 : first / stride + 1, std::min(windows, last / stride + 1)};
+}
+
+// body(x of the tap, its number) for the taps of output pixel (row, j) inside the image.
+template <class T, class Body>
+void for_each_tap(const T* x, const Pool2dShape& s, i64 row, i64 j, const Body& body) {
+  const i64 top = row % s.out_height * s.stride_h - s.padding_h,
+            left = j * s.stride_w - s.padding_w;
+  const T* image = x + row / s.out_height * s.height * s.width * s.channels;
+  const Range rows = taps_inside(top, s.kernel_h, s.height),
+              cols = taps_inside(left, s.kernel_w, s.width);
+  for (i64 a = rows.begin; a < rows.end; ++a)
+    for (i64 b = cols.begin; b < cols.end; ++b)
+      body(image + ((top + a) * s.width + left + b) * s.channels, a * s.kernel_w + b);
+}
+
+// body(row, j, first channel, channels) for all output pixels, in tiles of channels.
+template <class Body>
+void for_each_output(const Pool2dShape& s, const Body& body) {
+  const i64 work = s.out_width * s.channels * s.kernel_h * s.kernel_w;
+  parallel_for(s.batch * s.out_height, kGrain / std::max<i64>(work, 1) + 1,
+               [&](i64 begin, i64 end) {
+                 simd([&] {
+                   for (i64 row = begin; row < end; ++row)
+                     for (i64 j = 0; j < s.out_width; ++j)
+                       for (i64 c = 0; c < s.channels; c += kTile)
+                         body(row, j, c, std::min(kTile, s.channels - c));
+                 });
+               });
+}
+
+// Each row of dx gathers from the windows over it: body(dx of the pixel, output pixel, tap).
+template <class T, class Body>
+void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
+  const i64 work = s.width * s.channels * s.kernel_h;
+  parallel_for(s.batch * s.height, kGrain / std::max<i64>(work, 1) + 1, [&](i64 begin, i64 end) {
+    simd([&] {
+      for (i64 row = begin; row < end; ++row) {
+        T* line = dx + row * s.width * s.channels;
+        std::fill_n(line, s.width * s.channels, T(0));
+        const i64 image = row / s.height, y = row % s.height;
+        const Range rows = windows_over(y, s.kernel_h, s.stride_h, s.padding_h, s.out_height);
+        for (i64 i = rows.begin; i < rows.end; ++i) {
+          const i64 a = y - (i * s.stride_h - s.padding_h);
+          for (i64 j = 0; j < s.out_width; ++j) {
+            const i64 left = j * s.stride_w - s.padding_w;
+            const Range cols = taps_inside(left, s.kernel_w, s.width);
+            const i64 output = ((image * s.out_height + i) * s.out_width + j) * s.channels;
+            for (i64 b = cols.begin; b < cols.end; ++b)
+              body(line + (left + b) * s.channels, output, a * s.kernel_w + b);
+          }
+        }
+      }
+    });
+  });
+}
+
+}  // namespace
+
+template <class T, class Index>
+void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& s) {
+  // The running index is as wide as a number, so that both fill the same vector lanes.
+  using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
+  for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
+    T best[kTile];
+    Lane best_at[kTile];
+    bool started = false;
+    for_each_tap(x, s, row, j, [&](const T* pixel, i64 tap) {
+      const T* value = pixel + first;
+      const Lane at = static_cast<Lane>(tap);
+      if (!started) {
+        for (i64 c = 0; c < channels; ++c) best[c] = value[c], best_at[c] = at;
+      } else {
+        for (i64 c = 0; c < channels; ++c) {
+          const bool takes = value[c] > best[c] || (value[c] != value[c] && best[c] == best[c]);
+          best[c] = takes ? value[c] : best[c];
+          best_at[c] = takes ? at : best_at[c];
+        }
+      }
+      started = true;
+    });
+    const i64 output = (row * s.out_width + j) * s.channels + first;
+    for (i64 c = 0; c < channels; ++c) y[output + c] = best[c];
+    if (index != nullptr)
+      for (i64 c = 0; c < channels; ++c) index[output + c] = static_cast<Index>(best_at[c]);
+  });
+}
+
+template <class T, class Index>
+void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
+  for_each_contribution(dx, s, [&](T* pixel, i64 output, i64 tap) {
+    const Index at = static_cast<Index>(tap);
+    const T* grad = dy + output;
+    const Index* chosen = index + output;
+    for (i64 c = 0; c < s.channels; ++c) pixel[c] += chosen[c] == at ? grad[c] : T(0);
+  });
+}
+
+template <class T>
+void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& s) {
+  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
+  for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
+    T sum[kTile] = {};
+    for_each_tap(x, s, row, j, [&](const T* pixel, i64) {
+      for (i64 c = 0; c < channels; ++c) sum[c] += pixel[first + c];
+    });
+    T* output = y + (row * s.out_width + j) * s.channels + first;
+    for (i64 c = 0; c < channels; ++c) output[c] = sum[c] * scale;
+  });
+}
+
+template <class T>
+void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& s) {
+  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
+  for_each_contribution(dx, s, [&](T* pixel, i64 output, i64) {
+    for (i64 c = 0; c < s.channels; ++c) pixel[c] += dy[output + c] * scale;
+  });
+}
+
+#define WEFT_POOL2D(T)                                                                  \
+  template void max_pool2d(Cpu, T*, u8*, const T*, const Pool2dShape&);                 \
+  template void max_pool2d(Cpu, T*, i32*, const T*, const Pool2dShape&);                \
+  template void max_pool2d_backward(Cpu, T*, const T*, const u8*, const Pool2dShape&);  \
+  template void max_pool2d_backward(Cpu, T*, const T*, const i32*, const Pool2dShape&); \
+  template void avg_pool2d(Cpu, T*, const T*, const Pool2dShape&);                      \
+  template void avg_pool2d_backward(Cpu, T*, const T*, const Pool2dShape&);
+WEFT_POOL2D(float)
+WEFT_POOL2D(double)
+
+}  // namespace weft::kernels

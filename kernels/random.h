@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random fills.
+//   math     uniform: y[i] = low + (high − low)·u[i];  normal: y[i] = mean + std·z[i], z by Box–Muller;
+//            u[i] and z[i] come from word i mod 4 of philox(key, counter = first + i/4)
+//   shapes   n elements; a fill uses ⌈n/4⌉ counters
+//   saved    nothing
+//   aliasing none
+//   source   kernels/philox.h; Box & Muller 1958
+#pragma once
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+
+namespace weft::kernels {
+
+struct RandomRange {
+  u64 key = 0, first = 0;  // first counter; its upper half is 0
+};
+
+template <class T>
+void fill_uniform(Cpu, T* y, double low, double high, const RandomRange& range, i64 n);
+template <class T>
+void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i64 n);
+
+}  // namespace weft::kernels

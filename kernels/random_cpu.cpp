@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <numbers>
+
+#include "weft/device/parallel.h"
+#include "weft/kernels/philox.h"
+#include "weft/kernels/random.h"
+
+namespace weft::kernels {
+namespace {
+
+template <class T, class Convert>
+void fill(T* y, const RandomRange& range, i64 n, const Convert& convert) {
+  parallel_for((n + 3) / 4, 4096, [&](i64 begin, i64 end) {
+    for (i64 quad = begin; quad < end; ++quad) {
+      const PhiloxWords words = philox(range.key, range.first + static_cast<u64>(quad), 0);
+      double value[4];
+      convert(words, value);
+      for (i64 i = 4 * quad; i < std::min(n, 4 * quad + 4); ++i)
+        y[i] = static_cast<T>(value[i - 4 * quad]);
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void fill_uniform(Cpu, T* y, double low, double high, const RandomRange& range, i64 n) {
+  fill(y, range, n, [=](const PhiloxWords& words, double* value) {
+    for (int i = 0; i < 4; ++i)
+      value[i] = low + (high - low) * static_cast<double>(unit_float(words.word[i]));
+  });
+}
+
+template <class T>
+void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i64 n) {
+  fill(y, range, n, [=](const PhiloxWords& words, double* value) {
+    for (int pair = 0; pair < 4; pair += 2) {
+      // 1 − u lies in (0, 1]: its logarithm is finite.
+      const double radius =
+          std::sqrt(-2.0 * std::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
+      const double angle =
+          2.0 * std::numbers::pi * static_cast<double>(unit_float(words.word[pair + 1]));
+      value[pair] = mean + std * radius * std::cos(angle);
+      value[pair + 1] = mean + std * radius * std::sin(angle);
+    }
+  });
+}
+
+template void fill_uniform(Cpu, float*, double, double, const RandomRange&, i64);
+template void fill_uniform(Cpu, double*, double, double, const RandomRange&, i64);
+template void fill_normal(Cpu, float*, double, double, const RandomRange&, i64);
+template void fill_normal(Cpu, double*, double, double, const RandomRange&, i64);
+
+}  // namespace weft::kernels

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reductions over one axis of (outer, n, inner).
+//   math     sum: y[o,i] = scale·Σ_k x[o,k,i];  max: y[o,i] = max_k x[o,k,i] (NaN wins), index = first such k;
+//            repeat: y[o,k,i] = scale·x[o,i]
+//   shapes   x (outer, n, inner), y and index (outer, inner)
+//   saved    nothing
+//   aliasing none
+//   source   sums are split into blocks of fixed size and added in order: the result does not depend on
+//            the number of threads
+#pragma once
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+
+namespace weft::kernels {
+
+struct ReduceShape {
+  i64 outer = 1, n = 1, inner = 1;
+};
+
+template <class T>
+void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& shape);
+// `index` may be null. n ≥ 1.
+template <class T>
+void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& shape);
+template <class T>
+void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape);
+
+}  // namespace weft::kernels

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "weft/nn/module.h"
+
+namespace weft::nn {
+
+struct NormOptions {
+  double eps = 1e-5;
+  double momentum = 0.1;  // weight of the newest batch in the running statistics
+};
+
+// Each channel to mean 0 and variance 1, times weight plus bias: x (batch, …, channels), images and rows
+// of numbers alike. In training with the statistics of the batch, and the running ones follow
+// (Note [Batch-norm statistics]); in evaluation with the running ones. Names are those of PyTorch's
+// BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015, arXiv:1502.03167
+class BatchNorm : public Module {
+ public:
+  explicit BatchNorm(i64 channels, NormOptions options = {});
+
+  void parts(Parts& p) override;
+  Variable forward(const Variable& x) override;
+  Variable forward_fused(const Variable& x, kernels::Activation activation) override;
+  bool fuses(kernels::Activation activation) const override {
+    return activation == kernels::Activation::relu;
+  }
+  // relu(norm(x) + residual): the end of a residual block.
+  Variable with_residual(const Variable& x, const Variable& residual);
+  std::string label() const override;
+
+  Parameter weight, bias;
+  Buffer running_mean, running_var, num_batches_tracked;
+
+ private:
+  // Whether this pass normalises with, and observes, the statistics of its batch.
+  bool uses_batch_statistics() const { return training(); }
+  Variable normalise(const Variable& x, bool relu, const Variable& residual);
+
+  NormOptions options_;
+};
+
+}  // namespace weft::nn

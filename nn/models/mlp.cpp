@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Multi-layer perceptron: Flatten, then Linear and activation for each hidden width, then Linear. In a
+// file it is PyTorch's Sequential(Flatten, Linear, ReLU, …), so its names are "1.weight", "3.weight", ….
+// Dropout stands in one place with the activation, so that names do not depend on it.
+#include "weft/nn/activations.h"
+#include "weft/nn/dropout.h"
+#include "weft/nn/linear.h"
+#include "weft/nn/models/models.h"
+#include "weft/nn/sequential.h"
+
+namespace weft::nn {
+namespace {
+
+AnyModule hidden_end(const MlpOptions& o) {
+  if (o.dropout == 0) return activation_named(o.activation);
+  Sequential both;
+  both.push(activation_named(o.activation)).push(Dropout{o.dropout});
+  return both;
+}
+
+AnyModule make(const MlpOptions& options, const ModelInput& input) {
+  Sequential model;
+  model.push(Flatten{});
+  i64 width = input.sample.elements();
+  for (const i64 hidden : options.hidden) {
+    model.push(Linear{width, hidden}).push(hidden_end(options));
+    width = hidden;
+  }
+  model.push(Linear{width, input.outputs});
+  return checked(std::move(model), input);
+}
+
+const bool registered = Registry<Model>::add<MlpOptions>("mlp", make);
+
+}  // namespace
+
+void describe(Fields& f, MlpOptions& o) {
+  f("hidden", o.hidden, "widths of the hidden layers", at_least(1));
+  f("activation", o.activation, "after each hidden layer", activation_names());
+  f("dropout", o.dropout, "share of hidden numbers set to zero in training", from_to_below(0, 1));
+}
+
+Recipe<Model> mlp(const MlpOptions& options) { return Recipe<Model>::of("mlp", options); }
+
+}  // namespace weft::nn

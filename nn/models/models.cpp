@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/nn/models/models.h"
+
+#include "weft/nn/dry_run.h"
+
+namespace weft::nn {
+
+AnyModule checked(AnyModule model, const ModelInput& input) {
+  model->name_paths();
+  const Shape output = dry_run(*model, input.sample).shape();
+  WEFT_ASSERT((output == Shape{1, input.outputs}), "a model for {} outputs gives {}", input.outputs,
+              output);
+  return model;
+}
+
+void require_image(const char* model, const ModelInput& input) {
+  WEFT_CHECK(input.sample.rank() == 3 && input.sample.elements() > 0,
+             "{}: a sample is {}; an image (height, width, channels) is required", model,
+             input.sample);
+}
+
+}  // namespace weft::nn

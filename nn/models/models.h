@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The models that a config can name (`model.type`), and what each is built for.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "weft/core/registry.h"
+#include "weft/nn/module.h"
+
+namespace weft::nn {
+
+// What goes in and how many numbers come out per sample.
+struct ModelInput {
+  Shape sample;  // (height, width, channels), or numbers of any shape
+  i64 outputs = 1;
+};
+
+// The registry's kind: recipe.make(ModelInput{...}) gives a module, ready to be saved and loaded.
+struct Model {};
+
+// For a model's factory, on what it built: names the modules, and runs them once on a sample of zeros
+// (nn/dry_run.h), so that wrong sizes show now and every file layout is known.
+AnyModule checked(AnyModule model, const ModelInput& input);
+// Throws UserError unless the sample is an image (height, width, channels).
+void require_image(const char* model, const ModelInput& input);
+
+struct MlpOptions {
+  std::vector<i64> hidden = {128};
+  std::string activation = "relu";  // relu | gelu | silu | tanh | sigmoid
+  double dropout = 0;               // after each hidden layer
+};
+void describe(Fields& f, MlpOptions& o);
+Recipe<Model> mlp(const MlpOptions& options = {});
+
+struct CnnOptions {
+  std::vector<i64> channels = {
+      32, 64};  // of each convolution; each is followed by a halving of the image
+  i64 hidden = 128;
+  double dropout = 0;  // before both linear layers
+  bool batch_norm = true;
+  std::string activation = "relu";
+};
+void describe(Fields& f, CnnOptions& o);
+Recipe<Model> cnn(const CnnOptions& options = {});
+
+struct ResNetOptions {
+  i64 depth = 18;              // 18 | 34
+  std::string stem = "cifar";  // cifar: 3×3; imagenet: 7×7 with stride 2, then max-pooling
+  i64 width = 64;              // channels of the first stage
+};
+void describe(Fields& f, ResNetOptions& o);
+Recipe<Model> resnet(const ResNetOptions& options = {});
+
+}  // namespace weft::nn
+
+namespace weft {
+template <>
+struct RegistryTraits<nn::Model> {
+  static constexpr const char* kind = "model";
+  using Product = nn::AnyModule;
+  using Context = std::tuple<nn::ModelInput>;
+};
+}  // namespace weft

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/nn/module.h"
+
+#include <unordered_set>
+
+#include "weft/autograd/activation.h"
+#include "weft/autograd/tape.h"
+
+namespace weft::nn {
+namespace {
+
+std::string joined(const std::string& prefix, std::string_view name) {
+  return prefix.empty() ? std::string(name) : prefix + "." + std::string(name);
+}
+
+// Walks a tree of modules; the three callables see every part with its full name.
+template <class OnModule, class OnParameter, class OnBuffer>
+class Walk final : public Parts {
+ public:
+  Walk(std::string prefix, const OnModule& on_module, const OnParameter& on_parameter,
+       const OnBuffer& on_buffer)
+      : prefix_(std::move(prefix)),
+        on_module_(on_module),
+        on_parameter_(on_parameter),
+        on_buffer_(on_buffer) {}
+
+  void start(Module& module) {
+    on_module_(prefix_, module);
+    module.parts(*this);
+  }
+
+ protected:
+  void visit(std::string_view name, Module& child) override {
+    Walk below(joined(prefix_, name), on_module_, on_parameter_, on_buffer_);
+    below.start(child);
+  }
+  void visit(std::string_view name, Parameter& parameter) override {
+    on_parameter_(joined(prefix_, name), parameter);
+  }
+  void visit(std::string_view name, Buffer& buffer) override {
+    on_buffer_(joined(prefix_, name), buffer);
+  }
+
+ private:
+  std::string prefix_;
+  const OnModule& on_module_;
+  const OnParameter& on_parameter_;
+  const OnBuffer& on_buffer_;
+};
+
+constexpr auto kIgnore = [](const std::string&, auto&) {};
+
+template <class OnModule, class OnParameter, class OnBuffer>
+void walk(Module& root, const OnModule& on_module, const OnParameter& on_parameter,
+          const OnBuffer& on_buffer, const std::string& prefix = "") {
+  Walk(prefix, on_module, on_parameter, on_buffer).start(root);
+}
+
+thread_local OutputObserver* current_output_observer = nullptr;
+
+// Ops recorded while it lives stand under the module's path. The outermost one names the paths.
+class PathScope {
+ public:
+  explicit PathScope(Module& module) {
+    if (depth_++ == 0) module.name_paths(module.path());
+    before_ = std::exchange(module_scope(), module.path());
+  }
+  ~PathScope() {
+    module_scope() = std::move(before_);
+    --depth_;
+  }
+  PathScope(const PathScope&) = delete;
+  PathScope& operator=(const PathScope&) = delete;
+
+ private:
+  static thread_local int depth_;
+  std::string before_;
+};
+thread_local int PathScope::depth_ = 0;
+
+// A UserError on its way out of nested modules. Each that it passes finds the layer below itself, so
+// that the path is right whether or not anybody named it.
+class LayerError : public UserError {
+ public:
+  LayerError(const Module* layer, const std::string& path, const std::string& message)
+      : UserError(path.empty() ? message : fmt::format("layer {}: {}", path, message)),
+        layer_(layer),
+        message_(message) {}
+
+  LayerError seen_from(Module& outer) const {
+    for (const NamedModule& named : outer.named_modules())
+      if (named.module == layer_) return {layer_, named.path, message_};
+    return *this;
+  }
+
+ private:
+  const Module* layer_;
+  std::string message_;
+};
+
+}  // namespace
+
+OutputObserver* set_output_observer(OutputObserver* observer) {
+  return std::exchange(current_output_observer, observer);
+}
+OutputObserver* output_observer() { return current_output_observer; }
+
+Parts& Parts::operator()(std::string_view name, Parameter& parameter) {
+  if (parameter.defined()) visit(name, parameter);
+  return *this;
+}
+Parts& Parts::operator()(std::string_view name, Buffer& buffer) {
+  if (buffer.value.defined()) visit(name, buffer);
+  return *this;
+}
+
+Variable Module::run(Variable (*call)(const void*), const void* function) {
+  try {
+    if (tape_observer() == nullptr && current_output_observer == nullptr) return call(function);
+    const PathScope scope(*this);
+    Variable y = call(function);
+    if (current_output_observer != nullptr) current_output_observer->on_output(*this, y);
+    return y;
+  } catch (const LayerError& error) {
+    throw error.seen_from(*this);
+  } catch (const UserError& error) {
+    throw LayerError(this, "", error.what());
+  }
+}
+
+Variable Module::operator()(const Variable& x) {
+  return run([&] { return forward(x); });
+}
+
+Variable Module::fused(const Variable& x, kernels::Activation activation) {
+  return run([&] { return forward_fused(x, activation); });
+}
+
+Variable Module::forward_fused(const Variable& x, kernels::Activation activation) {
+  return activate(forward(x), activation);
+}
+
+void Module::train(bool on) {
+  walk(
+      *this, [on](const std::string&, Module& module) { module.training_ = on; }, kIgnore, kIgnore);
+}
+
+NamedParameters Module::named_parameters(bool all_names) {
+  NamedParameters result;
+  std::unordered_set<const Leaf*> seen;
+  walk(
+      *this, kIgnore,
+      [&](const std::string& name, Parameter& parameter) {
+        const std::shared_ptr<Leaf>& leaf = parameter.variable().leaf_state();
+        const bool first = seen.insert(leaf.get()).second;
+        if (!first && !all_names) return;
+        if (first) leaf->name = name;
+        result.push_back({name, parameter.variable(), parameter.file_layout()});
+      },
+      kIgnore);
+  return result;
+}
+
+std::vector<NamedBuffer> Module::named_buffers() {
+  std::vector<NamedBuffer> result;
+  walk(*this, kIgnore, kIgnore, [&](const std::string& name, Buffer& buffer) {
+    result.push_back({name, &buffer});
+  });
+  return result;
+}
+
+std::vector<NamedModule> Module::named_modules() {
+  std::vector<NamedModule> result;
+  walk(
+      *this,
+      [&](const std::string& path, Module& module) {
+        result.push_back({path, &module});
+      },
+      kIgnore, kIgnore);
+  return result;
+}
+
+i64 Module::parameter_count() {
+  i64 count = 0;
+  for (const NamedParameter& parameter : named_parameters())
+    count += parameter.variable.value().elements();
+  return count;
+}
+
+namespace {
+template <class Convert>
+void convert_all(Module& module, const Convert& convert) {
+  for (const NamedParameter& parameter : module.named_parameters()) {
+    Leaf& leaf = *parameter.variable.leaf_state();
+    leaf.value = convert(leaf.value);
+    leaf.grad = Tensor();
+    leaf.has_grad = false;
+  }
+  for (const NamedBuffer& named : module.named_buffers())
+    named.buffer->value = convert(named.buffer->value);
+}
+}  // namespace
+
+void Module::to(DType dtype) {
+  WEFT_CHECK(is_floating(dtype), "Module::to: dtype {} given; a floating one is required", dtype);
+  convert_all(*this, [dtype](const Tensor& t) { return is_floating(t.dtype()) ? t.to(dtype) : t; });
+}
+
+void Module::to(const Device& device) {
+  convert_all(*this, [&device](const Tensor& t) { return t.to(device); });
+}
+
+void Module::name_paths(const std::string& root) {
+  walk(
+      *this, [](const std::string& path, Module& module) { module.path_ = path; }, kIgnore, kIgnore,
+      root);
+}
+
+EvalMode::EvalMode(Module& root) : root_(root) {
+  walk(
+      root_, [&](const std::string&, Module& module) { before_.push_back(module.training_); },
+      kIgnore, kIgnore);
+  root_.eval();
+}
+
+EvalMode::~EvalMode() {
+  std::size_t next = 0;
+  walk(
+      root_, [&](const std::string&, Module& module) { module.training_ = before_[next++]; },
+      kIgnore, kIgnore);
+}
+
+void tie_like(Module& copy, Module& original) {
+  std::vector<const Leaf*> order;
+  std::vector<std::size_t> first;  // for each parameter, the place where its leaf was met first
+  walk(
+      original, kIgnore,
+      [&](const std::string&, Parameter& parameter) {
+        const Leaf* leaf = parameter.variable().leaf_state().get();
+        const auto found = std::find(order.begin(), order.end(), leaf);
+        first.push_back(static_cast<std::size_t>(found - order.begin()));
+        order.push_back(leaf);
+      },
+      kIgnore);
+  std::vector<Parameter*> copies;
+  walk(
+      copy, kIgnore,
+      [&](const std::string&, Parameter& parameter) { copies.push_back(&parameter); }, kIgnore);
+  for (std::size_t i = 0; i < copies.size(); ++i)
+    if (first[i] != i) copies[i]->tie(*copies[first[i]]);
+}
+
+}  // namespace weft::nn

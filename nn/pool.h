@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling of images (batch, height, width, channels).
+#pragma once
+#include "weft/nn/module.h"
+#include "weft/tensor/ops.h"
+
+namespace weft::nn {
+
+struct PoolOptions {
+  HeightWidth stride = 0;  // 0: the kernel's size
+  HeightWidth padding = 0;
+};
+
+// The largest of each window; padding never wins.
+class MaxPool2d : public Module {
+ public:
+  explicit MaxPool2d(HeightWidth kernel, PoolOptions options = {})
+      : options_{.kernel = kernel, .stride = options.stride, .padding = options.padding} {}
+  Variable forward(const Variable& x) override;
+  std::string label() const override;
+
+ private:
+  Pool2dOptions options_;
+};
+
+// The mean of each window, padding counted as zeros.
+class AvgPool2d : public Module {
+ public:
+  explicit AvgPool2d(HeightWidth kernel, PoolOptions options = {})
+      : options_{.kernel = kernel, .stride = options.stride, .padding = options.padding} {}
+  Variable forward(const Variable& x) override;
+  std::string label() const override;
+
+ private:
+  Pool2dOptions options_;
+};
+
+// The mean of each channel: (batch, height, width, channels) → (batch, channels).
+class GlobalAvgPool : public Module {
+ public:
+  Variable forward(const Variable& x) override;
+  std::string label() const override { return "GlobalAvgPool"; }
+};
+
+}  // namespace weft::nn

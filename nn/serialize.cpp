@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/nn/serialize.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "weft/core/glob.h"
+#include "weft/core/nearest.h"
+
+namespace weft {
+namespace {
+
+// A parameter or a buffer. Tied parameters give one entry per name, of one tensor.
+struct Entry {
+  std::string name;
+  Tensor value;
+  nn::FileLayout layout;
+};
+
+std::vector<Entry> entries_of(nn::Module& module) {
+  std::vector<Entry> entries;
+  for (const nn::NamedParameter& p : module.named_parameters(true))
+    entries.push_back({p.name, p.variable.value(), p.layout});
+  for (const nn::NamedBuffer& b : module.named_buffers())
+    entries.push_back({b.name, b.buffer->value, {}});
+  return entries;
+}
+
+// f(), with the tensor's name before its messages.
+template <class F>
+auto named(const std::string& name, const F& f) {
+  try {
+    return f();
+  } catch (const UserError& error) {
+    fail("{}: {}", name, error.what());
+  }
+}
+
+// "2 missing (a; b)", cut after a few.
+std::string counted(const char* what, const std::vector<std::string>& details) {
+  constexpr std::size_t kShown = 5;
+  std::string text = fmt::format("{} {} (", details.size(), what);
+  for (std::size_t i = 0; i < std::min(kShown, details.size()); ++i)
+    text += (i > 0 ? "; " : "") + details[i];
+  if (details.size() > kShown) text += fmt::format("; and {} more", details.size() - kShown);
+  return text + ")";
+}
+
+// What is wrong with each tensor, for the message of a strict load.
+struct Problems {
+  std::vector<std::string> mismatched, missing, unexpected;
+
+  bool none() const { return mismatched.empty() && missing.empty() && unexpected.empty(); }
+  std::string text() const {
+    std::vector<std::string> parts;
+    if (!mismatched.empty()) parts.push_back(counted("mismatched", mismatched));
+    if (!missing.empty()) parts.push_back(counted("missing", missing));
+    if (!unexpected.empty()) parts.push_back(counted("unexpected", unexpected));
+    return listed(parts);
+  }
+};
+
+std::vector<bool> excluded_of(const std::vector<std::string>& names, const LoadOptions& options,
+                              const std::string& source) {
+  std::vector<bool> excluded(names.size(), false);
+  if (options.exclude.empty()) return excluded;
+  for (const i64 i : glob_select(fmt::format("load: {}: exclude", source), options.exclude, names))
+    excluded[static_cast<std::size_t>(i)] = true;
+  return excluded;
+}
+
+}  // namespace
+
+TensorMap state_of(nn::Module& module) {
+  TensorMap state;
+  for (const Entry& entry : entries_of(module))
+    named(entry.name,
+          [&] { return state[entry.name] = nn::to_file_layout(entry.value, entry.layout); });
+  return state;
+}
+
+LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
+                      const LoadOptions& options) {
+  const std::vector<Entry> entries = entries_of(module);
+  std::vector<std::string> module_names, file_names;
+  for (const Entry& entry : entries) module_names.push_back(entry.name);
+  for (const auto& [name, tensor] : state) file_names.push_back(name);
+
+  std::vector<std::string> all_names = module_names;
+  for (const std::string& name : file_names)
+    if (std::find(module_names.begin(), module_names.end(), name) == module_names.end())
+      all_names.push_back(name);
+  const std::vector<bool> excluded = excluded_of(all_names, options, source);
+
+  LoadReport report;
+  Problems problems;
+  std::vector<std::pair<Tensor, Tensor>> writes;  // to, from: none before everything was looked at
+  std::unordered_set<const void*> found;  // a tied parameter is there if one of its names is
+  for (const Entry& entry : entries)
+    if (state.contains(entry.name)) found.insert(entry.value.raw());
+  for (std::size_t i = 0; i < all_names.size(); ++i) {
+    const std::string& name = all_names[i];
+    if (excluded[i]) {
+      report.excluded.push_back(name);
+      continue;
+    }
+    if (i >= entries.size()) {
+      report.unexpected.push_back(name);
+      problems.unexpected.push_back(name + did_you_mean(name, module_names));
+      continue;
+    }
+    const Entry& entry = entries[i];
+    const auto in_file = state.find(name);
+    if (in_file == state.end()) {
+      if (found.contains(entry.value.raw())) continue;
+      report.missing.push_back(name);
+      const std::string near = nearest(name, file_names);
+      problems.missing.push_back(
+          near.empty() ? name : fmt::format("{}, nearest in the file: {}", name, near));
+      continue;
+    }
+    const Tensor& given = in_file->second;
+    const Shape required = nn::file_shape(entry.value.shape(), entry.layout);
+    if (given.shape() != required ||
+        is_floating(given.dtype()) != is_floating(entry.value.dtype())) {
+      report.mismatched.push_back(name);
+      problems.mismatched.push_back(fmt::format("{} is {} {} in the file and {} {} in the module",
+                                                name, given.dtype(), given.shape(),
+                                                entry.value.dtype(), required));
+      continue;
+    }
+    named(name, [&] {
+      writes.emplace_back(entry.value,
+                          nn::from_file_layout(given, entry.layout).to(entry.value.dtype()));
+      return true;
+    });
+    report.loaded.push_back(name);
+  }
+  WEFT_CHECK(
+      !options.strict || problems.none(),
+      "load: {}: {}; every tensor of the module and no other is required (or strict = false)",
+      source, problems.text());
+  for (const auto& [to, from] : writes) to.copy_from(from.to(to.device()));
+  return report;
+}
+
+void save(nn::Module& module, const std::string& path, const Metadata& metadata) {
+  write_safetensors(path, state_of(module), metadata);
+}
+
+LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options) {
+  return load_state(module, read_safetensors(path), path, options);
+}
+
+}  // namespace weft

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Module::summary.
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "weft/nn/dry_run.h"
+#include "weft/nn/module.h"
+
+namespace weft::nn {
+namespace {
+
+class OutputShapes final : public OutputObserver {
+ public:
+  OutputShapes() : before_(set_output_observer(this)) {}
+  ~OutputShapes() override { set_output_observer(before_); }
+  OutputShapes(const OutputShapes&) = delete;
+  OutputShapes& operator=(const OutputShapes&) = delete;
+
+  void on_output(const Module& module, const Variable& output) override {
+    shapes_[&module] = output.shape();
+  }
+  // Without the batch; "" for a module that was not called.
+  std::string text_of(const Module& module) const {
+    const auto found = shapes_.find(&module);
+    if (found == shapes_.end()) return "";
+    return found->second.rank() == 0 ? "()" : found->second.without(0).to_string();
+  }
+
+ private:
+  OutputObserver* before_;
+  std::unordered_map<const Module*, Shape> shapes_;
+};
+
+// "1,234,567"
+std::string grouped(i64 number) {
+  std::string text = std::to_string(number);
+  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  return text;
+}
+
+using Row = std::array<std::string, 4>;
+
+// Characters of UTF-8: a "×" takes two bytes and one column.
+std::size_t columns(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string table(const std::vector<Row>& rows) {
+  std::array<std::size_t, 4> widths{};
+  for (const Row& row : rows)
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], columns(row[c]));
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line = fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}", row[0], widths[0], row[1],
+                                   widths[1], row[2], widths[2], row[3], widths[3]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+// Parameters of the module itself, not of its parts.
+class OwnParameters final : public Parts {
+ public:
+  std::vector<const Leaf*> leaves;
+
+ protected:
+  void visit(std::string_view, Module&) override {}
+  void visit(std::string_view, Parameter& p) override {
+    leaves.push_back(p.variable().leaf_state().get());
+  }
+  void visit(std::string_view, Buffer&) override {}
+};
+
+}  // namespace
+
+std::string Module::summary(const Shape& sample) {
+  const NamedParameters parameters = named_parameters();
+  return summary(sample, parameters.empty() ? DType::f32 : parameters.front().variable.dtype());
+}
+
+std::string Module::summary(const Shape& sample, DType dtype) {
+  OutputShapes shapes;
+  dry_run(*this, sample, dtype);
+
+  std::vector<Row> rows{{"layer", "type", "output", "parameters"}};
+  std::unordered_set<const Leaf*> seen;  // a tied parameter counts where it comes first
+  for (const NamedModule& named : named_modules()) {
+    OwnParameters own;
+    named.module->parts(own);
+    i64 count = 0;
+    for (const Leaf* leaf : own.leaves)
+      if (seen.insert(leaf).second) count += leaf->value.elements();
+    rows.push_back({named.path, named.module->label(), shapes.text_of(*named.module),
+                    own.leaves.empty() ? "" : grouped(count)});
+  }
+  i64 total = 0, trained = 0, bytes = 0;
+  for (const NamedParameter& p : named_parameters()) {
+    const Tensor& value = p.variable.value();
+    total += value.elements();
+    bytes += value.bytes();
+    if (p.variable.requires_grad()) trained += value.elements();
+  }
+  return table(rows) + fmt::format("{} parameters, {} of them trained, {:.2f} MiB; input {}\n",
+                                   grouped(total), grouped(trained),
+                                   static_cast<double>(bytes) / (1 << 20), sample);
+}
+
+}  // namespace weft::nn

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/optim/adam.h"
+
+namespace weft::optim {
+namespace {
+
+template <class Options>
+void describe_adam(Fields& f, Options& o, std::string_view decay_help) {
+  f("lr", o.lr, "learning rate", positive)("beta1", o.beta1, "memory of the mean",
+                                           from_to_below(0, 1))(
+      "beta2", o.beta2, "memory of the mean square", from_to_below(0, 1))(
+      "eps", o.eps, "added to the root of the mean square", positive)(
+      "weight_decay", o.weight_decay, decay_help, non_negative)(
+      "param_groups", o.param_groups, "rates and decays by parameter name");
+}
+
+}  // namespace
+
+void describe(Fields& f, AdamOptions& o) { describe_adam(f, o, "L2 penalty"); }
+void describe(Fields& f, AdamWOptions& o) {
+  describe_adam(f, o, "part of a weight lost at each step, times lr");
+}
+
+template <class Options>
+Optimizer::Rates Adam::rates_of(const char* name, Options options) {
+  validate(name, section_ref(options));
+  return {options.lr, options.beta1, options.weight_decay};
+}
+
+Adam::Adam(const nn::NamedParameters& parameters, const Rates& rates,
+           const kernels::AdamConstants& constants, const std::vector<ParamGroup>& groups)
+    : Optimizer(parameters, rates, 2, groups), constants_(constants) {}
+
+Adam::Adam(const nn::NamedParameters& parameters, const AdamOptions& o)
+    : Adam(parameters, rates_of("adam", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = false},
+           o.param_groups) {}
+
+AdamW::AdamW(const nn::NamedParameters& parameters, const AdamWOptions& o)
+    : Adam(parameters, rates_of("adamw", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = true},
+           o.param_groups) {}
+
+void Adam::update(const kernels::ParameterTable<float>& table,
+                  const kernels::StepControl& control) {
+  std::visit([&](auto device) { kernels::adam_step(device, table, &control, constants_); },
+             parameters().values().device());
+}
+
+void Adam::update(const kernels::ParameterTable<double>& table,
+                  const kernels::StepControl& control) {
+  std::visit([&](auto device) { kernels::adam_step(device, table, &control, constants_); },
+             parameters().values().device());
+}
+
+static const bool registered =
+    add_optimizer<Adam, AdamOptions>("adam") && add_optimizer<AdamW, AdamWOptions>("adamw");
+
+OptimizerRecipe adam(const AdamOptions& options) { return OptimizerRecipe::of("adam", options); }
+OptimizerRecipe adamw(const AdamWOptions& options) { return OptimizerRecipe::of("adamw", options); }
+
+}  // namespace weft::optim

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimizers: they own the step, the rates and the state of each parameter.
+//
+//   optim::SGD opt{model.named_parameters(), {.lr = 0.1, .momentum = 0.9}};
+//   opt.zero_grad();
+//   loss.backward();
+//   opt.step();
+//
+// One fused kernel updates all parameters (Note [One kernel for all parameters], in
+// kernels/parameter_table.h). A parameter is skipped where it wants no gradient, or got none since
+// zero_grad(). Not thread-safe; one optimizer per parameter at a time.
+#pragma once
+#include <map>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "weft/core/registry.h"
+#include "weft/kernels/parameter_table.h"
+#include "weft/nn/flat_parameters.h"
+#include "weft/optim/parameter_groups.h"
+
+namespace weft::optim {
+
+struct StepSettings {
+  double clip_norm = 0;   // longest allowed norm of all gradients together; 0 for no limit
+  double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
+};
+
+struct StepOutcome {
+  bool applied = true;   // false: the gradients were not finite and nothing was changed
+  double grad_norm = 0;  // before clipping; measured only with a clip_norm
+};
+
+// What became of the state of each parameter, by name.
+struct RebuildReport {
+  std::vector<std::string> kept;
+  std::vector<std::string> created;   // trained from now on, state at zero
+  std::vector<std::string> parked;    // no longer trained; state put aside
+  std::vector<std::string> returned;  // trained again, state from where it was parked
+};
+
+// The state of one parameter.
+struct ParameterState {
+  i64 steps = 0;              // updates it has had
+  std::vector<Tensor> slots;  // in the order of slot_names(), shaped like the parameter
+};
+struct OptimizerState {
+  i64 applied_steps = 0;
+  std::map<std::string, ParameterState> parameters;  // parked ones too
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  void zero_grad() { flat_.zero_grad(); }
+  // Throws UserError if requires_grad was set on a parameter after the last rebuild().
+  StepOutcome step(const StepSettings& settings = {});
+  // Steps that changed the parameters: what schedules count.
+  i64 applied_steps() const { return applied_steps_; }
+
+  double lr() const { return control_.lr; }
+  void set_lr(double lr) { control_.lr = lr; }
+  // The rate in the options, which schedules multiply.
+  double base_lr() const { return base_lr_; }
+  // SGD's momentum, Adam's beta1. Throws UserError for SGD that was built without.
+  virtual void set_momentum(double momentum) { control_.momentum = momentum; }
+
+  // To be called when requires_grad of a parameter has changed: state is kept by name, and gradients
+  // become absent.
+  RebuildReport rebuild();
+  // New rates and decays, from the next step on. Throws UserError for a glob that matches nothing.
+  void set_param_groups(std::vector<ParamGroup> groups);
+  const std::vector<ParamGroup>& param_groups() const { return groups_; }
+
+  nn::FlatParameters& parameters() { return flat_; }
+
+  // One name for each tensor of a parameter's state: momentum; mean, mean_square.
+  virtual std::vector<std::string> slot_names() const = 0;
+  // The tensors are views: they change with the next step.
+  OptimizerState state() const;
+  // State of parameters that are not trained is parked; trained ones without state start at zero.
+  // Throws UserError for other shapes or another number of slots, and changes nothing then.
+  void load_state(const OptimizerState& state);
+
+ protected:
+  struct Rates {
+    double lr = 0, momentum = 0, weight_decay = 0;
+  };
+  // `slots`: tensors of state for each parameter, at most 2.
+  Optimizer(const nn::NamedParameters& parameters, const Rates& rates, int slots,
+            std::vector<ParamGroup> groups);
+
+ private:
+  using TableOfFloat = kernels::ParameterTable<float>;
+  using TableOfDouble = kernels::ParameterTable<double>;
+  virtual void update(const TableOfFloat& table, const kernels::StepControl& control) = 0;
+  virtual void update(const TableOfDouble& table, const kernels::StepControl& control) = 0;
+
+  template <class T>
+  using Segments = std::vector<kernels::Segment<T>>;
+  template <class T>
+  kernels::ParameterTable<T> table(Segments<T>& segments) const;
+  template <class T>
+  void refresh(Segments<T>& segments) const;
+  void lay_out();
+  void write_settings();
+  Tensor slot_of(std::size_t parameter, int slot) const;
+  i64& steps_of(std::size_t parameter);
+  ParameterState state_of(std::size_t parameter) const;
+
+  nn::FlatParameters flat_;
+  std::vector<ParamGroup> groups_;
+  double base_lr_;
+  double weight_decay_;
+  int slots_;
+  i64 applied_steps_ = 0;
+  kernels::StepControl control_;
+
+  // One entry for each parameter of flat_, in its order.
+  std::variant<Segments<float>, Segments<double>> segments_;
+  std::vector<kernels::Chunk> chunks_;
+  std::vector<double> partials_;  // scratch of the norm
+  std::vector<Tensor> state_;     // one per slot, laid out like flat_.gradients()
+  std::map<std::string, ParameterState> parked_;
+};
+
+}  // namespace weft::optim
+
+namespace weft {
+// recipe.make(model.named_parameters())
+template <>
+struct RegistryTraits<optim::Optimizer> : RegistryDefaults<optim::Optimizer> {
+  static constexpr const char* kind = "optimizer";
+  using Context = std::tuple<const nn::NamedParameters&>;
+};
+}  // namespace weft
+
+namespace weft::optim {
+using OptimizerRecipe = Recipe<Optimizer>;
+
+// For the .cpp of an optimizer O, constructed from (parameters, options).
+template <class O, class Options>
+bool add_optimizer(std::string name) {
+  return Registry<Optimizer>::add<Options>(
+      std::move(name), [](const Options& options, const nn::NamedParameters& parameters) {
+        return std::make_unique<O>(parameters, options);
+      });
+}
+
+}  // namespace weft::optim

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// source: Smith & Topin, Super-Convergence, arXiv 1708.07120; phase borders as in PyTorch's
+// OneCycleLR
+#include "weft/optim/schedules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace weft::optim {
+namespace {
+
+struct Phase {
+  double end;  // the step at which the phase ends, may be fractional
+  double lr_from, lr_to;
+  double momentum_from, momentum_to;
+};
+
+class OneCycle : public Schedule {
+ public:
+  OneCycle(const OneCycleOptions& o, const ScheduleSpan& span) : options_(o) {
+    const auto steps = static_cast<double>(span.total_steps);
+    const double low = 1 / o.div_factor, end = low / o.final_div_factor;
+    const double peak = o.pct_start * steps - 1;
+    const double base = o.base_momentum, max = o.max_momentum;
+    phases_ = {{peak, low, 1, max, base}};
+    if (o.three_phase) {
+      phases_.push_back({2 * o.pct_start * steps - 2, 1, low, base, max});
+      phases_.push_back({steps - 1, low, end, max, max});
+    } else {
+      phases_.push_back({steps - 1, 1, end, base, max});
+    }
+  }
+
+  double lr_factor(i64 applied_step) const override {
+    const Position at = position(applied_step);
+    return between(at.phase.lr_from, at.phase.lr_to, at.done);
+  }
+
+  std::optional<double> momentum(i64 applied_step) const override {
+    if (!options_.cycle_momentum) return std::nullopt;
+    const Position at = position(applied_step);
+    return between(at.phase.momentum_from, at.phase.momentum_to, at.done);
+  }
+
+ private:
+  struct Position {
+    const Phase& phase;
+    double done;  // fraction of the phase, 0 to 1
+  };
+
+  Position position(i64 applied_step) const {
+    const auto step = static_cast<double>(applied_step);
+    double start = 0;
+    std::size_t i = 0;
+    while (i + 1 < phases_.size() && step > phases_[i].end) start = phases_[i++].end;
+    const double length = phases_[i].end - start;
+    return {phases_[i], length > 0 ? std::min((step - start) / length, 1.0) : 1.0};
+  }
+
+  double between(double from, double to, double done) const {
+    if (options_.anneal == "linear") return from + (to - from) * done;
+    return to + (from - to) * (1 + std::cos(std::numbers::pi * done)) / 2;
+  }
+
+  OneCycleOptions options_;
+  std::vector<Phase> phases_;
+};
+
+}  // namespace
+
+void describe(Fields& f, OneCycleOptions& o) {
+  f("pct_start", o.pct_start, "part of training in which the rate rises", in_range(0, 1))(
+      "div_factor", o.div_factor, "full rate over first rate", at_least(1))(
+      "final_div_factor", o.final_div_factor, "first rate over last rate", at_least(1))(
+      "anneal", o.anneal, "shape of rise and fall", one_of({"cosine", "linear"}))(
+      "three_phase", o.three_phase, "fall as fast as it rose, then to the end value")(
+      "cycle_momentum", o.cycle_momentum, "move momentum (beta1) against the rate")(
+      "base_momentum", o.base_momentum, "momentum at the full rate", from_to_below(0, 1))(
+      "max_momentum", o.max_momentum, "momentum at the first and last step", from_to_below(0, 1));
+  f.rule(!o.three_phase || o.pct_start <= 0.5, "pct_start", "at most 0.5 with three_phase");
+}
+
+static const bool registered = Registry<Schedule>::add<OneCycle, OneCycleOptions>("one_cycle");
+
+ScheduleRecipe one_cycle(const OneCycleOptions& options) {
+  return ScheduleRecipe::of("one_cycle", options);
+}
+
+}  // namespace weft::optim

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that schedules have in common, described once.
+#pragma once
+#include "weft/core/fields.h"
+
+namespace weft::optim {
+
+template <class Options>
+void describe_warmup(Fields& f, Options& o) {
+  f("warmup", o.warmup, "time to rise to the full rate, like 1ep or 200ba")(
+      "warmup_start", o.warmup_start, "fraction of the rate at the first step", in_range(0, 1));
+}
+
+template <class Options>
+void describe_interval(Fields& f, Options& o) {
+  f("interval", o.interval, "when the rate changes: at each step or at each epoch",
+    one_of({"step", "epoch"}));
+}
+
+}  // namespace weft::optim

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/optim/schedule_options.h"
+#include "weft/optim/schedules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace weft::optim {
+namespace {
+
+class Plateau : public WarmSchedule {
+ public:
+  Plateau(const PlateauOptions& o, const ScheduleSpan& span)
+      : WarmSchedule(span, o.warmup, o.warmup_start), options_(o) {
+    best_ = options_.mode == "max" ? -std::numeric_limits<double>::infinity()
+                                   : std::numeric_limits<double>::infinity();
+  }
+
+  std::string monitor() const override { return options_.monitor; }
+
+  void observe(double metric) override {
+    if (better(metric)) {
+      best_ = metric;
+      bad_ = 0;
+    } else {
+      ++bad_;
+    }
+    if (cooling_ > 0) {
+      --cooling_;
+      bad_ = 0;
+    }
+    if (bad_ > options_.patience) {
+      factor_ = std::max(factor_ * options_.factor, options_.min_factor);
+      cooling_ = options_.cooldown;
+      bad_ = 0;
+    }
+  }
+
+ private:
+  double curve(i64) const override { return factor_; }
+
+  // A NaN is never better.
+  bool better(double metric) const {
+    if (std::isinf(best_)) return std::isfinite(metric);
+    const double margin = options_.threshold_mode == "absolute"
+                              ? options_.threshold
+                              : options_.threshold * std::abs(best_);
+    return options_.mode == "max" ? metric > best_ + margin : metric < best_ - margin;
+  }
+
+  PlateauOptions options_;
+  double factor_ = 1;
+  double best_ = 0;
+  i64 bad_ = 0;      // validations without improvement
+  i64 cooling_ = 0;  // validations left in which none counts as bad
+};
+
+}  // namespace
+
+void describe(Fields& f, PlateauOptions& o) {
+  f("monitor", o.monitor, "metric to watch")("mode", o.mode, "which is better",
+                                             one_of({"min", "max"}))(
+      "factor", o.factor, "factor of a drop", from_to_below(0, 1))(
+      "patience", o.patience, "validations without improvement to bear", non_negative)(
+      "cooldown", o.cooldown, "validations to wait after a drop", non_negative)(
+      "threshold", o.threshold, "least change that counts", non_negative)(
+      "threshold_mode", o.threshold_mode, "how it is measured", one_of({"relative", "absolute"}))(
+      "min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
+  describe_warmup(f, o);
+}
+
+static const bool registered = Registry<Schedule>::add<Plateau, PlateauOptions>("plateau");
+
+ScheduleRecipe plateau(const PlateauOptions& options) {
+  return ScheduleRecipe::of("plateau", options);
+}
+
+}  // namespace weft::optim

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stochastic gradient descent (the formula is in kernels/sgd.h).
+#pragma once
+#include "weft/optim/optimizer.h"
+
+namespace weft::optim {
+
+struct SGDOptions {
+  double lr = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;  // L2: added to the gradient
+  std::vector<ParamGroup> param_groups = {};
+};
+void describe(Fields& f, SGDOptions& o);
+
+class SGD : public Optimizer {
+ public:
+  // Throws UserError for options out of range and a glob that matches no parameter.
+  SGD(const nn::NamedParameters& parameters, const SGDOptions& options = {});
+
+  void set_momentum(double momentum) override;
+  std::vector<std::string> slot_names() const override;
+
+ private:
+  static Rates rates_of(SGDOptions options);
+  void update(const kernels::ParameterTable<float>& table,
+              const kernels::StepControl& control) override;
+  void update(const kernels::ParameterTable<double>& table,
+              const kernels::StepControl& control) override;
+
+  bool has_momentum_;
+  bool nesterov_;
+};
+
+OptimizerRecipe sgd(const SGDOptions& options = {});
+
+}  // namespace weft::optim

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/batch_norm.h"
+
+#include "weft/tensor/check.h"
+#include "weft/tensor/ops.h"
+
+namespace weft {
+namespace {
+
+kernels::BatchNormShape shape_of(const Tensor& x) {
+  WEFT_CHECK(x.rank() >= 2, "batch_norm: x is {}; (…, channels) with at least two axes is required",
+             x.shape());
+  return {x.shape().elements(0, x.rank() - 1), x.size(-1)};
+}
+
+// A parameter or statistic of each channel; may be undefined.
+void check_channels(const char* name, const Tensor& tensor, const Tensor& x) {
+  if (!tensor.defined()) return;
+  WEFT_CHECK(tensor.shape() == Shape{x.size(-1)},
+             "batch_norm: x is {} and {} is {}; {} must be ({})", x.shape(), name, tensor.shape(),
+             name, x.size(-1));
+}
+
+void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
+  check_channels("gamma", gamma, x);
+  check_channels("beta", beta, x);
+  for (const Tensor* tensor : {&gamma, &beta, &residual})
+    if (tensor->defined()) check_same_kind("batch_norm", x, *tensor);
+  WEFT_CHECK(!residual.defined() || residual.shape() == x.shape(),
+             "batch_norm: x is {} and the residual is {}; the same shape is required", x.shape(),
+             residual.shape());
+}
+
+template <class T>
+T* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
+template <class T>
+T* data_or_null(const Tensor* tensor) {
+  return tensor != nullptr ? tensor->data<T>() : nullptr;
+}
+
+Tensor per_channel(i64 channels, const Device& device) {
+  return Tensor::empty({channels}, DType::f64, device);
+}
+
+}  // namespace
+
+BatchStatistics batch_statistics(const Tensor& x, double eps) {
+  const kernels::BatchNormShape shape = shape_of(x);
+  WEFT_CHECK(
+      shape.rows >= 2,
+      "batch_norm: x is {}, {} values per channel; at least 2 are required for statistics of the batch",
+      x.shape(), shape.rows);
+  BatchStatistics s{per_channel(shape.channels, x.device()),
+                    per_channel(shape.channels, x.device()),
+                    per_channel(shape.channels, x.device())};
+  visit_compute("batch_norm", x.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::batch_statistics(device, s.mean.data<double>(), s.inv_std.data<double>(),
+                                    s.variance.data<double>(), x.data<T>(), eps, shape);
+        },
+        x.device());
+  });
+  return s;
+}
+
+BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& running_var,
+                                   double eps) {
+  check_same_kind("batch_norm", running_mean, running_var);
+  const Tensor variance = running_var.to(DType::f64);
+  const Tensor inv_std =
+      div(Tensor::scalar(1.0, DType::f64, variance.device()), sqrt(affine(variance, 1.0, eps)));
+  return {running_mean.to(DType::f64), inv_std, variance};
+}
+
+Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tensor& gamma,
+                  const Tensor& beta, const Tensor& residual, bool relu) {
+  const kernels::BatchNormShape shape = shape_of(x);
+  check(x, gamma, beta, residual);
+  check_channels("mean", statistics.mean, x);
+  check_channels("inv_std", statistics.inv_std, x);
+  Tensor y = Tensor::empty_like(x);
+  visit_compute("batch_norm", x.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::batch_norm<T>(device, y.data<T>(), x.data<T>(), data_or_null<T>(residual),
+                                 data_or_null<T>(gamma), data_or_null<T>(beta),
+                                 statistics.mean.data<double>(), statistics.inv_std.data<double>(),
+                                 relu, shape);
+        },
+        x.device());
+  });
+  return y;
+}
+
+void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, const Tensor& x,
+                         const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
+                         const Tensor& beta, bool relu, bool constant_statistics) {
+  const kernels::BatchNormShape shape = shape_of(x);
+  check_output("batch_norm", dy, x.shape(), x);
+  visit_compute("batch_norm", x.dtype(), [&]<class T>() {
+    const kernels::BatchNormGradients<T> out{
+        data_or_null<T>(gradients.dx), data_or_null<T>(gradients.dresidual),
+        data_or_null<T>(gradients.dgamma), data_or_null<T>(gradients.dbeta)};
+    std::visit(
+        [&](auto device) {
+          kernels::batch_norm_backward<T>(
+              device, out, dy.data<T>(), x.data<T>(), data_or_null<T>(y), data_or_null<T>(gamma),
+              data_or_null<T>(beta), statistics.mean.data<double>(),
+              statistics.inv_std.data<double>(), relu, constant_statistics, shape);
+        },
+        x.device());
+  });
+}
+
+void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tensor& batch_mean,
+                          const Tensor& batch_var, double momentum, const bool* skip) {
+  check_same_kind("commit_running_stats", running_mean, running_var);
+  check_output("commit_running_stats", running_var, running_mean.shape(), running_mean);
+  for (const Tensor* batch : {&batch_mean, &batch_var})
+    WEFT_CHECK(batch->shape() == running_mean.shape() && batch->dtype() == DType::f64,
+               "commit_running_stats: a statistic of the batch is {} {}; f64 {} is required",
+               batch->dtype(), batch->shape(), running_mean.shape());
+  visit_compute("commit_running_stats", running_mean.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::commit_running_stats(device, running_mean.data<T>(), running_var.data<T>(),
+                                        batch_mean.data<double>(), batch_var.data<double>(),
+                                        momentum, skip, running_mean.elements());
+        },
+        running_mean.device());
+  });
+}
+
+}  // namespace weft

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/elementwise.h"
+
+#include "weft/tensor/check.h"
+#include "weft/tensor/ops.h"
+
+namespace weft {
+namespace {
+
+// How a and b are read while c is written in order; neighbouring axes that both inputs walk alike
+// are merged.
+kernels::Broadcast broadcast_of(const Shape& c, const Shape& a, const Shape& b) {
+  kernels::Broadcast plan;
+  plan.elements = c.elements();
+  i64 along_a = 1, along_b = 1;
+  for (int back = -1; back >= -c.rank(); --back) {  // innermost first
+    const i64 size = c[back];
+    const i64 size_a = back >= -a.rank() ? a[back] : 1, size_b = back >= -b.rank() ? b[back] : 1;
+    const i64 stride_a = size_a == 1 ? 0 : along_a, stride_b = size_b == 1 ? 0 : along_b;
+    along_a *= size_a;
+    along_b *= size_b;
+    if (size == 1) continue;
+    if (plan.rank > 0) {
+      const auto last = static_cast<std::size_t>(plan.rank - 1);
+      const i64 reach = plan.size[last];
+      if (stride_a == plan.stride_a[last] * reach && stride_b == plan.stride_b[last] * reach) {
+        plan.size[last] *= size;
+        continue;
+      }
+    }
+    const auto next = static_cast<std::size_t>(plan.rank++);
+    plan.size[next] = size;
+    plan.stride_a[next] = stride_a;
+    plan.stride_b[next] = stride_b;
+  }
+  const auto rank = static_cast<std::size_t>(plan.rank);
+  std::reverse(plan.size.begin(), plan.size.begin() + rank);
+  std::reverse(plan.stride_a.begin(), plan.stride_a.begin() + rank);
+  std::reverse(plan.stride_b.begin(), plan.stride_b.begin() + rank);
+  return plan;
+}
+
+template <class Op>
+void unary(Tensor& y, const Tensor& x) {
+  check_output(Op::name, y, x.shape(), x);
+  visit_compute(Op::name, x.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::unary_forward<Op>(device, y.data<T>(), x.data<T>(), x.elements());
+        },
+        x.device());
+  });
+}
+
+template <class Op>
+void binary(Tensor& c, const Tensor& a, const Tensor& b) {
+  check_same_kind(Op::name, a, b);
+  check_output(Op::name, c, broadcast_shapes(Op::name, a.shape(), b.shape()), a);
+  const kernels::Broadcast plan = broadcast_of(c.shape(), a.shape(), b.shape());
+  visit_compute(Op::name, a.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::binary_forward<Op>(device, c.data<T>(), a.data<T>(), b.data<T>(), plan);
+        },
+        a.device());
+  });
+}
+
+}  // namespace
+
+#define WEFT_DEFINE(op, Op)                                         \
+  void op(Tensor& y, const Tensor& x) { unary<kernels::Op>(y, x); } \
+  Tensor op(const Tensor& x) {                                      \
+    Tensor y = Tensor::empty_like(x);                               \
+    op(y, x);                                                       \
+    return y;                                                       \
+  }
+WEFT_UNARY_OPS(WEFT_DEFINE)
+#undef WEFT_DEFINE
+#define WEFT_DEFINE(op, Op)                                                                        \
+  void op(Tensor& c, const Tensor& a, const Tensor& b) { binary<kernels::Op>(c, a, b); }           \
+  Tensor op(const Tensor& a, const Tensor& b) {                                                    \
+    check_same_kind(kernels::Op::name, a, b);                                                      \
+    Tensor c = Tensor::empty(broadcast_shapes(kernels::Op::name, a.shape(), b.shape()), a.dtype(), \
+                             a.device());                                                          \
+    op(c, a, b);                                                                                   \
+    return c;                                                                                      \
+  }
+WEFT_BINARY_OPS(WEFT_DEFINE)
+#undef WEFT_DEFINE
+
+void affine(Tensor& y, const Tensor& x, double scale, double shift) {
+  check_output("affine", y, x.shape(), x);
+  visit_compute("affine", x.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::affine(device, y.data<T>(), x.data<T>(), scale, shift, x.elements());
+        },
+        x.device());
+  });
+}
+
+Tensor affine(const Tensor& x, double scale, double shift) {
+  Tensor y = Tensor::empty_like(x);
+  affine(y, x, scale, shift);
+  return y;
+}
+
+template <class Op>
+void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept) {
+  check_output(Op::name, dx, dy.shape(), dy);
+  visit_compute(Op::name, dy.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::unary_backward<Op>(device, dx.data<T>(), dy.data<T>(), kept.data<T>(),
+                                      dy.elements());
+        },
+        dy.device());
+  });
+}
+
+template <class Op>
+void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b) {
+  const kernels::Broadcast plan = broadcast_of(dc.shape(), a.shape(), b.shape());
+  visit_compute(Op::name, dc.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::binary_backward<Op>(device, da != nullptr ? da->data<T>() : nullptr,
+                                       db != nullptr ? db->data<T>() : nullptr, dc.data<T>(),
+                                       a.data<T>(), b.data<T>(), plan);
+        },
+        dc.device());
+  });
+}
+
+#define WEFT_DEFINE(op, Op) \
+  template void unary_backward<kernels::Op>(Tensor&, const Tensor&, const Tensor&);
+WEFT_UNARY_OPS(WEFT_DEFINE)
+#undef WEFT_DEFINE
+#define WEFT_DEFINE(op, Op)                                                                  \
+  template void binary_backward<kernels::Op>(Tensor*, Tensor*, const Tensor&, const Tensor&, \
+                                             const Tensor&);
+WEFT_BINARY_OPS(WEFT_DEFINE)
+#undef WEFT_DEFINE
+
+}  // namespace weft

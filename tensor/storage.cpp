@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/tensor/storage.h"
+
+#include "weft/device/allocator.h"
+
+namespace weft {
+
+Storage::Storage(const Device& device, i64 bytes)
+    : data_(allocate(device, bytes)), bytes_(bytes), device_(device), owned_(true) {}
+
+Storage::Storage(const Device& device, void* data, i64 bytes, std::shared_ptr<const void> owner)
+    : data_(data), bytes_(bytes), device_(device), owned_(false), owner_(std::move(owner)) {}
+
+Storage::~Storage() {
+  if (owned_) deallocate(device_, data_, bytes_);
+}
+
+void* Storage::operator new(std::size_t size) { return allocate(Cpu{}, static_cast<i64>(size)); }
+void Storage::operator delete(void* header) noexcept {
+  deallocate(Cpu{}, header, static_cast<i64>(sizeof(Storage)));
+}
+
+}  // namespace weft

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/tensor/tensor.h"
+
+#include "weft/kernels/copy.h"
+
+namespace weft {
+
+Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
+  i64 bytes = 0;
+  WEFT_CHECK(!__builtin_mul_overflow(shape.elements(), bytes_of(dtype), &bytes),
+             "Tensor::empty: shape {} of {}; its size must be below 2^63 bytes", shape, dtype);
+  return {StorageRef(new Storage(device, bytes)), 0, shape, dtype};
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
+  Tensor result = empty(shape, dtype, device);
+  result.zero();
+  return result;
+}
+
+Tensor Tensor::full(const Shape& shape, double value, DType dtype, const Device& device) {
+  Tensor result = empty(shape, dtype, device);
+  result.fill(value);
+  return result;
+}
+
+Tensor Tensor::empty_like(const Tensor& other) {
+  return empty(other.shape(), other.dtype(), other.device());
+}
+
+Tensor Tensor::scalar(double value, DType dtype, const Device& device) {
+  return full({}, value, dtype, device);
+}
+
+Tensor Tensor::wrap(void* data, i64 bytes, const Shape& shape, DType dtype,
+                    std::shared_ptr<const void> owner) {
+  return {StorageRef(new Storage(Cpu{}, data, bytes, std::move(owner))), 0, shape, dtype};
+}
+
+void Tensor::check_host_access(const char* what, DType wanted) const {
+  WEFT_CHECK(defined(), "Tensor::{}: the tensor is undefined; give it a shape first", what);
+  WEFT_CHECK(std::holds_alternative<Cpu>(device()),
+             "Tensor::{}: the tensor is on {}; call to(Cpu{{}}) first", what, name_of(device()));
+  WEFT_CHECK(dtype_ == wanted, "Tensor::{}: {} asked of a tensor of {}; call to(DType) first", what,
+             wanted, dtype_);
+}
+
+void Tensor::check_item() const {
+  WEFT_CHECK(defined() && elements() == 1,
+             "Tensor::item: the tensor has shape {}; exactly one element is required", shape_);
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  WEFT_CHECK(shape.elements() == elements(),
+             "reshape: {} has {} elements and {} has {}; the counts must be equal", shape_,
+             elements(), shape, shape.elements());
+  return {storage_, offset_bytes_, shape, dtype_};
+}
+
+Tensor Tensor::reshape(std::initializer_list<i64> sizes) const {
+  std::vector<i64> known(sizes);
+  i64 product = 1;
+  i64* free = nullptr;
+  for (i64& size : known) {
+    if (size != -1) {
+      product *= size;
+      continue;
+    }
+    WEFT_CHECK(free == nullptr, "reshape: two sizes of -1 given for {}; at most one is allowed",
+               shape_);
+    free = &size;
+  }
+  if (free != nullptr) {
+    WEFT_CHECK(product > 0 && elements() % product == 0,
+               "reshape: {} has {} elements; they must be a multiple of {} to fill the size of -1",
+               shape_, elements(), product);
+    *free = elements() / product;
+  }
+  return reshape(Shape(known));
+}
+
+Tensor Tensor::slice(i64 begin, i64 end) const {
+  WEFT_CHECK(rank() >= 1 && 0 <= begin && begin <= end && end <= size(0),
+             "slice: entries {}..{} of shape {}; the range must lie within the first axis", begin,
+             end, shape_);
+  return range(begin * shape_.elements(1, rank()), shape_.with(0, end - begin));
+}
+
+Tensor Tensor::range(i64 begin, const Shape& shape) const {
+  WEFT_CHECK(begin >= 0 && begin + shape.elements() <= elements(),
+             "range: elements {}..{} of shape {}; it has {}", begin, begin + shape.elements(),
+             shape_, elements());
+  return {storage_, offset_bytes_ + begin * bytes_of(dtype_), shape, dtype_};
+}
+
+Tensor Tensor::clone() const {
+  Tensor result = empty_like(*this);
+  result.copy_from(*this);
+  return result;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return *this;
+  Tensor result = empty(shape_, dtype, device());
+  std::visit(
+      [&](auto device) {
+        visit_any(dtype_, [&]<class From>() {
+          visit_any(dtype, [&]<class To>() {
+            kernels::convert(device, result.data<To>(), data<From>(), elements());
+          });
+        });
+      },
+      device());
+  return result;
+}
+
+Tensor Tensor::to(const Device& device) const {
+  if (device == this->device()) return *this;
+  Tensor result = empty(shape_, dtype_, device);
+  result.copy_from(*this);
+  return result;
+}
+
+void Tensor::copy_from(const Tensor& source) const {
+  WEFT_CHECK(shape_ == source.shape_ && dtype_ == source.dtype_,
+             "copy_from: {} {} given for {} {}; shape and dtype must be equal", source.dtype_,
+             source.shape_, dtype_, shape_);
+  std::visit([&](auto to, auto from) { kernels::copy(to, from, raw(), source.raw(), bytes()); },
+             device(), source.device());
+}
+
+void Tensor::fill(double value) const {
+  std::visit(
+      [&](auto device) {
+        visit_any(dtype_, [&]<class T>() { kernels::fill(device, data<T>(), value, elements()); });
+      },
+      device());
+}
+
+void Tensor::zero() const {
+  std::visit([&](auto device) { kernels::zero(device, raw(), bytes()); }, device());
+}
+
+}  // namespace weft

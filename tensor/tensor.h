@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensor: numbers of one type in row-major order on one device.
+//
+// A Tensor is a handle: copies share the numbers, const does not protect them. It is always
+// contiguous: a view (reshape, slice of the first axis) is a range of its storage, and transposes and
+// general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
+// Operations on tensors are in tensor/ops.h; differentiable ones, on Variable, in autograd/ops.h.
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "weft/tensor/dtype.h"
+#include "weft/tensor/shape.h"
+#include "weft/tensor/storage.h"
+
+namespace weft {
+
+class Tensor {
+ public:
+  Tensor() = default;  // undefined: no storage; only defined(), assignment and moves are allowed
+
+  // Uninitialised.
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, const Device& device = Cpu{});
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, const Device& device = Cpu{});
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
+                     const Device& device = Cpu{});
+  static Tensor empty_like(const Tensor& other);
+  static Tensor scalar(double value, DType dtype = DType::f32, const Device& device = Cpu{});
+  // The numbers of `values` on the CPU. Throws UserError if the count differs from the shape's.
+  template <class T>
+  static Tensor copy_of(std::span<const T> values, const Shape& shape);
+  template <class T>
+  static Tensor copy_of(const std::vector<T>& values, const Shape& shape) {
+    return copy_of(std::span<const T>(values), shape);
+  }
+  // A view of memory of the caller's, kept alive by `owner`. No copy; writes go through.
+  template <class T>
+  static Tensor view_of(std::span<T> values, const Shape& shape, std::shared_ptr<const void> owner);
+
+  bool defined() const { return static_cast<bool>(storage_); }
+  const Shape& shape() const { return shape_; }
+  i64 size(int axis) const { return shape_[axis]; }
+  int rank() const { return shape_.rank(); }
+  i64 elements() const { return shape_.elements(); }
+  i64 bytes() const { return elements() * bytes_of(dtype_); }
+  DType dtype() const { return dtype_; }
+  const Device& device() const {
+    WEFT_CHECK(defined(), "Tensor::device: the tensor is undefined; give it a shape first");
+    return storage_->device();
+  }
+
+  // Where the numbers lie, on device(). Not checked: for kernels.
+  void* raw() const { return static_cast<char*>(storage_->data()) + offset_bytes_; }
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(raw());
+  }
+  // The numbers themselves; the tensor must be on the CPU and of type T (UserError otherwise).
+  template <class T>
+  std::span<T> values() const;
+  // A copy on the host, from any device; T must match the dtype. Waits for the device.
+  template <class T>
+  std::vector<T> to_vector() const;
+  // The one element of a tensor of any floating or integer dtype. Waits for the device.
+  template <class T>
+  T item() const;
+
+  // The same numbers under another shape of as many elements; one size may be -1. A view.
+  Tensor reshape(const Shape& shape) const;
+  Tensor reshape(std::initializer_list<i64> sizes) const;
+  // Entries [begin, end) of the first axis. A view.
+  Tensor slice(i64 begin, i64 end) const;
+  // Elements [begin, begin + shape.elements()) of the flattened tensor, as `shape`. A view.
+  Tensor range(i64 begin, const Shape& shape) const;
+
+  Tensor clone() const;
+  Tensor to(DType dtype) const;  // itself when the type is already right
+  Tensor to(const Device& device) const;
+  // Writes every element; shapes and devices must match (dtype too for copy_from).
+  void copy_from(const Tensor& source) const;
+  void fill(double value) const;
+  void zero() const;
+
+  // No other tensor shares the storage: its memory may be reused in place.
+  bool storage_is_unique() const { return storage_.unique(); }
+  bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
+
+ private:
+  Tensor(StorageRef storage, i64 offset_bytes, const Shape& shape, DType dtype)
+      : storage_(std::move(storage)), offset_bytes_(offset_bytes), shape_(shape), dtype_(dtype) {}
+  static Tensor wrap(void* data, i64 bytes, const Shape& shape, DType dtype,
+                     std::shared_ptr<const void> owner);
+  void check_host_access(const char* what, DType wanted) const;
+  void check_item() const;
+
+  StorageRef storage_;
+  i64 offset_bytes_ = 0;
+  Shape shape_;
+  DType dtype_ = DType::f32;
+};
+
+template <class T>
+Tensor Tensor::copy_of(std::span<const T> values, const Shape& shape) {
+  WEFT_CHECK(static_cast<i64>(values.size()) == shape.elements(),
+             "Tensor::copy_of: {} values for shape {}; {} are required", values.size(), shape,
+             shape.elements());
+  Tensor result = empty(shape, dtype_of<T>());
+  std::copy(values.begin(), values.end(), result.data<T>());
+  return result;
+}
+
+template <class T>
+Tensor Tensor::view_of(std::span<T> values, const Shape& shape, std::shared_ptr<const void> owner) {
+  WEFT_CHECK(static_cast<i64>(values.size()) == shape.elements(),
+             "Tensor::view_of: {} values for shape {}; {} are required", values.size(), shape,
+             shape.elements());
+  return wrap(values.data(), static_cast<i64>(values.size_bytes()), shape, dtype_of<T>(),
+              std::move(owner));
+}
+
+template <class T>
+std::span<T> Tensor::values() const {
+  check_host_access("values", dtype_of<T>());
+  return {data<T>(), static_cast<std::size_t>(elements())};
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor host = to(Device{Cpu{}});
+  const std::span<T> numbers = host.values<T>();
+  return {numbers.begin(), numbers.end()};
+}
+
+template <class T>
+T Tensor::item() const {
+  check_item();
+  return to(Device{Cpu{}}).to(dtype_of<T>()).template values<T>()[0];
+}
+
+}  // namespace weft

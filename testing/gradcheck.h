@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a gradient is the derivative of its function: every element of it, against central differences.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "weft/autograd/variable.h"
+
+namespace weft::testing {
+
+using Variables = std::vector<Variable>;
+using Function = std::function<Variable(const Variables&)>;
+
+struct GradcheckOptions {
+  double step = 1e-5;                       // of the difference quotient, times max(1, |x|)
+  double tolerance = 1e-6;                  // times |quotient| + 1
+  std::vector<std::size_t> constants = {};  // inputs that are held fixed
+};
+
+// Compares, for every element of every floating input, the gradient of <seed, function(inputs)> for a
+// random seed with its central difference quotient. Returns "" or one line naming op, input, index
+// and both numbers. Floating inputs must be f64 (UserError otherwise); others are held fixed.
+// The function must give the same result each time, and be smooth around the inputs.
+std::string gradcheck(const std::string& op, const Function& function,
+                      const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+
+}  // namespace weft::testing

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What op rows draw their inputs from. An Input is any function of a Draw; the ones here cover most ops.
+#pragma once
+#include <functional>
+#include <random>
+#include <span>
+
+#include "weft/tensor/tensor.h"
+
+namespace weft::testing {
+
+// What a row is run at. Most inputs are (rows, cols) or a part of that.
+struct Size {
+  i64 rows = 0, cols = 0;
+};
+
+// One drawing of a row's inputs, in order. Numbers are f64 that f32 holds exactly, so that every
+// dtype computes from the same ones.
+struct Draw {
+  Size size;
+  std::span<const Tensor> before;  // the inputs already drawn
+  std::mt19937_64& engine;
+
+  Tensor normal(const Shape& shape) const;
+  Tensor uniform(const Shape& shape, double low, double high) const;
+  Tensor integers(const Shape& shape, i64 end) const;  // int64 in [0, end)
+};
+using Input = std::function<Tensor(const Draw&)>;
+
+Tensor matrix(const Draw& draw);     // (rows, cols), normal
+Tensor vector(const Draw& draw);     // (cols), normal
+Tensor scalar(const Draw& draw);     // ()
+Tensor positive(const Draw& draw);   // (rows, cols) in [0.5, 2]
+Tensor labels(const Draw& draw);     // (rows) of int64 in [0, cols)
+Input like(std::size_t input);       // the shape of an earlier input
+Input row_of(std::size_t input);     // (its last size)
+Input column_of(std::size_t input);  // its shape with a last size of 1
+Input positive_row_of(std::size_t input);
+Input shaped(const Shape& shape);      // that shape, at every size
+Input image(i64 batch, i64 channels);  // (batch, rows, cols, channels): NHWC
+
+}  // namespace weft::testing

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `weft` command from outside: what it prints, writes and returns.
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace weft::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Result {
+  int code;
+  std::string output;  // both streams
+};
+
+class Command : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("weft-command-test-" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    write("small.yaml",
+          "data: {type: digits, train_size: 200, test_size: 40, validation_split: 0.1}\n"
+          "model: {type: mlp, hidden: [16]}\n"
+          "train: {epochs: 2, batch_size: 20}\n");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+  }
+
+  Result weft(const std::string& arguments) {
+    const std::string line =
+        "cd '" + folder_.string() + "' && '" WEFT_COMMAND "' " + arguments + " 2>&1";
+    FILE* pipe = popen(line.c_str(), "r");
+    std::string output;
+    std::array<char, 4096> buffer{};
+    for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+      output.append(buffer.data(), n);
+    return {WEXITSTATUS(pclose(pipe)), output};
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Command, TrainsEvaluatesExports) {
+  const Result trained = weft("train small.yaml run.dir=run");
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  EXPECT_NE(trained.output.find("epoch 2/2"), std::string::npos) << trained.output;
+  EXPECT_NE(trained.output.find("Next: weft evaluate run"), std::string::npos) << trained.output;
+  EXPECT_EQ(trained.output.find('\r'), std::string::npos) << "no bar without a terminal";
+
+  const Result evaluated = weft("evaluate run --json --logits logits.safetensors");
+  ASSERT_EQ(evaluated.code, 0) << evaluated.output;
+  const auto object = nlohmann::json::parse(evaluated.output);
+  EXPECT_TRUE(object.contains("loss") && object.contains("accuracy"));
+  EXPECT_EQ(object["samples"], 40);
+  EXPECT_TRUE(fs::exists(folder_ / "logits.safetensors"));
+
+  EXPECT_EQ(weft("export run out.safetensors").code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "out.safetensors"));
+  EXPECT_EQ(weft("export run out.onnx").code, 2);
+  EXPECT_EQ(weft("evaluate run --checkpoint step-9").code, 2);
+}
+
+TEST_F(Command, MakesAFolderByDateAndALinkToIt) {
+  ASSERT_EQ(weft("train small.yaml train.epochs=1").code, 0);
+  ASSERT_EQ(weft("train small.yaml train.epochs=1").code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "runs/latest/config.yaml"));
+  EXPECT_EQ(weft("evaluate runs/latest").code, 0);
+}
+
+TEST_F(Command, UserMistakesAreOneSentenceAndTwo) {
+  const auto expect_mistake = [&](const std::string& arguments, const std::string& part) {
+    const Result result = weft(arguments);
+    EXPECT_EQ(result.code, 2) << arguments << "\n" << result.output;
+    EXPECT_NE(result.output.find(part), std::string::npos) << arguments << "\n" << result.output;
+    EXPECT_FALSE(fs::exists(folder_ / "runs")) << arguments;
+  };
+  expect_mistake("train missing.yaml", "missing.yaml");
+  expect_mistake("train small.yaml train.epoch=3", "did you mean 'epochs'");
+  expect_mistake("train small.yaml optimizer=adma", "adam");
+  expect_mistake("train small.yaml train.epochs=ten",
+                 "command line: train.epochs: expected an integer");
+  expect_mistake("train small.yaml train.batch_size=9000", "train.batch_size: 9000 given");
+  write("mnist.yaml", "data: {type: mnist, root: no_such_folder}\nmodel: mlp\n");
+  expect_mistake("train mnist.yaml", "no_such_folder");
+  expect_mistake("evaluate nowhere", "nowhere");
+  expect_mistake("predict nowhere x.png", "nowhere");
+  expect_mistake("trian small.yaml", "did you mean 'train'");
+  expect_mistake("", "");
+  write("bad.yaml", "data: {type: digits}\nmodel: {type: mlp, hiden: [3]}\n");
+  expect_mistake("train bad.yaml", "bad.yaml:2:20: model.hiden");
+}
+
+TEST_F(Command, ShowsWithoutTraining) {
+  EXPECT_NE(weft("list").output.find("optimizer"), std::string::npos);
+  EXPECT_NE(weft("list optimizer adamw").output.find("weight_decay"), std::string::npos);
+  EXPECT_EQ(weft("list optimzer").code, 2);
+  EXPECT_NE(weft("summary small.yaml").output.find("Linear(784, 16)"), std::string::npos);
+  EXPECT_NE(weft("config small.yaml").output.find("batch_size: 20"), std::string::npos);
+  EXPECT_NE(weft("config --schema").output.find("validation_split"), std::string::npos);
+  EXPECT_NE(weft("trace small.yaml --text").output.find("cross_entropy"), std::string::npos);
+  EXPECT_NE(weft("--version").output.find("vector width"), std::string::npos);
+  EXPECT_EQ(weft("--help").code, 0);
+  for (const char* name :
+       {"train", "evaluate", "predict", "export", "list", "summary", "config", "trace"})
+    EXPECT_EQ(weft(std::string(name) + " --help").code, 0) << name;
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+}
+
+TEST_F(Command, CtrlCEndsWithACheckpointAnd130) {
+  const fs::path run = folder_ / "long";
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir(folder_.c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) _exit(99);
+    execl(WEFT_COMMAND, "weft", "train", "small.yaml", "run.dir=long", "train.epochs=1000000",
+          nullptr);
+    _exit(99);
+  }
+  for (int i = 0; i < 200 && !fs::exists(run / "metrics.jsonl"); ++i) usleep(50'000);
+  kill(child, SIGINT);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_TRUE(fs::exists(run / "checkpoints/last/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace weft::app

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tape holds, and for how long.
+#include <gtest/gtest.h>
+
+#include "weft/autograd/tape.h"
+#include "weft/device/allocator.h"
+#include "weft/testing/heap_counter.h"
+#include "weft/testing/testing.h"
+
+namespace weft {
+namespace {
+
+constexpr i64 kMegabyte = 1 << 20;
+i64 in_use() { return allocator_counters(Cpu{}).bytes_in_use; }
+Variable big_leaf() { return Variable::leaf(Tensor::full({kMegabyte / 4}, 0.5)); }
+
+TEST(TapeMemory, BackwardFreesActivationsAsItGoes) {
+  const Variable x = big_leaf();
+  const i64 start = in_use();
+  Variable y = x;
+  for (int i = 0; i < 20; ++i) y = sigmoid(y);  // keeps its output
+  EXPECT_GE(in_use() - start, 20 * kMegabyte);
+  const Tensor seed = Tensor::full(y.shape(), 1.0);
+  reset_peak(Cpu{});
+  const i64 before = in_use();
+  y.backward(seed);
+  // The gradient on its way and that of x; nothing of the size of the chain.
+  EXPECT_LE(allocator_counters(Cpu{}).peak_bytes_in_use - before, 3 * kMegabyte);
+  // What is left: y, the seed and x's gradient.
+  EXPECT_LE(in_use() - start, 3 * kMegabyte + 4096);
+}
+
+TEST(TapeMemory, AChainThatIsDroppedIsFreed) {
+  const Variable x = big_leaf();
+  const i64 start = in_use();
+  {
+    Variable y = x;
+    for (int i = 0; i < 10; ++i) y = exp(y);
+  }
+  EXPECT_LE(in_use() - start, 4096);
+  EXPECT_EQ(x.leaf_state()->pending_uses, 0);
+  EXPECT_EQ(Tape::current().recorded_ops(), 0);
+}
+
+TEST(TapeMemory, InPlaceEdgesNeedOneGradientForAChain) {
+  const Variable x = big_leaf();
+  Variable y = affine(x, 2.0, 0.0);  // affine keeps nothing
+  for (int i = 0; i < 10; ++i) y = affine(y, 1.5, 0.5);
+  y = sum(y);
+  reset_peak(Cpu{});
+  const i64 before = in_use();
+  y.backward();
+  // One on its way, and x's own.
+  EXPECT_LE(allocator_counters(Cpu{}).peak_bytes_in_use - before, 2 * kMegabyte + 4096);
+}
+
+TEST(TapeMemory, AFrozenEncoderKeepsNothing) {
+  const Variable frozen = big_leaf(), head = Variable::leaf(Tensor::full({1}, 2.0));
+  frozen.set_requires_grad(false);
+  const i64 start = in_use();
+  Variable y = frozen;
+  for (int i = 0; i < 10; ++i) y = exp(y * 0.1);
+  EXPECT_LE(in_use() - start, kMegabyte + 4096);  // y itself
+  sum(y * head).backward();
+  EXPECT_TRUE(head.grad().defined());
+}
+
+// A tensor that tells whether it still lives.
+struct Watched {
+  Watched() : memory(std::make_shared<std::vector<float>>(2, 1.0f)), alive(memory) {}
+  Tensor take() {
+    Tensor tensor = Tensor::view_of(std::span(*memory), {2}, memory);
+    memory.reset();
+    return tensor;
+  }
+  std::shared_ptr<std::vector<float>> memory;
+  std::weak_ptr<std::vector<float>> alive;
+};
+
+TEST(TapeMemory, WhatAnEdgeCapturesLivesUntilItsNodeHasRun) {
+  Watched captured;
+  const Variable x = Variable::leaf(Tensor::full({2}, 1.0));
+  std::vector<std::string> seen;
+  const auto probe = [&](const char* name, const Variable& input) {
+    return record(
+        "probe", input.value().clone(),
+        edge(input, [&seen, &captured, name](const Tensor& dy, Tensor& dx) {
+          seen.push_back(std::string(name) + (captured.alive.expired() ? ": gone" : ": alive"));
+          dx.copy_from(dy);
+        }));
+  };
+  const Variable before = probe("before", x);
+  Variable y =
+      record("holder", before.value().clone(),
+             edge(before, [&seen, &captured, kept = captured.take()](const Tensor& dy, Tensor& dx) {
+               seen.push_back(captured.alive.expired() ? "holder: gone" : "holder: alive");
+               dx.copy_from(dy);
+             }));
+  y = probe("after", y);
+  EXPECT_FALSE(captured.alive.expired());
+  y.backward(Tensor::full({2}, 1.0));
+  EXPECT_EQ(seen, (std::vector<std::string>{"after: alive", "holder: alive", "before: gone"}));
+}
+
+TEST(TapeMemory, AnEdgeThatIsNotWantedDropsItsCaptureAtOnce) {
+  Watched captured;
+  const Variable wanted = Variable::leaf(Tensor::full({2}, 1.0)), constant(Tensor::full({2}, 1.0));
+  const Variable y = record("op", wanted.value().clone(), pass(wanted),
+                            edge(constant, [kept = captured.take()](const Tensor&, Tensor&) {}));
+  EXPECT_TRUE(captured.alive.expired());
+}
+
+// Ten steps of a small network whose every op is ours.
+void step(const Variable& x, const Variable& w, const Variable& b, const Tensor& labels) {
+  const Variable h = layer_norm(gelu(x * w + b), w, b);
+  const Variable y = dropout(h + tanh(h) * 0.5, 0.1);
+  cross_entropy(log_softmax(reshape(y, Shape{32, 64})), labels).backward();
+  for (const Variable& parameter : {w, b}) parameter.zero_grad();
+}
+
+TEST(TapeMemory, SteadyStateAsksNothingOfTheSystemOrTheHeap) {
+  const testing::MachineState restore;
+  const Variable x(Tensor::full({32, 64}, 0.3)), w = Variable::leaf(Tensor::full({64}, 1.1)),
+                                                 b = Variable::leaf(Tensor::full({64}, 0.1));
+  const Tensor labels = Tensor::zeros({32}, DType::int64);
+  for (int i = 0; i < 3; ++i) step(x, w, b, labels);
+  const i64 system = allocator_counters(Cpu{}).system_allocations, held = in_use();
+  const i64 heap = testing::heap_calls();
+  for (int i = 0; i < 10; ++i) step(x, w, b, labels);
+  EXPECT_EQ(testing::heap_calls() - heap, 0);
+  EXPECT_EQ(allocator_counters(Cpu{}).system_allocations, system);
+  EXPECT_EQ(in_use(), held);
+}
+
+TEST(TapeMemory, TheHeapIsCounted) {
+  const i64 before = testing::heap_calls();
+  delete new std::vector<int>(100);
+  EXPECT_GE(testing::heap_calls() - before, 1);
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/registry.h"
+
+#include <gtest/gtest.h>
+
+namespace weft {
+namespace {
+
+struct Animal {
+  static constexpr const char* kKind = "animal";
+  virtual ~Animal() = default;
+  virtual std::string says() const = 0;
+};
+
+struct DogOptions {
+  int barks = 1;
+  double volume = 0.5;
+};
+void describe(Fields& f, DogOptions& o) {
+  f("barks", o.barks, "how often", at_least(1))("volume", o.volume, "how loud", in_range(0, 1));
+}
+struct Dog : Animal {
+  explicit Dog(DogOptions o) : options(o) {}
+  std::string says() const override {
+    std::string text;
+    for (int i = 0; i < options.barks; ++i) text += "wuff";
+    return text;
+  }
+  DogOptions options;
+};
+struct Cat : Animal {
+  std::string says() const override { return "meow"; }
+};
+
+const bool dog_registered = Registry<Animal>::add<Dog, DogOptions>("dog");
+const bool cat_registered = Registry<Animal>::add<Cat>("cat");
+
+// A kind whose products are values made with a context.
+struct Sum {
+  i64 value;
+};
+struct SumOptions {
+  i64 more = 0;
+};
+void describe(Fields& f, SumOptions& o) { f("more", o.more, "added"); }
+
+}  // namespace
+
+template <>
+struct RegistryTraits<Sum> {
+  static constexpr const char* kind = "sum";
+  using Product = Sum;
+  using Context = std::tuple<i64, const std::string&>;
+};
+
+namespace {
+
+const bool sum_registered = Registry<Sum>::add<SumOptions>(
+    "length", [](const SumOptions& o, i64 base, const std::string& text) {
+      return Sum{o.more + base + static_cast<i64>(text.size())};
+    });
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(Registry, MakesWhatTheOptionsSay) {
+  auto recipe = Recipe<Animal>::of("dog", DogOptions{.barks = 2});
+  EXPECT_EQ(recipe.name(), "dog");
+  EXPECT_EQ(recipe.make()->says(), "wuffwuff");
+  EXPECT_EQ(Recipe<Animal>::of("cat").make()->says(), "meow");
+  EXPECT_EQ(recipe.options_if<DogOptions>()->barks, 2);
+  EXPECT_EQ(recipe.options_if<NoOptions>(), nullptr);
+}
+
+TEST(Registry, CopiesOfARecipeAreIndependent) {
+  auto one = Recipe<Animal>::of("dog", DogOptions{.barks = 2});
+  auto other = one;
+  other.choose("cat");
+  EXPECT_EQ(one.make()->says(), "wuffwuff");
+  EXPECT_EQ(other.make()->says(), "meow");
+}
+
+TEST(Registry, ChoosingTheSameEntryAgainKeepsTheOptions) {
+  auto recipe = Recipe<Animal>::of("dog", DogOptions{.barks = 3});
+  recipe.choose("dog");
+  EXPECT_EQ(recipe.options_if<DogOptions>()->barks, 3);
+}
+
+TEST(Registry, FactoriesGetTheContext) {
+  const std::string text = "four";
+  EXPECT_EQ(Recipe<Sum>::of("length", SumOptions{.more = 100}).make(i64{10}, text).value, 114);
+}
+
+TEST(Registry, UnknownNamesListTheKnownOnesAndTheNearest) {
+  EXPECT_EQ(message_of([] { Recipe<Animal>::of("dgo"); }),
+            "animal: 'dgo' given; known: cat, dog; did you mean 'dog'?");
+  const std::string message = message_of([] { registry_of("animals"); });
+  EXPECT_EQ(message.substr(0, 40), "registry: 'animals' given; known: animal");
+  EXPECT_TRUE(message.ends_with("; did you mean 'animal'?")) << message;
+}
+
+TEST(Registry, ANameIsTakenOnce) {
+  EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("cat"); }),
+            "registry: animal 'cat' is registered twice; names must be unique");
+}
+
+TEST(Registry, OptionsAreCheckedAndOfTheRightType) {
+  EXPECT_EQ(message_of([] { Recipe<Animal>::of("dog", DogOptions{.barks = 0, .volume = 2}); }),
+            "dog: barks: expected an integer of at least 1, got 0; "
+            "volume: expected a number from 0 to 1, got 2");
+  EXPECT_THROW(Recipe<Animal>::of("dog", SumOptions{}), InternalError);
+}
+
+TEST(Registry, AnEmptyRecipeSaysWhatIsMissing) {
+  Recipe<Animal> none;
+  EXPECT_FALSE(none);
+  EXPECT_EQ(message_of([&] { none.make(); }),
+            "animal: none was chosen; a type is required, one of cat, dog");
+}
+
+TEST(Registry, ListsKindsNamesAndKeys) {
+  const auto kinds = registered_kinds();
+  EXPECT_NE(std::find(kinds.begin(), kinds.end(), "animal"), kinds.end());
+  EXPECT_EQ(registry_of("animal").names(), (std::vector<std::string>{"cat", "dog"}));
+  const auto rows = field_rows(registry_of("animal"), "dog");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].key, "barks");
+  EXPECT_EQ(rows[0].expected, "an integer of at least 1");
+  EXPECT_EQ(rows[1].value, "0.5");
+  EXPECT_EQ(rows[1].help, "how loud");
+}
+
+}  // namespace
+}  // namespace weft

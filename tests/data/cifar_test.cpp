@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/cifar.h"
+
+#include <gtest/gtest.h>
+
+#include "weft/tests/data/temp_folder.h"
+
+namespace weft::data {
+namespace {
+
+// Records whose pixels say where they are: channel, row and column can be told apart.
+Bytes records(int count, u8 first_label) {
+  Bytes bytes;
+  for (int i = 0; i < count; ++i) {
+    bytes.push_back(static_cast<u8>(first_label + i));
+    for (int channel = 0; channel < 3; ++channel)
+      for (int y = 0; y < 32; ++y)
+        for (int x = 0; x < 32; ++x)
+          bytes.push_back(static_cast<u8>(80 * channel + 2 * y + (x + i) % 2));
+  }
+  return bytes;
+}
+
+class CifarFiles : public ::testing::Test {
+ protected:
+  std::string error(const std::string& split = "train") {
+    const auto text = user_error_of([&] { Cifar10{folder_.path(), split}; });
+    EXPECT_CONTAINS(text, folder_.path().string());
+    EXPECT_CONTAINS(text, "tools/get_data cifar10");
+    return text;
+  }
+  TempFolder folder_;
+  Environment no_data_dir_{"WEFT_DATA_DIR", nullptr};
+};
+
+TEST_F(CifarFiles, PlanesBecomePixels) {
+  folder_.write("data_batch_2.bin", records(2, 3));
+  const Cifar10 set{folder_.path(), "train"};
+  EXPECT_EQ(set.size(), 2);
+  EXPECT_EQ(set.info().sample, (Shape{32, 32, 3}));
+  EXPECT_EQ(set.info().class_names[3], "cat");
+  Bytes sample(3072);
+  i64 label = -1;
+  set.read(1, sample.data(), &label);
+  EXPECT_EQ(label, 4);
+  for (int y : {0, 7, 31})
+    for (int x : {0, 5, 31})
+      for (int channel = 0; channel < 3; ++channel)
+        EXPECT_EQ(sample[static_cast<std::size_t>((y * 32 + x) * 3 + channel)],
+                  80 * channel + 2 * y + (x + 1) % 2);
+}
+
+TEST_F(CifarFiles, BatchesThatAreThereAreReadInOrder) {
+  folder_.write("data_batch_5.bin", records(1, 5));
+  folder_.write("data_batch_1.bin", records(2, 1));
+  const Cifar10 set{folder_.path(), "train"};
+  EXPECT_EQ(set.targets().to_vector<i64>(), (std::vector<i64>{1, 2, 5}));
+}
+
+TEST_F(CifarFiles, MissingOnesAreNamed) {
+  EXPECT_CONTAINS(error(), "there is no data_batch_1.bin or data_batch_2.bin");
+  EXPECT_CONTAINS(error("test"), "there is no test_batch.bin in");
+}
+
+TEST_F(CifarFiles, DamagedOnesAreNamed) {
+  Bytes bytes = records(2, 0);
+  bytes.pop_back();
+  folder_.write("test_batch.bin", bytes);
+  EXPECT_CONTAINS(error("test"), "test_batch.bin has 6145 bytes; a multiple of 3073");
+  folder_.write("test_batch.bin", {});
+  EXPECT_CONTAINS(error("test"), "is empty");
+  folder_.write("test_batch.bin", records(3, 8));
+  EXPECT_CONTAINS(error("test"), "has label 10 in record 2; a class from 0 to 9 is required");
+}
+
+TEST_F(CifarFiles, AnotherSplitIsNamed) {
+  EXPECT_EQ(user_error_of([&] {
+              Cifar10{folder_.path(), "all"};
+            }),
+            "cifar10: split is 'all'; train or test is required");
+}
+
+TEST(CifarReal, IsReadable) {
+  const auto root = real_data("cifar-10-batches-bin");
+  if (!root) GTEST_SKIP() << "no cifar-10-batches-bin in $WEFT_DATA_DIR or ../shared/data";
+  const Cifar10 train{*root, "train"}, test{*root, "test"};
+  EXPECT_GE(train.size(), 10000);
+  EXPECT_GE(test.size(), 1000);
+  EXPECT_EQ(train.targets().values<i64>()[0], 6);  // data_batch_1.bin begins with a frog
+}
+
+}  // namespace
+}  // namespace weft::data

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/normalize.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "weft/data/digits.h"
+#include "weft/data/idx.h"
+#include "weft/tests/data/temp_folder.h"
+
+namespace weft::data {
+namespace {
+
+TensorDataset memory(const Tensor& samples) {
+  DatasetInfo info;
+  info.name = "memory";
+  info.split = "train";
+  info.classes = 2;
+  return TensorDataset{info, samples, Tensor::zeros({samples.size(0)}, DType::int64)};
+}
+
+TEST(Normalization, OfBytesIsPerChannelAndInPartsOfOne) {
+  // Two images (1, 2, 2): channel 0 is 0, 100, 200, 100; channel 1 always 51.
+  const auto set = memory(Tensor::copy_of(Bytes{0, 51, 100, 51, 200, 51, 100, 51}, {2, 1, 2, 2}));
+  const auto found = statistics_of(set);
+  ASSERT_EQ(found.mean.size(), 2u);
+  EXPECT_DOUBLE_EQ(found.mean[0], 100 / 255.0);
+  EXPECT_DOUBLE_EQ(found.std[0], std::sqrt(5000.0) / 255.0);
+  EXPECT_DOUBLE_EQ(found.mean[1], 0.2);
+  EXPECT_EQ(found.std[1], 1.0);  // nothing to scale
+}
+
+TEST(Normalization, OfNumbersIsPerFeature) {
+  const auto set =
+      memory(Tensor::copy_of(std::vector<float>{1, 1e6f, 3, 1e6f + 2, 5, 1e6f + 4}, {3, 2}));
+  const auto found = statistics_of(set);
+  EXPECT_DOUBLE_EQ(found.mean[0], 3);
+  EXPECT_DOUBLE_EQ(found.std[0], std::sqrt(8 / 3.0));
+  EXPECT_DOUBLE_EQ(found.mean[1], 1e6 + 2);
+  EXPECT_DOUBLE_EQ(found.std[1], std::sqrt(8 / 3.0));
+}
+
+TEST(Normalization, BringsADatasetToMeanZeroAndDeviationOne) {
+  const Digits digits{{.size = 500}};
+  const auto found = statistics_of(digits);
+  const double factor = found.factor(0, DType::uint8), offset = found.offset(0);
+  double sum = 0, squares = 0;
+  for (const u8 value : digits.samples().values<u8>()) {
+    const double input = value * factor + offset;
+    sum += input;
+    squares += input * input;
+  }
+  EXPECT_NEAR(sum / (500 * 784), 0, 1e-12);
+  EXPECT_NEAR(squares / (500 * 784), 1, 1e-12);
+}
+
+TEST(Normalization, HasPresets) {
+  const auto set = memory(Tensor::copy_of(Bytes{0, 51, 100, 51}, {2, 1, 1, 2}));
+  EXPECT_EQ(normalization_named("dataset", set), statistics_of(set));
+  const auto none = normalization_named("none", set);
+  EXPECT_EQ(none.mean, (std::vector<double>{0, 0}));
+  EXPECT_DOUBLE_EQ(none.factor(0, DType::uint8), 1 / 255.0);
+  EXPECT_DOUBLE_EQ(none.factor(0, DType::f32), 1.0);
+  EXPECT_DOUBLE_EQ(none.offset(0), 0);
+  EXPECT_EQ(user_error_of([&] { normalization_named("imagenet", set); }),
+            "normalize: 'imagenet' was given; dataset or none is required");
+}
+
+TEST(Normalization, CanBeRead) {
+  EXPECT_EQ((Normalization{{0.13066}, {0.30811}}).to_string(), "mean 0.1307, std 0.3081");
+  EXPECT_EQ((Normalization{{0.5, 0.25}, {1, 2}}).to_string(), "mean (0.5, 0.25), std (1, 2)");
+  EXPECT_EQ((Normalization{std::vector<double>(100), std::vector<double>(100, 1.0)}).to_string(),
+            "mean (0, … 100 in all), std (1, … 100 in all)");
+}
+
+TEST(NormalizationReal, AgreesWithTheKnownNumbers) {
+  const auto root = real_data("mnist");
+  if (!root) GTEST_SKIP() << "no mnist in $WEFT_DATA_DIR or ../shared/data";
+  EXPECT_EQ(statistics_of(Mnist{*root, "train"}).to_string(), "mean 0.1307, std 0.3081");
+}
+
+}  // namespace
+}  // namespace weft::data

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/allocator.h"
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "weft/core/error.h"
+
+namespace weft {
+namespace {
+
+AllocatorCounters counters() { return allocator_counters(Cpu{}); }
+
+TEST(Allocator, BlocksAreAlignedAndWritableToTheirEnd) {
+  for (const i64 bytes : {1, 63, 64, 65, 1000, 4096, 100003}) {
+    void* block = allocate(Cpu{}, bytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % 64, 0u) << bytes;
+    std::memset(block, 1, static_cast<std::size_t>(bytes));
+    deallocate(Cpu{}, block, bytes);
+  }
+}
+
+TEST(Allocator, NoBytesAreANullPointer) {
+  const i64 before = counters().allocations;
+  EXPECT_EQ(allocate(Cpu{}, 0), nullptr);
+  deallocate(Cpu{}, nullptr, 0);
+  EXPECT_EQ(counters().allocations, before);
+}
+
+TEST(Allocator, AReturnedBlockIsHandedOutAgainForItsSizeClass) {
+  void* first = allocate(Cpu{}, 1000);
+  deallocate(Cpu{}, first, 1000);
+  const i64 system = counters().system_allocations;
+  void* second = allocate(Cpu{}, 1010);  // both round up to 1024
+  EXPECT_EQ(second, first);
+  EXPECT_EQ(counters().system_allocations, system);
+  deallocate(Cpu{}, second, 1010);
+}
+
+TEST(Allocator, RoundingWastesAtMostAnEighth) {
+  for (i64 bytes = 64; bytes < 100000; bytes += 37) {
+    const i64 before = counters().bytes_in_use;
+    void* block = allocate(Cpu{}, bytes);
+    const i64 taken = counters().bytes_in_use - before;
+    EXPECT_GE(taken, bytes);
+    EXPECT_LE(taken, bytes + bytes / 8 + 8);
+    deallocate(Cpu{}, block, bytes);
+    EXPECT_EQ(counters().bytes_in_use, before);
+  }
+}
+
+TEST(Allocator, CountersFollowUseCacheAndPeak) {
+  reset_peak(Cpu{});
+  const AllocatorCounters before = counters();
+  void* block = allocate(Cpu{}, 1 << 20);
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use + (1 << 20));
+  EXPECT_EQ(counters().peak_bytes_in_use, before.bytes_in_use + (1 << 20));
+  EXPECT_EQ(counters().allocations, before.allocations + 1);
+  deallocate(Cpu{}, block, 1 << 20);
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use);
+  EXPECT_EQ(counters().peak_bytes_in_use, before.bytes_in_use + (1 << 20));
+  EXPECT_GE(counters().bytes_cached, 1 << 20);
+  reset_peak(Cpu{});
+  EXPECT_EQ(counters().peak_bytes_in_use, before.bytes_in_use);
+}
+
+TEST(Allocator, CachedBlocksCanBeGivenBack) {
+  deallocate(Cpu{}, allocate(Cpu{}, 1 << 20), 1 << 20);
+  EXPECT_GT(counters().bytes_cached, 0);
+  release_cached(Cpu{});
+  EXPECT_EQ(counters().bytes_cached, 0);
+  const i64 system = counters().system_allocations;
+  deallocate(Cpu{}, allocate(Cpu{}, 1 << 20), 1 << 20);
+  EXPECT_EQ(counters().system_allocations, system + 1);
+}
+
+TEST(Allocator, TooMuchIsAnErrorThatNamesTheSize) {
+  const AllocatorCounters before = counters();
+  try {
+    allocate(Cpu{}, i64{1} << 60);
+    ADD_FAILURE();
+  } catch (const InternalError& error) {
+    EXPECT_EQ(
+        std::string(error.what()).rfind("allocate: 1152921504606846976 bytes wanted on the cpu", 0),
+        0u)
+        << error.what();
+  }
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use);
+}
+
+TEST(Allocator, ThreadsMayAllocateAtOnce) {
+  const i64 before = counters().bytes_in_use;
+  std::vector<std::thread> threads;
+  std::atomic<int> clashes{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t, &clashes] {
+      for (int i = 0; i < 2000; ++i) {
+        const i64 bytes = 64 + (i * 37 + t) % 500;
+        auto* block = static_cast<unsigned char*>(allocate(Cpu{}, bytes));
+        std::memset(block, t, static_cast<std::size_t>(bytes));
+        for (i64 k = 0; k < bytes; ++k) clashes += block[k] != t;
+        deallocate(Cpu{}, block, bytes);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(clashes, 0);
+  EXPECT_EQ(counters().bytes_in_use, before);
+}
+
+TEST(Allocator, PoisonFillsWhatIsHandedOut) {
+  EXPECT_FALSE(set_allocator_poison(true));
+  auto* block = static_cast<unsigned char*>(allocate(Cpu{}, 100));
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(block[i], 0xff);
+  deallocate(Cpu{}, block, 100);
+  EXPECT_TRUE(set_allocator_poison(false));
+}
+
+}  // namespace
+}  // namespace weft

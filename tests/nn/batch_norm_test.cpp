@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/nn/batch_norm.h"
+
+#include "weft/tests/nn/nn_test_tools.h"
+
+namespace weft::nn {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// Mean and both variances of each channel of x (…, channels).
+struct Observed {
+  std::vector<double> mean, biased, unbiased;
+};
+Observed observed(const Tensor& x) {
+  const std::vector<double> v = doubles(x);
+  const auto channels = static_cast<std::size_t>(x.size(-1));
+  const std::size_t rows = v.size() / channels;
+  Observed o{std::vector<double>(channels), std::vector<double>(channels),
+             std::vector<double>(channels)};
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t r = 0; r < rows; ++r)
+      o.mean[c] += v[r * channels + c] / static_cast<double>(rows);
+    for (std::size_t r = 0; r < rows; ++r)
+      o.biased[c] += std::pow(v[r * channels + c] - o.mean[c], 2);
+    o.unbiased[c] = o.biased[c] / static_cast<double>(rows - 1);
+    o.biased[c] /= static_cast<double>(rows);
+  }
+  return o;
+}
+
+void give_weights(BatchNorm& norm) {
+  norm.weight.value().copy_from(affine(numbers({norm.weight.value().size(0)}), 0.3, 1.2));
+  norm.bias.value().copy_from(affine(numbers({norm.bias.value().size(0)}), 0.5, -0.1));
+}
+
+// weight·(x − mean)/√(variance + eps) + bias
+std::vector<double> formula(BatchNorm& norm, const Tensor& x, const std::vector<double>& mean,
+                            const std::vector<double>& variance, double eps = 1e-5) {
+  std::vector<double> y = doubles(x);
+  const std::vector<double> w = doubles(norm.weight.value()), b = doubles(norm.bias.value());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t c = i % w.size();
+    y[i] = w[c] * (y[i] - mean[c]) / std::sqrt(variance[c] + eps) + b[c];
+  }
+  return y;
+}
+
+void expect_values(const Tensor& tensor, const std::vector<double>& expected, double tolerance) {
+  const std::vector<double> values = doubles(tensor);
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    ASSERT_NEAR(values[i], expected[i], tolerance) << i;
+}
+
+TEST(BatchNorm, HasTheStateOfPyTorch) {
+  BatchNorm norm{3};
+  EXPECT_EQ(names_of(norm), (Strings{"weight", "bias"}));
+  Strings buffers;
+  for (const NamedBuffer& b : norm.named_buffers()) buffers.push_back(b.name);
+  EXPECT_EQ(buffers, (Strings{"running_mean", "running_var", "num_batches_tracked"}));
+  EXPECT_EQ(norm.num_batches_tracked.value.dtype(), DType::int64);
+  EXPECT_EQ(norm.num_batches_tracked.value.rank(), 0);
+  EXPECT_EQ(doubles(norm.running_var.value), (std::vector<double>{1, 1, 1}));
+}
+
+TEST(BatchNorm, TrainsOnTheBatchAndFollowsItWithTheUnbiasedVariance) {
+  for (const Shape& shape : {Shape{6, 5}, Shape{2, 3, 4, 5}}) {
+    BatchNorm norm{5, {.momentum = 0.3}};
+    give_weights(norm);
+    std::vector<double> mean(5, 0), variance(5, 1);
+    for (int step = 1; step <= 3; ++step) {
+      const Tensor x = affine(numbers(shape), 1.0 + step, 0.5 * step);
+      const Observed o = observed(x);
+      expect_values(norm(x).value(), formula(norm, x, o.mean, o.biased), 1e-5);
+      for (std::size_t c = 0; c < 5; ++c) {
+        mean[c] = 0.7 * mean[c] + 0.3 * o.mean[c];
+        variance[c] = 0.7 * variance[c] + 0.3 * o.unbiased[c];
+      }
+      expect_values(norm.running_mean.value, mean, 1e-5);
+      expect_values(norm.running_var.value, variance, 1e-4);
+      EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), step);
+    }
+    norm.eval();
+    const Tensor x = numbers(shape);
+    expect_values(norm(x).value(), formula(norm, x, mean, variance), 1e-5);
+    expect_values(norm.running_mean.value, mean, 1e-5);
+    EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), 3);
+  }
+}
+
+TEST(BatchNorm, ASkippedStepLeavesTheStatistics) {
+  BatchNorm norm{3};
+  StatisticsScope scope;
+  const Tensor x = numbers({4, 3});
+  const Tensor y = norm(x).value().clone();
+  EXPECT_EQ(doubles(norm.running_mean.value), (std::vector<double>{0, 0, 0}));
+  scope.commit(true);
+  EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), 0);
+  expect_same(norm(x).value(), y);
+  scope.commit();
+  EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), 1);
+  std::vector<double> expected = observed(x).mean;
+  for (double& m : expected) m *= 0.1;
+  expect_values(norm.running_mean.value, expected, 1e-6);
+}
+
+TEST(BatchNorm, FusedFormsAreTheirParts) {
+  const Tensor x = numbers({2, 3, 4, 5}), residual = affine(numbers({2, 3, 4, 5}), -0.7, 0.1);
+  for (const bool training : {true, false}) {
+    BatchNorm norm{5};
+    give_weights(norm);
+    norm.train(training);
+    const Tensor y = norm(x).value();
+    expect_near(norm.fused(x, kernels::Activation::relu).value(), relu(y), 1e-5);
+    expect_near(norm.with_residual(x, residual).value(), relu(add(y, residual)), 1e-5);
+  }
+}
+
+TEST(BatchNorm, ErrorsNameTheLayer) {
+  Sequential model{Linear{4, 3}, BatchNorm{5}};
+  EXPECT_EQ(error_of([&] { model(numbers({2, 4})); }).find("layer 1: batch_norm: "), 0u);
+  EXPECT_CONTAINS(error_of([] { BatchNorm(0); }), "BatchNorm");
+  EXPECT_CONTAINS(error_of([] { BatchNorm(3, {.momentum = 2}); }), "momentum");
+}
+
+}  // namespace
+}  // namespace weft::nn

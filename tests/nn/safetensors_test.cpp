@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/nn/safetensors.h"
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Safetensors : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write_bytes(const std::string& bytes) const {
+    std::ofstream(path_, std::ios::binary) << bytes;
+  }
+  std::string read_bytes() const {
+    std::ifstream file(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // A file with this header and data.
+  static std::string file_of(const std::string& header, const std::string& data) {
+    const u64 length = header.size();
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &length, 8);
+    return bytes + header + data;
+  }
+  // What is said about a file, after its name; "accepted" if it is read.
+  std::string refusal_of(const std::string& bytes) const {
+    write_bytes(bytes);
+    return refusal();
+  }
+  std::string refusal() const {
+    try {
+      read_safetensors(path_);
+    } catch (const UserError& error) {
+      const std::string message = error.what(), prefix = "safetensors: " + path_ + ": ";
+      EXPECT_EQ(message.substr(0, prefix.size()), prefix);
+      return message.substr(prefix.size());
+    }
+    return "accepted";
+  }
+  std::string refusal_of(const std::string& header, i64 data_bytes) const {
+    return refusal_of(file_of(header, std::string(static_cast<std::size_t>(data_bytes), '\1')));
+  }
+
+  fs::path folder_ = fs::path(testing::TempDir()) / "weft_safetensors";
+  std::string path_ = (folder_ / "a.safetensors").string();
+};
+
+TensorMap sample() {
+  TensorMap tensors;
+  tensors["w"] = Tensor::copy_of<float>(std::vector<float>{1, -2, 3.5f, 4, 5, 6}, {2, 3});
+  tensors["f64"] = Tensor::full({2}, 0.1, DType::f64);
+  tensors["f16"] = Tensor::full({3}, 0.5, DType::f16);
+  tensors["bf16"] = Tensor::full({1}, 2, DType::bf16);
+  tensors["i64"] = Tensor::full({2, 1}, -7, DType::int64);
+  tensors["i32"] = Tensor::full({1}, 9, DType::int32);
+  tensors["u8"] = Tensor::full({5}, 200, DType::uint8);
+  tensors["scalar"] = Tensor::full({}, 8);
+  tensors["empty"] = Tensor::zeros({0, 4});
+  tensors["näme \"with\" .dots"] = Tensor::full({1}, 1);
+  return tensors;
+}
+
+bool same(const TensorMap& a, const TensorMap& b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](auto& x, auto& y) {
+           return x.first == y.first && x.second.dtype() == y.second.dtype() &&
+                  x.second.shape() == y.second.shape() &&
+                  (x.second.bytes() == 0 ||  // an empty tensor has no address
+                   std::memcmp(x.second.raw(), y.second.raw(),
+                               static_cast<std::size_t>(x.second.bytes())) == 0);
+         });
+}
+
+TEST_F(Safetensors, ReadsBackWhatItWrites) {
+  const Metadata metadata{{"format", "pt"}, {"weft", "{\"a\": 1}"}};
+  write_safetensors(path_, sample(), metadata);
+  Metadata read;
+  EXPECT_TRUE(same(read_safetensors(path_, &read), sample()));
+  EXPECT_EQ(read, metadata);
+  EXPECT_EQ(read_safetensors_metadata(path_), metadata);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(Safetensors, AViewIsWrittenAsItsOwnElements) {
+  const Tensor rows = Tensor::copy_of<float>(std::vector<float>{1, 2, 3, 4, 5, 6}, {3, 2});
+  write_safetensors(path_, {{"view", rows.slice(1, 2)}});
+  EXPECT_EQ(read_safetensors(path_).at("view").to_vector<float>(), (std::vector<float>{3, 4}));
+}
+
+TEST_F(Safetensors, TheSameContentGivesTheSameBytesAndAlignedTensors) {
+  write_safetensors(path_, sample(), {{"a", "b"}});
+  const std::string bytes = read_bytes();
+  u64 length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  EXPECT_EQ(length % 8, 0u);
+  write_safetensors(path_, read_safetensors(path_), {{"a", "b"}});
+  EXPECT_EQ(read_bytes(), bytes);
+  const auto at = [&](const char* text) { return bytes.find(text); };
+  EXPECT_LT(at("\"f64\""), at("\"w\""));  // 8-byte elements before 4-byte ones
+  EXPECT_LT(at("\"w\""), at("\"bf16\""));
+  EXPECT_LT(at("\"f16\""), at("\"u8\""));
+}
+
+TEST_F(Safetensors, NothingAtAllIsAFileToo) {
+  write_safetensors(path_, {});
+  EXPECT_TRUE(read_safetensors(path_).empty());
+  EXPECT_EQ(refusal_of(file_of("{}", "")), "accepted");
+}
+
+TEST_F(Safetensors, EveryTruncationAndEveryExtensionIsRefused) {
+  write_safetensors(path_, sample(), {{"format", "pt"}});
+  const std::string bytes = read_bytes();
+  ASSERT_EQ(refusal(), "accepted");
+  ASSERT_NE(refusal_of(bytes + '\0'), "accepted");
+  for (std::size_t length = bytes.size(); length-- > 0;) {
+    fs::resize_file(path_, length);
+    ASSERT_NE(refusal(), "accepted") << length;
+  }
+}
+
+TEST_F(Safetensors, EveryFlippedBitOfTheHeaderIsReadOrRefusedWithAMessage) {
+  write_safetensors(path_,
+                    {{"a", Tensor::full({2, 2}, 1)}, {"b", Tensor::full({3}, 1, DType::f16)}},
+                    {{"k", "v"}});
+  const std::string bytes = read_bytes();
+  const std::size_t header_end = bytes.size() - 16 - 6;
+  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+  const auto put = [&](std::size_t at, int byte) {
+    file.seekp(static_cast<std::streamoff>(at)).put(static_cast<char>(byte)).flush();
+  };
+  for (std::size_t at = 0; at < header_end; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      put(at, bytes[at] ^ (1 << bit));
+      refusal();  // anything but a UserError would escape and fail the test
+    }
+    put(at, bytes[at]);
+  }
+  EXPECT_EQ(refusal(), "accepted");
+}
+
+std::string entry(const std::string& dtype, const std::string& shape, const std::string& offsets) {
+  return R"({"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
+}
+
+TEST_F(Safetensors, OddHeadersAreRefusedWithTheReason) {
+  const std::string a = R"({"a":)";
+  EXPECT_EQ(refusal_of(std::string("\1\2\3")), "it has 3 bytes; at least 8 are required");
+  EXPECT_EQ(refusal_of(std::string(8, '\xff')),
+            "the header has 18446744073709551615 bytes; at most 100000000 are allowed");
+  EXPECT_EQ(refusal_of(std::string("\x40\0\0\0\0\0\0\0{}", 10)),
+            "the header has 64 bytes and the file 10; it is cut off");
+  EXPECT_EQ(refusal_of(file_of("", "")), "the header begins with ''; a '{' is required");
+  EXPECT_EQ(refusal_of(file_of(" {}", "")), "the header begins with ' '; a '{' is required");
+  EXPECT_EQ(refusal_of(file_of("[]", "")), "the header begins with '['; a '{' is required");
+  EXPECT_EQ(refusal_of(file_of("{} x", "")).substr(0, 21), "the header is no JSON");
+  EXPECT_EQ(refusal_of(file_of("{\"a", "")).substr(0, 21), "the header is no JSON");
+  EXPECT_EQ(refusal_of(file_of("{\"\xff\": 1}", "")).substr(0, 21), "the header is no JSON");
+  EXPECT_EQ(refusal_of(file_of(a + std::string(100000, '['), "")),
+            "the header nests 4 levels; at most 3 are allowed");
+  const std::string good = entry("F32", "[1]", "[0,4]");
+  EXPECT_EQ(refusal_of(a + good + "}", 4), "accepted");
+  EXPECT_EQ(refusal_of(a + good + "}   ", 4), "accepted");
+  EXPECT_EQ(refusal_of(a + good + R"(,"a":)" + good + "}", 4),
+            "the header has the key 'a' twice; each must come once");
+  EXPECT_EQ(
+      refusal_of(R"({"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4),
+      "the header has the key 'dtype' twice; each must come once");
+  EXPECT_EQ(refusal_of(R"({"__metadata__":[]})", 0), "__metadata__ is no object of texts");
+  EXPECT_EQ(refusal_of(R"({"__metadata__":{"a":1}})", 0),
+            "__metadata__ 'a' is number; a text is required");
+  const std::string keys =
+      "tensor 'a': the keys dtype, shape and data_offsets are required, and no others";
+  EXPECT_EQ(refusal_of(a + "1}", 0), keys);
+  EXPECT_EQ(refusal_of(a + R"({"dtype":"F32","shape":[1]}})", 4), keys);
+  EXPECT_EQ(refusal_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}})", 4), keys);
+  EXPECT_EQ(refusal_of(a + entry("F8", "[1]", "[0,1]") + "}", 1),
+            "tensor 'a': dtype \"F8\"; known: F32, F64, F16, BF16, I64, I32, U8");
+  EXPECT_EQ(refusal_of(R"({"a":{"dtype":5,"shape":[1],"data_offsets":[0,4]}})", 4),
+            "tensor 'a': dtype 5; known: F32, F64, F16, BF16, I64, I32, U8");
+}
+
+TEST_F(Safetensors, EveryNumberIsChecked) {
+  const auto said = [&](const std::string& shape, const std::string& offsets, i64 bytes) {
+    return refusal_of(R"({"a":)" + entry("F32", shape, offsets) + "}", bytes);
+  };
+  const std::string shape_text = "tensor 'a': shape is no list of integers that are not negative";
+  const std::string offsets_text =
+      "tensor 'a': data_offsets is no list of integers that are not negative";
+  EXPECT_EQ(said("[-1]", "[0,4]", 4), shape_text);
+  EXPECT_EQ(said("[1.0]", "[0,4]", 4), shape_text);
+  EXPECT_EQ(said("[\"1\"]", "[0,4]", 4), shape_text);
+  EXPECT_EQ(said("[18446744073709551616]", "[0,4]", 4), shape_text);
+  EXPECT_EQ(said("1", "[0,4]", 4), shape_text);
+  EXPECT_EQ(said("[1]", "[-4,0]", 4), offsets_text);
+  EXPECT_EQ(said("[1]", "[0,4e0]", 4), offsets_text);
+  EXPECT_EQ(said("[1]", "[0]", 4), "tensor 'a': data_offsets has 1 numbers; 2 are required");
+  EXPECT_EQ(said("[1]", "[0,4,8]", 8), "tensor 'a': data_offsets has 3 numbers; 2 are required");
+  const auto outside = [](const char* bytes) {
+    return "tensor 'a': bytes " + std::string(bytes) +
+           "; its end must not be before its begin or after the end of the file";
+  };
+  EXPECT_EQ(said("[1]", "[4,0]", 4), outside("4 to 0 of 4"));
+  EXPECT_EQ(said("[2]", "[0,8]", 4), outside("0 to 8 of 4"));
+  EXPECT_EQ(said("[1]", "[0,18446744073709551615]", 4), outside("0 to 18446744073709551615 of 4"));
+  EXPECT_EQ(said("[1,1,1,1,1,1,1]", "[0,4]", 4), "tensor 'a': 7 axes; at most 6 are supported");
+  const std::string huge = "tensor 'a': its shape takes more than 2^63 bytes";
+  EXPECT_EQ(said("[18446744073709551615]", "[0,4]", 4), huge);
+  EXPECT_EQ(said("[4294967296,4294967296]", "[0,0]", 0), huge);
+  EXPECT_EQ(said("[2305843009213693952]", "[0,0]", 0), huge);
+  EXPECT_EQ(said("[2]", "[0,4]", 4),
+            "tensor 'a': bytes 0 to 4, which are 4; its shape and dtype take 8");
+}
+
+TEST_F(Safetensors, HolesOverlapsAndLeftOverBytesAreRefused) {
+  const auto two = [&](const char* first, const char* second, i64 bytes) {
+    return refusal_of(
+        R"({"b":)" + entry("F32", "[1]", second) + R"(,"a":)" + entry("F32", "[1]", first) + "}",
+        bytes);
+  };
+  EXPECT_EQ(two("[0,4]", "[4,8]", 8), "accepted");
+  EXPECT_EQ(two("[4,8]", "[0,4]", 8), "accepted");
+  EXPECT_EQ(two("[0,4]", "[8,12]", 12),
+            "tensor 'b' begins at byte 8; 4, where the one before ends, is required");
+  EXPECT_EQ(two("[0,4]", "[2,6]", 8),
+            "tensor 'b' begins at byte 2; 4, where the one before ends, is required");
+  EXPECT_EQ(two("[0,4]", "[0,4]", 4).substr(10),
+            " begins at byte 0; 4, where the one before ends, is required");
+  EXPECT_EQ(two("[4,8]", "[8,12]", 12),
+            "tensor 'a' begins at byte 4; 0, where the one before ends, is required");
+  EXPECT_EQ(two("[0,4]", "[4,8]", 9),
+            "the tensors take 8 bytes and the file has 9; no more and no fewer are allowed");
+}
+
+TEST_F(Safetensors, FilesThatAreNoneAreNamed) {
+  const auto said = [](const std::string& path) {
+    try {
+      read_safetensors(path);
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(said("/nowhere/a"),
+            "safetensors: /nowhere/a: it cannot be opened (No such file or "
+            "directory); a readable file is required");
+  EXPECT_EQ(said("/dev/zero"),
+            "safetensors: /dev/zero: it is no file; a readable file is required");
+  EXPECT_EQ(said(folder_.string()),
+            "safetensors: " + folder_.string() + ": it is no file; a readable file is required");
+}
+
+TEST_F(Safetensors, WhatCannotBeWrittenLeavesTheOldFile) {
+  write_safetensors(path_, {{"a", Tensor::full({1}, 1)}});
+  const std::string before = read_bytes();
+  EXPECT_THROW(write_safetensors(path_, {{"__metadata__", Tensor::full({1}, 1)}}), UserError);
+  EXPECT_THROW(write_safetensors(path_, {{"a", Tensor()}}), UserError);
+  EXPECT_THROW(write_safetensors(path_, {{"\xff", Tensor::full({1}, 1)}}), UserError);
+  EXPECT_THROW(write_safetensors(path_, {}, {{"a", "\xff"}}), UserError);
+  EXPECT_THROW(write_safetensors((folder_ / "no/a").string(), {}), UserError);
+  EXPECT_EQ(read_bytes(), before);
+}
+
+}  // namespace
+}  // namespace weft

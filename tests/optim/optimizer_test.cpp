@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "weft/device/allocator.h"
+#include "weft/optim/adam.h"
+#include "weft/optim/sgd.h"
+
+namespace weft::optim {
+namespace {
+
+// Three parameters in f64; backward() gives each trained one the gradient value + 1.
+struct Net {
+  nn::NamedParameters parameters;
+  Net() {
+    add("fc1.weight", {3, 5});
+    add("fc1.bias", {3});
+    add("fc2.weight", {40, 1000});
+  }
+  void add(const char* name, const Shape& shape) {
+    std::vector<double> values;
+    for (i64 i = 0; i < shape.elements(); ++i)
+      values.push_back(std::sin(0.7 * static_cast<double>(i)));
+    parameters.push_back({name, Variable::leaf(Tensor::copy_of(values, shape), name), {}});
+  }
+  Leaf& leaf(int i) { return *parameters[static_cast<std::size_t>(i)].variable.leaf_state(); }
+  void backward(int i) {
+    if (!leaf(i).requires_grad) return;
+    const auto value = leaf(i).value.values<double>();
+    const auto grad = leaf(i).grad.values<double>();
+    for (std::size_t j = 0; j < grad.size(); ++j) grad[j] = value[j] + 1;
+    leaf(i).has_grad = true;
+  }
+  void backward() {
+    for (int i = 0; i < 3; ++i) backward(i);
+  }
+  std::vector<double> values(int i) { return leaf(i).value.to_vector<double>(); }
+  std::vector<double> values() {
+    std::vector<double> all;
+    for (int i = 0; i < 3; ++i)
+      for (const double value : values(i)) all.push_back(value);
+    return all;
+  }
+};
+
+void train(Net& net, Optimizer& opt, int steps) {
+  for (int k = 0; k < steps; ++k) {
+    opt.zero_grad();
+    net.backward();
+    opt.step();
+  }
+}
+
+std::string message_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+using Names = std::vector<std::string>;
+
+TEST(Optimizer, AllKindsAreRegistered) {
+  EXPECT_EQ(Registry<Optimizer>::instance().names(), (Names{"adam", "adamw", "sgd"}));
+}
+
+TEST(Optimizer, SgdTakesItsOptions) {
+  Net net;
+  const double before = net.values(1)[1];
+  SGD opt{net.parameters, {.lr = 0.1, .momentum = 0.5, .nesterov = true, .weight_decay = 0.01}};
+  train(net, opt, 1);
+  const double slope = before + 1 + 0.01 * before;
+  EXPECT_DOUBLE_EQ(net.values(1)[1], before - 0.1 * (slope + 0.5 * slope));
+}
+
+TEST(Optimizer, AdamAndAdamWTakeTheirOptions) {
+  for (const bool decoupled : {false, true}) {
+    Net net;
+    const double before = net.values(1)[1];
+    const auto opt =
+        decoupled ? adamw({.lr = 0.1, .beta1 = 0.5, .beta2 = 0.9, .eps = 0.3, .weight_decay = 0.2})
+                        .make(net.parameters)
+                  : adam({.lr = 0.1, .beta1 = 0.5, .beta2 = 0.9, .eps = 0.3, .weight_decay = 0.2})
+                        .make(net.parameters);
+    train(net, *opt, 1);
+    const double slope = before + 1 + (decoupled ? 0 : 0.2 * before);
+    const double kept = decoupled ? before * (1 - 0.1 * 0.2) : before;
+    EXPECT_NEAR(net.values(1)[1], kept - 0.1 * slope / (std::abs(slope) + 0.3), 1e-15);
+  }
+}
+
+TEST(Optimizer, RatesAndMomentumSetBetweenStepsCount) {
+  Net net;
+  SGD opt{net.parameters, {.lr = 0.1, .momentum = 0.5}};
+  opt.set_lr(0);
+  const auto before = net.values();
+  train(net, opt, 1);
+  EXPECT_EQ(net.values(), before);
+  EXPECT_EQ(opt.applied_steps(), 1);
+  EXPECT_EQ(opt.base_lr(), 0.1);
+}
+
+TEST(Optimizer, GroupsSetRateAndDecayByName) {
+  Net net;
+  SGD opt{net.parameters,
+          {.lr = 0.1,
+           .weight_decay = 0.5,
+           .param_groups = {{.match = {"*.bias"}, .lr_factor = 2, .weight_decay = 0},
+                            {.match = {"fc1.*"}, .lr_factor = 0}}}};
+  const auto weight = net.values(0), bias = net.values(1), other = net.values(2);
+  train(net, opt, 1);
+  EXPECT_EQ(net.values(0), weight);  // the last group that matches decides
+  EXPECT_EQ(net.values(1), bias);
+  EXPECT_DOUBLE_EQ(net.values(2)[1], other[1] - 0.1 * (other[1] + 1 + 0.5 * other[1]));
+  opt.set_param_groups({{.match = {"*.bias"}, .lr_factor = 2, .weight_decay = 0}});
+  train(net, opt, 1);
+  EXPECT_DOUBLE_EQ(net.values(1)[1], bias[1] - 0.2 * (bias[1] + 1));
+}
+
+TEST(Optimizer, AGroupThatMatchesNothingIsAnErrorAndChangesNothing) {
+  Net net;
+  SGD opt{net.parameters, {}};
+  EXPECT_NE(message_of([&] { opt.set_param_groups({{.match = {"fc3.*"}}}); }).find("'fc3.*'"),
+            std::string::npos);
+  EXPECT_TRUE(opt.param_groups().empty());
+  EXPECT_THROW(SGD(net.parameters, {.param_groups = {{.match = {"*.gamma"}}}}), UserError);
+}
+
+TEST(Optimizer, OptionsOutOfRangeAreRefused) {
+  Net net;
+  EXPECT_EQ(message_of([&] { SGD(net.parameters, {.lr = -1}); }),
+            "sgd: lr: expected a number above 0, got -1");
+  EXPECT_THROW(SGD(net.parameters, {.nesterov = true}), UserError);
+  EXPECT_THROW(AdamW(net.parameters, {.beta2 = 1}), UserError);
+  SGD plain{net.parameters, {}};
+  EXPECT_EQ(
+      message_of([&] { plain.set_momentum(0.9); }),
+      "sgd: momentum 0.9 set on an optimizer built without; a momentum above 0 in its options is "
+      "required");
+}
+
+TEST(Optimizer, AParameterWithoutAGradientIsSkipped) {
+  Net net;
+  AdamW opt{net.parameters, {.weight_decay = 0.1}};
+  const auto before = net.values(1);
+  opt.zero_grad();
+  net.backward(0);
+  opt.step();
+  EXPECT_EQ(net.values(1), before);
+  EXPECT_EQ(opt.state().parameters.at("fc1.bias").steps, 0);
+  EXPECT_EQ(opt.state().parameters.at("fc1.weight").steps, 1);
+}
+
+TEST(Optimizer, FrozenBytesNeverChange) {
+  Net net;
+  net.leaf(2).requires_grad = false;
+  const auto before = net.values(2);
+  AdamW opt{net.parameters, {.lr = 0.1, .weight_decay = 0.1}};
+  train(net, opt, 3);
+  EXPECT_EQ(net.values(2), before);
+  EXPECT_FALSE(opt.state().parameters.contains("fc2.weight"));
+  EXPECT_EQ(opt.parameters().gradients().elements(), 32);  // 15 and 3, each rounded up to 16
+}
+
+TEST(Optimizer, ClippingBoundsTheUpdate) {
+  Net net;
+  SGD opt{net.parameters, {.lr = 1}};
+  const auto before = net.values();
+  net.backward();
+  const StepOutcome outcome = opt.step({.clip_norm = 0.5});
+  const auto after = net.values();
+  double moved = 0, norm = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    moved += std::pow(after[i] - before[i], 2);
+    norm += std::pow(before[i] + 1, 2);
+  }
+  EXPECT_NEAR(std::sqrt(moved), 0.5, 1e-6);
+  EXPECT_NEAR(outcome.grad_norm, std::sqrt(norm), 1e-9);
+  EXPECT_TRUE(outcome.applied);
+}
+
+TEST(Optimizer, ANonFiniteNormLeavesAllAsItWas) {
+  Net net;
+  AdamW opt{net.parameters, {}};
+  net.backward();
+  net.leaf(0).grad.values<double>()[3] = std::numeric_limits<double>::infinity();
+  const auto before = net.values();
+  EXPECT_FALSE(opt.step({.clip_norm = 1}).applied);
+  EXPECT_EQ(net.values(), before);
+  EXPECT_EQ(opt.applied_steps(), 0);
+  net.backward();
+  EXPECT_TRUE(opt.step({.clip_norm = 1}).applied);
+}
+
+TEST(Optimizer, RebuildKeepsStateByName) {
+  Net net;
+  net.leaf(2).requires_grad = false;
+  AdamW opt{net.parameters, {}};
+  train(net, opt, 2);
+  const auto mean = opt.state().parameters.at("fc1.bias").slots[0].to_vector<double>();
+
+  net.leaf(1).requires_grad = false;
+  net.leaf(2).requires_grad = true;
+  RebuildReport report = opt.rebuild();
+  EXPECT_EQ(report.kept, Names{"fc1.weight"});
+  EXPECT_EQ(report.created, Names{"fc2.weight"});
+  EXPECT_EQ(report.parked, Names{"fc1.bias"});
+  EXPECT_TRUE(report.returned.empty());
+  train(net, opt, 3);
+  EXPECT_EQ(opt.applied_steps(), 5);
+
+  net.leaf(1).requires_grad = true;
+  report = opt.rebuild();
+  EXPECT_EQ(report.kept, (Names{"fc1.weight", "fc2.weight"}));
+  EXPECT_EQ(report.returned, Names{"fc1.bias"});
+  const auto parameters = opt.state().parameters;
+  EXPECT_EQ(parameters.at("fc1.bias").slots[0].to_vector<double>(), mean);
+  EXPECT_EQ(parameters.at("fc1.bias").steps, 2);
+  EXPECT_EQ(parameters.at("fc1.weight").steps, 5);
+  EXPECT_EQ(parameters.at("fc2.weight").steps, 3);
+}
+
+TEST(Optimizer, RebuildInTheMiddleChangesNoStepOfTheOthers) {
+  Net net, other;
+  AdamW opt{net.parameters, {}}, reference{other.parameters, {}};
+  train(net, opt, 2);
+  opt.rebuild();
+  train(net, opt, 2);
+  train(other, reference, 4);
+  EXPECT_EQ(net.values(), other.values());
+}
+
+TEST(Optimizer, ThawingWithoutRebuildIsAnError) {
+  Net net;
+  net.leaf(1).requires_grad = false;
+  SGD opt{net.parameters, {}};
+  net.leaf(1).requires_grad = true;
+  net.leaf(1).grad = Tensor::zeros({3}, DType::f64);
+  net.backward();
+  EXPECT_EQ(
+      message_of([&] { opt.step(); }),
+      "optimizer: requires_grad of 'fc1.bias' was set after the optimizer was built; rebuild() is "
+      "required before the next step");
+}
+
+TEST(Optimizer, ResumedEqualsUninterrupted) {
+  Net straight, first, second;
+  AdamW a{straight.parameters, {}}, b{first.parameters, {}}, c{second.parameters, {}};
+  train(straight, a, 6);
+  train(first, b, 3);
+  for (int i = 0; i < 3; ++i) second.leaf(i).value.copy_from(first.leaf(i).value);
+  c.load_state(b.state());
+  train(second, c, 3);
+  EXPECT_EQ(second.values(), straight.values());
+  EXPECT_EQ(c.applied_steps(), 6);
+}
+
+TEST(Optimizer, StateOfAnotherShapeIsRefusedAndChangesNothing) {
+  Net net;
+  AdamW opt{net.parameters, {}};
+  train(net, opt, 2);
+  OptimizerState state = opt.state();
+  state.parameters["fc1.bias"].slots[1] = Tensor::zeros({4}, DType::f64);
+  EXPECT_EQ(message_of([&] { opt.load_state(state); }),
+            "optimizer: the state of 'fc1.bias' is f64 (4); f64 (3) is required");
+  state.parameters["fc1.bias"].slots.pop_back();
+  EXPECT_EQ(message_of([&] { opt.load_state(state); }),
+            "optimizer: the state of 'fc1.bias' has 1 tensors; 2 are required");
+  EXPECT_EQ(opt.applied_steps(), 2);
+}
+
+TEST(Optimizer, AStepAllocatesNothing) {
+  Net net;
+  AdamW opt{net.parameters, {}};
+  train(net, opt, 1);
+  const i64 before = allocator_counters(Cpu{}).allocations;
+  for (int k = 0; k < 3; ++k) {
+    net.backward();
+    opt.step({.clip_norm = 1});
+    opt.zero_grad();
+  }
+  EXPECT_EQ(allocator_counters(Cpu{}).allocations, before);
+}
+
+TEST(Optimizer, WorksInFloat) {
+  nn::NamedParameters parameters{{"w", Variable::leaf(Tensor::full({3}, 2), "w"), {}}};
+  SGD opt{parameters, {.lr = 0.5}};
+  Leaf& leaf = *parameters[0].variable.leaf_state();
+  leaf.grad.fill(1);
+  leaf.has_grad = true;
+  opt.step();
+  EXPECT_EQ(leaf.value.to_vector<float>(), (std::vector<float>{1.5f, 1.5f, 1.5f}));
+}
+
+}  // namespace
+}  // namespace weft::optim

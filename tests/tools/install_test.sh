@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Usage: install_test.sh BUILD_FOLDER. Installs into a prefix with a space in its name, moves it,
+# builds the examples against it as a stranger would, and looks into the registries there.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fail() { echo "install: $*" >&2; exit 1; }
+
+cmake --install "$1" --prefix "$folder/first" >"$folder/log" || { cat "$folder/log"; fail "cmake --install"; }
+prefix="$folder/moved here"
+mv "$folder/first" "$prefix"
+[[ $(cd "$prefix/include" && echo *) == weft ]] || fail "headers lie outside include/weft"
+
+cp -r "$root/examples" "$folder/examples"
+cmake -S "$folder/examples" -B "$folder/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$folder/log" ||
+  { cat "$folder/log"; fail "find_package(weft)"; }
+cmake --build "$folder/build" >"$folder/log" || { cat "$folder/log"; fail "the examples do not build"; }
+
+ctest --test-dir "$folder/build" --output-on-failure >"$folder/log" || { cat "$folder/log"; fail "ctest in examples/"; }
+grep -q 'example_own_op_test .* Passed' "$folder/log" || fail "the op test of examples/ did not run"
+
+listed=$("$folder/build/example_own_schedule") || fail "example_own_schedule: exit code $?"
+echo "$listed"
+grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedules are not all there"
+
+# The program of the README trains to above 90 % and saves its weights.
+(cd "$folder" && "$folder/build/example_quickstart" >"$folder/log") || { cat "$folder/log"; fail "example_quickstart"; }
+[[ -s $folder/digits.safetensors ]] || fail "example_quickstart saved no weights"
+
+# Each registry holds at the prefix what it holds in the tree.
+if [[ -x $prefix/bin/weft ]]; then
+  [[ -n $("$prefix/bin/weft" list) ]] || fail "weft list prints nothing"
+  diff <("$1/weft" list) <("$prefix/bin/weft" list) || fail "weft list differs from the tree's"
+fi

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""./run's set-up and exit codes, tried in a copy whose path has a space, with stand-ins for apt-get,
+cmake, ninja and weft that write down how they were called."""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the script itself calls; sudo is left out.
+TOOLS = "bash env dirname readlink tr sed comm sort grep cat mkdir mktemp rm flock tail nproc printf".split()
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = Path(self.folder.name, "a clone")
+        self.bin = Path(self.folder.name, "bin")
+        self.calls = Path(self.folder.name, "calls")
+        self.root.mkdir()
+        self.bin.mkdir()
+        shutil.copy(ROOT / "run", self.root)
+        for tool in TOOLS:
+            if found := shutil.which(tool):
+                (self.bin / tool).symlink_to(found)
+        self.stub("dpkg-query", 'for p; do case $p in -*) ;; *) echo "installed $p";; esac; done')
+        self.stub("cmake", 'mkdir -p build/cpu; : >build/cpu/build.ninja; '
+                           'echo CMAKE_HOME_DIRECTORY:INTERNAL="$PWD" >build/cpu/CMakeCache.txt')
+        self.stub("ninja", "exit 0")
+        self.stub("apt-get", "exit 0")
+        self.stub("id", "echo 0")
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def stub(self, name, script, path=None):
+        path = path or self.bin / name
+        assert not path.is_symlink(), f"{path} leads to a tool of this machine"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#!/bin/bash\necho {name} "$@" >>"{self.calls}"\n{script}\n')
+        path.chmod(0o755)
+
+    def run_script(self, *arguments, cwd="/"):
+        done = subprocess.run([self.root / "run", *arguments], cwd=cwd, text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={"PATH": str(self.bin), "HOME": "/"})
+        self.output = done.stdout
+        return done.returncode
+
+    def called(self):
+        return self.calls.read_text() if self.calls.exists() else ""
+
+    def test_help_and_unknown_verb(self):
+        self.assertEqual(self.run_script("help"), 0)
+        self.assertIn("train CONFIG", self.output)
+        self.assertEqual(self.run_script("no-such-verb"), 2)
+        self.assertIn("'no-such-verb' is not a verb", self.output)
+
+    def test_nothing_missing_is_quiet_and_configures_once(self):
+        self.assertEqual(self.run_script("build"), 0)
+        self.assertEqual(self.run_script("build"), 0)
+        self.assertEqual(self.output, "")
+        self.assertEqual(self.called().count("cmake -"), 1)
+        self.assertNotIn("apt-get", self.called())
+
+    def test_missing_packages_are_named_and_installed(self):
+        self.stub("dpkg-query", "echo installed g++")
+        self.assertEqual(self.run_script("build"), 0, self.output)
+        self.assertIn("installing cmake libcli11-dev", self.output)
+        self.assertRegex(self.called(), r"apt-get -y .*install --no-install-recommends cmake libcli11-dev")
+        self.assertNotRegex(self.called(), r"apt-get .*g\+\+")
+
+    def test_a_failing_install_shows_its_last_lines(self):
+        self.stub("dpkg-query", "exit 1")
+        self.stub("apt-get", 'case "$*" in *install*) echo E: no network; exit 100;; esac')
+        self.assertEqual(self.run_script("build"), 2)
+        self.assertIn("E: no network", self.output)
+
+    def test_without_root_the_line_to_type_is_printed(self):
+        self.stub("id", "echo 1000")
+        self.stub("dpkg-query", "exit 1")
+        self.assertEqual(self.run_script("build"), 2)
+        self.assertIn("apt-get install -y --no-install-recommends cmake g++", self.output)
+        self.assertNotIn("apt-get", self.called())
+        self.assertEqual(self.run_script("build", "--no-install"), 0, self.output)
+
+    def test_deps_folder_installs_nothing_and_is_remembered(self):
+        self.stub("dpkg-query", "exit 1")
+        deps = Path(self.folder.name, "my deps")
+        deps.mkdir()
+        self.assertEqual(self.run_script("--deps", str(deps), "build"), 0, self.output)
+        self.assertEqual(self.run_script("build"), 0, self.output)
+        self.assertIn(f"-DCMAKE_PREFIX_PATH={deps}", self.called())
+        self.assertEqual(self.called().count("cmake -"), 1)
+        self.assertEqual(self.run_script("--deps", "/no/such/folder", "build"), 2)
+
+    def test_a_failed_build_shows_the_error(self):
+        self.stub("ninja", "echo 'a.cpp:1:1: error: no such thing'; exit 1")
+        self.assertEqual(self.run_script("build"), 1)
+        self.assertIn("a.cpp:1:1: error: no such thing", self.output)
+
+    def test_a_failed_configure_shows_the_error(self):
+        self.stub("cmake", "echo 'weft: fmt was not found'; exit 1")
+        self.assertEqual(self.run_script("build"), 1)
+        self.assertIn("weft: fmt was not found", self.output)
+
+    def test_the_exit_code_of_weft_goes_through(self):
+        self.stub("weft", "pwd; exit 3", self.root / "build/cpu/weft")
+        self.assertEqual(self.run_script("weft", "list", "a b", cwd="/tmp"), 3)
+        self.assertIn("weft list a b", self.called())
+        self.assertEqual(self.output.splitlines()[-1], "/tmp")
+
+    def test_a_config_of_the_clone_is_found_from_elsewhere(self):
+        self.stub("weft", "exit 0", self.root / "build/cpu/weft")
+        (self.root / "configs").mkdir()
+        (self.root / "configs/a.yaml").touch()
+        self.assertEqual(self.run_script("train", "configs/a.yaml", "train.epochs=1"), 0)
+        self.assertIn(f"weft train {self.root}/configs/a.yaml train.epochs=1", self.called())
+
+    def test_ctest_closes_the_output_and_its_exit_code_goes_through(self):
+        self.stub("ctest", "printf '1/1 Test #1: core\\n50%% tests passed, 1 tests failed out of 2\\nlast\\n'\n"
+                           f"mkdir -p '{self.root}/build/cpu/test-results'\n"
+                           "printf '<testcase name=\"B\" result=\"completed\" classname=\"A\">\\n"
+                           "<testcase name=\"C\" result=\"skipped\" classname=\"A\">\\n"
+                           "<skipped message=\"x.cpp:1&#x0A;no torch\">\\n'"
+                           f" >'{self.root}/build/cpu/test-results/core.xml'\nexit 8")
+        self.assertEqual(self.run_script("test", "-L", "quick"), 8, self.output)
+        self.assertIn("-L quick", self.called())
+        self.assertIn("1 cases ran, 1 were skipped\n  skipped A.C: no torch", self.output)
+        self.assertTrue(self.output.endswith("50% tests passed, 1 tests failed out of 2\nlast\n"), self.output)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs: the folder, metrics, checkpoints, and what is refused before anything is written.
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "weft/nn/serialize.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+#include "weft/train/predictor.h"
+#include "weft/train/saved_run.h"
+
+namespace weft::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfig = R"(
+data: {type: digits, train_size: 300, test_size: 60, validation_split: 0.2}
+model: {type: mlp, hidden: [16]}
+optimizer: {type: adamw, lr: 3e-3}
+train: {epochs: 4, batch_size: 30}
+checkpoint: {keep_last: 1, keep_best: 1, monitor: validation/accuracy, mode: max}
+)";
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> lines_of(const fs::path& path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+class Runs : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("weft-orchestrator-test-" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  RunConfig config(std::vector<std::string> overrides = {}) const {
+    overrides.push_back("run.dir=" + (folder_ / "run").string());
+    return config::load_text<RunConfig>(kConfig, "test.yaml", overrides).value;
+  }
+  fs::path run_folder() const { return folder_ / "run"; }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(Runs, WriteWhatTheirFolderPromises) {
+  Orchestrator run(config(), "test", {"train.epochs=4"});
+  const RunReport report = run.train();
+  EXPECT_EQ(report.epochs, 4);
+  EXPECT_EQ(report.steps, 32);  // 240 samples by 30, four times
+  ASSERT_TRUE(report.test.has_value());
+
+  for (const char* file :
+       {"config.yaml", "overrides.txt", "environment.json", "metrics.jsonl", "metrics.csv",
+        "checkpoints/last/model.safetensors", "checkpoints/best/trainer_state.json"})
+    EXPECT_TRUE(fs::exists(run_folder() / file)) << file;
+  EXPECT_EQ(text_of(run_folder() / "overrides.txt"), "train.epochs=4\n");
+
+  const std::vector<std::string> events = lines_of(run_folder() / "metrics.jsonl");
+  ASSERT_EQ(events.size(), 5u);
+  const auto epoch = nlohmann::json::parse(events[3]), test = nlohmann::json::parse(events[4]);
+  EXPECT_EQ(epoch["epoch"], 4);
+  EXPECT_EQ(epoch["step"], 32);
+  EXPECT_TRUE(epoch.contains("validation/accuracy") && epoch.contains("samples_per_second"));
+  EXPECT_EQ(test["event"], "test");
+  EXPECT_DOUBLE_EQ(test["test/accuracy"].get<double>(), report.test->accuracy);
+  EXPECT_EQ(lines_of(run_folder() / "metrics.csv").size(), 5u);  // a header and four epochs
+}
+
+TEST_F(Runs, OpenAgainWithTheSameResult) {
+  RunReport report;
+  {
+    Orchestrator run(config(), "test");
+    report = run.train();
+  }
+  SavedRun saved(run_folder().string(), "last");
+  const Evaluation again = saved.evaluate("test");
+  EXPECT_DOUBLE_EQ(again.accuracy, report.test->accuracy);
+  EXPECT_NEAR(again.loss, report.test->loss, 1e-6);
+  EXPECT_NO_THROW(saved.evaluate("validation"));
+  EXPECT_THROW(SavedRun(run_folder().string(), "step-7"), UserError);
+}
+
+TEST_F(Runs, PredictFromOneFile) {
+  Orchestrator run(config({"train.epochs=1"}), "test");
+  run.train();
+  const Predictor predictor =
+      Predictor::open((run_folder() / "checkpoints/last/model.safetensors").string());
+  const Tensor scores = predictor.predict(Tensor::zeros({3, 28, 28, 1}, DType::uint8));
+  EXPECT_EQ(scores.shape(), (Shape{3, 10}));
+  EXPECT_THROW(predictor.predict(Tensor::zeros({3, 27, 28, 1}, DType::uint8)), UserError);
+  EXPECT_THROW(predictor.predict(Tensor::zeros({3, 28, 28, 1})), UserError);
+}
+
+TEST_F(Runs, KeepTheNewestAndTheBest) {
+  Orchestrator run(config(), "test");
+  run.train();
+  int kept = 0;
+  for (const auto& entry : fs::directory_iterator(run_folder() / "checkpoints"))
+    kept += entry.is_symlink() ? 0 : 1;
+  EXPECT_GE(kept, 1);
+  EXPECT_LE(kept, 2);
+  EXPECT_EQ(fs::read_symlink(run_folder() / "checkpoints/last"), "step-32");
+}
+
+TEST_F(Runs, RepeatToTheByte) {
+  Orchestrator first(config(), "test");
+  first.train();
+  const std::string weights = text_of(run_folder() / "checkpoints/last/model.safetensors");
+  fs::remove_all(run_folder());
+  Orchestrator second(config(), "test");
+  second.train();
+  EXPECT_TRUE(weights == text_of(run_folder() / "checkpoints/last/model.safetensors"));
+}
+
+TEST_F(Runs, NeverOverwriteARun) {
+  Orchestrator(config({"train.epochs=1"}), "test").train();
+  const std::string before = text_of(run_folder() / "metrics.jsonl");
+  Orchestrator again(config({"train.epochs=1"}), "test");
+  EXPECT_THROW(again.train(), UserError);
+  EXPECT_EQ(text_of(run_folder() / "metrics.jsonl"), before);
+}
+
+TEST_F(Runs, StopWithACheckpoint) {
+  Orchestrator run(config(), "test");
+  std::stop_source stop;
+  class StopAtOnce : public Callback {
+   public:
+    explicit StopAtOnce(std::stop_source& stop) : stop_(stop) {}
+    void on_progress(i64, const Progress& progress) override {
+      if (progress.batch == 2) stop_.request_stop();
+    }
+
+   private:
+    std::stop_source& stop_;
+  };
+  run.add_callback(std::make_shared<StopAtOnce>(stop));
+  const RunReport report = run.train(stop.get_token());
+  EXPECT_TRUE(report.stopped);
+  EXPECT_EQ(report.steps, 2);
+  EXPECT_TRUE(fs::exists(run_folder() / "checkpoints/last/model.safetensors"));
+}
+
+TEST_F(Runs, OverfitBatchesAndSubset) {
+  Orchestrator run(config({"train.overfit_batches=2"}), "test");
+  EXPECT_EQ(run.data().train->size(), 60);
+  Orchestrator fewer(config({"data.subset=50"}), "test");
+  EXPECT_EQ(fewer.data().train->size(), 50);
+}
+
+TEST_F(Runs, RefuseWhatDoesNotFitBeforeWriting) {
+  EXPECT_THROW(Orchestrator(config({"train.batch_size=1000"}), "test"), UserError);
+  EXPECT_THROW(Orchestrator(config({"validation.metrics=[acuracy]"}), "test"), UserError);
+  EXPECT_THROW(Orchestrator(config({"run.device=gpu"}), "test"), UserError);
+  EXPECT_THROW(Orchestrator(config({"validation.every=10ba"}), "test"), UserError);
+  EXPECT_THROW(
+      Orchestrator(config({"optimizer.param_groups=[{match: [nothing.*], weight_decay: 0}]"}),
+                   "test"),
+      UserError);
+  EXPECT_FALSE(fs::exists(run_folder()));
+}
+
+}  // namespace
+}  // namespace weft::train

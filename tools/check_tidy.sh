@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# clang-tidy-16 by .clang-tidy. Usage: check_tidy.sh [--changed] [--seconds N] BUILD_FOLDER
+# The files changed last come first; after N seconds the rest is left, and said so. --changed takes
+# only what differs from the branch main or is not committed.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+changed='' seconds=100000
+while [[ $1 == --* ]]; do
+  case $1 in
+    --changed) changed=yes ;;
+    --seconds) seconds=$2; shift ;;
+  esac
+  shift
+done
+build=$(cd -- "$1" && pwd)
+export build deadline=$((EPOCHSECONDS + seconds))
+
+newest_first() {
+  git diff --name-only HEAD
+  git ls-files --others --exclude-standard
+  if [[ $changed ]]; then
+    git diff --name-only "$(git merge-base HEAD main)" HEAD
+  else
+    git log --format= --name-only
+  fi
+}
+# Only what the build compiles has the flags that clang-tidy needs.
+mapfile -t files < <(newest_first | grep '\.cpp$' | awk '!seen[$0]++' | while IFS= read -r file; do
+  ! grep -qF "/$file\"" "$build/compile_commands.json" || echo "$file"
+done)
+
+rm -rf "$build/tidy"
+mkdir -p "$build/tidy/include"
+# clang has no omp.h of its own without libomp; the compiler's will do for reading, less the one
+# attribute that clang spells differently.
+ln -s "$(g++ -print-file-name=include)/omp.h" "$build/tidy/include/omp.h"
+# shellcheck disable=SC2016  # the inner shell expands them
+[[ ${#files[@]} -eq 0 ]] || printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c '
+  ((EPOCHSECONDS < deadline)) || exit 0
+  log=$build/tidy/${1//\//_}
+  if clang-tidy-16 -p "$build" --quiet --extra-arg="-isystem$build/tidy/include" \
+    --extra-arg=-Wno-ignored-attributes "--extra-arg=-D__malloc__(x)=" "$1" >"$log" 2>/dev/null; then
+    mv "$log" "$log.clean"
+  else
+    cat "$log"
+  fi' _
+clean=$(find "$build/tidy" -name '*.clean' | wc -l) all=$(find "$build/tidy" -maxdepth 1 -type f | wc -l)
+echo "tidy: $clean of $all files are clean; $((${#files[@]} - all)) left for lack of time"
+[[ $clean -eq $all ]]

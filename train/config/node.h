@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A config as a tree of texts, each with the place it was written at. Values become typed only when
+// they are read into a struct (reader.h); composing, overriding and interpolating happen before, here.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/core/types.h"
+
+namespace weft::config {
+
+struct Place {
+  std::string source;        // "configs/digits_mlp.yaml", "command line"
+  int line = 0, column = 0;  // from 1; line 0: the source has no lines
+
+  std::string to_string() const;  // "configs/digits_mlp.yaml:4:12", "command line"
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// One mistake in a config. Path: "optimizer.lr", "strategy.stages[1].at", "" for the whole.
+struct Problem {
+  Place place;
+  std::string path;
+  std::string message;
+
+  std::string to_string() const;  // "place: path: message"
+  friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+// A key with its value. A template, because a Node holds a vector of them before it is complete.
+template <class N>
+struct KeyValue {
+  std::string key;
+  Place place;  // of the key
+  N value;
+};
+struct Node;
+using Entry = KeyValue<Node>;
+
+struct Node {
+  enum class Kind { null, scalar, list, map };
+
+  Kind kind = Kind::null;
+  Place place = {};
+  std::string text =
+      {};               // of a scalar; of a null as written: "null", "~", or "" for nothing at all
+  bool quoted = false;  // "5" and '5' are texts, 5 may be a number
+  std::vector<Node> items = {};
+  std::vector<Entry> entries = {};  // of a map, in order; keys are unique
+
+  bool is(Kind of) const { return kind == of; }
+  bool is_empty_value() const { return kind == Kind::null && text.empty(); }
+  Node* find(std::string_view key);
+  const Node* find(std::string_view key) const;
+  // The value of a key, added (null, at `place`) if the map has none. The entry's place becomes
+  // `place`.
+  Node& set(std::string_view key, const Place& place);
+  bool erase(std::string_view key);
+};
+
+// "optimizer" + "lr" -> "optimizer.lr"; "" + "run" -> "run".
+std::string joined(const std::string& path, std::string_view key);
+// "stages" + 1 -> "stages[1]".
+std::string joined(const std::string& path, i64 index);
+
+}  // namespace weft::config

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/evaluator.h"
+
+#include <chrono>
+#include <limits>
+
+#include "weft/train/running_loss.h"
+
+namespace weft::train {
+
+Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
+    : model_(model), loss_(loss.make()), names_(options.metrics), options_(options) {
+  if (names_.empty()) names_ = loss_->default_metrics();
+  for (const std::string& name : names_) {
+    MetricRecipe recipe;
+    recipe.choose(name);
+    metrics_.push_back(recipe.make());
+  }
+}
+
+Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
+  const auto start = std::chrono::steady_clock::now();
+  const nn::NamedParameters parameters = model_.named_parameters();
+  const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
+  if (!input_) input_.emplace(loader.dataset().info(), options_.normalization, device);
+
+  const NoGrad no_grad;
+  const nn::EvalMode mode(model_);
+  RunningLoss running(device);
+  for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
+  Evaluation result;
+  for (const data::Batch& batch : loader) {
+    const auto [x, target] = (*input_)(batch);
+    const Variable output = model_(x);
+    running.add(loss_->forward(output, target).value(), batch.x.size(0));
+    for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(output.value(), target);
+    if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
+    result.samples += batch.x.size(0);
+  }
+  result.loss = running.mean();
+  result.metrics["loss"] = result.loss;
+  for (std::size_t i = 0; i < names_.size(); ++i) result.metrics[names_[i]] = metrics_[i]->value();
+  const auto accuracy = result.metrics.find("accuracy");
+  result.accuracy = accuracy != result.metrics.end() ? accuracy->second
+                                                     : std::numeric_limits<double>::quiet_NaN();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+Evaluation Evaluator::evaluate(data::Loader& loader) { return run(loader, nullptr); }
+
+Evaluation Evaluator::evaluate(data::Loader& loader, Tensor& outputs) {
+  std::vector<Tensor> parts;
+  Evaluation result = run(loader, &parts);
+  if (parts.empty()) return result;
+  const i64 width = parts.front().elements() / parts.front().size(0);
+  outputs = Tensor::empty({result.samples, width});
+  i64 row = 0;
+  for (const Tensor& part : parts) {
+    outputs.slice(row, row + part.size(0)).copy_from(part.reshape({part.size(0), width}));
+    row += part.size(0);
+  }
+  return result;
+}
+
+}  // namespace weft::train

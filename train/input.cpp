@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/input.h"
+
+#include "weft/tensor/ops.h"
+
+namespace weft::train {
+
+InputPipeline::InputPipeline(const data::DatasetInfo& info,
+                             const std::optional<data::Normalization>& normalization,
+                             const Device& device)
+    : device_(device) {
+  const data::Normalization used = normalization ? *normalization : data::no_normalization(info);
+  const i64 channels = info.sample.rank() == 0 ? 1 : info.sample[-1];
+  WEFT_CHECK(static_cast<i64>(used.mean.size()) == channels,
+             "normalize: statistics of {} channels for {}, whose samples are {}; {} are required",
+             used.mean.size(), info.name, info.sample, channels);
+  std::vector<float> factor, offset;
+  for (std::size_t c = 0; c < used.mean.size(); ++c) {
+    factor.push_back(static_cast<float>(used.factor(c, info.sample_dtype)));
+    offset.push_back(static_cast<float>(used.offset(c)));
+  }
+  factor_ = Tensor::copy_of(factor, {channels}).to(device);
+  offset_ = Tensor::copy_of(offset, {channels}).to(device);
+}
+
+InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) const {
+  return {Variable(normalize(batch.x.to(device_), factor_, offset_)), batch.y.to(device_)};
+}
+
+}  // namespace weft::train

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loss strategies: what a task minimises, and what it needs from data and model.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "weft/autograd/variable.h"
+#include "weft/core/registry.h"
+#include "weft/data/dataset.h"
+
+namespace weft::train {
+
+class Loss {
+ public:
+  static constexpr const char* kKind = "loss";
+  virtual ~Loss() = default;
+  // The mean over the samples of a batch: a scalar. `target` as the loader gives it.
+  virtual Variable forward(const Variable& output, const Tensor& target) const = 0;
+  // How many numbers the model must give per sample for this data. Throws UserError, naming the dataset,
+  // when the targets are of another kind than the task's.
+  virtual i64 outputs(const data::DatasetInfo& info) const = 0;
+  // Metrics shown when the config names none.
+  virtual std::vector<std::string> default_metrics() const = 0;
+};
+
+using LossRecipe = Recipe<Loss>;
+
+struct ClassificationOptions {
+  double label_smoothing = 0;
+};
+void describe(Fields& f, ClassificationOptions& o);
+// Softmax cross-entropy over class labels.
+LossRecipe classification(const ClassificationOptions& options = {});
+
+struct RegressionOptions {
+  std::string distance = "mse";  // mse | l1 | huber
+  double delta = 1;              // huber only
+};
+void describe(Fields& f, RegressionOptions& o);
+// A distance between numbers.
+LossRecipe regression(const RegressionOptions& options = {});
+
+}  // namespace weft::train

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run_config.h"
+
+namespace weft::train {
+
+void describe(Fields& f, RunSection& o) {
+  f("seed", o.seed, "of initial weights, order of samples, dropout and generated data",
+    non_negative)("device", o.device, "where to train: auto takes the fastest there is")(
+      "deterministic", o.deterministic, "refuse anything whose result depends on timing")(
+      "threads", o.threads, "threads of the CPU; 0: one per core", non_negative)(
+      "dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
+}
+
+void describe(Fields& f, DataSection& o) {
+  f("subset", o.subset, "train on this many samples, chosen by the seed; 0: all", non_negative)(
+      "validation_split", o.validation_split,
+      "share of the training samples held out for validation", from_to_below(0, 1))(
+      "normalize", o.normalize, "to mean 0 and std 1 by the training set's statistics, or not",
+      one_of({"dataset", "none"}))("workers", o.workers, "threads that prepare batches; 0: none",
+                                   in_range(0, 64));
+}
+
+void describe(Fields& f, PretrainedSection& o) {
+  f("path", o.path, "safetensors file with weights to start from", required())(
+      "exclude", o.exclude, "globs of parameters that start fresh");
+}
+
+void describe(Fields& f, ModelSection& o) {
+  f("pretrained", o.pretrained, "weights to start from");
+}
+
+void describe(Fields& f, TrainSection& o) {
+  f("epochs", o.epochs, "passes over the training data", at_least(1))(
+      "batch_size", o.batch_size, "samples per batch", at_least(1))(
+      "clip_norm", o.clip_norm, "longest norm of all gradients together; 0: no limit",
+      non_negative)("accumulate", o.accumulate, "batches per optimizer step", at_least(1))(
+      "max_steps", o.max_steps, "stop after this many optimizer steps; 0: no limit", non_negative)(
+      "overfit_batches", o.overfit_batches,
+      "train on this many batches only, again and again: a quick check "
+      "that a model can learn; 0: off",
+      non_negative);
+}
+
+void describe(Fields& f, ValidationSection& o) {
+  f("every", o.every, "how often to validate, in epochs")("metrics", o.metrics,
+                                                          "by name; empty: the loss's own");
+}
+
+void describe(Fields& f, CheckpointSection& o) {
+  f("every", o.every, "how often to save, in epochs")("keep_last", o.keep_last,
+                                                      "newest checkpoints to keep", at_least(1))(
+      "keep_best", o.keep_best, "best checkpoints to keep besides", non_negative)(
+      "monitor", o.monitor, "metric that says which is best")(
+      "mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}));
+}
+
+void describe(Fields& f, RunConfig& o) {
+  f("run", o.run, "the run itself")("data", o.data, "what to train on", required())(
+      "model", o.model, "what to train", required())("loss", o.loss, "what to minimise")(
+      "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
+                                                 "how the learning rate changes")(
+      "train", o.train, "the training loop")("validation", o.validation,
+                                             "looking at held-out data")("checkpoint", o.checkpoint,
+                                                                         "what is saved");
+}
+
+}  // namespace weft::train

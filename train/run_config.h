@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// RunConfig: all that a run is made from, one struct per section of its YAML. Each section's describe()
+// is what parses, checks, prints and documents it.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weft/core/duration.h"
+#include "weft/core/registry.h"
+#include "weft/data/sources.h"
+#include "weft/nn/models/models.h"
+#include "weft/optim/adam.h"
+#include "weft/optim/optimizer.h"
+#include "weft/optim/schedules.h"
+#include "weft/train/loss.h"
+#include "weft/train/metric.h"
+
+namespace weft::train {
+
+struct RunSection {
+  i64 seed = 0;
+  std::string device = "auto";
+  bool deterministic = false;
+  i64 threads = 0;  // 0: as many as the machine gives
+  std::string dir;  // "": runs/<config>/<date>-<time>
+};
+
+struct DataSection {
+  i64 subset = 0;  // 0: all
+  double validation_split = 0;
+  std::string normalize = "dataset";
+  i64 workers = 1;
+};
+
+struct PretrainedSection {
+  std::string path;
+  std::vector<std::string> exclude;
+};
+struct ModelSection {
+  std::optional<PretrainedSection> pretrained;
+};
+
+struct TrainSection {
+  i64 epochs = 10;
+  i64 batch_size = 64;
+  double clip_norm = 0;
+  i64 accumulate = 1;
+  i64 max_steps = 0;
+  i64 overfit_batches = 0;
+};
+
+struct ValidationSection {
+  Duration every = "1ep";
+  std::vector<std::string> metrics;
+};
+
+struct CheckpointSection {
+  Duration every = "1ep";
+  i64 keep_last = 1;
+  i64 keep_best = 1;
+  std::string monitor = "validation/loss";
+  std::string mode = "min";
+};
+
+void describe(Fields& f, RunSection& o);
+void describe(Fields& f, DataSection& o);
+void describe(Fields& f, PretrainedSection& o);
+void describe(Fields& f, ModelSection& o);
+void describe(Fields& f, TrainSection& o);
+void describe(Fields& f, ValidationSection& o);
+void describe(Fields& f, CheckpointSection& o);
+
+struct RunConfig {
+  RunSection run;
+  RecipeWith<data::Dataset, DataSection> data;
+  RecipeWith<nn::Model, ModelSection> model;
+  LossRecipe loss = classification();
+  optim::OptimizerRecipe optimizer = optim::adamw();
+  optim::ScheduleRecipe scheduler = optim::constant();
+  TrainSection train;
+  ValidationSection validation;
+  CheckpointSection checkpoint;
+};
+
+void describe(Fields& f, RunConfig& o);
+
+}  // namespace weft::train

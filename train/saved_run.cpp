@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/saved_run.h"
+
+#include "weft/nn/serialize.h"
+#include "weft/train/config/config.h"
+#include "weft/train/run_data.h"
+
+namespace weft::train {
+
+SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint)
+    : folder_(RunFolder::open(dir)),
+      config_(config::load<RunConfig>(folder_.file("config.yaml").string()).value),
+      weights_(folder_.weights(checkpoint).string()),
+      card_(read_model_card(weights_, read_safetensors_metadata(weights_))) {
+  model_ = card_.model.make(card_.input);
+  load(**model_, weights_);
+  (*model_)->to(device_named(config_.run.device));
+  (*model_)->name_paths();
+}
+
+Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
+  const RunData data = load_data(config_, card_.normalization);
+  const auto& dataset = split == "train"        ? data.train
+                        : split == "validation" ? data.validation
+                                                : data.test;
+  WEFT_CHECK(dataset != nullptr, "evaluate: the run {} has no {} split", folder_.path().string(),
+             split);
+  data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
+                                .workers = config_.data.common.workers});
+  Evaluator evaluator(
+      **model_, config_.loss,
+      {.metrics = config_.validation.metrics, .normalization = card_.normalization});
+  if (outputs != nullptr) return evaluator.evaluate(loader, *outputs);
+  return evaluator.evaluate(loader);
+}
+
+}  // namespace weft::train

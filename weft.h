@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// All of weft.
+#pragma once
+#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+#include "weft/core/error.h"
+#include "weft/core/log.h"
+#include "weft/data/cifar.h"
+#include "weft/data/digits.h"
+#include "weft/data/idx.h"
+#include "weft/data/loader.h"
+#include "weft/data/sources.h"
+#include "weft/data/subset.h"
+#include "weft/data/tensor_dataset.h"
+#include "weft/nn/nn.h"
+#include "weft/optim/adam.h"
+#include "weft/optim/schedules.h"
+#include "weft/optim/sgd.h"
+#include "weft/train/evaluator.h"
+#include "weft/train/orchestrator.h"
+#include "weft/train/predictor.h"
+#include "weft/train/strategy.h"
+#include "weft/train/trainer.h"
