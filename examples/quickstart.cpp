@@ -7,7 +7,7 @@ using namespace weft;
 
 int main() try {
   manual_seed(1);
-  data::Digits train_set{{.split = "train", .size = 5000}},
+  data::Digits train_set{{.split = "train", .size = 20000}},
       test_set{{.split = "test", .size = 1000}};
   data::Loader train_loader{train_set, {.batch_size = 64, .shuffle = true, .seed = 1}};
   data::Loader test_loader{test_set, {.batch_size = 250}};

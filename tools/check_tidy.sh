@@ -40,7 +40,7 @@ ln -s "$(g++ -print-file-name=include)/omp.h" "$build/tidy/include/omp.h"
   ((EPOCHSECONDS < deadline)) || exit 0
   log=$build/tidy/${1//\//_}
   if clang-tidy-16 -p "$build" --quiet --extra-arg="-isystem$build/tidy/include" \
-    --extra-arg=-Wno-ignored-attributes "--extra-arg=-D__malloc__(x)=" "$1" >"$log" 2>/dev/null; then
+    --extra-arg=-Wno-ignored-attributes --extra-arg=-Wno-unknown-pragmas "--extra-arg=-D__malloc__(x)=" "$1" >"$log" 2>/dev/null; then
     mv "$log" "$log.clean"
   else
     cat "$log"

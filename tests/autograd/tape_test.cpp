@@ -283,7 +283,8 @@ TEST(Tape, VariablesAreHandles) {
   std::vector<Variable> kept;
   for (int i = 0; i < 20; ++i) kept.push_back(square(x));
   Variable copy = kept[3], moved = std::move(kept[4]);
-  copy = copy;
+  const Variable& same = copy;
+  copy = same;
   moved = std::move(copy);
   std::swap(moved, kept[5]);
   kept.erase(kept.begin(), kept.begin() + 5);

@@ -67,42 +67,43 @@ struct Loaded {
 
 class ModelGolden : public testing::TestWithParam<std::tuple<std::string, DType>> {
  protected:
-  const std::string name = std::get<0>(GetParam());
-  const DType dtype = std::get<1>(GetParam());
-  const bool exact = dtype == DType::f64;
+  const std::string name_ = std::get<0>(GetParam());
+  const DType dtype_ = std::get<1>(GetParam());
+  const bool exact_ = dtype_ == DType::f64;
 
   void expect_logits(nn::Module& model, const std::string& key, double tolerance) {
     const NoGrad guard;
-    const auto logits = model(batch_of(0, dtype).images).value().to(DType::f64).to_vector<double>();
-    const auto& expected = golden()[name][key];
+    const auto logits =
+        model(batch_of(0, dtype_).images).value().to(DType::f64).to_vector<double>();
+    const auto& expected = golden()[name_][key];
     ASSERT_EQ(logits.size(), expected.size());
     for (std::size_t i = 0; i < logits.size(); ++i)
       EXPECT_NEAR(logits[i], expected[i].get<double>(), tolerance) << i;
   }
 
   void follow(const OptimizerRecipe& recipe, const std::string& kind) {
-    Loaded loaded(name, dtype);
+    Loaded loaded(name_, dtype_);
     const auto optimizer = recipe.make(loaded.model->named_parameters());
-    const std::string suffix = kind + (exact ? "_f64" : "_f32");
-    const auto& expected = golden()[name]["losses_" + suffix];
+    const std::string suffix = kind + (exact_ ? "_f64" : "_f32");
+    const auto& expected = golden()[name_]["losses_" + suffix];
     for (std::size_t step = 0; step < expected.size(); ++step) {
-      const Batch batch = batch_of(static_cast<i64>(step) % kBatches, dtype);
+      const Batch batch = batch_of(static_cast<i64>(step) % kBatches, dtype_);
       optimizer->zero_grad();
       const Variable loss = cross_entropy((*loaded.model)(batch.images), batch.labels);
       loss.backward();
       optimizer->step();
-      ASSERT_NEAR(loss.value().item<double>(), expected[step].get<double>(), exact ? 1e-12 : 2e-6)
+      ASSERT_NEAR(loss.value().item<double>(), expected[step].get<double>(), exact_ ? 1e-12 : 2e-6)
           << "step " << step;
     }
     loaded.model->eval();
-    expect_logits(*loaded.model, "logits_" + suffix, exact ? 1e-11 : 5e-5);
+    expect_logits(*loaded.model, "logits_" + suffix, exact_ ? 1e-11 : 5e-5);
   }
 };
 
 TEST_P(ModelGolden, LogitsAndGradientsOfTheFirstBatch) {
-  Loaded loaded(name, dtype);
-  expect_logits(*loaded.model, "logits", exact ? 1e-13 : 1e-6);
-  const Batch batch = batch_of(0, dtype);
+  Loaded loaded(name_, dtype_);
+  expect_logits(*loaded.model, "logits", exact_ ? 1e-13 : 1e-6);
+  const Batch batch = batch_of(0, dtype_);
   cross_entropy((*loaded.model)(batch.images), batch.labels).backward();
   for (const auto& parameter : loaded.model->named_parameters()) {
     const auto got = parameter.variable.grad().to(DType::f64).to_vector<double>();
@@ -113,7 +114,7 @@ TEST_P(ModelGolden, LogitsAndGradientsOfTheFirstBatch) {
       norm += wanted[i] * wanted[i];
     }
     // The file holds them in f32: seven digits.
-    EXPECT_LE(std::sqrt(difference / norm), exact ? 1e-7 : 1e-5) << parameter.name;
+    EXPECT_LE(std::sqrt(difference / norm), exact_ ? 1e-7 : 1e-5) << parameter.name;
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
 using testing::difference_in_bytes;
 
 Tensor normal(Generator generator, i64 n, DType dtype = DType::f32) {
-  const Tensor y = Tensor::empty({n}, dtype);
+  Tensor y = Tensor::empty({n}, dtype);
   generator.normal(y, 0, 1);
   return y;
 }

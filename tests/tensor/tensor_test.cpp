@@ -27,7 +27,9 @@ std::string error_of(const F& call) {
 }
 
 TEST(Tensor, CopiesShareTheirNumbers) {
-  const Tensor x = Tensor::zeros({2, 3}), y = x;
+  const Tensor x = Tensor::zeros({2, 3});
+  Tensor y;
+  y = x;
   y.fill(7);
   EXPECT_EQ(x.to_vector<float>(), std::vector<float>(6, 7.0f));
   EXPECT_TRUE(x.shares_storage_with(y));

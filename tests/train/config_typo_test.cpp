@@ -70,7 +70,9 @@ std::string refusal(const std::string& path, const std::string& yaml) {
 TEST(ShippedConfigs, SlowTyposOfEveryKeyAreReported) {
   const auto configs = shipped_configs();
   ASSERT_FALSE(configs.empty());
-  for (const auto& [path, yaml] : configs) {
+  for (const auto& config : configs) {
+    const auto& path = config.first;
+    const auto& yaml = config.second;
     SCOPED_TRACE(path);
     const auto count = typos::check_every_typo(
         yaml, path, [&](const std::string& changed) { return refusal(path, changed); });
