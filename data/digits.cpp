@@ -103,7 +103,7 @@ struct DistanceField {
     const auto dx = static_cast<float>(to.x) - fx, dy = static_cast<float>(to.y) - fy;
     const float inverse = 1.0f / std::max(dx * dx + dy * dy, 1e-12f);
     for (int y = top; y <= bottom; ++y) {
-      float* row = &squared[static_cast<std::size_t>(y * kSide)];
+      float* row = &squared[static_cast<std::size_t>(y) * kSide];
       const float py = static_cast<float>(y) + 0.5f - fy;
       for (int x = left; x <= right; ++x) {
         const float px = static_cast<float>(x) + 0.5f - fx;
@@ -154,7 +154,8 @@ void draw(const DigitsOptions& options, i64 index, u8* image) {
     const auto sum = static_cast<int>((bits & 0xffff) + (bits >> 16 & 0xffff) +
                                       (bits >> 32 & 0xffff) + (bits >> 48));
     const float value = paper + (ink - paper) * cover + noise * static_cast<float>(sum - 131070);
-    image[pixel] = static_cast<u8>(std::clamp(value, 0.0f, 255.0f) + 0.5f);
+    const float to_nearest = std::clamp(value, 0.0f, 255.0f) + 0.5f;
+    image[pixel] = static_cast<u8>(to_nearest);
   }
 }
 

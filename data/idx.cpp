@@ -87,7 +87,7 @@ Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& 
     file.fail_with(
         fmt::format("is cut off or damaged: its header promises {} bytes and at most {} can follow",
                     fmt::join(sizes, " × "), most));
-  const Tensor numbers = Tensor::empty(Shape(sizes), DType::uint8);
+  Tensor numbers = Tensor::empty(Shape(sizes), DType::uint8);
   file.read(numbers.values<u8>(), fmt::format("its {} numbers", fmt::join(sizes, " × ")));
   file.expect_end();
   return numbers;

@@ -30,7 +30,7 @@ bool both_overflow(double a, double e, DType dtype) {
 std::string index_text(const Shape& shape, i64 element) {
   std::string text;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    text = std::to_string(element % shape[axis]) + (text.empty() ? "" : ", ") + text;
+    text.insert(0, std::to_string(element % shape[axis]) + (text.empty() ? "" : ", "));
     element /= shape[axis];
   }
   return "[" + text + "]";

@@ -21,7 +21,7 @@ Tensor counted(const Shape& shape) {
 
 // x², with a gradient that is wrong by `factor` at one element.
 Variable wrong_square(const Variable& x, i64 element, double factor) {
-  const Tensor kept = x.value();
+  const Tensor& kept = x.value();
   return record("wrong_square", square(x.value()), edge(x, [=](const Tensor& dy, Tensor& dx) {
                   unary_backward<kernels::Square>(dx, dy, kept);
                   dx.data<double>()[element] *= factor;

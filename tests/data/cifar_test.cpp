@@ -24,7 +24,7 @@ Bytes records(int count, u8 first_label) {
 class CifarFiles : public ::testing::Test {
  protected:
   std::string error(const std::string& split = "train") {
-    const auto text = user_error_of([&] { Cifar10{folder_.path(), split}; });
+    auto text = user_error_of([&] { Cifar10{folder_.path(), split}; });
     EXPECT_CONTAINS(text, folder_.path().string());
     EXPECT_CONTAINS(text, "tools/get_data cifar10");
     return text;

@@ -87,7 +87,7 @@ TEST(Digits, LieInsideThePicture) {
       for (int y = 0; y < 28; ++y)
         for (int x = 0; x < 28; ++x)
           (x == 0 || y == 0 || x == 27 || y == 27 ? border : middle) +=
-              pixels[static_cast<std::size_t>(y * 28 + x)];
+              pixels[static_cast<std::size_t>(y) * 28 + static_cast<std::size_t>(x)];
     }
     EXPECT_LT(border / (2000 * 108), 28) << style;  // paper
     EXPECT_GT(middle / (2000 * 676), 40) << style;

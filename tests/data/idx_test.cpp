@@ -122,7 +122,7 @@ class MnistFiles : public ::testing::Test {
     folder_.write("train-labels-idx1-ubyte", idx({labels}, labels, most_label));
   }
   std::string error() {
-    const auto text = user_error_of([&] { Mnist{folder_.path(), "train"}; });
+    auto text = user_error_of([&] { Mnist{folder_.path(), "train"}; });
     EXPECT_CONTAINS(text, folder_.path().string());
     EXPECT_CONTAINS(text, "tools/get_data mnist");
     return text;

@@ -40,7 +40,7 @@ TEST(Random, DrawsInRange) {
   }
   EXPECT_NEAR(sum / kDraws, 0.5, 0.005);
   EXPECT_NEAR(squares / kDraws, 1.0 / 6, 0.005);
-  for (const int count : counts) EXPECT_NEAR(count, kDraws / 10, 500);
+  for (const int count : counts) EXPECT_NEAR(count, kDraws / 10.0, 500);
   EXPECT_EQ(random.below(1), 0);
 }
 

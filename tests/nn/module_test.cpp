@@ -86,7 +86,8 @@ TEST(Module, ACopyIsIndependent) {
 
 TEST(Module, AnyModuleCopiesItsModule) {
   AnyModule a = Linear{2, 2};
-  const AnyModule b = a;
+  AnyModule b = Linear{1, 1};
+  b = a;
   a->named_parameters()[0].variable.value().fill(0);
   double sum = 0;
   for (const double v : doubles(b->named_parameters()[0].variable.value())) sum += std::abs(v);
