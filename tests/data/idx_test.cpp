@@ -24,7 +24,7 @@ Bytes idx(const std::vector<u32>& sizes, std::size_t count, u8 most = 255) {
 }
 
 std::string error_of(const std::filesystem::path& path, int rank) {
-  const auto text = user_error_of([&] { read_idx(path, rank, kHow); });
+  auto text = user_error_of([&] { read_idx(path, rank, kHow); });
   EXPECT_CONTAINS(text, path.string());
   EXPECT_CONTAINS(text, kHow);
   return text;
