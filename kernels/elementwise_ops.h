@@ -261,11 +261,11 @@ struct Minimum {
 }  // namespace weft::kernels
 
 // The lists: X(name of the op, formula).
-#define WEFT_UNARY_OPS(X)                                                               \
-  X(neg, Neg)                                                                           \
-  X(exp, Exp)                                                                           \
-  X(log, Log)                                                                           \
-  X(sqrt, Sqrt) X(square, Square) X(abs, Abs) X(relu, Relu) X(gelu, Gelu) X(silu, Silu) \
-      X(tanh, Tanh) X(sigmoid, Sigmoid)
+// clang-format off
+#define WEFT_UNARY_OPS(X)                                                \
+  X(neg, Neg) X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square)    \
+  X(abs, Abs) X(relu, Relu) X(gelu, Gelu) X(silu, Silu) X(tanh, Tanh)    \
+  X(sigmoid, Sigmoid)
+// clang-format on
 #define WEFT_BINARY_OPS(X) \
   X(add, Add) X(sub, Sub) X(mul, Mul) X(div, Div) X(maximum, Maximum) X(minimum, Minimum)
