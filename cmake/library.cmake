@@ -17,7 +17,8 @@ target_link_libraries(weft PUBLIC fmt::fmt PRIVATE $<BUILD_INTERFACE:weft_depend
 target_link_options(weft PRIVATE -Wl,--no-undefined)
 
 foreach(folder ${WEFT_FOLDERS})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu)
+  weft_choose_device(sources)
   if(sources)
     add_library(weft_${folder} OBJECT ${sources})
     target_include_directories(weft_${folder} PRIVATE ${CMAKE_BINARY_DIR}/include)
@@ -26,6 +27,13 @@ foreach(folder ${WEFT_FOLDERS})
     target_sources(weft PRIVATE $<TARGET_OBJECTS:weft_${folder}>)
   endif()
 endforeach()
+
+if(WEFT_CUDA STREQUAL "EMULATED")
+  # ThreadSanitizer must not see the emulator switch from one thread's stack to another's
+  # (device/simt/sanitizers.h); what it may see, it is told.
+  file(GLOB simt_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/device/simt/*.cpp)
+  set_source_files_properties(${simt_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
+endif()
 
 if(TARGET weft_kernels)
   # errno and traps are the two parts of IEEE that stop the vectoriser and that nothing here reads;

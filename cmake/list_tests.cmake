@@ -13,11 +13,12 @@ execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow* OUTP
 set(environment "ASAN_OPTIONS=allocator_may_return_null=1;OMP_WAIT_POLICY=passive")
 set(text "")
 macro(add_entry entry label seconds filter)
+  set(labels ${label} ${extra_label})
   get_filename_component(build ${binary} DIRECTORY)
   string(APPEND text
     "add_test([=[${entry}]=] [=[${binary}]=] [=[--gtest_filter=${filter}]=] --gtest_brief=1\n"
     "  [=[--gtest_output=xml:${build}/test-results/${entry}.xml]=])\n"
-    "set_tests_properties([=[${entry}]=] PROPERTIES LABELS ${label} TIMEOUT ${seconds}\n"
+    "set_tests_properties([=[${entry}]=] PROPERTIES LABELS [=[${labels}]=] TIMEOUT ${seconds}\n"
     "  ENVIRONMENT [=[${environment}]=])\n")
 endmacro()
 if(quick MATCHES "\n  [^ \n]")

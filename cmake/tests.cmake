@@ -8,17 +8,29 @@ endif()
 enable_testing()
 
 # Gradient checks and op rows, which every test may use.
-file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp)
+file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp testing/*/*.cpp)
+weft_choose_device(testing_sources)
 add_library(weft_testing STATIC ${testing_sources})
 target_link_libraries(weft_testing PUBLIC weft GTest::gtest)
 add_library(weft::testing ALIAS weft_testing)
 include(cmake/weft_add_op_test.cmake)
 
-foreach(folder ${WEFT_FOLDERS} app)
-  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp)
+# tests/cuda has the tests of the CUDA kernels: on the emulated device (label emulated), or on a real one
+# (label device). tests/simt has those of the emulator itself.
+set(test_folders ${WEFT_FOLDERS} app)
+if(NOT WEFT_CUDA STREQUAL "OFF")
+  list(APPEND test_folders cuda)
+endif()
+if(WEFT_CUDA STREQUAL "EMULATED")
+  list(APPEND test_folders simt)
+endif()
+
+foreach(folder ${test_folders})
+  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp tests/${folder}/*_test.cu)
   if(NOT sources)
     continue()
   endif()
+  weft_choose_device(sources)
   set(test test_${folder})
   add_executable(${test} ${sources})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
@@ -30,11 +42,17 @@ foreach(folder ${WEFT_FOLDERS} app)
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
   endif()
+  set(extra_label "")
+  if(folder STREQUAL "simt" OR folder STREQUAL "cuda")
+    string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
+    string(REPLACE "ON" "device" extra_label ${extra_label})
+    target_compile_options(${test} PRIVATE -Wno-unknown-pragmas)  # #pragma unroll
+  endif()
   # What a binary holds is known only when it is linked: the ctest entries are written then.
   set(entries ${CMAKE_BINARY_DIR}/${test}_entries.cmake)
   add_custom_command(TARGET ${test} POST_BUILD VERBATIM
                      COMMAND ${CMAKE_COMMAND} -D binary=$<TARGET_FILE:${test}> -D name=${folder}
-                             -D entries=${entries} -P ${CMAKE_SOURCE_DIR}/cmake/list_tests.cmake)
+                             -D extra_label=${extra_label} -D entries=${entries} -P ${CMAKE_SOURCE_DIR}/cmake/list_tests.cmake)
   if(NOT EXISTS ${entries})
     file(WRITE ${entries} "add_test(${folder} ${test}_is_not_built)\n")
   endif()

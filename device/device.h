@@ -8,10 +8,22 @@
 #include <string>
 #include <variant>
 
+struct CUstream_st;
+
 namespace weft {
 
 struct Cpu {
   friend bool operator==(Cpu, Cpu) { return true; }
+};
+
+// A GPU's stream: cudaStream_t, or the emulated device's. Null is the default stream.
+using StreamHandle = CUstream_st*;
+
+// The GPU of this process. Streams order work and own no memory, so they do not tell devices apart.
+// Declared in every build, so that contracts can name it; an alternative of Device where built.
+struct Cuda {
+  StreamHandle stream = nullptr;
+  friend bool operator==(Cuda, Cuda) { return true; }
 };
 
 using Device = std::variant<Cpu>;

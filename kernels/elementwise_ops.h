@@ -9,7 +9,7 @@
 #pragma once
 #include <cmath>
 
-#include "weft/kernels/device.h"
+#include "weft/kernels/host_device.h"
 #include "weft/kernels/math.h"
 
 namespace weft::kernels {

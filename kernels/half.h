@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "weft/core/types.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/host_device.h"
 
 namespace weft {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "weft/core/types.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/host_device.h"
 
 namespace weft::kernels {
 

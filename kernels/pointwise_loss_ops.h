@@ -2,7 +2,7 @@
 // The formulas of losses that compare a prediction x with a target t element by element: value and
 // slope dvalue/dx stand together, once, for every device and dtype. `p` is the loss's parameter.
 #pragma once
-#include "weft/kernels/device.h"
+#include "weft/kernels/host_device.h"
 #include "weft/kernels/math.h"
 
 namespace weft::kernels {

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# WEFT_CUDA: OFF; EMULATED, in which the CUDA sources are compiled as C++ and run on the CPU, for tests on
+# machines without a GPU and without CUDA; ON, in which nvcc compiles them.
+set(WEFT_CUDA OFF CACHE STRING "The GPU side: OFF, EMULATED or ON")
+set_property(CACHE WEFT_CUDA PROPERTY STRINGS OFF EMULATED ON)
+if(NOT WEFT_CUDA MATCHES "^(OFF|EMULATED|ON)$")
+  message(FATAL_ERROR "weft: WEFT_CUDA is '${WEFT_CUDA}'; OFF, EMULATED or ON is required")
+endif()
+
+if(WEFT_CUDA STREQUAL "ON")
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 90-virtual CACHE STRING "GPU architectures")
+  if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
+    set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+  endif()
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  find_package(CUDAToolkit REQUIRED)
+  target_link_libraries(weft_dependencies INTERFACE CUDA::cudart_static)
+endif()
+
+# Leaves in the list named `variable` the sources of the chosen device, and sees to the .cu files.
+macro(weft_choose_device variable)
+  if(WEFT_CUDA STREQUAL "OFF")
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated|cuda)/|\\.cu$")
+  elseif(WEFT_CUDA STREQUAL "EMULATED")
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/")
+    foreach(source ${${variable}})
+      if(source MATCHES "\\.cu$")
+        set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+      endif()
+    endforeach()
+  else()
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated)/")
+  endif()
+endmacro()

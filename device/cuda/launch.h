@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real launch (device/launch.h), for sources compiled by nvcc.
+#pragma once
+#include <cuda_runtime.h>
+
+#include "weft/device/device.h"
+#include "weft/device/launch_record.h"
+
+namespace weft::detail {
+
+// Throws InternalError for the kernel named in `record`; `error` is a cudaError_t.
+[[noreturn]] void throw_launch_error(const LaunchRecord& record, int error);
+
+template <auto Kernel, class Tuple>
+void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple& arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = record.grid;
+  config.blockDim = record.block;
+  config.dynamicSmemBytes = record.smem;
+  config.stream = stream;
+  cudaError_t error = cudaSuccess;
+  // More than 48 KiB must be asked for, kernel by kernel.
+  if (record.smem > std::size_t{48} * 1024)
+    error = cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(record.smem));
+  if (error == cudaSuccess)
+    error = std::apply(
+        [&](const auto&... argument) { return cudaLaunchKernelEx(&config, Kernel, argument...); },
+        arguments);
+  if (error != cudaSuccess) throw_launch_error(record, error);
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The emulated launch (device/launch.h): the kernel is an ordinary function, called once per thread of
+// the grid.
+#pragma once
+#include <functional>
+#include <tuple>
+
+#include "weft/device/device.h"
+#include "weft/device/launch_record.h"
+
+namespace weft::detail {
+
+void launch_emulated(const LaunchRecord& record, StreamHandle stream,
+                     std::function<void()> call_kernel);
+
+// Constructed before main() for each kernel that the program can launch.
+struct KnownKernel {
+  explicit KnownKernel(std::string_view name);
+};
+template <auto Kernel>
+inline const KnownKernel known_kernel{kernel_name<Kernel>()};
+
+template <auto Kernel, class Tuple>
+void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple& arguments) {
+  static_cast<void>(known_kernel<Kernel>);
+  launch_emulated(record, stream, [arguments] { std::apply(Kernel, arguments); });
+}
+
+}  // namespace weft::detail

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of the emulator. Inside device/simt only.
+#pragma once
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/device/simt/collectives.h"
+#include "weft/device/simt/intrinsics.h"
+#include "weft/device/simt/sanitizers.h"
+#include "weft/device/simt/simt.h"
+
+namespace weft::simt {
+
+inline constexpr unsigned kWarp = 32, kMaxThreads = 1024, kMaxWarps = kMaxThreads / kWarp;
+
+enum class State : u8 { ready, at_barrier, in_warp_operation, exited };
+enum class WarpOperation : u8 { sync, shuffle, ballot, match };
+
+// One CUDA thread.
+struct Fiber {
+  State state = State::ready;
+  unsigned index = 0;  // linear, in the block
+  uint3 thread{};
+  CallSite site;  // where it waits
+  // The operands of the warp operation it waits in.
+  WarpOperation operation{};
+  unsigned mask = 0;
+  unsigned source = 0;  // lane that a shuffle reads
+  u64 value = 0, result = 0;
+  bool bad_source = false;
+  // The suspended context.
+  char* stack = nullptr;  // null before it first runs and after it exits
+  void* stack_pointer = nullptr;
+  void* tsan = nullptr;
+  void* asan_fake_stack = nullptr;
+
+  unsigned warp() const { return index / kWarp; }
+  unsigned lane() const { return index % kWarp; }
+};
+
+// Note [Sync variables]
+// ThreadSanitizer learns what a barrier orders from release() before and acquire() after it, on a byte
+// of ours. Two successive barriers need two bytes, or a thread that is already at the second would
+// order one that is still leaving the first; and each of two neighbouring blocks needs its own, or the
+// barriers of one block would order the threads of the other and hide races between blocks.
+struct SyncVariables {
+  char block_barrier[2][2]{};            // [parity of the block][parity of the barrier]
+  char warp_barrier[2][kMaxWarps][2]{};  // the same per warp
+  char fence = 0;
+  char grid_begins = 0, grid_ends = 0;
+};
+
+struct Machine {
+  Options options;
+  Statistics statistics;
+
+  // The grid.
+  std::string_view kernel_name;  // empty: no kernel runs
+  const std::function<void()>* kernel = nullptr;
+  std::size_t dynamic_bytes = 0;
+  u64 random = 1;
+
+  // The block.
+  std::array<Fiber, kMaxThreads> fibers;
+  unsigned threads = 0, exited = 0;
+  Fiber* running = nullptr;
+  std::array<unsigned, kMaxThreads> ready{};  // [ready_begin, ready_end): each thread at most once
+  unsigned ready_begin = 0, ready_end = 0;
+  unsigned parity = 0;  // of the block
+
+  // Barriers and warp operations under way.
+  unsigned arrived = 0, barriers_passed = 0;
+  int votes = 0, vote_results[3]{};
+  std::array<unsigned, kMaxWarps> live_lanes{}, waiting_lanes{}, warp_barriers_passed{};
+
+  SyncVariables sync;
+  unsigned long atomics_in_a_row = 0;
+
+  // The first fault; what runs after it is abandoned.
+  bool failed = false;
+  Fault fault{};
+  std::string fault_text;
+};
+extern Machine machine;
+
+// ---- fibers.cpp ----
+void resume(Fiber& fiber);  // runs it until it waits or exits
+void leave();               // from a fiber back to the scheduler
+// Forgets a suspended fiber; its destructors never run.
+void abandon(Fiber& fiber);
+// Called at the start of a grid.
+void prepare_host();
+// Bookkeeping that allocates must not look to ThreadSanitizer like an access by a CUDA thread.
+class AsHost {
+ public:
+  AsHost();
+  ~AsHost();
+  AsHost(const AsHost&) = delete;
+  AsHost& operator=(const AsHost&) = delete;
+};
+
+// ---- scheduler.cpp ----
+void make_ready(Fiber& fiber);
+u64 next_random();
+void report(Fault fault, std::string text);  // keeps the first
+
+// ---- collectives.cpp ----
+void begin_block_collectives();
+void thread_exited(Fiber& fiber);  // may complete what others wait for
+// When no thread is ready: lets those at a barrier pass, or returns false.
+bool try_release_barrier();
+const char* name_of(WarpOperation operation);
+
+// ---- shared_memory.cpp ----
+void begin_block_memory();
+void end_block_memory();
+void end_grid_memory();
+
+// ---- diagnostics.cpp ----
+std::string text_of(uint3 v);
+std::string kernel_and_block();
+std::string who_waits_where();
+
+}  // namespace weft::simt

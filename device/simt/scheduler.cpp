@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which thread runs next, block after block.
+#include <algorithm>
+#include <mutex>
+#include <numeric>
+
+#include "weft/device/simt/machine.h"
+
+namespace weft::simt {
+
+Machine machine;
+
+Options& options() { return machine.options; }
+Statistics& statistics() { return machine.statistics; }
+
+u64 next_random() {  // xorshift64*, Vigna 2016
+  u64& x = machine.random;
+  x ^= x >> 12;
+  x ^= x << 25;
+  x ^= x >> 27;
+  return x * 2685821657736338717u;
+}
+
+void report(Fault fault, std::string text) {
+  if (machine.failed) return;
+  machine.failed = true;
+  machine.fault = fault;
+  machine.fault_text = std::move(text);
+}
+
+void make_ready(Fiber& fiber) {
+  fiber.state = State::ready;
+  if (machine.ready_begin == machine.ready_end) machine.ready_begin = machine.ready_end = 0;
+  if (machine.ready_end == kMaxThreads) {  // each thread is listed at most once, so there is room
+    std::copy(machine.ready.begin() + machine.ready_begin, machine.ready.end(),
+              machine.ready.begin());
+    machine.ready_end -= machine.ready_begin;
+    machine.ready_begin = 0;
+  }
+  machine.ready[machine.ready_end++] = fiber.index;
+}
+
+namespace {
+
+unsigned next_ready() {
+  auto& ready = machine.ready;
+  if (machine.options.order == Order::reverse) return ready[--machine.ready_end];
+  if (machine.options.order == Order::random) {
+    const u64 left = machine.ready_end - machine.ready_begin;
+    std::swap(ready[machine.ready_begin], ready[machine.ready_begin + next_random() % left]);
+  }
+  return ready[machine.ready_begin++];
+}
+
+void begin_block() {
+  machine.exited = 0;
+  machine.ready_begin = machine.ready_end = 0;
+  for (unsigned i = 0; i < machine.threads; ++i) {
+    Fiber& fiber = machine.fibers[i];
+    fiber.index = i;
+    fiber.thread = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
+    fiber.stack = nullptr;
+    make_ready(fiber);
+  }
+  begin_block_collectives();
+  begin_block_memory();
+  release(&machine.sync.grid_begins);
+}
+
+void run_block() {
+  begin_block();
+  while (machine.exited < machine.threads && !machine.failed) {
+    if (machine.ready_begin < machine.ready_end) resume(machine.fibers[next_ready()]);
+    else if (!try_release_barrier()) {
+      const bool barrier = machine.arrived > 0;
+      report(barrier ? Fault::barrier_divergence : Fault::deadlock,
+             (barrier ? "barrier divergence in " : "deadlock in ") + kernel_and_block() + ":" +
+                 who_waits_where());
+    }
+  }
+  if (machine.failed)
+    for (unsigned i = 0; i < machine.threads; ++i) abandon(machine.fibers[i]);
+  end_block_memory();
+  machine.parity ^= 1;
+  ++machine.statistics.blocks;
+  machine.statistics.threads += machine.threads;
+}
+
+void check(const Grid& grid, std::string_view name) {
+  const u64 threads = u64{grid.block.x} * grid.block.y * grid.block.z;
+  const auto refuse = [&](const std::string& what) {
+    throw KernelError(Fault::bad_launch, "launch: kernel " + std::string(name) + " with " + what);
+  };
+  if (threads == 0 || threads > kMaxThreads)
+    refuse(std::to_string(threads) + " threads per block; 1 to 1024 are required");
+  if (grid.block.z > 64)
+    refuse("a block of z size " + std::to_string(grid.block.z) + "; at most 64 is required");
+  if (grid.grid.x > 0x7fffffffu || grid.grid.y > 65535 || grid.grid.z > 65535)
+    refuse("a grid of " + text_of(uint3{grid.grid.x, grid.grid.y, grid.grid.z}) +
+           " blocks; at most (2147483647,65535,65535) are required");
+  constexpr std::size_t kMaxShared = std::size_t{227} * 1024;  // of sm_90; sm_80 has 163 KiB
+  if (grid.smem > kMaxShared)
+    refuse(std::to_string(grid.smem) + " bytes of dynamic shared memory; at most " +
+           std::to_string(kMaxShared) + " are required");
+}
+
+// The order of blocks. Beyond 2^20 of them `random` is `forward`: nobody could see the difference.
+class BlockOrder {
+ public:
+  explicit BlockOrder(u64 blocks) : blocks_(blocks) {
+    if (machine.options.order != Order::random || blocks > (u64{1} << 20)) return;
+    shuffled_.resize(blocks);
+    std::iota(shuffled_.begin(), shuffled_.end(), 0u);
+    for (u64 i = blocks; i > 1; --i) std::swap(shuffled_[i - 1], shuffled_[next_random() % i]);
+  }
+  u64 operator[](u64 i) const {
+    if (!shuffled_.empty()) return shuffled_[i];
+    return machine.options.order == Order::reverse ? blocks_ - 1 - i : i;
+  }
+
+ private:
+  u64 blocks_;
+  std::vector<unsigned> shuffled_;
+};
+
+}  // namespace
+
+void run_grid(const Grid& grid, std::string_view name, const std::function<void()>& kernel) {
+  // The built-in variables are one set for the process.
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  check(grid, name);
+  machine.threads = grid.block.x * grid.block.y * grid.block.z;
+  machine.kernel = &kernel;
+  machine.kernel_name = name;
+  machine.dynamic_bytes = grid.smem;
+  machine.failed = false;
+  machine.random = machine.options.seed * 0x9E3779B97F4A7C15u + 0x1234567u;
+  gridDim = grid.grid;
+  blockDim = grid.block;
+  prepare_host();
+  release(&machine.sync.grid_begins);
+  ++machine.statistics.launches;
+  const u64 blocks = u64{grid.grid.x} * grid.grid.y * grid.grid.z;
+  const BlockOrder order(blocks);
+  for (u64 i = 0; i < blocks && !machine.failed; ++i) {
+    const u64 block = order[i];
+    blockIdx = {static_cast<unsigned>(block % grid.grid.x),
+                static_cast<unsigned>(block / grid.grid.x % grid.grid.y),
+                static_cast<unsigned>(block / grid.grid.x / grid.grid.y)};
+    run_block();
+  }
+  acquire(&machine.sync.grid_ends);
+  end_grid_memory();
+  machine.kernel_name = {};
+  machine.kernel = nullptr;
+  if (machine.failed) throw KernelError(machine.fault, machine.fault_text);
+}
+
+}  // namespace weft::simt

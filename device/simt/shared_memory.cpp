@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/simt/shared_memory.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "weft/device/simt/machine.h"
+
+namespace weft::simt {
+namespace {
+
+constexpr std::size_t kMaxStaticBytes = std::size_t{48} * 1024;
+
+struct Variable {
+  const void* key;
+  char* memory;
+  char* sync;  // one byte behind it under ThreadSanitizer: its allocation happens before every use
+};
+
+struct BlockMemory {
+  std::vector<Variable> variables;
+  std::size_t static_bytes = 0;
+  char* dynamic = nullptr;
+  std::vector<char*> old;  // of blocks of this grid that have ended
+};
+BlockMemory& block() {
+  static auto* memory = new BlockMemory;
+  return *memory;
+}
+
+char* fresh(std::size_t bytes, std::size_t alignment) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, std::max<std::size_t>(alignment, 16),
+                     std::max<std::size_t>(bytes, 1)) != 0)
+    throw std::bad_alloc();
+  std::memset(memory, machine.options.poison, bytes);
+  return static_cast<char*>(memory);
+}
+
+}  // namespace
+
+void begin_block_memory() { block().dynamic = fresh(machine.dynamic_bytes, 128); }
+
+void end_block_memory() {
+  BlockMemory& memory = block();
+  for (const Variable& variable : memory.variables) memory.old.push_back(variable.memory);
+  memory.old.push_back(memory.dynamic);
+  memory.variables.clear();
+  memory.static_bytes = 0;
+  // Under ThreadSanitizer only when the grid ends: free() would order the blocks.
+  if (!under_tsan()) end_grid_memory();
+}
+
+void end_grid_memory() {
+  for (char* memory : block().old) std::free(memory);
+  block().old.clear();
+}
+
+void* shared_variable(const void* key, std::size_t bytes, std::size_t alignment) {
+  BlockMemory& memory = block();
+  for (const Variable& variable : memory.variables)
+    if (variable.key == key) {
+      acquire(variable.sync);
+      return variable.memory;
+    }
+  memory.static_bytes += bytes;
+  if (memory.static_bytes > kMaxStaticBytes)
+    trap("more than 48 KiB of WEFT_SHARED in one block (dynamic_shared may have more)", {});
+  // The variable belongs to the block, not to the thread that came to its declaration first.
+  char* fresh_memory = nullptr;
+  char* sync = nullptr;
+  {
+    const AsHost as_host;
+    fresh_memory = fresh(bytes + (under_tsan() ? 1 : 0), alignment);
+    sync = fresh_memory + bytes;
+    release(sync);
+    memory.variables.push_back({key, fresh_memory, sync});
+  }
+  acquire(sync);
+  return fresh_memory;
+}
+
+void* dynamic_shared_memory() { return block().dynamic; }
+
+}  // namespace weft::simt

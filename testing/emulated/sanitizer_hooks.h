@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes a sanitizer's report say which CUDA thread was running, and a race print as one line first.
+#pragma once
+
+namespace weft::testing {
+
+// Does nothing itself. Referring to it links the functions that the sanitizers call, which must be in
+// the program and not in a library.
+void link_sanitizer_hooks();
+
+}  // namespace weft::testing

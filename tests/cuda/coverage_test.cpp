@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel that no test of this binary launches fails it.
+#include <string>
+
+#include <gtest/gtest.h>
+
+#ifndef __CUDACC__
+#include "weft/device/emulated/kernels.h"
+
+namespace weft {
+namespace {
+
+class EveryKernelIsTested : public ::testing::Environment {
+  void TearDown() override {
+    // Says nothing when only some tests ran.
+    const std::string filter = ::testing::GTEST_FLAG(filter);
+    if (filter != "*" && !filter.starts_with("-")) return;
+    for (const auto& [kernel, launches] : emulated_kernel_launches()) {
+      if (launches == 0) ADD_FAILURE() << "no test launches the kernel " << kernel;
+    }
+  }
+};
+[[maybe_unused]] const auto* const environment =
+    ::testing::AddGlobalTestEnvironment(new EveryKernelIsTested);
+
+}  // namespace
+}  // namespace weft
+#endif
+
+TEST(Coverage, KnowsTheKernels) {
+#ifndef __CUDACC__
+  EXPECT_FALSE(weft::emulated_kernel_launches().empty());
+#endif
+}

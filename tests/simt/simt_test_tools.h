@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "weft/device/launch.h"
+#include "weft/device/simt/simt.h"
+#include "weft/testing/kernel_test.h"
+
+namespace weft::testing {
+
+// "planted_bugs.cuh:17": the line that ends in "// mark: <mark>".
+inline std::string line_of(const std::string& mark) {
+  std::ifstream file(WEFT_SOURCE_ROOT "/tests/simt/planted_bugs.cuh");
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number)
+    if (line.ends_with("// mark: " + mark)) return "planted_bugs.cuh:" + std::to_string(number);
+  ADD_FAILURE() << "no line is marked " << mark;
+  return "?";
+}
+
+// What the kernel error says, or nothing when there is none.
+template <class Body>
+std::optional<simt::KernelError> kernel_error(const Body& body) {
+  try {
+    body();
+  } catch (const simt::KernelError& error) {
+    return error;
+  }
+  return std::nullopt;
+}
+
+// For expectations on the message of an error that must be there.
+#define EXPECT_FAULT(error, wanted)                         \
+  do {                                                      \
+    ASSERT_TRUE((error).has_value()) << "nothing reported"; \
+    EXPECT_EQ((error)->fault(), wanted) << (error)->what(); \
+  } while (false)
+#define EXPECT_SAYS(error, text) \
+  EXPECT_NE(std::string((error)->what()).find(text), std::string::npos) << (error)->what()
+
+}  // namespace weft::testing
