@@ -8,8 +8,7 @@ endif()
 enable_testing()
 
 # Gradient checks and op rows, which every test may use.
-file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp testing/*/*.cpp)
-weft_choose_device(testing_sources)
+file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp)
 add_library(weft_testing STATIC ${testing_sources})
 target_link_libraries(weft_testing PUBLIC weft GTest::gtest)
 add_library(weft::testing ALIAS weft_testing)
@@ -18,8 +17,14 @@ include(cmake/weft_add_op_test.cmake)
 # tests/cuda has the tests of the CUDA kernels: on the emulated device (label emulated), or on a real one
 # (label device). tests/simt has those of the emulator itself.
 set(test_folders ${WEFT_FOLDERS} app)
+# Both link the folders up to kernels/ and nothing above, so that a sanitizer's build of them is small.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   list(APPEND test_folders cuda)
+  file(GLOB kernel_testing_sources CONFIGURE_DEPENDS testing/*/*.cpp)
+  weft_choose_device(kernel_testing_sources)
+  add_library(weft_kernel_testing STATIC ${kernel_testing_sources})
+  target_include_directories(weft_kernel_testing PUBLIC ${CMAKE_BINARY_DIR}/include)
+  target_link_libraries(weft_kernel_testing PUBLIC fmt::fmt GTest::gtest)
 endif()
 if(WEFT_CUDA STREQUAL "EMULATED")
   list(APPEND test_folders simt)
@@ -35,9 +40,14 @@ foreach(folder ${test_folders})
   add_executable(${test} ${sources})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
                                              WEFT_VERSION="${PROJECT_VERSION}")
-  target_link_libraries(${test} PRIVATE weft_testing weft weft_dependencies GTest::gtest_main)
   # A third of the time to compile; what a test waits for is in libweft.
   target_compile_options(${test} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(folder STREQUAL "simt" OR folder STREQUAL "cuda")
+    target_link_libraries(${test} PRIVATE weft_kernel_testing weft_kernels weft_device weft_core
+                                          weft_dependencies GTest::gtest_main)
+  else()
+    target_link_libraries(${test} PRIVATE weft_testing weft weft_dependencies GTest::gtest_main)
+  endif()
   if(folder STREQUAL "app" AND TARGET weft_app)
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")

@@ -17,13 +17,13 @@ bool has_lane(unsigned lanes, unsigned lane) { return (lanes >> lane & 1u) != 0;
 struct Sites {
   std::array<SyncSite, 1024> site;
   unsigned count = 0;
+  CallSite last;
 } sites;
 
 // False for the site that a mutation test deletes.
 bool visit(std::string_view operation, const CallSite& place) {
-  static CallSite last;
-  if (place.line != last.line || place.file != last.file) {
-    last = place;
+  if (place.line != sites.last.line || place.file != sites.last.file) {
+    sites.last = place;
     unsigned i = 0;
     while (i < sites.count && !(sites.site[i].place == place)) ++i;
     if (i == sites.count && i < sites.site.size()) {
@@ -145,6 +145,11 @@ const char* name_of(WarpOperation operation) {
 
 std::vector<SyncSite> visited_sync_sites() {
   return {sites.site.begin(), sites.site.begin() + sites.count};
+}
+
+void forget_sync_sites() {
+  sites.count = 0;
+  sites.last = {};
 }
 
 void begin_block_collectives() {

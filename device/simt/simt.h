@@ -76,12 +76,13 @@ struct Statistics {
 };
 Statistics& statistics();
 
-// Barriers and fences that a thread has come to in this process, in order of first use.
+// Barriers and fences that a thread has come to since forget_sync_sites(), in order of first use.
 struct SyncSite {
   std::string_view operation;  // "__syncthreads"
   CallSite place;
 };
 std::vector<SyncSite> visited_sync_sites();
+void forget_sync_sites();
 
 struct Grid {
   dim3 grid{1}, block{1};

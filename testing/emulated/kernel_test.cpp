@@ -10,11 +10,13 @@
 
 #include "weft/device/simt/simt.h"
 #include "weft/testing/emulated/sanitizer_hooks.h"
+#include "weft/testing/emulated/sync_sites.h"
 
 namespace weft::testing {
 
 void in_every_order(const std::function<void()>& body) {
   link_sanitizer_hooks();
+  link_sync_sites();
   const CallSite skip = simt::options().skip;
   const auto run = [&](simt::Options options, const std::string& name) {
     options.skip = skip;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mistakes that show as results which depend on the order of threads, or on what shared memory held.
-#include <cstring>
 #include <functional>
 #include <set>
 
@@ -25,6 +24,9 @@ std::vector<float> count_up(i64 n) {
   for (i64 i = 0; i < n; ++i) x.push_back(static_cast<float>(i));
   return x;
 }
+
+// In ThreadSanitizer's build these would be reported; sanitizer_test.cpp has them there.
+#ifndef __SANITIZE_THREAD__
 
 TEST(Order, ShowsAMissingBarrier) {
   const DeviceArray<float> x(count_up(128));
@@ -59,6 +61,8 @@ TEST(Order, ShowsAMissingSyncwarp) {
   EXPECT_EQ(run.operator()<bugs::with_syncwarp>(), 1u);
 }
 
+#endif
+
 TEST(Order, ShowsUninitialisedSharedMemory) {
   EXPECT_GT(results_over_orders([] {
               DeviceArray<float> y(64);
@@ -88,6 +92,7 @@ TEST(Order, DoesNotMatterToARightKernel) {
             1u);
 }
 
+#ifndef __SANITIZE_THREAD__
 TEST(Order, SkippingASiteIsDeletingIt) {
   const auto run = [] {
     return results_over_orders([] {
@@ -97,18 +102,18 @@ TEST(Order, SkippingASiteIsDeletingIt) {
     });
   };
   EXPECT_EQ(run(), 1u);
-  CallSite place;
+  const CallSite place{"tests/simt/planted_bugs.cuh", line_number_of("syncwarp site")};
+  bool listed = false;
   for (const simt::SyncSite& site : simt::visited_sync_sites())
-    if (site.operation == "__syncwarp" &&
-        std::strstr(site.place.file, "weft/tests/simt/planted_bugs.cuh"))
-      place = site.place;
-  ASSERT_NE(place.line, 0u);
+    listed |= site.operation == "__syncwarp" && text_of(site.place) == text_of(place);
+  EXPECT_TRUE(listed);
   {
     const simt::ScopedOptions skip({.skip = place});
     EXPECT_GT(run(), 1u);
   }
   EXPECT_EQ(run(), 1u);
 }
+#endif
 
 }  // namespace
 }  // namespace weft::testing

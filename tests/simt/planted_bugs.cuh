@@ -42,7 +42,7 @@ namespace weft::bugs {
   WEFT_SHARED(s, float[32]);
   const unsigned t = threadIdx.x;
   s[t] = static_cast<float>(t);
-  __syncwarp();
+  __syncwarp();  // mark: syncwarp site
   y[t] = s[t ^ 1];
 }
 

@@ -12,14 +12,18 @@
 
 namespace weft::testing {
 
-// "planted_bugs.cuh:17": the line that ends in "// mark: <mark>".
-inline std::string line_of(const std::string& mark) {
+// The line of planted_bugs.cuh that ends in "// mark: <mark>".
+inline unsigned line_number_of(const std::string& mark) {
   std::ifstream file(WEFT_SOURCE_ROOT "/tests/simt/planted_bugs.cuh");
   std::string line;
-  for (int number = 1; std::getline(file, line); ++number)
-    if (line.ends_with("// mark: " + mark)) return "planted_bugs.cuh:" + std::to_string(number);
+  for (unsigned number = 1; std::getline(file, line); ++number)
+    if (line.ends_with("// mark: " + mark)) return number;
   ADD_FAILURE() << "no line is marked " << mark;
-  return "?";
+  return 0;
+}
+// "planted_bugs.cuh:17"
+inline std::string line_of(const std::string& mark) {
+  return "planted_bugs.cuh:" + std::to_string(line_number_of(mark));
 }
 
 // What the kernel error says, or nothing when there is none.

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mistakes that only a sanitizer sees: these run in the presets emulated-asan and emulated-tsan.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "weft/testing/emulated/sanitizer_hooks.h"
+#include "weft/tests/simt/planted_bugs.cuh"
+#include "weft/tests/simt/simt_test_tools.h"
+
+namespace weft::testing {
+namespace {
+
+// What `body` prints to stderr, in a process of its own, which a report may end.
+template <class Body>
+[[maybe_unused]] std::string report_of(const Body& body) {
+  std::array<int, 2> ends{};
+  if (pipe(ends.data()) != 0) return "no pipe";
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    try {
+      link_sanitizer_hooks();
+      body();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "exception: %s\n", error.what());
+    }
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string report;
+  std::array<char, 4096> buffer{};
+  for (ssize_t n; (n = read(ends[0], buffer.data(), buffer.size())) > 0;)
+    report.append(buffer.data(), static_cast<std::size_t>(n));
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  return report;
+}
+
+#define EXPECT_REPORTS(report, text) \
+  EXPECT_NE((report).find(text), std::string::npos) << (text) << " is missing in:\n" << (report)
+
+#ifdef __SANITIZE_ADDRESS__
+
+TEST(AddressSanitizer, OutsideGlobalMemory) {
+  const std::string report = report_of([] {
+    const DeviceArray<float> x(100);
+    DeviceArray<float> y(100);
+    launch<bugs::outside_global>({.grid = 1, .block = 128}, y.data(), x.data(), 100);
+  });
+  EXPECT_REPORTS(report, "in kernel weft::bugs::outside_global, block (0,0,0), thread (100,0,0)");
+  EXPECT_REPORTS(report, "heap-buffer-overflow");
+  EXPECT_REPORTS(report, line_of("outside global"));
+}
+
+TEST(AddressSanitizer, OutsideSharedMemory) {
+  const std::string report = report_of([] {
+    DeviceArray<float> y(64);
+    launch<bugs::outside_shared>({.grid = 1, .block = 64}, y.data());
+  });
+  EXPECT_REPORTS(report, "in kernel weft::bugs::outside_shared, block (0,0,0), thread (63,0,0)");
+  EXPECT_REPORTS(report, line_of("outside shared"));
+}
+
+TEST(AddressSanitizer, OutsideDynamicSharedMemory) {
+  const std::string report = report_of([] {
+    DeviceArray<float> y(64);
+    launch<bugs::outside_dynamic>({.grid = 1, .block = 64, .smem = 63 * sizeof(float)}, y.data());
+  });
+  EXPECT_REPORTS(report, "in kernel weft::bugs::outside_dynamic, block (0,0,0), thread (63,0,0)");
+  EXPECT_REPORTS(report, line_of("outside dynamic"));
+}
+
+TEST(UndefinedBehaviorSanitizer, OutsideARow) {
+  const std::string report = report_of([] {
+    DeviceArray<float> y(56);
+    launch<bugs::outside_row>({.grid = 1, .block = 56}, y.data());
+  });
+  EXPECT_REPORTS(report, "index 8 out of bounds for type 'float [8]'");
+  EXPECT_REPORTS(report, line_of("outside row"));
+  EXPECT_REPORTS(report, "in kernel weft::bugs::outside_row, block (0,0,0), thread (7,0,0)");
+}
+
+TEST(UndefinedBehaviorSanitizer, Misaligned) {
+  const std::string report = report_of([] {
+    const DeviceArray<float> x(64);
+    DeviceArray<float> y(8);
+    launch<bugs::misaligned>({.grid = 1, .block = 8}, y.data(), x.data());
+  });
+  EXPECT_REPORTS(report, "misaligned address");
+  EXPECT_REPORTS(report, line_of("misaligned"));
+  EXPECT_REPORTS(report, "in kernel weft::bugs::misaligned, block (0,0,0), thread (0,0,0)");
+}
+
+#elif defined(__SANITIZE_THREAD__)
+
+// The line that names kernel, places and threads.
+std::string race_line(const std::string& report) {
+  const auto begin = report.find("weft: race in ");
+  return begin == std::string::npos ? "" : report.substr(begin, report.find('\n', begin) - begin);
+}
+
+TEST(ThreadSanitizer, MissingBarrier) {
+  const std::string report = report_of([] {
+    const DeviceArray<float> x(128);
+    DeviceArray<float> y(128);
+    launch<bugs::missing_barrier>({.grid = 1, .block = 128}, y.data(), x.data());
+  });
+  const std::string race = race_line(report);
+  EXPECT_REPORTS(
+      race, "weft: race in kernel weft::bugs::missing_barrier, block (0,0,0), thread (1,0,0):");
+  EXPECT_REPORTS(race, " write of 4 bytes at " + line_of("missing_barrier write") +
+                           " by block (0,0,0) thread (1,0,0)");
+  EXPECT_REPORTS(race, " read of 4 bytes at " + line_of("missing_barrier read") +
+                           " by block (0,0,0) thread (0,0,0)");
+  EXPECT_REPORTS(report, "WARNING: ThreadSanitizer: data race");
+}
+
+TEST(ThreadSanitizer, MissingTrailingBarrier) {
+  const std::string race = race_line(report_of([] {
+    const DeviceArray<float> x(512);
+    DeviceArray<float> y(128);
+    launch<bugs::missing_trailing_barrier>({.grid = 1, .block = 128}, y.data(), x.data(), 4);
+  }));
+  EXPECT_REPORTS(race, line_of("trailing write"));
+  EXPECT_REPORTS(race, line_of("trailing read"));
+}
+
+TEST(ThreadSanitizer, MissingSyncwarp) {
+  const std::string race = race_line(report_of([] {
+    DeviceArray<float> y(32);
+    launch<bugs::missing_syncwarp>({.grid = 1, .block = 32}, y.data());
+  }));
+  EXPECT_REPORTS(race, line_of("syncwarp write"));
+  EXPECT_REPORTS(race, line_of("syncwarp read"));
+}
+
+TEST(ThreadSanitizer, RaceBetweenBlocks) {
+  const auto run = []<auto Kernel>() {
+    return race_line(report_of([] {
+      DeviceArray<float> sum(std::vector<float>{0});
+      launch<Kernel>({.grid = 8, .block = 32}, sum.data());
+    }));
+  };
+  std::string race = run.operator()<bugs::race_between_blocks>();
+  EXPECT_REPORTS(race, line_of("blocks add"));
+  EXPECT_REPORTS(race, "block (0,0,0) thread (0,0,0)");
+  EXPECT_REPORTS(race, "block (1,0,0) thread (0,0,0)");
+  race = run.operator()<bugs::race_between_blocks_with_barriers>();
+  EXPECT_REPORTS(race, line_of("blocks add between barriers"));
+}
+
+template <bool kFence>
+std::string last_block_report() {
+  return report_of([] {
+    DeviceArray<float> sum(1), partial(8);
+    DeviceArray<unsigned> ticket(std::vector<unsigned>{0});
+    launch<bugs::last_block_sums<kFence>>({.grid = 8, .block = 32}, sum.data(), partial.data(),
+                                          ticket.data());
+  });
+}
+TEST(ThreadSanitizer, MissingFence) {
+  const std::string race = race_line(last_block_report<false>());
+  EXPECT_REPORTS(race, line_of("partial write"));
+  EXPECT_REPORTS(race, line_of("partial read"));
+}
+
+TEST(ThreadSanitizer, SaysNothingOfRightKernels) {
+  EXPECT_EQ(last_block_report<true>(), "");
+  EXPECT_EQ(report_of([] {
+              DeviceArray<float> y(32);
+              launch<bugs::with_syncwarp>({.grid = 4, .block = 32}, y.data());
+            }),
+            "");
+}
+
+TEST(ThreadSanitizer, SeesASkippedSite) {
+  const simt::ScopedOptions skip(
+      {.skip = {"tests/simt/planted_bugs.cuh", line_number_of("syncwarp site")}});
+  EXPECT_NE(race_line(report_of([] {
+              DeviceArray<float> y(32);
+              launch<bugs::with_syncwarp>({.grid = 1, .block = 32}, y.data());
+            })),
+            "");
+}
+
+#else
+
+TEST(Sanitizer, IsInThePresetsEmulatedAsanAndEmulatedTsan) {
+  GTEST_SKIP() << "this build has no sanitizer: ./run torture-kernels runs them";
+}
+
+#endif
+
+}  // namespace
+}  // namespace weft::testing

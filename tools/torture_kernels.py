@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Are the tests of the CUDA kernels a net without holes? On the emulated device, no GPU needed:
+  1. the kernel tests and the planted bugs, plain, under ASan + UBSan, and under TSan;
+  2. each __syncthreads(), __syncwarp() and __threadfence() in kernels/ is deleted in turn: a test must
+     fail, plain or under TSan. One that no test comes to is a finding too.
+Deleting is done by the emulator, which lets threads pass the named line (WEFT_SKIP_SITE), so that
+nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short]
+--short: plain and TSan tests, and a deletion must be caught by the tests that reach it first.
+Exit code 1 and one line per finding if the net has a hole."""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SYNC = re.compile(r"\b(__syncthreads(?:_count|_and|_or)?|__syncwarp|__threadfence(?:_block)?)\s*\(")
+COMMENT = re.compile(r"//.*$")
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "ASAN_OPTIONS": "allocator_may_return_null=1:detect_stack_use_after_return=0",
+    "TSAN_OPTIONS": "halt_on_error=1:report_signal_unsafe=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+def run(binary, filters=None, **extra):
+    """(passed, output); stops at the first failure."""
+    command = [binary, "--gtest_brief=1", "--gtest_fail_fast"]
+    if filters:
+        command.append("--gtest_filter=" + ":".join(filters))
+    try:
+        done = subprocess.run(command, env={**os.environ, **ENVIRONMENT, **extra}, text=True, errors="replace",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
+    except subprocess.TimeoutExpired:
+        return False, "over 900 s"
+    return done.returncode == 0, done.stdout
+
+
+def sites_in_sources(folder):
+    """{"kernels/softmax_cuda.cu:57": "__syncthreads"}"""
+    found = {}
+    for path in sorted([*folder.rglob("*.cu"), *folder.rglob("*.cuh")]):
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+            if match := SYNC.search(COMMENT.sub("", line)):
+                found[f"{path.relative_to(ROOT).as_posix()}:{number}"] = match.group(1)
+    return found
+
+
+def tests_by_site(binary):
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sites"
+        passed, output = run(binary, WEFT_SYNC_SITES=str(file))
+        tests = defaultdict(list)
+        if file.exists():
+            for line in file.read_text().splitlines():
+                test, _, place = line.split("\t")
+                # A path as the compiler saw it; the build's include folder leads to the same file.
+                name = re.sub(r"^.*?(?=(kernels|tests)/)", "", place)
+                if test not in tests[name]:
+                    tests[name].append(test)
+        return passed, output, tests
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Are the tests of the CUDA kernels a net without holes?")
+    parser.add_argument("plain", type=Path)
+    parser.add_argument("asan", type=Path)
+    parser.add_argument("tsan", type=Path)
+    parser.add_argument("--short", action="store_true", help="without ASan")
+    arguments = parser.parse_args()
+    findings = []
+
+    def check(what, passed, output, started):
+        print(f"{what:<48} {'passed' if passed else 'FAILED':<8} {time.time() - started:6.1f} s", flush=True)
+        if not passed:
+            findings.append(what)
+            print(output[-6000:])
+
+    builds = [("plain", arguments.plain), ("ASan + UBSan", arguments.asan), ("TSan", arguments.tsan)]
+    if arguments.short:
+        del builds[1]
+    tests = {}
+    for name, build in builds:
+        for binary in ("test_simt", "test_cuda"):
+            started = time.time()
+            if name == "plain" and binary == "test_cuda":
+                passed, output, tests = tests_by_site(build / binary)
+            else:
+                passed, output = run(build / binary)
+            check(f"{binary}, {name}", passed, output, started)
+    if findings:
+        print("torture: the tests themselves fail; nothing was deleted")
+        return 1
+
+    caught = defaultdict(int)
+    started = time.time()
+    sites = sites_in_sources(ROOT / "kernels")
+    for site, operation in sites.items():
+        if site not in tests:
+            print(f"{site}: no test comes to this {operation}")
+            findings.append(site)
+            continue
+        for name, build in (builds[0], builds[-1]):
+            passed, _ = run(build / "test_cuda", tests[site], WEFT_SKIP_SITE=site)
+            if not passed:
+                caught[name] += 1
+                print(f"{site}: {operation} deleted: caught, {name}", flush=True)
+                break
+        else:
+            print(f"{site}: {operation} deleted: no test fails")
+            findings.append(site)
+    print(f"\n{len(sites)} barriers and fences deleted in turn, {time.time() - started:.0f} s: "
+          + ", ".join(f"{count} caught {name}" for name, count in caught.items())
+          + f", {len(findings)} not caught")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
