@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 
 #include "weft/device/simt/simt.h"
 
@@ -59,9 +60,10 @@ void print_race(void* report) {
     char place[256] = "?";
     // A return address lies behind the call.
     __sanitizer_symbolize_pc(static_cast<char*>(trace[0]) - 1, "%s:%l", place, sizeof place);
+    const char* const slash = std::strrchr(place, '/');
     std::fprintf(stderr, "%s %s%s of %d bytes at %s by %s", i == 0 ? "" : ";",
-                 atomic != 0 ? "atomic " : "", write != 0 ? "write" : "read", size, place,
-                 thread_name(report, threads, tid));
+                 atomic != 0 ? "atomic " : "", write != 0 ? "write" : "read", size,
+                 slash != nullptr ? slash + 1 : place, thread_name(report, threads, tid));
   }
   std::fprintf(stderr, "\n");
 }

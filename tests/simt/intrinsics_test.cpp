@@ -185,12 +185,24 @@ TEST(Fibers, HaveAlignedStacksOfTheirOwn) {
   });
 }
 
+// The lane that comes first gets the first number, so the order shows.
+__global__ void take_numbers(unsigned* y, unsigned* next) { y[threadIdx.x] = atomicAdd(next, 1u); }
+std::vector<unsigned> numbers_taken(const simt::Options& options) {
+  const simt::ScopedOptions scoped(options);
+  DeviceArray<unsigned> y(100), next(std::vector<unsigned>{0});
+  launch<take_numbers>({.block = 100}, y.data(), next.data());
+  return y.host();
+}
 TEST(Order, IsWhatWasAskedFor) {
-  const simt::ScopedOptions options({.order = simt::Order::random, .seed = 7});
-  const u64 before = simt::statistics().threads;
-  DeviceArray<float> y(1024);
-  launch<uses_the_stack>({.grid = 2, .block = 512}, y.data());
-  EXPECT_EQ(simt::statistics().threads - before, 1024u);
+  std::vector<unsigned> forward(100), reverse(100);
+  std::iota(forward.begin(), forward.end(), 0u);
+  std::iota(reverse.rbegin(), reverse.rend(), 0u);
+  EXPECT_EQ(numbers_taken({}), forward);
+  EXPECT_EQ(numbers_taken({.order = simt::Order::reverse}), reverse);
+  const std::vector<unsigned> first = numbers_taken({.order = simt::Order::random, .seed = 1});
+  EXPECT_NE(first, forward);
+  EXPECT_EQ(first, numbers_taken({.order = simt::Order::random, .seed = 1}));
+  EXPECT_NE(first, numbers_taken({.order = simt::Order::random, .seed = 2}));
 }
 
 }  // namespace

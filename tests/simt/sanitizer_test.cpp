@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <cstdlib>
+#include <map>
 
 #include "weft/testing/emulated/sanitizer_hooks.h"
 #include "weft/tests/simt/planted_bugs.cuh"
@@ -13,21 +14,39 @@
 namespace weft::testing {
 namespace {
 
-// What `body` prints to stderr, in a process of its own, which a report may end.
-template <class Body>
-[[maybe_unused]] std::string report_of(const Body& body) {
+// A mistake, to be run in a process of its own: a sanitizer's report may end it, and ThreadSanitizer does
+// not follow a fork() of a process that has fibers.
+using Mistake = void (*)();
+std::map<std::string, Mistake>& mistakes() {
+  static std::map<std::string, Mistake> all;
+  return all;
+}
+class MistakeRunner : public ::testing::Environment {
+  void SetUp() override {
+    const char* const wanted = std::getenv("WEFT_MISTAKE");
+    if (wanted == nullptr) return;
+    link_sanitizer_hooks();
+    mistakes().at(wanted)();
+    _exit(0);
+  }
+};
+[[maybe_unused]] const auto* const runner = ::testing::AddGlobalTestEnvironment(new MistakeRunner);
+
+#define MISTAKE(name)                                                                \
+  void name();                                                                       \
+  [[maybe_unused]] const bool name##_known = mistakes().emplace(#name, name).second; \
+  void name()
+
+// What the mistake prints to stderr.
+[[maybe_unused]] std::string report_of(const std::string& name) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) return "no pipe";
   const pid_t child = fork();
   if (child == 0) {
     dup2(ends[1], STDERR_FILENO);
-    try {
-      link_sanitizer_hooks();
-      body();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "exception: %s\n", error.what());
-    }
-    _exit(0);
+    setenv("WEFT_MISTAKE", name.c_str(), 1);
+    execl("/proc/self/exe", "test_simt", "--gtest_filter=Intrinsics.Votes", nullptr);
+    _exit(127);
   }
   close(ends[1]);
   std::string report;
@@ -44,51 +63,56 @@ template <class Body>
 
 #ifdef __SANITIZE_ADDRESS__
 
+MISTAKE(outside_global) {
+  const DeviceArray<float> x(100);
+  DeviceArray<float> y(100);
+  launch<bugs::outside_global>({.grid = 1, .block = 128}, y.data(), x.data(), 100);
+}
 TEST(AddressSanitizer, OutsideGlobalMemory) {
-  const std::string report = report_of([] {
-    const DeviceArray<float> x(100);
-    DeviceArray<float> y(100);
-    launch<bugs::outside_global>({.grid = 1, .block = 128}, y.data(), x.data(), 100);
-  });
+  const std::string report = report_of("outside_global");
   EXPECT_REPORTS(report, "in kernel weft::bugs::outside_global, block (0,0,0), thread (100,0,0)");
   EXPECT_REPORTS(report, "heap-buffer-overflow");
   EXPECT_REPORTS(report, line_of("outside global"));
 }
 
+MISTAKE(outside_shared) {
+  DeviceArray<float> y(64);
+  launch<bugs::outside_shared>({.grid = 1, .block = 64}, y.data());
+}
 TEST(AddressSanitizer, OutsideSharedMemory) {
-  const std::string report = report_of([] {
-    DeviceArray<float> y(64);
-    launch<bugs::outside_shared>({.grid = 1, .block = 64}, y.data());
-  });
+  const std::string report = report_of("outside_shared");
   EXPECT_REPORTS(report, "in kernel weft::bugs::outside_shared, block (0,0,0), thread (63,0,0)");
   EXPECT_REPORTS(report, line_of("outside shared"));
 }
 
+MISTAKE(outside_dynamic) {
+  DeviceArray<float> y(64);
+  launch<bugs::outside_dynamic>({.grid = 1, .block = 64, .smem = 63 * sizeof(float)}, y.data());
+}
 TEST(AddressSanitizer, OutsideDynamicSharedMemory) {
-  const std::string report = report_of([] {
-    DeviceArray<float> y(64);
-    launch<bugs::outside_dynamic>({.grid = 1, .block = 64, .smem = 63 * sizeof(float)}, y.data());
-  });
+  const std::string report = report_of("outside_dynamic");
   EXPECT_REPORTS(report, "in kernel weft::bugs::outside_dynamic, block (0,0,0), thread (63,0,0)");
   EXPECT_REPORTS(report, line_of("outside dynamic"));
 }
 
+MISTAKE(outside_row) {
+  DeviceArray<float> y(56);
+  launch<bugs::outside_row>({.grid = 1, .block = 56}, y.data());
+}
 TEST(UndefinedBehaviorSanitizer, OutsideARow) {
-  const std::string report = report_of([] {
-    DeviceArray<float> y(56);
-    launch<bugs::outside_row>({.grid = 1, .block = 56}, y.data());
-  });
+  const std::string report = report_of("outside_row");
   EXPECT_REPORTS(report, "index 8 out of bounds for type 'float [8]'");
   EXPECT_REPORTS(report, line_of("outside row"));
   EXPECT_REPORTS(report, "in kernel weft::bugs::outside_row, block (0,0,0), thread (7,0,0)");
 }
 
+MISTAKE(misaligned) {
+  const DeviceArray<float> x(64);
+  DeviceArray<float> y(8);
+  launch<bugs::misaligned>({.grid = 1, .block = 8}, y.data(), x.data());
+}
 TEST(UndefinedBehaviorSanitizer, Misaligned) {
-  const std::string report = report_of([] {
-    const DeviceArray<float> x(64);
-    DeviceArray<float> y(8);
-    launch<bugs::misaligned>({.grid = 1, .block = 8}, y.data(), x.data());
-  });
+  const std::string report = report_of("misaligned");
   EXPECT_REPORTS(report, "misaligned address");
   EXPECT_REPORTS(report, line_of("misaligned"));
   EXPECT_REPORTS(report, "in kernel weft::bugs::misaligned, block (0,0,0), thread (0,0,0)");
@@ -102,12 +126,13 @@ std::string race_line(const std::string& report) {
   return begin == std::string::npos ? "" : report.substr(begin, report.find('\n', begin) - begin);
 }
 
+MISTAKE(missing_barrier) {
+  const DeviceArray<float> x(128);
+  DeviceArray<float> y(128);
+  launch<bugs::missing_barrier>({.grid = 1, .block = 128}, y.data(), x.data());
+}
 TEST(ThreadSanitizer, MissingBarrier) {
-  const std::string report = report_of([] {
-    const DeviceArray<float> x(128);
-    DeviceArray<float> y(128);
-    launch<bugs::missing_barrier>({.grid = 1, .block = 128}, y.data(), x.data());
-  });
+  const std::string report = report_of("missing_barrier");
   const std::string race = race_line(report);
   EXPECT_REPORTS(
       race, "weft: race in kernel weft::bugs::missing_barrier, block (0,0,0), thread (1,0,0):");
@@ -118,72 +143,74 @@ TEST(ThreadSanitizer, MissingBarrier) {
   EXPECT_REPORTS(report, "WARNING: ThreadSanitizer: data race");
 }
 
+MISTAKE(missing_trailing_barrier) {
+  const DeviceArray<float> x(512);
+  DeviceArray<float> y(128);
+  launch<bugs::missing_trailing_barrier>({.grid = 1, .block = 128}, y.data(), x.data(), 4);
+}
 TEST(ThreadSanitizer, MissingTrailingBarrier) {
-  const std::string race = race_line(report_of([] {
-    const DeviceArray<float> x(512);
-    DeviceArray<float> y(128);
-    launch<bugs::missing_trailing_barrier>({.grid = 1, .block = 128}, y.data(), x.data(), 4);
-  }));
+  const std::string race = race_line(report_of("missing_trailing_barrier"));
   EXPECT_REPORTS(race, line_of("trailing write"));
   EXPECT_REPORTS(race, line_of("trailing read"));
 }
 
+MISTAKE(missing_syncwarp) {
+  DeviceArray<float> y(32);
+  launch<bugs::missing_syncwarp>({.grid = 1, .block = 32}, y.data());
+}
 TEST(ThreadSanitizer, MissingSyncwarp) {
-  const std::string race = race_line(report_of([] {
-    DeviceArray<float> y(32);
-    launch<bugs::missing_syncwarp>({.grid = 1, .block = 32}, y.data());
-  }));
+  const std::string race = race_line(report_of("missing_syncwarp"));
   EXPECT_REPORTS(race, line_of("syncwarp write"));
   EXPECT_REPORTS(race, line_of("syncwarp read"));
 }
 
+template <auto Kernel>
+void run_blocks() {
+  DeviceArray<float> sum(std::vector<float>{0});
+  launch<Kernel>({.grid = 8, .block = 32}, sum.data());
+}
+MISTAKE(race_between_blocks) { run_blocks<bugs::race_between_blocks>(); }
+MISTAKE(race_between_barriers) { run_blocks<bugs::race_between_blocks_with_barriers>(); }
 TEST(ThreadSanitizer, RaceBetweenBlocks) {
-  const auto run = []<auto Kernel>() {
-    return race_line(report_of([] {
-      DeviceArray<float> sum(std::vector<float>{0});
-      launch<Kernel>({.grid = 8, .block = 32}, sum.data());
-    }));
-  };
-  std::string race = run.operator()<bugs::race_between_blocks>();
+  std::string race = race_line(report_of("race_between_blocks"));
   EXPECT_REPORTS(race, line_of("blocks add"));
   EXPECT_REPORTS(race, "block (0,0,0) thread (0,0,0)");
   EXPECT_REPORTS(race, "block (1,0,0) thread (0,0,0)");
-  race = run.operator()<bugs::race_between_blocks_with_barriers>();
+  race = race_line(report_of("race_between_barriers"));
   EXPECT_REPORTS(race, line_of("blocks add between barriers"));
 }
 
 template <bool kFence>
-std::string last_block_report() {
-  return report_of([] {
-    DeviceArray<float> sum(1), partial(8);
-    DeviceArray<unsigned> ticket(std::vector<unsigned>{0});
-    launch<bugs::last_block_sums<kFence>>({.grid = 8, .block = 32}, sum.data(), partial.data(),
-                                          ticket.data());
-  });
+void last_block() {
+  DeviceArray<float> sum(1), partial(8);
+  DeviceArray<unsigned> ticket(std::vector<unsigned>{0});
+  launch<bugs::last_block_sums<kFence>>({.grid = 8, .block = 32}, sum.data(), partial.data(),
+                                        ticket.data());
 }
+MISTAKE(missing_fence) { last_block<false>(); }
 TEST(ThreadSanitizer, MissingFence) {
-  const std::string race = race_line(last_block_report<false>());
+  const std::string race = race_line(report_of("missing_fence"));
   EXPECT_REPORTS(race, line_of("partial write"));
   EXPECT_REPORTS(race, line_of("partial read"));
 }
 
+MISTAKE(none_fence) { last_block<true>(); }
+MISTAKE(none_syncwarp) {
+  DeviceArray<float> y(32);
+  launch<bugs::with_syncwarp>({.grid = 1, .block = 32}, y.data());
+}
 TEST(ThreadSanitizer, SaysNothingOfRightKernels) {
-  EXPECT_EQ(last_block_report<true>(), "");
-  EXPECT_EQ(report_of([] {
-              DeviceArray<float> y(32);
-              launch<bugs::with_syncwarp>({.grid = 4, .block = 32}, y.data());
-            }),
-            "");
+  EXPECT_EQ(report_of("none_fence"), "");
+  EXPECT_EQ(report_of("none_syncwarp"), "");
 }
 
-TEST(ThreadSanitizer, SeesASkippedSite) {
+MISTAKE(skipped_site) {
   const simt::ScopedOptions skip(
       {.skip = {"tests/simt/planted_bugs.cuh", line_number_of("syncwarp site")}});
-  EXPECT_NE(race_line(report_of([] {
-              DeviceArray<float> y(32);
-              launch<bugs::with_syncwarp>({.grid = 1, .block = 32}, y.data());
-            })),
-            "");
+  none_syncwarp();
+}
+TEST(ThreadSanitizer, SeesASkippedSite) {
+  EXPECT_REPORTS(race_line(report_of("skipped_site")), "weft::bugs::with_syncwarp");
 }
 
 #else
