@@ -22,7 +22,7 @@ endif()
 # Leaves in the list named `variable` the sources of the chosen device, and sees to the .cu files.
 macro(weft_choose_device variable)
   if(WEFT_CUDA STREQUAL "OFF")
-    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated|cuda)/|\\.cu$")
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated|cuda|gpu)/|\\.cu$")
   elseif(WEFT_CUDA STREQUAL "EMULATED")
     list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/")
     foreach(source ${${variable}})

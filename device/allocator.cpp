@@ -4,20 +4,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
 
 #include "weft/core/error.h"
+#include "weft/device/size_class.h"
 
 namespace weft {
 namespace {
 
-constexpr i64 kSmallest = 64;
-constexpr int kPerPower = 8;
-constexpr int kClasses = 58 * kPerPower;
+constexpr int kClasses = 58 * kClassesPerPower;
 
 std::atomic<bool> poison{false};
 
@@ -25,21 +23,6 @@ void* poisoned(void* block, i64 bytes) noexcept {
   if (poison.load(std::memory_order_relaxed))
     std::memset(block, 0xff, static_cast<std::size_t>(bytes));
   return block;
-}
-
-struct SizeClass {
-  int index;
-  i64 bytes;
-};
-
-// 64, 72, 80, … 128, 144, …: eight steps between powers of two, each a multiple of eight.
-SizeClass size_class(i64 bytes) {
-  const i64 wanted = std::max(bytes, kSmallest);
-  const int power = 63 - std::countl_zero(static_cast<u64>(wanted));  // 2^power ≤ wanted
-  const i64 base = i64{1} << power;
-  const i64 step = base / kPerPower;
-  const i64 steps = (wanted - base + step - 1) / step;
-  return {(power - 6) * kPerPower + static_cast<int>(steps), base + steps * step};
 }
 
 // A free block holds the link to the next one of its class.
@@ -101,11 +84,12 @@ class CpuAllocator {
 
  private:
   void* from_system(i64 bytes) {
-    const auto rounded = static_cast<std::size_t>((bytes + kSmallest - 1) / kSmallest * kSmallest);
-    void* block = std::aligned_alloc(static_cast<std::size_t>(kSmallest), rounded);
+    const auto rounded =
+        static_cast<std::size_t>((bytes + kSmallestBlock - 1) / kSmallestBlock * kSmallestBlock);
+    void* block = std::aligned_alloc(static_cast<std::size_t>(kSmallestBlock), rounded);
     if (block == nullptr) {
       release_cached();
-      block = std::aligned_alloc(static_cast<std::size_t>(kSmallest), rounded);
+      block = std::aligned_alloc(static_cast<std::size_t>(kSmallestBlock), rounded);
     }
     if (block == nullptr) {
       std::lock_guard lock(mutex_);

@@ -8,6 +8,8 @@
 
 namespace weft::detail {
 
+// Remembers the launch for the message of an error that surfaces later.
+void note_launch(const LaunchRecord& record);
 // Throws InternalError for the kernel named in `record`; `error` is a cudaError_t.
 [[noreturn]] void throw_launch_error(const LaunchRecord& record, int error);
 
@@ -28,6 +30,7 @@ void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple&
         [&](const auto&... argument) { return cudaLaunchKernelEx(&config, Kernel, argument...); },
         arguments);
   if (error != cudaSuccess) throw_launch_error(record, error);
+  note_launch(record);
 }
 
 }  // namespace weft::detail

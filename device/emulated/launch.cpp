@@ -2,8 +2,10 @@
 #include "weft/device/emulated/launch.h"
 
 #include <string>
+#include <utility>
 
 #include "weft/device/emulated/kernels.h"
+#include "weft/device/emulated/stream.h"
 #include "weft/device/simt/simt.h"
 
 namespace weft {
@@ -25,14 +27,30 @@ namespace detail {
 
 KnownKernel::KnownKernel(std::string_view name) { launch_counts().try_emplace(std::string(name)); }
 
-void launch_emulated(const LaunchRecord& record, StreamHandle, std::function<void()> call_kernel) {
-  ++launch_counts().find(record.kernel)->second;
+namespace {
+
+template <class Call>
+void naming_caller(const std::string& caller, const Call& call) {
   try {
-    simt::run_grid({record.grid, record.block, record.smem}, record.kernel, call_kernel);
+    call();
   } catch (const simt::KernelError& error) {
-    throw simt::KernelError(
-        error.fault(), std::string(error.what()) + " (launched at " + text_of(record.caller) + ")");
+    throw simt::KernelError(error.fault(),
+                            std::string(error.what()) + " (launched at " + caller + ")");
   }
+}
+
+}  // namespace
+
+void launch_emulated(const LaunchRecord& record, StreamHandle stream,
+                     std::function<void()> call_kernel) {
+  const simt::Grid grid{record.grid, record.block, record.smem};
+  naming_caller(text_of(record.caller), [&] { simt::check_grid(grid, record.kernel); });
+  const auto count = launch_counts().find(record.kernel);
+  emulated::enqueue(
+      stream, [=, kernel = record.kernel, caller = record.caller, call = std::move(call_kernel)] {
+        ++count->second;
+        naming_caller(text_of(caller), [&] { simt::run_grid(grid, kernel, call); });
+      });
 }
 
 }  // namespace detail

@@ -86,24 +86,6 @@ void run_block() {
   machine.statistics.threads += machine.threads;
 }
 
-void check(const Grid& grid, std::string_view name) {
-  const u64 threads = u64{grid.block.x} * grid.block.y * grid.block.z;
-  const auto refuse = [&](const std::string& what) {
-    throw KernelError(Fault::bad_launch, "launch: kernel " + std::string(name) + " with " + what);
-  };
-  if (threads == 0 || threads > kMaxThreads)
-    refuse(std::to_string(threads) + " threads per block; 1 to 1024 are required");
-  if (grid.block.z > 64)
-    refuse("a block of z size " + std::to_string(grid.block.z) + "; at most 64 is required");
-  if (grid.grid.x > 0x7fffffffu || grid.grid.y > 65535 || grid.grid.z > 65535)
-    refuse("a grid of " + text_of(uint3{grid.grid.x, grid.grid.y, grid.grid.z}) +
-           " blocks; at most (2147483647,65535,65535) are required");
-  constexpr std::size_t kMaxShared = std::size_t{227} * 1024;  // of sm_90; sm_80 has 163 KiB
-  if (grid.smem > kMaxShared)
-    refuse(std::to_string(grid.smem) + " bytes of dynamic shared memory; at most " +
-           std::to_string(kMaxShared) + " are required");
-}
-
 // The order of blocks. Beyond 2^20 of them `random` is `forward`: nobody could see the difference.
 class BlockOrder {
  public:
@@ -125,11 +107,29 @@ class BlockOrder {
 
 }  // namespace
 
+void check_grid(const Grid& grid, std::string_view name) {
+  const u64 threads = u64{grid.block.x} * grid.block.y * grid.block.z;
+  const auto refuse = [&](const std::string& what) {
+    throw KernelError(Fault::bad_launch, "launch: kernel " + std::string(name) + " with " + what);
+  };
+  if (threads == 0 || threads > kMaxThreads)
+    refuse(std::to_string(threads) + " threads per block; 1 to 1024 are required");
+  if (grid.block.z > 64)
+    refuse("a block of z size " + std::to_string(grid.block.z) + "; at most 64 is required");
+  if (grid.grid.x > 0x7fffffffu || grid.grid.y > 65535 || grid.grid.z > 65535)
+    refuse("a grid of " + text_of(uint3{grid.grid.x, grid.grid.y, grid.grid.z}) +
+           " blocks; at most (2147483647,65535,65535) are required");
+  constexpr std::size_t kMaxShared = std::size_t{227} * 1024;  // of sm_90; sm_80 has 163 KiB
+  if (grid.smem > kMaxShared)
+    refuse(std::to_string(grid.smem) + " bytes of dynamic shared memory; at most " +
+           std::to_string(kMaxShared) + " are required");
+}
+
 void run_grid(const Grid& grid, std::string_view name, const std::function<void()>& kernel) {
   // The built-in variables are one set for the process.
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
-  check(grid, name);
+  check_grid(grid, name);
   machine.threads = grid.block.x * grid.block.y * grid.block.z;
   machine.kernel = &kernel;
   machine.kernel_name = name;

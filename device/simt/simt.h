@@ -88,6 +88,8 @@ struct Grid {
   dim3 grid{1}, block{1};
   std::size_t smem = 0;
 };
+// Throws KernelError for a grid that no GPU takes.
+void check_grid(const Grid& grid, std::string_view name);
 // Calls `kernel` once for each thread of the grid. Throws KernelError. `name` is for messages.
 void run_grid(const Grid& grid, std::string_view name, const std::function<void()>& kernel);
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors of CUDA's runtime. Inside device/cuda only.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include "weft/device/launch_record.h"
+
+namespace weft::gpu {
+
+// Throws InternalError: "<what>: <CUDA's words>", with the last launch of this thread, which is where to
+// look first when the error is one of earlier work.
+void check(cudaError_t error, const char* what);
+
+}  // namespace weft::gpu

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime of a real GPU (device/gpu/gpu.h).
+// source: CUDA Runtime API, "Device Management", "Stream Management", "Memory Management"
+#include "weft/device/gpu/gpu.h"
+
+#include "weft/core/error.h"
+#include "weft/device/cuda/check.h"
+
+namespace weft::gpu {
+namespace {
+
+const std::string& reason() {
+  static const std::string text = []() -> std::string {
+    int devices = 0;
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error == cudaErrorInsufficientDriver)
+      return "there is no NVIDIA driver, or one too old for this build";
+    if (error != cudaSuccess) return cudaGetErrorString(error);
+    if (devices == 0) return "there is no NVIDIA GPU";
+    return {};
+  }();
+  return text;
+}
+
+}  // namespace
+
+std::string why_unusable() { return reason(); }
+bool is_fast() { return true; }
+
+// Non-blocking: the default stream does not wait for it, nor it for the default stream.
+Stream::Stream() { check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "stream"); }
+Stream::~Stream() { static_cast<void>(cudaStreamDestroy(handle_)); }
+
+StreamHandle compute_stream() {
+  static const auto* const stream = new Stream;  // never destroyed: the driver may go first
+  return stream->handle();
+}
+
+struct Event::State {
+  cudaEvent_t event = nullptr;
+};
+Event::Event() : state_(new State) {
+  const cudaError_t error = cudaEventCreateWithFlags(&state_->event, cudaEventDisableTiming);
+  if (error == cudaSuccess) return;
+  delete state_;
+  check(error, "event");
+}
+Event::~Event() {
+  static_cast<void>(cudaEventDestroy(state_->event));
+  delete state_;
+}
+void Event::record(StreamHandle stream) { check(cudaEventRecord(state_->event, stream), "event"); }
+void Event::synchronize() const { check(cudaEventSynchronize(state_->event), "event"); }
+bool Event::done() const {
+  const cudaError_t error = cudaEventQuery(state_->event);
+  if (error == cudaErrorNotReady) return false;
+  check(error, "event");
+  return true;
+}
+void Stream::wait(const Event& event) {
+  check(cudaStreamWaitEvent(handle_, event.state_->event, 0), "stream");
+}
+
+// Ordinary host memory goes through the driver's pinned staging before the call returns.
+void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  if (bytes == 0) return;
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream),
+        "copy to the device");
+}
+void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  if (bytes > 0)
+    check(
+        cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream),
+        "copy to the host");
+  synchronize(stream);
+}
+void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes) {
+  if (bytes > 0)
+    check(cudaMemsetAsync(to, value, static_cast<std::size_t>(bytes), stream), "set bytes");
+}
+
+void synchronize(StreamHandle stream) { check(cudaStreamSynchronize(stream), "synchronize"); }
+void synchronize_all() { check(cudaDeviceSynchronize(), "synchronize"); }
+
+MemoryInfo memory_info() {
+  std::size_t free_bytes = 0, total_bytes = 0;
+  check(cudaMemGetInfo(&free_bytes, &total_bytes), "memory");
+  return {static_cast<i64>(free_bytes), static_cast<i64>(total_bytes)};
+}
+
+void* system_allocate(i64 bytes) {
+  void* block = nullptr;
+  const cudaError_t error = cudaMalloc(&block, static_cast<std::size_t>(bytes));
+  if (error == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());  // or a later call would report it again
+    return nullptr;
+  }
+  check(error, "allocate");
+  return block;
+}
+void system_free(void* block) noexcept { static_cast<void>(cudaFree(block)); }
+
+void block_handed_out(StreamHandle, void*, i64, i64) {}
+void block_came_back(StreamHandle, void*, i64) {}
+
+}  // namespace weft::gpu

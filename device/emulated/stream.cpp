@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/emulated/stream.h"
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "weft/device/gpu/gpu.h"
+
+namespace weft {
+namespace {
+
+// Recursive: work that waits for an event runs another stream's work.
+std::recursive_mutex& device_mutex() {
+  static auto* mutex = new std::recursive_mutex;
+  return *mutex;
+}
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+// Never destroyed: tensors in static storage may outlive any order of destruction.
+std::vector<CUstream_st*>& all_streams() {
+  static auto* streams = new std::vector<CUstream_st*>;
+  return *streams;
+}
+CUstream_st* new_stream(bool late) {
+  const Lock lock(device_mutex());
+  auto* stream = new CUstream_st;
+  stream->late = late;
+  all_streams().push_back(stream);
+  return stream;
+}
+
+CUstream_st& stream_of(StreamHandle handle) {
+  static CUstream_st* const default_stream = new_stream(false);
+  return handle == nullptr ? *default_stream : *handle;
+}
+
+void run_until(CUstream_st& stream, u64 target) {
+  while (stream.done < target) {
+    const std::function<void()> work = std::move(stream.queue.front());
+    stream.queue.pop_front();
+    ++stream.done;
+    try {
+      work();
+    } catch (...) {
+      stream.queue.clear();
+      stream.done = stream.given;
+      throw;
+    }
+  }
+}
+
+// A queue holds copies of what was sent to the device: it must not grow for ever.
+constexpr std::size_t kLongestQueue = 4096;
+
+}  // namespace
+
+namespace emulated {
+
+void enqueue(StreamHandle handle, std::function<void()> work) {
+  const Lock lock(device_mutex());
+  CUstream_st& stream = stream_of(handle);
+  stream.queue.push_back(std::move(work));
+  ++stream.given;
+  if (!stream.late || stream.queue.size() > kLongestQueue) run_until(stream, stream.given);
+}
+
+}  // namespace emulated
+
+namespace gpu {
+
+StreamHandle compute_stream() {
+  static CUstream_st* const stream = new_stream(true);
+  return stream;
+}
+
+void synchronize(StreamHandle handle) {
+  const Lock lock(device_mutex());
+  CUstream_st& stream = stream_of(handle);
+  run_until(stream, stream.given);
+}
+
+void synchronize_all() {
+  const Lock lock(device_mutex());
+  for (CUstream_st* stream : std::vector(all_streams())) run_until(*stream, stream->given);
+}
+
+Stream::Stream() : handle_(new_stream(true)) {}
+Stream::~Stream() {
+  const Lock lock(device_mutex());
+  try {
+    synchronize(handle_);
+  } catch (...) {  // nobody is left to hear of it
+  }
+  std::erase(all_streams(), handle_);
+  delete handle_;
+}
+
+struct Event::State {
+  CUstream_st* stream = nullptr;
+  u64 position = 0;  // done when the stream has done as many pieces of work
+};
+
+Event::Event() : state_(new State) {}
+Event::~Event() { delete state_; }
+
+void Event::record(StreamHandle stream) {
+  const Lock lock(device_mutex());
+  state_->stream = &stream_of(stream);
+  state_->position = state_->stream->given;
+}
+void Event::synchronize() const {
+  const Lock lock(device_mutex());
+  if (state_->stream != nullptr) run_until(*state_->stream, state_->position);
+}
+bool Event::done() const {
+  const Lock lock(device_mutex());
+  return state_->stream == nullptr || state_->stream->done >= state_->position;
+}
+
+void Stream::wait(const Event& event) {
+  if (event.state_->stream == nullptr) return;
+  emulated::enqueue(handle_, [at = *event.state_] { run_until(*at.stream, at.position); });
+}
+
+}  // namespace gpu
+}  // namespace weft

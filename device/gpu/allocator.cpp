@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/device/gpu/allocator.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "weft/core/error.h"
+#include "weft/device/gpu/gpu.h"
+#include "weft/device/size_class.h"
+
+namespace weft::gpu {
+namespace {
+
+// Labels are few and live for ever, so that blocks can refer to them.
+std::string_view kept(const std::string& label) {
+  static auto* labels = new std::set<std::string>;
+  return *labels->insert(label).first;
+}
+
+thread_local std::string current_label = "tensors";
+
+}  // namespace
+
+// Never destroyed: tensors in static storage may outlive any order of destruction.
+Allocator& allocator() {
+  static auto* all = new Allocator;
+  return *all;
+}
+
+void* Allocator::allocate(StreamHandle stream, i64 bytes) {
+  if (bytes == 0) return nullptr;
+  const i64 size = size_class(bytes).bytes;
+  const std::lock_guard lock(mutex_);
+  void* block = take_cached(stream, size);
+  if (block == nullptr) block = from_system(size);
+  if (block == nullptr) {
+    release_cached_locked();
+    block = from_system(size);
+  }
+  if (block == nullptr) throw_out_of_memory(bytes);
+  ++counters_.allocations;
+  counters_.bytes_in_use += size;
+  counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
+  const std::string_view label = kept(current_label);
+  label_of_[block] = label;
+  ++holders_[label].blocks;
+  holders_[label].bytes += size;
+  block_handed_out(stream, block, bytes, size);
+  return block;
+}
+
+void Allocator::deallocate(StreamHandle stream, void* block, i64 bytes) noexcept {
+  if (block == nullptr) return;
+  const i64 size = size_class(bytes).bytes;
+  const std::lock_guard lock(mutex_);
+  counters_.bytes_in_use -= size;
+  counters_.bytes_cached += size;
+  Holder& holder = holders_[label_of_[block]];
+  --holder.blocks;
+  holder.bytes -= size;
+  block_came_back(stream, block, size);
+  free_[stream][size].push_back(block);
+}
+
+void* Allocator::take_cached(StreamHandle stream, i64 size) {
+  std::vector<void*>& blocks = free_[stream][size];
+  if (blocks.empty()) return nullptr;
+  void* block = blocks.back();
+  blocks.pop_back();
+  counters_.bytes_cached -= size;
+  return block;
+}
+
+void* Allocator::from_system(i64 size) {
+  ++counters_.system_allocations;
+  return system_allocate(size);
+}
+
+void Allocator::release_cached_locked() {
+  synchronize_all();
+  for (auto& [stream, sizes] : free_)
+    for (auto& [size, blocks] : sizes)
+      for (void* block : blocks) {
+        label_of_.erase(block);
+        system_free(block);
+      }
+  free_.clear();
+  counters_.bytes_cached = 0;
+}
+
+void Allocator::throw_out_of_memory(i64 bytes) const {
+  std::vector<std::pair<std::string_view, Holder>> largest(holders_.begin(), holders_.end());
+  std::sort(largest.begin(), largest.end(),
+            [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+  if (largest.size() > 5) largest.resize(5);
+  std::string holders;
+  for (const auto& [label, holder] : largest)
+    if (holder.bytes > 0)
+      holders += fmt::format("{}{} {} bytes in {} blocks", holders.empty() ? "" : ", ", label,
+                             holder.bytes, holder.blocks);
+  const MemoryInfo memory = memory_info();
+  throw InternalError(fmt::format(
+      "allocate: {} bytes wanted for {} on cuda, which has {} of {} free; weft holds {} bytes (peak "
+      "{}): {}; use a smaller batch or model",
+      bytes, current_label, memory.free_bytes, memory.total_bytes, counters_.bytes_in_use,
+      counters_.peak_bytes_in_use, holders.empty() ? "nothing" : holders));
+}
+
+AllocatorCounters Allocator::counters() {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+void Allocator::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  counters_.peak_bytes_in_use = counters_.bytes_in_use;
+}
+
+void Allocator::release_cached() {
+  const std::lock_guard lock(mutex_);
+  release_cached_locked();
+}
+
+AllocationLabel::AllocationLabel(std::string label)
+    : before_(std::exchange(current_label, std::move(label))) {}
+AllocationLabel::~AllocationLabel() { current_label = std::move(before_); }
+
+}  // namespace weft::gpu

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime of a GPU: memory, streams, events. Implemented by CUDA's in device/cuda and on the host in
+// device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default one, which no other
+// stream waits for.
+#pragma once
+#include <string>
+
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+
+namespace weft::gpu {
+
+// Empty when there is a GPU to run on; otherwise why not, as one clause.
+std::string why_unusable();
+// What `auto` may choose: the emulated device never, it is for tests.
+bool is_fast();
+
+// The stream that tensors are computed on.
+StreamHandle compute_stream();
+
+// `from` may be changed when the call returns, `to` is written in the stream's order.
+void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
+// Waits for the stream.
+void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes);
+void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes);
+
+// Throws InternalError for what failed on the device since the last call, naming the kernel.
+void synchronize(StreamHandle stream);
+void synchronize_all();
+
+struct MemoryInfo {
+  i64 free_bytes = 0, total_bytes = 0;
+};
+MemoryInfo memory_info();
+// From the driver, slowly: for the caching allocator. Null when there is no more; a free may wait for all
+// work.
+void* system_allocate(i64 bytes);
+void system_free(void* block) noexcept;
+// The allocator tells where, in the stream's order, `bytes` of a block of `size` begin and cease to
+// belong to somebody.
+void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size);
+void block_came_back(StreamHandle stream, void* block, i64 size);
+
+class Event;
+
+class Stream {
+ public:
+  Stream();
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  StreamHandle handle() const { return handle_; }
+  // Work given from now on begins after the event.
+  void wait(const Event& event);
+
+ private:
+  StreamHandle handle_ = nullptr;
+};
+
+// A point in a stream's work.
+class Event {
+ public:
+  Event();
+  ~Event();
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void record(StreamHandle stream);
+  void synchronize() const;  // returns at once if it was never recorded
+  bool done() const;
+
+ private:
+  friend class Stream;
+  struct State;
+  State* state_;
+};
+
+}  // namespace weft::gpu

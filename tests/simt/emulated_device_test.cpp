@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only the emulated device can show: how late work runs, faults that surface later, memory that
+// runs out.
+#include "weft/device/emulated/stream.h"
+#include "weft/device/gpu/allocator.h"
+#include "weft/device/gpu/gpu.h"
+#include "weft/kernels/device.h"
+#include "weft/tests/simt/planted_bugs.cuh"
+#include "weft/tests/simt/simt_test_tools.h"
+
+namespace weft::testing {
+namespace {
+
+__global__ void write(int* x, int value) { *x = value; }
+
+TEST(EmulatedStream, RunsNothingBeforeItMust) {
+  gpu::Stream stream;
+  gpu::Event event;
+  int seen = 0;
+  launch<write>({.stream = stream.handle()}, &seen, 1);
+  event.record(stream.handle());
+  launch<write>({.stream = stream.handle()}, &seen, 2);
+  EXPECT_EQ(seen, 0);
+  EXPECT_FALSE(event.done());
+  event.synchronize();
+  EXPECT_EQ(seen, 1) << "an event waits for what came before it, and no more";
+  gpu::synchronize(stream.handle());
+  EXPECT_EQ(seen, 2);
+}
+
+TEST(EmulatedStream, AMissingWaitShows) {
+  gpu::Stream producer, consumer;
+  const auto copied = [&](bool wait) {
+    int value = 0, copy = -1;
+    gpu::Event event;
+    launch<write>({.stream = producer.handle()}, &value, 7);
+    event.record(producer.handle());
+    if (wait) consumer.wait(event);
+    gpu::copy_to_host(consumer.handle(), &copy, &value, 4);
+    gpu::synchronize_all();
+    return copy;
+  };
+  EXPECT_EQ(copied(true), 7);
+  EXPECT_EQ(copied(false), 0);
+}
+
+TEST(EmulatedStream, TheDefaultStreamRunsAtOnce) {
+  int seen = 0;
+  launch<write>({}, &seen, 1);
+  EXPECT_EQ(seen, 1);
+}
+
+TEST(EmulatedStream, AFaultSurfacesWhereSomebodyWaitsAndNamesTheLaunch) {
+  gpu::Stream stream;
+  int seen = 0;
+  launch<bugs::traps>({.block = 32, .stream = stream.handle()}, 3);
+  launch<write>({.stream = stream.handle()}, &seen, 1);
+  const auto error = kernel_error([&] { gpu::synchronize(stream.handle()); });
+  EXPECT_FAULT(error, simt::Fault::trap);
+  EXPECT_SAYS(error, "kernel weft::bugs::traps");
+  EXPECT_SAYS(error, "launched at emulated_device_test.cpp:");
+  gpu::synchronize(stream.handle());
+  EXPECT_EQ(seen, 0) << "what was queued behind a fault is dropped";
+  launch<write>({.stream = stream.handle()}, &seen, 2);
+  gpu::synchronize(stream.handle());
+  EXPECT_EQ(seen, 2);
+}
+
+TEST(EmulatedStream, AnImpossibleLaunchIsReportedAtOnce) {
+  gpu::Stream stream;
+  const auto error =
+      kernel_error([&] { launch<bugs::traps>({.block = 4096, .stream = stream.handle()}, 3); });
+  EXPECT_FAULT(error, simt::Fault::bad_launch);
+}
+
+// Sets the limit for one test, over what is in use.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(i64 bytes) {
+    const gpu::MemoryInfo info = gpu::memory_info();
+    before_ = emulated::set_memory_limit(info.total_bytes - info.free_bytes + bytes);
+  }
+  ~MemoryLimit() { emulated::set_memory_limit(before_); }
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+
+ private:
+  i64 before_;
+};
+
+TEST(EmulatedMemory, WhatIsCachedIsGivenBackBeforeMemoryRunsOut) {
+  gpu::Allocator allocator;
+  const MemoryLimit limit(4096);
+  void* const block = allocator.allocate(nullptr, 4096);
+  allocator.deallocate(nullptr, block, 4096);
+  void* const other = allocator.allocate(nullptr, 2048);  // another class: not from the cache
+  EXPECT_NE(other, nullptr);
+  EXPECT_EQ(allocator.counters().bytes_cached, 0);
+  allocator.deallocate(nullptr, other, 2048);
+  allocator.release_cached();
+}
+
+TEST(EmulatedMemory, OutOfMemoryNamesTheLargestHolders) {
+  gpu::Allocator allocator;
+  const MemoryLimit limit(10240);
+  std::vector<void*> blocks;
+  {
+    const gpu::AllocationLabel label("parameters");
+    blocks.push_back(allocator.allocate(nullptr, 1024));
+  }
+  {
+    const gpu::AllocationLabel label("activations");
+    for (int i = 0; i < 2; ++i) blocks.push_back(allocator.allocate(nullptr, 4096));
+  }
+  try {
+    const gpu::AllocationLabel label("the batch");
+    allocator.allocate(nullptr, 2048);
+    ADD_FAILURE() << "there was memory for it";
+  } catch (const InternalError& error) {
+    EXPECT_NE(std::string(error.what())
+                  .find("allocate: 2048 bytes wanted for the batch on cuda, which has 1024 of "),
+              std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what())
+                  .find("weft holds 9216 bytes (peak 9216): activations 8192 bytes in 2 blocks, "
+                        "parameters 1024 bytes in 1 blocks"),
+              std::string::npos)
+        << error.what();
+  }
+  allocator.deallocate(nullptr, blocks[0], 1024);
+  allocator.deallocate(nullptr, blocks[1], 4096);
+  allocator.deallocate(nullptr, blocks[2], 4096);
+  // With that memory back there is room.
+  allocator.deallocate(nullptr, allocator.allocate(nullptr, 8192), 8192);
+  allocator.release_cached();
+}
+
+}  // namespace
+}  // namespace weft::testing
