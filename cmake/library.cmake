@@ -17,8 +17,7 @@ target_link_libraries(weft PUBLIC fmt::fmt PRIVATE $<BUILD_INTERFACE:weft_depend
 target_link_options(weft PRIVATE -Wl,--no-undefined)
 
 foreach(folder ${WEFT_FOLDERS})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu
-       ${folder}/cuda/*.cu)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu)
   weft_choose_device(sources)
   if(sources)
     add_library(weft_${folder} OBJECT ${sources})

@@ -8,7 +8,7 @@
 #include "weft/core/types.h"
 #include "weft/device/call_site.h"
 
-#ifdef __CUDACC__
+#if defined(__CUDACC__) || defined(WEFT_REAL_DEVICE)
 #include <cuda_runtime.h>
 #else
 #include "weft/device/simt/types.h"

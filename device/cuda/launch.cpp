@@ -14,7 +14,6 @@ struct LastLaunch {
 };
 thread_local LastLaunch last_launch;
 
-// By hand: nvcc does not take fmt's compile-time checks.
 std::string text_of(const dim3& v) {
   return "(" + std::to_string(v.x) + "," + std::to_string(v.y) + "," + std::to_string(v.z) + ")";
 }
