@@ -9,14 +9,40 @@ namespace weft::nn {
 Linear::Linear(i64 in, i64 out, LinearOptions options) {
   WEFT_CHECK(in >= 1 && out >= 1, "Linear: {} inputs and {} outputs given; both must be at least 1",
              in, out);
-  weight = Parameter(Tensor::empty({out, in}));
+  weight = Parameter(Tensor::empty({out, in}), {.kind = FileLayout::Kind::open});
   if (options.bias) bias = Parameter(Tensor::empty({out}));
   init::default_linear(weight.value(), options.bias ? bias.value() : Tensor());
 }
 
-Variable Linear::forward(const Variable& x) { return linear(x, weight, bias); }
+// Note [Flatten and file layout]
+void Linear::settle_file_layout(const Tensor& x) {
+  using Kind = FileLayout::Kind;
+  const FileLayout& layout = weight.file_layout();
+  const FlatImage& image = x.flat_image();
+  if (image && (layout.kind == Kind::open || layout.kind == Kind::unknown)) {
+    weight.set_file_layout({Kind::flattened_image, image});
+  } else if (image) {
+    WEFT_CHECK(
+        layout.image == image,
+        "Linear: the input is a flattened image of {} × {} × {} and the weights belong to {}; "
+        "these stand in another order in a file, so run the model on one batch of images "
+        "before weights are loaded or saved",
+        image.height, image.width, image.channels,
+        layout.image ? fmt::format("one of {} × {} × {}", layout.image.height, layout.image.width,
+                                   layout.image.channels)
+                     : "features in their own order");
+  } else if (layout.kind == Kind::unknown) {
+    weight.set_file_layout({});
+  }
+}
+
+Variable Linear::forward(const Variable& x) {
+  settle_file_layout(x.value());
+  return linear(x, weight, bias);
+}
 
 Variable Linear::forward_fused(const Variable& x, kernels::Activation activation) {
+  settle_file_layout(x.value());
   return linear(x, weight, bias, activation);
 }
 

@@ -20,6 +20,9 @@ class Linear : public Module {
   std::string label() const override;
 
   Parameter weight, bias;
+
+ private:
+  void settle_file_layout(const Tensor& x);
 };
 
 }  // namespace weft::nn

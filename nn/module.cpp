@@ -155,7 +155,7 @@ NamedParameters Module::named_parameters(bool all_names) {
         const bool first = seen.insert(leaf.get()).second;
         if (!first && !all_names) return;
         if (first) leaf->name = name;
-        result.push_back({name, parameter.variable(), parameter.file_layout()});
+        result.push_back({name, parameter.variable(), parameter.file_layout(), &parameter});
       },
       kIgnore);
   return result;

@@ -20,8 +20,8 @@ Tensor to_file_layout(const Tensor& value, const FileLayout& layout) {
   refuse_unknown(layout);
   if (layout.kind == Kind::convolution) return permute(value, {0, 3, 1, 2});
   if (layout.kind == Kind::flattened_image) {
-    const Tensor images =
-        value.reshape({value.size(0), layout.height, layout.width, layout.channels});
+    const Tensor images = value.reshape(
+        {value.size(0), layout.image.height, layout.image.width, layout.image.channels});
     return permute(images, {0, 3, 1, 2}).reshape(value.shape());
   }
   return value;
@@ -31,8 +31,8 @@ Tensor from_file_layout(const Tensor& value, const FileLayout& layout) {
   refuse_unknown(layout);
   if (layout.kind == Kind::convolution) return permute(value, {0, 2, 3, 1});
   if (layout.kind == Kind::flattened_image) {
-    const Tensor images =
-        value.reshape({value.size(0), layout.channels, layout.height, layout.width});
+    const Tensor images = value.reshape(
+        {value.size(0), layout.image.channels, layout.image.height, layout.image.width});
     return permute(images, {0, 2, 3, 1}).reshape(value.shape());
   }
   return value;

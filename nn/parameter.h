@@ -11,13 +11,14 @@ namespace weft::nn {
 // How a parameter's numbers stand in a file, where PyTorch's layout is used, next to weft's own.
 struct FileLayout {
   enum class Kind {
-    same,             // as in memory
-    convolution,      // memory (out, h, w, in), file (out, in, h, w)
+    same,         // as in memory
+    open,         // as in memory, unless the input of this Linear turns out to be a flattened image
+    convolution,  // memory (out, h, w, in), file (out, in, h, w)
     flattened_image,  // a Linear after Flatten: memory (out, h·w·c), file (out, c·h·w)
     unknown  // a Linear after Flatten that has not seen an image yet: load and save refuse it
   };
   Kind kind = Kind::same;
-  i64 height = 0, width = 0, channels = 0;  // flattened_image only
+  FlatImage image = {};  // flattened_image only
 };
 // Memory → file and back; copies unless the layouts are the same. Throws UserError for `unknown`.
 Tensor to_file_layout(const Tensor& value, const FileLayout& layout);
@@ -41,6 +42,10 @@ class Parameter {
   const Tensor& value() const { return variable_.value(); }
   const FileLayout& file_layout() const { return layout_; }
   void set_file_layout(const FileLayout& layout) { layout_ = layout; }
+  // What was open stays as in memory from now on: it was loaded or saved so.
+  void settle_file_layout() {
+    if (layout_.kind == FileLayout::Kind::open) layout_.kind = FileLayout::Kind::same;
+  }
   // From now on this is `other`: one set of numbers, one gradient (tied weights).
   void tie(const Parameter& other);
 
@@ -67,6 +72,7 @@ struct NamedParameter {
   std::string name;  // "features.0.weight"
   Variable variable;
   FileLayout layout;
+  Parameter* parameter = nullptr;  // in its module; for load and save
 };
 struct NamedBuffer {
   std::string name;

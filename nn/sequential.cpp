@@ -13,33 +13,17 @@ Sequential& Sequential::push(AnyModule module) {
   // The inputs come in the order of a Flatten before it if nothing with parameters stands between:
   // dropout and activations keep the order.
   for (std::size_t i = modules_.size() - 1; i-- > 0;) {
-    if (dynamic_cast<Flatten*>(&*modules_[i]) != nullptr) {
+    if (dynamic_cast<Flatten*>(&*modules_[i]) != nullptr)
       linear->weight.set_file_layout({.kind = FileLayout::Kind::unknown});
-      unsettled_.push_back({i, modules_.size() - 1});
-    }
     if (!modules_[i]->named_parameters().empty()) break;
   }
   return *this;
-}
-
-void Sequential::settle_file_layout(std::size_t i, const Shape& flattened) {
-  std::erase_if(unsettled_, [&](const Unsettled& pair) {
-    if (pair.flatten != i) return false;
-    const bool reordered =
-        flattened.rank() == 4 && flattened[3] > 1 && flattened[1] * flattened[2] > 1;
-    static_cast<Linear&>(*modules_[pair.linear])
-        .weight.set_file_layout(reordered ? FileLayout{FileLayout::Kind::flattened_image,
-                                                       flattened[1], flattened[2], flattened[3]}
-                                          : FileLayout{});
-    return true;
-  });
 }
 
 Variable Sequential::forward(const Variable& x) {
   Variable y = x;
   for (std::size_t i = 0; i < modules_.size(); ++i) {
     Module& module = *modules_[i];
-    if (!unsettled_.empty()) settle_file_layout(i, y.shape());
     const kernels::Activation next =
         i + 1 < modules_.size() ? modules_[i + 1]->activation() : kernels::Activation::none;
     if (next != kernels::Activation::none && module.fuses(next)) {

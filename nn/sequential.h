@@ -25,22 +25,17 @@ class Sequential : public Module {
   std::string label() const override { return "Sequential"; }
 
  private:
-  void settle_file_layout(std::size_t i, const Shape& flattened);
-
   std::vector<AnyModule> modules_;
-  // Flattens, and the Linear behind each whose file layout is not settled (Note [Flatten and file layout]).
-  struct Unsettled {
-    std::size_t flatten, linear;
-  };
-  std::vector<Unsettled> unsettled_;
 };
 
 // (batch, …) → (batch, rest).
 //
 // Note [Flatten and file layout]
 // Weft's images are (h, w, c) and PyTorch's (c, h, w), so the inputs of a Linear behind a Flatten stand
-// in another order in a file. A Sequential tells such a Linear the image's size on the first forward
-// pass; until then its weight refuses to be saved or loaded.
+// in another order in a file. The flattened tensor says what image it was (Tensor::flat_image), activations
+// and dropout hand that on, and the first Linear behind settles its file layout when it first runs. Where a
+// Sequential shows that a Flatten stands before it, its weight refuses to be saved or loaded until then;
+// elsewhere it may be, and a flattened image that comes later is refused.
 class Flatten : public Module {
  public:
   Variable forward(const Variable& x) override;

@@ -17,6 +17,12 @@ struct Entry {
   nn::FileLayout layout;
 };
 
+// What was open is settled when the numbers have gone in or out as in memory.
+void settle_file_layouts(nn::Module& module) {
+  for (const nn::NamedParameter& p : module.named_parameters(true))
+    p.parameter->settle_file_layout();
+}
+
 std::vector<Entry> entries_of(nn::Module& module) {
   std::vector<Entry> entries;
   for (const nn::NamedParameter& p : module.named_parameters(true))
@@ -76,6 +82,7 @@ TensorMap state_of(nn::Module& module) {
   for (const Entry& entry : entries_of(module))
     named(entry.name,
           [&] { return state[entry.name] = nn::to_file_layout(entry.value, entry.layout); });
+  settle_file_layouts(module);
   return state;
 }
 
@@ -141,6 +148,7 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
       "load: {}: {}; every tensor of the module and no other is required (or strict = false)",
       source, problems.text());
   for (const auto& [to, from] : writes) to.copy_from(from.to(to.device()));
+  settle_file_layouts(module);
   return report;
 }
 

@@ -25,7 +25,9 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, const Device&
 }
 
 Tensor Tensor::empty_like(const Tensor& other) {
-  return empty(other.shape(), other.dtype(), other.device());
+  Tensor result = empty(other.shape(), other.dtype(), other.device());
+  result.flat_image_ = other.flat_image_;
+  return result;
 }
 
 Tensor Tensor::scalar(double value, DType dtype, const Device& device) {
@@ -54,7 +56,12 @@ Tensor Tensor::reshape(const Shape& shape) const {
   WEFT_CHECK(shape.elements() == elements(),
              "reshape: {} has {} elements and {} has {}; the counts must be equal", shape_,
              elements(), shape, shape.elements());
-  return {storage_, offset_bytes_, shape, dtype_};
+  Tensor result{storage_, offset_bytes_, shape, dtype_};
+  if (shape == shape_) result.flat_image_ = flat_image_;
+  const bool flattens = rank() == 4 && shape.rank() == 2 && shape[0] == shape_[0];
+  if (flattens && shape_[3] > 1 && shape_[1] * shape_[2] > 1)
+    result.flat_image_ = {shape_[1], shape_[2], shape_[3]};
+  return result;
 }
 
 Tensor Tensor::reshape(std::initializer_list<i64> sizes) const {
@@ -102,6 +109,7 @@ Tensor Tensor::clone() const {
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
   Tensor result = empty(shape_, dtype, device());
+  result.flat_image_ = flat_image_;
   std::visit(
       [&](auto device) {
         visit_any(dtype_, [&]<class From>() {
@@ -117,6 +125,7 @@ Tensor Tensor::to(DType dtype) const {
 Tensor Tensor::to(const Device& device) const {
   if (device == this->device()) return *this;
   Tensor result = empty(shape_, dtype_, device);
+  result.flat_image_ = flat_image_;
   result.copy_from(*this);
   return result;
 }

@@ -16,6 +16,15 @@
 
 namespace weft {
 
+// The image (height, width, channels) that a reshape to (batch, height·width·channels) has laid flat, for
+// who must know the order of the features (Note [Flatten and file layout], nn/sequential.h). All 0: none,
+// or one whose order no layout of images changes.
+struct FlatImage {
+  i64 height = 0, width = 0, channels = 0;
+  explicit operator bool() const { return channels > 0; }
+  friend bool operator==(const FlatImage&, const FlatImage&) = default;
+};
+
 class Tensor {
  public:
   Tensor() = default;  // undefined: no storage; only defined(), assignment and moves are allowed
@@ -69,6 +78,8 @@ class Tensor {
   // The same numbers under another shape of as many elements; one size may be -1. A view.
   Tensor reshape(const Shape& shape) const;
   Tensor reshape(std::initializer_list<i64> sizes) const;
+  // Of a matrix that reshape() made of images, and of what was made like it (empty_like).
+  const FlatImage& flat_image() const { return flat_image_; }
   // Entries [begin, end) of the first axis. A view.
   Tensor slice(i64 begin, i64 end) const;
   // Elements [begin, begin + shape.elements()) of the flattened tensor, as `shape`. A view.
@@ -98,6 +109,7 @@ class Tensor {
   i64 offset_bytes_ = 0;
   Shape shape_;
   DType dtype_ = DType::f32;
+  FlatImage flat_image_;
 };
 
 template <class T>

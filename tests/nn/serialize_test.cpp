@@ -81,6 +81,36 @@ TEST(Serialize, AModelThatHasSeenNoImageIsRefused) {
   expect_same(state_of(model).at("1.weight"), static_cast<Linear&>(model[1]).weight.value());
 }
 
+// A network that flattens by itself, with something between the image and the Linear.
+struct FlattensItself : Module {
+  Linear fc{30, 2};
+  void parts(Parts& p) override { p("fc", fc); }
+  Variable forward(const Variable& x) override { return fc(relu(flatten(x))); }
+};
+
+TEST(Serialize, AFreeFlattenIsFollowedToTheLinear) {
+  FlattensItself free;
+  Sequential model{Flatten{}, ReLU{}, Linear{30, 2}};
+  dry_run(free, {2, 3, 5});
+  dry_run(model, {2, 3, 5});
+  free.fc.weight.value().copy_from(static_cast<Linear&>(model[2]).weight.value());
+  expect_same(state_of(free).at("fc.weight"), state_of(model).at("2.weight"));
+}
+
+TEST(Serialize, AnImageAfterTheWeightsWereLoadedIsRefused) {
+  FlattensItself loaded;
+  load_state(loaded, {{"fc.weight", numbers({2, 30})}, {"fc.bias", numbers({2})}}, "a file");
+  EXPECT_EQ(
+      error_of([&] {
+        dry_run(loaded, {2, 3, 5});
+      }),
+      "layer fc: Linear: the input is a flattened image of 2 × 3 × 5 and the weights belong to features in "
+      "their own order; these stand in another order in a file, so run the model on one batch of "
+      "images before weights are loaded or saved");
+  dry_run(loaded, {6, 5, 1});  // one channel: one order
+  dry_run(loaded, {30});
+}
+
 TEST(Serialize, StrictNamesWhatDiffersAndChangesNothing) {
   Net net, before;
   TensorMap state = state_of(net);
