@@ -21,7 +21,8 @@ BACKEND = re.compile(r"^(Eigen/|dnnl|oneapi/|cuda|cublas|cudnn|nccl|mma\.h)")
 PRINTS = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|quick_exit)\b|\bfmt::print\b"
                     r"|(?<![\w:.>])(?:std::)?(?:printf|puts|putchar|exit|_exit|abort)\s*\(")
 ONEDNN_FILE = re.compile(r"^kernels/onednn[a-z0-9_]*\.(h|cpp)$")  # the only files that know oneDNN
-LAUNCHER = "device/launch.h"  # the only file that may hold <<< >>>
+LAUNCHER = "device/cuda/launch.h"  # the only file that may launch a kernel by CUDA's own means
+LAUNCHES = re.compile(r"<<<|\bcudaLaunch\w+|\bcuLaunch\w+")
 
 
 def sources(root):
@@ -64,8 +65,8 @@ def check_cpp(name, text):
     folder = name.split("/")[0] if "/" in name else ""
     yield from check_includes(name, folder, text)
     code = COMMENT_OR_STRING.sub('""', text)
-    if "<<<" in code and name != LAUNCHER:
-        yield f"launches a kernel with <<<; {LAUNCHER} is the only place"
+    if folder in ORDER + OUTSIDE and name != LAUNCHER and (found := LAUNCHES.search(code)):
+        yield f"launches a kernel with {found.group()}; weft::launch of device/launch.h is the only way"
     if folder in ORDER[:-1] and (found := PRINTS.search(code)):
         yield f"uses {found.group().strip()}; the library throws or logs, it never prints or exits"
     if folder in ORDER and "dnnl.hpp" in text and not ONEDNN_FILE.match(name):
