@@ -45,7 +45,7 @@ def run(binary, filters=None, **extra):
 def sites_in_sources(folder):
     """{"kernels/softmax_cuda.cu:57": "__syncthreads"}"""
     found = {}
-    for path in sorted([*folder.rglob("*.cu"), *folder.rglob("*.cuh")]):
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".cu", ".cuh", ".h")):
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
             if match := SYNC.search(COMMENT.sub("", line)):
                 found[f"{path.relative_to(ROOT).as_posix()}:{number}"] = match.group(1)
