@@ -19,18 +19,22 @@ if(WEFT_CUDA STREQUAL "ON")
   target_link_libraries(weft_dependencies INTERFACE CUDA::cudart_static)
 endif()
 
+# Library calls (cuBLASLt, cuDNN) are in *_cuda.cpp; what stands for them on the emulated device, in
+# *_emulated.cpp.
+#
 # Leaves in the list named `variable` the sources of the chosen device, and sees to the .cu files.
 macro(weft_choose_device variable)
   if(WEFT_CUDA STREQUAL "OFF")
-    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated|cuda|gpu)/|\\.cu$")
+    list(FILTER ${variable} EXCLUDE REGEX
+         "/(device|testing)/(simt|emulated|cuda|gpu)/|\\.cu$|_(cuda|emulated)\\.cpp$")
   elseif(WEFT_CUDA STREQUAL "EMULATED")
-    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/")
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/|_cuda\\.cpp$")
     foreach(source ${${variable}})
       if(source MATCHES "\\.cu$")
         set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
       endif()
     endforeach()
   else()
-    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated)/")
+    list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/(simt|emulated)/|_emulated\\.cpp$")
   endif()
 endmacro()

@@ -23,5 +23,8 @@ struct AdamConstants {
 template <class T>
 void adam_step(Cpu, const ParameterTable<T>& table, const StepControl* control,
                const AdamConstants& constants);
+template <class T>
+void adam_step(Cuda, const ParameterTable<T>& table, const StepControl* control,
+               const AdamConstants& constants);
 
 }  // namespace weft::kernels

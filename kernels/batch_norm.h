@@ -23,9 +23,15 @@ struct BatchNormShape {
 template <class T>
 void batch_statistics(Cpu, double* mean, double* inv_std, double* batch_var, const T* x, double eps,
                       const BatchNormShape& shape);
+template <class T>
+void batch_statistics(Cuda, double* mean, double* inv_std, double* batch_var, const T* x,
+                      double eps, const BatchNormShape& shape);
 
 template <class T>
 void batch_norm(Cpu, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
+                const double* mean, const double* inv_std, bool relu, const BatchNormShape& shape);
+template <class T>
+void batch_norm(Cuda, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
                 const double* mean, const double* inv_std, bool relu, const BatchNormShape& shape);
 
 // Those that are null are not computed.
@@ -39,10 +45,18 @@ void batch_norm_backward(Cpu, const BatchNormGradients<T>& gradients, const T* d
                          const T* y, const T* gamma, const T* beta, const double* mean,
                          const double* inv_std, bool relu, bool constant_statistics,
                          const BatchNormShape& shape);
+template <class T>
+void batch_norm_backward(Cuda, const BatchNormGradients<T>& gradients, const T* dy, const T* x,
+                         const T* y, const T* gamma, const T* beta, const double* mean,
+                         const double* inv_std, bool relu, bool constant_statistics,
+                         const BatchNormShape& shape);
 
 // running += momentum·(batch − running), unless *skip. `skip` may be null.
 template <class T>
 void commit_running_stats(Cpu, T* running_mean, T* running_var, const double* batch_mean,
+                          const double* batch_var, double momentum, const bool* skip, i64 channels);
+template <class T>
+void commit_running_stats(Cuda, T* running_mean, T* running_var, const double* batch_mean,
                           const double* batch_var, double momentum, const bool* skip, i64 channels);
 
 }  // namespace weft::kernels

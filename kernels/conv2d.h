@@ -25,10 +25,18 @@ template <class T>
 void conv2d(Cpu, T* y, const T* x, const T* w, const T* bias, Activation activation,
             const Conv2dShape& shape);
 template <class T>
+void conv2d(Cuda, T* y, const T* x, const T* w, const T* bias, Activation activation,
+            const Conv2dShape& shape);
+template <class T>
 void conv2d_input_gradient(Cpu, T* dx, const T* dy, const T* w, const Conv2dShape& shape);
+template <class T>
+void conv2d_input_gradient(Cuda, T* dx, const T* dy, const T* w, const Conv2dShape& shape);
 // `dbias` may be null.
 template <class T>
 void conv2d_weight_gradient(Cpu, T* dw, T* dbias, const T* dy, const T* x,
+                            const Conv2dShape& shape);
+template <class T>
+void conv2d_weight_gradient(Cuda, T* dw, T* dbias, const T* dy, const T* x,
                             const Conv2dShape& shape);
 
 }  // namespace weft::kernels

@@ -15,11 +15,17 @@ namespace weft::kernels {
 
 void copy(Cpu to, Cpu from, void* y, const void* x, i64 bytes);
 void zero(Cpu, void* y, i64 bytes);
+void copy(Cuda to, Cuda from, void* y, const void* x, i64 bytes);
+void zero(Cuda, void* y, i64 bytes);
 
 // Every element type of dtype.h.
 template <class T>
 void fill(Cpu, T* y, double value, i64 n);
 template <class To, class From>
 void convert(Cpu, To* y, const From* x, i64 n);
+template <class T>
+void fill(Cuda, T* y, double value, i64 n);
+template <class To, class From>
+void convert(Cuda, To* y, const From* x, i64 n);
 
 }  // namespace weft::kernels

@@ -3,22 +3,13 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/convert.h"
 #include "weft/kernels/copy.h"
 
 namespace weft::kernels {
 namespace {
 
 constexpr i64 kGrain = 64 * 1024;  // elements per thread below which a second thread costs more
-
-template <class To, class From>
-inline To converted(From x) {
-  constexpr bool from_small = std::is_same_v<From, half> || std::is_same_v<From, bfloat16>;
-  constexpr bool to_small = std::is_same_v<To, half> || std::is_same_v<To, bfloat16>;
-  if constexpr (from_small) return converted<To>(static_cast<float>(x));
-  else if constexpr (to_small) return To(static_cast<float>(x));
-  else return static_cast<To>(x);
-}
-
 }  // namespace
 
 void copy(Cpu, Cpu, void* y, const void* x, i64 bytes) {

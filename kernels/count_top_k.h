@@ -14,5 +14,7 @@ namespace weft::kernels {
 
 template <class T>
 void count_top_k(Cpu, i64* count, const T* x, const i64* label, i64 k, i64 rows, i64 cols);
+template <class T>
+void count_top_k(Cuda, i64* count, const T* x, const i64* label, i64 k, i64 rows, i64 cols);
 
 }  // namespace weft::kernels

@@ -18,7 +18,13 @@ template <class T>
 void cross_entropy_forward(Cpu, T* loss, T* lse, i64* bad_row, const T* x, const i64* label,
                            double smoothing, i64 rows, i64 cols);
 template <class T>
+void cross_entropy_forward(Cuda, T* loss, T* lse, i64* bad_row, const T* x, const i64* label,
+                           double smoothing, i64 rows, i64 cols);
+template <class T>
 void cross_entropy_backward(Cpu, T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
+                            double scale, double smoothing, i64 rows, i64 cols);
+template <class T>
+void cross_entropy_backward(Cuda, T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
                             double scale, double smoothing, i64 rows, i64 cols);
 
 }  // namespace weft::kernels

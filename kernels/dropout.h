@@ -15,5 +15,8 @@ namespace weft::kernels {
 template <class T>
 void dropout(Cpu, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
              i64 elements);
+template <class T>
+void dropout(Cuda, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
+             i64 elements);
 
 }  // namespace weft::kernels

@@ -31,13 +31,25 @@ template <class Op, class T>
 void unary_backward(Cpu, T* dx, const T* dy, const T* kept, i64 n);
 
 template <class Op, class T>
+void unary_forward(Cuda, T* y, const T* x, i64 n);
+template <class Op, class T>
+void unary_backward(Cuda, T* dx, const T* dy, const T* kept, i64 n);
+
+template <class Op, class T>
 void binary_forward(Cpu, T* c, const T* a, const T* b, const Broadcast& shape);
 // da (before it is summed to a's shape) = dc·slope_a(a, b); likewise db. Either may be null.
 template <class Op, class T>
 void binary_backward(Cpu, T* da, T* db, const T* dc, const T* a, const T* b,
                      const Broadcast& shape);
+template <class Op, class T>
+void binary_forward(Cuda, T* c, const T* a, const T* b, const Broadcast& shape);
+template <class Op, class T>
+void binary_backward(Cuda, T* da, T* db, const T* dc, const T* a, const T* b,
+                     const Broadcast& shape);
 
 template <class T>
 void affine(Cpu, T* y, const T* x, double scale, double shift, i64 n);
+template <class T>
+void affine(Cuda, T* y, const T* x, double scale, double shift, i64 n);
 
 }  // namespace weft::kernels

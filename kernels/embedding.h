@@ -15,8 +15,13 @@ namespace weft::kernels {
 template <class T>
 void embedding_forward(Cpu, T* y, i64* bad, const T* table, const i64* index, i64 n, i64 rows,
                        i64 cols);
+template <class T>
+void embedding_forward(Cuda, T* y, i64* bad, const T* table, const i64* index, i64 n, i64 rows,
+                       i64 cols);
 // Indices must be in [0, rows).
 template <class T>
 void embedding_backward(Cpu, T* dtable, const T* dy, const i64* index, i64 n, i64 rows, i64 cols);
+template <class T>
+void embedding_backward(Cuda, T* dtable, const T* dy, const i64* index, i64 n, i64 rows, i64 cols);
 
 }  // namespace weft::kernels

@@ -16,5 +16,8 @@ namespace weft::kernels {
 template <class T>
 void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials,
                  StepControl* control);
+template <class T>
+void global_norm(Cuda, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control);
 
 }  // namespace weft::kernels

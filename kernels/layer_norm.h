@@ -17,9 +17,15 @@ namespace weft::kernels {
 template <class T>
 void layer_norm_forward(Cpu, T* y, T* mean, T* rstd, const T* x, const T* w, const T* b, double eps,
                         i64 rows, i64 cols);
+template <class T>
+void layer_norm_forward(Cuda, T* y, T* mean, T* rstd, const T* x, const T* w, const T* b,
+                        double eps, i64 rows, i64 cols);
 // Each of dx, dw, db may be null. The order of the sums over rows depends on the sizes alone.
 template <class T>
 void layer_norm_backward(Cpu, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w,
+                         const T* mean, const T* rstd, i64 rows, i64 cols);
+template <class T>
+void layer_norm_backward(Cuda, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w,
                          const T* mean, const T* rstd, i64 rows, i64 cols);
 
 }  // namespace weft::kernels

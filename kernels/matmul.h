@@ -24,10 +24,15 @@ struct MatmulShape {
 template <class T>
 void matmul(Cpu, T* c, const T* a, const T* b, const T* bias, Activation activation,
             const MatmulShape& shape);
+template <class T>
+void matmul(Cuda, T* c, const T* a, const T* b, const T* bias, Activation activation,
+            const MatmulShape& shape);
 
 // c = act(c + bias) for each of `rows` rows of n: the epilogue of products that a library did not fuse.
 template <class T>
 void add_bias_and_activate(Cpu, T* c, const T* bias, Activation activation, i64 rows, i64 n);
+template <class T>
+void add_bias_and_activate(Cuda, T* c, const T* bias, Activation activation, i64 rows, i64 n);
 
 // Which library computes float matrix products and convolutions on the CPU. oneDNN is the default
 // where this build has it; double always takes Eigen.

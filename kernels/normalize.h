@@ -15,5 +15,8 @@ namespace weft::kernels {
 template <class From>
 void normalize(Cpu, float* y, const From* x, const float* factor, const float* offset, i64 rows,
                i64 channels);
+template <class From>
+void normalize(Cuda, float* y, const From* x, const float* factor, const float* offset, i64 rows,
+               i64 channels);
 
 }  // namespace weft::kernels

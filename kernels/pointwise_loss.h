@@ -16,10 +16,18 @@ namespace weft::kernels {
 template <class Op, class T>
 void pointwise_loss_each(Cpu, T* loss, const T* x, const T* t, double parameter, i64 n);
 template <class Op, class T>
+void pointwise_loss_each(Cuda, T* loss, const T* x, const T* t, double parameter, i64 n);
+template <class Op, class T>
 void pointwise_loss_total(Cpu, T* loss, const T* x, const T* t, double parameter, double scale,
                           i64 n);
 template <class Op, class T>
+void pointwise_loss_total(Cuda, T* loss, const T* x, const T* t, double parameter, double scale,
+                          i64 n);
+template <class Op, class T>
 void pointwise_loss_backward(Cpu, T* dx, const T* dloss, bool dloss_per_element, const T* x,
+                             const T* t, double parameter, double scale, i64 n);
+template <class Op, class T>
+void pointwise_loss_backward(Cuda, T* dx, const T* dloss, bool dloss_per_element, const T* x,
                              const T* t, double parameter, double scale, i64 n);
 
 }  // namespace weft::kernels

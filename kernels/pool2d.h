@@ -25,10 +25,18 @@ struct Pool2dShape {
 template <class T, class Index>
 void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& shape);
 template <class T, class Index>
+void max_pool2d(Cuda, T* y, Index* index, const T* x, const Pool2dShape& shape);
+template <class T, class Index>
 void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool2dShape& shape);
+template <class T, class Index>
+void max_pool2d_backward(Cuda, T* dx, const T* dy, const Index* index, const Pool2dShape& shape);
 template <class T>
 void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& shape);
 template <class T>
+void avg_pool2d(Cuda, T* y, const T* x, const Pool2dShape& shape);
+template <class T>
 void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& shape);
+template <class T>
+void avg_pool2d_backward(Cuda, T* dx, const T* dy, const Pool2dShape& shape);
 
 }  // namespace weft::kernels

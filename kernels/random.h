@@ -19,6 +19,10 @@ struct RandomRange {
 template <class T>
 void fill_uniform(Cpu, T* y, double low, double high, const RandomRange& range, i64 n);
 template <class T>
+void fill_uniform(Cuda, T* y, double low, double high, const RandomRange& range, i64 n);
+template <class T>
 void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i64 n);
+template <class T>
+void fill_normal(Cuda, T* y, double mean, double std, const RandomRange& range, i64 n);
 
 }  // namespace weft::kernels

@@ -16,5 +16,7 @@ namespace weft::kernels {
 // source:   Sutskever et al., ICML 2013; the form of PyTorch's SGD with dampening 0
 template <class T>
 void sgd_step(Cpu, const ParameterTable<T>& table, const StepControl* control, bool nesterov);
+template <class T>
+void sgd_step(Cuda, const ParameterTable<T>& table, const StepControl* control, bool nesterov);
 
 }  // namespace weft::kernels

@@ -15,10 +15,18 @@ namespace weft::kernels {
 template <class T>
 void softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
 template <class T>
+void softmax_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
+template <class T>
 void softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
+template <class T>
+void softmax_backward(Cuda, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
 template <class T>
 void log_softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
 template <class T>
+void log_softmax_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
+template <class T>
 void log_softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
+template <class T>
+void log_softmax_backward(Cuda, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
 
 }  // namespace weft::kernels

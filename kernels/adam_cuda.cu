@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "weft/kernels/adam.h"
+#include "weft/kernels/parameter_step.h"
+
+namespace weft::kernels {
+namespace {
+
+template <class T>
+struct AdamRates {
+  T grad_scale, coupled_decay, keep, one_minus_beta1, beta2, one_minus_beta2, inverse_root2, eps,
+      step;
+
+  __device__ void update(T& p, T g, T& m, T& v) const {
+    const T slope = grad_scale * g + coupled_decay * p;
+    m += one_minus_beta1 * (slope - m);
+    v = beta2 * v + one_minus_beta2 * slope * slope;
+    p = keep * p - step * m / (std::sqrt(v) * inverse_root2 + eps);
+  }
+};
+
+// Bias corrections follow the updates of this parameter: one that was thawed late starts like new.
+template <class T>
+__device__ AdamRates<T> rates_of(const Segment<T>& s, const StepControl& control,
+                                 const AdamConstants& c) {
+  const double lr = control.lr * s.lr_factor, t = static_cast<double>(s.steps + 1);
+  const double correction1 = 1 - std::pow(control.momentum, t);
+  const double correction2 = 1 - std::pow(c.beta2, t);
+  return {static_cast<T>(control.grad_scale),
+          static_cast<T>(c.decoupled ? 0 : s.weight_decay),
+          static_cast<T>(c.decoupled ? 1 - lr * s.weight_decay : 1),
+          static_cast<T>(1 - control.momentum),
+          static_cast<T>(c.beta2),
+          static_cast<T>(1 - c.beta2),
+          static_cast<T>(1 / std::sqrt(correction2)),
+          static_cast<T>(c.eps),
+          static_cast<T>(lr / correction1)};
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    adam_kernel(ParameterTable<T> table, const StepControl* control, AdamConstants constants) {
+  const Chunk chunk = table.chunks[blockIdx.x];
+  const Segment<T> s = table.segments[chunk.segment];
+  if (control->skip || !s.active) return;  // the whole block
+  // Powers in double cost as much as many elements: one thread computes them.
+  WEFT_SHARED(shared_rates, AdamRates<T>);
+  if (threadIdx.x == 0) shared_rates = rates_of(s, *control, constants);
+  __syncthreads();
+  const AdamRates<T> rates = shared_rates;
+  each_in_chunk(
+      s, chunk,
+      [&](i64 i) {
+        Pack<T> p = pack_at(s.param, i), m = pack_at(s.first, i), v = pack_at(s.second, i);
+        const Pack<T> g = pack_at(s.grad, i);
+#pragma unroll
+        for (int k = 0; k < Pack<T>::kSize; ++k)
+          rates.update(p.value[k], g.value[k], m.value[k], v.value[k]);
+        pack_at(s.param, i) = p;
+        pack_at(s.first, i) = m;
+        pack_at(s.second, i) = v;
+      },
+      [&](i64 i) { rates.update(s.param[i], s.grad[i], s.first[i], s.second[i]); });
+}
+
+}  // namespace
+
+template <class T>
+void adam_step(Cuda device, const ParameterTable<T>& table, const StepControl* control,
+               const AdamConstants& constants) {
+  if (table.segment_count == 0) return;
+  launch<adam_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, control,
+                         constants);
+  count_steps(device, table, control);
+}
+
+template void adam_step(Cuda, const ParameterTable<float>&, const StepControl*,
+                        const AdamConstants&);
+template void adam_step(Cuda, const ParameterTable<double>&, const StepControl*,
+                        const AdamConstants&);
+
+}  // namespace weft::kernels

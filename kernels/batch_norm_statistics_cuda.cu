@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "weft/kernels/batch_norm.h"
+#include "weft/kernels/columns.h"
+#include "weft/kernels/scratch.h"
+
+namespace weft::kernels {
+namespace {
+
+// Mean and Σ (x − mean)² of `rows` numbers.
+struct Moments {
+  double rows, mean, squares;
+};
+// source: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing
+// sample variances"
+struct MergeMoments {
+  __device__ Moments operator()(const Moments& a, const Moments& b) const {
+    if (b.rows == 0) return a;
+    if (a.rows == 0) return b;
+    const double rows = a.rows + b.rows, apart = b.mean - a.mean, share = b.rows / rows;
+    return {rows, a.mean + apart * share, a.squares + b.squares + apart * apart * a.rows * share};
+  }
+};
+
+// Sums of x − first and its square, first being the thread's first row: near the data, so that the
+// squares do not cancel.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    moments_kernel(double* partial, const T* x, ColumnRuns runs) {
+  const ColumnBlock at = column_block(runs);
+  const i64 begin = runs.begin(at.run) + at.warp, end = runs.end(at.run);
+  const auto value = [&](i64 r) {
+    return static_cast<double>(static_cast<Compute<T>>(x[r * runs.cols + at.column]));
+  };
+  Moments moments{0, 0, 0};
+  if (at.column < runs.cols && begin < end) {
+    const double first = value(begin);
+    double sum = 0, squares = 0, rows = 1;
+#pragma unroll 4
+    for (i64 r = begin + kColumnWarps; r < end; r += kColumnWarps) {
+      const double apart = value(r) - first;
+      sum += apart;
+      squares += apart * apart;
+      rows += 1;
+    }
+    moments = {rows, first + sum / rows, squares - sum * sum / rows};
+  }
+  moments = combine_warps(moments, MergeMoments{});
+  if (at.warp != 0 || at.column >= runs.cols) return;
+  double* out = partial + at.run * 3 * runs.cols + at.column;
+  out[0] = moments.rows;
+  out[runs.cols] = moments.mean;
+  out[2 * runs.cols] = moments.squares;
+}
+
+// A warp for each channel: its lanes take the runs in turn.
+__global__ void __launch_bounds__(kThreads)
+    statistics_kernel(double* mean, double* inv_std, double* batch_var, const double* partial,
+                      double eps, i64 runs, i64 channels) {
+  using Team = RowTeam<false>;
+  const i64 channel = Team::row();
+  if (channel >= channels) return;
+  Moments moments{0, 0, 0};
+  for (i64 run = Team::rank(); run < runs; run += Team::kSize) {
+    const double* part = partial + run * 3 * channels + channel;
+    moments = MergeMoments{}(moments, Moments{part[0], part[channels], part[2 * channels]});
+  }
+  moments = Team::combine(moments, MergeMoments{});
+  if (Team::rank() != 0) return;
+  const double squares =
+      moments.squares > 0 || moments.squares != moments.squares ? moments.squares : 0.0;
+  mean[channel] = moments.mean;
+  inv_std[channel] = 1.0 / std::sqrt(squares / moments.rows + eps);
+  batch_var[channel] = squares / (moments.rows - 1.0);
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    commit_kernel(T* running_mean, T* running_var, const double* batch_mean,
+                  const double* batch_var, double momentum, const bool* skip, i64 channels) {
+  using C = Compute<T>;
+  if (skip != nullptr && *skip) return;
+  const auto moved = [=](T& running, double batch) {
+    running = static_cast<T>(static_cast<C>(
+        (1.0 - momentum) * static_cast<double>(static_cast<C>(running)) + momentum * batch));
+  };
+  for (i64 c = first_index(); c < channels; c += grid_stride()) {
+    moved(running_mean[c], batch_mean[c]);
+    moved(running_var[c], batch_var[c]);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void batch_statistics(Cuda device, double* mean, double* inv_std, double* batch_var, const T* x,
+                      double eps, const BatchNormShape& s) {
+  if (s.channels == 0) return;
+  const ColumnRuns runs = column_runs(s.rows, s.channels);
+  const Scratch<double> partial(device, runs.runs * 3 * s.channels);
+  launch<moments_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(), x, runs);
+  launch<statistics_kernel>(on(device, blocks_for_rows(false, s.channels)), mean, inv_std,
+                            batch_var, static_cast<const double*>(partial.data()), eps, runs.runs,
+                            s.channels);
+}
+
+template <class T>
+void commit_running_stats(Cuda device, T* running_mean, T* running_var, const double* batch_mean,
+                          const double* batch_var, double momentum, const bool* skip,
+                          i64 channels) {
+  if (channels == 0) return;
+  launch<commit_kernel<T>>(on(device, blocks_for(channels)), running_mean, running_var, batch_mean,
+                           batch_var, momentum, skip, channels);
+}
+
+#define WEFT_BATCH_STATISTICS(T)                                                         \
+  template void batch_statistics(Cuda, double*, double*, double*, const T*, double,      \
+                                 const BatchNormShape&);                                 \
+  template void commit_running_stats(Cuda, T*, T*, const double*, const double*, double, \
+                                     const bool*, i64);
+WEFT_BATCH_STATISTICS(float)
+WEFT_BATCH_STATISTICS(double)
+WEFT_BATCH_STATISTICS(half)
+WEFT_BATCH_STATISTICS(bfloat16)
+
+}  // namespace weft::kernels

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/broadcast_walk.h"
+
+namespace weft::kernels {
+namespace {
+
+// Plain shapes: everything by packs.
+template <class Op, class T>
+__global__ void __launch_bounds__(kThreads)
+    binary_plain_kernel(T* c, const T* a, const T* b, i64 n, i64 packs) {
+  map_elements(
+      c, n, packs, [](Compute<T> a_i, Compute<T> b_i) { return Op::value(a_i, b_i); }, a, b);
+}
+
+// Others: a thread makes a pack of outputs, whose inputs lie where the shape says.
+template <class Op, class T>
+__global__ void __launch_bounds__(kThreads)
+    binary_kernel(T* c, const T* a, const T* b, Broadcast shape, i64 packs) {
+  constexpr int kSize = Pack<T>::kSize;
+  const auto value = [=](i64 i, i64 j) {
+    return static_cast<T>(Op::value(static_cast<Compute<T>>(a[i]), static_cast<Compute<T>>(b[j])));
+  };
+  for (i64 i = first_index(); i < packs; i += grid_stride()) {
+    Pack<T> out;
+    walk_broadcast(shape, i * kSize, kSize,
+                   [&](int k, i64 a_at, i64 b_at) { out.value[k] = value(a_at, b_at); });
+    reinterpret_cast<Pack<T>*>(c)[i] = out;
+  }
+  for (i64 i = packs * kSize + first_index(); i < shape.elements; i += grid_stride())
+    walk_broadcast(shape, i, 1, [&](int, i64 a_at, i64 b_at) { c[i] = value(a_at, b_at); });
+}
+
+// Reads all that it needs at an element before it writes there: da may be dc.
+template <class Op, class T>
+__global__ void __launch_bounds__(kThreads)
+    binary_backward_kernel(T* da, T* db, const T* dc, const T* a, const T* b, Broadcast shape,
+                           i64 packs) {
+  using C = Compute<T>;
+  constexpr int kSize = Pack<T>::kSize;
+  for (i64 i = first_index(); i < packs; i += grid_stride()) {
+    const Pack<T> grad = reinterpret_cast<const Pack<T>*>(dc)[i];
+    Pack<T> to_a, to_b;
+    walk_broadcast(shape, i * kSize, kSize, [&](int k, i64 a_at, i64 b_at) {
+      const C d = static_cast<C>(grad.value[k]), u = static_cast<C>(a[a_at]),
+              v = static_cast<C>(b[b_at]);
+      to_a.value[k] = static_cast<T>(d * Op::slope_a(u, v));
+      to_b.value[k] = static_cast<T>(d * Op::slope_b(u, v));
+    });
+    if (da != nullptr) reinterpret_cast<Pack<T>*>(da)[i] = to_a;
+    if (db != nullptr) reinterpret_cast<Pack<T>*>(db)[i] = to_b;
+  }
+  for (i64 i = packs * kSize + first_index(); i < shape.elements; i += grid_stride()) {
+    walk_broadcast(shape, i, 1, [&](int, i64 a_at, i64 b_at) {
+      const C d = static_cast<C>(dc[i]), u = static_cast<C>(a[a_at]), v = static_cast<C>(b[b_at]);
+      if (da != nullptr) da[i] = static_cast<T>(d * Op::slope_a(u, v));
+      if (db != nullptr) db[i] = static_cast<T>(d * Op::slope_b(u, v));
+    });
+  }
+}
+
+}  // namespace
+
+template <class Op, class T>
+void binary_forward(Cuda device, T* c, const T* a, const T* b, const Broadcast& shape) {
+  const i64 n = shape.elements;
+  if (n == 0) return;
+  if (is_plain(shape)) {
+    const i64 packs = packs_in<T>(n, c, a, b);
+    launch<binary_plain_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, a, b, n,
+                                       packs);
+    return;
+  }
+  const i64 packs = packs_in<T>(n, c);
+  launch<binary_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, a, b, shape, packs);
+}
+
+template <class Op, class T>
+void binary_backward(Cuda device, T* da, T* db, const T* dc, const T* a, const T* b,
+                     const Broadcast& shape) {
+  const i64 n = shape.elements;
+  if (n == 0 || (da == nullptr && db == nullptr)) return;
+  const i64 packs = packs_in<T>(n, da, db, dc);
+  launch<binary_backward_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), da, db, dc, a,
+                                        b, shape, packs);
+}
+
+#define WEFT_BINARY_T(Op, T)                                                           \
+  template void binary_forward<Op, T>(Cuda, T*, const T*, const T*, const Broadcast&); \
+  template void binary_backward<Op, T>(Cuda, T*, T*, const T*, const T*, const T*,     \
+                                       const Broadcast&);
+#define WEFT_BINARY(op, Op) \
+  WEFT_BINARY_T(Op, float)  \
+  WEFT_BINARY_T(Op, double) WEFT_BINARY_T(Op, half) WEFT_BINARY_T(Op, bfloat16)
+WEFT_BINARY_OPS(WEFT_BINARY)
+
+}  // namespace weft::kernels

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/grid.h"
+#include "weft/kernels/pool2d.h"
+
+namespace weft::kernels {
+namespace {
+
+struct Range {
+  i64 begin, end;
+};
+// The taps of a window from `origin` that lie inside [0, size).
+__device__ Range taps_inside(i64 origin, i64 kernel, i64 size) {
+  return {origin < 0 ? -origin : 0, size - origin < kernel ? size - origin : kernel};
+}
+// The windows along one axis that cover `at`.
+__device__ Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
+  const i64 last = at + padding;    // the last window that begins at or before it
+  const i64 first = last - kernel;  // those that begin here end before it
+  const i64 end = divide(last, stride).quotient + 1;
+  return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < windows ? end : windows};
+}
+
+// A thread's place: a pixel, and the first of its kWidth channels.
+struct Place {
+  i64 image, i, j, c;
+};
+template <int kWidth>
+__device__ Place place_of(i64 item, i64 height, i64 width, i64 channels) {
+  const Division pixel = divide(item, channels / kWidth), row = divide(pixel.quotient, width),
+                 image = divide(row.quotient, height);
+  return {image.quotient, image.rest, row.rest, pixel.rest * kWidth};
+}
+
+// Neighbouring channels that one load brings.
+template <class T, int kWidth>
+struct alignas(sizeof(T) * kWidth) Channels {
+  T value[kWidth];
+};
+template <int kWidth, class T>
+__device__ Channels<T, kWidth> channels_at(const T* x, i64 at) {
+  return *reinterpret_cast<const Channels<T, kWidth>*>(x + at);
+}
+template <int kWidth, class T>
+__device__ void put_channels(T* y, i64 at, const Channels<T, kWidth>& channels) {
+  *reinterpret_cast<Channels<T, kWidth>*>(y + at) = channels;
+}
+
+// body(element of x, number of the tap) for the taps of an output inside the image, in order.
+template <class Body>
+__device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body) {
+  const i64 top = at.i * s.stride_h - s.padding_h, left = at.j * s.stride_w - s.padding_w;
+  const Range rows = taps_inside(top, s.kernel_h, s.height),
+              cols = taps_inside(left, s.kernel_w, s.width);
+  for (i64 a = rows.begin; a < rows.end; ++a)
+    for (i64 b = cols.begin; b < cols.end; ++b)
+      body(((at.image * s.height + top + a) * s.width + left + b) * s.channels + at.c,
+           a * s.kernel_w + b);
+}
+// body(element of y, number of the tap) for the windows over a pixel of x, in order.
+template <class Body>
+__device__ void each_window(const Pool2dShape& s, const Place& at, const Body& body) {
+  const Range rows = windows_over(at.i, s.kernel_h, s.stride_h, s.padding_h, s.out_height),
+              cols = windows_over(at.j, s.kernel_w, s.stride_w, s.padding_w, s.out_width);
+  for (i64 i = rows.begin; i < rows.end; ++i)
+    for (i64 j = cols.begin; j < cols.end; ++j)
+      body(
+          ((at.image * s.out_height + i) * s.out_width + j) * s.channels + at.c,
+          (at.i - i * s.stride_h + s.padding_h) * s.kernel_w + at.j - j * s.stride_w + s.padding_w);
+}
+
+template <class T, class Index, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    max_pool_kernel(T* y, Index* index, const T* x, Pool2dShape s, i64 items) {
+  using C = Compute<T>;
+  for (i64 item = first_index(); item < items; item += grid_stride()) {
+    const Place at = place_of<kWidth>(item, s.out_height, s.out_width, s.channels);
+    C best[kWidth] = {};
+    i32 best_at[kWidth] = {};
+    bool started = false;
+    each_tap(s, at, [&](i64 from, i64 tap) {
+      const auto in = channels_at<kWidth>(x, from);
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k) {
+        const C value = static_cast<C>(in.value[k]);
+        const bool takes = !started || value > best[k] || (value != value && best[k] == best[k]);
+        best[k] = takes ? value : best[k];
+        best_at[k] = takes ? static_cast<i32>(tap) : best_at[k];
+      }
+      started = true;
+    });
+    Channels<T, kWidth> out;
+    Channels<Index, kWidth> taps;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      out.value[k] = static_cast<T>(best[k]);
+      taps.value[k] = static_cast<Index>(best_at[k]);
+    }
+    put_channels(y, item * kWidth, out);
+    if (index != nullptr) put_channels(index, item * kWidth, taps);
+  }
+}
+
+template <class T, class Index, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    max_pool_backward_kernel(T* dx, const T* dy, const Index* index, Pool2dShape s, i64 items) {
+  using C = Compute<T>;
+  for (i64 item = first_index(); item < items; item += grid_stride()) {
+    C sum[kWidth] = {};
+    each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), [&](i64 from, i64 tap) {
+      const auto grad = channels_at<kWidth>(dy, from);
+      const auto chosen = channels_at<kWidth>(index, from);
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k)
+        sum[k] += chosen.value[k] == static_cast<Index>(tap) ? static_cast<C>(grad.value[k]) : C(0);
+    });
+    Channels<T, kWidth> out;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) out.value[k] = static_cast<T>(sum[k]);
+    put_channels(dx, item * kWidth, out);
+  }
+}
+
+// y = scale·Σ of the taps, and backward dx = scale·Σ of the windows.
+template <class T, bool kBackward, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    avg_pool_kernel(T* y, const T* x, Compute<T> scale, Pool2dShape s, i64 items) {
+  using C = Compute<T>;
+  for (i64 item = first_index(); item < items; item += grid_stride()) {
+    C sum[kWidth] = {};
+    const auto add = [&](i64 from, i64) {
+      const auto in = channels_at<kWidth>(x, from);
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k) sum[k] += static_cast<C>(in.value[k]) * scale;
+    };
+    if constexpr (kBackward)
+      each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), add);
+    else each_tap(s, place_of<kWidth>(item, s.out_height, s.out_width, s.channels), add);
+    Channels<T, kWidth> out;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) out.value[k] = static_cast<T>(sum[k]);
+    put_channels(y, item * kWidth, out);
+  }
+}
+
+// run.operator()<kWidth>(): four channels at a time where they are there in fours and aligned.
+template <class Run, class... Array>
+void with_width(i64 channels, const Run& run, const Array*... array) {
+  if (channels % 4 == 0 && (is_aligned(array) && ...)) run.template operator()<4>();
+  else run.template operator()<1>();
+}
+
+i64 inputs(const Pool2dShape& s) { return s.batch * s.height * s.width * s.channels; }
+i64 outputs(const Pool2dShape& s) { return s.batch * s.out_height * s.out_width * s.channels; }
+template <class T>
+Compute<T> mean_scale(const Pool2dShape& s) {
+  return Compute<T>(1) / static_cast<Compute<T>>(s.kernel_h * s.kernel_w);
+}
+
+}  // namespace
+
+template <class T, class Index>
+void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
+  if (outputs(s) == 0) return;
+  with_width(
+      s.channels,
+      [&]<int kWidth>() {
+        const i64 items = outputs(s) / kWidth;
+        launch<max_pool_kernel<T, Index, kWidth>>(on(device, blocks_for(items)), y, index, x, s,
+                                                  items);
+      },
+      y, x, index);
+}
+
+template <class T, class Index>
+void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,
+                         const Pool2dShape& s) {
+  if (inputs(s) == 0) return;
+  with_width(
+      s.channels,
+      [&]<int kWidth>() {
+        const i64 items = inputs(s) / kWidth;
+        launch<max_pool_backward_kernel<T, Index, kWidth>>(on(device, blocks_for(items)), dx, dy,
+                                                           index, s, items);
+      },
+      dx, dy, index);
+}
+
+template <class T>
+void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& s) {
+  if (outputs(s) == 0) return;
+  with_width(
+      s.channels,
+      [&]<int kWidth>() {
+        const i64 items = outputs(s) / kWidth;
+        launch<avg_pool_kernel<T, false, kWidth>>(on(device, blocks_for(items)), y, x,
+                                                  mean_scale<T>(s), s, items);
+      },
+      y, x);
+}
+
+template <class T>
+void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
+  if (inputs(s) == 0) return;
+  with_width(
+      s.channels,
+      [&]<int kWidth>() {
+        const i64 items = inputs(s) / kWidth;
+        launch<avg_pool_kernel<T, true, kWidth>>(on(device, blocks_for(items)), dx, dy,
+                                                 mean_scale<T>(s), s, items);
+      },
+      dx, dy);
+}
+
+#define WEFT_POOL2D(T)                                                                   \
+  template void max_pool2d(Cuda, T*, u8*, const T*, const Pool2dShape&);                 \
+  template void max_pool2d(Cuda, T*, i32*, const T*, const Pool2dShape&);                \
+  template void max_pool2d_backward(Cuda, T*, const T*, const u8*, const Pool2dShape&);  \
+  template void max_pool2d_backward(Cuda, T*, const T*, const i32*, const Pool2dShape&); \
+  template void avg_pool2d(Cuda, T*, const T*, const Pool2dShape&);                      \
+  template void avg_pool2d_backward(Cuda, T*, const T*, const Pool2dShape&);
+WEFT_POOL2D(float)
+WEFT_POOL2D(double)
+WEFT_POOL2D(half)
+WEFT_POOL2D(bfloat16)
+
+}  // namespace weft::kernels

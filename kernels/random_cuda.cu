@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <numbers>
+
+#include "weft/kernels/grid.h"
+#include "weft/kernels/philox.h"
+#include "weft/kernels/random.h"
+
+namespace weft::kernels {
+namespace {
+
+struct Uniform {
+  double low, high;
+
+  __device__ void fill(const PhiloxWords& words, double (&value)[4]) const {
+    for (int i = 0; i < 4; ++i)
+      value[i] = low + (high - low) * static_cast<double>(unit_float(words.word[i]));
+  }
+};
+struct Normal {
+  double mean, std;
+
+  __device__ void fill(const PhiloxWords& words, double (&value)[4]) const {
+    for (int pair = 0; pair < 4; pair += 2) {
+      // 1 − u lies in (0, 1]: its logarithm is finite.
+      const double radius =
+          ::sqrt(-2.0 * ::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
+      const double angle =
+          2.0 * std::numbers::pi * static_cast<double>(unit_float(words.word[pair + 1]));
+      value[pair] = mean + this->std * radius * ::cos(angle);
+      value[pair + 1] = mean + this->std * radius * ::sin(angle);
+    }
+  }
+};
+
+template <class Distribution, class T>
+__global__ void __launch_bounds__(kThreads)
+    fill_random_kernel(T* y, Distribution distribution, RandomRange range, i64 n) {
+  for (i64 quad = first_index(); 4 * quad < n; quad += grid_stride()) {
+    double value[4];
+    distribution.fill(philox(range.key, range.first + static_cast<u64>(quad), 0), value);
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      if (4 * quad + k < n) y[4 * quad + k] = static_cast<T>(value[k]);
+  }
+}
+
+template <class Distribution, class T>
+void fill_random(Cuda device, T* y, const Distribution& distribution, const RandomRange& range,
+                 i64 n) {
+  if (n == 0) return;
+  launch<fill_random_kernel<Distribution, T>>(on(device, blocks_for(divide_up(n, 4))), y,
+                                              distribution, range, n);
+}
+
+}  // namespace
+
+template <class T>
+void fill_uniform(Cuda device, T* y, double low, double high, const RandomRange& range, i64 n) {
+  fill_random(device, y, Uniform{low, high}, range, n);
+}
+template <class T>
+void fill_normal(Cuda device, T* y, double mean, double std, const RandomRange& range, i64 n) {
+  fill_random(device, y, Normal{mean, std}, range, n);
+}
+
+template void fill_uniform(Cuda, float*, double, double, const RandomRange&, i64);
+template void fill_uniform(Cuda, double*, double, double, const RandomRange&, i64);
+template void fill_normal(Cuda, float*, double, double, const RandomRange&, i64);
+template void fill_normal(Cuda, double*, double, double, const RandomRange&, i64);
+
+}  // namespace weft::kernels

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/columns.h"
+#include "weft/kernels/reduce.h"
+#include "weft/kernels/scratch.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr i64 kElementsPerPart = 16 * 1024;  // of a long row that several blocks share
+
+// y[row, part] = scale·Σ of that part of the row.
+template <class T, class Sum, bool kBlock>
+__global__ void __launch_bounds__(kThreads)
+    sum_rows_kernel(Sum* y, const T* x, Compute<T> scale, i64 rows, i64 cols, i64 parts) {
+  using C = Compute<T>;
+  using Team = RowTeam<kBlock>;
+  const i64 at = Team::row();
+  if (at >= rows * parts) return;
+  const Division row = divide(at, parts);
+  const i64 end = parts == 1 || row.rest == parts - 1 ? cols : (row.rest + 1) * kElementsPerPart;
+  C sum[4] = {};  // four loads under way at a time
+  i64 c = row.rest * kElementsPerPart + Team::rank();
+  const T* x_row = x + row.quotient * cols;
+  for (; c + 3 * Team::kSize < end; c += 4 * Team::kSize) {
+#pragma unroll
+    for (int k = 0; k < 4; ++k) sum[k] += static_cast<C>(x_row[c + k * Team::kSize]);
+  }
+  for (; c < end; c += Team::kSize) sum[0] += static_cast<C>(x_row[c]);
+  const C total = Team::sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  if (Team::rank() == 0) y[at] = static_cast<Sum>(scale * total);
+}
+
+// y[matrix, run, column] = scale·Σ of the rows of that run.
+template <class T, class Sum>
+__global__ void __launch_bounds__(kThreads)
+    sum_columns_kernel(Sum* y, const T* x, Compute<T> scale, ColumnRuns runs) {
+  using C = Compute<T>;
+  const ColumnBlock at = column_block(runs);
+  C sum = 0;
+  if (at.column < runs.cols) {
+    const T* column = x + at.matrix * runs.rows * runs.cols + at.column;
+#pragma unroll 4
+    for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps)
+      sum += static_cast<C>(column[r * runs.cols]);
+  }
+  sum = combine_warps(sum, Plus{});
+  if (at.warp == 0 && at.column < runs.cols)
+    y[(at.matrix * runs.runs + at.run) * runs.cols + at.column] = static_cast<Sum>(scale * sum);
+}
+
+// A NaN beats every number, the larger number the smaller, the earlier of equals the later.
+template <class C>
+struct Best {
+  C value;
+  alignas(8) i64 index;
+};
+struct Better {
+  template <class C>
+  __device__ Best<C> operator()(const Best<C>& a, const Best<C>& b) const {
+    const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
+    const bool b_wins = a_nan || b_nan
+                            ? b_nan && (!a_nan || b.index < a.index)
+                            : b.value > a.value || (b.value == a.value && b.index < a.index);
+    return b_wins ? b : a;
+  }
+};
+
+template <class T, bool kBlock>
+__global__ void __launch_bounds__(kThreads)
+    max_rows_kernel(T* y, i64* index, const T* x, i64 rows, i64 cols) {
+  using C = Compute<T>;
+  using Team = RowTeam<kBlock>;
+  const i64 row = Team::row();
+  if (row >= rows) return;
+  Best<C> best{-INFINITY, cols};  // nothing seen: loses to everything, −∞ included
+  for (i64 c = Team::rank(); c < cols; c += Team::kSize)
+    best = Better{}(best, Best<C>{static_cast<C>(x[row * cols + c]), c});
+  best = Team::combine(best, Better{});
+  if (Team::rank() != 0) return;
+  y[row] = static_cast<T>(best.value);
+  if (index != nullptr) index[row] = best.index;
+}
+
+// A thread for each column: neighbours read neighbours.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    max_columns_kernel(T* y, i64* index, const T* x, ReduceShape s) {
+  using C = Compute<T>;
+  for (i64 i = first_index(); i < s.outer * s.inner; i += grid_stride()) {
+    const Division at = divide(i, s.inner);
+    const T* column = x + at.quotient * s.n * s.inner + at.rest;
+    Best<C> best{static_cast<C>(column[0]), 0};
+    for (i64 k = 1; k < s.n; ++k)
+      best = Better{}(best, Best<C>{static_cast<C>(column[k * s.inner]), k});
+    y[i] = static_cast<T>(best.value);
+    if (index != nullptr) index[i] = best.index;
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    repeat_kernel(T* y, const T* x, Compute<T> scale, ReduceShape s, i64 packs) {
+  using C = Compute<T>;
+  constexpr int kSize = Pack<T>::kSize;
+  const auto source = [=](i64 i) {  // the element of x that y[i] repeats
+    const Division row = divide(i, s.inner);
+    return divide(row.quotient, s.n).quotient * s.inner + row.rest;
+  };
+  const i64 total = s.outer * s.n * s.inner;
+  for (i64 i = first_index(); i < packs; i += grid_stride()) {
+    Pack<T> out;
+#pragma unroll
+    for (int k = 0; k < kSize; ++k)
+      out.value[k] = static_cast<T>(scale * static_cast<C>(x[source(i * kSize + k)]));
+    reinterpret_cast<Pack<T>*>(y)[i] = out;
+  }
+  for (i64 i = packs * kSize + first_index(); i < total; i += grid_stride())
+    y[i] = static_cast<T>(scale * static_cast<C>(x[source(i)]));
+}
+
+}  // namespace
+
+template <class T>
+void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
+  using C = Compute<T>;
+  if (s.outer * s.inner == 0) return;
+  const C factor = static_cast<C>(scale);
+  if (s.inner == 1) {
+    const i64 parts = divide_up(s.n, kElementsPerPart);
+    if (parts <= 1) {
+      return with_team(s.n, [&]<bool kBlock>() {
+        launch<sum_rows_kernel<T, T, kBlock>>(on(device, blocks_for_rows(kBlock, s.outer)), y, x,
+                                              factor, s.outer, s.n, 1);
+      });
+    }
+    const Scratch<C> partial(device, s.outer * parts);
+    launch<sum_rows_kernel<T, C, true>>(on(device, blocks_for_rows(true, s.outer * parts)),
+                                        partial.data(), x, C(1), s.outer, s.n, parts);
+    launch<sum_rows_kernel<C, T, true>>(on(device, blocks_for_rows(true, s.outer)), y,
+                                        static_cast<const C*>(partial.data()), factor, s.outer,
+                                        parts, 1);
+    return;
+  }
+  const ColumnRuns runs = column_runs(s.n, s.inner, s.outer);
+  const auto sum = [&]<class From, class To>(To* to, const From* from, C by, const ColumnRuns& r) {
+    launch<sum_columns_kernel<From, To>>(on(device, blocks_for_columns(r, s.outer)), to, from, by,
+                                         r);
+  };
+  if (runs.runs == 1) return sum(y, x, factor, runs);
+  const Scratch<C> partial(device, s.outer * runs.runs * s.inner);
+  sum(partial.data(), x, C(1), runs);
+  sum(y, static_cast<const C*>(partial.data()), factor,
+      ColumnRuns{runs.runs, s.inner, runs.runs, 1});
+}
+
+template <class T>
+void reduce_max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& s) {
+  if (s.outer * s.inner == 0) return;
+  if (s.inner > 1) {
+    launch<max_columns_kernel<T>>(on(device, blocks_for(s.outer * s.inner)), y, index, x, s);
+    return;
+  }
+  with_team(s.n, [&]<bool kBlock>() {
+    launch<max_rows_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, s.outer)), y, index, x,
+                                       s.outer, s.n);
+  });
+}
+
+template <class T>
+void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
+  const i64 n = s.outer * s.n * s.inner;
+  if (n == 0) return;
+  const i64 packs = packs_in<T>(n, y);
+  launch<repeat_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), y, x,
+                           static_cast<Compute<T>>(scale), s, packs);
+}
+
+#define WEFT_REDUCE(T)                                                      \
+  template void reduce_sum(Cuda, T*, const T*, double, const ReduceShape&); \
+  template void reduce_max(Cuda, T*, i64*, const T*, const ReduceShape&);   \
+  template void repeat(Cuda, T*, const T*, double, const ReduceShape&);
+WEFT_REDUCE(float)
+WEFT_REDUCE(double)
+WEFT_REDUCE(half)
+WEFT_REDUCE(bfloat16)
+
+}  // namespace weft::kernels

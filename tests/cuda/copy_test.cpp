@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/copy.h"
+
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+template <class Body>
+void for_all_types(const Body& body) {
+  for_types(body);
+  body.template operator()<i64>();
+  body.template operator()<i32>();
+  body.template operator()<u8>();
+}
+
+TEST(CudaCopy, EveryByte) {
+  for (const i64 n : kSizes) {
+    for (const i64 shift : {0, 1, 16}) {
+      Numbers numbers;
+      const Array<u8> x(n, numbers, 0, 255, shift);
+      in_every_order([&] {
+        Array<u8> y(n, shift == 16 ? 0 : shift);
+        copy(Cuda{}, Cuda{}, y.data(), x.data(), n);
+        expect_same_bytes(y, x);
+        zero(Cuda{}, y.data(), n);
+        for (i64 i = 0; i < n; ++i) ASSERT_EQ(y[i], 0);
+      });
+    }
+  }
+}
+
+TEST(CudaCopy, FillOfEveryType) {
+  for_all_types([]<class T>() {
+    for (const i64 n : kSizes) {
+      for (const i64 shift : {0, 1}) {
+        in_every_order([&] {
+          Array<T> y(n, shift);
+          fill(Cuda{}, y.data(), 3.0, n);
+          expect_near(y, std::vector<double>(static_cast<std::size_t>(n), 3.0), 0.0);
+        });
+      }
+    }
+  });
+}
+
+TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
+  for_all_types([]<class From>() {
+    for_all_types([]<class To>() {
+      for (const i64 n : kSizes) {
+        for (const i64 shift : {0, 1}) {
+          Numbers numbers;
+          const Array<From> x(n, numbers, 0.0, 100.0, shift);
+          Array<To> wanted(n);
+          convert(Cpu{}, wanted.data(), x.data(), n);
+          in_every_order([&] {
+            Array<To> y(n, shift);
+            convert(Cuda{}, y.data(), x.data(), n);
+            expect_same_bytes(y, wanted);
+          });
+        }
+      }
+    });
+  });
+}
+
+}  // namespace
+}  // namespace weft::kernels::test

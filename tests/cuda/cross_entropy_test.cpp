@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/cross_entropy.h"
+
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+struct Size {
+  i64 rows, cols;
+};
+const Size kRows[] = {{0, 5}, {1, 1}, {9, 31}, {33, 10}, {3, 33}, {2, 1025}};
+
+TEST(CudaCrossEntropy, ForwardAndBackward) {
+  for_types([]<class T>() {
+    for (const Size s : kRows) {
+      for (const double smoothing : {0.0, 0.1}) {
+        for (const i64 shift : {0, 1}) {
+          SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << ", " << smoothing);
+          Numbers numbers;
+          const Array<T> x(s.rows * s.cols, numbers, -20, 20, shift);
+          Array<i64> label(s.rows);
+          for (i64 r = 0; r < s.rows; ++r) label[r] = numbers.below(s.cols);
+          Array<T> dloss(1);
+          dloss[0] = converted<T>(0.5);
+          const auto x64 = x.numbers();
+          const auto rows = static_cast<std::size_t>(s.rows);
+          std::vector<double> loss64(rows), lse64(rows), dx64(x64.size());
+          i64 bad64 = 7;
+          cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), &bad64, x64.data(),
+                                label.data(), smoothing, s.rows, s.cols);
+          in_every_order([&] {
+            Array<T> loss(s.rows), lse(s.rows), dx(x.size(), shift);
+            Array<i64> bad(1);
+            bad[0] = 7;
+            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), bad.data(), x.data(),
+                                  label.data(), smoothing, s.rows, s.cols);
+            expect_near(loss, loss64, 5 * tolerance<T>());
+            expect_near(lse, lse64);
+            EXPECT_EQ(bad[0], -1);
+            // The backward pass follows the stored lse, which T has rounded.
+            const double d = 0.5;
+            cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(),
+                                   label.data(), &d, 3.0, smoothing, s.rows, s.cols);
+            cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(),
+                                   dloss.data(), 3.0, smoothing, s.rows, s.cols);
+            expect_near(dx, dx64, 5 * tolerance<T>());
+          });
+        }
+      }
+    }
+  });
+}
+
+TEST(CudaCrossEntropy, NamesTheFirstBadLabel) {
+  for (const i64 rows : {3, 700}) {
+    Numbers numbers;
+    const Array<float> x(rows * 5, numbers);
+    Array<i64> label(rows);
+    for (i64 r = 0; r < rows; ++r) label[r] = r % 5;
+    label[rows - 1] = -1;
+    label[rows - 2] = 5;
+    in_every_order([&] {
+      Array<float> loss(rows), lse(rows);
+      Array<i64> bad(1);
+      cross_entropy_forward(Cuda{}, loss.data(), lse.data(), bad.data(), x.data(), label.data(),
+                            0.0, rows, 5);
+      EXPECT_EQ(bad[0], rows - 2);
+      EXPECT_TRUE(std::isnan(loss[rows - 1]));
+      EXPECT_TRUE(std::isnan(loss[rows - 2]));
+      EXPECT_FALSE(std::isnan(loss[0]));
+    });
+  }
+}
+
+}  // namespace
+}  // namespace weft::kernels::test

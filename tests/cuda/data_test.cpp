@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What data and metrics need: normalise, count_top_k.
+#include "weft/kernels/count_top_k.h"
+#include "weft/kernels/normalize.h"
+
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+struct Size {
+  i64 rows, cols;
+};
+
+TEST(CudaNormalize, BytesAndFloats) {
+  const auto test = [&]<class From>() {
+    for (const Size s : {Size{0, 3}, {1, 1}, {33, 1}, {1025, 1}, {31, 3}, {5, 7}, {100, 4}}) {
+      for (const i64 shift : {0, 1}) {
+        Numbers numbers;
+        const Array<From> x(s.rows * s.cols, numbers, 0, 255, shift);
+        const Array<float> factor(s.cols, numbers), offset(s.cols, numbers);
+        Array<float> wanted(x.size());
+        normalize(Cpu{}, wanted.data(), x.data(), factor.data(), offset.data(), s.rows, s.cols);
+        in_every_order([&] {
+          Array<float> y(x.size(), shift);
+          normalize(Cuda{}, y.data(), x.data(), factor.data(), offset.data(), s.rows, s.cols);
+          expect_near(y, wanted.numbers());
+        });
+      }
+    }
+  };
+  test.operator()<u8>();
+  test.operator()<float>();
+}
+
+TEST(CudaCountTopK, CountsAsTheCpuDoes) {
+  for_types([]<class T>() {
+    for (const Size s : {Size{0, 3}, {1, 1}, {33, 10}, {300, 5}, {3, 1025}}) {
+      for (const i64 k : {1, 3}) {
+        Numbers numbers;
+        Array<T> x(s.rows * s.cols, numbers);
+        for (i64 i = 0; i < x.size(); i += 3) x[i] = converted<T>(0.5);  // ties
+        if (x.size() > 4) x[4] = converted<T>(NAN);
+        Array<i64> label(s.rows);
+        for (i64 r = 0; r < s.rows; ++r) label[r] = numbers.below(s.cols);
+        i64 wanted = 5;  // counts are added to
+        count_top_k(Cpu{}, &wanted, x.numbers().data(), label.data(), k, s.rows, s.cols);
+        in_every_order([&] {
+          Array<i64> count(1);
+          count[0] = 5;
+          count_top_k(Cuda{}, count.data(), x.data(), label.data(), k, s.rows, s.cols);
+          EXPECT_EQ(count[0], wanted);
+        });
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace weft::kernels::test

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dropout and the random fills.
+#include "weft/kernels/random.h"
+
+#include "weft/kernels/dropout.h"
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+struct Size {
+  i64 samples, elements;
+};
+const Size kSamples[] = {{0, 4}, {4, 0}, {1, 1}, {3, 31}, {2, 33}, {3, 64}, {2, 1025}};
+
+// The masks are the CPU's, bit for bit; a float is scaled alike on both.
+TEST(CudaDropout, MasksAreTheCpus) {
+  for_types([]<class T>() {
+    for (const Size s : kSamples) {
+      for (const double p : {0.0, 0.3, 1.0}) {
+        for (const i64 shift : {0, 1}) {
+          Numbers numbers;
+          const Array<T> x(s.samples * s.elements, numbers, 0.5, 1.5, shift);
+          Array<i64> counters(3);
+          counters[0] = 0x1234567890abcdef;  // seed
+          counters[1] = 5;                   // step
+          counters[2] = (i64{1} << 32) - 2;  // first sample: the counter word wraps
+          std::vector<double> wanted(static_cast<std::size_t>(x.size()));
+          dropout(Cpu{}, wanted.data(), x.numbers().data(), counters.data(), 9, p, s.samples,
+                  s.elements);
+          in_every_order([&] {
+            Array<T> y(x);  // y may be x
+            dropout(Cuda{}, y.data(), y.data(), counters.data(), 9, p, s.samples, s.elements);
+            for (i64 i = 0; i < y.size(); ++i)
+              ASSERT_EQ(converted<double>(y[i]) == 0.0, wanted[static_cast<std::size_t>(i)] == 0.0);
+            expect_near(y, wanted);
+          });
+        }
+      }
+    }
+  });
+}
+
+TEST(CudaDropout, FloatsAreTheCpusToTheBit) {
+  Numbers numbers;
+  const Array<float> x(3 * 1025, numbers);
+  Array<i64> counters(3);
+  for (i64 i = 0; i < 3; ++i) counters[i] = 7 + i;
+  Array<float> wanted(x.size()), y(x.size());
+  dropout(Cpu{}, wanted.data(), x.data(), counters.data(), 1, 0.5, 3, 1025);
+  dropout(Cuda{}, y.data(), x.data(), counters.data(), 1, 0.5, 3, 1025);
+  expect_same_bytes(y, wanted);
+}
+
+TEST(CudaRandom, FillsAreTheCpus) {
+  const auto test = [&]<class T>() {
+    for (const i64 n : kSizes) {
+      const RandomRange range{0xfeedface12345678u, 77};
+      Array<T> uniform(n), normal(n);
+      fill_uniform(Cpu{}, uniform.data(), -1.0, 3.0, range, n);
+      fill_normal(Cpu{}, normal.data(), 0.5, 2.0, range, n);
+      in_every_order([&] {
+        Array<T> y(n, 1), z(n, 1);
+        fill_uniform(Cuda{}, y.data(), -1.0, 3.0, range, n);
+        expect_same_bytes(y, uniform);
+        fill_normal(Cuda{}, z.data(), 0.5, 2.0, range, n);
+        expect_near(z, normal.numbers(), 1e-7);
+      });
+    }
+  };
+  test.operator()<float>();
+  test.operator()<double>();
+}
+
+}  // namespace
+}  // namespace weft::kernels::test

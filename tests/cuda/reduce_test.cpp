@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/reduce.h"
+
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+std::vector<ReduceShape> shapes() {
+  return {{1, 0, 1},   {0, 5, 1},  {5, 0, 3},    {3, 0, 1},    {1, 1, 1},    {1, 31, 1},
+          {1, 33, 1},  {9, 33, 1}, {2, 1025, 1}, {1, 1025, 1}, {1, 33, 31},  {3, 5, 33},
+          {1, 200, 3}, {1, 3, 65}, {33, 2, 2},   {1, 257, 33}, {2, 40000, 1}};
+}
+
+TEST(CudaReduce, Sum) {
+  for_types([]<class T>() {
+    for (const ReduceShape& s : shapes()) {
+      SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
+      Numbers numbers;
+      const Array<T> x(s.outer * s.n * s.inner, numbers, 1);
+      std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner));
+      reduce_sum(Cpu{}, wanted.data(), x.numbers().data(), 0.5, s);
+      in_every_order([&] {
+        Array<T> y(s.outer * s.inner);
+        reduce_sum(Cuda{}, y.data(), x.data(), 0.5, s);
+        expect_near(y, wanted, 20 * tolerance<T>());
+      });
+    }
+  });
+}
+
+// The order of additions is decided by the sizes: no order of threads changes a bit.
+TEST(CudaReduce, SumIsDeterministic) {
+  for (const ReduceShape s : {ReduceShape{1, 40000, 1}, {1, 300, 33}, {2, 1025, 1}}) {
+    Numbers numbers;
+    const Array<float> x(s.outer * s.n * s.inner, numbers);
+    Array<float> first(s.outer * s.inner);
+    reduce_sum(Cuda{}, first.data(), x.data(), 1.0, s);
+    in_every_order([&] {
+      Array<float> y(s.outer * s.inner);
+      reduce_sum(Cuda{}, y.data(), x.data(), 1.0, s);
+      expect_same_bytes(y, first);
+    });
+  }
+}
+
+TEST(CudaReduce, Max) {
+  for_types([]<class T>() {
+    for (const ReduceShape& s : shapes()) {
+      if (s.n == 0 || s.n > 2000) continue;
+      SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
+      for (const bool with_nan : {false, true}) {
+        Numbers numbers;
+        Array<T> x(s.outer * s.n * s.inner, numbers);
+        for (i64 i = 0; i < x.size(); i += 3) x[i] = converted<T>(2.0);  // ties
+        if (x.size() > 5) x[5] = converted<T>(-INFINITY);
+        if (with_nan)
+          for (const i64 i : {x.size() / 2, x.size() - 1})
+            if (i >= 0 && x.size() > 0) x[i] = converted<T>(NAN);
+        std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner));
+        Array<i64> wanted_index(s.outer * s.inner);
+        reduce_max(Cpu{}, wanted.data(), wanted_index.data(), x.numbers().data(), s);
+        in_every_order([&] {
+          Array<T> y(s.outer * s.inner), no_index(s.outer * s.inner);
+          Array<i64> index(s.outer * s.inner);
+          reduce_max(Cuda{}, y.data(), index.data(), x.data(), s);
+          expect_near(y, wanted, 0.0);
+          expect_same_bytes(index, wanted_index);
+          reduce_max(Cuda{}, no_index.data(), nullptr, x.data(), s);
+          expect_same_bytes(no_index, y);
+        });
+      }
+    }
+  });
+}
+
+TEST(CudaReduce, MaxOfNothingButMinusInfinity) {
+  for (const i64 n : {1, 40, 1025}) {
+    Array<float> x(n), y(1);
+    Array<i64> index(1);
+    for (i64 i = 0; i < n; ++i) x[i] = -INFINITY;
+    reduce_max(Cuda{}, y.data(), index.data(), x.data(), {1, n, 1});
+    EXPECT_EQ(y[0], -INFINITY);
+    EXPECT_EQ(index[0], 0);
+  }
+}
+
+TEST(CudaReduce, Repeat) {
+  for_types([]<class T>() {
+    for (const ReduceShape& s : shapes()) {
+      if (s.n > 2000) continue;
+      for (const i64 shift : {0, 1}) {
+        Numbers numbers;
+        const Array<T> x(s.outer * s.inner, numbers);
+        std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.n * s.inner));
+        repeat(Cpu{}, wanted.data(), x.numbers().data(), 0.25, s);
+        in_every_order([&] {
+          Array<T> y(s.outer * s.n * s.inner, shift);
+          repeat(Cuda{}, y.data(), x.data(), 0.25, s);
+          expect_near(y, wanted);
+        });
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace weft::kernels::test
