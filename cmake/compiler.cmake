@@ -28,14 +28,18 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 option(WEFT_WERROR "Warnings are errors" ${werror_default})
 
-add_compile_options(-Wall -Wextra -Wshadow)
+# nvcc takes a compiler's options only behind -Xcompiler. CUDA's own headers shadow and are full of pragmas.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow>"
+                    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas>")
 if(WEFT_WERROR)
-  add_compile_options(-Werror)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>")
 endif()
 
 # The same __FILE__ in messages and in the compiler cache, wherever the clone lies.
-add_compile_options("-fmacro-prefix-map=${CMAKE_BINARY_DIR}/include/weft/="
-                    "-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=")
+foreach(folder ${CMAKE_BINARY_DIR}/include/weft ${CMAKE_SOURCE_DIR})
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fmacro-prefix-map=${folder}/=>"
+                      "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fmacro-prefix-map=${folder}/=>")
+endforeach()
 
 set(WEFT_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, for example address,undefined")
 if(WEFT_SANITIZE)

@@ -15,8 +15,25 @@ if(WEFT_CUDA STREQUAL "ON")
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  # CMake 3.25 does not know that nvcc takes C++20.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  # std::array, std::bit_cast and the like are constexpr functions, which device code may then call.
+  string(APPEND CMAKE_CUDA_FLAGS " --expt-relaxed-constexpr")
+  if(WEFT_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${WEFT_CCACHE})
+  endif()
   find_package(CUDAToolkit REQUIRED)
-  target_link_libraries(weft_dependencies INTERFACE CUDA::cudart_static)
+  find_path(WEFT_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(WEFT_CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+  if(NOT WEFT_CUDNN_INCLUDE OR NOT WEFT_CUDNN_LIBRARY)
+    message(FATAL_ERROR "weft: cuDNN was not found, which WEFT_CUDA=ON needs; name its folder with "
+                        "-DCMAKE_PREFIX_PATH=DIR")
+  endif()
+  target_include_directories(weft_dependencies SYSTEM INTERFACE ${WEFT_CUDNN_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(weft_dependencies INTERFACE CUDA::cudart_static CUDA::cublasLt ${WEFT_CUDNN_LIBRARY})
+  # C++ files, which nvcc does not compile, see CUDA's own types.
+  add_compile_definitions(WEFT_REAL_DEVICE)
 endif()
 
 # Library calls (cuBLASLt, cuDNN) are in *_cuda.cpp; what stands for them on the emulated device, in

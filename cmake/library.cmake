@@ -9,7 +9,7 @@ file(CREATE_LINK ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/weft SYMBOLIC)
 # an archive would fill a registry of its own.
 add_library(weft SHARED)
 add_library(weft::weft ALIAS weft)
-set_target_properties(weft PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+set_target_properties(weft PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>
                                        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(weft PUBLIC cxx_std_20)
@@ -38,8 +38,8 @@ endif()
 if(TARGET weft_kernels)
   # errno and traps are the two parts of IEEE that stop the vectoriser and that nothing here reads;
   # results stay the same. No -march: the vector width is chosen at run time, in code.
-  target_compile_options(weft_kernels PRIVATE -fno-math-errno -fno-trapping-math
-                                              $<$<CONFIG:Release>:-O3>)
+  target_compile_options(weft_kernels PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno;-fno-trapping-math>"
+                                              "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O3>")
   if(TARGET weft_onednn)
     target_link_libraries(weft_kernels PRIVATE weft_onednn)
     target_link_libraries(weft PRIVATE $<BUILD_INTERFACE:weft_onednn>)

@@ -56,7 +56,8 @@ foreach(folder ${test_folders})
   if(folder STREQUAL "simt" OR folder STREQUAL "cuda")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
     string(REPLACE "ON" "device" extra_label ${extra_label})
-    target_compile_options(${test} PRIVATE -Wno-unknown-pragmas)  # #pragma unroll
+    target_compile_options(${test} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)  # #pragma unroll
+    set_target_properties(${test} PROPERTIES LINKER_LANGUAGE CXX)
   endif()
   # What a binary holds is known only when it is linked: the ctest entries are written then.
   set(entries ${CMAKE_BINARY_DIR}/${test}_entries.cmake)

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kThreads)
     const bool ours = row >= begin && row < end;
     const u32 lanes = __ballot_sync(kAllLanes, ours);
     if (lane == 0) warp_count[warp] = __popc(lanes);
-    __syncthreads();
+    __syncthreads();  // also: all have done the last round's list
     int before = 0, total = 0;
     for (int w = 0; w < kWarpsPerBlock; ++w) {
       before += w < warp ? warp_count[w] : 0;
@@ -74,7 +74,6 @@ __global__ void __launch_bounds__(kThreads)
     for (int k = 0; k < total; ++k)
       for (i64 c = threadIdx.x; c < cols; c += kThreads)
         dtable[to_row[k] * cols + c] += static_cast<C>(dy[found[k] * cols + c]);
-    __syncthreads();  // before the next round overwrites the lists
   }
 }
 
