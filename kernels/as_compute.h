@@ -21,7 +21,7 @@ class AsCompute {
   const Compute<T>* data() const { return data_; }
 
  private:
-  Scratch<Compute<T>> copy_;
+  Scratch<Compute<T>, Cpu> copy_;
   const Compute<T>* data_ = nullptr;
 };
 
@@ -31,7 +31,7 @@ void write_computed(T* y, i64 n, const Write& write) {
   if constexpr (is_computed<T>) {
     write(y);
   } else {
-    const Scratch<Compute<T>> result(Cpu{}, y == nullptr ? 0 : n);
+    const Scratch<Compute<T>, Cpu> result(Cpu{}, y == nullptr ? 0 : n);
     write(result.data());
     if (y != nullptr) convert(Cpu{}, y, static_cast<const Compute<T>*>(result.data()), n);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // On the emulated device, convolutions are the CPU's. What cuDNN would be asked for is checked by its
 // rules first.
+#include "weft/device/emulated/stream.h"
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/conv2d.h"
 #include "weft/kernels/conv2d_limits.h"
@@ -8,41 +9,49 @@
 namespace weft::kernels {
 
 template <class T>
-void conv2d(Cuda, T* y, const T* x, const T* w, const T* bias, Activation activation,
+void conv2d(Cuda device, T* y, const T* x, const T* w, const T* bias, Activation activation,
             const Conv2dShape& s) {
   check_conv2d(s);
-  const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s)),
-      bias_values(bias, s.out_channels);
-  write_computed(y, outputs(s), [&](Compute<T>* result) {
-    conv2d(Cpu{}, result, x_values.data(), w_values.data(), bias_values.data(), activation, s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s)),
+        bias_values(bias, s.out_channels);
+    write_computed(y, outputs(s), [&](Compute<T>* result) {
+      conv2d(Cpu{}, result, x_values.data(), w_values.data(), bias_values.data(), activation, s);
+    });
   });
 }
 
 template <class T>
-void conv2d_input_gradient(Cuda, T* dx, const T* dy, const T* w, const Conv2dShape& s) {
+void conv2d_input_gradient(Cuda device, T* dx, const T* dy, const T* w, const Conv2dShape& s) {
   check_conv2d(s);
-  const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
-  write_computed(dx, inputs(s), [&](Compute<T>* result) {
-    conv2d_input_gradient(Cpu{}, result, dy_values.data(), w_values.data(), s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
+    write_computed(dx, inputs(s), [&](Compute<T>* result) {
+      conv2d_input_gradient(Cpu{}, result, dy_values.data(), w_values.data(), s);
+    });
   });
 }
 
 template <class T>
-void conv2d_weight_gradient(Cuda, T* dw, T* dbias, const T* dy, const T* x, const Conv2dShape& s) {
+void conv2d_weight_gradient(Cuda device, T* dw, T* dbias, const T* dy, const T* x,
+                            const Conv2dShape& s) {
   check_conv2d(s);
-  const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
-  write_computed(dw, weights(s), [&](Compute<T>* weight_gradient) {
-    write_computed(dbias, s.out_channels, [&](Compute<T>* bias_gradient) {
-      conv2d_weight_gradient(Cpu{}, weight_gradient, bias_gradient, dy_values.data(),
-                             x_values.data(), s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
+    write_computed(dw, weights(s), [&](Compute<T>* weight_gradient) {
+      write_computed(dbias, s.out_channels, [&](Compute<T>* bias_gradient) {
+        conv2d_weight_gradient(Cpu{}, weight_gradient, bias_gradient, dy_values.data(),
+                               x_values.data(), s);
+      });
     });
   });
 }
 
 #define WEFT_CONV2D(T)                                                                          \
-  template void conv2d(Cuda, T*, const T*, const T*, const T*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cuda, T*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cuda, T*, T*, const T*, const T*, const Conv2dShape&);
+  template void conv2d(Cuda device, T*, const T*, const T*, const T*, Activation,               \
+                       const Conv2dShape&);                                                     \
+  template void conv2d_input_gradient(Cuda device, T*, const T*, const T*, const Conv2dShape&); \
+  template void conv2d_weight_gradient(Cuda device, T*, T*, const T*, const T*, const Conv2dShape&);
 WEFT_CONV2D(float)
 WEFT_CONV2D(double)
 WEFT_CONV2D(half)

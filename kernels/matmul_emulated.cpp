@@ -2,6 +2,7 @@
 // On the emulated device, matrix products are the CPU's. What cuBLASLt would be asked for is checked by
 // its rules first.
 #include "weft/core/error.h"
+#include "weft/device/emulated/stream.h"
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/matmul.h"
 #include "weft/kernels/matmul_layout.h"
@@ -28,7 +29,7 @@ void check_pointer(const char* name, const T* pointer) {
 }  // namespace
 
 template <class T>
-void matmul(Cuda, T* c, const T* a, const T* b, const T* bias, Activation activation,
+void matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Activation activation,
             const MatmulShape& s) {
   if (s.batch * s.m * s.n == 0) return;
   if (s.k > 0) {
@@ -40,10 +41,12 @@ void matmul(Cuda, T* c, const T* a, const T* b, const T* bias, Activation activa
     check_pointer("b", b);
     check_pointer("c", c);
   }
-  const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n),
-      bias_values(bias, s.n);
-  write_computed(c, s.batch * s.m * s.n, [&](Compute<T>* result) {
-    matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(), activation, s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n),
+        bias_values(bias, s.n);
+    write_computed(c, s.batch * s.m * s.n, [&](Compute<T>* result) {
+      matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(), activation, s);
+    });
   });
 }
 
