@@ -248,6 +248,14 @@ i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
 i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
 void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }
 LoaderPosition Loader::position() const { return pipeline_->position_; }
+void Loader::state(State& s) {
+  const LoaderOptions& o = options();
+  s.same("samples", dataset().size()).same("batch_size", o.batch_size).same("shuffle", o.shuffle);
+  s.same("seed", o.seed).same("drop_last", o.drop_last);
+  LoaderPosition now = position();
+  s("epoch", now.epoch)("batch", now.batch);
+  if (s.loading()) set_position(now);
+}
 void Loader::start_epoch() { pipeline_->start_epoch(); }
 Batch* Loader::next() { return pipeline_->next(); }
 double Loader::seconds_waited() const { return pipeline_->seconds_waited_; }

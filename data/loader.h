@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "weft/data/dataset.h"
+#include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft::data {
@@ -64,6 +65,9 @@ class Loader {
   // To resume: the next loop begins with this batch, and is otherwise the same as one that was not broken off.
   void set_position(LoaderPosition position);
   LoaderPosition position() const;
+  // The position, for a checkpoint. What the position depends on (size, batch_size, shuffle, seed,
+  // drop_last) must be what it was.
+  void state(State& s);
 
   // The same without a range-for: begins an epoch, and gives its next batch, or null after the last.
   void start_epoch();

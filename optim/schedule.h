@@ -21,6 +21,7 @@
 #include "weft/core/duration.h"
 #include "weft/core/registry.h"
 #include "weft/core/types.h"
+#include "weft/tensor/state.h"
 
 namespace weft::optim {
 
@@ -42,6 +43,9 @@ class Schedule {
   // The metric that observe() wants after each validation; empty for none.
   virtual std::string monitor() const { return {}; }
   virtual void observe(double metric);
+
+  // What observe() has changed, for a checkpoint (tensor/state.h).
+  virtual void state(State&) {}
 };
 
 // A curve with a warm-up before it (Note [Warm-up and the curve]).

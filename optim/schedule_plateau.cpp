@@ -19,6 +19,10 @@ class Plateau : public WarmSchedule {
 
   std::string monitor() const override { return options_.monitor; }
 
+  void state(State& s) override {
+    s("factor", factor_)("best", best_)("bad", bad_)("cooling", cooling_);
+  }
+
   void observe(double metric) override {
     if (better(metric)) {
       best_ = metric;

@@ -30,6 +30,23 @@ static std::atomic<long> heap_allocations{0};
 namespace weft::data {
 namespace {
 
+TEST(Loader, GoesOnFromItsState) {
+  const Numbers set{10};
+  const LoaderOptions options{.batch_size = 2, .shuffle = true, .seed = 3};
+  Loader first{set, options}, second{set, options};
+  first.set_epoch(4);
+  first.start_epoch();
+  first.next();
+  first.next();
+  load_state(second, save_state(first), "loader");
+  EXPECT_EQ(second.position(), (LoaderPosition{4, 2}));
+  second.start_epoch();
+  EXPECT_EQ(first.next()->x.to_vector<float>(), second.next()->x.to_vector<float>());
+  Loader other{set, {.batch_size = 5, .shuffle = true, .seed = 3}};
+  EXPECT_THROW(load_state(other, save_state(first), "loader"), UserError);
+  EXPECT_EQ(other.position(), LoaderPosition{});
+}
+
 TEST(Loader, ReadsInOrderWithAShortLastBatch) {
   const Numbers set{10};
   Loader loader{set, {.batch_size = 4}};

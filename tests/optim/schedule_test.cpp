@@ -56,6 +56,21 @@ TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
   EXPECT_LT(schedule->lr_factor(20), schedule->lr_factor(19));
 }
 
+TEST(Schedule, PlateauGoesOnFromItsState) {
+  const auto recipe = plateau({.patience = 1, .cooldown = 1});
+  const ScheduleSpan span{.steps_per_epoch = 1, .total_steps = 100};
+  const std::vector<double> metrics = {1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5};
+  for (std::size_t broken_off = 0; broken_off <= metrics.size(); ++broken_off) {
+    const auto whole = recipe.make(span), first = recipe.make(span), second = recipe.make(span);
+    for (const double metric : metrics) whole->observe(metric);
+    for (std::size_t i = 0; i < broken_off; ++i) first->observe(metrics[i]);
+    load_state(*second, save_state(*first), "scheduler");
+    for (std::size_t i = broken_off; i < metrics.size(); ++i) second->observe(metrics[i]);
+    EXPECT_EQ(save_state(*second).json, save_state(*whole).json) << broken_off;
+    EXPECT_LT(whole->lr_factor(0), 1);
+  }
+}
+
 TEST(Schedule, PlateauTakesNoNanForAnImprovement) {
   const auto schedule = plateau({.factor = 0.5, .patience = 0}).make(kSpan);
   EXPECT_EQ(schedule->monitor(), "validation/loss");

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/tensor/state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "weft/core/nearest.h"
+
+namespace weft {
+
+using Json = nlohmann::ordered_json;
+
+struct State::Pass {
+  Mode mode = Mode::save;
+  Json root = Json::object();
+  std::map<std::string, Tensor>* to = nullptr;          // while saving
+  const std::map<std::string, Tensor>* from = nullptr;  // while reading
+  std::vector<std::string> problems = {};
+
+  struct Level {
+    Json* json;
+    std::string path;
+    std::vector<std::string> keys = {};  // asked for, of an object
+  };
+  std::vector<Level> levels = {};
+
+  Json& here() { return *levels.back().json; }
+  std::string path_of(std::string_view key) const {
+    const std::string& above = levels.back().path;
+    return above.empty() ? std::string(key) : fmt::format("{}.{}", above, key);
+  }
+  void problem(std::string_view key, const std::string& what) {
+    if (mode == Mode::check) problems.push_back(fmt::format("{} {}", path_of(key), what));
+  }
+  // Where a key's value is, or will be.
+  Json* slot(std::string_view key) {
+    Json& json = here();
+    if (json.is_array()) {
+      const auto index = static_cast<std::size_t>(std::stoll(std::string(key)));
+      if (mode == Mode::save && index == json.size()) json.push_back(nullptr);
+      return &json[index];
+    }
+    const std::string name(key);
+    levels.back().keys.push_back(name);
+    if (mode == Mode::save) return &json[name];
+    const auto found = json.find(name);
+    if (found != json.end()) return &*found;
+    problem(key, "is missing");
+    return nullptr;
+  }
+  void refuse(std::string_view key, const char* wanted, const Json& found) {
+    problem(key, fmt::format("is {} and {} is required", found.dump(), wanted));
+  }
+};
+
+State::State(Pass& pass) : pass_(pass), mode_(pass.mode) {}
+
+void State::visit(std::string_view key, bool& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  if (mode_ == Mode::save) *slot = value;
+  else if (!slot->is_boolean()) pass_.refuse(key, "true or false", *slot);
+  else if (loading()) value = slot->get<bool>();
+}
+
+void State::visit(std::string_view key, i64& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  const bool fits = slot->is_number_integer() &&
+                    (!slot->is_number_unsigned() ||
+                     slot->get<u64>() <= static_cast<u64>(std::numeric_limits<i64>::max()));
+  if (mode_ == Mode::save) *slot = value;
+  else if (!fits) pass_.refuse(key, "an integer", *slot);
+  else if (loading()) value = slot->get<i64>();
+}
+
+void State::visit(std::string_view key, u64& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  if (mode_ == Mode::save) *slot = value;
+  else if (!slot->is_number_unsigned()) pass_.refuse(key, "an integer from 0", *slot);
+  else if (loading()) value = slot->get<u64>();
+}
+
+// JSON has no numbers for these: a text stands for each.
+void State::visit(std::string_view key, double& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  if (mode_ == Mode::save) {
+    if (std::isfinite(value)) *slot = value;
+    else *slot = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    return;
+  }
+  const bool special = *slot == "nan" || *slot == "inf" || *slot == "-inf";
+  if (!slot->is_number() && !special) return pass_.refuse(key, "a number", *slot);
+  if (!loading()) return;
+  if (!special) value = slot->get<double>();
+  else if (*slot == "nan") value = std::numeric_limits<double>::quiet_NaN();
+  else value = (*slot == "inf" ? 1 : -1) * std::numeric_limits<double>::infinity();
+}
+
+void State::visit(std::string_view key, std::string& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  if (mode_ == Mode::save) *slot = value;
+  else if (!slot->is_string()) pass_.refuse(key, "a text", *slot);
+  else if (loading()) value = slot->get<std::string>();
+}
+
+// In the JSON stands what it is, for readers: "tensor f32 (3, 4)".
+void State::visit(std::string_view key, Tensor& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  const std::string path = pass_.path_of(key);
+  const auto text = [](const Tensor& t) {
+    return fmt::format("tensor {} {}", name_of(t.dtype()), t.shape());
+  };
+  if (mode_ == Mode::save) {
+    if (!value.defined()) return;  // null
+    *slot = text(value);
+    (*pass_.to)[path] = value.clone();
+    return;
+  }
+  if (slot->is_null() && !value.defined()) return;
+  const auto found = pass_.from->find(path);
+  if (found == pass_.from->end() || !slot->is_string() || *slot != text(found->second))
+    return pass_.problem(
+        key,
+        fmt::format("is {} and its tensor is {}; both are required", slot->dump(),
+                    found == pass_.from->end() ? std::string("missing") : text(found->second)));
+  const Tensor& saved = found->second;
+  if (value.defined() && (value.shape() != saved.shape() || value.dtype() != saved.dtype()))
+    return pass_.refuse(key, text(value).c_str(), *slot);
+  if (!loading()) return;
+  if (value.defined()) value.copy_from(saved.to(value.device()));
+  else value = saved.clone();
+}
+
+bool State::begin_object(std::string_view key) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return false;
+  if (mode_ == Mode::save) *slot = Json::object();
+  if (!slot->is_object()) return pass_.refuse(key, "a section", *slot), false;
+  pass_.levels.push_back({slot, pass_.path_of(key)});
+  return true;
+}
+
+void State::end_object() {
+  const Pass::Level level = std::move(pass_.levels.back());
+  pass_.levels.pop_back();
+  if (mode_ != Mode::check) return;
+  for (const auto& entry : level.json->items())
+    if (std::find(level.keys.begin(), level.keys.end(), entry.key()) == level.keys.end())
+      pass_.problems.push_back(fmt::format("{}{}{} is unknown{}", level.path,
+                                           level.path.empty() ? "" : ".", entry.key(),
+                                           did_you_mean(entry.key(), level.keys)));
+}
+
+bool State::begin_list(std::string_view key, i64& size) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return false;
+  if (mode_ == Mode::save) *slot = Json::array();
+  if (!slot->is_array()) return pass_.refuse(key, "a list", *slot), false;
+  if (mode_ != Mode::save) size = static_cast<i64>(slot->size());
+  pass_.levels.push_back({slot, pass_.path_of(key)});
+  return true;
+}
+
+void State::end_list() { pass_.levels.pop_back(); }
+
+bool State::begin_optional(std::string_view key, bool& present) {
+  if (mode_ == Mode::save) {
+    if (!present) *pass_.slot(key) = nullptr;
+    return true;
+  }
+  const Json* slot = pass_.slot(key);
+  if (slot == nullptr) return false;
+  present = !slot->is_null();
+  return true;
+}
+
+std::vector<std::string> State::keys_of_object() const {
+  std::vector<std::string> keys;
+  for (const auto& entry : pass_.here().items()) keys.push_back(entry.key());
+  return keys;
+}
+
+void State::differs(std::string_view key) {
+  pass_.problem(key, fmt::format("was {} and is another now; it must be the same",
+                                 pass_.here()[std::string(key)].dump()));
+}
+
+StateRecord save_state(const std::function<void(State&)>& state) {
+  StateRecord record;
+  State::Pass pass;
+  pass.to = &record.tensors;
+  pass.levels.push_back({&pass.root, ""});
+  State saver(pass);
+  state(saver);
+  record.json = pass.root.dump();
+  return record;
+}
+
+void load_state(const std::function<void(State&)>& state, const StateRecord& record,
+                std::string_view what) {
+  Json root = Json::parse(record.json, nullptr, false);
+  WEFT_CHECK(root.is_object(), "{}: its saved state is no JSON object", what);
+  State::Pass check{.mode = State::Mode::check, .root = std::move(root), .from = &record.tensors};
+  check.levels.push_back({&check.root, ""});
+  State checker(check);
+  state(checker);
+  checker.end_object();
+  WEFT_CHECK(
+      check.problems.empty(),
+      "{}: the saved state does not fit ({}); a state of the same kind and version is required",
+      what, fmt::join(check.problems, "; "));
+  check.mode = State::Mode::load;
+  check.levels.push_back({&check.root, ""});
+  State loader(check);
+  state(loader);
+}
+
+}  // namespace weft

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// State: what an object carries from a run that was broken off to the one that goes on. One function both
+// saves and loads, so that the two cannot disagree:
+//
+//   struct ThawWhenFlat : Strategy {
+//     void state(State& s) override { s("best", best_)("thawed", thawed_); }
+//     …
+//   };
+//   const StateRecord record = save_state(strategy);       // JSON, and tensors by path
+//   load_state(strategy, record, "strategy 'thaw_when_flat'");
+//
+// A value may be: bool, int, i64, u64, double (every bit of it, infinities and NaN too), std::string,
+// Tensor, an object that has a state() itself, and std::vector, std::optional and std::map (by name) of
+// these. A defined Tensor is written in place, and what was saved must have its shape and dtype; an
+// undefined one takes what was saved, or stays undefined.
+//
+// Note [Loading a state]
+// state() is called twice: first to compare what it asks for with what was saved, writing nothing, then
+// to write. So a record that does not fit (a key missing, one too many, another type) is one UserError
+// that lists all of it, and leaves the object as it was. loading() is true in the second pass alone: an
+// object that has something to do with what arrived does it there, after the values.
+#pragma once
+#include <concepts>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "weft/tensor/tensor.h"
+
+namespace weft {
+
+class State;
+
+// What was saved: `json` is an object; tensors stand beside it under their path, like "average.fc1.weight".
+struct StateRecord {
+  std::string json = "{}";
+  std::map<std::string, Tensor> tensors = {};
+};
+
+template <class T>
+concept Stateful = requires(T& object, State& state) {
+  object.state(state);
+};
+
+class State {
+ public:
+  template <class T>
+  State& operator()(std::string_view key, T& value);
+
+  // A value that loading cannot change and that must be what it was: a seed, a size.
+  // Types: bool, i64, u64, double, std::string.
+  template <class T>
+  State& same(std::string_view key, T value);
+
+  bool loading() const { return mode_ == Mode::load; }
+
+  struct Pass;  // for state.cpp
+  explicit State(Pass& pass);
+
+ private:
+  friend StateRecord save_state(const std::function<void(State&)>& state);
+  friend void load_state(const std::function<void(State&)>& state, const StateRecord& record,
+                         std::string_view what);
+  enum class Mode { save, check, load };
+
+  void visit(std::string_view key, bool& value);
+  void visit(std::string_view key, i64& value);
+  void visit(std::string_view key, u64& value);
+  void visit(std::string_view key, double& value);
+  void visit(std::string_view key, std::string& value);
+  void visit(std::string_view key, Tensor& value);
+  // False where there is nothing to go into. A list's items have the keys "0", "1", ….
+  bool begin_object(std::string_view key);
+  void end_object();
+  bool begin_list(std::string_view key, i64& size);
+  void end_list();
+  bool begin_optional(std::string_view key, bool& present);
+  std::vector<std::string> keys_of_object() const;
+  void differs(std::string_view key);
+
+  template <class T>
+  void item(std::string_view key, T& value);
+  template <class T>
+  void list(std::string_view key, std::vector<T>& values);
+  template <class T>
+  void optional(std::string_view key, std::optional<T>& value);
+  template <class T>
+  void map(std::string_view key, std::map<std::string, T>& values);
+
+  Pass& pass_;
+  Mode mode_;
+};
+
+StateRecord save_state(const std::function<void(State&)>& state);
+// Note [Loading a state]. `what` begins the message: "strategy 'staged_unfreeze'".
+void load_state(const std::function<void(State&)>& state, const StateRecord& record,
+                std::string_view what);
+template <Stateful T>
+StateRecord save_state(T& object) {
+  return save_state([&object](State& s) { object.state(s); });
+}
+template <Stateful T>
+void load_state(T& object, const StateRecord& record, std::string_view what) {
+  load_state([&object](State& s) { object.state(s); }, record, what);
+}
+
+namespace detail {
+template <class T>
+inline constexpr bool is_state_list = false;
+template <class T>
+inline constexpr bool is_state_list<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_state_optional = false;
+template <class T>
+inline constexpr bool is_state_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_state_map = false;
+template <class T>
+inline constexpr bool is_state_map<std::map<std::string, T>> = true;
+}  // namespace detail
+
+template <class T>
+State& State::operator()(std::string_view key, T& value) {
+  item(key, value);
+  return *this;
+}
+
+template <class T>
+State& State::same(std::string_view key, T value) {
+  T recorded = value;
+  // Read as in the second pass, into a copy.
+  const Mode mode = mode_;
+  if (mode == Mode::check) mode_ = Mode::load;
+  visit(key, recorded);
+  mode_ = mode;
+  if (mode == Mode::check && recorded != value) differs(key);
+  return *this;
+}
+
+template <class T>
+void State::item(std::string_view key, T& value) {
+  if constexpr (detail::is_state_list<T>) {
+    list(key, value);
+  } else if constexpr (detail::is_state_optional<T>) {
+    optional(key, value);
+  } else if constexpr (detail::is_state_map<T>) {
+    map(key, value);
+  } else if constexpr (Stateful<T>) {
+    if (!begin_object(key)) return;
+    value.state(*this);
+    end_object();
+  } else if constexpr (std::is_same_v<T, int>) {
+    i64 wide = value;
+    visit(key, wide);
+    if (loading()) value = static_cast<int>(wide);
+  } else {
+    visit(key, value);
+  }
+}
+
+template <class T>
+void State::list(std::string_view key, std::vector<T>& values) {
+  static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements to refer to");
+  i64 size = static_cast<i64>(values.size());
+  if (!begin_list(key, size)) return;
+  if (loading()) values.resize(static_cast<std::size_t>(size));
+  for (i64 i = 0; i < size; ++i) {
+    const std::string number = std::to_string(i);
+    if (mode_ == Mode::check) {
+      T probe{};
+      item(number, probe);
+    } else {
+      item(number, values[static_cast<std::size_t>(i)]);
+    }
+  }
+  end_list();
+}
+
+template <class T>
+void State::optional(std::string_view key, std::optional<T>& value) {
+  bool present = value.has_value();
+  if (!begin_optional(key, present)) return;
+  if (!present) {
+    if (loading()) value.reset();
+    return;
+  }
+  if (mode_ == Mode::check) {
+    T probe{};
+    item(key, probe);
+    return;
+  }
+  if (!value) value.emplace();
+  item(key, *value);
+}
+
+template <class T>
+void State::map(std::string_view key, std::map<std::string, T>& values) {
+  if (!begin_object(key)) return;
+  if (mode_ == Mode::save) {
+    for (auto& [name, value] : values) item(name, value);
+  } else {
+    const std::vector<std::string> names = keys_of_object();
+    if (loading()) values.clear();
+    for (const std::string& name : names) {
+      T probe{};
+      if (loading()) item(name, values[name]);
+      else item(name, probe);
+    }
+  }
+  end_object();
+}
+
+}  // namespace weft
