@@ -58,7 +58,7 @@ void Display::on_train_begin(train::Orchestrator& run) {
   say(fmt::format("run folder: {}", folder_->path().string()));
 }
 
-void Display::on_progress(i64 epoch, const train::Progress& progress) {
+void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - last_drawn_ < kRedraw) return;
@@ -66,8 +66,8 @@ void Display::on_progress(i64 epoch, const train::Progress& progress) {
   const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
   const double left = progress.seconds / share - progress.seconds;
   std::printf("\r\033[2Kepoch %lld/%lld %s %3.0f%%  loss %.4f  %s  %.0fs left",
-              static_cast<long long>(epoch), static_cast<long long>(epochs_), bar(share).c_str(),
-              100 * share, progress.loss(),
+              static_cast<long long>(progress.epoch), static_cast<long long>(epochs_),
+              bar(share).c_str(), 100 * share, progress.loss(),
               rate(static_cast<double>(progress.samples) / progress.seconds).c_str(), left);
   std::fflush(stdout);
   bar_shown_ = true;

@@ -12,7 +12,7 @@ class Display : public train::Callback {
  public:
   Display();
   void on_train_begin(train::Orchestrator& run) override;
-  void on_progress(i64 epoch, const train::Progress& progress) override;
+  void on_batch_end(train::Trainer& trainer, const train::Progress& progress) override;
   void on_epoch_end(const train::EpochReport& report) override;
   void on_train_end(const train::RunReport& report) override;
 

@@ -22,6 +22,11 @@ void print(const train::Evaluation& result, const Arguments& arguments) {
     nlohmann::ordered_json object{{"split", arguments.split}, {"samples", result.samples}};
     for (const auto& [name, value] : result.metrics)
       object[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
+    for (const auto& [name, table] : result.tables) {
+      object[name] = nlohmann::ordered_json::array();
+      for (i64 r = 0; r < table.size(0); ++r)
+        object[name].push_back(table.slice(r, r + 1).to_vector<i64>());
+    }
     std::printf("%s\n", object.dump().c_str());
     return;
   }
@@ -29,6 +34,14 @@ void print(const train::Evaluation& result, const Arguments& arguments) {
               static_cast<long long>(result.samples));
   for (const auto& [name, value] : result.metrics) std::printf("  %s %.4f", name.c_str(), value);
   std::printf("\n");
+  for (const auto& [name, table] : result.tables) {
+    std::printf("%s (row: label, column: prediction)\n", name.c_str());
+    for (i64 r = 0; r < table.size(0); ++r) {
+      for (const i64 count : table.slice(r, r + 1).to_vector<i64>())
+        std::printf(" %6lld", static_cast<long long>(count));
+      std::printf("\n");
+    }
+  }
 }
 
 int run(const Arguments& arguments) {

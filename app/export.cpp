@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "weft/app/command.h"
+#include "weft/core/glob.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/saved_run.h"
 
@@ -11,15 +12,24 @@ namespace {
 
 struct Arguments {
   std::string run, file, checkpoint = "last";
+  std::vector<std::string> only;
 };
 
 int run(const Arguments& arguments) {
   WEFT_CHECK(arguments.file.ends_with(".safetensors"),
              "export: '{}' given; a name that ends in .safetensors is required", arguments.file);
   train::SavedRun saved(arguments.run, arguments.checkpoint);
-  save(saved.model(), arguments.file, read_safetensors_metadata(saved.weights_file()));
-  std::printf("%s: %lld parameters, under PyTorch's names and in its layouts\n",
-              arguments.file.c_str(), static_cast<long long>(saved.model().parameter_count()));
+  const TensorMap state = state_of(saved.model());
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : state) names.push_back(name);
+  TensorMap chosen = arguments.only.empty() ? state : TensorMap{};
+  for (const i64 i : glob_select("export: --only", arguments.only, names)) {
+    const std::string& name = names[static_cast<std::size_t>(i)];
+    chosen[name] = state.at(name);
+  }
+  write_safetensors(arguments.file, chosen, read_safetensors_metadata(saved.weights_file()));
+  std::printf("%s: %zu tensors, under PyTorch's names and in its layouts\n", arguments.file.c_str(),
+              chosen.size());
   return kDone;
 }
 
@@ -32,6 +42,8 @@ void add_export(CLI::App& app, int& exit_code) {
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
   command->add_option("FILE", arguments->file, "file to write; PyTorch's load_state_dict takes it")
       ->required();
+  command->add_option("--only", arguments->only,
+                      "globs of names to write, like 'features.*' for a backbone");
   command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")
       ->capture_default_str();
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -7,6 +7,7 @@
 #include "weft/app/command.h"
 #include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
+#include "weft/train/run_config_file.h"
 #include "weft/train/trace.h"
 
 namespace weft::app {
@@ -19,7 +20,7 @@ struct Arguments {
 };
 
 train::Orchestrator orchestrator(const Arguments& arguments) {
-  const auto loaded = config::load<train::RunConfig>(arguments.config, arguments.overrides);
+  const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
   return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
           arguments.overrides};
 }
@@ -43,8 +44,7 @@ int show_config(const Arguments& arguments) {
   }
   WEFT_CHECK(!arguments.config.empty(),
              "config: no file given; a YAML file, or --schema, is required");
-  std::fputs(config::to_yaml(config::load<train::RunConfig>(arguments.config, arguments.overrides))
-                 .c_str(),
+  std::fputs(config::to_yaml(train::load_run_config(arguments.config, arguments.overrides)).c_str(),
              stdout);
   return kDone;
 }

@@ -6,8 +6,8 @@
 #include "weft/app/display.h"
 #include "weft/app/stop_signals.h"
 #include "weft/core/log.h"
-#include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
+#include "weft/train/run_config_file.h"
 
 namespace weft::app {
 namespace {
@@ -18,7 +18,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
     display->say(level == LogLevel::warning ? "warning: " + std::string(message)
                                             : std::string(message));
   });
-  const auto [config, origins] = config::load<train::RunConfig>(path, overrides);
+  const auto [config, origins] = train::load_run_config(path, overrides);
   train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
   orchestrator.add_callback(display);
   const StopSignals signals;

@@ -257,6 +257,10 @@ class RecipeWith final : public AnyRecipe {
   Recipe<Kind> recipe;
   Common common;
 
+  RecipeWith() = default;
+  RecipeWith(Recipe<Kind> chosen)  // NOLINT(google-explicit-constructor)
+      : recipe(std::move(chosen)) {}
+
   const std::string& name() const override { return recipe.name(); }
   std::string_view kind() const override { return recipe.kind(); }
   const AnyRegistry& registry() const override { return recipe.registry(); }

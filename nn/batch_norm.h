@@ -13,6 +13,11 @@ struct NormOptions {
 // of numbers alike. In training with the statistics of the batch, and the running ones follow
 // (Note [Batch-norm statistics]); in evaluation with the running ones. Names are those of PyTorch's
 // BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015, arXiv:1502.03167
+//
+// Note [Frozen batch norm]
+// A batch norm of which nothing is trained (neither weight nor bias wants a gradient) is frozen: it
+// normalises with the running statistics in training too, and they stay. In PyTorch they would drift,
+// and a frozen backbone would change under the head that is trained on it.
 class BatchNorm : public Module {
  public:
   explicit BatchNorm(i64 channels, NormOptions options = {});
@@ -26,16 +31,22 @@ class BatchNorm : public Module {
   // relu(norm(x) + residual): the end of a residual block.
   Variable with_residual(const Variable& x, const Variable& residual);
   std::string label() const override;
+  // Keeps the running statistics as they are, and uses them, even while weight and bias are trained.
+  void freeze_statistics(bool on) { statistics_frozen_ = on; }
 
   Parameter weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;
 
  private:
   // Whether this pass normalises with, and observes, the statistics of its batch.
-  bool uses_batch_statistics() const { return training(); }
+  bool uses_batch_statistics() const {
+    return training() && !statistics_frozen_ &&
+           (weight.variable().requires_grad() || bias.variable().requires_grad());
+  }
   Variable normalise(const Variable& x, bool relu, const Variable& residual);
 
   NormOptions options_;
+  bool statistics_frozen_ = false;
 };
 
 }  // namespace weft::nn

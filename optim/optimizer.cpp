@@ -2,8 +2,10 @@
 #include "weft/optim/optimizer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "weft/kernels/global_norm.h"
+#include "weft/tensor/ops.h"
 
 namespace weft::optim {
 
@@ -11,6 +13,7 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates, 
                      std::vector<ParamGroup> groups)
     : flat_(parameters),
       groups_(std::move(groups)),
+      lr_factors_(parameters.size(), 1.0),
       base_lr_(rates.lr),
       weight_decay_(rates.weight_decay),
       slots_(slots) {
@@ -28,17 +31,27 @@ StepOutcome Optimizer::step(const StepSettings& settings) {
       [&](auto& segments) {
         refresh(segments);
         const auto all = table(segments);
-        if (settings.clip_norm > 0)
+        if (settings.clip_norm > 0 || settings.clip_value > 0)
           std::visit(
               [&](auto device) {
                 kernels::global_norm(device, all, settings.clip_norm, partials_.data(), &control_);
               },
               flat_.values().device());
+        if (settings.clip_value > 0 && !control_.skip)
+          clip_by_value(settings.clip_value / settings.grad_scale);
         update(all, control_);
       },
       segments_);
   if (!control_.skip) ++applied_steps_;
   return {!control_.skip, control_.grad_norm};
+}
+
+// Of all gradients as they lie, absent ones too: nobody reads those.
+void Optimizer::clip_by_value(double limit) const {
+  Tensor all = flat_.gradients();
+  if (all.elements() == 0) return;
+  minimum(all, all, Tensor::scalar(limit, all.dtype(), all.device()));
+  maximum(all, all, Tensor::scalar(-limit, all.dtype(), all.device()));
 }
 
 // What may differ between two steps of one layout: which parameters got a gradient.
@@ -99,7 +112,7 @@ void Optimizer::write_settings() {
   std::visit(
       [&](auto& segments) {
         for (std::size_t i = 0; i < segments.size(); ++i) {
-          segments[i].lr_factor = settings[i].lr_factor;
+          segments[i].lr_factor = settings[i].lr_factor * lr_factors_[i];
           segments[i].weight_decay = settings[i].weight_decay;
         }
       },
@@ -114,6 +127,17 @@ void Optimizer::set_param_groups(std::vector<ParamGroup> groups) {
     std::swap(groups_, groups);
     throw;
   }
+}
+
+void Optimizer::set_lr_factors(std::vector<double> factors) {
+  WEFT_CHECK(factors.size() == flat_.segments().size(),
+             "optimizer: {} rate factors given; {} are required, one per parameter", factors.size(),
+             flat_.segments().size());
+  for (const double factor : factors)
+    WEFT_CHECK(std::isfinite(factor) && factor >= 0,
+               "optimizer: a rate factor of {} given; 0 or more is required", factor);
+  lr_factors_ = std::move(factors);
+  write_settings();
 }
 
 RebuildReport Optimizer::rebuild() {

@@ -24,13 +24,15 @@
 namespace weft::optim {
 
 struct StepSettings {
-  double clip_norm = 0;   // longest allowed norm of all gradients together; 0 for no limit
+  double clip_norm = 0;  // longest allowed norm of all gradients together; 0 for no limit
+  double clip_value =
+      0;  // largest allowed absolute value of each number of a gradient; 0 for no limit
   double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
 };
 
 struct StepOutcome {
   bool applied = true;   // false: the gradients were not finite and nothing was changed
-  double grad_norm = 0;  // before clipping; measured only with a clip_norm
+  double grad_norm = 0;  // before clipping; measured only where something clips
 };
 
 // What became of the state of each parameter, by name.
@@ -76,6 +78,9 @@ class Optimizer {
   // New rates and decays, from the next step on. Throws UserError for a glob that matches nothing.
   void set_param_groups(std::vector<ParamGroup> groups);
   const std::vector<ParamGroup>& param_groups() const { return groups_; }
+  // One factor for each of parameters().segments(), times what the groups say; ones at first. For
+  // strategies: groups are the config's.
+  void set_lr_factors(std::vector<double> factors);
 
   nn::FlatParameters& parameters() { return flat_; }
 
@@ -109,12 +114,14 @@ class Optimizer {
   void refresh(Segments<T>& segments) const;
   void lay_out();
   void write_settings();
+  void clip_by_value(double limit) const;
   Tensor slot_of(std::size_t parameter, int slot) const;
   i64& steps_of(std::size_t parameter);
   ParameterState state_of(std::size_t parameter) const;
 
   nn::FlatParameters flat_;
   std::vector<ParamGroup> groups_;
+  std::vector<double> lr_factors_;
   double base_lr_;
   double weight_decay_;
   int slots_;

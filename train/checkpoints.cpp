@@ -21,7 +21,8 @@ Checkpoints::Checkpoints(const RunFolder& folder, const CheckpointSection& optio
   fs::create_directories(path_);
 }
 
-void Checkpoints::save(nn::Module& model, const EpochReport& report) {
+void Checkpoints::save(nn::Module& model, const EpochReport& report,
+                       const std::function<void(const fs::path&)>& add_files) {
   // Without validation data there is nothing to monitor, and the newest is the best.
   double score = std::numeric_limits<double>::quiet_NaN();
   if (const auto found = report.metrics.find(options_.monitor); found != report.metrics.end()) {
@@ -50,6 +51,7 @@ void Checkpoints::save(nn::Module& model, const EpochReport& report) {
   for (const auto& [key, value] : report.metrics)
     state["metrics"][key] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
   write_file_atomically((temporary / "trainer_state.json").string(), state.dump(2) + "\n");
+  if (add_files) add_files(temporary);
   fs::remove_all(final_path);
   fs::rename(temporary, final_path);
 

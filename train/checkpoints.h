@@ -2,6 +2,7 @@
 // The checkpoints of a run: checkpoints/step-N/ with model.safetensors and trainer_state.json, and the
 // links last and best. A checkpoint is written under a temporary name and renamed when it is whole.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,8 +20,10 @@ class Checkpoints {
   Checkpoints(const RunFolder& folder, const CheckpointSection& options,
               std::map<std::string, std::string> metadata);
 
-  // Throws UserError when the monitored metric is not among the report's.
-  void save(nn::Module& model, const EpochReport& report);
+  // Throws UserError when the monitored metric is not among the report's. `add_files` may write more into
+  // the folder before it is complete.
+  void save(nn::Module& model, const EpochReport& report,
+            const std::function<void(const std::filesystem::path&)>& add_files = {});
 
  private:
   struct Saved {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "weft/tensor/ops.h"
 #include "weft/train/running_loss.h"
 
 namespace weft::train {
@@ -16,6 +17,25 @@ Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorO
     recipe.choose(name);
     metrics_.push_back(recipe.make());
   }
+}
+
+// Metrics see no sample that the loss leaves out.
+void Evaluator::measure(const Tensor& output, const Tensor& target) {
+  Tensor seen = output, wanted = target;
+  if (const std::optional<i64> ignored = loss_->ignore_index()) {
+    std::vector<i64> rows, labels;
+    const std::vector<i64> all = target.to_vector<i64>();
+    for (std::size_t row = 0; row < all.size(); ++row) {
+      if (all[row] == *ignored) continue;
+      rows.push_back(static_cast<i64>(row));
+      labels.push_back(all[row]);
+    }
+    if (rows.empty()) return;
+    const auto count = static_cast<i64>(rows.size());
+    seen = embedding(output, Tensor::copy_of(rows, {count}).to(output.device()));
+    wanted = Tensor::copy_of(labels, {count}).to(output.device());
+  }
+  for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(seen, wanted);
 }
 
 Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
@@ -32,14 +52,18 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   for (const data::Batch& batch : loader) {
     const auto [x, target] = (*input_)(batch);
     const Variable output = model_(x);
-    running.add(loss_->forward(output, target).value(), batch.x.size(0));
-    for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(output.value(), target);
+    running.add(loss_->forward(output, target).value(), loss_->weight(target));
+    measure(output.value(), target);
     if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
     result.samples += batch.x.size(0);
   }
   result.loss = running.mean();
   result.metrics["loss"] = result.loss;
-  for (std::size_t i = 0; i < names_.size(); ++i) result.metrics[names_[i]] = metrics_[i]->value();
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (const Tensor table = metrics_[i]->table(); table.defined())
+      result.tables[names_[i]] = table;
+    else result.metrics[names_[i]] = metrics_[i]->value();
+  }
   const auto accuracy = result.metrics.find("accuracy");
   result.accuracy = accuracy != result.metrics.end() ? accuracy->second
                                                      : std::numeric_limits<double>::quiet_NaN();

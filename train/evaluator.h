@@ -26,6 +26,7 @@ struct Evaluation {
   double loss = 0;
   double accuracy = 0;                    // NaN when it is not among the metrics
   std::map<std::string, double> metrics;  // by name, "loss" included
+  std::map<std::string, Tensor> tables;   // of those that are one: confusion_matrix
   i64 samples = 0;
   double seconds = 0;
 };
@@ -40,9 +41,12 @@ class Evaluator {
   Evaluation evaluate(data::Loader& loader);
   // The same, and the model's outputs for every sample in the loader's order, f32 (samples, outputs).
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
+  // Of what it measures besides the loss.
+  const std::vector<std::string>& metric_names() const { return names_; }
 
  private:
   Evaluation run(data::Loader& loader, std::vector<Tensor>* outputs);
+  void measure(const Tensor& output, const Tensor& target);
 
   nn::Module& model_;
   std::unique_ptr<Loss> loss_;

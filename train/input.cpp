@@ -7,8 +7,8 @@ namespace weft::train {
 
 InputPipeline::InputPipeline(const data::DatasetInfo& info,
                              const std::optional<data::Normalization>& normalization,
-                             const Device& device)
-    : device_(device) {
+                             const Device& device, DType dtype)
+    : device_(device), dtype_(dtype) {
   const data::Normalization used = normalization ? *normalization : data::no_normalization(info);
   const i64 channels = info.sample.rank() == 0 ? 1 : info.sample[-1];
   WEFT_CHECK(static_cast<i64>(used.mean.size()) == channels,
@@ -24,7 +24,9 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
 }
 
 InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) const {
-  return {Variable(normalize(batch.x.to(device_), factor_, offset_)), batch.y.to(device_)};
+  const Tensor target = batch.y.to(device_);
+  return {Variable(normalize(batch.x.to(device_), factor_, offset_).to(dtype_)),
+          is_floating(target.dtype()) ? target.to(dtype_) : target};
 }
 
 }  // namespace weft::train

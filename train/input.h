@@ -12,8 +12,10 @@ namespace weft::train {
 class InputPipeline {
  public:
   // Without a normalization bytes become [0, 1] and numbers stay as they are.
+  // Numbers, floating targets too, come out in `dtype`: the model's.
   InputPipeline(const data::DatasetInfo& info,
-                const std::optional<data::Normalization>& normalization, const Device& device);
+                const std::optional<data::Normalization>& normalization, const Device& device,
+                DType dtype = DType::f32);
 
   struct Prepared {
     Variable x;
@@ -24,6 +26,7 @@ class InputPipeline {
  private:
   Tensor factor_, offset_;
   Device device_;
+  DType dtype_;
 };
 
 }  // namespace weft::train

@@ -2,6 +2,7 @@
 // Loss strategies: what a task minimises, and what it needs from data and model.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ class Loss {
   virtual ~Loss() = default;
   // The mean over the samples of a batch: a scalar. `target` as the loader gives it.
   virtual Variable forward(const Variable& output, const Tensor& target) const = 0;
+  // What the mean of forward() divides by: the samples, or their weights. Micro-batches count in a step,
+  // and batches in an epoch, by it; a batch of weight 0 has no gradient.
+  virtual double weight(const Tensor& target) const { return static_cast<double>(target.size(0)); }
+  // Targets that are left out, of metrics too.
+  virtual std::optional<i64> ignore_index() const { return std::nullopt; }
   // How many numbers the model must give per sample for this data. Throws UserError, naming the dataset,
   // when the targets are of another kind than the task's.
   virtual i64 outputs(const data::DatasetInfo& info) const = 0;
@@ -28,6 +34,8 @@ using LossRecipe = Recipe<Loss>;
 
 struct ClassificationOptions {
   double label_smoothing = 0;
+  std::vector<double> class_weights = {};  // one per class; empty: all 1
+  std::optional<i64> ignore_index = {};    // a label that counts for nothing, like -100
 };
 void describe(Fields& f, ClassificationOptions& o);
 // Softmax cross-entropy over class labels.

@@ -7,21 +7,31 @@ namespace {
 
 class Classification final : public Loss {
  public:
-  explicit Classification(const ClassificationOptions& options) : options_(options) {}
+  explicit Classification(const ClassificationOptions& options)
+      : options_{options.label_smoothing, options.class_weights, options.ignore_index} {}
   Variable forward(const Variable& output, const Tensor& target) const override {
-    return cross_entropy(output, target, options_.label_smoothing);
+    return cross_entropy(output, target, options_);
   }
+  double weight(const Tensor& target) const override {
+    return cross_entropy_weight(target, options_);
+  }
+  std::optional<i64> ignore_index() const override { return options_.ignore_index; }
   i64 outputs(const data::DatasetInfo& info) const override {
     WEFT_CHECK(info.has_labels(),
                "loss 'classification': the targets of {} are numbers of shape {}; class labels "
                "are required (loss.type: regression fits numbers)",
                info.name, info.target);
+    const auto weights = static_cast<i64>(options_.class_weights.size());
+    WEFT_CHECK(
+        weights == 0 || weights == info.classes,
+        "loss.class_weights: {} given for {}, which has {} classes; one per class is required",
+        weights, info.name, info.classes);
     return info.classes;
   }
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 
  private:
-  ClassificationOptions options_;
+  CrossEntropyOptions options_;
 };
 
 const bool registered =
@@ -31,7 +41,10 @@ const bool registered =
 
 void describe(Fields& f, ClassificationOptions& o) {
   f("label_smoothing", o.label_smoothing, "share of the target spread evenly over all classes",
-    in_range(0, 0.999));
+    in_range(0, 0.999))("class_weights", o.class_weights,
+                        "how much a sample of each class counts; empty: all the same",
+                        non_negative)("ignore_index", o.ignore_index,
+                                      "a label whose samples count for nothing");
 }
 
 LossRecipe classification(const ClassificationOptions& options) {

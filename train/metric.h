@@ -18,6 +18,8 @@ class Metric {
   virtual void update(const Tensor& output, const Tensor& target) = 0;
   // Over all batches since reset(); NaN before the first. Waits for the device.
   virtual double value() const = 0;
+  // In place of a value, from metrics that are a table; undefined from others.
+  virtual Tensor table() const { return {}; }
   virtual void reset() = 0;
 };
 

@@ -16,6 +16,13 @@ nlohmann::ordered_json number(double value) {
   return value;
 }
 
+// A list of its rows.
+nlohmann::ordered_json rows_of(const Tensor& table) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (i64 r = 0; r < table.size(0); ++r) rows.push_back(table.slice(r, r + 1).to_vector<i64>());
+  return rows;
+}
+
 }  // namespace
 
 void MetricsLog::add(const EpochReport& report) {
@@ -29,7 +36,9 @@ void MetricsLog::add(const EpochReport& report) {
   line["skipped_steps"] = report.train.skipped;
   line["samples_per_second"] = number(report.train.samples_per_second);
   line["seconds"] = number(report.seconds);
-  folder_.append("metrics.jsonl", line.dump());
+  nlohmann::ordered_json with_tables = line;
+  for (const auto& [name, table] : report.tables) with_tables[name] = rows_of(table);
+  folder_.append("metrics.jsonl", with_tables.dump());
 
   line.erase("schema");
   line.erase("event");
@@ -54,6 +63,29 @@ void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
   nlohmann::ordered_json line{
       {"schema", kSchema}, {"event", "test"}, {"step", step}, {"samples", evaluation.samples}};
   for (const auto& [name, value] : evaluation.metrics) line["test/" + name] = number(value);
+  for (const auto& [name, table] : evaluation.tables) line["test/" + name] = rows_of(table);
+  folder_.append("metrics.jsonl", line.dump());
+}
+
+void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluation) {
+  nlohmann::ordered_json line{
+      {"schema", kSchema}, {"event", "validation"}, {"epoch", epoch}, {"step", step}};
+  for (const auto& [name, value] : evaluation.metrics) line["validation/" + name] = number(value);
+  folder_.append("metrics.jsonl", line.dump());
+}
+
+void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report) {
+  const nlohmann::ordered_json line{{"schema", kSchema},       {"event", "rebuild"},
+                                    {"epoch", epoch},          {"step", step},
+                                    {"kept", report.kept},     {"created", report.created},
+                                    {"parked", report.parked}, {"returned", report.returned}};
+  folder_.append("metrics.jsonl", line.dump());
+}
+
+void MetricsLog::add_event(const std::string& event, i64 step,
+                           const std::map<std::string, double>& values) {
+  nlohmann::ordered_json line{{"schema", kSchema}, {"event", event}, {"step", step}};
+  for (const auto& [name, value] : values) line[name] = number(value);
   folder_.append("metrics.jsonl", line.dump());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metrics of a run, one line per epoch, in metrics.jsonl and metrics.csv. The schema's version is
-// in every JSON line; keys are only ever added to it.
+// The metrics of a run: one line per event in metrics.jsonl, and the epochs as a table in metrics.csv. The
+// schema's version is in every JSON line; keys are only ever added to it. Events: epoch, validation (one
+// within an epoch), test, rebuild (of optimizer and schedule, by a strategy), and those of callbacks.
 #pragma once
 #include "weft/train/callback.h"
 #include "weft/train/run_folder.h"
@@ -12,8 +13,12 @@ class MetricsLog {
   explicit MetricsLog(const RunFolder& folder) : folder_(folder) {}
   // Columns of the table are those of the first epoch.
   void add(const EpochReport& report);
-  // The result on the test split: JSON only.
+  // The rest in JSON only. The result on the test split:
   void add_test(i64 step, const Evaluation& evaluation);
+  void add_validation(i64 epoch, i64 step, const Evaluation& evaluation);
+  void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
+  // An event of a callback's.
+  void add_event(const std::string& event, i64 step, const std::map<std::string, double>& values);
 
  private:
   const RunFolder& folder_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orchestrator: a whole run from a config. It owns the epoch loop, validation, the run folder, metrics and
-// checkpoints; the Trainer it steers knows of none of them.
+// Orchestrator: a whole run from a config. It owns the epoch loop, validation, strategy, callbacks, the run
+// folder, metrics and checkpoints; the Trainer it steers knows of none of them.
 #pragma once
 #include <memory>
 #include <optional>
@@ -25,8 +25,10 @@ struct RunReport {
   i64 epochs = 0;
   i64 steps = 0;
   double seconds = 0;
-  bool stopped = false;                 // by the stop token, before the end
-  std::optional<Evaluation> test = {};  // on the final weights
+  bool stopped = false;                       // by the stop token, before the end
+  std::string ended_early = {};               // why, when a callback ended it (Orchestrator::stop)
+  std::optional<Evaluation> validation = {};  // the last one
+  std::optional<Evaluation> test = {};        // on the final weights
   std::string folder;
 };
 
@@ -37,9 +39,10 @@ class Orchestrator {
   Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
   ~Orchestrator();
 
-  void add_callback(std::shared_ptr<Callback> callback) {
-    callbacks_.push_back(std::move(callback));
-  }
+  // After those of the config. Throws what its on_setup() throws.
+  void add_callback(std::shared_ptr<Callback> callback);
+  // For callbacks: ends the run after the batch at hand as if it were complete. `reason` is logged.
+  void stop(std::string reason);
 
   // Trains to the end, or until a stop is requested: then the batch at hand is finished, a checkpoint
   // written, and the report says so. Test data is read once, at the end.
@@ -53,13 +56,24 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return data_; }
-  // Made when training begins.
+  // Both made when training begins.
   const RunFolder* folder() const { return folder_ ? &*folder_ : nullptr; }
+  MetricsLog* metrics_log() { return log_ ? &*log_ : nullptr; }
+  // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with validation
+  // data validation/ and what the evaluator measures.
+  void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training) const;
+  class Steps;  // what it does between the steps of an epoch
   void try_one_batch();
   void open_folder();
+  void set_up_steering();
+  void begin(std::stop_token stop);
+  void train_epochs(RunReport& report, std::stop_token stop, double start);
+  std::optional<EpochResult> train_epoch(data::Loader& loader);
+  const Evaluation& validate_now();
+  void observe(const std::string& metric, double value);
   EpochReport finish_epoch(const EpochResult& result, double seconds, bool validate);
   void save(const EpochReport& report);
 
@@ -70,12 +84,19 @@ class Orchestrator {
   std::optional<nn::AnyModule> model_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<Strategy> strategy_;  // may be null
   std::vector<std::shared_ptr<Callback>> callbacks_;
+  std::unique_ptr<Steps> steps_;
   std::optional<RunFolder> folder_;
   std::optional<MetricsLog> log_;
   std::optional<Checkpoints> checkpoints_;
-  i64 validate_every_ = 1, save_every_ = 1;  // epochs
+  i64 validate_epochs_ = 1, validate_steps_ = 0;  // the steps where they are not 0
+  i64 save_every_ = 1;                            // epochs
   i64 samples_seen_ = 0;
+  std::optional<Evaluation> validation_;  // the last one,
+  i64 validated_at_ = -1;                 // and the step it was at
+  std::stop_source ending_;
+  std::string end_reason_;
 };
 
 // The model of a config for this data, with its initial weights drawn from run.seed.

@@ -15,35 +15,47 @@ void describe(Fields& f, DataSection& o) {
   f("subset", o.subset, "train on this many samples, chosen by the seed; 0: all", non_negative)(
       "validation_split", o.validation_split,
       "share of the training samples held out for validation", from_to_below(0, 1))(
-      "normalize", o.normalize, "to mean 0 and std 1 by the training set's statistics, or not",
-      one_of({"dataset", "none"}))("workers", o.workers, "threads that prepare batches; 0: none",
-                                   in_range(0, 64));
+      "normalize", o.normalize,
+      "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
+      "model.pretrained were trained with, or not",
+      one_of({"dataset", "pretrained", "none"}))(
+      "workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64));
 }
 
 void describe(Fields& f, PretrainedSection& o) {
-  f("path", o.path, "safetensors file with weights to start from", required())(
-      "exclude", o.exclude, "globs of parameters that start fresh");
+  f("path", o.path, "safetensors file with weights to start from, beside the config or not",
+    required())("exclude", o.exclude, "globs of parameters that start fresh");
 }
 
 void describe(Fields& f, ModelSection& o) {
   f("pretrained", o.pretrained, "weights to start from");
 }
 
+void describe(Fields& f, SchedulerSection& o) {
+  f("on_rebuild", o.on_rebuild,
+    "what a strategy's rebuild does: go on, or start again over the rest",
+    one_of({"continue", "restart"}));
+}
+
 void describe(Fields& f, TrainSection& o) {
   f("epochs", o.epochs, "passes over the training data", at_least(1))(
       "batch_size", o.batch_size, "samples per batch", at_least(1))(
       "clip_norm", o.clip_norm, "longest norm of all gradients together; 0: no limit",
-      non_negative)("accumulate", o.accumulate, "batches per optimizer step", at_least(1))(
+      non_negative)("clip_value", o.clip_value,
+                    "largest absolute value of each number of a gradient; 0: no limit",
+                    non_negative)("accumulate", o.accumulate, "batches per optimizer step",
+                                  at_least(1))(
       "max_steps", o.max_steps, "stop after this many optimizer steps; 0: no limit", non_negative)(
       "overfit_batches", o.overfit_batches,
       "train on this many batches only, again and again: a quick check "
       "that a model can learn; 0: off",
       non_negative);
+  f.rule(o.clip_norm == 0 || o.clip_value == 0, "clip_value", "0 where clip_norm is given");
 }
 
 void describe(Fields& f, ValidationSection& o) {
-  f("every", o.every, "how often to validate, in epochs")("metrics", o.metrics,
-                                                          "by name; empty: the loss's own");
+  f("every", o.every, "how often to validate, like 1ep or 200ba")("metrics", o.metrics,
+                                                                  "by name; empty: the loss's own");
 }
 
 void describe(Fields& f, CheckpointSection& o) {
@@ -59,9 +71,11 @@ void describe(Fields& f, RunConfig& o) {
       "model", o.model, "what to train", required())("loss", o.loss, "what to minimise")(
       "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
                                                  "how the learning rate changes")(
+      "strategy", o.strategy, "what is frozen and thawed when; null: nothing")(
       "train", o.train, "the training loop")("validation", o.validation,
-                                             "looking at held-out data")("checkpoint", o.checkpoint,
-                                                                         "what is saved");
+                                             "looking at held-out data")(
+      "checkpoint", o.checkpoint, "what is saved")("callbacks", o.callbacks,
+                                                   "what happens beside training, in this order");
 }
 
 }  // namespace weft::train

@@ -13,8 +13,10 @@
 #include "weft/optim/adam.h"
 #include "weft/optim/optimizer.h"
 #include "weft/optim/schedules.h"
+#include "weft/train/callback.h"
 #include "weft/train/loss.h"
 #include "weft/train/metric.h"
+#include "weft/train/strategy.h"
 
 namespace weft::train {
 
@@ -41,10 +43,15 @@ struct ModelSection {
   std::optional<PretrainedSection> pretrained;
 };
 
+struct SchedulerSection {
+  std::string on_rebuild = "continue";
+};
+
 struct TrainSection {
   i64 epochs = 10;
   i64 batch_size = 64;
   double clip_norm = 0;
+  double clip_value = 0;
   i64 accumulate = 1;
   i64 max_steps = 0;
   i64 overfit_batches = 0;
@@ -67,6 +74,7 @@ void describe(Fields& f, RunSection& o);
 void describe(Fields& f, DataSection& o);
 void describe(Fields& f, PretrainedSection& o);
 void describe(Fields& f, ModelSection& o);
+void describe(Fields& f, SchedulerSection& o);
 void describe(Fields& f, TrainSection& o);
 void describe(Fields& f, ValidationSection& o);
 void describe(Fields& f, CheckpointSection& o);
@@ -77,10 +85,12 @@ struct RunConfig {
   RecipeWith<nn::Model, ModelSection> model;
   LossRecipe loss = classification();
   optim::OptimizerRecipe optimizer = optim::adamw();
-  optim::ScheduleRecipe scheduler = optim::constant();
+  RecipeWith<optim::Schedule, SchedulerSection> scheduler = optim::constant();
+  std::optional<StrategyRecipe> strategy;
   TrainSection train;
   ValidationSection validation;
   CheckpointSection checkpoint;
+  std::vector<CallbackRecipe> callbacks;
 };
 
 void describe(Fields& f, RunConfig& o);

@@ -2,8 +2,25 @@
 #include "weft/train/run_data.h"
 
 #include "weft/data/subset.h"
+#include "weft/nn/safetensors.h"
+#include "weft/train/model_card.h"
 
 namespace weft::train {
+
+namespace {
+
+// What the weights that a run starts from were trained with.
+data::Normalization pretrained_normalization(const RunConfig& config) {
+  const std::optional<PretrainedSection>& pretrained = config.model.common.pretrained;
+  WEFT_CHECK(
+      pretrained.has_value(),
+      "data.normalize: pretrained given without model.pretrained; weights that say what they "
+      "were trained with are required");
+  return read_model_card(pretrained->path, read_safetensors_metadata(pretrained->path))
+      .normalization;
+}
+
+}  // namespace
 
 RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known) {
   const DataSection& section = config.data.common;
@@ -27,8 +44,10 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
   WEFT_CHECK(config.train.batch_size <= result.train->size(),
              "train.batch_size: {} given for {} training samples; at most as many as there are",
              config.train.batch_size, result.train->size());
-  result.normalization =
-      known ? *known : data::normalization_named(section.normalize, *splits.train);
+  result.normalization = known ? *known
+                         : section.normalize == "pretrained"
+                             ? pretrained_normalization(config)
+                             : data::normalization_named(section.normalize, *splits.train);
   return result;
 }
 

@@ -10,27 +10,33 @@ namespace weft::train {
 
 RunningLoss::RunningLoss(const Device& device) : sum_(Tensor::zeros({}, DType::f64, device)) {}
 
-void RunningLoss::add(const Tensor& loss, i64 samples) {
+void RunningLoss::add(const Tensor& loss, double weight) {
   last_ = loss;
-  weft::add(sum_, sum_, affine(loss.to(DType::f64), static_cast<double>(samples), 0.0));
-  samples_ += samples;
   ++added_;
+  if (weight == 0) return;
+  weft::add(sum_, sum_, affine(loss.to(DType::f64), weight, 0.0));
+  weight_ += weight;
 }
 
 double RunningLoss::mean() const {
-  if (samples_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  return sum_.item<double>() / static_cast<double>(samples_);
+  if (weight_ == 0) return std::numeric_limits<double>::quiet_NaN();
+  return sum_.item<double>() / weight_;
 }
 
-void RunningLoss::check_finite(i64 epoch, i64 batch) {
+double RunningLoss::looked_at() const {
+  return std::holds_alternative<Cpu>(last_.device()) ? last_.item<double>() : sum_.item<double>();
+}
+
+bool RunningLoss::finite() const {
   constexpr i64 kEvery = 32;
-  const bool free_to_look = std::holds_alternative<Cpu>(last_.device());
-  if (!free_to_look && added_ % kEvery != 0) return;
-  const double value = free_to_look ? last_.item<double>() : sum_.item<double>();
-  if (std::isfinite(value)) return;
+  if (!std::holds_alternative<Cpu>(last_.device()) && added_ % kEvery != 0) return true;
+  return std::isfinite(looked_at());
+}
+
+void RunningLoss::fail(i64 epoch, i64 batch) const {
   throw TrainingError(fmt::format(
       "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm",
-      value, batch, epoch));
+      looked_at(), batch, epoch));
 }
 
 }  // namespace weft::train

@@ -9,17 +9,21 @@ class RunningLoss {
  public:
   explicit RunningLoss(const Device& device);
 
-  // `loss`: the mean over `samples` samples, a scalar.
-  void add(const Tensor& loss, i64 samples);
-  // Over all samples so far; NaN before the first. Waits for the device.
+  // `loss`: a mean that divides by `weight` (train/loss.h), a scalar. Of weight 0, it counts for nothing.
+  void add(const Tensor& loss, double weight);
+  // Over all that was added; NaN before the first. Waits for the device.
   double mean() const;
-  // Throws TrainingError naming epoch and batch if the loss added last is not finite. On the CPU that
-  // costs nothing; on a device that has to be waited for it looks at the sum now and then.
-  void check_finite(i64 epoch, i64 batch);
+  // Whether the loss added last is finite. On the CPU that costs nothing; on a device that has to be
+  // waited for it looks at the sum now and then.
+  bool finite() const;
+  // Throws TrainingError naming epoch, batch and the loss.
+  [[noreturn]] void fail(i64 epoch, i64 batch) const;
 
  private:
+  double looked_at() const;
   Tensor sum_, last_;
-  i64 samples_ = 0, added_ = 0;
+  double weight_ = 0;
+  i64 added_ = 0;
 };
 
 }  // namespace weft::train

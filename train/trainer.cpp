@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "weft/core/glob.h"
 #include "weft/core/log.h"
+#include "weft/nn/batch_norm.h"
 #include "weft/nn/statistics.h"
 #include "weft/tensor/random.h"
 #include "weft/train/running_loss.h"
@@ -21,10 +21,15 @@ double seconds_since(Clock::time_point start) {
 void check(const TrainerOptions& o) {
   WEFT_CHECK(o.epochs >= 1, "Trainer: epochs is {}; at least 1 is required", o.epochs);
   WEFT_CHECK(o.accumulate >= 1, "Trainer: accumulate is {}; at least 1 is required", o.accumulate);
-  WEFT_CHECK(o.clip_norm >= 0, "Trainer: clip_norm is {}; 0 (off) or more is required",
-             o.clip_norm);
+  WEFT_CHECK(
+      o.clip_norm >= 0 && o.clip_value >= 0 && (o.clip_norm == 0 || o.clip_value == 0),
+      "Trainer: clip_norm is {} and clip_value {}; 0 (off) or more is required, and only one of "
+      "them",
+      o.clip_norm, o.clip_value);
   WEFT_CHECK(o.max_steps >= 0, "Trainer: max_steps is {}; 0 (no limit) or more is required",
              o.max_steps);
+  WEFT_CHECK(o.on_rebuild == "continue" || o.on_rebuild == "restart",
+             "Trainer: on_rebuild is '{}'; continue or restart is required", o.on_rebuild);
 }
 
 }  // namespace
@@ -37,115 +42,137 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
              "Trainer: the model has no parameters; there is nothing to train");
   device_ = parameters.front().variable.device();
   optimizer_ = options_.optimizer.make(parameters);
+  if (options_.accumulate == 1) return;
+  for (const nn::NamedModule& named : model_.named_modules())
+    if (dynamic_cast<const nn::BatchNorm*>(named.module) != nullptr) {
+      log_warning(
+          "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
+          "is not that of one large batch",
+          options_.accumulate, named.path);
+      break;
+    }
 }
 
 Trainer::~Trainer() = default;
-
-i64 Trainer::set_requires_grad(const std::string& glob, bool on) {
-  const nn::NamedParameters parameters = model_.named_parameters();
-  std::vector<std::string> names;
-  for (const nn::NamedParameter& p : parameters) names.push_back(p.name);
-  const std::vector<std::string> patterns{glob};
-  const std::vector<i64> matched = glob_select("set_requires_grad", patterns, names);
-  for (const i64 i : matched)
-    parameters[static_cast<std::size_t>(i)].variable.set_requires_grad(on);
-  return static_cast<i64>(matched.size());
-}
-
-optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
-  optim::RebuildReport report = optimizer_->rebuild();
-  log_info("optimizer rebuilt: state of {} parameters kept, {} created, {} parked, {} returned",
-           report.kept.size(), report.created.size(), report.parked.size(), report.returned.size());
-  return report;
-}
-
-void Trainer::build_schedule(i64 batches_per_epoch) {
-  const i64 steps = (batches_per_epoch + options_.accumulate - 1) / options_.accumulate;
-  if (schedule_ != nullptr && steps == steps_per_epoch_) return;
-  steps_per_epoch_ = steps;
-  i64 total = steps * options_.epochs;
-  if (options_.max_steps > 0) total = std::min(total, options_.max_steps);
-  schedule_ = options_.scheduler.make(optim::ScheduleSpan{steps, std::max<i64>(1, total)});
-}
-
-void Trainer::apply_schedule() {
-  const i64 step = optimizer_->applied_steps();
-  optimizer_->set_lr(optimizer_->base_lr() * schedule_->lr_factor(step));
-  if (const std::optional<double> momentum = schedule_->momentum(step))
-    optimizer_->set_momentum(*momentum);
-}
 
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
   return loss_->forward(model_(x), target);
 }
 
-optim::StepOutcome Trainer::update(i64 micro_batches) {
+optim::StepOutcome Trainer::update(double grad_scale) {
   apply_schedule();
-  return optimizer_->step(
-      {.clip_norm = options_.clip_norm, .grad_scale = 1.0 / static_cast<double>(micro_batches)});
+  return optimizer_->step({.clip_norm = options_.clip_norm,
+                           .clip_value = options_.clip_value,
+                           .grad_scale = grad_scale});
 }
 
-void Trainer::prepare(const data::Loader& loader) {
-  build_schedule(loader.batches_per_epoch());
-  if (!input_) input_.emplace(loader.dataset().info(), options_.normalization, device_);
+void Trainer::prepare(const data::DatasetInfo& info) {
+  if (!input_)
+    input_.emplace(info, options_.normalization, device_,
+                   optimizer_->parameters().values().dtype());
   model_.train();
-  optimizer_->zero_grad();
+}
+
+InputPipeline::Prepared Trainer::input_of(const data::Batch& batch) const {
+  InputPipeline::Prepared prepared = (*input_)(batch);
+  if (input_transform_) prepared.x = Variable(input_transform_(prepared.x.value()));
+  return prepared;
+}
+
+Variable Trainer::loss_of(const BatchInProgress& batch) {
+  set_random_step(options_.seed, batch.step, batch.first_sample);
+  const auto [x, target] = input_of(batch.batch);
+  return compute_loss(x, target);
 }
 
 double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
-  prepare(loader);
+  build_schedule(loader.batches_per_epoch());
+  prepare(loader.dataset().info());
+  optimizer_->zero_grad();
   nn::StatisticsScope statistics;
-  set_random_step(options_.seed, steps_begun_++);
-  const auto [x, target] = (*input_)(batch);
-  const Variable loss = compute_loss(x, target);
+  const Variable loss = loss_of({batch, epochs_done_ + 1, 1, steps_begun_, 0});
+  ++steps_begun_;
   loss.backward();
   statistics.commit(!update(1).applied);
   return loss.value().item<double>();
 }
 
+// Note [Accumulation]
+// The gradient of a step is that of the mean loss over all its samples, however they are cut into
+// batches: Σ w·∇L / Σ w, where L is the mean loss of a batch and w the weight it divides by
+// (Loss::weight: its samples, or fewer where some are ignored). So a last short batch, or a last short
+// step, counts by what is in it. Backward starts from w / w₁, with w₁ the weight of the step's first
+// batch, which is 1 for batches of one size; the update multiplies with w₁ / Σ w.
 EpochResult Trainer::train_one_epoch(data::Loader& loader) {
-  prepare(loader);
+  build_schedule(loader.batches_per_epoch());
+  prepare(loader.dataset().info());
+  optimizer_->zero_grad();
 
   EpochResult result{.epoch = epochs_done_ + 1, .complete = false};
   RunningLoss running(device_);
   nn::StatisticsScope
       statistics;  // batch-norm statistics move with the step, never on a skipped one
   const Clock::time_point start = Clock::now();
+  double seconds_observed = 0;  // in on_step_end, where a run validates
   const i64 batches = loader.batches_per_epoch();
   const auto limit_reached = [&] {
     return options_.max_steps > 0 && optimizer_->applied_steps() >= options_.max_steps;
   };
   i64 micro_batches = 0, done = 0, window_samples = 0;
+  double first_weight = 0, window_weight = 0;
   for (const data::Batch& batch : loader) {
     if (stop_.stop_requested() || limit_reached()) break;
+    if (micro_batches == 0) notify(&TrainerObserver::on_step_begin, steps_begun_);
     // Masks depend on the step and the sample's place in it, not on how the batch is cut.
-    set_random_step(options_.seed, steps_begun_, window_samples);
-    const auto [x, target] = (*input_)(batch);
+    const BatchInProgress place{batch, result.epoch, done + 1, steps_begun_, window_samples};
+    notify(&TrainerObserver::on_batch_begin, place);
+    set_random_step(options_.seed, place.step, place.first_sample);
+    const auto [x, target] = input_of(batch);
     const Variable loss = compute_loss(x, target);
     const i64 samples = batch.x.size(0);
+    const double weight = loss_->weight(target);
     window_samples += samples;
-    running.add(loss.value(), samples);
-    running.check_finite(result.epoch, done + 1);
-    loss.backward();
+    running.add(loss.value(), weight);
+    if (!running.finite()) {
+      notify(&TrainerObserver::on_non_finite, place);
+      running.fail(result.epoch, done + 1);
+    }
+    if (weight > 0) {
+      if (window_weight == 0) first_weight = weight;
+      loss.backward(Tensor::full(loss.shape(), weight / first_weight, loss.dtype(), device_));
+      window_weight += weight;
+    }
     ++micro_batches;
     ++done;
     result.samples += samples;
     if (micro_batches == options_.accumulate || done == batches) {
-      const optim::StepOutcome outcome = update(micro_batches);
+      optim::StepOutcome outcome{.applied = false};
+      if (window_weight > 0) {
+        const double scale = first_weight / window_weight;
+        notify(&TrainerObserver::on_gradients, scale);
+        outcome = update(scale);
+      }
       statistics.commit(!outcome.applied);
       outcome.applied ? ++result.steps : ++result.skipped;
       optimizer_->zero_grad();
       ++steps_begun_;
       micro_batches = window_samples = 0;
+      window_weight = 0;
+      if (!observers_.empty()) {
+        const Clock::time_point observed = Clock::now();
+        notify(&TrainerObserver::on_step_end, outcome);
+        seconds_observed += seconds_since(observed);
+      }
     }
-    if (progress_)
-      progress_(
-          {done, batches, result.samples, seconds_since(start), [&] { return running.mean(); }});
+    if (!observers_.empty())
+      notify(&TrainerObserver::on_batch_end,
+             Progress{result.epoch, done, batches, result.samples,
+                      seconds_since(start) - seconds_observed, [&] { return running.mean(); }});
   }
   result.complete = done == batches;
   result.loss = running.mean();
   result.lr = optimizer_->lr();
-  result.seconds = seconds_since(start);
+  result.seconds = seconds_since(start) - seconds_observed;
   result.samples_per_second =
       result.seconds > 0 ? static_cast<double>(result.samples) / result.seconds : 0;
   result.seconds_waited = loader.seconds_waited();

@@ -5,7 +5,6 @@
 //   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw({.lr = 1e-3})}};
 //   for (int epoch = 0; epoch < 5; ++epoch) trainer.train_one_epoch(loader);
 #pragma once
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -20,16 +19,20 @@
 #include "weft/optim/sgd.h"
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
+#include "weft/train/observer.h"
 
 namespace weft::train {
 
 struct TrainerOptions {
   optim::OptimizerRecipe optimizer = optim::sgd({.lr = 0.01});
   optim::ScheduleRecipe scheduler = optim::constant();
-  i64 epochs = 1;        // the length of training, for schedules that run to its end
-  i64 accumulate = 1;    // batches per optimizer step
-  double clip_norm = 0;  // longest norm of all gradients together; 0: no limit
-  i64 max_steps = 0;     // stop an epoch when this many steps were made in all; 0: no limit
+  // What a rebuild does to the schedule: continue | restart, over the steps that are left.
+  std::string on_rebuild = "continue";
+  i64 epochs = 1;         // the length of training, for schedules that run to its end
+  i64 accumulate = 1;     // batches per optimizer step
+  double clip_norm = 0;   // longest norm of all gradients together; 0: no limit
+  double clip_value = 0;  // largest absolute value of each number of a gradient; 0: no limit
+  i64 max_steps = 0;      // stop an epoch when this many steps were made in all; 0: no limit
   std::optional<data::Normalization> normalization = {};
   u64 seed = 0;  // of dropout masks
 };
@@ -47,14 +50,12 @@ struct EpochResult {
   bool complete = true;       // false when stopped early (stop token, max_steps)
 };
 
-// Where an epoch stands, for progress displays. The loss is that of the last batch.
-struct Progress {
-  i64 batch, batches;
-  i64 samples;
-  double seconds;
-  // Reads the running mean loss: waits for the device.
-  std::function<double()> loss;
+// A factor of the learning rate for the parameters that one of the globs matches.
+struct LrFactor {
+  std::vector<std::string> match = {};
+  double lr_factor = 1;
 };
+void describe(Fields& f, LrFactor& o);
 
 struct NamedModel {
   std::string name;
@@ -76,10 +77,9 @@ class Trainer {
   // One batch as a whole optimizer step; its loss, read back. For tests and traces.
   double step(const data::Batch& batch, const data::Loader& loader);
 
-  // Called after each batch. Costs nothing when absent.
-  void on_progress(std::function<void(const Progress&)> observer) {
-    progress_ = std::move(observer);
-  }
+  // Called back from now on, after those added before. It must outlive the trainer, or be removed.
+  void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
+  void remove_observer(TrainerObserver& observer) { std::erase(observers_, &observer); }
   // The epoch ends after the batch during which a stop is requested.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
@@ -87,8 +87,24 @@ class Trainer {
   nn::NamedParameters named_parameters() { return model_.named_parameters(); }
   // Sets requires_grad on all parameters whose name matches the glob; how many. UserError if none does.
   i64 set_requires_grad(const std::string& glob, bool on);
-  // To be called when requires_grad was changed: optimizer state is kept by name.
+  // To be called when requires_grad was changed, between steps. Optimizer state is kept by name; state of
+  // parameters that no longer train is parked, and comes back with them. The schedule goes on, or starts
+  // again over the steps that are left (options().on_rebuild). Throws UserError when nothing is left to
+  // train, and when a trainable parameter is not in exactly one segment of the optimizer.
   optim::RebuildReport rebuild_optimizer_and_scheduler();
+  // Factors of the rate, times those of the optimizer's groups; of several that match, the last counts.
+  // They replace those given before. Throws UserError for a glob that matches nothing.
+  void set_lr_factors(const std::vector<LrFactor>& factors);
+  // Multiplies every rate, now and later: for a run that diverged.
+  void scale_lr(double factor);
+  // What training batches go through between normalisation and model; an empty function for nothing.
+  void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
+    input_transform_ = std::move(transform);
+  }
+  // Whether that much training is done: whole epochs by epochs, anything else by steps begun.
+  bool reached(const Duration& at) const;
+  // Batches of an epoch, for durations and schedules before the first one; otherwise the loader tells.
+  void set_epoch_length(i64 batches) { build_schedule(batches); }
 
   nn::Module& model() { return model_; }
   // All models of this run by name; a trainer with several says which.
@@ -98,17 +114,33 @@ class Trainer {
   optim::Schedule* schedule() { return schedule_.get(); }
   const TrainerOptions& options() const { return options_; }
   i64 epochs_done() const { return epochs_done_; }
+  i64 steps_begun() const { return steps_begun_; }          // applied or skipped
+  i64 steps_per_epoch() const { return steps_per_epoch_; }  // 0 before it is known
   const Device& device() const { return device_; }
+  // The loss of a batch of the epoch that runs, computed again: for replays.
+  Variable loss_of(const BatchInProgress& batch);
+
+  // Epochs and steps done, and where the schedule stands. The optimizer's state has a form of its own
+  // (optimizer().state()); what strategies have set is theirs to set again.
+  virtual void state(State& s);
 
  protected:
   // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
 
  private:
-  void prepare(const data::Loader& loader);
+  void prepare(const data::DatasetInfo& info);
+  InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
+  void start_schedule(i64 first_step);
   void apply_schedule();
-  optim::StepOutcome update(i64 micro_batches);
+  void check_segments() const;
+  optim::StepOutcome update(double grad_scale);
+  template <class... A>
+  void notify(void (TrainerObserver::*hook)(Trainer&, A...),
+              const std::type_identity_t<A>&... arguments) {
+    for (std::size_t i = 0; i < observers_.size(); ++i) (observers_[i]->*hook)(*this, arguments...);
+  }
 
   nn::Module& model_;
   TrainerOptions options_;
@@ -117,9 +149,12 @@ class Trainer {
   std::unique_ptr<optim::Schedule> schedule_;
   std::optional<InputPipeline> input_;
   Device device_;
-  std::function<void(const Progress&)> progress_;
+  std::vector<TrainerObserver*> observers_;
+  std::function<Tensor(const Tensor&)> input_transform_;
   std::stop_token stop_;
+  double lr_scale_ = 1;
   i64 steps_per_epoch_ = 0;  // what the schedule was built for
+  i64 schedule_start_ = 0;   // the applied step that is the schedule's first
   i64 epochs_done_ = 0;
   i64 steps_begun_ = 0;  // applied or skipped
 };

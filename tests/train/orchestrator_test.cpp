@@ -145,7 +145,7 @@ TEST_F(Runs, StopWithACheckpoint) {
   class StopAtOnce : public Callback {
    public:
     explicit StopAtOnce(std::stop_source& stop) : stop_(stop) {}
-    void on_progress(i64, const Progress& progress) override {
+    void on_batch_end(Trainer&, const Progress& progress) override {
       if (progress.batch == 2) stop_.request_stop();
     }
 
@@ -170,7 +170,8 @@ TEST_F(Runs, RefuseWhatDoesNotFitBeforeWriting) {
   EXPECT_THROW(Orchestrator(config({"train.batch_size=1000"}), "test"), UserError);
   EXPECT_THROW(Orchestrator(config({"validation.metrics=[acuracy]"}), "test"), UserError);
   EXPECT_THROW(Orchestrator(config({"run.device=gpu"}), "test"), UserError);
-  EXPECT_THROW(Orchestrator(config({"validation.every=10ba"}), "test"), UserError);
+  EXPECT_THROW(Orchestrator(config({"validation.every=0"}), "test"), UserError);
+  EXPECT_THROW(Orchestrator(config({"checkpoint.every=10ba"}), "test"), UserError);
   EXPECT_THROW(
       Orchestrator(config({"optimizer.param_groups=[{match: [nothing.*], weight_decay: 0}]"}),
                    "test"),

@@ -113,9 +113,14 @@ TEST(Trainer, StopTokenEndsTheEpoch) {
   Trainer trainer(*model, classification(), {});
   std::stop_source stop;
   trainer.set_stop_token(stop.get_token());
-  trainer.on_progress([&](const Progress& progress) {
-    if (progress.batch == 2) stop.request_stop();
-  });
+  struct StopAtTwo : TrainerObserver {
+    std::stop_source& stop;
+    explicit StopAtTwo(std::stop_source& s) : stop(s) {}
+    void on_batch_end(Trainer&, const Progress& progress) override {
+      if (progress.batch == 2) stop.request_stop();
+    }
+  } observer(stop);
+  trainer.add_observer(observer);
   const EpochResult result = trainer.train_one_epoch(loader);
   EXPECT_EQ(result.steps, 2);
   EXPECT_FALSE(result.complete);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/config/print.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -124,11 +125,13 @@ class YamlPrinter final : public Printer {
 
 class SchemaPrinter final : public Printer {
  public:
-  using Printer::Printer;
+  // `open`: the kinds whose entries are being listed around this one.
+  explicit SchemaPrinter(std::string path, std::vector<std::string> open = {})
+      : Printer(std::move(path)), open_(std::move(open)) {}
 
  private:
   std::unique_ptr<Printer> nested(std::string path) const override {
-    return std::make_unique<SchemaPrinter>(std::move(path));
+    return std::make_unique<SchemaPrinter>(std::move(path), open_);
   }
 
   std::string comment(const std::string&, const Field& field, ValueRef value) const override {
@@ -154,9 +157,14 @@ class SchemaPrinter final : public Printer {
 
   void comment_out(const std::string& path, ValueRef value, const std::string& shown) {
     if (auto** recipe = std::get_if<AnyRecipe*>(&value)) {
+      // A strategy may hold strategies: said once is enough.
+      const std::string kind((*recipe)->kind());
+      if (std::find(open_.begin(), open_.end(), kind) != open_.end()) return;
+      std::vector<std::string> open = open_;
+      open.push_back(kind);
       for (const std::string& name : (*recipe)->names())
         if (name != shown) {
-          SchemaPrinter printer(path);
+          SchemaPrinter printer(path, open);
           printer.line("type", quoted_where_needed(name), "");
           (*recipe)->registry().describe(name, printer);
           (*recipe)->describe_common(printer);
@@ -166,6 +174,8 @@ class SchemaPrinter final : public Printer {
       text += prefixed(section_lines(path, value), "  # ", "  # ");
     }
   }
+
+  std::vector<std::string> open_;
 };
 
 class Flattener final : public Fields {

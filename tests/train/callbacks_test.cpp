@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// Callbacks of configs, in whole small runs.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "weft/autograd/ops.h"
+#include "weft/core/log.h"
+#include "weft/nn/serialize.h"
+#include "weft/tests/train/small_models.h"
+#include "weft/train/callbacks.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+#include "weft/train/predictor.h"
+
+namespace weft::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_models::bytes_of_model;
+
+constexpr const char* kConfig = R"(
+data: {type: digits, train_size: 120, test_size: 20, validation_split: 0.25}
+model: {type: mlp, hidden: [8]}
+optimizer: {type: sgd, lr: 0.05}
+train: {epochs: 4, batch_size: 30}
+)";
+
+class Callbacks : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("weft-callbacks-test-" + std::to_string(getpid()));
+    fs::remove_all(folder_);
+    before_ = set_log_sink([this](LogLevel level, std::string_view message) {
+      if (level == LogLevel::warning) warnings_.emplace_back(message);
+    });
+  }
+  void TearDown() override {
+    set_log_sink(before_);
+    fs::remove_all(folder_);
+  }
+
+  RunConfig config(std::vector<std::string> overrides) const {
+    overrides.push_back("run.dir=" + (folder_ / "run").string());
+    return config::load_text<RunConfig>(kConfig, "test.yaml", overrides).value;
+  }
+  fs::path file(const char* name) const { return folder_ / "run" / name; }
+  std::vector<nlohmann::json> events(const std::string& kind) const {
+    std::vector<nlohmann::json> found;
+    std::ifstream stream(file("metrics.jsonl"));
+    for (std::string line; std::getline(stream, line);)
+      if (auto event = nlohmann::json::parse(line); event["event"] == kind) found.push_back(event);
+    return found;
+  }
+
+  fs::path folder_;
+  std::vector<std::string> warnings_;
+
+ private:
+  LogSink before_;
+};
+
+// What hooks are called, in order.
+struct Recorder : Callback {
+  std::string hooks;
+  void on_setup(Orchestrator&) override { hooks += "setup "; }
+  void on_train_begin(Orchestrator&) override { hooks += "train( "; }
+  void on_epoch_begin(Orchestrator&, i64 epoch) override {
+    hooks += fmt::format("epoch{}( ", epoch);
+  }
+  void on_step_begin(Trainer&, i64 step) override { hooks += fmt::format("step{}( ", step); }
+  void on_batch_begin(Trainer&, const BatchInProgress&) override { hooks += "batch( "; }
+  void on_gradients(Trainer&, double) override { hooks += "gradients "; }
+  void on_step_end(Trainer&, const optim::StepOutcome&) override { hooks += "step) "; }
+  void on_batch_end(Trainer&, const Progress&) override { hooks += "batch) "; }
+  void on_validation_begin(Orchestrator&) override { hooks += "validation( "; }
+  void on_validation_end(Orchestrator&, const Evaluation&) override { hooks += "validation) "; }
+  void on_epoch_end(const EpochReport&) override { hooks += "epoch) "; }
+  void on_checkpoint(Orchestrator&, const fs::path&) override { hooks += "checkpoint "; }
+  void on_train_end(const RunReport&) override { hooks += "train)"; }
+};
+
+TEST_F(Callbacks, HooksComeInOrder) {
+  Orchestrator run(config({"train.epochs=2", "train.accumulate=2", "validation.every=2ep",
+                           "train.batch_size=40", "train.accumulate=2"}),
+                   "test");
+  const auto recorder = std::make_shared<Recorder>();
+  run.add_callback(recorder);
+  run.train();
+  const std::string window1 = "step0( batch( batch) batch( gradients step) batch) ",
+                    window2 = "step1( batch( gradients step) batch) ",
+                    window3 = "step2( batch( batch) batch( gradients step) batch) ",
+                    window4 = "step3( batch( gradients step) batch) ";
+  EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + window1 + window2 +
+                                 "epoch) checkpoint epoch1( " + window3 + window4 +
+                                 "validation( validation) epoch) checkpoint train)");
+}
+
+TEST_F(Callbacks, ValidationEverySoManySteps) {
+  Orchestrator run(config({"validation.every=2ba", "train.epochs=2"}), "test");
+  run.train();  // three steps an epoch
+  std::vector<i64> at;
+  for (const auto& event : events("validation")) at.push_back(event["step"]);
+  // Steps 2, 4 and 6; and 3, for the checkpoint of the first epoch.
+  EXPECT_EQ(at, (std::vector<i64>{2, 3, 4, 6}));
+  for (const auto& event : events("epoch")) EXPECT_TRUE(event.contains("validation/loss"));
+}
+
+TEST_F(Callbacks, NoValidationDataIsFine) {
+  Orchestrator run(config({"data.validation_split=0", "validation.every=2ba"}), "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.epochs, 4);
+  EXPECT_FALSE(report.validation.has_value());
+  EXPECT_TRUE(events("validation").empty());
+  EXPECT_TRUE(fs::exists(file("checkpoints/best/model.safetensors")));
+}
+
+TEST_F(Callbacks, EarlyStoppingEndsTheRunAndTestDataIsStillRead) {
+  Orchestrator run(config({"optimizer.lr=1e-9", "train.epochs=20",
+                           "callbacks=[{type: early_stopping, patience: 2, min_delta: 0.01}]"}),
+                   "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.epochs, 3);  // the first is the best, two more do not improve
+  EXPECT_FALSE(report.stopped);
+  EXPECT_NE(report.ended_early.find("early_stopping: validation/loss has not improved"),
+            std::string::npos);
+  EXPECT_TRUE(report.test.has_value());
+  EXPECT_EQ(fs::read_symlink(file("checkpoints/last")), "step-9");
+}
+
+TEST_F(Callbacks, EarlyStoppingLooksTheRightWay) {
+  // A falling loss is no improvement where a rise is wanted.
+  Orchestrator up(config({"callbacks=[{type: early_stopping, mode: max, patience: 1, "
+                          "monitor: train/loss}]"}),
+                  "test");
+  EXPECT_EQ(up.train().epochs, 2);
+  fs::remove_all(folder_);
+  Orchestrator down(
+      config({"callbacks=[{type: early_stopping, patience: 1, monitor: train/loss}]"}), "test");
+  EXPECT_EQ(down.train().epochs, 4);
+}
+
+TEST_F(Callbacks, MonitorsThatAreNotMeasuredAreRefusedBeforeWriting) {
+  const auto refused = [&](std::vector<std::string> overrides) {
+    try {
+      Orchestrator(config(overrides), "test");
+    } catch (const UserError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_NE(refused({"callbacks=[{type: early_stopping, monitor: validation/acuracy}]"})
+                .find("'validation/acuracy' is not measured by this run; known: train/loss, "
+                      "validation/loss, validation/accuracy"),
+            std::string::npos);
+  EXPECT_NE(refused({"callbacks=[early_stopping]", "data.validation_split=0"})
+                .find("which holds no validation data out"),
+            std::string::npos);
+  EXPECT_NE(refused({"scheduler=plateau", "data.validation_split=0"}).find("scheduler.monitor"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_));
+}
+
+TEST_F(Callbacks, EmaIsTheAverageByItsFormula) {
+  constexpr double kDecay = 0.9;
+  Orchestrator run(config({"callbacks=[{type: ema, decay: 0.9, warmup: false}]", "train.epochs=2"}),
+                   "test");
+  struct ByHand : Callback {
+    std::vector<double> average;
+    static std::vector<float> weights(Trainer& t) {
+      return t.optimizer().parameters().values().to_vector<float>();
+    }
+    void on_train_begin(Orchestrator& o) override {
+      for (const float w : weights(o.trainer())) average.push_back(w);
+    }
+    void on_step_end(Trainer& t, const optim::StepOutcome&) override {
+      const std::vector<float> now = weights(t);
+      for (std::size_t i = 0; i < now.size(); ++i)
+        average[i] = kDecay * average[i] + (1 - kDecay) * static_cast<double>(now[i]);
+    }
+  };
+  const auto by_hand = std::make_shared<ByHand>();
+  run.add_callback(by_hand);
+  const RunReport report = run.train();
+  const auto trained = bytes_of_model(run.model());
+
+  nn::AnyModule averaged = build_model(run.config(), run.data().train->info());
+  load(*averaged, file("checkpoints/last/ema.safetensors").string());
+  std::size_t i = 0;
+  double largest = 0;
+  const auto& segments = run.trainer().optimizer().parameters().segments();
+  for (const nn::NamedParameter& p : averaged->named_parameters()) {
+    const auto values = p.variable.value().to_vector<float>();
+    for (std::size_t k = 0; k < values.size(); ++k)
+      largest = std::max(
+          largest, std::abs(static_cast<double>(values[k]) -
+                            by_hand->average[static_cast<std::size_t>(segments[i].offset) + k]));
+    ++i;
+  }
+  EXPECT_LT(largest, 1e-6);
+  EXPECT_NE(bytes_of_model(*averaged), trained);
+
+  // Validation looked at the average, and the model kept its own weights.
+  Evaluator evaluator(*averaged, classification(), {.normalization = run.data().normalization});
+  data::Loader loader(run.data().validation, {.batch_size = 30});
+  EXPECT_NEAR(evaluator.evaluate(loader).loss, report.validation->loss, 1e-6);
+  nn::AnyModule saved = build_model(run.config(), run.data().train->info());
+  load(*saved, file("checkpoints/last/model.safetensors").string());
+  EXPECT_EQ(bytes_of_model(*saved), trained);
+  EXPECT_NO_THROW(Predictor::open(file("checkpoints/last/ema.safetensors").string()));
+}
+
+TEST_F(Callbacks, GradientMonitorLogsNormsAndWarnsOnce) {
+  Orchestrator run(
+      config({"callbacks=[{type: gradient_monitor, every: 2ba, vanishing: 100, exploding: 1e6}]"}),
+      "test");
+  struct Norm : Callback {
+    double first = 0;
+    void on_gradients(Trainer& t, double scale) override {
+      if (first > 0) return;
+      for (const nn::NamedParameter& p : t.named_parameters())
+        if (p.name.starts_with("1."))
+          for (const float g : p.variable.grad().to_vector<float>())
+            first += std::pow(g * scale, 2);
+      first = std::sqrt(first);
+    }
+  };
+  const auto norm = std::make_shared<Norm>();
+  run.add_callback(norm);
+  run.train();
+  const auto looks = events("gradients");
+  ASSERT_EQ(looks.size(), 6u);  // steps 0, 2, … of twelve
+  EXPECT_NEAR(looks[0]["norm/1"].get<double>(), norm->first, 1e-6);
+  ASSERT_EQ(warnings_.size(), 2u);  // two layers
+  EXPECT_NE(warnings_[0].find("the gradient of 1 is vanishing"), std::string::npos);
+}
+
+TEST_F(Callbacks, RollbackGoesOnFromTheInitialWeightsAtALowerRate) {
+  Orchestrator run(config({"optimizer.lr=1e12", "train.epochs=2",
+                           "callbacks=[{type: rollback, lr_factor: 1e-13}]"}),
+                   "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.epochs, 2);
+  EXPECT_EQ(events("rollback").size(), 1u);
+  EXPECT_TRUE(std::isfinite(report.validation->loss));
+  ASSERT_FALSE(warnings_.empty());
+  EXPECT_NE(warnings_.back().find("back to the initial weights"), std::string::npos);
+}
+
+TEST_F(Callbacks, RollbackGoesBackToTheLastCheckpoint) {
+  Orchestrator run(config({"callbacks=[rollback]"}), "test");
+  struct Breaks : Callback {
+    testing_models::Bytes saved, after;
+    bool broken = false;
+    void on_checkpoint(Orchestrator& o, const fs::path&) override {
+      if (!broken) saved = bytes_of_model(o.model());
+    }
+    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
+      if (epoch != 1) return;
+      if (broken) {
+        after = bytes_of_model(o.model());
+        return;
+      }
+      for (const nn::NamedParameter& p : o.model().named_parameters())
+        p.variable.value().fill(std::nan(""));
+      broken = true;
+    }
+  };
+  const auto breaks = std::make_shared<Breaks>();
+  run.add_callback(breaks);
+  EXPECT_EQ(run.train().epochs, 4);
+  EXPECT_FALSE(breaks->saved.empty());
+  EXPECT_TRUE(breaks->saved == breaks->after);
+  EXPECT_DOUBLE_EQ(run.trainer().optimizer().lr(), 0.025);
+}
+
+TEST_F(Callbacks, RollbackGivesUp) {
+  Orchestrator run(config({"optimizer.lr=1e12", "callbacks=[{type: rollback, times: 2}]"}), "test");
+  EXPECT_THROW(run.train(), TrainingError);
+  EXPECT_EQ(events("rollback").size(), 2u);
+}
+
+TEST_F(Callbacks, NanReportNamesTheParameter) {
+  Orchestrator run(config({"callbacks=[nan_report]"}), "test");
+  struct Breaks : Callback {
+    void on_epoch_begin(Orchestrator& o, i64) override {
+      o.model().named_parameters()[2].variable.value().data<float>()[8] = std::nanf("");
+    }
+  };
+  run.add_callback(std::make_shared<Breaks>());
+  EXPECT_THROW(run.train(), TrainingError);
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_NE(warnings_[0].find("parameter 3.weight, before the batch: 1 of 80 numbers"),
+            std::string::npos)
+      << warnings_[0];
+  EXPECT_TRUE(fs::exists(file("nan_report.txt")));
+}
+
+TEST_F(Callbacks, NanReportNamesOpLayerAndSamples) {
+  Orchestrator run(config({"callbacks=[nan_report]"}), "test");
+  // The weights are finite, and their product with the input is not.
+  struct Large : Callback {
+    void on_train_begin(Orchestrator& o) override {
+      for (const nn::NamedParameter& p : o.model().named_parameters())
+        if (p.name == "3.weight") p.variable.value().fill(3e38);
+    }
+  };
+  run.add_callback(std::make_shared<Large>());
+  EXPECT_THROW(run.train(), TrainingError);
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_NE(warnings_[0].find("batch 1 of epoch 1"), std::string::npos) << warnings_[0];
+  EXPECT_NE(warnings_[0].find("('linear' in layer 3): "), std::string::npos) << warnings_[0];
+  EXPECT_NE(warnings_[0].find("in samples "), std::string::npos) << warnings_[0];
+}
+
+}  // namespace
+}  // namespace weft::train
