@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#ifndef __CUDACC__
+#ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/kernels.h"
 
 namespace weft {
@@ -28,7 +28,7 @@ class EveryKernelIsTested : public ::testing::Environment {
 #endif
 
 TEST(Coverage, KnowsTheKernels) {
-#ifndef __CUDACC__
+#ifndef WEFT_REAL_DEVICE
   EXPECT_FALSE(weft::emulated_kernel_launches().empty());
 #endif
 }
