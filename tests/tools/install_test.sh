@@ -21,6 +21,7 @@ cmake --build "$folder/build" >"$folder/log" || { cat "$folder/log"; fail "the e
 ctest --test-dir "$folder/build" --output-on-failure >"$folder/log" || { cat "$folder/log"; fail "ctest in examples/"; }
 grep -q 'example_own_op_test .* Passed' "$folder/log" || fail "the op test of examples/ did not run"
 
+"$folder/build/example_own_strategy" >"$folder/log" || { cat "$folder/log"; fail "example_own_strategy"; }
 listed=$("$folder/build/example_own_schedule") || fail "example_own_schedule: exit code $?"
 echo "$listed"
 grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedules are not all there"

@@ -43,6 +43,17 @@ std::vector<std::string> lines_of(const fs::path& path) {
   return lines;
 }
 
+struct Empty : data::Dataset {
+  data::DatasetInfo about;
+  i64 size() const override { return 0; }
+  const data::DatasetInfo& info() const override { return about; }
+  void read(i64, void*, void*) const override {}
+};
+const bool registered_empty = Registry<data::Dataset>::add<NoOptions>(
+    "empty_for_test", [](const NoOptions&) -> data::TrainAndTest {
+      return {std::make_shared<Empty>(), nullptr};
+    });
+
 class Runs : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -164,6 +175,20 @@ TEST_F(Runs, OverfitBatchesAndSubset) {
   EXPECT_EQ(run.data().train->size(), 60);
   Orchestrator fewer(config({"data.subset=50"}), "test");
   EXPECT_EQ(fewer.data().train->size(), 50);
+}
+
+TEST_F(Runs, RefuseEmptyDataBeforeAnythingIsBuilt) {
+  try {
+    // The model would be refused too, were it built.
+    Orchestrator(
+        config({"data=empty_for_test", "model={type: cnn, channels: [1, 1, 1, 1, 1, 1, 1]}"}),
+        "test");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "data: empty_for_test has no training samples; at least one is required");
+  }
+  EXPECT_TRUE(registered_empty && !fs::exists(run_folder()));
 }
 
 TEST_F(Runs, RefuseWhatDoesNotFitBeforeWriting) {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// A strategy of one's own, registered from outside weft: it trains the head alone until its loss no longer
+// falls, then thaws the layers below. Afterwards a config can choose it, `strategy: thaw_when_flat`.
+#include <weft/weft.h>
+
+#include <algorithm>
+#include <cstdio>
+
+using namespace weft;
+
+namespace {
+
+struct ThawWhenFlatOptions {
+  double ratio = 0.9;
+  std::string layers = "1.*";
+};
+
+void describe(Fields& f, ThawWhenFlatOptions& o) {
+  f("ratio", o.ratio, "thaw when loss > ratio * best", positive)("layers", o.layers,
+                                                                 "glob of parameter names");
+}
+
+class ThawWhenFlat : public train::Strategy {
+ public:
+  explicit ThawWhenFlat(const ThawWhenFlatOptions& options) : options_(options) {}
+
+  void state(train::State& s) override { s("best", best_)("thawed", thawed_); }
+
+  void on_train_begin(train::Trainer& t) override { set(t, thawed_ > 0); }
+  void on_epoch_end(train::Trainer& t, const train::EpochResult& r) override {
+    if (thawed_ == 0 && r.loss > options_.ratio * best_) {
+      thawed_ = r.epoch;
+      set(t, true);
+    }
+    best_ = std::min(best_, r.loss);
+  }
+  i64 thawed() const { return thawed_; }
+
+ private:
+  void set(train::Trainer& t, bool on) {
+    const i64 matched = t.set_requires_grad(options_.layers, on);
+    const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
+    std::printf("%s: %lld parameters; %zu kept, %zu parked, %zu returned\n",
+                on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
+                report.parked.size(), report.returned.size());
+  }
+
+  ThawWhenFlatOptions options_;
+  double best_ = 1e9;
+  i64 thawed_ = 0;  // after which epoch
+};
+
+const bool registered =
+    Registry<train::Strategy>::add<ThawWhenFlat, ThawWhenFlatOptions>("thaw_when_flat");
+
+}  // namespace
+
+int main() try {
+  manual_seed(1);
+  data::Digits digits{{.size = 2000}};
+  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1}};
+  nn::Sequential model{nn::Flatten{}, nn::Linear{784, 64}, nn::ReLU{}, nn::Linear{64, 10}};
+  train::Trainer trainer{
+      model, train::classification(), {.optimizer = optim::adamw({.lr = 3e-3}), .epochs = 10}};
+
+  // What an Orchestrator does with the strategy of a config.
+  ThawWhenFlat strategy{{.ratio = 0.9}};
+  trainer.add_observer(strategy);
+  strategy.on_setup(trainer);
+  strategy.on_train_begin(trainer);
+  double loss = 0;
+  for (int epoch = 0; epoch < 10; ++epoch) {
+    strategy.on_epoch_begin(trainer, epoch);
+    const train::EpochResult result = trainer.train_one_epoch(loader);
+    strategy.on_epoch_end(trainer, result);
+    loss = result.loss;
+    std::printf("epoch %d  loss %.4f\n", epoch + 1, loss);
+  }
+  return registered && strategy.thawed() > 0 && loss < 0.5 ? 0 : 1;
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
+}
