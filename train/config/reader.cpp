@@ -78,6 +78,13 @@ class SectionReader final : public Fields {
     }
     for (auto& [key, report_missing] : absent_)
       if (std::find(suggested.begin(), suggested.end(), key) == suggested.end()) report_missing();
+    if (session_.mistakes() > mistakes_before_)
+      return;  // a rule may be about a value that was not taken
+    for (const auto& [key, required] : broken_) {
+      const Entry* given = entry_of(map_, key);
+      session_.report({given == nullptr ? at_.place : given->place, joined(at_.path, key)},
+                      fmt::format("expected {}", required));
+    }
   }
 
  private:
@@ -94,11 +101,7 @@ class SectionReader final : public Fields {
   }
 
   void broken_rule(std::string_view key, std::string_view required) override {
-    if (session_.mistakes() > mistakes_before_)
-      return;  // it may be about a value that was not taken
-    const Entry* given = entry_of(map_, key);
-    session_.report({given == nullptr ? at_.place : given->place, joined(at_.path, key)},
-                    fmt::format("expected {}", required));
+    broken_.emplace_back(key, required);
   }
 
   Session& session_;
@@ -108,6 +111,7 @@ class SectionReader final : public Fields {
   std::size_t mistakes_before_;
   std::vector<std::string> keys_;
   std::vector<std::pair<std::string, std::function<void()>>> absent_;
+  std::vector<std::pair<std::string, std::string>> broken_;  // rules: key, what is required
 };
 
 // A scalar where a section is expected is its type.
