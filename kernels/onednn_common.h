@@ -109,12 +109,12 @@ class PrimitiveCache {
   std::unordered_map<Key, std::unique_ptr<Entry>, Hash, Equal> entries_;
 };
 
-// The epilogue as a post-op. gelu is the erf form, as in elementwise_ops.h.
+// The epilogue as a post-op. gelu is the erf form, as in elementwise_ops.h. relu is left to
+// finish_relu: oneDNN's turns NaN into 0, which would hide that training has gone wrong.
 inline void append_activation(dnnl::post_ops& ops, Activation activation) {
   switch (activation) {
     case Activation::none: return;
-    case Activation::relu:
-      return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    case Activation::relu: return;
     case Activation::gelu:
       return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
     case Activation::silu:
@@ -124,6 +124,11 @@ inline void append_activation(dnnl::post_ops& ops, Activation activation) {
     case Activation::sigmoid:
       return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_logistic, 0.0f, 0.0f);
   }
+}
+
+inline void finish_relu(float* y, Activation activation, i64 rows, i64 cols) {
+  if (activation == Activation::relu)
+    add_bias_and_activate<float>(Cpu{}, y, nullptr, activation, rows, cols);
 }
 
 }  // namespace weft::kernels::onednn

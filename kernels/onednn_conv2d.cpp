@@ -210,6 +210,7 @@ bool conv2d(float* y, const float* x, const float* w, const float* bias, Activat
   entry.call.set(DNNL_ARG_DST, y);
   entry.call.set(DNNL_ARG_BIAS, bias);
   run_with_weights(entry, w);
+  finish_relu(y, activation, s.batch * s.out_height * s.out_width, s.out_channels);
   return true;
 }
 

@@ -75,6 +75,7 @@ bool matmul(float* c, const float* a, const float* b, const float* bias, Activat
   entry.call.set(DNNL_ARG_WEIGHTS, b);
   entry.call.set(DNNL_ARG_BIAS, bias);
   entry.call.run();
+  finish_relu(c, activation, s.batch * s.m, s.n);
   return true;
 }
 

@@ -96,6 +96,23 @@ TEST(Matmul, AnEmptyInnerAxisGivesZeros) {
     EXPECT_EQ(value, 0.0f);
 }
 
+// A weight gone wrong must be seen in the loss, behind a relu too.
+TEST(FusedActivation, KeepsNaN) {
+  const testing::MachineState restore;
+  for (const auto backend : testing::backends()) {
+    kernels::set_cpu_backend(backend);
+    for (const auto activation : {kernels::Activation::relu, kernels::Activation::gelu,
+                                  kernels::Activation::silu, kernels::Activation::tanh}) {
+      const Tensor w = Tensor::full({8, 8}, std::nan("")), image = Tensor::full({1, 4, 4, 8}, 1);
+      for (const float y : linear(Tensor::full({4, 8}, 1), w, {}, activation).to_vector<float>())
+        EXPECT_TRUE(std::isnan(y)) << name_of(backend) << ' ' << static_cast<int>(activation);
+      for (const float y : conv2d(image, w.reshape({8, 1, 1, 8}), {}, {.activation = activation})
+                               .to_vector<float>())
+        EXPECT_TRUE(std::isnan(y)) << name_of(backend) << ' ' << static_cast<int>(activation);
+    }
+  }
+}
+
 TEST(Matmul, AnUnknownBackEndIsRefusedWhereItIsMissing) {
   if (testing::backends().size() == 2) GTEST_SKIP() << "this build has both";
   EXPECT_THROW(kernels::set_cpu_backend(kernels::CpuBackend::onednn), UserError);
