@@ -66,7 +66,7 @@ struct Machine {
   std::array<Fiber, kMaxThreads> fibers;
   unsigned threads = 0, exited = 0;
   Fiber* running = nullptr;
-  std::array<unsigned, kMaxThreads> ready{};  // [ready_begin, ready_end): each thread at most once
+  std::array<unsigned, kMaxThreads> ready{};  // a ring, [ready_begin, ready_end)
   unsigned ready_begin = 0, ready_end = 0;
   unsigned parity = 0;  // of the block
 
