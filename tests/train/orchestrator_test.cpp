@@ -180,7 +180,7 @@ TEST_F(Runs, OverfitBatchesAndSubset) {
 TEST_F(Runs, RefuseEmptyDataBeforeAnythingIsBuilt) {
   try {
     // The model would be refused too, were it built.
-    Orchestrator(
+    const Orchestrator refused(
         config({"data=empty_for_test", "model={type: cnn, channels: [1, 1, 1, 1, 1, 1, 1]}"}),
         "test");
     FAIL();
