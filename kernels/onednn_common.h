@@ -113,7 +113,7 @@ class PrimitiveCache {
 // finish_relu: oneDNN's turns NaN into 0, which would hide that training has gone wrong.
 inline void append_activation(dnnl::post_ops& ops, Activation activation) {
   switch (activation) {
-    case Activation::none: return;
+    case Activation::none:
     case Activation::relu: return;
     case Activation::gelu:
       return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
