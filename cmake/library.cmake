@@ -25,6 +25,11 @@ foreach(folder ${WEFT_FOLDERS})
     target_compile_definitions(weft_${folder} PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
     target_link_libraries(weft_${folder} PRIVATE weft_dependencies)
     target_sources(weft PRIVATE $<TARGET_OBJECTS:weft_${folder}>)
+    if(folder STREQUAL "core" OR folder STREQUAL "kernels")  # which has options of its own
+      weft_precompile(weft_${folder})
+    else()
+      weft_precompile_like(weft_${folder} weft_core)
+    endif()
   endif()
 endforeach()
 
@@ -55,4 +60,5 @@ if(app_sources)
   target_link_libraries(weft_app PRIVATE weft weft_dependencies CLI11::CLI11)
   # CLI11 takes a third less time to compile, and nothing here is run often.
   target_compile_options(weft_app PRIVATE $<$<CONFIG:Release>:-O1>)
+  weft_precompile(weft_app CLI/CLI.hpp)
 endif()

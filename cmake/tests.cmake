@@ -30,6 +30,9 @@ if(WEFT_CUDA STREQUAL "EMULATED")
   list(APPEND test_folders simt)
 endif()
 
+# -O1 takes two thirds of the time to compile; what a test waits for is in libweft.
+set(test_options $<$<CONFIG:Release>:-O1>)
+set(test_headers "")
 foreach(folder ${test_folders})
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp tests/${folder}/*_test.cu)
   if(NOT sources)
@@ -40,8 +43,13 @@ foreach(folder ${test_folders})
   add_executable(${test} ${sources})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
                                              WEFT_VERSION="${PROJECT_VERSION}")
-  # A third of the time to compile; what a test waits for is in libweft.
-  target_compile_options(${test} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${test} PRIVATE ${test_options})
+  if(test_headers)
+    weft_precompile_like(${test} ${test_headers})
+  else()
+    set(test_headers ${test})
+    weft_precompile(${test} gtest/gtest.h)
+  endif()
   if(folder STREQUAL "simt" OR folder STREQUAL "cuda")
     target_link_libraries(${test} PRIVATE weft_kernel_testing weft_kernels weft_device weft_core
                                           weft_dependencies GTest::gtest_main)
