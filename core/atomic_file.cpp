@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
+#include "weft/core/sha256.h"
 
 namespace weft {
 namespace {
@@ -32,8 +33,8 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_(temporary_name(path_)) {
+AtomicFile::AtomicFile(std::string path, Sha256* hash)
+    : path_(std::move(path)), temporary_(temporary_name(path_)), hash_(hash) {
   struct stat info {};
   WEFT_CHECK(stat(path_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode),
              "write: {} is a folder; the name of a file is required", path_);
@@ -50,12 +51,13 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(const void* data, i64 bytes) {
   const char* next = static_cast<const char*>(data);
-  constexpr i64 kMostAtOnce = i64{1} << 30;  // write() takes at most 2^31 - 4096 bytes
+  constexpr i64 kMostAtOnce = i64{1} << 20;  // still in the cache when it is hashed
   while (bytes > 0) {
     const ssize_t written =
         ::write(file_, next, static_cast<std::size_t>(std::min(bytes, kMostAtOnce)));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail_with("write");
+    if (hash_ != nullptr) hash_->add(next, written);
     next += written;
     bytes -= written;
   }
@@ -67,17 +69,20 @@ void AtomicFile::commit() {
   if (close(std::exchange(file_, -1)) != 0) fail_with("close");
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename");
   temporary_.clear();
-  const int folder = open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) fail_with("open of the folder");
-  const bool synced = fsync(folder) == 0 || errno == EINVAL;  // EINVAL: it cannot be synced here
-  const int code = errno;
-  close(folder);
-  errno = code;
-  if (!synced) fail_with("fsync of the folder");
+  sync_to_disk(folder_of(path_));
 }
 
 void AtomicFile::fail_with(const char* action) const {
   throw InternalError(fmt::format("write: {}: {} failed: {}", path_, action, reason(errno)));
+}
+
+void sync_to_disk(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced =
+      file >= 0 && (fsync(file) == 0 || errno == EINVAL);  // EINVAL: it cannot be synced here
+  const int code = errno;
+  if (file >= 0) close(file);
+  if (!synced) throw InternalError(fmt::format("write: {}: fsync failed: {}", path, reason(code)));
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {

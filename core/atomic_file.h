@@ -10,10 +10,13 @@
 
 namespace weft {
 
+class Sha256;
+
 class AtomicFile {
  public:
-  // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
-  explicit AtomicFile(std::string path);
+  // Throws UserError if the folder does not exist or may not be written, or `path` is a folder. What is
+  // written is added to `hash` too.
+  explicit AtomicFile(std::string path, Sha256* hash = nullptr);
   ~AtomicFile();  // without commit(): the temporary file goes
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -27,10 +30,15 @@ class AtomicFile {
   [[noreturn]] void fail_with(const char* action) const;
 
   std::string path_, temporary_;
+  Sha256* hash_;
   int file_ = -1;
 };
 
 // The whole of a small file at once.
 void write_file_atomically(const std::string& path, std::string_view text);
+
+// Waits until what was written to a file, or the names in a folder, are on the disk. Throws InternalError
+// with the system's reason.
+void sync_to_disk(const std::string& path);
 
 }  // namespace weft

@@ -282,8 +282,8 @@ Metadata read_safetensors_metadata(const std::string& path) {
   return Reader(path).header().metadata;
 }
 
-void write_safetensors(const std::string& path, const TensorMap& tensors,
-                       const Metadata& metadata) {
+void write_safetensors(const std::string& path, const TensorMap& tensors, const Metadata& metadata,
+                       Sha256* hash) {
   for (const auto& [name, tensor] : tensors)
     WEFT_CHECK(tensor.defined(), "safetensors: {}: tensor '{}' is undefined; numbers are required",
                path, name);
@@ -293,7 +293,7 @@ void write_safetensors(const std::string& path, const TensorMap& tensors,
   WEFT_CHECK(length <= kMaxSafetensorsHeader,
              "safetensors: {}: the header takes {} bytes; at most {} are allowed", path, length,
              kMaxSafetensorsHeader);
-  AtomicFile file(path);
+  AtomicFile file(path, hash);
   file.write(&length, sizeof length);
   file.write(header);
   for (const auto& [name, tensor] : ordered) {

@@ -10,6 +10,8 @@
 
 namespace weft {
 
+class Sha256;
+
 using TensorMap = std::map<std::string, Tensor>;
 using Metadata = std::map<std::string, std::string>;
 
@@ -28,8 +30,8 @@ Metadata read_safetensors_metadata(const std::string& path);
 
 // Writes atomically (core/atomic_file.h). Tensors may be on any device. The bytes of a file depend only
 // on what is written; each tensor is aligned to its element. Throws UserError for a name that is not
-// UTF-8 or "__metadata__", and what AtomicFile throws.
+// UTF-8 or "__metadata__", and what AtomicFile throws. The file's bytes are added to `hash`.
 void write_safetensors(const std::string& path, const TensorMap& tensors,
-                       const Metadata& metadata = {});
+                       const Metadata& metadata = {}, Sha256* hash = nullptr);
 
 }  // namespace weft
