@@ -87,9 +87,11 @@ void Display::on_train_end(const train::RunReport& report) {
                     std::isnan(report.test->accuracy)
                         ? ""
                         : fmt::format("  accuracy {:.4f}", report.test->accuracy)));
-  say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: weft evaluate {}",
+  say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: {}",
                   report.stopped ? "stopped" : "done", report.epochs, report.steps, report.seconds,
-                  report.folder));
+                  report.stopped ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto",
+                                               report.folder)
+                                 : "weft evaluate " + report.folder));
 }
 
 }  // namespace weft::app

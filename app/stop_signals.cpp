@@ -2,9 +2,12 @@
 #include "weft/app/stop_signals.h"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <thread>
+#include <utility>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "weft/core/error.h"
@@ -17,32 +20,44 @@ int pipe_ends[2] = {-1, -1};
 std::thread watcher;
 
 // request_stop() may lock, so it must not run in a signal handler: a thread waits for this byte.
-void on_signal(int signal) {
+constexpr char kEnd = 0, kStop = 1, kCheckpoint = 2;
+
+void tell(char what) {
+  const int before = errno;
+  [[maybe_unused]] const auto written = write(pipe_ends[1], &what, 1);
+  errno = before;
+}
+
+void on_stop(int signal) {
   received = signal;
   std::signal(signal, SIG_DFL);
-  const char byte = 1;
-  [[maybe_unused]] const auto written = write(pipe_ends[1], &byte, 1);
+  tell(kStop);
 }
+
+void on_usr1(int) { tell(kCheckpoint); }
 
 }  // namespace
 
-StopSignals::StopSignals() {
-  WEFT_ASSERT(pipe(pipe_ends) == 0, "signals: no pipe could be made");
-  watcher = std::thread([source = source_]() mutable {
-    char byte = 0;
-    while (read(pipe_ends[0], &byte, 1) < 0) {
+StopSignals::StopSignals(std::function<void()> checkpoint) {
+  WEFT_ASSERT(pipe2(pipe_ends, O_CLOEXEC) == 0, "signals: no pipe could be made");
+  watcher = std::thread([source = source_, checkpoint = std::move(checkpoint)]() mutable {
+    for (char what = 0;;) {
+      if (read(pipe_ends[0], &what, 1) < 0) continue;
+      if (what == kEnd) return;
+      if (what == kStop) source.request_stop();
+      else checkpoint();
     }
-    if (byte == 1) source.request_stop();
   });
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  std::signal(SIGINT, on_stop);
+  std::signal(SIGTERM, on_stop);
+  std::signal(SIGUSR1, on_usr1);
 }
 
 StopSignals::~StopSignals() {
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
-  const char byte = 0;
-  [[maybe_unused]] const auto written = write(pipe_ends[1], &byte, 1);
+  std::signal(SIGUSR1, SIG_IGN);  // the run is over
+  tell(kEnd);
   watcher.join();
   close(pipe_ends[0]);
   close(pipe_ends[1]);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and SIGTERM as a request to stop: training ends after the batch at hand, with a checkpoint. A second
-// Ctrl-C ends the process at once.
+// Ctrl-C and SIGTERM as a request to stop: training ends after the optimizer step at hand, with a checkpoint. A
+// second Ctrl-C ends the process at once. SIGUSR1 asks for a checkpoint, and training goes on.
 #pragma once
+#include <functional>
 #include <stop_token>
 
 namespace weft::app {
 
 class StopSignals {
  public:
-  StopSignals();
+  // `on_usr1` is called on a thread of its own, also after the signal that stops.
+  explicit StopSignals(std::function<void()> on_usr1);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

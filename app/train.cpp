@@ -21,7 +21,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
   const auto [config, origins] = train::load_run_config(path, overrides);
   train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
   orchestrator.add_callback(display);
-  const StopSignals signals;
+  const StopSignals signals([&] { orchestrator.request_checkpoint(); });
   const train::RunReport report = orchestrator.train(signals.token());
   set_log_sink({});
   return report.stopped ? signals.exit_code() : kDone;

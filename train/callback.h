@@ -8,11 +8,11 @@
 //   on_train_begin, then for each epoch: on_epoch_begin, the hooks of TrainerObserver, with validations in
 //   between where they are due, on_epoch_end after the last validation of the epoch; on_train_end
 #pragma once
-#include <filesystem>
 #include <map>
 #include <string>
 
 #include "weft/train/evaluator.h"
+#include "weft/train/snapshot.h"
 #include "weft/train/strategy.h"
 #include "weft/train/trainer.h"
 
@@ -29,7 +29,7 @@ struct EpochReport {
   i64 step = 0;    // optimizer steps applied since the run began
   i64 samples_seen = 0;
   double seconds = 0;  // since the run began
-  std::map<std::string, double> metrics;
+  std::map<std::string, double> metrics = {};
   std::map<std::string, Tensor> tables =
       {};  // int64 (rows, columns): "validation/confusion_matrix"
 };
@@ -44,8 +44,8 @@ class Callback : public TrainerObserver {
   virtual void on_epoch_end(const EpochReport&) {}
   virtual void on_validation_begin(Orchestrator&) {}
   virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
-  // The checkpoint in `folder` is about to be completed: more files may be added to it.
-  virtual void on_checkpoint(Orchestrator&, const std::filesystem::path& /*folder*/) {}
+  // A checkpoint is about to be written: more files may be added to it.
+  virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
   // An epoch broke off because training failed. True: it was put right, and the epoch starts again.
   virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
   virtual void on_train_end(const RunReport&) {}

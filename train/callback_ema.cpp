@@ -40,10 +40,10 @@ class Ema final : public Callback {
   void on_validation_begin(Orchestrator& run) override { swap(run); }
   void on_validation_end(Orchestrator& run, const Evaluation&) override { swap(run); }
 
-  void on_checkpoint(Orchestrator& run, const std::filesystem::path& folder) override {
+  void on_checkpoint(Orchestrator& run, Snapshot& snapshot) override {
     swap(run);
-    save(run.model(), (folder / "ema.safetensors").string(),
-         model_card(run.config(), run.data().train->info(), run.data().normalization));
+    snapshot.add("ema.safetensors", state_of(run.model()),
+                 model_card(run.config(), run.data().train->info(), run.data().normalization));
     swap(run);
   }
 

@@ -33,20 +33,20 @@ class Rollback final : public Callback {
   void on_epoch_end(const EpochReport& report) override {
     best_loss_ = std::min(best_loss_, report.train.loss);
   }
-  void on_checkpoint(Orchestrator&, const std::filesystem::path&) override { initial_.clear(); }
+  void on_checkpoint(Orchestrator& run, Snapshot&) override {
+    if (!initial_.empty() && run.last_checkpoint()) initial_.clear();
+  }
 
   bool on_failure(Orchestrator& run, const TrainingError& error) override {
     if (done_ == options_.times) return false;
     ++done_;
-    const std::filesystem::path last = run.folder()->file("checkpoints/last/model.safetensors");
-    const bool saved = initial_.empty();
-    if (saved) load(run.model(), last.string());
+    const std::optional<std::filesystem::path> last = run.last_checkpoint();
+    if (last) load(run.model(), (*last / "model.safetensors").string());
     else load_state(run.model(), initial_, "the initial weights");
     forget_momentum(run.trainer().optimizer());
     run.trainer().scale_lr(options_.lr_factor);
     log_warning("rollback {} of {}: {}; back to {}, every rate × {}", done_, options_.times,
-                error.what(), saved ? last.parent_path().string() : "the initial weights",
-                options_.lr_factor);
+                error.what(), last ? last->string() : "the initial weights", options_.lr_factor);
     run.metrics_log()->add_event("rollback", run.trainer().optimizer().applied_steps(),
                                  {{"lr_factor", options_.lr_factor}});
     return true;

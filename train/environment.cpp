@@ -30,6 +30,15 @@ std::string compiler() {
 
 }  // namespace
 
+std::map<std::string, std::string> environment() {
+  return {{"weft", WEFT_VERSION},
+          {"compiler", compiler()},
+          {"vector_set", std::string(name_of(vector_set()))},
+          {"matrix_library", kernels::name_of(kernels::cpu_backend())},
+          {"threads", std::to_string(threads())},
+          {"processor", processor()}};
+}
+
 std::string environment_json() {
   const nlohmann::ordered_json all{{"schema", 1},
                                    {"weft", WEFT_VERSION},

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run ran on: for environment.json and `weft --version`.
 #pragma once
+#include <map>
 #include <string>
 
 namespace weft::train {
 
+// What the bits of a result depend on besides the config: weft's version, compiler, vector set, libraries,
+// threads, processor.
+std::map<std::string, std::string> environment();
 // weft's version, compiler, vector set, libraries, threads, processor, as JSON.
 std::string environment_json();
 // The same in a few lines.

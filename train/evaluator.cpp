@@ -9,6 +9,11 @@
 
 namespace weft::train {
 
+void Evaluation::state(State& s) {
+  s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
+  s("samples", samples)("seconds", seconds);
+}
+
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
     : model_(model), loss_(loss.make()), names_(options.metrics), options_(options) {
   if (names_.empty()) names_ = loss_->default_metrics();

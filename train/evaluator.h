@@ -11,6 +11,7 @@
 #include "weft/data/loader.h"
 #include "weft/data/normalize.h"
 #include "weft/nn/module.h"
+#include "weft/tensor/state.h"
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
 #include "weft/train/metric.h"
@@ -29,6 +30,7 @@ struct Evaluation {
   std::map<std::string, Tensor> tables;   // of those that are one: confusion_matrix
   i64 samples = 0;
   double seconds = 0;
+  void state(State& s);
 };
 
 class Evaluator {

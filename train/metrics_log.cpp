@@ -2,13 +2,18 @@
 #include "weft/train/metrics_log.h"
 
 #include <cmath>
+#include <fstream>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
+
+#include "weft/core/log.h"
 
 namespace weft::train {
 namespace {
 
 constexpr int kSchema = 1;
+constexpr const char *kLines = "metrics.jsonl", *kTable = "metrics.csv";
 
 // JSON has no NaN: null stands for it.
 nlohmann::ordered_json number(double value) {
@@ -25,6 +30,36 @@ nlohmann::ordered_json rows_of(const Tensor& table) {
 
 }  // namespace
 
+std::map<std::string, i64> MetricsLog::sizes() const {
+  return {{kLines, folder_.size(kLines)}, {kTable, folder_.size(kTable)}};
+}
+
+void MetricsLog::restore(const std::map<std::string, i64>& sizes,
+                         const std::filesystem::path& other) {
+  for (const auto& [name, bytes] : sizes) {
+    if (other.empty()) {
+      folder_.cut(name, bytes);
+      continue;
+    }
+    std::ifstream source(other / name, std::ios::binary);
+    std::string text(static_cast<std::size_t>(bytes), '\0');
+    source.read(text.data(), bytes);
+    if (source) {
+      folder_.write(name, text);
+    } else {
+      folder_.cut(name, 0);
+      log_warning("resume: {} does not have the {} bytes up to the checkpoint; {} begins after it",
+                  (other / name).string(), bytes, folder_.file(name).string());
+    }
+  }
+  std::ifstream table(folder_.file(kTable));
+  columns_.clear();
+  std::string header, column;
+  std::getline(table, header);
+  for (std::istringstream names(header); std::getline(names, column, ',');)
+    columns_.push_back(column);
+}
+
 void MetricsLog::add(const EpochReport& report) {
   nlohmann::ordered_json line{{"schema", kSchema},
                               {"event", "epoch"},
@@ -38,7 +73,7 @@ void MetricsLog::add(const EpochReport& report) {
   line["seconds"] = number(report.seconds);
   nlohmann::ordered_json with_tables = line;
   for (const auto& [name, table] : report.tables) with_tables[name] = rows_of(table);
-  folder_.append("metrics.jsonl", with_tables.dump());
+  folder_.append(kLines, with_tables.dump());
 
   line.erase("schema");
   line.erase("event");
@@ -48,7 +83,7 @@ void MetricsLog::add(const EpochReport& report) {
       columns_.push_back(name);
       header += (header.empty() ? "" : ",") + name;
     }
-    folder_.append("metrics.csv", header);
+    folder_.append(kTable, header);
   }
   std::string row;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -56,7 +91,7 @@ void MetricsLog::add(const EpochReport& report) {
     const std::string cell = found == line.end() || found->is_null() ? "" : found->dump();
     row += (i == 0 ? "" : ",") + cell;
   }
-  folder_.append("metrics.csv", row);
+  folder_.append(kTable, row);
 }
 
 void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
@@ -64,14 +99,14 @@ void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
       {"schema", kSchema}, {"event", "test"}, {"step", step}, {"samples", evaluation.samples}};
   for (const auto& [name, value] : evaluation.metrics) line["test/" + name] = number(value);
   for (const auto& [name, table] : evaluation.tables) line["test/" + name] = rows_of(table);
-  folder_.append("metrics.jsonl", line.dump());
+  folder_.append(kLines, line.dump());
 }
 
 void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluation) {
   nlohmann::ordered_json line{
       {"schema", kSchema}, {"event", "validation"}, {"epoch", epoch}, {"step", step}};
   for (const auto& [name, value] : evaluation.metrics) line["validation/" + name] = number(value);
-  folder_.append("metrics.jsonl", line.dump());
+  folder_.append(kLines, line.dump());
 }
 
 void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report) {
@@ -79,14 +114,14 @@ void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& re
                                     {"epoch", epoch},          {"step", step},
                                     {"kept", report.kept},     {"created", report.created},
                                     {"parked", report.parked}, {"returned", report.returned}};
-  folder_.append("metrics.jsonl", line.dump());
+  folder_.append(kLines, line.dump());
 }
 
 void MetricsLog::add_event(const std::string& event, i64 step,
                            const std::map<std::string, double>& values) {
   nlohmann::ordered_json line{{"schema", kSchema}, {"event", event}, {"step", step}};
   for (const auto& [name, value] : values) line[name] = number(value);
-  folder_.append("metrics.jsonl", line.dump());
+  folder_.append(kLines, line.dump());
 }
 
 }  // namespace weft::train

@@ -11,6 +11,12 @@ namespace weft::train {
 class MetricsLog {
  public:
   explicit MetricsLog(const RunFolder& folder) : folder_(folder) {}
+  // For a checkpoint: the bytes of each file that are written now.
+  std::map<std::string, i64> sizes() const;
+  // Goes on after these bytes: what comes after them goes, and will be written again. Those of a run in
+  // another folder are copied from there; without them the files begin with what comes now, and a warning says so.
+  // Throws UserError when a file of this folder is shorter.
+  void restore(const std::map<std::string, i64>& sizes, const std::filesystem::path& other = {});
   // Columns of the table are those of the first epoch.
   void add(const EpochReport& report);
   // The rest in JSON only. The result on the test split:

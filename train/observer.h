@@ -9,6 +9,8 @@
 //   on_gradients       after the last of them: all gradients are there, not yet scaled or clipped
 //   on_step_end        after the update
 //   on_batch_end       for each batch; of the last, after the step
+//   on_step_settled    after all of these: what saves a run does it here, so that nothing that an observer counts
+//                      is half done
 #pragma once
 #include <functional>
 
@@ -46,6 +48,7 @@ class TrainerObserver {
   // `scale`: what the update multiplies the gradients with, to make them those of the mean loss.
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
+  virtual void on_step_settled(Trainer&) {}
   // The loss of this batch is not finite; TrainingError follows.
   virtual void on_non_finite(Trainer&, const BatchInProgress&) {}
   virtual void on_rebuild(Trainer&, const optim::RebuildReport&) {}

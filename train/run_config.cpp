@@ -59,8 +59,8 @@ void describe(Fields& f, ValidationSection& o) {
 }
 
 void describe(Fields& f, CheckpointSection& o) {
-  f("every", o.every, "how often to save, in epochs")("keep_last", o.keep_last,
-                                                      "newest checkpoints to keep", at_least(1))(
+  f("every", o.every, "how often to save, like 1ep or 200ba")(
+      "keep_last", o.keep_last, "newest checkpoints to keep", at_least(1))(
       "keep_best", o.keep_best, "best checkpoints to keep besides", non_negative)(
       "monitor", o.monitor, "metric that says which is best")(
       "mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}));
@@ -73,9 +73,13 @@ void describe(Fields& f, RunConfig& o) {
                                                  "how the learning rate changes")(
       "strategy", o.strategy, "what is frozen and thawed when; null: nothing")(
       "train", o.train, "the training loop")("validation", o.validation,
-                                             "looking at held-out data")(
-      "checkpoint", o.checkpoint, "what is saved")("callbacks", o.callbacks,
-                                                   "what happens beside training, in this order");
+                                             "looking at held-out data")("checkpoint", o.checkpoint,
+                                                                         "what is saved")(
+      "resume", o.resume,
+      "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint")(
+      "resume_override", o.resume_override,
+      "keys of optimizer and scheduler that may differ from the checkpoint's")(
+      "callbacks", o.callbacks, "what happens beside training, in this order");
 }
 
 }  // namespace weft::train

@@ -90,6 +90,8 @@ struct RunConfig {
   TrainSection train;
   ValidationSection validation;
   CheckpointSection checkpoint;
+  std::string resume = "never";
+  std::vector<std::string> resume_override;
   std::vector<CallbackRecipe> callbacks;
 };
 

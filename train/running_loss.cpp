@@ -8,7 +8,12 @@
 
 namespace weft::train {
 
-RunningLoss::RunningLoss(const Device& device) : sum_(Tensor::zeros({}, DType::f64, device)) {}
+RunningLoss::RunningLoss(const Device& device, const LossTotals& totals)
+    : sum_(Tensor::full({}, totals.sum, DType::f64, device)),
+      weight_(totals.weight),
+      added_(totals.added) {}
+
+LossTotals RunningLoss::totals() const { return {sum_.item<double>(), weight_, added_}; }
 
 void RunningLoss::add(const Tensor& loss, double weight) {
   last_ = loss;

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mean loss over the samples of an epoch, summed on the device in double.
 #pragma once
+#include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft::train {
 
+// What a RunningLoss has seen, on the host: for a checkpoint.
+struct LossTotals {
+  double sum = 0, weight = 0;
+  i64 added = 0;
+  void state(State& s) { s("sum", sum)("weight", weight)("added", added); }
+};
+
 class RunningLoss {
  public:
-  explicit RunningLoss(const Device& device);
+  // Goes on from `totals`.
+  explicit RunningLoss(const Device& device, const LossTotals& totals = {});
 
   // `loss`: a mean that divides by `weight` (train/loss.h), a scalar. Of weight 0, it counts for nothing.
   void add(const Tensor& loss, double weight);
   // Over all that was added; NaN before the first. Waits for the device.
   double mean() const;
+  // Waits for the device.
+  LossTotals totals() const;
   // Whether the loss added last is finite. On the CPU that costs nothing; on a device that has to be
   // waited for it looks at the sum now and then.
   bool finite() const;

@@ -30,6 +30,7 @@ class Chain final : public Strategy {
   void on_step_end(Trainer& t, const optim::StepOutcome& outcome) override {
     each(&Strategy::on_step_end, t, outcome);
   }
+  void on_step_settled(Trainer& t) override { each(&Strategy::on_step_settled, t); }
   void on_non_finite(Trainer& t, const BatchInProgress& batch) override {
     each(&Strategy::on_non_finite, t, batch);
   }

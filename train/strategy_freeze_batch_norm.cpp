@@ -26,6 +26,8 @@ class FreezeBatchNorm final : public Strategy {
       norms_.push_back(norms[static_cast<std::size_t>(i)]);
   }
 
+  void state(State& s) override { s("frozen", frozen_); }
+
   void on_train_begin(Trainer& trainer) override { hold(trainer); }
   void on_epoch_begin(Trainer& trainer, i64) override { hold(trainer); }
   // Another strategy may have thawed them.

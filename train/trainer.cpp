@@ -3,12 +3,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "weft/core/log.h"
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/statistics.h"
 #include "weft/tensor/random.h"
-#include "weft/train/running_loss.h"
 
 namespace weft::train {
 namespace {
@@ -107,24 +107,31 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
   optimizer_->zero_grad();
+  if (!std::exchange(goes_on_, false)) epoch_ = {};
+  in_step_ = 0;
+  const data::LoaderPosition stands = loader.position(), goes_on{epochs_done_, epoch_.batches};
+  WEFT_CHECK(epoch_.batches == 0 || stands == goes_on,
+             "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
+             "epoch was broken off, is required",
+             stands.batch, stands.epoch, goes_on.batch, goes_on.epoch);
 
   EpochResult result{.epoch = epochs_done_ + 1, .complete = false};
-  RunningLoss running(device_);
+  running_.emplace(device_, epoch_.loss);
   nn::StatisticsScope
       statistics;  // batch-norm statistics move with the step, never on a skipped one
   const Clock::time_point start = Clock::now();
-  double seconds_observed = 0;  // in on_step_end, where a run validates
+  const double seconds_before = epoch_.seconds;
+  double seconds_observed = 0;  // where a run validates and saves
+  const auto seconds = [&] { return seconds_before + seconds_since(start) - seconds_observed; };
   const i64 batches = loader.batches_per_epoch();
-  const auto limit_reached = [&] {
-    return options_.max_steps > 0 && optimizer_->applied_steps() >= options_.max_steps;
-  };
-  i64 micro_batches = 0, done = 0, window_samples = 0;
+  i64 window_samples = 0;
   double first_weight = 0, window_weight = 0;
   for (const data::Batch& batch : loader) {
-    if (stop_.stop_requested() || limit_reached()) break;
-    if (micro_batches == 0) notify(&TrainerObserver::on_step_begin, steps_begun_);
+    if (in_step_ == 0 && (stop_.stop_requested() || limit_reached())) break;
+    if (in_step_ == 0) notify(&TrainerObserver::on_step_begin, steps_begun_);
     // Masks depend on the step and the sample's place in it, not on how the batch is cut.
-    const BatchInProgress place{batch, result.epoch, done + 1, steps_begun_, window_samples};
+    const BatchInProgress place{batch, result.epoch, epoch_.batches + 1, steps_begun_,
+                                window_samples};
     notify(&TrainerObserver::on_batch_begin, place);
     set_random_step(options_.seed, place.step, place.first_sample);
     const auto [x, target] = input_of(batch);
@@ -132,20 +139,21 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     const i64 samples = batch.x.size(0);
     const double weight = loss_->weight(target);
     window_samples += samples;
-    running.add(loss.value(), weight);
-    if (!running.finite()) {
+    running_->add(loss.value(), weight);
+    if (!running_->finite()) {
       notify(&TrainerObserver::on_non_finite, place);
-      running.fail(result.epoch, done + 1);
+      running_->fail(result.epoch, place.number);
     }
     if (weight > 0) {
       if (window_weight == 0) first_weight = weight;
       loss.backward(Tensor::full(loss.shape(), weight / first_weight, loss.dtype(), device_));
       window_weight += weight;
     }
-    ++micro_batches;
-    ++done;
-    result.samples += samples;
-    if (micro_batches == options_.accumulate || done == batches) {
+    ++in_step_;
+    ++epoch_.batches;
+    epoch_.samples += samples;
+    const bool settles = in_step_ == options_.accumulate || epoch_.batches == batches;
+    if (settles) {
       optim::StepOutcome outcome{.applied = false};
       if (window_weight > 0) {
         const double scale = first_weight / window_weight;
@@ -153,10 +161,10 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
         outcome = update(scale);
       }
       statistics.commit(!outcome.applied);
-      outcome.applied ? ++result.steps : ++result.skipped;
+      outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
       optimizer_->zero_grad();
       ++steps_begun_;
-      micro_batches = window_samples = 0;
+      in_step_ = window_samples = 0;
       window_weight = 0;
       if (!observers_.empty()) {
         const Clock::time_point observed = Clock::now();
@@ -164,20 +172,41 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
         seconds_observed += seconds_since(observed);
       }
     }
-    if (!observers_.empty())
-      notify(&TrainerObserver::on_batch_end,
-             Progress{result.epoch, done, batches, result.samples,
-                      seconds_since(start) - seconds_observed, [&] { return running.mean(); }});
+    if (observers_.empty()) continue;
+    epoch_.seconds = seconds();
+    notify(&TrainerObserver::on_batch_end,
+           Progress{result.epoch, epoch_.batches, batches, epoch_.samples, epoch_.seconds,
+                    [&] { return running_->mean(); }});
+    if (!settles) continue;
+    const Clock::time_point observed = Clock::now();
+    notify(&TrainerObserver::on_step_settled);
+    seconds_observed += seconds_since(observed);
   }
-  result.complete = done == batches;
-  result.loss = running.mean();
+  epoch_.seconds = seconds();
+  finish(result, epoch_.batches == batches);
+  result.seconds_waited = loader.seconds_waited();
+  return result;
+}
+
+bool Trainer::limit_reached() const {
+  return options_.max_steps > 0 && optimizer_->applied_steps() >= options_.max_steps;
+}
+
+// What an epoch that was broken off has done is kept, for a checkpoint.
+void Trainer::finish(EpochResult& result, bool complete) {
+  result.complete = complete;
+  result.loss = running_->mean();
   result.lr = optimizer_->lr();
-  result.seconds = seconds_since(start) - seconds_observed;
+  result.steps = epoch_.steps;
+  result.skipped = epoch_.skipped;
+  result.samples = epoch_.samples;
+  result.seconds = epoch_.seconds;
   result.samples_per_second =
       result.seconds > 0 ? static_cast<double>(result.samples) / result.seconds : 0;
-  result.seconds_waited = loader.seconds_waited();
-  if (result.complete) ++epochs_done_;
-  return result;
+  if (!complete) return;
+  ++epochs_done_;
+  epoch_ = {};
+  running_.reset();
 }
 
 }  // namespace weft::train

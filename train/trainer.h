@@ -20,6 +20,7 @@
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
 #include "weft/train/observer.h"
+#include "weft/train/running_loss.h"
 
 namespace weft::train {
 
@@ -50,6 +51,15 @@ struct EpochResult {
   bool complete = true;       // false when stopped early (stop token, max_steps)
 };
 
+// How far an epoch has come: what a checkpoint inside of it needs.
+struct EpochProgress {
+  i64 batches = 0, samples = 0;
+  i64 steps = 0, skipped = 0;
+  double seconds = 0;
+  LossTotals loss;
+  void state(State& s);
+};
+
 // A factor of the learning rate for the parameters that one of the globs matches.
 struct LrFactor {
   std::vector<std::string> match = {};
@@ -70,7 +80,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // One pass over the loader. Throws TrainingError when the loss is not finite, before the weights have
+  // One pass over the loader; what is left of it, after an epoch that was broken off was loaded (state()): the
+  // loader must stand at that batch. Ends between two optimizer steps, also when it is stopped. Throws TrainingError when the loss is not finite, before the weights have
   // taken any harm: the step of that batch is not applied.
   EpochResult train_one_epoch(data::Loader& loader);
 
@@ -80,7 +91,7 @@ class Trainer {
   // Called back from now on, after those added before. It must outlive the trainer, or be removed.
   void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
   void remove_observer(TrainerObserver& observer) { std::erase(observers_, &observer); }
-  // The epoch ends after the batch during which a stop is requested.
+  // The epoch ends after the optimizer step during which a stop is requested.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
   // --- for strategies -------------------------------------------------------------------------------
@@ -101,6 +112,8 @@ class Trainer {
   void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
     input_transform_ = std::move(transform);
   }
+  // Whether options().max_steps were made.
+  bool limit_reached() const;
   // Whether that much training is done: whole epochs by epochs, anything else by steps begun.
   bool reached(const Duration& at) const;
   // Batches of an epoch, for durations and schedules before the first one; otherwise the loader tells.
@@ -114,14 +127,19 @@ class Trainer {
   optim::Schedule* schedule() { return schedule_.get(); }
   const TrainerOptions& options() const { return options_; }
   i64 epochs_done() const { return epochs_done_; }
+  // Of the epoch that runs, or was broken off; zeros between epochs.
+  const EpochProgress& epoch_progress() const { return epoch_; }
+  // Batches of the next epoch that are done already: of one that was broken off and loaded.
+  i64 batches_to_skip() const { return goes_on_ ? epoch_.batches : 0; }
   i64 steps_begun() const { return steps_begun_; }          // applied or skipped
   i64 steps_per_epoch() const { return steps_per_epoch_; }  // 0 before it is known
   const Device& device() const { return device_; }
   // The loss of a batch of the epoch that runs, computed again: for replays.
   Variable loss_of(const BatchInProgress& batch);
 
-  // Epochs and steps done, and where the schedule stands. The optimizer's state has a form of its own
-  // (optimizer().state()); what strategies have set is theirs to set again.
+  // Epochs and steps done, how far the epoch at hand has come, and where the schedule stands. The optimizer's state
+  // has a form of its own (optimizer().state()); what strategies have set is theirs to set again. UserError
+  // between the batches of one optimizer step: their gradients are no part of it.
   virtual void state(State& s);
 
  protected:
@@ -136,6 +154,7 @@ class Trainer {
   void apply_schedule();
   void check_segments() const;
   optim::StepOutcome update(double grad_scale);
+  void finish(EpochResult& result, bool complete);
   template <class... A>
   void notify(void (TrainerObserver::*hook)(Trainer&, A...),
               const std::type_identity_t<A>&... arguments) {
@@ -157,6 +176,10 @@ class Trainer {
   i64 schedule_start_ = 0;   // the applied step that is the schedule's first
   i64 epochs_done_ = 0;
   i64 steps_begun_ = 0;  // applied or skipped
+  EpochProgress epoch_;
+  std::optional<RunningLoss> running_;  // of the epoch that runs
+  i64 in_step_ = 0;                     // batches of the optimizer step that is not made yet
+  bool goes_on_ = false;                // the next epoch is one that was broken off
 };
 
 }  // namespace weft::train

@@ -112,7 +112,16 @@ void Trainer::apply_schedule() {
     optimizer_->set_momentum(*momentum);
 }
 
+void EpochProgress::state(State& s) {
+  s("batches", batches)("samples", samples)("steps", steps)("skipped", skipped)("seconds", seconds);
+  s("loss", loss);
+}
+
 void Trainer::state(State& s) {
+  WEFT_CHECK(in_step_ == 0,
+             "Trainer::state: {} of the {} batches of an optimizer step are done; a place between "
+             "two steps is required",
+             in_step_, options_.accumulate);
   s("epochs_done", epochs_done_)("steps_begun", steps_begun_)("lr_scale", lr_scale_);
   i64 start = schedule_start_;
   s("steps_per_epoch", steps_per_epoch_)("schedule_start", start);
@@ -120,6 +129,15 @@ void Trainer::state(State& s) {
   if (s.loading() && steps_per_epoch_ > 0) start_schedule(start);
   if (schedule_ == nullptr) build_schedule(1);
   s("schedule", *schedule_);
+  // A loss scaler's state belongs here: s("scaler", *scaler_);
+  double lr = optimizer_->lr();
+  s("lr", lr);
+  if (running_) epoch_.loss = running_->totals();
+  s("epoch", epoch_);
+  if (!s.loading()) return;
+  optimizer_->set_lr(lr);
+  running_.reset();
+  goes_on_ = epoch_.batches > 0;
 }
 
 }  // namespace weft::train

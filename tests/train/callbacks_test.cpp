@@ -81,7 +81,7 @@ struct Recorder : Callback {
   void on_validation_begin(Orchestrator&) override { hooks += "validation( "; }
   void on_validation_end(Orchestrator&, const Evaluation&) override { hooks += "validation) "; }
   void on_epoch_end(const EpochReport&) override { hooks += "epoch) "; }
-  void on_checkpoint(Orchestrator&, const fs::path&) override { hooks += "checkpoint "; }
+  void on_checkpoint(Orchestrator&, Snapshot&) override { hooks += "checkpoint "; }
   void on_train_end(const RunReport&) override { hooks += "train)"; }
 };
 
@@ -257,7 +257,7 @@ TEST_F(Callbacks, RollbackGoesBackToTheLastCheckpoint) {
   struct Breaks : Callback {
     testing_models::Bytes saved, after;
     bool broken = false;
-    void on_checkpoint(Orchestrator& o, const fs::path&) override {
+    void on_checkpoint(Orchestrator& o, Snapshot&) override {
       if (!broken) saved = bytes_of_model(o.model());
     }
     void on_epoch_begin(Orchestrator& o, i64 epoch) override {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/data/sources.h"
 #include "weft/data/tensor_dataset.h"
 #include "weft/nn/nn.h"
 #include "weft/tensor/random.h"
@@ -30,6 +31,11 @@ inline std::shared_ptr<const data::Dataset> tiny_images(i64 samples, u64 seed = 
   info.classes = 3;
   return std::make_shared<data::TensorDataset>(info, Tensor::copy_of(pixels, {samples, 4, 4, 1}),
                                                Tensor::copy_of(labels, {samples}));
+}
+
+// As a config's data: tiny, with a test split. To be registered by the test that names it.
+inline data::TrainAndTest tiny_splits(i64 samples) {
+  return {tiny_images(samples), tiny_images(20, 2)};
 }
 
 // features.0 convolution, .1 batch norm; features.4, .5 the same; classifier.2 and .5 linear.

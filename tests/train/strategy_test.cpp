@@ -279,7 +279,8 @@ TEST(Chain, RunsEachHookInOrder) {
   EXPECT_NE(before.at("features.0.weight"), after["features.0.weight"]);
   EXPECT_EQ(trainable(*bench.model).size(), 6u);
   const StateRecord record = save_state(*bench.strategy);
-  EXPECT_EQ(record.json, R"({"0.staged_unfreeze":{"stage":2},"1.freeze_batch_norm":{}})");
+  EXPECT_EQ(record.json,
+            R"({"0.staged_unfreeze":{"stage":2},"1.freeze_batch_norm":{"frozen":true}})");
 }
 
 TEST(ProgressiveResize, FeedsSmallerImagesFirst) {

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The law of resuming: a run that was broken off anywhere and resumed comes to the same bytes as one at a stretch.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "weft/tests/train/run_files.h"
+#include "weft/tests/train/small_models.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+
+namespace weft::train {
+namespace {
+
+using namespace testing_runs;
+using Keys = std::vector<std::string>;
+
+constexpr const char* kConfig = R"(
+run: {seed: 3}
+data: {type: tiny_for_resume, validation_split: 0.2}
+model: {type: mlp, hidden: [12]}
+optimizer: {type: adamw, lr: 3e-3}
+train: {epochs: 3, batch_size: 24}
+checkpoint: {every: 2ba, keep_last: 2}
+)";
+
+const bool registered = Registry<data::Dataset>::add<NoOptions>(
+    "tiny_for_resume", [](const NoOptions&) { return testing_models::tiny_splits(125); });
+
+struct Broken : std::exception {};
+
+// Breaks a run off at its n-th batch: asks it to stop, or throws as a process dies.
+struct BreakOff : Callback {
+  enum class How { stop, die };
+  BreakOff(i64 at, How how) : at_(at), how_(how) {}
+  void on_batch_begin(Trainer&, const BatchInProgress&) override {
+    if (++count_ < at_) return;
+    if (how_ == How::die) throw Broken();
+    stop.request_stop();
+  }
+  std::stop_source stop;
+
+ private:
+  i64 at_, count_ = 0;
+  How how_;
+};
+
+class Resuming : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = scratch_folder("resume");
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path dir(const std::string& name) const { return folder_ / name; }
+  RunConfig config(const std::string& name, Keys keys) const {
+    keys.push_back("run.dir=" + dir(name).string());
+    return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+  }
+  static RunReport train(const RunConfig& config) {
+    Orchestrator run(config, "test");
+    return run.train();
+  }
+  // True when the run came to its n-th batch.
+  static bool broken_off(const RunConfig& config, i64 batch, BreakOff::How how) {
+    Orchestrator run(config, "test");
+    const auto breaks = std::make_shared<BreakOff>(batch, how);
+    run.add_callback(breaks);
+    try {
+      return run.train(breaks->stop.get_token()).stopped;
+    } catch (const Broken&) {
+      return true;
+    }
+  }
+
+  // Broken off at each of the batches given, both ways; each broken run is resumed by runs with `later` keys.
+  void expect_law(const Keys& keys, const std::vector<i64>& batches, const Keys& later = {}) {
+    train(config("whole", keys));
+    const auto expected = outcome_of(dir("whole"));
+    ASSERT_FALSE(expected.at("metrics").empty());
+    for (const BreakOff::How how : {BreakOff::How::stop, BreakOff::How::die})
+      for (const i64 batch : batches) {
+        const std::string name =
+            fmt::format("{}-{}", how == BreakOff::How::stop ? "stop" : "die", batch);
+        fs::remove_all(dir(name));
+        ASSERT_TRUE(broken_off(config(name, keys), batch, how)) << name;
+        Keys again = keys;
+        again.insert(again.end(), later.begin(), later.end());
+        again.push_back("resume=auto");
+        train(config(name, again));
+        EXPECT_EQ(outcome_of(dir(name)), expected) << name;
+        fs::remove_all(dir(name));
+      }
+    fs::remove_all(dir("whole"));
+  }
+
+ private:
+  fs::path folder_;
+};
+
+const std::vector<i64> kEvery{1, 2,  3,  4,  5,  6,  7, 8,
+                              9, 10, 11, 12, 13, 14, 15};  // 5 batches an epoch
+
+TEST_F(Resuming, AtEveryBatch) { expect_law({}, kEvery); }
+
+TEST_F(Resuming, InsideAnAccumulationWindow) {
+  expect_law({"train.accumulate=3", "checkpoint.every=1ba", "train.clip_norm=0.5"}, kEvery);
+}
+
+TEST_F(Resuming, WithDropoutAndBatchNorm) {
+  expect_law({"model={type: cnn, channels: [2, 3], hidden: 8, dropout: 0.3}",
+              "optimizer={type: sgd, lr: 0.05, momentum: 0.9}"},
+             {3, 7, 10});
+}
+
+TEST_F(Resuming, WithAnAverageOfTheWeights) {
+  expect_law({"callbacks=[{type: ema, decay: 0.9}]", "validation.every=2ba"}, {2, 5, 8});
+}
+
+TEST_F(Resuming, BeforeAndAfterAnUnfreeze) {
+  expect_law(
+      {"strategy={type: staged_unfreeze, stages: [{at: 0ep, train: ['7.*']}, "
+       "{at: 6ba, train: ['*'], lr_factor: 0.3}, {at: 2ep, freeze: ['*bias'], lr_factor: 0.1}]}",
+       "model={type: mlp, hidden: [8, 8, 8]}"},
+      {4, 6, 7, 8, 10, 11, 13});
+}
+
+TEST_F(Resuming, WithScheduleThatWatchesAndEarlyStopping) {
+  expect_law(
+      {"scheduler={type: plateau, monitor: validation/loss, patience: 1}", "validation.every=2ba",
+       "callbacks=[{type: early_stopping, patience: 6}, {type: gradient_monitor, every: 3ba}]"},
+      {2, 4, 5, 6, 10, 11});
+}
+
+TEST_F(Resuming, WhenSomethingElseEndsTheRun) {
+  expect_law({"train.max_steps=7"}, {2, 5, 6, 7});
+  expect_law({"train.max_steps=10"}, {6, 10});
+  expect_law({"optimizer.lr=1e-9", "callbacks=[{type: early_stopping, patience: 2, min_delta: 1}]",
+              "validation.every=2ba"},
+             {3, 5, 6});
+}
+
+TEST_F(Resuming, WithAnyNumberOfLoaderWorkers) {
+  for (const char* workers : {"0", "2", "4"})
+    expect_law({"data.workers=1"}, {3, 5, 12}, {std::string("data.workers=") + workers});
+}
+
+TEST_F(Resuming, AgainAndAgain) {
+  ASSERT_TRUE(registered);
+  train(config("whole", {}));
+  for (int tries = 0; tries < 40; ++tries)
+    if (!broken_off(config("often", {"resume=auto"}), 3, BreakOff::How::die)) break;
+  EXPECT_EQ(outcome_of(dir("often")), outcome_of(dir("whole")));
+}
+
+TEST_F(Resuming, OfAFinishedRunDoesNothingAndLogsNothingTwice) {
+  train(config("run", {}));
+  const auto before = outcome_of(dir("run"));
+  const auto names = checkpoints_in(dir("run") / "checkpoints");
+  const RunReport again = train(config("run", {"resume=auto"}));
+  EXPECT_EQ(again.steps, 15);
+  EXPECT_TRUE(again.test.has_value());
+  EXPECT_EQ(outcome_of(dir("run")), before);
+  EXPECT_TRUE(checkpoints_in(dir("run") / "checkpoints") == names);
+}
+
+TEST_F(Resuming, WithMoreEpochs) {
+  train(config("run", {"scheduler=constant"}));
+  Log log;
+  EXPECT_EQ(train(config("run", {"scheduler=constant", "train.epochs=5", "resume=auto"})).epochs,
+            5);
+  EXPECT_TRUE(log.has("resume: train.epochs: 3 -> 5")) << log.text();
+  train(config("whole", {"scheduler=constant", "train.epochs=5"}));
+  const auto resumed = outcome_of(dir("run")), whole = outcome_of(dir("whole"));
+  EXPECT_EQ(resumed.at("model.safetensors"), whole.at("model.safetensors"));
+  EXPECT_EQ(resumed.at("table"), whole.at("table"));
+}
+
+// A failure that a callback puts right restarts the epoch, also one that was resumed in its middle.
+TEST_F(Resuming, ThenRollsBack) {
+  const Keys keys{"callbacks=[rollback]", "checkpoint.every=2ba"};
+  ASSERT_TRUE(broken_off(config("run", keys), 8, BreakOff::How::stop));
+  struct Fails : Callback {
+    bool failed = false;
+    void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
+      if (batch.number == 5 && !std::exchange(failed, true)) throw TrainingError("made up");
+    }
+  };
+  Keys again = keys;
+  again.push_back("resume=auto");
+  Orchestrator run(config("run", again), "test");
+  run.add_callback(std::make_shared<Fails>());
+  EXPECT_EQ(run.train().epochs, 3);
+  EXPECT_EQ(events_of(dir("run")).size(), 5u);  // three epochs, the rollback, the test
+}
+
+}  // namespace
+}  // namespace weft::train

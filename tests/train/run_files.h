@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Run folders in tests: what is in them, and whether two runs came to the same.
+#pragma once
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "weft/core/log.h"
+#include "weft/core/sha256.h"
+
+namespace weft::train::testing_runs {
+
+namespace fs = std::filesystem;
+
+// In memory where there is such a place: these tests sync hundreds of files to the disk.
+inline fs::path scratch_folder(const std::string& name) {
+  const fs::path memory = "/dev/shm";
+  const fs::path root = access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
+  return root / ("weft-" + name + "-" + std::to_string(getpid()));
+}
+
+inline std::string text_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+inline void write(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+// Without what the clock says.
+inline std::vector<std::string> events_of(const fs::path& run) {
+  std::vector<std::string> events;
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    auto event = nlohmann::ordered_json::parse(line);
+    event.erase("seconds");
+    event.erase("samples_per_second");
+    events.push_back(event.dump());
+  }
+  return events;
+}
+
+// What a finished run came to: each line of its metrics, rows of the table, and the SHA-256 of its weights and of
+// all else that would train on.
+inline std::map<std::string, std::vector<std::string>> outcome_of(const fs::path& run) {
+  std::map<std::string, std::vector<std::string>> outcome{{"metrics", events_of(run)}};
+  std::ifstream table(run / "metrics.csv");
+  for (std::string line; std::getline(table, line);)
+    outcome["table"].push_back(line.substr(0, line.rfind(',', line.rfind(',') - 1)));
+  for (const char* file : {"model.safetensors", "optimizer.safetensors", "ema.safetensors"})
+    if (fs::exists(run / "checkpoints/last" / file))
+      outcome[file] = {sha256_of_file((run / "checkpoints/last" / file).string())};
+  return outcome;
+}
+
+// Everything that is logged while it lives.
+class Log {
+ public:
+  Log() {
+    before_ = set_log_sink([this](LogLevel level, std::string_view message) {
+      text_ += (level == LogLevel::warning ? "warning: " : "") + std::string(message) + "\n";
+    });
+  }
+  ~Log() { set_log_sink(before_); }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  const std::string& text() const { return text_; }
+  bool has(const std::string& part) const { return text_.find(part) != std::string::npos; }
+  void clear() { text_.clear(); }
+
+ private:
+  LogSink before_;
+  std::string text_;
+};
+
+}  // namespace weft::train::testing_runs
