@@ -97,6 +97,15 @@ if(WEFT_BASH AND NOT WEFT_SANITIZE)
   set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 300)
 endif()
 
+# Runs that are killed and disks that fail, a few of each; all of them by ./run torture.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  add_library(weft_faults MODULE tests/torture/faults.cpp)
+  target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS})
+  add_test(NAME torture COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/torture_checkpoints.py
+                                $<TARGET_FILE:weft_app> $<TARGET_FILE:weft_faults> --short)
+  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 300)
+endif()
+
 # Weight files beside live PyTorch; skipped, and ctest says so, where it cannot be imported.
 if(WEFT_PYTHON3)
   add_executable(parity_tool tests/parity/parity_tool.cpp)
