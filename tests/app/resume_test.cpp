@@ -101,6 +101,31 @@ TEST_F(Processes, Usr1SavesAndGoesOn) {
   EXPECT_NE(fs::read_symlink(folder_ / "asked/checkpoints/last"), first);
 }
 
+// docs/slurm.sbatch, with stand-ins for srun and scontrol.
+TEST_F(Processes, TheSlurmScriptRequeuesAndGoesOn) {
+  fs::create_directories(folder_ / "bin");
+  const auto stub = [&](const char* name, const std::string& text) {
+    write(folder_ / "bin" / name, "#!/bin/bash\n" + text + "\n");
+    fs::permissions(folder_ / "bin" / name, fs::perms::owner_all);
+  };
+  stub("srun", "echo $$ >pid; exec \"$@\"");
+  stub("scontrol", "echo \"$@\" >requeued");
+  const std::string line = "cd '" + folder_.string() +
+                           "' && PATH=\"$PWD/bin:$PATH\" SLURM_JOB_ID=17 " +
+                           "SLURM_CPUS_PER_TASK=1 WEFT='" WEFT_COMMAND "' bash '" WEFT_SOURCE_ROOT
+                           "/docs/slurm.sbatch' small.yaml job >>out.txt 2>&1";
+  const pid_t child = fork();
+  if (child == 0) _exit(WEXITSTATUS(std::system(line.c_str())));
+  ASSERT_TRUE(wait_for([&] { return has_checkpoint("job"); })) << output();
+  kill(static_cast<pid_t>(std::stol(text_of(folder_ / "pid"))), SIGTERM);
+  EXPECT_EQ(end_of(child), 0) << output();
+  EXPECT_EQ(text_of(folder_ / "requeued"), "requeue 17\n") << output();
+  fs::remove(folder_ / "requeued");
+  EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 0) << output();
+  EXPECT_NE(output().find("resume: going on from job/checkpoints/step-"), std::string::npos);
+  EXPECT_FALSE(fs::exists(folder_ / "requeued"));
+}
+
 TEST_F(Processes, MistakesOnResumingAreTwo) {
   ASSERT_EQ(run({"run.dir=run", "train.epochs=1"}), 0) << output();
   EXPECT_EQ(run({"run.dir=run", "train.epochs=1", "resume=auto", "run.seed=3"}), 2);
