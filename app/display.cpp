@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "weft/core/error.h"
+
 namespace weft::app {
 namespace {
 
@@ -43,7 +45,12 @@ void Display::say(const std::string& line) {
   clear_bar();
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
-  if (folder_ != nullptr) folder_->append("log.txt", line);
+  if (folder_ == nullptr) return;
+  try {
+    folder_->append("log.txt", line);
+  } catch (
+      const Error&) {  // a full disk; what was printed is on the screen, and training can go on
+  }
 }
 
 void Display::on_train_begin(train::Orchestrator& run) {

@@ -135,11 +135,12 @@ void Orchestrator::restore_training() {
   }
   if (!end_reason_.empty()) ending_.request_stop();
   const bool goes_on = !resume_.folder.empty();
-  log_->restore(about.logs, goes_on ? fs::path() : from->folder().parent_path().parent_path());
+  log_->restore(about.logs,
+                goes_on ? fs::path() : fs::canonical(from->folder()).parent_path().parent_path());
   saved_place_ = goes_on ? place() : saved_place_;
 
-  log_info("resume: going on from {}: step {}, epoch {}, batch {}", from->folder().string(),
-           about.step, about.epoch + 1, about.batch);
+  log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
+           from->folder().string(), about.step, about.epoch, about.batch);
   if (!about.ended.empty()) log_info("resume: that run has ended ({})", about.ended);
   std::map<std::string, std::string> here = environment();
   here["device"] = name_of(trainer_->device());

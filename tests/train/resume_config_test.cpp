@@ -144,7 +144,7 @@ TEST_F(ResumeConfig, DamagedCheckpointsAreRefusedWithAReason) {
   train({"resume=auto"});
   EXPECT_TRUE(log.has("warning: resume: step-8 is refused: ")) << log.text();
   EXPECT_TRUE(log.has("warning: resume: step-6 is refused: ")) << log.text();
-  EXPECT_TRUE(log.has("step-4: step 4, epoch 2, batch 0")) << log.text();
+  EXPECT_TRUE(log.has("step-4: 4 steps, 1 epochs and 0 batches are done")) << log.text();
   EXPECT_EQ(outcome_of(dir()), whole);
   EXPECT_TRUE(fs::exists(dir() / "checkpoints/step-8-2"));
 
@@ -169,6 +169,20 @@ TEST_F(ResumeConfig, FromAPath) {
   EXPECT_EQ(train({"resume=" + (dir() / "checkpoints/last").string()}).steps, 8);
   Orchestrator run(config({"resume=" + dir().string(), "train.epochs=3"}), "test");
   EXPECT_EQ(run.train().folder, dir().string());
+}
+
+TEST_F(ResumeConfig, FromACheckpointThatLiesAlone) {
+  train({});
+  const auto whole = outcome_of(dir());
+  fs::copy(dir() / "checkpoints/step-4", folder_ / "alone", fs::copy_options::recursive);
+  Log log;
+  train({"resume=" + (folder_ / "alone").string()}, "other");
+  EXPECT_TRUE(log.has("metrics.jsonl begins after it")) << log.text();
+  EXPECT_EQ(outcome_of(dir("other")).at("model.safetensors"), whole.at("model.safetensors"));
+  EXPECT_EQ(events_of(dir("other")).size(), 2u);  // the second epoch, the test
+  // Its metrics cut by someone, it cannot go on without holes.
+  fs::resize_file(dir() / "metrics.jsonl", 10);
+  EXPECT_HAS(refusal({"resume=auto"}), "has 10 bytes; the ");
 }
 
 TEST_F(ResumeConfig, SaysWhenItCannotBeBitExact) {

@@ -129,6 +129,16 @@ TEST_F(Resuming, BeforeAndAfterAnUnfreeze) {
       {4, 6, 7, 8, 10, 11, 13});
 }
 
+TEST_F(Resuming, WithAFrozenBatchNormAndAScheduleThatStartsAgain) {
+  expect_law(
+      {"model={type: cnn, channels: [2, 3], hidden: 8, dropout: 0}",
+       "strategy={type: chain, strategies: [{type: staged_unfreeze, stages: [{at: 0ep, train: "
+       "['classifier.*', 'features.*.bias']}, {at: 4ba, train: ['*']}]}, "
+       "{type: freeze_batch_norm, at: 7ba}]}",
+       "scheduler={type: cosine, on_rebuild: restart}"},
+      {4, 5, 7, 8, 11});
+}
+
 TEST_F(Resuming, WithScheduleThatWatchesAndEarlyStopping) {
   expect_law(
       {"scheduler={type: plateau, monitor: validation/loss, patience: 1}", "validation.every=2ba",
