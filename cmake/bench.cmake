@@ -2,3 +2,6 @@
 # weft's side of the benchmark (bench/run.py); built when asked for: ./run bench.
 add_executable(weft_bench EXCLUDE_FROM_ALL bench/weft_bench.cpp)
 target_link_libraries(weft_bench PRIVATE weft weft_dependencies)
+# bench/checkpoints.py: ./run bench checkpoints
+add_executable(checkpoint_bench EXCLUDE_FROM_ALL bench/checkpoint_bench.cpp)
+target_link_libraries(checkpoint_bench PRIVATE weft weft_dependencies)

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// weft's side of bench/checkpoints.py: saving and loading a state, and what a batch costs beside its kernels.
+//
+//   checkpoint_bench MEGABYTES FOLDER [--threads N], then on stdin "save", "load", "hooks"
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "weft/core/error.h"
+#include "weft/data/tensor_dataset.h"
+#include "weft/device/parallel.h"
+#include "weft/nn/nn.h"
+#include "weft/tensor/ops.h"
+#include "weft/tensor/random.h"
+#include "weft/train/checkpoint_reader.h"
+#include "weft/train/snapshot.h"
+#include "weft/train/trainer.h"
+
+namespace {
+using namespace weft;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Weights and two slots of an optimizer, random numbers, in tensors of 4 MB.
+class Numbers {
+ public:
+  explicit Numbers(i64 megabytes) {
+    Generator generator(1);
+    for (i64 left = megabytes * 1'000'000 / 3, i = 0; left > 0; left -= 4'000'000, ++i)
+      for (const char* slot : {"weight", "mean", "mean_square"}) {
+        Tensor numbers = Tensor::empty({1'000'000});
+        generator.normal(numbers, 0, 1);
+        const bool weight = std::string(slot) == "weight";
+        const std::string layer = "layer" + std::to_string(i);
+        (weight ? weights_[layer + ".weight"]
+                : others_["optimizer.parameters." + layer + ".weight." + slot]) = numbers;
+        bytes_ += numbers.bytes();
+      }
+  }
+
+  // `stall`: until training may go on. `all`: until it is on the disk, read back and verified.
+  void save(const std::string& folder) const {
+    std::filesystem::remove_all(folder);
+    train::Snapshot snapshot;
+    const double stall = seconds_of([&] {
+      TensorMap tensors = others_;
+      const train::StateParts parts{{"optimizer", {}}};
+      snapshot.add(train::kTrainerStateFile, train::trainer_state_text({}, parts, tensors));
+      snapshot.add(train::kOptimizerFile, tensors);
+      snapshot.add(train::kModelFile, weights_);
+    });
+    const double written = seconds_of([&] { snapshot.write(folder); });
+    std::printf("{\"gb\": %.6f, \"stall_s\": %.6f, \"all_s\": %.6f}\n", gigabytes(), stall,
+                stall + written);
+  }
+
+  // Verified, read, and every number looked at.
+  void load(const std::string& folder) const {
+    double total = 0;
+    const double seconds = seconds_of([&] {
+      const train::CheckpointReader reader(folder);
+      for (const auto& [name, tensor] : reader.part("optimizer").tensors) total += sum_of(tensor);
+      for (const auto& [name, tensor] : read_safetensors(reader.file(train::kModelFile)))
+        total += sum_of(tensor);
+    });
+    std::printf("{\"gb\": %.6f, \"all_s\": %.6f, \"sum\": %.6f}\n", gigabytes(), seconds, total);
+  }
+
+ private:
+  double gigabytes() const { return static_cast<double>(bytes_) / 1e9; }
+  static double sum_of(const Tensor& tensor) { return sum(tensor).item<double>(); }
+
+  TensorMap weights_, others_;
+  i64 bytes_ = 0;
+};
+
+// An epoch by the Trainer with this many observers, beside the loop that one would write by hand.
+void hooks() {
+  constexpr i64 kSamples = 20'000, kBatch = 10;
+  manual_seed(1);
+  Generator generator(1);
+  const Tensor x = Tensor::empty({kSamples, 4, 4, 1}), y = Tensor::zeros({kSamples}, DType::int64);
+  generator.normal(x, 0, 1);
+  data::DatasetInfo info;
+  info.name = "numbers";
+  info.classes = 3;
+  const data::TensorDataset numbers(info, x, y);
+  data::Loader loader(numbers, {.batch_size = kBatch, .workers = 0});
+  const auto model = [] {
+    return nn::mlp({.hidden = {8}}).make(nn::ModelInput{Shape{4, 4, 1}, 3});
+  };
+  const double batches = kSamples / kBatch;
+
+  nn::AnyModule by_hand = model();
+  const auto optimizer = optim::sgd({.lr = 0.01}).make(by_hand->named_parameters());
+  const auto epoch_by_hand = [&] {
+    for (const auto& [input, target] : loader) {
+      optimizer->zero_grad();
+      cross_entropy((*by_hand)(input), target).backward();
+      optimizer->step();
+    }
+  };
+  struct Idle : train::TrainerObserver {};
+  nn::AnyModule trained = model();
+  train::Trainer trainer(*trained, train::classification(), {.epochs = 1000});
+  std::vector<Idle> idle(8);
+  const auto epoch = [&] { trainer.train_one_epoch(loader); };
+  epoch_by_hand();
+  epoch();
+  const double hand = seconds_of(epoch_by_hand), bare = seconds_of(epoch);
+  for (Idle& observer : idle) trainer.add_observer(observer);
+  const double observed = seconds_of(epoch);
+  std::printf("{\"by_hand_us\": %.3f, \"trainer_us\": %.3f, \"with_8_observers_us\": %.3f}\n",
+              hand / batches * 1e6, bare / batches * 1e6, observed / batches * 1e6);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+  WEFT_CHECK(count == 3 || count == 5,
+             "checkpoint_bench: {} arguments given; MEGABYTES FOLDER [--threads N] is required",
+             count - 1);
+  if (count == 5) set_threads(std::stoi(arguments[4]));
+  const Numbers state(std::stol(arguments[1]));
+  std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line == "save") state.save(arguments[2]);
+    else if (line == "load") state.load(arguments[2]);
+    else hooks();
+    std::fflush(stdout);
+  }
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
+}
