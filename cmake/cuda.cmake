@@ -7,6 +7,11 @@ if(NOT WEFT_CUDA MATCHES "^(OFF|EMULATED|ON)$")
   message(FATAL_ERROR "weft: WEFT_CUDA is '${WEFT_CUDA}'; OFF, EMULATED or ON is required")
 endif()
 
+# Cuda is an alternative of weft::Device (device/device.h); what links libweft must see the same.
+if(NOT WEFT_CUDA STREQUAL "OFF")
+  add_compile_definitions(WEFT_HAS_CUDA)
+endif()
+
 if(WEFT_CUDA STREQUAL "ON")
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 90-virtual CACHE STRING "GPU architectures")
   if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)

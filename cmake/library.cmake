@@ -15,6 +15,9 @@ target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/inc
 target_compile_features(weft PUBLIC cxx_std_20)
 target_link_libraries(weft PUBLIC fmt::fmt PRIVATE $<BUILD_INTERFACE:weft_dependencies>)
 target_link_options(weft PRIVATE -Wl,--no-undefined)
+if(NOT WEFT_CUDA STREQUAL "OFF")
+  target_compile_definitions(weft PUBLIC WEFT_HAS_CUDA)
+endif()
 
 foreach(folder ${WEFT_FOLDERS})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu)

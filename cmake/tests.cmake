@@ -18,8 +18,9 @@ include(cmake/weft_add_op_test.cmake)
 # (label device). tests/simt has those of the emulator itself.
 set(test_folders ${WEFT_FOLDERS} app)
 # Both link the folders up to kernels/ and nothing above, so that a sanitizer's build of them is small.
+# tests/gpu has what is above the kernels, tensors to whole runs, and links all of libweft.
 if(NOT WEFT_CUDA STREQUAL "OFF")
-  list(APPEND test_folders cuda)
+  list(APPEND test_folders cuda gpu)
   file(GLOB kernel_testing_sources CONFIGURE_DEPENDS testing/*/*.cpp)
   weft_choose_device(kernel_testing_sources)
   add_library(weft_kernel_testing STATIC ${kernel_testing_sources})
@@ -56,12 +57,12 @@ foreach(folder ${test_folders})
   else()
     target_link_libraries(${test} PRIVATE weft_testing weft weft_dependencies GTest::gtest_main)
   endif()
-  if(folder STREQUAL "app" AND TARGET weft_app)
+  if(folder MATCHES "^(app|gpu)$" AND TARGET weft_app)
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
   endif()
   set(extra_label "")
-  if(folder STREQUAL "simt" OR folder STREQUAL "cuda")
+  if(folder MATCHES "^(simt|cuda|gpu)$")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
     string(REPLACE "ON" "device" extra_label ${extra_label})
     target_compile_options(${test} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)  # #pragma unroll
@@ -77,6 +78,16 @@ foreach(folder ${test_folders})
   endif()
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${entries})
 endforeach()
+
+# The GPU's part of each op's row.
+if(NOT WEFT_CUDA STREQUAL "OFF")
+  add_test(NAME op_rows_cuda COMMAND test_autograd --gtest_filter=*.cuda --gtest_brief=1)
+  string(REPLACE "EMULATED" "emulated" label ${WEFT_CUDA})
+  string(REPLACE "ON" "device" label ${label})
+  set_tests_properties(op_rows_cuda PROPERTIES LABELS ${label} TIMEOUT 600
+                       FAIL_REGULAR_EXPRESSION "] 0 tests from"
+                       ENVIRONMENT OMP_WAIT_POLICY=passive)
+endif()
 
 # The checks of the sources themselves, and of the checks.
 find_program(WEFT_PYTHON3 python3)

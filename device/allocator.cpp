@@ -10,6 +10,7 @@
 #include <new>
 
 #include "weft/core/error.h"
+#include "weft/device/backend.h"
 #include "weft/device/size_class.h"
 
 namespace weft {
@@ -115,15 +116,32 @@ CpuAllocator& cpu_allocator() {
 
 }  // namespace
 
-void* allocate(const Device&, i64 bytes) {
+void* detail::allocate(Cpu, i64 bytes) {
   return bytes == 0 ? nullptr : poisoned(cpu_allocator().allocate(bytes), bytes);
 }
-void deallocate(const Device&, void* block, i64 bytes) noexcept {
+void detail::deallocate(Cpu, void* block, i64 bytes) noexcept {
   if (block != nullptr) cpu_allocator().deallocate(poisoned(block, bytes), bytes);
 }
+AllocatorCounters detail::counters(Cpu) { return cpu_allocator().counters(); }
+void detail::reset_peak(Cpu) { cpu_allocator().reset_peak(); }
+void detail::release_cached(Cpu) { cpu_allocator().release_cached(); }
+bool detail::poisoning() { return poison.load(std::memory_order_relaxed); }
+
+void* allocate(const Device& device, i64 bytes) {
+  return std::visit([=](auto d) { return detail::allocate(d, bytes); }, device);
+}
+void deallocate(const Device& device, void* block, i64 bytes) noexcept {
+  std::visit([=](auto d) { detail::deallocate(d, block, bytes); }, device);
+}
 bool set_allocator_poison(bool on) { return poison.exchange(on); }
-AllocatorCounters allocator_counters(const Device&) { return cpu_allocator().counters(); }
-void reset_peak(const Device&) { cpu_allocator().reset_peak(); }
-void release_cached(const Device&) { cpu_allocator().release_cached(); }
+AllocatorCounters allocator_counters(const Device& device) {
+  return std::visit([](auto d) { return detail::counters(d); }, device);
+}
+void reset_peak(const Device& device) {
+  std::visit([](auto d) { detail::reset_peak(d); }, device);
+}
+void release_cached(const Device& device) {
+  std::visit([](auto d) { detail::release_cached(d); }, device);
+}
 
 }  // namespace weft

@@ -51,12 +51,14 @@ void batch_norm_backward(Cuda, const BatchNormGradients<T>& gradients, const T* 
                          const double* inv_std, bool relu, bool constant_statistics,
                          const BatchNormShape& shape);
 
-// running += momentum·(batch − running), unless *skip. `skip` may be null.
+// running += momentum·(batch − running) and ++*batches, unless *skip. `skip` and `batches` may be null.
 template <class T>
-void commit_running_stats(Cpu, T* running_mean, T* running_var, const double* batch_mean,
-                          const double* batch_var, double momentum, const bool* skip, i64 channels);
+void commit_running_stats(Cpu, T* running_mean, T* running_var, i64* batches,
+                          const double* batch_mean, const double* batch_var, double momentum,
+                          const bool* skip, i64 channels);
 template <class T>
-void commit_running_stats(Cuda, T* running_mean, T* running_var, const double* batch_mean,
-                          const double* batch_var, double momentum, const bool* skip, i64 channels);
+void commit_running_stats(Cuda, T* running_mean, T* running_var, i64* batches,
+                          const double* batch_mean, const double* batch_var, double momentum,
+                          const bool* skip, i64 channels);
 
 }  // namespace weft::kernels

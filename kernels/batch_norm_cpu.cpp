@@ -291,10 +291,11 @@ void batch_norm_backward(Cpu, const BatchNormGradients<T>& out, const T* dy, con
 }
 
 template <class T>
-void commit_running_stats(Cpu, T* running_mean, T* running_var, const double* batch_mean,
-                          const double* batch_var, double momentum, const bool* skip,
-                          i64 channels) {
+void commit_running_stats(Cpu, T* running_mean, T* running_var, i64* batches,
+                          const double* batch_mean, const double* batch_var, double momentum,
+                          const bool* skip, i64 channels) {
   if (skip != nullptr && *skip) return;
+  if (batches != nullptr) ++*batches;
   for (i64 i = 0; i < channels; ++i) {
     running_mean[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(running_mean[i]) +
                                      momentum * batch_mean[i]);
@@ -311,7 +312,7 @@ void commit_running_stats(Cpu, T* running_mean, T* running_var, const double* ba
   template void batch_norm_backward(Cpu, const BatchNormGradients<T>&, const T*, const T*,      \
                                     const T*, const T*, const T*, const double*, const double*, \
                                     bool, bool, const BatchNormShape&);                         \
-  template void commit_running_stats(Cpu, T*, T*, const double*, const double*, double,         \
+  template void commit_running_stats(Cpu, T*, T*, i64*, const double*, const double*, double,   \
                                      const bool*, i64);
 WEFT_BATCH_NORM(float)
 WEFT_BATCH_NORM(double)

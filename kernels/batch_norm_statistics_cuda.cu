@@ -77,10 +77,11 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    commit_kernel(T* running_mean, T* running_var, const double* batch_mean,
+    commit_kernel(T* running_mean, T* running_var, i64* batches, const double* batch_mean,
                   const double* batch_var, double momentum, const bool* skip, i64 channels) {
   using C = Compute<T>;
   if (skip != nullptr && *skip) return;
+  if (batches != nullptr && first_index() == 0) ++*batches;
   const auto moved = [=](T& running, double batch) {
     running = static_cast<T>(static_cast<C>(
         (1.0 - momentum) * static_cast<double>(static_cast<C>(running)) + momentum * batch));
@@ -106,18 +107,17 @@ void batch_statistics(Cuda device, double* mean, double* inv_std, double* batch_
 }
 
 template <class T>
-void commit_running_stats(Cuda device, T* running_mean, T* running_var, const double* batch_mean,
-                          const double* batch_var, double momentum, const bool* skip,
-                          i64 channels) {
-  if (channels == 0) return;
-  launch<commit_kernel<T>>(on(device, blocks_for(channels)), running_mean, running_var, batch_mean,
-                           batch_var, momentum, skip, channels);
+void commit_running_stats(Cuda device, T* running_mean, T* running_var, i64* batches,
+                          const double* batch_mean, const double* batch_var, double momentum,
+                          const bool* skip, i64 channels) {
+  launch<commit_kernel<T>>(on(device, blocks_for(channels)), running_mean, running_var, batches,
+                           batch_mean, batch_var, momentum, skip, channels);
 }
 
-#define WEFT_BATCH_STATISTICS(T)                                                         \
-  template void batch_statistics(Cuda, double*, double*, double*, const T*, double,      \
-                                 const BatchNormShape&);                                 \
-  template void commit_running_stats(Cuda, T*, T*, const double*, const double*, double, \
+#define WEFT_BATCH_STATISTICS(T)                                                               \
+  template void batch_statistics(Cuda, double*, double*, double*, const T*, double,            \
+                                 const BatchNormShape&);                                       \
+  template void commit_running_stats(Cuda, T*, T*, i64*, const double*, const double*, double, \
                                      const bool*, i64);
 WEFT_BATCH_STATISTICS(float)
 WEFT_BATCH_STATISTICS(double)

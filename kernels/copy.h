@@ -17,6 +17,9 @@ void copy(Cpu to, Cpu from, void* y, const void* x, i64 bytes);
 void zero(Cpu, void* y, i64 bytes);
 void copy(Cuda to, Cuda from, void* y, const void* x, i64 bytes);
 void zero(Cuda, void* y, i64 bytes);
+// Between host and device. Up: x may be changed when the call returns. Down: waits for the stream.
+void copy(Cuda to, Cpu from, void* y, const void* x, i64 bytes);
+void copy(Cpu to, Cuda from, void* y, const void* x, i64 bytes);
 
 // Every element type of dtype.h.
 template <class T>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/device/gpu/gpu.h"
+#include "weft/device/gpu/staging.h"
 #include "weft/kernels/convert.h"
 #include "weft/kernels/copy.h"
 #include "weft/kernels/grid.h"
@@ -51,6 +53,13 @@ void copy(Cuda device, Cuda, void* y, const void* x, i64 bytes) {
   const i64 packs = packs_in<u8>(bytes, y, x);
   launch<copy_kernel>(on(device, blocks_for(turns<u8>(bytes, packs))), static_cast<u8*>(y),
                       static_cast<const u8*>(x), bytes, packs);
+}
+
+void copy(Cuda device, Cpu, void* y, const void* x, i64 bytes) {
+  gpu::staging().send(device.stream, y, x, bytes);
+}
+void copy(Cpu, Cuda device, void* y, const void* x, i64 bytes) {
+  gpu::copy_to_host(device.stream, y, x, bytes);
 }
 
 void zero(Cuda device, void* y, i64 bytes) { fill(device, static_cast<u8*>(y), 0, bytes); }

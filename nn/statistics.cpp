@@ -8,17 +8,20 @@ namespace {
 thread_local StatisticsScope* innermost = nullptr;
 }
 
-void StatisticsUpdate::apply() {
-  commit_running_stats(running_mean, running_var, mean, variance, momentum);
-  *batches.data<i64>() += 1;
+void StatisticsUpdate::apply(const bool* skip) {
+  commit_running_stats(running_mean, running_var, mean, variance, momentum, skip, batches);
 }
 
 StatisticsScope::StatisticsScope() : before_(std::exchange(innermost, this)) {}
 StatisticsScope::~StatisticsScope() { innermost = before_; }
 
 void StatisticsScope::commit(bool skip) {
-  if (!skip)
-    for (StatisticsUpdate& update : updates_) update.apply();
+  if (!skip) commit_unless(nullptr);
+  updates_.clear();
+}
+
+void StatisticsScope::commit_unless(const bool* skip) {
+  for (StatisticsUpdate& update : updates_) update.apply(skip);
   updates_.clear();
 }
 

@@ -20,7 +20,8 @@ struct StatisticsUpdate {
   Tensor mean, variance;             // observed, f64; the variance divides by rows − 1
   double momentum = 0.1;
 
-  void apply();
+  // Unless *skip, which lies on the tensors' device and may be null.
+  void apply(const bool* skip = nullptr);
 };
 
 // Holds back the updates of this thread's forward passes while it lives. Scopes nest: the innermost
@@ -35,6 +36,8 @@ class StatisticsScope {
   // Applies what was observed since the last commit, in order, or forgets it. To be called once per
   // optimizer step: `skip` is whether that was skipped.
   void commit(bool skip = false);
+  // The same where the device knows whether the step was skipped (Optimizer::skip_flag): nobody waits.
+  void commit_unless(const bool* skip);
   // Updates waiting for commit().
   i64 pending() const { return static_cast<i64>(updates_.size()); }
 

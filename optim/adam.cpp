@@ -40,14 +40,14 @@ AdamW::AdamW(const nn::NamedParameters& parameters, const AdamWOptions& o)
            o.param_groups) {}
 
 void Adam::update(const kernels::ParameterTable<float>& table,
-                  const kernels::StepControl& control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, &control, constants_); },
+                  const kernels::StepControl* control) {
+  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
              parameters().values().device());
 }
 
 void Adam::update(const kernels::ParameterTable<double>& table,
-                  const kernels::StepControl& control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, &control, constants_); },
+                  const kernels::StepControl* control) {
+  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
              parameters().values().device());
 }
 

@@ -41,9 +41,9 @@ class Adam : public Optimizer {
 
  private:
   void update(const kernels::ParameterTable<float>& table,
-              const kernels::StepControl& control) override;
+              const kernels::StepControl* control) override;
   void update(const kernels::ParameterTable<double>& table,
-              const kernels::StepControl& control) override;
+              const kernels::StepControl* control) override;
 
   kernels::AdamConstants constants_;
 };

@@ -8,6 +8,16 @@
 #include "weft/tensor/ops.h"
 
 namespace weft::optim {
+namespace {
+
+// A view, for copies between host and device.
+template <class T>
+Tensor as_bytes(std::span<T> values) {
+  return Tensor::view_of(std::span(reinterpret_cast<u8*>(values.data()), values.size_bytes()),
+                         {static_cast<i64>(values.size_bytes())}, nullptr);
+}
+
+}  // namespace
 
 Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates, int slots,
                      std::vector<ParamGroup> groups)
@@ -27,23 +37,38 @@ StepOutcome Optimizer::step(const StepSettings& settings) {
   control_.grad_scale = settings.grad_scale;
   control_.grad_norm = 0;
   control_.skip = false;
+  const bool clips = settings.clip_norm > 0 || settings.clip_value > 0;
   std::visit(
       [&](auto& segments) {
         refresh(segments);
+        if (!on_host()) to_device();
         const auto all = table(segments);
-        if (settings.clip_norm > 0 || settings.clip_value > 0)
+        kernels::StepControl* const control = control_in_place();
+        if (clips)
           std::visit(
               [&](auto device) {
-                kernels::global_norm(device, all, settings.clip_norm, partials_.data(), &control_);
+                kernels::global_norm(device, all, settings.clip_norm, partials_.data<double>(),
+                                     control);
               },
               flat_.values().device());
         if (settings.clip_value > 0 && !control_.skip)
           clip_by_value(settings.clip_value / settings.grad_scale);
-        update(all, control_);
+        update(all, control);
       },
       segments_);
+  // Only what was measured can skip a step: nobody has to wait for the rest.
+  if (clips && !on_host()) as_bytes(std::span(&control_, 1)).copy_from(device_.control);
   if (!control_.skip) ++applied_steps_;
   return {!control_.skip, control_.grad_norm};
+}
+
+const bool* Optimizer::skip_flag() const {
+  if (on_host()) return &control_.skip;
+  return device_.control.defined() ? &device_.control.data<kernels::StepControl>()->skip : nullptr;
+}
+
+kernels::StepControl* Optimizer::control_in_place() {
+  return on_host() ? &control_ : device_.control.data<kernels::StepControl>();
 }
 
 // Of all gradients as they lie, absent ones too: nobody reads those.
@@ -56,30 +81,78 @@ void Optimizer::clip_by_value(double limit) const {
 
 // What may differ between two steps of one layout: which parameters got a gradient.
 template <class T>
-void Optimizer::refresh(Segments<T>& segments) const {
+void Optimizer::refresh(Segments<T>& segments) {
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const nn::FlatParameters::Segment& parameter = flat_.segments()[i];
     const Leaf& leaf = *parameter.leaf;
-    segments[i].active = leaf.requires_grad && leaf.has_grad;
-    if (!segments[i].active) continue;
+    const bool active = leaf.requires_grad && leaf.has_grad;
     WEFT_CHECK(
-        parameter.gradient_offset >= 0,
+        !active || parameter.gradient_offset >= 0,
         "optimizer: requires_grad of '{}' was set after the optimizer was built; rebuild() is "
         "required before the next step",
         parameter.name);
-    segments[i].grad = leaf.grad.data<T>();
+    const T* grad = active ? leaf.grad.data<T>() : segments[i].grad;
+    if (active == segments[i].active && grad == segments[i].grad) continue;
+    steps_to_host();
+    segments[i].active = active;
+    segments[i].grad = grad;
   }
 }
 
 template <class T>
-kernels::ParameterTable<T> Optimizer::table(Segments<T>& segments) const {
-  return {segments.data(), static_cast<i64>(segments.size()), chunks_.data(),
+kernels::ParameterTable<T> Optimizer::table(Segments<T>& segments) {
+  return {on_host() ? segments.data() : device_.segments.data<kernels::Segment<T>>(),
+          static_cast<i64>(segments.size()),
+          on_host() ? chunks_.data() : device_.chunks.data<kernels::Chunk>(),
           static_cast<i64>(chunks_.size())};
+}
+
+// Note [The table on the device]
+void Optimizer::to_device() {
+  const Device& device = flat_.values().device();
+  const auto send = [&](Tensor& to, const Tensor& from) {
+    if (!to.defined() || to.shape() != from.shape())
+      to = Tensor::empty(from.shape(), DType::uint8, device);
+    to.copy_from(from);
+  };
+  if (!device_.current) {
+    std::visit([&](auto& segments) { send(device_.segments, as_bytes(std::span(segments))); },
+               segments_);
+    send(device_.chunks, as_bytes(std::span(chunks_)));
+    device_.current = true;
+  }
+  send(device_.control, as_bytes(std::span(&control_, 1)));
+}
+
+// The updates that each parameter has had.
+std::vector<i64> Optimizer::steps() const {
+  std::vector<i64> counts;
+  std::visit(
+      [&]<class T>(const Segments<T>& segments) {
+        Segments<T> now = segments;
+        if (device_.current) as_bytes(std::span(now)).copy_from(device_.segments);
+        for (const kernels::Segment<T>& segment : now) counts.push_back(segment.steps);
+      },
+      segments_);
+  return counts;
+}
+
+// To be called before the table is changed.
+void Optimizer::steps_to_host() {
+  if (!device_.current) return;
+  const std::vector<i64> counts = steps();
+  std::visit(
+      [&](auto& segments) {
+        for (std::size_t i = 0; i < segments.size(); ++i) segments[i].steps = counts[i];
+      },
+      segments_);
+  device_.current = false;
 }
 
 // Rewrites table, chunks and state for the places in flat_; state starts at zero.
 void Optimizer::lay_out() {
   const Tensor& values = flat_.values();
+  device_.current = false;
   state_.clear();
   for (int slot = 0; slot < slots_; ++slot)
     state_.push_back(Tensor::zeros(flat_.gradients().shape(), values.dtype(), values.device()));
@@ -101,7 +174,7 @@ void Optimizer::lay_out() {
         }
       },
       segments_);
-  partials_.resize(chunks_.size());
+  partials_ = Tensor::empty({static_cast<i64>(chunks_.size())}, DType::f64, values.device());
   write_settings();
 }
 
@@ -109,6 +182,7 @@ void Optimizer::write_settings() {
   std::vector<std::string> names;
   for (const auto& parameter : flat_.segments()) names.push_back(parameter.name);
   const auto settings = settings_of(groups_, names, weight_decay_);
+  steps_to_host();
   std::visit(
       [&](auto& segments) {
         for (std::size_t i = 0; i < segments.size(); ++i) {
@@ -159,9 +233,10 @@ RebuildReport Optimizer::rebuild() {
 
 OptimizerState Optimizer::state() const {
   OptimizerState all{applied_steps_, parked_};
+  const std::vector<i64> counts = steps();
   for (std::size_t i = 0; i < flat_.segments().size(); ++i)
     if (flat_.segments()[i].gradient_offset >= 0)
-      all.parameters[flat_.segments()[i].name] = state_of(i);
+      all.parameters[flat_.segments()[i].name] = state_of(i, counts[i]);
   return all;
 }
 
@@ -181,11 +256,14 @@ void Optimizer::load_state(const OptimizerState& state) {
                    parameter.leaf->value.shape());
     }
   applied_steps_ = state.applied_steps;
+  steps_to_host();
   auto rest = state.parameters;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (parameters[i].gradient_offset < 0) continue;
     const auto found = rest.find(parameters[i].name);
-    steps_of(i) = found == rest.end() ? 0 : found->second.steps;
+    std::visit(
+        [&](auto& segments) { segments[i].steps = found == rest.end() ? 0 : found->second.steps; },
+        segments_);
     for (int slot = 0; slot < slots_; ++slot) {
       if (found == rest.end()) slot_of(i, slot).zero();
       else slot_of(i, slot).copy_from(found->second.slots[static_cast<std::size_t>(slot)]);
@@ -206,14 +284,9 @@ Tensor Optimizer::slot_of(std::size_t parameter, int slot) const {
                                                       place.leaf->value.shape());
 }
 
-i64& Optimizer::steps_of(std::size_t parameter) {
-  return std::visit([&](auto& segments) -> i64& { return segments[parameter].steps; }, segments_);
-}
-
-ParameterState Optimizer::state_of(std::size_t parameter) const {
+ParameterState Optimizer::state_of(std::size_t parameter, i64 steps) const {
   ParameterState state;
-  state.steps =
-      std::visit([&](const auto& segments) { return segments[parameter].steps; }, segments_);
+  state.steps = steps;
   for (int slot = 0; slot < slots_; ++slot) state.slots.push_back(slot_of(parameter, slot));
   return state;
 }

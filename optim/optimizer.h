@@ -62,6 +62,9 @@ class Optimizer {
   void zero_grad() { flat_.zero_grad(); }
   // Throws UserError if requires_grad was set on a parameter after the last rebuild().
   StepOutcome step(const StepSettings& settings = {});
+  // Whether the last step was skipped, where the parameters are: for work that goes with the step and does
+  // not wait to hear. Null before the first on a GPU.
+  const bool* skip_flag() const;
   // Steps that changed the parameters: what schedules count.
   i64 applied_steps() const { return applied_steps_; }
 
@@ -103,21 +106,26 @@ class Optimizer {
  private:
   using TableOfFloat = kernels::ParameterTable<float>;
   using TableOfDouble = kernels::ParameterTable<double>;
-  virtual void update(const TableOfFloat& table, const kernels::StepControl& control) = 0;
-  virtual void update(const TableOfDouble& table, const kernels::StepControl& control) = 0;
+  // Both lie where the parameters are.
+  virtual void update(const TableOfFloat& table, const kernels::StepControl* control) = 0;
+  virtual void update(const TableOfDouble& table, const kernels::StepControl* control) = 0;
 
   template <class T>
   using Segments = std::vector<kernels::Segment<T>>;
+  bool on_host() const { return std::holds_alternative<Cpu>(flat_.values().device()); }
+  kernels::StepControl* control_in_place();
   template <class T>
-  kernels::ParameterTable<T> table(Segments<T>& segments) const;
+  kernels::ParameterTable<T> table(Segments<T>& segments);
   template <class T>
-  void refresh(Segments<T>& segments) const;
+  void refresh(Segments<T>& segments);
+  void to_device();
+  void steps_to_host();
+  std::vector<i64> steps() const;
   void lay_out();
   void write_settings();
   void clip_by_value(double limit) const;
   Tensor slot_of(std::size_t parameter, int slot) const;
-  i64& steps_of(std::size_t parameter);
-  ParameterState state_of(std::size_t parameter) const;
+  ParameterState state_of(std::size_t parameter, i64 steps) const;
 
   nn::FlatParameters flat_;
   std::vector<ParamGroup> groups_;
@@ -131,8 +139,17 @@ class Optimizer {
   // One entry for each parameter of flat_, in its order.
   std::variant<Segments<float>, Segments<double>> segments_;
   std::vector<kernels::Chunk> chunks_;
-  std::vector<double> partials_;  // scratch of the norm
-  std::vector<Tensor> state_;     // one per slot, laid out like flat_.gradients()
+  // Note [The table on the device]
+  // A GPU reads copies of table, chunks and control. The host's table is the master of everything but
+  // the counts of steps, which the kernels keep: they are fetched when the host is asked for them or
+  // has something to change, and the table is sent again before the next step. In a steady run neither
+  // happens; each step sends the control, which nobody waits for.
+  struct OnDevice {
+    Tensor segments, chunks, control;  // bytes
+    bool current = false;              // segments are what the host would send, and newer in steps
+  } device_;
+  Tensor partials_;            // scratch of the norm
+  std::vector<Tensor> state_;  // one per slot, laid out like flat_.gradients()
   std::map<std::string, ParameterState> parked_;
 };
 

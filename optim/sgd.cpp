@@ -38,14 +38,14 @@ std::vector<std::string> SGD::slot_names() const {
   return {};
 }
 
-void SGD::update(const kernels::ParameterTable<float>& table, const kernels::StepControl& control) {
-  std::visit([&](auto device) { kernels::sgd_step(device, table, &control, nesterov_); },
+void SGD::update(const kernels::ParameterTable<float>& table, const kernels::StepControl* control) {
+  std::visit([&](auto device) { kernels::sgd_step(device, table, control, nesterov_); },
              parameters().values().device());
 }
 
 void SGD::update(const kernels::ParameterTable<double>& table,
-                 const kernels::StepControl& control) {
-  std::visit([&](auto device) { kernels::sgd_step(device, table, &control, nesterov_); },
+                 const kernels::StepControl* control) {
+  std::visit([&](auto device) { kernels::sgd_step(device, table, control, nesterov_); },
              parameters().values().device());
 }
 

@@ -25,9 +25,9 @@ class SGD : public Optimizer {
  private:
   static Rates rates_of(SGDOptions options);
   void update(const kernels::ParameterTable<float>& table,
-              const kernels::StepControl& control) override;
+              const kernels::StepControl* control) override;
   void update(const kernels::ParameterTable<double>& table,
-              const kernels::StepControl& control) override;
+              const kernels::StepControl* control) override;
 
   bool has_momentum_;
   bool nesterov_;

@@ -19,6 +19,7 @@ void check_channels(const char* name, const Tensor& tensor, const Tensor& x) {
   WEFT_CHECK(tensor.shape() == Shape{x.size(-1)},
              "batch_norm: x is {} and {} is {}; {} must be ({})", x.shape(), name, tensor.shape(),
              name, x.size(-1));
+  check_same_device("batch_norm", x, tensor);
 }
 
 void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
@@ -116,7 +117,8 @@ void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, 
 }
 
 void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tensor& batch_mean,
-                          const Tensor& batch_var, double momentum, const bool* skip) {
+                          const Tensor& batch_var, double momentum, const bool* skip,
+                          const Tensor& batches) {
   check_same_kind("commit_running_stats", running_mean, running_var);
   check_output("commit_running_stats", running_var, running_mean.shape(), running_mean);
   for (const Tensor* batch : {&batch_mean, &batch_var})
@@ -127,8 +129,9 @@ void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tenso
     std::visit(
         [&](auto device) {
           kernels::commit_running_stats(device, running_mean.data<T>(), running_var.data<T>(),
-                                        batch_mean.data<double>(), batch_var.data<double>(),
-                                        momentum, skip, running_mean.elements());
+                                        data_or_null<i64>(batches), batch_mean.data<double>(),
+                                        batch_var.data<double>(), momentum, skip,
+                                        running_mean.elements());
         },
         running_mean.device());
   });

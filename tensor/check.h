@@ -5,6 +5,8 @@
 
 namespace weft {
 
+// a and b share a device, whatever their dtypes.
+void check_same_device(const char* op, const Tensor& a, const Tensor& b);
 // a and b share dtype and device.
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b);
 // An output has this shape, and the dtype and device of `like`.

@@ -16,6 +16,8 @@ void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 
       k >= 1 && count.shape() == Shape{} && count.dtype() == DType::int64,
       "count_top_k: k is {} and count {} {}; k of at least 1 and an int64 scalar are required", k,
       count.dtype(), count.shape());
+  check_same_device("count_top_k", scores, labels);
+  check_same_device("count_top_k", scores, count);
   visit_compute("count_top_k", scores.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {

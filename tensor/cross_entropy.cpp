@@ -13,6 +13,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
       "cross_entropy: logits are {} and labels {} {}; logits (rows, classes) and int64 labels (rows) are "
       "required",
       logits.shape(), labels.dtype(), labels.shape());
+  check_same_device("cross_entropy", logits, labels);
   WEFT_CHECK(logits.size(0) > 0 && logits.size(1) > 0,
              "cross_entropy: logits are {}; at least one row and one class "
              "are required",

@@ -17,6 +17,7 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
   WEFT_CHECK(indices.rank() < Shape::kMaxRank,
              "embedding: indices are {}; at most {} axes are allowed", indices.shape(),
              Shape::kMaxRank - 1);
+  check_same_device("embedding", table, indices);
   const i64 rows = table.size(0), cols = table.size(1);
   Tensor y =
       Tensor::empty(indices.shape().inserted(indices.rank(), cols), table.dtype(), table.device());

@@ -8,6 +8,7 @@ namespace weft {
 
 Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset) {
   check_same_kind("normalize", factor, offset);
+  check_same_device("normalize", x, factor);
   const i64 channels = factor.elements();
   WEFT_CHECK(
       x.rank() >= 1 && x.size(-1) == channels && offset.elements() == channels,

@@ -150,9 +150,11 @@ void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, 
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
                          const Tensor& beta, bool relu, bool constant_statistics);
 // running += momentum·(batch − running), unless *skip, which lies on the tensors' device and may be
-// null: statistics are committed with the optimizer's step, and not on a skipped one.
+// null: statistics are committed with the optimizer's step, and not on a skipped one. `batches` (int64, a
+// scalar; may be undefined) is counted up with it.
 void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tensor& batch_mean,
-                          const Tensor& batch_var, double momentum, const bool* skip = nullptr);
+                          const Tensor& batch_var, double momentum, const bool* skip = nullptr,
+                          const Tensor& batches = {});
 
 // --- softmax (tensor/softmax.cpp), over the last axis ----------------------------------------------
 Tensor softmax(const Tensor& x);

@@ -6,10 +6,14 @@
 namespace weft {
 
 Storage::Storage(const Device& device, i64 bytes)
-    : data_(allocate(device, bytes)), bytes_(bytes), device_(device), owned_(true) {}
+    : data_(allocate(device, bytes)), bytes_(bytes), device_(with_stream(device)), owned_(true) {}
 
 Storage::Storage(const Device& device, void* data, i64 bytes, std::shared_ptr<const void> owner)
-    : data_(data), bytes_(bytes), device_(device), owned_(false), owner_(std::move(owner)) {}
+    : data_(data),
+      bytes_(bytes),
+      device_(with_stream(device)),
+      owned_(false),
+      owner_(std::move(owner)) {}
 
 Storage::~Storage() {
   if (owned_) deallocate(device_, data_, bytes_);

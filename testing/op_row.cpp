@@ -38,12 +38,16 @@ std::vector<Tensor> draw_inputs(const OpRow& row, Size size, double largest = 0)
   return inputs;
 }
 
+Tensor on_host(const Tensor& x) { return x.to(Cpu{}); }
+
 // Computed inputs are results of another op, which lets the tape write a gradient into the memory of
 // the one that came in.
-Outcome run(const OpRow& row, const std::vector<Tensor>& inputs, DType dtype, Inputs how) {
+Outcome run(const OpRow& row, const std::vector<Tensor>& inputs, DType dtype, Inputs how,
+            const Device& device = Cpu{}) {
   Variables leaves, given;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    const Tensor x = is_floating(inputs[k].dtype()) ? inputs[k].to(dtype).clone() : inputs[k];
+    const Tensor x =
+        (is_floating(inputs[k].dtype()) ? inputs[k].to(dtype).clone() : inputs[k]).to(device);
     const bool varied =
         is_floating(x.dtype()) &&
         std::find(row.constants.begin(), row.constants.end(), k) == row.constants.end();
@@ -52,17 +56,19 @@ Outcome run(const OpRow& row, const std::vector<Tensor>& inputs, DType dtype, In
   }
   Variable y = row.op(given);
   given.clear();
-  Outcome outcome{y.value().clone(), {}};
+  Outcome outcome{on_host(y.value()).clone(), {}};
   std::mt19937_64 engine(7);
-  const Tensor seed = Draw{{}, {}, engine}.normal(y.shape()).to(y.dtype());
-  const Tensor seed_before = seed.clone();
+  const Tensor seed_before = Draw{{}, {}, engine}.normal(y.shape()).to(y.dtype());
+  const Tensor seed = seed_before.clone().to(device);
   if (y.requires_grad()) y.backward(seed);
-  EXPECT_EQ(difference_in_bytes(y.value(), outcome.value), "") << "backward changed the output";
-  EXPECT_EQ(difference_in_bytes(seed, seed_before), "") << "backward changed its seed";
+  EXPECT_EQ(difference_in_bytes(on_host(y.value()), outcome.value), "")
+      << "backward changed the output";
+  EXPECT_EQ(difference_in_bytes(on_host(seed), seed_before), "") << "backward changed its seed";
   for (std::size_t k = 0; k < leaves.size(); ++k) {
-    outcome.grads.push_back(leaves[k].is_leaf() ? leaves[k].grad() : Tensor());
+    const Tensor grad = leaves[k].is_leaf() ? leaves[k].grad() : Tensor();
+    outcome.grads.push_back(grad.defined() ? on_host(grad) : grad);
     const Tensor before = is_floating(inputs[k].dtype()) ? inputs[k].to(dtype) : inputs[k];
-    EXPECT_EQ(difference_in_bytes(leaves[k].value(), before), "")
+    EXPECT_EQ(difference_in_bytes(on_host(leaves[k].value()), before), "")
         << "input " << k << " was changed";
   }
   return outcome;
@@ -155,6 +161,19 @@ void check_extremes(const OpRow& row) {
   check_paths_on(row, inputs, 10 * row.tolerance);  // large numbers cancel
 }
 
+void check_cuda(const OpRow& row) {
+  const Device cuda = device_named("cuda");
+  for (const Size size : row.sizes) {
+    SCOPED_TRACE(fmt::format("size ({}, {})", size.rows, size.cols));
+    const std::vector<Tensor> inputs = draw_inputs(row, size);
+    const Outcome oracle = run(row, inputs, DType::f64, Inputs::leaves);
+    expect_close(run(row, inputs, DType::f64, Inputs::leaves, cuda), oracle, kDoubleTolerance);
+    const Outcome single = run(row, inputs, DType::f32, Inputs::leaves, cuda);
+    expect_close(single, oracle, row.tolerance);
+    expect_same_bytes(run(row, inputs, DType::f32, Inputs::computed, cuda), single);
+  }
+}
+
 void check_errors(const std::string& op, const OpRow& row) {
   for (const ErrorCase& wrong : row.errors) {
     try {
@@ -205,6 +224,7 @@ bool add_op_row(const char* op, OpRow given, const char* file, int line) {
   add("gradient", [=] { check_gradient(name, *row); });
   add("paths", [=] { check_paths(*row); });
   if (row->extremes) add("extremes", [=] { check_extremes(*row); });
+  if (kHasCuda) add("cuda", [=] { check_cuda(*row); });
   if (!row->errors.empty()) add("errors", [op = std::string(op), row] { check_errors(op, *row); });
   return true;
 }

@@ -11,6 +11,7 @@
 //   paths      f32 values and gradients against the f64 ones for every vector set of the machine and
 //              every back end; the same bytes for 1 and 2 threads, and into reused or fresh memory
 //   extremes   the same with inputs up to ±400
+//   cuda       f32 and f64 values and gradients of the GPU against the CPU's f64 ones, where built
 //   errors     the messages
 // All with memory that is handed out full of NaN: what is not written shows.
 //

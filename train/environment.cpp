@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "weft/device/device.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/matmul.h"
@@ -45,6 +46,7 @@ std::string environment_json() {
                                    {"compiler", compiler()},
                                    {"vector_set", name_of(vector_set())},
                                    {"matrix_library", kernels::name_of(kernels::cpu_backend())},
+                                   {"devices", devices_text()},
                                    {"threads", threads()},
                                    {"processor", processor()}};
   return all.dump(2) + "\n";
@@ -53,9 +55,9 @@ std::string environment_json() {
 std::string version_text() {
   return fmt::format(
       "weft {}\ncompiler: {}\nvector width: {} (chosen at run time; WEFT_SIMD overrides)\n"
-      "matrix library: {}, with {} for f64\nthreads: {}\nprocessor: {}\n",
+      "matrix library: {}, with {} for f64\ndevices: {}\nthreads: {}\nprocessor: {}\n",
       WEFT_VERSION, compiler(), name_of(vector_set()), kernels::name_of(kernels::cpu_backend()),
-      kernels::name_of(kernels::CpuBackend::eigen), threads(), processor());
+      kernels::name_of(kernels::CpuBackend::eigen), devices_text(), threads(), processor());
 }
 
 }  // namespace weft::train

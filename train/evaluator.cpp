@@ -57,7 +57,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   for (const data::Batch& batch : loader) {
     const auto [x, target] = (*input_)(batch);
     const Variable output = model_(x);
-    running.add(loss_->forward(output, target).value(), loss_->weight(target));
+    running.add(loss_->forward(output, target).value(), loss_->weight(batch.y));
     measure(output.value(), target);
     if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
     result.samples += batch.x.size(0);

@@ -93,7 +93,8 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   const Variable loss = loss_of({batch, epochs_done_ + 1, 1, steps_begun_, 0});
   ++steps_begun_;
   loss.backward();
-  statistics.commit(!update(1).applied);
+  update(1);
+  statistics.commit_unless(optimizer_->skip_flag());
   return loss.value().item<double>();
 }
 
@@ -137,7 +138,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     const auto [x, target] = input_of(batch);
     const Variable loss = compute_loss(x, target);
     const i64 samples = batch.x.size(0);
-    const double weight = loss_->weight(target);
+    const double weight = loss_->weight(batch.y);  // the host's copy: nobody waits
     window_samples += samples;
     running_->add(loss.value(), weight);
     if (!running_->finite()) {
@@ -159,8 +160,9 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
         const double scale = first_weight / window_weight;
         notify(&TrainerObserver::on_gradients, scale);
         outcome = update(scale);
+        statistics.commit_unless(optimizer_->skip_flag());
       }
-      statistics.commit(!outcome.applied);
+      statistics.commit(true);  // of a step that was none
       outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
       optimizer_->zero_grad();
       ++steps_begun_;

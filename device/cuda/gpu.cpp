@@ -26,6 +26,11 @@ const std::string& reason() {
 
 std::string why_unusable() { return reason(); }
 bool is_fast() { return true; }
+std::string description() {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, 0), "device");
+  return properties.name;
+}
 
 // Non-blocking: the default stream does not wait for it, nor it for the default stream.
 Stream::Stream() { check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "stream"); }
@@ -73,6 +78,17 @@ void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
         cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream),
         "copy to the host");
   synchronize(stream);
+}
+void* pinned_allocate(i64 bytes) {
+  void* memory = nullptr;
+  check(cudaHostAlloc(&memory, static_cast<std::size_t>(bytes), cudaHostAllocDefault),
+        "pinned memory");
+  return memory;
+}
+void pinned_free(void* memory) noexcept { static_cast<void>(cudaFreeHost(memory)); }
+void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream),
+        "copy to the device");
 }
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes) {
   if (bytes > 0)

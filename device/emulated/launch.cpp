@@ -4,8 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "weft/core/error.h"
 #include "weft/device/emulated/kernels.h"
+#include "weft/device/emulated/memory.h"
 #include "weft/device/emulated/stream.h"
+#include "weft/device/gpu/gpu.h"
 #include "weft/device/simt/simt.h"
 
 namespace weft {
@@ -40,6 +43,13 @@ void naming_caller(const std::string& caller, const Call& call) {
 }
 
 }  // namespace
+
+void check_pointer(const LaunchRecord& record, StreamHandle stream, const void* argument) {
+  if (argument == nullptr || stream != gpu::compute_stream()) return;
+  WEFT_ASSERT(emulated::is_device_memory(argument),
+              "launch: kernel {} was given host memory at {}; memory of the device is required",
+              record.kernel, text_of(record.caller));
+}
 
 void launch_emulated(const LaunchRecord& record, StreamHandle stream,
                      std::function<void()> call_kernel) {

@@ -13,6 +13,9 @@ namespace weft::detail {
 void launch_emulated(const LaunchRecord& record, StreamHandle stream,
                      std::function<void()> call_kernel);
 
+// Throws InternalError for host memory on the stream of tensors (Note [Device memory apart]).
+void check_pointer(const LaunchRecord& record, StreamHandle stream, const void* argument);
+
 // Constructed before main() for each kernel that the program can launch.
 struct KnownKernel {
   explicit KnownKernel(std::string_view name);
@@ -23,6 +26,11 @@ inline const KnownKernel known_kernel{kernel_name<Kernel>()};
 template <auto Kernel, class Tuple>
 void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple& arguments) {
   static_cast<void>(known_kernel<Kernel>);
+  const auto check = [&](const auto& argument) {
+    if constexpr (std::is_pointer_v<std::decay_t<decltype(argument)>>)
+      check_pointer(record, stream, argument);
+  };
+  std::apply([&](const auto&... argument) { (check(argument), ...); }, arguments);
   launch_emulated(record, stream, [arguments] { std::apply(Kernel, arguments); });
 }
 

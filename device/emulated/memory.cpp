@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's memory: the host's, of which only what was handed out may be touched.
-#include <cstdlib>
+// The emulated device's memory: the host's, of which only what was handed out may be touched, and only by
+// the device (Note [Device memory apart]).
+#include "weft/device/emulated/memory.h"
+
+#include <sys/mman.h>
+
 #include <cstring>
 #include <map>
 #include <memory>
@@ -8,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/core/error.h"
 #include "weft/device/emulated/stream.h"
 #include "weft/device/gpu/gpu.h"
 #include "weft/device/simt/sanitizers.h"
@@ -16,14 +21,123 @@ namespace weft {
 namespace {
 
 constexpr i64 kNoLimit = i64{1} << 46;
-// What the GPU's own allocator aligns to.
-constexpr std::size_t kAlignment = 256;
+constexpr i64 kPage = 4096;
 
-struct Memory {
-  std::mutex mutex;
-  i64 limit = kNoLimit, used = 0;
-  std::map<void*, i64> size_of;
+// Blocks are whole pages, with a page between them that nobody gets.
+i64 pages_of(i64 bytes) { return (bytes + kPage - 1) / kPage * kPage + kPage; }
+
+void poison(const void* begin, i64 bytes) {
+  if (simt::under_asan()) __asan_poison_memory_region(begin, static_cast<std::size_t>(bytes));
+}
+void unpoison(const void* begin, i64 bytes) {
+  if (simt::under_asan()) __asan_unpoison_memory_region(begin, static_cast<std::size_t>(bytes));
+}
+
+class Memory {
+ public:
+  // Less where the process may not have so many.
+  Memory() {
+    void* range = MAP_FAILED;
+    for (addresses_ = i64{1} << 36; range == MAP_FAILED && addresses_ >= kPage; addresses_ /= 2)
+      range = mmap(nullptr, static_cast<std::size_t>(addresses_), PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    WEFT_ASSERT(range != MAP_FAILED, "emulated device: no range of addresses was given");
+    addresses_ *= 2;
+    base_ = static_cast<char*>(range);
+  }
+
+  i64 set_limit(i64 bytes) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(limit_, bytes);
+  }
+  gpu::MemoryInfo info() {
+    const std::lock_guard lock(mutex_);
+    return {limit_ - used_, limit_};
+  }
+
+  void* allocate(i64 bytes) {
+    const std::lock_guard lock(mutex_);
+    if (used_ + bytes > limit_) return nullptr;
+    char* block = take(pages_of(bytes));
+    if (block == nullptr) return nullptr;
+    used_ += bytes;
+    size_of_[block] = bytes;
+    poison(block, pages_of(bytes));
+    return block;
+  }
+
+  void free(void* pointer) {
+    const std::lock_guard lock(mutex_);
+    char* block = static_cast<char*>(pointer);
+    const i64 bytes = size_of_.at(block), pages = pages_of(bytes);
+    used_ -= bytes;
+    size_of_.erase(block);
+    unpoison(block, pages);
+    madvise(block, static_cast<std::size_t>(pages), MADV_DONTNEED);
+    give(block, pages);
+  }
+
+  // Counted: a copy may come while a stream works.
+  void open() {
+    const std::lock_guard lock(mutex_);
+    if (open_++ == 0) protect(base_, used_addresses_, PROT_READ | PROT_WRITE);
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    if (--open_ == 0) protect(base_, used_addresses_, PROT_NONE);
+  }
+  bool holds(const void* pointer) const {
+    const char* address = static_cast<const char*>(pointer);
+    return address >= base_ && address < base_ + addresses_;
+  }
+
+ private:
+  static void protect(char* begin, i64 bytes, int how) {
+    if (bytes > 0) mprotect(begin, static_cast<std::size_t>(bytes), how);
+  }
+
+  char* take(i64 pages) {
+    for (auto range = free_.begin(); range != free_.end(); ++range) {
+      const auto [begin, size] = *range;
+      if (size < pages) continue;
+      free_.erase(range);
+      if (size > pages) free_[begin + pages] = size - pages;
+      return begin;
+    }
+    if (used_addresses_ + pages > addresses_) return nullptr;
+    char* begin = base_ + used_addresses_;
+    used_addresses_ += pages;
+    if (open_ > 0) protect(begin, pages, PROT_READ | PROT_WRITE);
+    return begin;
+  }
+  // Joined with what is free beside it.
+  void give(char* begin, i64 size) {
+    auto next = free_.lower_bound(begin);
+    if (next != free_.end() && begin + size == next->first) {
+      size += next->second;
+      next = free_.erase(next);
+    }
+    if (next != free_.begin()) {
+      const auto before = std::prev(next);
+      if (before->first + before->second == begin) {
+        before->second += size;
+        return;
+      }
+    }
+    free_[begin] = size;
+  }
+
+  std::mutex mutex_;
+  char* base_ = nullptr;
+  i64 addresses_ = 0;       // of the range
+  i64 used_addresses_ = 0;  // from the base
+  i64 limit_ = kNoLimit, used_ = 0;
+  int open_ = 0;
+  std::map<char*, i64> free_;     // below used_addresses_
+  std::map<char*, i64> size_of_;  // as asked for
 };
+
+// Never destroyed: tensors in static storage may outlive any order of destruction.
 Memory& memory() {
   static auto* all = new Memory;
   return *all;
@@ -36,58 +150,35 @@ std::vector<char> copy_of(const void* from, i64 bytes) {
 
 }  // namespace
 
-i64 emulated::set_memory_limit(i64 bytes) {
-  const std::lock_guard lock(memory().mutex);
-  return std::exchange(memory().limit, bytes);
-}
+namespace emulated {
+
+MemoryAccess::MemoryAccess() { memory().open(); }
+MemoryAccess::~MemoryAccess() { memory().close(); }
+bool is_device_memory(const void* pointer) { return memory().holds(pointer); }
+i64 set_memory_limit(i64 bytes) { return memory().set_limit(bytes); }
+
+}  // namespace emulated
 
 namespace gpu {
 
 std::string why_unusable() { return {}; }
 bool is_fast() { return false; }
-
-MemoryInfo memory_info() {
-  const std::lock_guard lock(memory().mutex);
-  return {memory().limit - memory().used, memory().limit};
-}
-
-void* system_allocate(i64 bytes) {
-  Memory& all = memory();
-  const std::lock_guard lock(all.mutex);
-  if (all.used + bytes > all.limit) return nullptr;
-  void* block = nullptr;
-  if (posix_memalign(&block, kAlignment, static_cast<std::size_t>(bytes)) != 0) return nullptr;
-  all.used += bytes;
-  all.size_of[block] = bytes;
-  return block;
-}
-
-void system_free(void* block) noexcept {
-  Memory& all = memory();
-  const std::lock_guard lock(all.mutex);
-  const auto found = all.size_of.find(block);
-  all.used -= found->second;
-  if (simt::under_asan())
-    __asan_unpoison_memory_region(block, static_cast<std::size_t>(found->second));
-  all.size_of.erase(found);
-  std::free(block);
-}
+std::string description() { return "emulated, for tests"; }
+MemoryInfo memory_info() { return memory().info(); }
+void* system_allocate(i64 bytes) { return memory().allocate(bytes); }
+void system_free(void* block) noexcept { memory().free(block); }
 
 // In the stream's order: queued work may still read what the host has given back. The bytes are NaN when
 // they are handed out, so that what is read before it is written shows.
 void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size) {
   emulated::enqueue(stream, [=] {
-    if (simt::under_asan()) {
-      __asan_poison_memory_region(block, static_cast<std::size_t>(size));
-      __asan_unpoison_memory_region(block, static_cast<std::size_t>(bytes));
-    }
+    poison(block, size);
+    unpoison(block, bytes);
     std::memset(block, 0xff, static_cast<std::size_t>(bytes));
   });
 }
 void block_came_back(StreamHandle stream, void* block, i64 size) {
-  if (!simt::under_asan()) return;
-  emulated::enqueue(stream,
-                    [=] { __asan_poison_memory_region(block, static_cast<std::size_t>(size)); });
+  if (simt::under_asan()) emulated::enqueue(stream, [=] { poison(block, size); });
 }
 
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
@@ -100,7 +191,15 @@ void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) 
 
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
   synchronize(stream);
-  if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  if (bytes == 0) return;
+  const emulated::MemoryAccess access;
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+void* pinned_allocate(i64 bytes) { return new char[static_cast<std::size_t>(bytes)]; }
+void pinned_free(void* memory) noexcept { delete[] static_cast<char*>(memory); }
+void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  emulated::enqueue(stream, [=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
 }
 
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes) {

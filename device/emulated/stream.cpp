@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/gpu.h"
 
 namespace weft {
@@ -36,6 +37,8 @@ CUstream_st& stream_of(StreamHandle handle) {
 }
 
 void run_until(CUstream_st& stream, u64 target) {
+  if (stream.done >= target) return;
+  const emulated::MemoryAccess access;
   while (stream.done < target) {
     const std::function<void()> work = std::move(stream.queue.front());
     stream.queue.pop_front();
@@ -49,6 +52,8 @@ void run_until(CUstream_st& stream, u64 target) {
     }
   }
 }
+
+u64 count_of_waits = 0;  // under the device's mutex
 
 // A queue holds copies of what was sent to the device: it must not grow for ever.
 constexpr std::size_t kLongestQueue = 4096;
@@ -65,6 +70,11 @@ void enqueue(StreamHandle handle, std::function<void()> work) {
   if (!stream.late || stream.queue.size() > kLongestQueue) run_until(stream, stream.given);
 }
 
+u64 waits() {
+  const Lock lock(device_mutex());
+  return count_of_waits;
+}
+
 }  // namespace emulated
 
 namespace gpu {
@@ -76,12 +86,14 @@ StreamHandle compute_stream() {
 
 void synchronize(StreamHandle handle) {
   const Lock lock(device_mutex());
+  ++count_of_waits;
   CUstream_st& stream = stream_of(handle);
   run_until(stream, stream.given);
 }
 
 void synchronize_all() {
   const Lock lock(device_mutex());
+  ++count_of_waits;
   for (CUstream_st* stream : std::vector(all_streams())) run_until(*stream, stream->given);
 }
 
@@ -111,6 +123,7 @@ void Event::record(StreamHandle stream) {
 }
 void Event::synchronize() const {
   const Lock lock(device_mutex());
+  count_of_waits += done() ? 0 : 1;
   if (state_->stream != nullptr) run_until(*state_->stream, state_->position);
 }
 bool Event::done() const {

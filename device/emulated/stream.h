@@ -21,7 +21,7 @@ namespace weft::emulated {
 // dropped, as a GPU does after a fault.
 void enqueue(StreamHandle stream, std::function<void()> work);
 
-// For tests: what the device has in all; what does not fit is out of memory. Returns the limit before.
-i64 set_memory_limit(i64 bytes);
+// How often the host has waited for a stream so far: what a training loop should not do.
+u64 waits();
 
 }  // namespace weft::emulated

@@ -15,14 +15,25 @@ std::string why_unusable();
 // What `auto` may choose: the emulated device never, it is for tests.
 bool is_fast();
 
+// What it is, for people: "NVIDIA H100 80GB HBM3".
+std::string description();
+
 // The stream that tensors are computed on.
 StreamHandle compute_stream();
+// Of "cuda" and "auto": the GPU with that stream. Throws UserError where cuda cannot be used; auto then is
+// the CPU, with a notice, and also where the GPU is not a fast one.
+Device device_named(const std::string& name);
 
 // `from` may be changed when the call returns, `to` is written in the stream's order.
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 // Waits for the stream.
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes);
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes);
+// Host memory that the GPU reads by itself while the host goes on. Throws InternalError when there is none.
+void* pinned_allocate(i64 bytes);
+void pinned_free(void* memory) noexcept;
+// From such memory, which must stay as it is until the stream has come by.
+void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 
 // Throws InternalError for what failed on the device since the last call, naming the kernel.
 void synchronize(StreamHandle stream);

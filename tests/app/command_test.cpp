@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "weft/device/device.h"
+
 namespace weft::app {
 namespace {
 
@@ -90,6 +92,9 @@ TEST_F(Command, UserMistakesAreOneSentenceAndTwo) {
   expect_mistake("train missing.yaml", "missing.yaml");
   expect_mistake("train small.yaml train.epoch=3", "did you mean 'epochs'");
   expect_mistake("train small.yaml optimizer=adma", "adam");
+  if (!kHasCuda)
+    expect_mistake("train small.yaml run.device=cuda",
+                   "device: 'cuda' given; this build of weft has no CUDA, use cpu or auto");
   expect_mistake("train small.yaml train.epochs=ten",
                  "command line: train.epochs: expected an integer");
   expect_mistake("train small.yaml train.batch_size=9000", "train.batch_size: 9000 given");
@@ -112,6 +117,10 @@ TEST_F(Command, ShowsWithoutTraining) {
   EXPECT_NE(weft("config --schema").output.find("validation_split"), std::string::npos);
   EXPECT_NE(weft("trace small.yaml --text").output.find("cross_entropy"), std::string::npos);
   EXPECT_NE(weft("--version").output.find("vector width"), std::string::npos);
+  EXPECT_NE(
+      weft("--version")
+          .output.find(kHasCuda ? "devices: cpu, cuda (" : "devices: cpu (built without CUDA)"),
+      std::string::npos);
   EXPECT_EQ(weft("--help").code, 0);
   for (const char* name :
        {"train", "evaluate", "predict", "export", "list", "summary", "config", "trace"})

@@ -61,8 +61,9 @@ bool add(const Case& c) {
   const Tensor running_mean = Tensor::copy_of<double>({0.5, -1, 0, 2, 0.25}, {5});
   const Tensor running_var = Tensor::copy_of<double>({0.5, 1, 4, 2, 0.25}, {5});
   eval.op = [=](auto& a) {
-    return batch_norm_eval(a[0], gamma(a), beta(a), running_mean.to(a[0].dtype()),
-                           running_var.to(a[0].dtype()), options, residual(a));
+    const auto like_x = [&](const Tensor& t) { return t.to(a[0].dtype()).to(a[0].device()); };
+    return batch_norm_eval(a[0], gamma(a), beta(a), like_x(running_mean), like_x(running_var),
+                           options, residual(a));
   };
   eval.reference = [=](auto& a) {
     return composed(a[0], running_mean, running_var, gamma(a), beta(a), residual(a), c.relu);

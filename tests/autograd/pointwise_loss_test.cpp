@@ -85,7 +85,10 @@ bool add_rows(const char* op, const Op& function, F f, const testing::Input& tar
 WEFT_OP_ROW(huber,
             {.variant = "alone",
              .inputs = {matrix},
-             .op = [](auto& a) { return huber(a[0], Tensor::zeros(a[0].shape(), a[0].dtype())); },
+             .op =
+                 [](auto& a) {
+                   return huber(a[0], Tensor::zeros(a[0].shape(), a[0].dtype(), a[0].device()));
+                 },
              .reference =
                  [](auto& a) { return mean((square(a[0]) - square(relu(abs(a[0]) - 1.0))) * 0.5); },
              .errors = {{[] { huber(Variable(zeros({2})), zeros({2}), 0.0); },

@@ -155,21 +155,23 @@ TEST(CudaBatchNorm, CommitUnlessSkipped) {
       const Array<T> before(channels, numbers);
       const Array<double> mean(channels, numbers), var(channels, numbers);
       auto mean64 = before.numbers(), var64 = before.numbers();
-      commit_running_stats(Cpu{}, mean64.data(), var64.data(), mean.data(), var.data(), 0.1,
-                           nullptr, channels);
+      commit_running_stats(Cpu{}, mean64.data(), var64.data(), nullptr, mean.data(), var.data(),
+                           0.1, nullptr, channels);
       in_every_order([&] {
         OnDevice<bool> no(false), yes(true);
+        OnDevice<i64> batches(5);
         for (const bool* skip :
              {static_cast<const bool*>(nullptr), static_cast<const bool*>(no.data())}) {
           Array<T> m(before), v(before);
-          commit_running_stats(Cuda{}, m.data(), v.data(), mean.data(), var.data(), 0.1, skip,
-                               channels);
+          commit_running_stats(Cuda{}, m.data(), v.data(), batches.data(), mean.data(), var.data(),
+                               0.1, skip, channels);
           expect_near(m, mean64);
           expect_near(v, var64);
         }
         Array<T> m(before), v(before);
-        commit_running_stats(Cuda{}, m.data(), v.data(), mean.data(), var.data(), 0.1, yes.data(),
-                             channels);
+        commit_running_stats(Cuda{}, m.data(), v.data(), batches.data(), mean.data(), var.data(),
+                             0.1, yes.data(), channels);
+        EXPECT_EQ(*batches, 7);
         expect_same_bytes(m, before);
         expect_same_bytes(v, before);
       });

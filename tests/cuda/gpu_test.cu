@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/device/gpu/allocator.h"
+#include "weft/device/gpu/staging.h"
 #include "weft/kernels/device.h"
 
 namespace weft {
@@ -50,6 +51,26 @@ TEST(Event, OrdersTwoStreams) {
   EXPECT_EQ(result, 3);
   EXPECT_TRUE(event.done());
   gpu::allocator().deallocate(first.handle(), x, 4);
+}
+
+TEST(Staging, KeepsWhatItWasGivenUntilItIsCopied) {
+  const gpu::Stream stream;
+  gpu::Staging staging(2, 16);
+  std::vector<int*> blocks;
+  std::vector<int> host(300);
+  for (int i = 0; i < 7; ++i) {  // more than there are buffers, of growing sizes
+    const auto size = static_cast<std::size_t>(i * 50);
+    blocks.push_back(static_cast<int*>(gpu::allocator().allocate(stream.handle(), 1200)));
+    host.assign(300, i);
+    staging.send(stream.handle(), blocks.back(), host.data(), static_cast<i64>(size * sizeof(int)));
+  }
+  for (int i = 0; i < 7; ++i) {
+    std::vector<int> copy(static_cast<std::size_t>(i * 50));
+    const i64 bytes = static_cast<i64>(copy.size() * sizeof(int));
+    gpu::copy_to_host(stream.handle(), copy.data(), blocks[static_cast<std::size_t>(i)], bytes);
+    EXPECT_EQ(copy, std::vector<int>(copy.size(), i));
+    gpu::allocator().deallocate(stream.handle(), blocks[static_cast<std::size_t>(i)], 1200);
+  }
 }
 
 TEST(GpuAllocator, ReusesAStreamsBlocksAtOnce) {

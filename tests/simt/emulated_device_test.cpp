@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only the emulated device can show: how late work runs, faults that surface later, memory that
 // runs out.
-#include "weft/device/emulated/stream.h"
+#include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/allocator.h"
 #include "weft/device/gpu/gpu.h"
 #include "weft/kernels/device.h"
