@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/activation.h"
+#include "weft/autograd/autocast.h"
 #include "weft/autograd/ops.h"
 #include "weft/autograd/tape.h"
 
@@ -15,23 +16,27 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
   if (!slope_from_output(options.activation) && grad_enabled())
     return activate(conv2d(x, w, bias, plain), options.activation);
 
-  const Tensor &X = x.value(), &W = w.value();
+  const Tensor X = autocast(x), W = autocast(w);
   const Tensor no_bias;
   Tensor y = conv2d(X, W, bias.defined() ? bias.value() : no_bias, options);
   const Tensor kept = options.activation == Activation::none ? Tensor() : y;
   const Variable absent;
-  return record("conv2d", std::move(y),
-                joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
-                      [X, W, kept, plain, activation = options.activation](
-                          const Tensor& dY, std::span<Tensor* const> dx) {
-                        // Where nobody else holds dY, its memory is ours.
-                        Tensor dZ =
-                            !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
-                        if (kept.defined()) activation_backward(dZ, dY, kept, activation);
-                        if (dx[0] != nullptr) conv2d_weight_gradient(*dx[0], dx[1], dZ, X, plain);
-                        else if (dx[1] != nullptr) sum_to(*dx[1], dZ);
-                        if (dx[2] != nullptr) conv2d_input_gradient(*dx[2], dZ, W, plain);
-                      }));
+  return record(
+      "conv2d", std::move(y),
+      joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
+            [X, W, kept, plain, activation = options.activation](const Tensor& dY,
+                                                                 std::span<Tensor* const> dx) {
+              // Where nobody else holds dY, its memory is ours.
+              Tensor dZ = !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
+              if (kept.defined()) activation_backward(dZ, dY, kept, activation);
+              // The bias has the gradient before it is rounded to a half type.
+              const Tensor factor = dZ.to(X.dtype());
+              const bool with_bias = dx[0] != nullptr && factor.dtype() == dZ.dtype();
+              if (dx[0] != nullptr)
+                conv2d_weight_gradient(*dx[0], with_bias ? dx[1] : nullptr, factor, X, plain);
+              if (dx[1] != nullptr && !with_bias) sum_to(*dx[1], dZ);
+              if (dx[2] != nullptr) conv2d_input_gradient(*dx[2], factor, W, plain);
+            }));
 }
 
 }  // namespace weft

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/activation.h"
+#include "weft/autograd/autocast.h"
 #include "weft/autograd/ops.h"
 #include "weft/autograd/tape.h"
 
 namespace weft {
 
 Variable matmul(const Variable& a, const Variable& b) {
-  const Tensor &A = a.value(), &B = b.value();
-  return record("matmul", matmul(A, B),
-                edge(a, [B](const Tensor& dC, Tensor& dA) { matmul(dA, dC, transposed(B)); }),
-                edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
+  const Tensor A = autocast(a), B = autocast(b);
+  return record(
+      "matmul", matmul(A, B),
+      edge(a, [B](const Tensor& dC, Tensor& dA) { matmul(dA, dC.to(B.dtype()), transposed(B)); }),
+      edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC.to(A.dtype())); }));
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
@@ -19,7 +21,7 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias,
   if (activation != kernels::Activation::none && !slope_from_output(activation) && grad_enabled())
     return activate(linear(x, w, bias), activation);
 
-  const Tensor &X = x.value(), &W = w.value();
+  const Tensor X = autocast(x), W = autocast(w);
   const Tensor no_bias;
   Tensor y = linear(X, W, bias.defined() ? bias.value() : no_bias, activation);
   const Tensor kept = activation == kernels::Activation::none ? Tensor() : y;
@@ -34,12 +36,13 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                           activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()),
                                               activation);
                         }
+                        const Tensor factor = dZ.to(X.dtype());
                         if (dx[0] != nullptr)
-                          matmul(*dx[0], transposed(dZ), X.reshape({rows, X.size(-1)}));
+                          matmul(*dx[0], transposed(factor), X.reshape({rows, X.size(-1)}));
                         if (dx[1] != nullptr) sum_to(*dx[1], dZ);
                         if (dx[2] != nullptr) {
                           Tensor flat = dx[2]->reshape({rows, X.size(-1)});
-                          matmul(flat, dZ, W);
+                          matmul(flat, factor, W);
                         }
                       }));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the emulated device's library calls: an array of a half type as the CPU's kernels read it.
+// An array of a half type as the CPU's kernels read it: for products that no library does in halves, and for
+// the emulated device's library calls.
 #pragma once
 #include "weft/kernels/copy.h"
 #include "weft/kernels/scratch.h"

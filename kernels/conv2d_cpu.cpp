@@ -7,6 +7,7 @@
 
 #include "weft/device/allocator.h"
 #include "weft/device/parallel.h"
+#include "weft/kernels/as_compute.h"
 #include "weft/kernels/onednn.h"
 #include "weft/kernels/reduce.h"
 
@@ -172,49 +173,62 @@ void patches_weight_gradient(T* dw, const T* dy, const T* x, const Conv2dShape& 
   }
 }
 
-template <class T>
-bool takes_onednn() {
-  return std::is_same_v<T, float> && cpu_backend() == CpuBackend::onednn;
-}
+bool takes_onednn() { return cpu_backend() == CpuBackend::onednn; }
 
 }  // namespace
 
-template <class T>
-void conv2d(Cpu, T* y, const T* x, const T* w, const T* bias, Activation activation,
+template <class T, class C>
+void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,
             const Conv2dShape& s) {
-  const i64 pixels = s.batch * s.out_height * s.out_width;
-  if (pixels * s.out_channels == 0) return;
-  if constexpr (std::is_same_v<T, float>)
-    if (takes_onednn<T>() && onednn::conv2d(y, x, w, bias, activation, s)) return;
-  patches_forward(y, x, w, s);
-  add_bias_and_activate(Cpu{}, y, bias, activation, pixels, s.out_channels);
+  if (outputs(s) == 0) return;
+  if constexpr (onednn::kTakes<T>)
+    if (takes_onednn() && onednn::conv2d(y, x, w, bias, activation, s)) return;
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s));
+    return conv2d(Cpu{}, y, x_values.data(), w_values.data(), bias, activation, s);
+  } else {
+    patches_forward(y, x, w, s);
+    add_bias_and_activate(Cpu{}, y, bias, activation, s.batch * s.out_height * s.out_width,
+                          s.out_channels);
+  }
 }
 
-template <class T>
-void conv2d_input_gradient(Cpu, T* dx, const T* dy, const T* w, const Conv2dShape& s) {
+template <class T, class C>
+void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   if (s.batch == 0) return;
-  if constexpr (std::is_same_v<T, float>)
-    if (takes_onednn<T>() && onednn::conv2d_input_gradient(dx, dy, w, s)) return;
-  patches_input_gradient(dx, dy, w, s);
+  if constexpr (onednn::kTakes<T>)
+    if (takes_onednn() && onednn::conv2d_input_gradient(dx, dy, w, s)) return;
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
+    return conv2d_input_gradient(Cpu{}, dx, dy_values.data(), w_values.data(), s);
+  } else {
+    patches_input_gradient(dx, dy, w, s);
+  }
 }
 
-template <class T>
-void conv2d_weight_gradient(Cpu, T* dw, T* dbias, const T* dy, const T* x, const Conv2dShape& s) {
-  if constexpr (std::is_same_v<T, float>)
-    if (s.batch > 0 && takes_onednn<T>() && onednn::conv2d_weight_gradient(dw, dbias, dy, x, s))
+template <class T, class C>
+void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
+  if constexpr (onednn::kTakes<T>)
+    if (s.batch > 0 && takes_onednn() && onednn::conv2d_weight_gradient(dw, dbias, dy, x, s))
       return;
-  if (dbias != nullptr)
-    reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
-  if (s.batch == 0)
-    std::fill_n(dw, s.out_channels * s.kernel_h * s.kernel_w * (s.channels / s.groups), T(0));
-  else patches_weight_gradient(dw, dy, x, s);
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
+    return conv2d_weight_gradient(Cpu{}, dw, dbias, dy_values.data(), x_values.data(), s);
+  } else {
+    if (dbias != nullptr)
+      reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
+    if (s.batch == 0) std::fill_n(dw, weights(s), T(0));
+    else patches_weight_gradient(dw, dy, x, s);
+  }
 }
 
-#define WEFT_CONV2D(T)                                                                         \
-  template void conv2d(Cpu, T*, const T*, const T*, const T*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cpu, T*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cpu, T*, T*, const T*, const T*, const Conv2dShape&);
-WEFT_CONV2D(float)
-WEFT_CONV2D(double)
+#define WEFT_CONV2D(T, C)                                                                      \
+  template void conv2d(Cpu, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
+  template void conv2d_input_gradient(Cpu, C*, const T*, const T*, const Conv2dShape&);        \
+  template void conv2d_weight_gradient(Cpu, C*, C*, const T*, const T*, const Conv2dShape&);
+WEFT_CONV2D(float, float)
+WEFT_CONV2D(double, double)
+WEFT_CONV2D(half, float)
+WEFT_CONV2D(bfloat16, float)
 
 }  // namespace weft::kernels

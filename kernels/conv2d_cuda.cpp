@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions by cuDNN, on images NHWC and weights OHWI. The bias is ours: its gradient by
-// cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step.
+// cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step. cuDNN sums
+// products of halves in float and rounds the result to half; where C is float, that is widened again.
 #include <array>
 #include <map>
 #include <memory>
@@ -151,6 +152,18 @@ class Planned {
   Plan& plan_;
 };
 
+// compute(result) writes n elements as cuDNN gives them; where y is of another type they are converted.
+template <class T, class C, class Compute>
+void write_as(Cuda device, C* y, i64 n, const Compute& compute) {
+  if constexpr (std::is_same_v<T, C>) {
+    compute(y);
+  } else {
+    const Scratch<T> result(device, n);
+    compute(result.data());
+    convert(device, y, static_cast<const T*>(result.data()), n);
+  }
+}
+
 template <class T>
 void zeroed(Cuda device, T* array, i64 n) {
   zero(device, array, n * static_cast<i64>(sizeof(T)));
@@ -158,8 +171,8 @@ void zeroed(Cuda device, T* array, i64 n) {
 
 }  // namespace
 
-template <class T>
-void conv2d(Cuda device, T* y, const T* x, const T* w, const T* bias, Activation activation,
+template <class T, class C>
+void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
             const Conv2dShape& s) {
   check_conv2d(s);
   if (outputs(s) == 0) return;
@@ -173,16 +186,18 @@ void conv2d(Cuda device, T* y, const T* x, const T* w, const T* bias, Activation
       });
   const Scratch<u8> workspace(device, static_cast<i64>(plan->forward.workspace_bytes));
   const Compute<T> one = 1, nothing = 0;
-  check(cudnnConvolutionForward(handle, &one, plan->x, x, plan->w, w, plan->convolution,
-                                plan->forward.algorithm, workspace.data(),
-                                plan->forward.workspace_bytes, &nothing, plan->y, y),
-        "cudnnConvolutionForward");
+  write_as<T>(device, y, outputs(s), [&](T* result) {
+    check(cudnnConvolutionForward(handle, &one, plan->x, x, plan->w, w, plan->convolution,
+                                  plan->forward.algorithm, workspace.data(),
+                                  plan->forward.workspace_bytes, &nothing, plan->y, result),
+          "cudnnConvolutionForward");
+  });
   add_bias_and_activate(device, y, bias, activation, s.batch * s.out_height * s.out_width,
                         s.out_channels);
 }
 
-template <class T>
-void conv2d_input_gradient(Cuda device, T* dx, const T* dy, const T* w, const Conv2dShape& s) {
+template <class T, class C>
+void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   check_conv2d(s);
   if (inputs(s) == 0) return;
   if (outputs(s) == 0) return zeroed(device, dx, inputs(s));
@@ -196,18 +211,23 @@ void conv2d_input_gradient(Cuda device, T* dx, const T* dy, const T* w, const Co
       });
   const Scratch<u8> workspace(device, static_cast<i64>(plan->to_input.workspace_bytes));
   const Compute<T> one = 1, nothing = 0;
-  check(cudnnConvolutionBackwardData(handle, &one, plan->w, w, plan->y, dy, plan->convolution,
-                                     plan->to_input.algorithm, workspace.data(),
-                                     plan->to_input.workspace_bytes, &nothing, plan->x, dx),
-        "cudnnConvolutionBackwardData");
+  write_as<T>(device, dx, inputs(s), [&](T* result) {
+    check(cudnnConvolutionBackwardData(handle, &one, plan->w, w, plan->y, dy, plan->convolution,
+                                       plan->to_input.algorithm, workspace.data(),
+                                       plan->to_input.workspace_bytes, &nothing, plan->x, result),
+          "cudnnConvolutionBackwardData");
+  });
 }
 
-template <class T>
-void conv2d_weight_gradient(Cuda device, T* dw, T* dbias, const T* dy, const T* x,
+template <class T, class C>
+void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,
                             const Conv2dShape& s) {
   check_conv2d(s);
   if (dbias != nullptr)
-    reduce_sum(device, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
+    write_as<T>(device, dbias, s.out_channels, [&](T* result) {
+      reduce_sum(device, result, dy, 1.0,
+                 {1, s.batch * s.out_height * s.out_width, s.out_channels});
+    });
   if (weights(s) == 0) return;
   if (outputs(s) == 0) return zeroed(device, dw, weights(s));
   const cudnnHandle_t handle = handle_on(device.stream);
@@ -220,19 +240,23 @@ void conv2d_weight_gradient(Cuda device, T* dw, T* dbias, const T* dy, const T* 
       });
   const Scratch<u8> workspace(device, static_cast<i64>(plan->to_weight.workspace_bytes));
   const Compute<T> one = 1, nothing = 0;
-  check(cudnnConvolutionBackwardFilter(handle, &one, plan->x, x, plan->y, dy, plan->convolution,
-                                       plan->to_weight.algorithm, workspace.data(),
-                                       plan->to_weight.workspace_bytes, &nothing, plan->w, dw),
-        "cudnnConvolutionBackwardFilter");
+  write_as<T>(device, dw, weights(s), [&](T* result) {
+    check(cudnnConvolutionBackwardFilter(
+              handle, &one, plan->x, x, plan->y, dy, plan->convolution, plan->to_weight.algorithm,
+              workspace.data(), plan->to_weight.workspace_bytes, &nothing, plan->w, result),
+          "cudnnConvolutionBackwardFilter");
+  });
 }
 
-#define WEFT_CONV2D(T)                                                                          \
-  template void conv2d(Cuda, T*, const T*, const T*, const T*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cuda, T*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cuda, T*, T*, const T*, const T*, const Conv2dShape&);
-WEFT_CONV2D(float)
-WEFT_CONV2D(double)
-WEFT_CONV2D(half)
-WEFT_CONV2D(bfloat16)
+#define WEFT_CONV2D(T, C)                                                                       \
+  template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
+  template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
+  template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
+WEFT_CONV2D(float, float)
+WEFT_CONV2D(double, double)
+WEFT_CONV2D(half, half)
+WEFT_CONV2D(bfloat16, bfloat16)
+WEFT_CONV2D(half, float)
+WEFT_CONV2D(bfloat16, float)
 
 }  // namespace weft::kernels

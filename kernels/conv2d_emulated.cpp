@@ -8,38 +8,38 @@
 
 namespace weft::kernels {
 
-template <class T>
-void conv2d(Cuda device, T* y, const T* x, const T* w, const T* bias, Activation activation,
+template <class T, class C>
+void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
             const Conv2dShape& s) {
   check_conv2d(s);
   emulated::enqueue(device.stream, [=] {
-    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s)),
-        bias_values(bias, s.out_channels);
-    write_computed(y, outputs(s), [&](Compute<T>* result) {
+    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s));
+    const AsCompute<C> bias_values(bias, s.out_channels);
+    write_computed(y, outputs(s), [&](Compute<C>* result) {
       conv2d(Cpu{}, result, x_values.data(), w_values.data(), bias_values.data(), activation, s);
     });
   });
 }
 
-template <class T>
-void conv2d_input_gradient(Cuda device, T* dx, const T* dy, const T* w, const Conv2dShape& s) {
+template <class T, class C>
+void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   check_conv2d(s);
   emulated::enqueue(device.stream, [=] {
     const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
-    write_computed(dx, inputs(s), [&](Compute<T>* result) {
+    write_computed(dx, inputs(s), [&](Compute<C>* result) {
       conv2d_input_gradient(Cpu{}, result, dy_values.data(), w_values.data(), s);
     });
   });
 }
 
-template <class T>
-void conv2d_weight_gradient(Cuda device, T* dw, T* dbias, const T* dy, const T* x,
+template <class T, class C>
+void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,
                             const Conv2dShape& s) {
   check_conv2d(s);
   emulated::enqueue(device.stream, [=] {
     const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
-    write_computed(dw, weights(s), [&](Compute<T>* weight_gradient) {
-      write_computed(dbias, s.out_channels, [&](Compute<T>* bias_gradient) {
+    write_computed(dw, weights(s), [&](Compute<C>* weight_gradient) {
+      write_computed(dbias, s.out_channels, [&](Compute<C>* bias_gradient) {
         conv2d_weight_gradient(Cpu{}, weight_gradient, bias_gradient, dy_values.data(),
                                x_values.data(), s);
       });
@@ -47,14 +47,15 @@ void conv2d_weight_gradient(Cuda device, T* dw, T* dbias, const T* dy, const T* 
   });
 }
 
-#define WEFT_CONV2D(T)                                                                          \
-  template void conv2d(Cuda device, T*, const T*, const T*, const T*, Activation,               \
-                       const Conv2dShape&);                                                     \
-  template void conv2d_input_gradient(Cuda device, T*, const T*, const T*, const Conv2dShape&); \
-  template void conv2d_weight_gradient(Cuda device, T*, T*, const T*, const T*, const Conv2dShape&);
-WEFT_CONV2D(float)
-WEFT_CONV2D(double)
-WEFT_CONV2D(half)
-WEFT_CONV2D(bfloat16)
+#define WEFT_CONV2D(T, C)                                                                       \
+  template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
+  template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
+  template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
+WEFT_CONV2D(float, float)
+WEFT_CONV2D(double, double)
+WEFT_CONV2D(half, half)
+WEFT_CONV2D(bfloat16, bfloat16)
+WEFT_CONV2D(half, float)
+WEFT_CONV2D(bfloat16, float)
 
 }  // namespace weft::kernels

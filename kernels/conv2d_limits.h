@@ -6,14 +6,6 @@
 
 namespace weft::kernels {
 
-inline i64 inputs(const Conv2dShape& s) { return s.batch * s.height * s.width * s.channels; }
-inline i64 outputs(const Conv2dShape& s) {
-  return s.batch * s.out_height * s.out_width * s.out_channels;
-}
-inline i64 weights(const Conv2dShape& s) {
-  return s.out_channels * s.kernel_h * s.kernel_w * (s.channels / s.groups);
-}
-
 // Throws UserError for more elements than cuDNN counts, InternalError for a shape that contradicts
 // itself: cuDNN would compute another size of the output.
 inline void check_conv2d(const Conv2dShape& s) {

@@ -3,6 +3,8 @@
 //   math     c[b] = act(op(a[b])·op(b[b]) + bias), op = identity or transpose
 //   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed; b (batch, k, n), or
 //            (batch, n, k) when transposed; bias (n) or null, added to every row
+//   types    a and b of T, c and bias of C: T, and float where T is a half type (mixed precision: products
+//            of halves are exact in float, and summed there); half c only on the GPU
 //   saved    for the backward of act(…): its output for relu, tanh, sigmoid (see elementwise_ops.h)
 //   aliasing none
 //   source   oneDNN (float) where found, else Eigen
@@ -21,11 +23,11 @@ struct MatmulShape {
   bool transpose_a = false, transpose_b = false;
 };
 
-template <class T>
-void matmul(Cpu, T* c, const T* a, const T* b, const T* bias, Activation activation,
+template <class T, class C>
+void matmul(Cpu, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& shape);
-template <class T>
-void matmul(Cuda, T* c, const T* a, const T* b, const T* bias, Activation activation,
+template <class T, class C>
+void matmul(Cuda, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& shape);
 
 // c = act(c + bias) for each of `rows` rows of n: the epilogue of products that a library did not fuse.

@@ -6,6 +6,7 @@
 #include "weft/core/error.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/as_compute.h"
 #include "weft/kernels/matmul.h"
 #include "weft/kernels/onednn.h"
 
@@ -77,25 +78,32 @@ void add_bias_and_activate(Cpu, T* c, const T* bias, Activation activation, i64 
   });
 }
 
-template <class T>
-void matmul(Cpu, T* c, const T* a, const T* b, const T* bias, Activation activation,
+template <class T, class C>
+void matmul(Cpu, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& s) {
   if (s.batch * s.m * s.n == 0) return;
-  if constexpr (std::is_same_v<T, float>) {
+  if constexpr (onednn::kTakes<T>) {
     if (s.k > 0 && cpu_backend() == CpuBackend::onednn &&
         onednn::matmul(c, a, b, bias, activation, s))
       return;
   }
-  for (i64 i = 0; i < s.batch; ++i)
-    eigen_product(c + i * s.m * s.n, a + i * s.m * s.k, b + i * s.k * s.n, s);
-  add_bias_and_activate(Cpu{}, c, bias, activation, s.batch * s.m, s.n);
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n);
+    return matmul(Cpu{}, c, a_values.data(), b_values.data(), bias, activation, s);
+  } else {
+    for (i64 i = 0; i < s.batch; ++i)
+      eigen_product(c + i * s.m * s.n, a + i * s.m * s.k, b + i * s.k * s.n, s);
+    add_bias_and_activate(Cpu{}, c, bias, activation, s.batch * s.m, s.n);
+  }
 }
 
 template void add_bias_and_activate(Cpu, float*, const float*, Activation, i64, i64);
 template void add_bias_and_activate(Cpu, double*, const double*, Activation, i64, i64);
-template void matmul(Cpu, float*, const float*, const float*, const float*, Activation,
-                     const MatmulShape&);
-template void matmul(Cpu, double*, const double*, const double*, const double*, Activation,
-                     const MatmulShape&);
+#define WEFT_MATMUL(T, C) \
+  template void matmul(Cpu, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+WEFT_MATMUL(float, float)
+WEFT_MATMUL(double, double)
+WEFT_MATMUL(half, float)
+WEFT_MATMUL(bfloat16, float)
 
 }  // namespace weft::kernels

@@ -135,15 +135,15 @@ Choice choice_for(Problem& p, const Key& key) {
   return place->second;
 }
 
-template <class T>
-void library_matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Epilogue epilogue,
+template <class T, class C>
+void library_matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Epilogue epilogue,
                     const MatmulShape& s) {
   using Scale = Compute<T>;
   const MatmulLayout layout = layout_of(s);
   Problem p{{},
             Matrix(Types<T>::kData, layout.first, s.batch),
             Matrix(Types<T>::kData, layout.second, s.batch),
-            Matrix(Types<T>::kData, layout.result, s.batch)};
+            Matrix(Types<C>::kData, layout.result, s.batch)};
   check(cublasLtMatmulDescInit(&p.operation, Types<T>::kCompute, Types<T>::kScale),
         "cublasLtMatmulDescInit");
   const auto operation = [](const ColumnMajor& m) {
@@ -154,7 +154,7 @@ void library_matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Ep
   set(&p.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, library_name(epilogue));
   if (epilogue == Epilogue::bias || epilogue == Epilogue::relu_bias)
     set(&p.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias));
-  const Key key{static_cast<int>(Types<T>::kData),
+  const Key key{static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData),
                 s.m,
                 s.n,
                 s.k,
@@ -177,13 +177,13 @@ void library_matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Ep
 
 }  // namespace
 
-template <class T>
-void matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Activation activation,
+template <class T, class C>
+void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& s) {
   const i64 rows = s.batch * s.m;
   if (rows * s.n == 0) return;
   if (s.k == 0) {
-    zero(device, c, rows * s.n * static_cast<i64>(sizeof(T)));
+    zero(device, c, rows * s.n * static_cast<i64>(sizeof(C)));
     return add_bias_and_activate(device, c, bias, activation, rows, s.n);
   }
   // Epilogues in double, and with a bias that is not aligned, are not promised.
@@ -193,11 +193,13 @@ void matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Activation
   if (epilogue == Epilogue::none) add_bias_and_activate(device, c, bias, activation, rows, s.n);
 }
 
-#define WEFT_MATMUL(T) \
-  template void matmul(Cuda, T*, const T*, const T*, const T*, Activation, const MatmulShape&);
-WEFT_MATMUL(float)
-WEFT_MATMUL(double)
-WEFT_MATMUL(half)
-WEFT_MATMUL(bfloat16)
+#define WEFT_MATMUL(T, C) \
+  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+WEFT_MATMUL(float, float)
+WEFT_MATMUL(double, double)
+WEFT_MATMUL(half, half)
+WEFT_MATMUL(bfloat16, bfloat16)
+WEFT_MATMUL(half, float)
+WEFT_MATMUL(bfloat16, float)
 
 }  // namespace weft::kernels

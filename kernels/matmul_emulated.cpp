@@ -28,8 +28,8 @@ void check_pointer(const char* name, const T* pointer) {
 
 }  // namespace
 
-template <class T>
-void matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Activation activation,
+template <class T, class C>
+void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& s) {
   if (s.batch * s.m * s.n == 0) return;
   if (s.k > 0) {
@@ -42,19 +42,21 @@ void matmul(Cuda device, T* c, const T* a, const T* b, const T* bias, Activation
     check_pointer("c", c);
   }
   emulated::enqueue(device.stream, [=] {
-    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n),
-        bias_values(bias, s.n);
-    write_computed(c, s.batch * s.m * s.n, [&](Compute<T>* result) {
+    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n);
+    const AsCompute<C> bias_values(bias, s.n);
+    write_computed(c, s.batch * s.m * s.n, [&](Compute<C>* result) {
       matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(), activation, s);
     });
   });
 }
 
-#define WEFT_MATMUL(T) \
-  template void matmul(Cuda, T*, const T*, const T*, const T*, Activation, const MatmulShape&);
-WEFT_MATMUL(float)
-WEFT_MATMUL(double)
-WEFT_MATMUL(half)
-WEFT_MATMUL(bfloat16)
+#define WEFT_MATMUL(T, C) \
+  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+WEFT_MATMUL(float, float)
+WEFT_MATMUL(double, double)
+WEFT_MATMUL(half, half)
+WEFT_MATMUL(bfloat16, bfloat16)
+WEFT_MATMUL(half, float)
+WEFT_MATMUL(bfloat16, float)
 
 }  // namespace weft::kernels

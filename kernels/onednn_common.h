@@ -12,6 +12,7 @@
 #include <dnnl.hpp>
 
 #include "weft/device/allocator.h"
+#include "weft/kernels/half.h"
 #include "weft/kernels/matmul.h"
 
 namespace weft::kernels::onednn {
@@ -23,6 +24,17 @@ inline dnnl::engine& engine() {
 inline dnnl::stream& stream() {
   thread_local dnnl::stream cpu(engine());
   return cpu;
+}
+
+template <class T>
+constexpr dnnl::memory::data_type type_of() {
+  return std::is_same_v<T, bfloat16> ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
+// Its reference code is slower than our own by orders of magnitude.
+template <class Plan>
+bool is_reference(const Plan& plan) {
+  return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
 // Memory for one call, from weft's allocator.
@@ -74,6 +86,18 @@ class Call {
   std::vector<dnnl::memory> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;
 };
+
+// make(entry) fills a new entry and says whether it is usable; oneDNN throws for what it has no code for.
+template <class Entry, class Make>
+std::unique_ptr<Entry> make_entry(const Make& make) {
+  auto entry = std::make_unique<Entry>();
+  try {
+    make(*entry);
+  } catch (const dnnl::error& error) {
+    if (error.status != dnnl_unimplemented) throw;
+  }
+  return entry;
+}
 
 // Primitives by a key that is a plain struct without padding. Making one takes about a millisecond,
 // finding it again well under a microsecond. Entries are never dropped: a run has few shapes.

@@ -24,12 +24,16 @@ struct Entry {
   std::mutex mutex;              // the addresses are rewritten for each call
 };
 
-constexpr auto kFloat = dnnl::memory::data_type::f32;
+using Type = dnnl::memory::data_type;
+constexpr Type kFloat = Type::f32;
+struct Types {
+  Type x, w, y;
+};
 
 struct Layouts {
-  explicit Layouts(const Conv2dShape& s)
-      : x({s.batch, s.channels, s.height, s.width}, kFloat, dnnl::memory::format_tag::nhwc),
-        y({s.batch, s.out_channels, s.out_height, s.out_width}, kFloat,
+  Layouts(const Conv2dShape& s, const Types& types)
+      : x({s.batch, s.channels, s.height, s.width}, types.x, dnnl::memory::format_tag::nhwc),
+        y({s.batch, s.out_channels, s.out_height, s.out_width}, types.y,
           dnnl::memory::format_tag::nhwc),
         bias({s.out_channels}, kFloat, dnnl::memory::format_tag::x),
         stride{s.stride_h, s.stride_w},
@@ -46,8 +50,8 @@ struct Layouts {
       sizes.insert(sizes.begin(), s.groups);
       strides.insert(strides.begin(), out * strides[0]);
     }
-    w = Desc(sizes, kFloat, strides);
-    any_w = Desc(sizes, kFloat, dnnl::memory::format_tag::any);
+    w = Desc(sizes, types.w, strides);
+    any_w = Desc(sizes, types.w, dnnl::memory::format_tag::any);
   }
   // oneDNN wants the padding that makes the output's size exact; ours may leave a rest unread.
   static i64 padding_after(i64 size, i64 out, i64 kernel, i64 stride, i64 before, i64 dilation) {
@@ -79,9 +83,10 @@ dnnl::convolution_forward::primitive_desc forward_plan(const Layouts& l, bool ha
           engine()};
 #endif
 }
-dnnl::convolution_backward_data::primitive_desc input_plan(const Layouts& l) {
+dnnl::convolution_backward_data::primitive_desc input_plan(const Layouts& l,
+                                                           const Layouts& hinted) {
   constexpr auto direct = dnnl::algorithm::convolution_direct;
-  const auto hint = forward_plan(l, false, user_scratchpad());
+  const auto hint = forward_plan(hinted, false, user_scratchpad());
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(), direct,  l.x,  l.any_w,          l.y, l.stride, l.dilation,
           l.before, l.after, hint, user_scratchpad()};
@@ -92,9 +97,11 @@ dnnl::convolution_backward_data::primitive_desc input_plan(const Layouts& l) {
           hint};
 #endif
 }
-dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l, bool has_bias) {
+dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l,
+                                                               const Layouts& hinted,
+                                                               bool has_bias) {
   constexpr auto direct = dnnl::algorithm::convolution_direct;
-  const auto hint = forward_plan(l, has_bias, user_scratchpad());
+  const auto hint = forward_plan(hinted, has_bias, user_scratchpad());
   const Desc bias = has_bias ? l.bias : Desc();
 #if DNNL_VERSION_MAJOR >= 3
   return {engine(), direct,     l.x,      l.any_w, bias, l.y,
@@ -105,12 +112,6 @@ dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l,
           engine(),
           hint};
 #endif
-}
-
-// Its reference code is slower than our own by orders of magnitude.
-template <class Plan>
-bool is_reference(const Plan& plan) {
-  return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
 // oneDNN 2.6.3 makes a 1×1 convolution with a stride one without, on a copy of the pixels that count; in the
@@ -131,21 +132,10 @@ void bind_reorder(Entry& entry, const Desc& from, const Desc& to) {
   entry.reorder.bind(DNNL_ARG_TO, to);
 }
 
-// `make` fills the entry; oneDNN throws for what it has no code for.
-template <class Make>
-std::unique_ptr<Entry> make_entry(const Make& make) {
-  auto entry = std::make_unique<Entry>();
-  try {
-    make(*entry);
-  } catch (const dnnl::error& error) {
-    if (error.status != dnnl_unimplemented) throw;
-  }
-  return entry;
-}
-
+template <class T>
 std::unique_ptr<Entry> make_forward(const Conv2dShape& s, bool has_bias, Activation activation) {
-  return make_entry([&](Entry& entry) {
-    const Layouts l(s);
+  return make_entry<Entry>([&](Entry& entry) {
+    const Layouts l(s, {type_of<T>(), type_of<T>(), kFloat});
     dnnl::primitive_attr attributes = user_scratchpad();
     dnnl::post_ops post;
     append_activation(post, activation);
@@ -162,10 +152,13 @@ std::unique_ptr<Entry> make_forward(const Conv2dShape& s, bool has_bias, Activat
   });
 }
 
+// The hint that a gradient wants is the forward pass whose result is of the multiplied type.
+template <class T>
 std::unique_ptr<Entry> make_input_gradient(const Conv2dShape& s) {
-  return make_entry([&](Entry& entry) {
-    const Layouts l(s);
-    const auto plan = input_plan(l);
+  return make_entry<Entry>([&](Entry& entry) {
+    constexpr Type kMultiplied = type_of<T>();
+    const Layouts l(s, {kFloat, kMultiplied, kMultiplied});
+    const auto plan = input_plan(l, Layouts(s, {kMultiplied, kMultiplied, kMultiplied}));
     entry.usable = !is_reference(plan);
     entry.weight_bytes = plan.weights_desc().get_size();
     entry.call = Call(dnnl::convolution_backward_data(plan), plan);
@@ -176,10 +169,12 @@ std::unique_ptr<Entry> make_input_gradient(const Conv2dShape& s) {
   });
 }
 
+template <class T>
 std::unique_ptr<Entry> make_weight_gradient(const Conv2dShape& s, bool has_bias) {
-  return make_entry([&](Entry& entry) {
-    const Layouts l(s);
-    const auto plan = weight_plan(l, has_bias);
+  return make_entry<Entry>([&](Entry& entry) {
+    constexpr Type kMultiplied = type_of<T>();
+    const Layouts l(s, {kMultiplied, kFloat, kMultiplied});
+    const auto plan = weight_plan(l, Layouts(s, {kMultiplied, kMultiplied, kMultiplied}), has_bias);
     entry.usable = !is_reference(plan) && !overruns(s);
     entry.weight_bytes = plan.diff_weights_desc().get_size();
     entry.call = Call(dnnl::convolution_backward_weights(plan), plan);
@@ -192,7 +187,7 @@ std::unique_ptr<Entry> make_weight_gradient(const Conv2dShape& s, bool has_bias)
 }
 
 // Runs a call that reads weights: `w`, or its copy in oneDNN's layout.
-void run_with_weights(Entry& entry, const float* w) {
+void run_with_weights(Entry& entry, const void* w) {
   if (!entry.reorders) {
     entry.call.set(DNNL_ARG_WEIGHTS, w);
     return entry.call.run();
@@ -207,12 +202,13 @@ void run_with_weights(Entry& entry, const float* w) {
 
 }  // namespace
 
-bool conv2d(float* y, const float* x, const float* w, const float* bias, Activation activation,
+template <class T>
+bool conv2d(float* y, const T* x, const T* w, const float* bias, Activation activation,
             const Conv2dShape& s) {
   static PrimitiveCache<Key, Entry> cache;
   const i64 flags = (bias != nullptr ? 1 : 0) | static_cast<i64>(activation) << 1;
   Entry& entry =
-      cache.find({s, flags}, [&] { return make_forward(s, bias != nullptr, activation); });
+      cache.find({s, flags}, [&] { return make_forward<T>(s, bias != nullptr, activation); });
   if (!entry.usable) return false;
   std::lock_guard lock(entry.mutex);
   entry.call.set(DNNL_ARG_SRC, x);
@@ -223,9 +219,10 @@ bool conv2d(float* y, const float* x, const float* w, const float* bias, Activat
   return true;
 }
 
-bool conv2d_input_gradient(float* dx, const float* dy, const float* w, const Conv2dShape& s) {
+template <class T>
+bool conv2d_input_gradient(float* dx, const T* dy, const T* w, const Conv2dShape& s) {
   static PrimitiveCache<Key, Entry> cache;
-  Entry& entry = cache.find({s, 0}, [&] { return make_input_gradient(s); });
+  Entry& entry = cache.find({s, 0}, [&] { return make_input_gradient<T>(s); });
   if (!entry.usable) return false;
   std::lock_guard lock(entry.mutex);
   entry.call.set(DNNL_ARG_DIFF_SRC, dx);
@@ -234,11 +231,12 @@ bool conv2d_input_gradient(float* dx, const float* dy, const float* w, const Con
   return true;
 }
 
-bool conv2d_weight_gradient(float* dw, float* dbias, const float* dy, const float* x,
+template <class T>
+bool conv2d_weight_gradient(float* dw, float* dbias, const T* dy, const T* x,
                             const Conv2dShape& s) {
   static PrimitiveCache<Key, Entry> cache;
   Entry& entry = cache.find({s, dbias != nullptr ? 1 : 0},
-                            [&] { return make_weight_gradient(s, dbias != nullptr); });
+                            [&] { return make_weight_gradient<T>(s, dbias != nullptr); });
   if (!entry.usable) return false;
   std::lock_guard lock(entry.mutex);
   entry.call.set(DNNL_ARG_SRC, x);
@@ -260,14 +258,26 @@ bool conv2d_weight_gradient(float* dw, float* dbias, const float* dy, const floa
 
 #else
 
-bool conv2d(float*, const float*, const float*, const float*, Activation, const Conv2dShape&) {
+template <class T>
+bool conv2d(float*, const T*, const T*, const float*, Activation, const Conv2dShape&) {
   return false;
 }
-bool conv2d_input_gradient(float*, const float*, const float*, const Conv2dShape&) { return false; }
-bool conv2d_weight_gradient(float*, float*, const float*, const float*, const Conv2dShape&) {
+template <class T>
+bool conv2d_input_gradient(float*, const T*, const T*, const Conv2dShape&) {
+  return false;
+}
+template <class T>
+bool conv2d_weight_gradient(float*, float*, const T*, const T*, const Conv2dShape&) {
   return false;
 }
 
 #endif
+
+#define WEFT_CONV2D(T)                                                                            \
+  template bool conv2d(float*, const T*, const T*, const float*, Activation, const Conv2dShape&); \
+  template bool conv2d_input_gradient(float*, const T*, const T*, const Conv2dShape&);            \
+  template bool conv2d_weight_gradient(float*, float*, const T*, const T*, const Conv2dShape&);
+WEFT_CONV2D(float)
+WEFT_CONV2D(bfloat16)
 
 }  // namespace weft::kernels::onednn

@@ -23,20 +23,23 @@ struct Key {
 
 struct Entry {
   Call call;
+  bool usable = false;
   std::mutex mutex;  // the addresses are rewritten for each call
 };
 
-dnnl::memory::desc matrix(i64 batch, i64 rows, i64 cols, bool transposed) {
+dnnl::memory::desc matrix(dnnl::memory::data_type type, i64 batch, i64 rows, i64 cols,
+                          bool transposed) {
   const dnnl::memory::dims strides = transposed ? dnnl::memory::dims{rows * cols, 1, rows}
                                                 : dnnl::memory::dims{rows * cols, cols, 1};
-  return {{batch, rows, cols}, dnnl::memory::data_type::f32, strides};
+  return {{batch, rows, cols}, type, strides};
 }
 
-std::unique_ptr<Entry> make(const MatmulShape& s, bool has_bias, Activation activation) {
-  const auto c = matrix(s.batch, s.m, s.n, false), a = matrix(s.batch, s.m, s.k, s.transpose_a),
-             b = matrix(s.batch, s.k, s.n, s.transpose_b);
-  const dnnl::memory::desc bias({1, 1, s.n}, dnnl::memory::data_type::f32,
-                                dnnl::memory::dims{s.n, s.n, 1});
+template <class T>
+void fill(Entry& entry, const MatmulShape& s, bool has_bias, Activation activation) {
+  const auto c = matrix(type_of<float>(), s.batch, s.m, s.n, false),
+             a = matrix(type_of<T>(), s.batch, s.m, s.k, s.transpose_a),
+             b = matrix(type_of<T>(), s.batch, s.k, s.n, s.transpose_b);
+  const dnnl::memory::desc bias({1, 1, s.n}, type_of<float>(), dnnl::memory::dims{s.n, s.n, 1});
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops post;
@@ -51,24 +54,26 @@ std::unique_ptr<Entry> make(const MatmulShape& s, bool has_bias, Activation acti
           ? dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, bias, c), attributes, engine())
           : dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), attributes, engine());
 #endif
-  auto entry = std::make_unique<Entry>();
-  entry->call = Call(dnnl::matmul(plan), plan);
-  entry->call.bind(DNNL_ARG_DST, c);
-  entry->call.bind(DNNL_ARG_SRC, a);
-  entry->call.bind(DNNL_ARG_WEIGHTS, b);
-  if (has_bias) entry->call.bind(DNNL_ARG_BIAS, bias);
-  return entry;
+  entry.usable = std::is_same_v<T, float> || !is_reference(plan);
+  entry.call = Call(dnnl::matmul(plan), plan);
+  entry.call.bind(DNNL_ARG_DST, c);
+  entry.call.bind(DNNL_ARG_SRC, a);
+  entry.call.bind(DNNL_ARG_WEIGHTS, b);
+  if (has_bias) entry.call.bind(DNNL_ARG_BIAS, bias);
 }
 
 }  // namespace
 
-bool matmul(float* c, const float* a, const float* b, const float* bias, Activation activation,
+template <class T>
+bool matmul(float* c, const T* a, const T* b, const float* bias, Activation activation,
             const MatmulShape& s) {
   static PrimitiveCache<Key, Entry> cache;
   const i64 flags = (s.transpose_a ? 1 : 0) | (s.transpose_b ? 2 : 0) | (bias != nullptr ? 4 : 0) |
                     static_cast<i64>(activation) << 3;
-  Entry& entry = cache.find({s.batch, s.m, s.n, s.k, flags},
-                            [&] { return make(s, bias != nullptr, activation); });
+  Entry& entry = cache.find({s.batch, s.m, s.n, s.k, flags}, [&] {
+    return make_entry<Entry>([&](Entry& made) { fill<T>(made, s, bias != nullptr, activation); });
+  });
+  if (!entry.usable) return false;
   std::lock_guard lock(entry.mutex);
   entry.call.set(DNNL_ARG_DST, c);
   entry.call.set(DNNL_ARG_SRC, a);
@@ -82,10 +87,16 @@ bool matmul(float* c, const float* a, const float* b, const float* bias, Activat
 #else
 
 const char* version() { return nullptr; }
-bool matmul(float*, const float*, const float*, const float*, Activation, const MatmulShape&) {
+template <class T>
+bool matmul(float*, const T*, const T*, const float*, Activation, const MatmulShape&) {
   return false;
 }
 
 #endif
+
+template bool matmul(float*, const float*, const float*, const float*, Activation,
+                     const MatmulShape&);
+template bool matmul(float*, const bfloat16*, const bfloat16*, const float*, Activation,
+                     const MatmulShape&);
 
 }  // namespace weft::kernels::onednn

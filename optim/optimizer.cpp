@@ -37,14 +37,15 @@ StepOutcome Optimizer::step(const StepSettings& settings) {
   control_.grad_scale = settings.grad_scale;
   control_.grad_norm = 0;
   control_.skip = false;
-  const bool clips = settings.clip_norm > 0 || settings.clip_value > 0;
+  const bool measures =
+      settings.clip_norm > 0 || settings.clip_value > 0 || settings.skip_non_finite;
   std::visit(
       [&](auto& segments) {
         refresh(segments);
         if (!on_host()) to_device();
         const auto all = table(segments);
         kernels::StepControl* const control = control_in_place();
-        if (clips)
+        if (measures)
           std::visit(
               [&](auto device) {
                 kernels::global_norm(device, all, settings.clip_norm, partials_.data<double>(),
@@ -57,7 +58,7 @@ StepOutcome Optimizer::step(const StepSettings& settings) {
       },
       segments_);
   // Only what was measured can skip a step: nobody has to wait for the rest.
-  if (clips && !on_host()) as_bytes(std::span(&control_, 1)).copy_from(device_.control);
+  if (measures && !on_host()) as_bytes(std::span(&control_, 1)).copy_from(device_.control);
   if (!control_.skip) ++applied_steps_;
   return {!control_.skip, control_.grad_norm};
 }

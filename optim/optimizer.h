@@ -27,7 +27,8 @@ struct StepSettings {
   double clip_norm = 0;  // longest allowed norm of all gradients together; 0 for no limit
   double clip_value =
       0;  // largest allowed absolute value of each number of a gradient; 0 for no limit
-  double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
+  double grad_scale = 1;         // multiplies gradients before anything else: 1 / loss scale
+  bool skip_non_finite = false;  // looked for in any case where something clips
 };
 
 struct StepOutcome {

@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/product.h"
 
 namespace weft {
 namespace {
@@ -63,17 +64,18 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   check_same_kind("conv2d", x, w);
   const kernels::Conv2dShape shape = shape_of(x.shape(), w.shape(), options);
   if (bias.defined()) {
-    check_same_kind("conv2d", x, bias);
     WEFT_CHECK(bias.shape() == Shape{w.size(0)},
                "conv2d: bias is {} and w is {}; bias must be ({})", bias.shape(), w.shape(),
                w.size(0));
+    check_product("conv2d", "bias", bias, bias.shape(), x);
   }
-  Tensor y = Tensor::empty(output_of(shape), x.dtype(), x.device());
-  visit_compute("conv2d", x.dtype(), [&]<class T>() {
+  Tensor y = Tensor::empty(output_of(shape), product_dtype(x.dtype()), x.device());
+  visit_product("conv2d", x.dtype(), [&]<class T, class C>() {
     std::visit(
         [&](auto device) {
-          kernels::conv2d(device, y.data<T>(), x.data<T>(), w.data<T>(),
-                          bias.defined() ? bias.data<T>() : nullptr, options.activation, shape);
+          kernels::conv2d<T, C>(device, y.data<C>(), x.data<T>(), w.data<T>(),
+                                bias.defined() ? bias.data<C>() : nullptr, options.activation,
+                                shape);
         },
         x.device());
   });
@@ -83,12 +85,12 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
 void conv2d_input_gradient(Tensor& dx, const Tensor& dy, const Tensor& w,
                            const Conv2dOptions& options) {
   const kernels::Conv2dShape shape = shape_of(dx.shape(), w.shape(), options);
-  check_output("conv2d_input_gradient", dx, dx.shape(), dy);
+  check_product("conv2d_input_gradient", "the output", dx, dx.shape(), dy);
   check_output("conv2d_input_gradient", dy, output_of(shape), w);
-  visit_compute("conv2d_input_gradient", dy.dtype(), [&]<class T>() {
+  visit_product("conv2d_input_gradient", dy.dtype(), [&]<class T, class C>() {
     std::visit(
         [&](auto device) {
-          kernels::conv2d_input_gradient(device, dx.data<T>(), dy.data<T>(), w.data<T>(), shape);
+          kernels::conv2d_input_gradient(device, dx.data<C>(), dy.data<T>(), w.data<T>(), shape);
         },
         dy.device());
   });
@@ -97,14 +99,15 @@ void conv2d_input_gradient(Tensor& dx, const Tensor& dy, const Tensor& w,
 void conv2d_weight_gradient(Tensor& dw, Tensor* dbias, const Tensor& dy, const Tensor& x,
                             const Conv2dOptions& options) {
   const kernels::Conv2dShape shape = shape_of(x.shape(), dw.shape(), options);
-  check_output("conv2d_weight_gradient", dw, dw.shape(), dy);
+  check_product("conv2d_weight_gradient", "the output", dw, dw.shape(), dy);
   check_output("conv2d_weight_gradient", dy, output_of(shape), x);
-  if (dbias != nullptr) check_output("conv2d_weight_gradient", *dbias, Shape{dw.size(0)}, dy);
-  visit_compute("conv2d_weight_gradient", dy.dtype(), [&]<class T>() {
+  if (dbias != nullptr)
+    check_product("conv2d_weight_gradient", "the output", *dbias, Shape{dw.size(0)}, dy);
+  visit_product("conv2d_weight_gradient", dy.dtype(), [&]<class T, class C>() {
     std::visit(
         [&](auto device) {
-          kernels::conv2d_weight_gradient(device, dw.data<T>(),
-                                          dbias != nullptr ? dbias->data<T>() : nullptr,
+          kernels::conv2d_weight_gradient(device, dw.data<C>(),
+                                          dbias != nullptr ? dbias->data<C>() : nullptr,
                                           dy.data<T>(), x.data<T>(), shape);
         },
         dy.device());

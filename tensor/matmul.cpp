@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/product.h"
 
 namespace weft {
 namespace {
@@ -34,11 +35,11 @@ Plan plan_of(const MatmulInput& a, const MatmulInput& b) {
 
 void run(Tensor& c, const Tensor& a, const Tensor& b, const Tensor* bias,
          kernels::Activation activation, const kernels::MatmulShape& sizes) {
-  visit_compute("matmul", a.dtype(), [&]<class T>() {
+  visit_product("matmul", a.dtype(), [&]<class T, class C>() {
     std::visit(
         [&](auto device) {
-          kernels::matmul(device, c.data<T>(), a.data<T>(), b.data<T>(),
-                          bias != nullptr ? bias->data<T>() : nullptr, activation, sizes);
+          kernels::matmul<T, C>(device, c.data<C>(), a.data<T>(), b.data<T>(),
+                                bias != nullptr ? bias->data<C>() : nullptr, activation, sizes);
         },
         a.device());
   });
@@ -48,13 +49,13 @@ void run(Tensor& c, const Tensor& a, const Tensor& b, const Tensor* bias,
 
 void matmul(Tensor& c, MatmulInput a, MatmulInput b) {
   const Plan plan = plan_of(a, b);
-  check_output("matmul", c, plan.output, a.tensor);
+  check_product("matmul", "the output", c, plan.output, a.tensor);
   run(c, a.tensor, b.tensor, nullptr, kernels::Activation::none, plan.sizes);
 }
 
 Tensor matmul(MatmulInput a, MatmulInput b) {
   const Plan plan = plan_of(a, b);
-  Tensor c = Tensor::empty(plan.output, a.tensor.dtype(), a.tensor.device());
+  Tensor c = Tensor::empty(plan.output, product_dtype(a.tensor.dtype()), a.tensor.device());
   run(c, a.tensor, b.tensor, nullptr, kernels::Activation::none, plan.sizes);
   return c;
 }
@@ -66,12 +67,12 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias,
              "linear: x is {} and w is {}; the last axis of x must equal the second of w ({})",
              x.shape(), w.shape(), w.rank() == 2 ? w.size(1) : -1);
   if (bias.defined()) {
-    check_same_kind("linear", x, bias);
     WEFT_CHECK(bias.shape() == Shape{w.size(0)},
                "linear: bias is {} and w is {}; bias must be ({})", bias.shape(), w.shape(),
                w.size(0));
+    check_product("linear", "bias", bias, bias.shape(), x);
   }
-  Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), x.dtype(), x.device());
+  Tensor y = Tensor::empty(x.shape().with(-1, w.size(0)), product_dtype(x.dtype()), x.device());
   run(y, x, w, bias.defined() ? &bias : nullptr, activation,
       {1, x.shape().elements(0, x.rank() - 1), w.size(0), w.size(1), false, true});
   return y;

@@ -66,6 +66,7 @@ struct MatmulInput {
   bool transposed = false;
 };
 inline MatmulInput transposed(const Tensor& matrix) { return {matrix, true}; }
+// Products of half types (f16, bf16) come out as f32, here, in linear and in conv2d, whose biases are f32 too.
 // (m, k)·(k, n) → (m, n), or with equal leading axes (…, m, k)·(…, k, n) → (…, m, n).
 Tensor matmul(MatmulInput a, MatmulInput b);
 inline Tensor matmul(const Tensor& a, const Tensor& b) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "weft/autograd/autocast.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/running_loss.h"
 
@@ -15,7 +16,11 @@ void Evaluation::state(State& s) {
 }
 
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
-    : model_(model), loss_(loss.make()), names_(options.metrics), options_(options) {
+    : model_(model),
+      loss_(loss.make()),
+      names_(options.metrics),
+      options_(options),
+      products_(options.precision.make()->products) {
   if (names_.empty()) names_ = loss_->default_metrics();
   for (const std::string& name : names_) {
     MetricRecipe recipe;
@@ -51,6 +56,8 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
 
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);
+  WeightCasts casts;
+  const Autocast autocast(products_, casts);
   RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;

@@ -15,11 +15,13 @@
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
 #include "weft/train/metric.h"
+#include "weft/train/precision.h"
 
 namespace weft::train {
 
 struct EvaluatorOptions {
   std::vector<std::string> metrics = {};  // by name; empty: the loss strategy's own
+  PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
 };
 
@@ -55,6 +57,7 @@ class Evaluator {
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<Metric>> metrics_;
   EvaluatorOptions options_;
+  DType products_;
   std::optional<InputPipeline> input_;
 };
 

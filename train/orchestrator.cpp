@@ -85,10 +85,12 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                                                .clip_norm = config_.train.clip_norm,
                                                .clip_value = config_.train.clip_value,
                                                .max_steps = config_.train.max_steps,
+                                               .precision = config_.precision,
                                                .normalization = data_.normalization,
                                                .seed = static_cast<u64>(config_.run.seed)});
   evaluator_ = std::make_unique<Evaluator>(**model_, config_.loss,
                                            EvaluatorOptions{.metrics = config_.validation.metrics,
+                                                            .precision = config_.precision,
                                                             .normalization = data_.normalization});
   try_one_batch();
   set_up_times();
@@ -164,7 +166,9 @@ void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(data_.train, std::min<i64>(2, data_.train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
-  Evaluator(**model_, config_.loss, {.normalization = data_.normalization}).evaluate(loader);
+  Evaluator(**model_, config_.loss,
+            {.precision = config_.precision, .normalization = data_.normalization})
+      .evaluate(loader);
 }
 
 Evaluation Orchestrator::validate() {

@@ -72,6 +72,7 @@ void describe(Fields& f, RunConfig& o) {
       "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
                                                  "how the learning rate changes")(
       "strategy", o.strategy, "what is frozen and thawed when; null: nothing")(
+      "precision", o.precision, "in which type to multiply: fp32, bf16 or fp16")(
       "train", o.train, "the training loop")("validation", o.validation,
                                              "looking at held-out data")("checkpoint", o.checkpoint,
                                                                          "what is saved")(

@@ -16,6 +16,7 @@
 #include "weft/train/callback.h"
 #include "weft/train/loss.h"
 #include "weft/train/metric.h"
+#include "weft/train/precision.h"
 #include "weft/train/strategy.h"
 
 namespace weft::train {
@@ -87,6 +88,7 @@ struct RunConfig {
   optim::OptimizerRecipe optimizer = optim::adamw();
   RecipeWith<optim::Schedule, SchedulerSection> scheduler = optim::constant();
   std::optional<StrategyRecipe> strategy;
+  PrecisionRecipe precision = fp32();
   TrainSection train;
   ValidationSection validation;
   CheckpointSection checkpoint;

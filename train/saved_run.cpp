@@ -27,9 +27,10 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
              split);
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers});
-  Evaluator evaluator(
-      **model_, config_.loss,
-      {.metrics = config_.validation.metrics, .normalization = card_.normalization});
+  Evaluator evaluator(**model_, config_.loss,
+                      {.metrics = config_.validation.metrics,
+                       .precision = config_.precision,
+                       .normalization = card_.normalization});
   if (outputs != nullptr) return evaluator.evaluate(loader, *outputs);
   return evaluator.evaluate(loader);
 }

@@ -35,8 +35,9 @@ void check(const TrainerOptions& o) {
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
-    : model_(model), options_(options), loss_(loss.make()) {
+    : model_(model), options_(options), loss_(loss.make()), precision_(*options.precision.make()) {
   check(options_);
+  if (precision_.loss_scaling) scaler_.emplace(*precision_.loss_scaling);
   const nn::NamedParameters parameters = model_.named_parameters();
   WEFT_CHECK(!parameters.empty(),
              "Trainer: the model has no parameters; there is nothing to train");
@@ -61,9 +62,12 @@ Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
 
 optim::StepOutcome Trainer::update(double grad_scale) {
   apply_schedule();
-  return optimizer_->step({.clip_norm = options_.clip_norm,
-                           .clip_value = options_.clip_value,
-                           .grad_scale = grad_scale});
+  const optim::StepOutcome outcome = optimizer_->step({.clip_norm = options_.clip_norm,
+                                                       .clip_value = options_.clip_value,
+                                                       .grad_scale = grad_scale,
+                                                       .skip_non_finite = scaler_.has_value()});
+  if (scaler_) scaler_->update(!outcome.applied);
+  return outcome;
 }
 
 void Trainer::prepare(const data::DatasetInfo& info) {
@@ -82,6 +86,11 @@ InputPipeline::Prepared Trainer::input_of(const data::Batch& batch) const {
 Variable Trainer::loss_of(const BatchInProgress& batch) {
   set_random_step(options_.seed, batch.step, batch.first_sample);
   const auto [x, target] = input_of(batch.batch);
+  return loss_of(x, target);
+}
+
+Variable Trainer::loss_of(const Variable& x, const Tensor& target) {
+  const Autocast autocast(precision_.products, casts_);
   return compute_loss(x, target);
 }
 
@@ -89,11 +98,13 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
   optimizer_->zero_grad();
+  casts_.clear();
   nn::StatisticsScope statistics;
   const Variable loss = loss_of({batch, epochs_done_ + 1, 1, steps_begun_, 0});
   ++steps_begun_;
-  loss.backward();
-  update(1);
+  const double scale = loss_scale();
+  loss.backward(Tensor::full(loss.shape(), scale, loss.dtype(), device_));
+  update(1 / scale);
   statistics.commit_unless(optimizer_->skip_flag());
   return loss.value().item<double>();
 }
@@ -103,7 +114,8 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
 // batches: Σ w·∇L / Σ w, where L is the mean loss of a batch and w the weight it divides by
 // (Loss::weight: its samples, or fewer where some are ignored). So a last short batch, or a last short
 // step, counts by what is in it. Backward starts from w / w₁, with w₁ the weight of the step's first
-// batch, which is 1 for batches of one size; the update multiplies with w₁ / Σ w.
+// batch, which is 1 for batches of one size; the update multiplies with w₁ / Σ w. The loss scale, where
+// there is one (Note [Loss scaling]), multiplies the start and divides the update.
 EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
@@ -129,14 +141,17 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   double first_weight = 0, window_weight = 0;
   for (const data::Batch& batch : loader) {
     if (in_step_ == 0 && (stop_.stop_requested() || limit_reached())) break;
-    if (in_step_ == 0) notify(&TrainerObserver::on_step_begin, steps_begun_);
+    if (in_step_ == 0) {
+      notify(&TrainerObserver::on_step_begin, steps_begun_);
+      casts_.clear();  // the update has written the weights, or whoever was called in between
+    }
     // Masks depend on the step and the sample's place in it, not on how the batch is cut.
     const BatchInProgress place{batch, result.epoch, epoch_.batches + 1, steps_begun_,
                                 window_samples};
     notify(&TrainerObserver::on_batch_begin, place);
     set_random_step(options_.seed, place.step, place.first_sample);
     const auto [x, target] = input_of(batch);
-    const Variable loss = compute_loss(x, target);
+    const Variable loss = loss_of(x, target);
     const i64 samples = batch.x.size(0);
     const double weight = loss_->weight(batch.y);  // the host's copy: nobody waits
     window_samples += samples;
@@ -147,7 +162,8 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     }
     if (weight > 0) {
       if (window_weight == 0) first_weight = weight;
-      loss.backward(Tensor::full(loss.shape(), weight / first_weight, loss.dtype(), device_));
+      loss.backward(
+          Tensor::full(loss.shape(), loss_scale() * weight / first_weight, loss.dtype(), device_));
       window_weight += weight;
     }
     ++in_step_;
@@ -157,7 +173,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     if (settles) {
       optim::StepOutcome outcome{.applied = false};
       if (window_weight > 0) {
-        const double scale = first_weight / window_weight;
+        const double scale = first_weight / window_weight / loss_scale();
         notify(&TrainerObserver::on_gradients, scale);
         outcome = update(scale);
         statistics.commit_unless(optimizer_->skip_flag());

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/autograd/autocast.h"
 #include "weft/data/loader.h"
 #include "weft/data/normalize.h"
 #include "weft/nn/module.h"
@@ -20,6 +21,7 @@
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
 #include "weft/train/observer.h"
+#include "weft/train/precision.h"
 #include "weft/train/running_loss.h"
 
 namespace weft::train {
@@ -34,6 +36,7 @@ struct TrainerOptions {
   double clip_norm = 0;   // longest norm of all gradients together; 0: no limit
   double clip_value = 0;  // largest absolute value of each number of a gradient; 0: no limit
   i64 max_steps = 0;      // stop an epoch when this many steps were made in all; 0: no limit
+  PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
   u64 seed = 0;  // of dropout masks
 };
@@ -126,6 +129,8 @@ class Trainer {
   const optim::Schedule* schedule() const { return schedule_.get(); }
   optim::Schedule* schedule() { return schedule_.get(); }
   const TrainerOptions& options() const { return options_; }
+  // Null where the precision wants no loss scaling.
+  const optim::LossScaler* loss_scaler() const { return scaler_ ? &*scaler_ : nullptr; }
   i64 epochs_done() const { return epochs_done_; }
   // Of the epoch that runs, or was broken off; zeros between epochs.
   const EpochProgress& epoch_progress() const { return epoch_; }
@@ -147,12 +152,14 @@ class Trainer {
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
 
  private:
+  Variable loss_of(const Variable& x, const Tensor& target);
   void prepare(const data::DatasetInfo& info);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
   void start_schedule(i64 first_step);
   void apply_schedule();
   void check_segments() const;
+  double loss_scale() const { return scaler_ ? scaler_->scale() : 1; }
   optim::StepOutcome update(double grad_scale);
   void finish(EpochResult& result, bool complete);
   template <class... A>
@@ -164,6 +171,9 @@ class Trainer {
   nn::Module& model_;
   TrainerOptions options_;
   std::unique_ptr<Loss> loss_;
+  Precision precision_;
+  std::optional<optim::LossScaler> scaler_;
+  WeightCasts casts_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Schedule> schedule_;
   std::optional<InputPipeline> input_;

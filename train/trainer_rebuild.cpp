@@ -129,7 +129,7 @@ void Trainer::state(State& s) {
   if (s.loading() && steps_per_epoch_ > 0) start_schedule(start);
   if (schedule_ == nullptr) build_schedule(1);
   s("schedule", *schedule_);
-  // A loss scaler's state belongs here: s("scaler", *scaler_);
+  if (scaler_) s("loss_scaler", *scaler_);
   double lr = optimizer_->lr();
   s("lr", lr);
   if (running_) epoch_.loss = running_->totals();

@@ -54,6 +54,32 @@ TEST(CudaConv2d, ForwardAndGradients) {
   });
 }
 
+// Mixed precision. cuDNN rounds to the half type on its way, so that is how close it is.
+template <class T>
+void expect_float_convolutions() {
+  const Conv2dShape s = shape(2, 8, 8, 1, 1, 2);
+  Numbers numbers;
+  const Array<T> x(inputs(s), numbers), w(weights(s), numbers), dy(outputs(s), numbers);
+  const Array<float> bias(s.out_channels, numbers);
+  const auto x64 = x.numbers(), w64 = w.numbers(), dy64 = dy.numbers(), bias64 = bias.numbers();
+  std::vector<double> y64(dy64.size()), dx64(x64.size()), dw64(w64.size());
+  conv2d(Cpu{}, y64.data(), x64.data(), w64.data(), bias64.data(), Activation::relu, s);
+  conv2d_input_gradient(Cpu{}, dx64.data(), dy64.data(), w64.data(), s);
+  conv2d_weight_gradient(Cpu{}, dw64.data(), static_cast<double*>(nullptr), dy64.data(), x64.data(),
+                         s);
+  Array<float> y(outputs(s)), dx(inputs(s)), dw(weights(s));
+  conv2d(Cuda{}, y.data(), x.data(), w.data(), bias.data(), Activation::relu, s);
+  expect_near(y, y64, 10 * tolerance<T>());
+  conv2d_input_gradient(Cuda{}, dx.data(), dy.data(), w.data(), s);
+  expect_near(dx, dx64, 10 * tolerance<T>());
+  conv2d_weight_gradient(Cuda{}, dw.data(), static_cast<float*>(nullptr), dy.data(), x.data(), s);
+  expect_near(dw, dw64, 20 * tolerance<T>());
+}
+TEST(CudaConv2d, HalfFactorsGiveFloats) {
+  expect_float_convolutions<half>();
+  expect_float_convolutions<bfloat16>();
+}
+
 TEST(CudaConv2d, ShapesThatCudnnWouldRefuse) {
   Conv2dShape huge = shape(1, 3, 4, 1, 1, 1);
   huge.batch = i64{1} << 31;

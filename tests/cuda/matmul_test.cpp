@@ -96,6 +96,28 @@ TEST(CudaMatmul, ProductBiasAndActivation) {
   });
 }
 
+// Mixed precision: what is lost is lost in the factors, before.
+template <class T>
+void expect_float_products() {
+  for (const MatmulShape& s : shapes()) {
+    SCOPED_TRACE(name_of(s));
+    Numbers numbers;
+    const Array<T> a(s.batch * s.m * s.k, numbers), b(s.batch * s.k * s.n, numbers);
+    const Array<float> bias(s.n, numbers);
+    const auto bias64 = bias.numbers();
+    std::vector<double> wanted(static_cast<std::size_t>(s.batch * s.m * s.n));
+    matmul(Cpu{}, wanted.data(), a.numbers().data(), b.numbers().data(), bias64.data(),
+           Activation::relu, s);
+    Array<float> c(s.batch * s.m * s.n);
+    matmul(Cuda{}, c.data(), a.data(), b.data(), bias.data(), Activation::relu, s);
+    expect_near(c, wanted, 10 * tolerance<float>());
+  }
+}
+TEST(CudaMatmul, HalfFactorsGiveFloats) {
+  expect_float_products<half>();
+  expect_float_products<bfloat16>();
+}
+
 TEST(CudaMatmul, AddBiasAndActivate) {
   for_types([]<class T>() {
     for (const auto activation : {Activation::none, Activation::relu, Activation::gelu,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// LossScaler: keeps small gradients of a half-precision backward pass from becoming 0.
+//
+//   loss.backward(Tensor::scalar(scaler.scale()));
+//   const StepOutcome outcome = optimizer.step(
+//       {.grad_scale = 1 / scaler.scale(), .skip_non_finite = true});
+//   scaler.update(!outcome.applied);
+//
+// Note [Loss scaling]
+// The gradient of scale·loss is scale·gradient, which fits into the range of f16 where the gradient itself
+// would vanish. The update divides by the scale again, in float. A scale that is too large shows as an
+// infinity: the step is skipped and the scale falls; after `growth_interval` calm steps it rises. So it
+// keeps close below the largest that fits. Scales are powers of 2 with the default factors, and then no
+// digit is lost.
+#pragma once
+#include "weft/core/fields.h"
+#include "weft/kernels/loss_scale.h"
+#include "weft/tensor/state.h"
+
+namespace weft::optim {
+
+struct LossScalerOptions {
+  double init_scale = 0x1p16;
+  double growth_factor = 2;
+  double backoff_factor = 0.5;
+  i64 growth_interval = 2000;
+  double min_scale = 1;
+  double max_scale = 0x1p24;
+};
+void describe(Fields& f, LossScalerOptions& o);
+
+class LossScaler {
+ public:
+  explicit LossScaler(const LossScalerOptions& options = {});
+
+  double scale() const { return state_.scale; }
+  // After each step: whether a gradient was not finite, which means that the step was skipped.
+  // Throws TrainingError when that happens at min_scale: no scale is left to try.
+  void update(bool overflow);
+  i64 skipped() const { return state_.skipped; }  // steps, in all
+
+  void state(State& s);
+
+ private:
+  kernels::LossScaleRule rule_;
+  kernels::LossScale state_;
+};
+
+}  // namespace weft::optim

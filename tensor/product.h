@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which types the products (matmul, linear, conv2d) take, and what they give: f32 and f64 give themselves,
+// half types give f32, because sums of many products want more digits than they have.
+#pragma once
+#include "weft/tensor/tensor.h"
+
+namespace weft {
+
+inline DType product_dtype(DType dtype) {
+  return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype;
+}
+
+// visit_product("matmul", a.dtype(), [&]<class T, class C>() { ... }): T is multiplied, C comes out.
+template <class F>
+void visit_product(const char* op, DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32: return f.template operator()<float, float>();
+    case DType::f64: return f.template operator()<double, double>();
+    case DType::f16: return f.template operator()<half, float>();
+    case DType::bf16: return f.template operator()<bfloat16, float>();
+    default: fail("{}: dtype {} given; f32, f64, f16 or bf16 is required", op, name_of(dtype));
+  }
+}
+
+// What comes out, or is added to it: `tensor` has this shape, and the type that products of `factor` give.
+inline void check_product(const char* op, const char* name, const Tensor& tensor,
+                          const Shape& shape, const Tensor& factor) {
+  const DType dtype = product_dtype(factor.dtype());
+  WEFT_CHECK(tensor.shape() == shape && tensor.dtype() == dtype,
+             "{}: {} is {} {}; {} {} is required", op, name, tensor.dtype(), tensor.shape(), dtype,
+             shape);
+}
+
+}  // namespace weft

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "weft/core/error.h"
+#include "weft/optim/loss_scaler.h"
+
+namespace weft::optim {
+namespace {
+
+TEST(LossScaler, starts_where_it_is_told_and_grows_after_the_interval) {
+  LossScaler scaler({.init_scale = 8, .growth_interval = 3});
+  for (const double scale : {8, 8, 16, 16, 16, 32}) {
+    scaler.update(false);
+    EXPECT_EQ(scaler.scale(), scale);
+  }
+  EXPECT_EQ(scaler.skipped(), 0);
+}
+
+TEST(LossScaler, an_overflow_halves_it_and_starts_the_count_again) {
+  LossScaler scaler({.init_scale = 8, .growth_interval = 2});
+  scaler.update(false);
+  scaler.update(true);
+  EXPECT_EQ(scaler.scale(), 4);
+  scaler.update(false);
+  EXPECT_EQ(scaler.scale(), 4);
+  scaler.update(false);
+  EXPECT_EQ(scaler.scale(), 8);
+  EXPECT_EQ(scaler.skipped(), 1);
+}
+
+// The rule as a person would keep it by hand: the scale is the last that a change has set; a change is an
+// overflow, or `interval` calm steps since the last change.
+double by_hand(const LossScalerOptions& o, const std::vector<bool>& overflows) {
+  double scale = o.init_scale;
+  std::size_t changed = 0;
+  for (std::size_t step = 1; step <= overflows.size(); ++step) {
+    if (overflows[step - 1]) {
+      scale = std::max(o.min_scale, scale * o.backoff_factor);
+      changed = step;
+    } else if (static_cast<i64>(step - changed) == o.growth_interval) {
+      scale = std::min(o.max_scale, scale * o.growth_factor);
+      changed = step;
+    }
+  }
+  return scale;
+}
+
+// Every sequence of overflowing and calm steps up to length 12, for scales that reach floor and ceiling.
+TEST(LossScaler, is_the_rule_by_hand_on_all_sequences_up_to_length_12) {
+  for (const i64 interval : {1, 2, 3, 5}) {
+    const LossScalerOptions options{
+        .init_scale = 16, .growth_interval = interval, .min_scale = 1, .max_scale = 128};
+    for (int length = 1; length <= 12; ++length) {
+      for (unsigned bits = 0; bits < 1u << length; ++bits) {
+        LossScaler scaler(options);
+        std::vector<bool> overflows;
+        bool exhausted = false;
+        for (int step = 0; step < length && !exhausted; ++step) {
+          const bool overflow = (bits >> step & 1) != 0;
+          exhausted = overflow && by_hand(options, overflows) == options.min_scale;
+          if (exhausted) {
+            ASSERT_THROW(scaler.update(overflow), TrainingError);
+          } else {
+            scaler.update(overflow);
+            overflows.push_back(overflow);
+          }
+        }
+        ASSERT_EQ(scaler.scale(), by_hand(options, overflows)) << interval << ' ' << bits;
+      }
+    }
+  }
+}
+
+TEST(LossScaler, has_the_scales_of_pytorchs_grad_scaler) {
+  const auto golden =
+      nlohmann::json::parse(std::ifstream(WEFT_SOURCE_ROOT "/tests/golden/loss_scaler.json"));
+  for (const auto& one : golden["cases"]) {
+    LossScaler scaler({.init_scale = one["first"],
+                       .growth_factor = one["growth"],
+                       .backoff_factor = one["backoff"],
+                       .growth_interval = one["interval"],
+                       .min_scale = 1e-30,  // theirs has no floor and no ceiling
+                       .max_scale = 0x1p127});
+    const std::string steps = one["steps"];
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      scaler.update(steps[i] == '1');
+      const double scale = one["scales"][i];
+      ASSERT_NEAR(scaler.scale() / scale, 1, 1e-5) << i;  // theirs is a float
+    }
+  }
+}
+
+TEST(LossScaler, stops_the_run_when_the_smallest_scale_overflows) {
+  LossScaler scaler({.init_scale = 2, .min_scale = 1});
+  scaler.update(true);
+  EXPECT_EQ(scaler.scale(), 1);
+  try {
+    scaler.update(true);
+    FAIL();
+  } catch (const TrainingError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "a gradient is not finite at the smallest loss scale, 1 (precision.min_scale), after 1 "
+        "skipped steps; try a lower learning rate, train.clip_norm, or precision: bf16");
+  }
+}
+
+TEST(LossScaler, goes_on_from_its_state) {
+  LossScaler scaler({.init_scale = 64, .growth_interval = 4});
+  for (const bool overflow : {true, false, false, false}) scaler.update(overflow);
+  LossScaler resumed({.init_scale = 64, .growth_interval = 4});
+  load_state(resumed, save_state(scaler), "loss scaler");
+  EXPECT_EQ(resumed.scale(), 32);
+  EXPECT_EQ(resumed.skipped(), 1);
+  resumed.update(false);
+  EXPECT_EQ(resumed.scale(), 64);
+}
+
+}  // namespace
+}  // namespace weft::optim
