@@ -8,9 +8,11 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "weft/core/error.h"
 #include "weft/device/backend.h"
+#include "weft/device/out_of_memory.h"
 #include "weft/device/size_class.h"
 
 namespace weft {
@@ -48,6 +50,8 @@ class CpuAllocator {
         return block;
       }
       ++counters_.system_allocations;
+      if (over_limit()) release_cached_locked();
+      if (over_limit()) throw_out_of_memory(size.bytes);
     }
     return from_system(size.bytes);
   }
@@ -73,6 +77,22 @@ class CpuAllocator {
 
   void release_cached() {
     std::lock_guard lock(mutex_);
+    release_cached_locked();
+  }
+
+  i64 set_limit(i64 bytes) {
+    std::lock_guard lock(mutex_);
+    release_cached_locked();
+    return std::exchange(limit_, bytes);
+  }
+
+ private:
+  // The block that is wanted counts as in use already.
+  bool over_limit() const {
+    return limit_ > 0 && counters_.bytes_in_use + counters_.bytes_cached > limit_;
+  }
+
+  void release_cached_locked() {
     for (FreeBlock*& head : free_) {
       while (head != nullptr) {
         FreeBlock* block = head;
@@ -83,7 +103,14 @@ class CpuAllocator {
     counters_.bytes_cached = 0;
   }
 
- private:
+  [[noreturn]] void throw_out_of_memory(i64 bytes) {
+    counters_.bytes_in_use -= bytes;
+    throw OutOfMemory(fmt::format(
+        "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}); "
+        "use a smaller batch or model",
+        bytes, counters_.bytes_in_use, counters_.peak_bytes_in_use));
+  }
+
   void* from_system(i64 bytes) {
     const auto rounded =
         static_cast<std::size_t>((bytes + kSmallestBlock - 1) / kSmallestBlock * kSmallestBlock);
@@ -94,11 +121,7 @@ class CpuAllocator {
     }
     if (block == nullptr) {
       std::lock_guard lock(mutex_);
-      counters_.bytes_in_use -= bytes;
-      throw InternalError(fmt::format(
-          "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}); "
-          "use a smaller batch or model",
-          bytes, counters_.bytes_in_use, counters_.peak_bytes_in_use));
+      throw_out_of_memory(bytes);
     }
     return block;
   }
@@ -106,6 +129,7 @@ class CpuAllocator {
   std::mutex mutex_;
   std::array<FreeBlock*, kClasses> free_{};
   AllocatorCounters counters_;
+  i64 limit_ = 0;
 };
 
 // Never destroyed: tensors in static storage may outlive any order of destruction.
@@ -133,6 +157,7 @@ void* allocate(const Device& device, i64 bytes) {
 void deallocate(const Device& device, void* block, i64 bytes) noexcept {
   std::visit([=](auto d) { detail::deallocate(d, block, bytes); }, device);
 }
+i64 set_cpu_memory_limit(i64 bytes) { return cpu_allocator().set_limit(bytes); }
 bool set_allocator_poison(bool on) { return poison.exchange(on); }
 AllocatorCounters allocator_counters(const Device& device) {
   return std::visit([](auto d) { return detail::counters(d); }, device);

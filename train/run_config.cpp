@@ -45,6 +45,10 @@ void describe(Fields& f, TrainSection& o) {
                     "largest absolute value of each number of a gradient; 0: no limit",
                     non_negative)("accumulate", o.accumulate, "batches per optimizer step",
                                   at_least(1))(
+      "out_of_memory", o.out_of_memory,
+      "what to do when memory runs out in a step: end with an error, or make the step again with its "
+      "batches split in halves, quarters, …, which later batches are too",
+      one_of({"error", "split"}))(
       "max_steps", o.max_steps, "stop after this many optimizer steps; 0: no limit", non_negative)(
       "overfit_batches", o.overfit_batches,
       "train on this many batches only, again and again: a quick check "

@@ -54,6 +54,7 @@ struct TrainSection {
   double clip_norm = 0;
   double clip_value = 0;
   i64 accumulate = 1;
+  std::string out_of_memory = "error";
   i64 max_steps = 0;
   i64 overfit_batches = 0;
 };

@@ -15,6 +15,12 @@ RunningLoss::RunningLoss(const Device& device, const LossTotals& totals)
 
 LossTotals RunningLoss::totals() const { return {sum_.item<double>(), weight_, added_}; }
 
+RunningLoss RunningLoss::copy() const {
+  RunningLoss other = *this;
+  other.sum_ = sum_.clone();
+  return other;
+}
+
 void RunningLoss::add(const Tensor& loss, double weight) {
   last_ = loss;
   ++added_;

@@ -20,6 +20,8 @@ class RunningLoss {
 
   // `loss`: a mean that divides by `weight` (train/loss.h), a scalar. Of weight 0, it counts for nothing.
   void add(const Tensor& loss, double weight);
+  // With a sum of its own: to go back to.
+  RunningLoss copy() const;
   // Over all that was added; NaN before the first. Waits for the device.
   double mean() const;
   // Waits for the device.

@@ -6,8 +6,6 @@
 #include <utility>
 
 #include "weft/core/log.h"
-#include "weft/nn/batch_norm.h"
-#include "weft/nn/statistics.h"
 #include "weft/tensor/random.h"
 
 namespace weft::train {
@@ -28,6 +26,8 @@ void check(const TrainerOptions& o) {
       o.clip_norm, o.clip_value);
   WEFT_CHECK(o.max_steps >= 0, "Trainer: max_steps is {}; 0 (no limit) or more is required",
              o.max_steps);
+  WEFT_CHECK(o.out_of_memory == "error" || o.out_of_memory == "split",
+             "Trainer: out_of_memory is '{}'; error or split is required", o.out_of_memory);
   WEFT_CHECK(o.on_rebuild == "continue" || o.on_rebuild == "restart",
              "Trainer: on_rebuild is '{}'; continue or restart is required", o.on_rebuild);
 }
@@ -43,15 +43,12 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
              "Trainer: the model has no parameters; there is nothing to train");
   device_ = parameters.front().variable.device();
   optimizer_ = options_.optimizer.make(parameters);
-  if (options_.accumulate == 1) return;
-  for (const nn::NamedModule& named : model_.named_modules())
-    if (dynamic_cast<const nn::BatchNorm*>(named.module) != nullptr) {
-      log_warning(
-          "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
-          "is not that of one large batch",
-          options_.accumulate, named.path);
-      break;
-    }
+  const std::string batch_norm = first_batch_norm();
+  if (options_.accumulate > 1 && !batch_norm.empty())
+    log_warning(
+        "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
+        "is not that of one large batch",
+        options_.accumulate, batch_norm);
 }
 
 Trainer::~Trainer() = default;
@@ -121,7 +118,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   prepare(loader.dataset().info());
   optimizer_->zero_grad();
   if (!std::exchange(goes_on_, false)) epoch_ = {};
-  in_step_ = 0;
+  window_ = {};
   const data::LoaderPosition stands = loader.position(), goes_on{epochs_done_, epoch_.batches};
   WEFT_CHECK(epoch_.batches == 0 || stands == goes_on,
              "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
@@ -137,43 +134,27 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   double seconds_observed = 0;  // where a run validates and saves
   const auto seconds = [&] { return seconds_before + seconds_since(start) - seconds_observed; };
   const i64 batches = loader.batches_per_epoch();
-  i64 window_samples = 0;
-  double first_weight = 0, window_weight = 0;
   for (const data::Batch& batch : loader) {
-    if (in_step_ == 0 && (stop_.stop_requested() || limit_reached())) break;
-    if (in_step_ == 0) {
+    if (window_.batches == 0 && (stop_.stop_requested() || limit_reached())) break;
+    if (window_.batches == 0) {
       notify(&TrainerObserver::on_step_begin, steps_begun_);
       casts_.clear();  // the update has written the weights, or whoever was called in between
     }
     // Masks depend on the step and the sample's place in it, not on how the batch is cut.
     const BatchInProgress place{batch, result.epoch, epoch_.batches + 1, steps_begun_,
-                                window_samples};
+                                window_.samples};
     notify(&TrainerObserver::on_batch_begin, place);
-    set_random_step(options_.seed, place.step, place.first_sample);
-    const auto [x, target] = input_of(batch);
-    const Variable loss = loss_of(x, target);
-    const i64 samples = batch.x.size(0);
-    const double weight = loss_->weight(batch.y);  // the host's copy: nobody waits
-    window_samples += samples;
-    running_->add(loss.value(), weight);
-    if (!running_->finite()) {
-      notify(&TrainerObserver::on_non_finite, place);
-      running_->fail(result.epoch, place.number);
-    }
-    if (weight > 0) {
-      if (window_weight == 0) first_weight = weight;
-      loss.backward(
-          Tensor::full(loss.shape(), loss_scale() * weight / first_weight, loss.dtype(), device_));
-      window_weight += weight;
-    }
-    ++in_step_;
+    if (options_.out_of_memory == "split") add_gradients_as_memory_allows(place, statistics);
+    else add_gradients(place);
+    window_.samples += batch.x.size(0);
+    epoch_.samples += batch.x.size(0);
+    ++window_.batches;
     ++epoch_.batches;
-    epoch_.samples += samples;
-    const bool settles = in_step_ == options_.accumulate || epoch_.batches == batches;
+    const bool settles = window_.batches == options_.accumulate || epoch_.batches == batches;
     if (settles) {
       optim::StepOutcome outcome{.applied = false};
-      if (window_weight > 0) {
-        const double scale = first_weight / window_weight / loss_scale();
+      if (window_.weight > 0) {
+        const double scale = window_.first_weight / window_.weight / loss_scale();
         notify(&TrainerObserver::on_gradients, scale);
         outcome = update(scale);
         statistics.commit_unless(optimizer_->skip_flag());
@@ -182,8 +163,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
       outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
       optimizer_->zero_grad();
       ++steps_begun_;
-      in_step_ = window_samples = 0;
-      window_weight = 0;
+      window_ = {};
       if (!observers_.empty()) {
         const Clock::time_point observed = Clock::now();
         notify(&TrainerObserver::on_step_end, outcome);

@@ -15,6 +15,7 @@
 #include "weft/data/loader.h"
 #include "weft/data/normalize.h"
 #include "weft/nn/module.h"
+#include "weft/nn/statistics.h"
 #include "weft/optim/optimizer.h"
 #include "weft/optim/schedules.h"
 #include "weft/optim/sgd.h"
@@ -31,8 +32,10 @@ struct TrainerOptions {
   optim::ScheduleRecipe scheduler = optim::constant();
   // What a rebuild does to the schedule: continue | restart, over the steps that are left.
   std::string on_rebuild = "continue";
-  i64 epochs = 1;         // the length of training, for schedules that run to its end
-  i64 accumulate = 1;     // batches per optimizer step
+  i64 epochs = 1;      // the length of training, for schedules that run to its end
+  i64 accumulate = 1;  // batches per optimizer step
+  // What happens when memory runs out in a step: error | split (Note [Out of memory]).
+  std::string out_of_memory = "error";
   double clip_norm = 0;   // longest norm of all gradients together; 0: no limit
   double clip_value = 0;  // largest absolute value of each number of a gradient; 0: no limit
   i64 max_steps = 0;      // stop an epoch when this many steps were made in all; 0: no limit
@@ -128,7 +131,11 @@ class Trainer {
   optim::Optimizer& optimizer() { return *optimizer_; }
   const optim::Schedule* schedule() const { return schedule_.get(); }
   optim::Schedule* schedule() { return schedule_.get(); }
+  // The next step, as the schedule counts.
+  i64 schedule_step() const { return optimizer_->applied_steps() - schedule_start_; }
   const TrainerOptions& options() const { return options_; }
+  // In how many parts each batch goes through the model: 1, until memory has run out.
+  i64 batch_parts() const { return batch_parts_; }
   // Null where the precision wants no loss scaling.
   const optim::LossScaler* loss_scaler() const { return scaler_ ? &*scaler_ : nullptr; }
   i64 epochs_done() const { return epochs_done_; }
@@ -152,7 +159,24 @@ class Trainer {
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
 
  private:
+  // The optimizer step that is on its way.
+  struct Window {
+    i64 batches = 0, samples = 0;
+    double first_weight = 0, weight = 0;  // Note [Accumulation]
+    struct Held {
+      data::Batch batch;
+      i64 number, first_sample;
+    };
+    std::vector<Held> held = {};  // Note [Out of memory]
+    std::optional<RunningLoss> loss_before = {};
+  };
   Variable loss_of(const Variable& x, const Tensor& target);
+  void add_gradients(const BatchInProgress& batch);
+  void add_gradients_of_part(const BatchInProgress& part);
+  void add_gradients_as_memory_allows(const BatchInProgress& batch,
+                                      nn::StatisticsScope& statistics);
+  void split_batches(const std::string& reason, i64 samples);
+  std::string first_batch_norm();  // its path; empty if there is none
   void prepare(const data::DatasetInfo& info);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
@@ -188,8 +212,9 @@ class Trainer {
   i64 steps_begun_ = 0;  // applied or skipped
   EpochProgress epoch_;
   std::optional<RunningLoss> running_;  // of the epoch that runs
-  i64 in_step_ = 0;                     // batches of the optimizer step that is not made yet
-  bool goes_on_ = false;                // the next epoch is one that was broken off
+  Window window_;
+  i64 batch_parts_ = 1;
+  bool goes_on_ = false;  // the next epoch is one that was broken off
 };
 
 }  // namespace weft::train

@@ -106,7 +106,7 @@ void Trainer::start_schedule(i64 first_step) {
 }
 
 void Trainer::apply_schedule() {
-  const i64 step = optimizer_->applied_steps() - schedule_start_;
+  const i64 step = schedule_step();
   optimizer_->set_lr(optimizer_->base_lr() * lr_scale_ * schedule_->lr_factor(step));
   if (const std::optional<double> momentum = schedule_->momentum(step))
     optimizer_->set_momentum(*momentum);
@@ -118,11 +118,12 @@ void EpochProgress::state(State& s) {
 }
 
 void Trainer::state(State& s) {
-  WEFT_CHECK(in_step_ == 0,
+  WEFT_CHECK(window_.batches == 0,
              "Trainer::state: {} of the {} batches of an optimizer step are done; a place between "
              "two steps is required",
-             in_step_, options_.accumulate);
+             window_.batches, options_.accumulate);
   s("epochs_done", epochs_done_)("steps_begun", steps_begun_)("lr_scale", lr_scale_);
+  s("batch_parts", batch_parts_);
   i64 start = schedule_start_;
   s("steps_per_epoch", steps_per_epoch_)("schedule_start", start);
   // A schedule is made for a span, and keeps only what it observed.

@@ -7,6 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/device/gpu/gpu.h"
+#include "weft/device/out_of_memory.h"
 #include "weft/device/size_class.h"
 
 namespace weft::gpu {
@@ -100,7 +101,7 @@ void Allocator::throw_out_of_memory(i64 bytes) const {
       holders += fmt::format("{}{} {} bytes in {} blocks", holders.empty() ? "" : ", ", label,
                              holder.bytes, holder.blocks);
   const MemoryInfo memory = memory_info();
-  throw InternalError(fmt::format(
+  throw OutOfMemory(fmt::format(
       "allocate: {} bytes wanted for {} on cuda, which has {} of {} free; weft holds {} bytes (peak "
       "{}): {}; use a smaller batch or model",
       bytes, current_label, memory.free_bytes, memory.total_bytes, counters_.bytes_in_use,

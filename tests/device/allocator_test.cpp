@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/core/error.h"
+#include "weft/device/out_of_memory.h"
 
 namespace weft {
 namespace {
@@ -118,6 +119,27 @@ TEST(Allocator, PoisonFillsWhatIsHandedOut) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(block[i], 0xff);
   deallocate(Cpu{}, block, 100);
   EXPECT_TRUE(set_allocator_poison(false));
+}
+
+TEST(Allocator, ALimitIsOutOfMemoryOnceNothingIsCached) {
+  release_cached(Cpu{});
+  void* cached = allocate(Cpu{}, 1 << 16);
+  deallocate(Cpu{}, cached, 1 << 16);
+  const AllocatorCounters before = counters();
+  const i64 no_limit = set_cpu_memory_limit(before.bytes_in_use + (1 << 18));
+  void* all = allocate(Cpu{}, 1 << 18);  // what is cached makes room
+  EXPECT_EQ(counters().bytes_cached, 0);
+  try {
+    allocate(Cpu{}, 64);
+    ADD_FAILURE() << "no error";
+  } catch (const OutOfMemory& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("allocate: 64 bytes wanted on the cpu", 0), 0u)
+        << error.what();
+  }
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use + (1 << 18));
+  deallocate(Cpu{}, all, 1 << 18);
+  EXPECT_EQ(set_cpu_memory_limit(no_limit), before.bytes_in_use + (1 << 18));
+  deallocate(Cpu{}, allocate(Cpu{}, 1 << 20), 1 << 20);
 }
 
 }  // namespace
