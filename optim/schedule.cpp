@@ -9,7 +9,7 @@ namespace weft::optim {
 
 std::optional<double> Schedule::momentum(i64) const { return std::nullopt; }
 
-void Schedule::observe(double) {}
+void Schedule::observe(double, i64) {}
 
 WarmSchedule::WarmSchedule(const ScheduleSpan& span, const Duration& warmup, double warmup_start,
                            std::string_view interval)
@@ -28,6 +28,11 @@ double WarmSchedule::lr_factor(i64 applied_step) const {
   if (applied_step >= warmup_steps_) return height;
   const double done = static_cast<double>(applied_step) / static_cast<double>(warmup_steps_);
   return height * (warmup_start_ + (1 - warmup_start_) * done);
+}
+
+i64 WarmSchedule::next_change(i64 step) const {
+  const i64 epoch = span_.steps_per_epoch;
+  return by_epoch_ ? (step + epoch - 1) / epoch * epoch : step;
 }
 
 i64 WarmSchedule::steps_or_rest(const Duration& length) const {

@@ -42,7 +42,8 @@ class Schedule {
 
   // The metric that observe() wants after each validation; empty for none.
   virtual std::string monitor() const { return {}; }
-  virtual void observe(double metric);
+  // `applied_step`: of the first step that comes after it.
+  virtual void observe(double metric, i64 applied_step);
 
   // What observe() has changed, for a checkpoint (tensor/state.h).
   virtual void state(State&) {}
@@ -60,6 +61,8 @@ class WarmSchedule : public Schedule {
                std::string_view interval = "step");
   virtual double curve(i64 step) const = 0;
 
+  // The first step at or after `step` at which the rate may change: `step`, or the first of an epoch.
+  i64 next_change(i64 step) const;
   // Steps done after the warm-up; 0 during it.
   i64 after_warmup(i64 step) const { return step > warmup_steps_ ? step - warmup_steps_ : 0; }
   // Steps of `length`, or for zero of all that remains after the warm-up; at least 1.

@@ -8,7 +8,7 @@ namespace {
 class Constant : public WarmSchedule {
  public:
   Constant(const ConstantOptions& o, const ScheduleSpan& span)
-      : WarmSchedule(span, o.warmup, o.warmup_start) {}
+      : WarmSchedule(span, o.warmup, o.warmup_start, o.interval) {}
 
  private:
   double curve(i64) const override { return 1; }
@@ -16,7 +16,10 @@ class Constant : public WarmSchedule {
 
 }  // namespace
 
-void describe(Fields& f, ConstantOptions& o) { describe_warmup(f, o); }
+void describe(Fields& f, ConstantOptions& o) {
+  describe_warmup(f, o);
+  describe_interval(f, o);
+}
 
 static const bool registered = Registry<Schedule>::add<Constant, ConstantOptions>("constant");
 

@@ -11,7 +11,7 @@ namespace {
 class MultiStep : public WarmSchedule {
  public:
   MultiStep(const MultiStepOptions& o, const ScheduleSpan& span)
-      : WarmSchedule(span, o.warmup, o.warmup_start), gamma_(o.gamma) {
+      : WarmSchedule(span, o.warmup, o.warmup_start, o.interval), gamma_(o.gamma) {
     for (const Duration& milestone : o.milestones)
       milestones_.push_back(milestone.steps(span.steps_per_epoch));
   }
@@ -33,6 +33,7 @@ void describe(Fields& f, MultiStepOptions& o) {
   f("milestones", o.milestones, "times of the drops, from the start of training")(
       "gamma", o.gamma, "factor of a drop", positive);
   describe_warmup(f, o);
+  describe_interval(f, o);
 }
 
 static const bool registered = Registry<Schedule>::add<MultiStep, MultiStepOptions>("multi_step");

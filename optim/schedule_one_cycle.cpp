@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // source: Smith & Topin, Super-Convergence, arXiv 1708.07120; phase borders as in PyTorch's
 // OneCycleLR
+#include "weft/optim/schedule_options.h"
 #include "weft/optim/schedules.h"
 
 #include <algorithm>
@@ -18,7 +19,8 @@ struct Phase {
 
 class OneCycle : public Schedule {
  public:
-  OneCycle(const OneCycleOptions& o, const ScheduleSpan& span) : options_(o) {
+  OneCycle(const OneCycleOptions& o, const ScheduleSpan& span)
+      : options_(o), stride_(o.interval == "epoch" ? span.steps_per_epoch : 1) {
     const auto steps = static_cast<double>(span.total_steps);
     const double low = 1 / o.div_factor, end = low / o.final_div_factor;
     const double peak = o.pct_start * steps - 1;
@@ -50,7 +52,8 @@ class OneCycle : public Schedule {
   };
 
   Position position(i64 applied_step) const {
-    const auto step = static_cast<double>(applied_step);
+    const i64 sampled = applied_step / stride_ * stride_;
+    const auto step = static_cast<double>(sampled);
     double start = 0;
     std::size_t i = 0;
     while (i + 1 < phases_.size() && step > phases_[i].end) start = phases_[i++].end;
@@ -64,6 +67,7 @@ class OneCycle : public Schedule {
   }
 
   OneCycleOptions options_;
+  i64 stride_;  // steps of one rate
   std::vector<Phase> phases_;
 };
 
@@ -78,6 +82,7 @@ void describe(Fields& f, OneCycleOptions& o) {
       "cycle_momentum", o.cycle_momentum, "move momentum (beta1) against the rate")(
       "base_momentum", o.base_momentum, "momentum at the full rate", from_to_below(0, 1))(
       "max_momentum", o.max_momentum, "momentum at the first and last step", from_to_below(0, 1));
+  describe_interval(f, o);
   f.rule(!o.three_phase || o.pct_start <= 0.5, "pct_start", "at most 0.5 with three_phase");
 }
 

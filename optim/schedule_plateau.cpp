@@ -12,7 +12,7 @@ namespace {
 class Plateau : public WarmSchedule {
  public:
   Plateau(const PlateauOptions& o, const ScheduleSpan& span)
-      : WarmSchedule(span, o.warmup, o.warmup_start), options_(o) {
+      : WarmSchedule(span, o.warmup, o.warmup_start, o.interval), options_(o) {
     best_ = options_.mode == "max" ? -std::numeric_limits<double>::infinity()
                                    : std::numeric_limits<double>::infinity();
   }
@@ -20,10 +20,11 @@ class Plateau : public WarmSchedule {
   std::string monitor() const override { return options_.monitor; }
 
   void state(State& s) override {
-    s("factor", factor_)("best", best_)("bad", bad_)("cooling", cooling_);
+    s("factor", factor_)("before", before_)("from", from_);
+    s("best", best_)("bad", bad_)("cooling", cooling_);
   }
 
-  void observe(double metric) override {
+  void observe(double metric, i64 applied_step) override {
     if (better(metric)) {
       best_ = metric;
       bad_ = 0;
@@ -35,6 +36,8 @@ class Plateau : public WarmSchedule {
       bad_ = 0;
     }
     if (bad_ > options_.patience) {
+      if (applied_step >= from_) before_ = factor_;
+      from_ = next_change(applied_step);
       factor_ = std::max(factor_ * options_.factor, options_.min_factor);
       cooling_ = options_.cooldown;
       bad_ = 0;
@@ -42,7 +45,7 @@ class Plateau : public WarmSchedule {
   }
 
  private:
-  double curve(i64) const override { return factor_; }
+  double curve(i64 step) const override { return step >= from_ ? factor_ : before_; }
 
   // A NaN is never better.
   bool better(double metric) const {
@@ -54,7 +57,8 @@ class Plateau : public WarmSchedule {
   }
 
   PlateauOptions options_;
-  double factor_ = 1;
+  double factor_ = 1, before_ = 1;
+  i64 from_ = 0;  // the step at which factor_ takes the place of before_
   double best_ = 0;
   i64 bad_ = 0;      // validations without improvement
   i64 cooling_ = 0;  // validations left in which none counts as bad
@@ -72,6 +76,7 @@ void describe(Fields& f, PlateauOptions& o) {
       "threshold_mode", o.threshold_mode, "how it is measured", one_of({"relative", "absolute"}))(
       "min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
   describe_warmup(f, o);
+  describe_interval(f, o);
 }
 
 static const bool registered = Registry<Schedule>::add<Plateau, PlateauOptions>("plateau");

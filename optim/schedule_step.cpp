@@ -10,7 +10,9 @@ namespace {
 class Step : public WarmSchedule {
  public:
   Step(const StepOptions& o, const ScheduleSpan& span)
-      : WarmSchedule(span, o.warmup, o.warmup_start), options_(o), every_(steps_or_rest(o.every)) {}
+      : WarmSchedule(span, o.warmup, o.warmup_start, o.interval),
+        options_(o),
+        every_(steps_or_rest(o.every)) {}
 
  private:
   double curve(i64 step) const override {
@@ -28,6 +30,7 @@ void describe(Fields& f, StepOptions& o) {
   f("every", o.every, "time between two drops")("gamma", o.gamma, "factor of a drop", positive);
   f.rule(!o.every.is_zero(), "every", "above 0");
   describe_warmup(f, o);
+  describe_interval(f, o);
 }
 
 static const bool registered = Registry<Schedule>::add<Step, StepOptions>("step");

@@ -5,7 +5,8 @@
 //   optim::cosine({.warmup = "1ep", .final_factor = 0.01})
 //
 // Recipes throw UserError for values out of range. Factors are fractions of the base learning rate.
-// Common to all but one_cycle: `warmup`, `warmup_start` and `interval` (optim/schedule.h).
+// Common to all: `interval`, when the rate may change; to all but one_cycle: `warmup` and `warmup_start`
+// (optim/schedule.h).
 #pragma once
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace weft::optim {
 struct ConstantOptions {
   Duration warmup = {};
   double warmup_start = 0.01;
+  std::string interval = "step";  // step | epoch
 };
 
 // gamma^⌊step / every⌋
@@ -24,6 +26,7 @@ struct StepOptions {
   double gamma = 0.1;
   Duration warmup = {};
   double warmup_start = 0.01;
+  std::string interval = "step";  // step | epoch
 };
 
 // gamma^(milestones passed)
@@ -32,6 +35,7 @@ struct MultiStepOptions {
   double gamma = 0.1;
   Duration warmup = {};
   double warmup_start = 0.01;
+  std::string interval = "step";  // step | epoch
 };
 
 // Half a cosine from 1 to final_factor; with restarts, one after another, each `restart_mult` times
@@ -86,10 +90,12 @@ struct OneCycleOptions {
   bool cycle_momentum = true;
   double base_momentum = 0.85;
   double max_momentum = 0.95;
+  std::string interval = "step";  // step | epoch
 };
 
 // Multiplied by `factor` when `monitor` has not improved by `threshold` for more than `patience`
-// validations; then waits `cooldown` of them before it counts again.
+// validations; then waits `cooldown` of them before it counts again. By `interval` the rate falls at once,
+// or with the next epoch where validation is within one.
 struct PlateauOptions {
   std::string monitor = "validation/loss";
   std::string mode = "min";  // min | max
@@ -101,6 +107,7 @@ struct PlateauOptions {
   double min_factor = 0;
   Duration warmup = {};
   double warmup_start = 0.01;
+  std::string interval = "step";  // step | epoch
 };
 
 void describe(Fields& f, ConstantOptions& o);

@@ -113,7 +113,7 @@ TEST_P(ScheduleGolden, FollowsPyTorchForAThousandSteps) {
     const double expected = lr[static_cast<std::size_t>(k)];
     ASSERT_NEAR(base * schedule->lr_factor(k), expected, 1e-12 * (expected + base)) << "step " << k;
     if (!c.metrics.empty() && (k + 1) % per_epoch == 0)
-      schedule->observe(file[c.metrics][static_cast<std::size_t>((k + 1) / per_epoch - 1)]);
+      schedule->observe(file[c.metrics][static_cast<std::size_t>((k + 1) / per_epoch - 1)], k + 1);
   }
 }
 

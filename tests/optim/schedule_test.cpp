@@ -56,16 +56,57 @@ TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
   EXPECT_LT(schedule->lr_factor(20), schedule->lr_factor(19));
 }
 
+// The rate of every kind, by epoch, is the one that it has by step at the first step of the epoch.
+TEST(Schedule, EveryKindTakesItsIntervalByName) {
+  const auto by = [](const std::string& interval) {
+    return std::vector<ScheduleRecipe>{
+        constant({.interval = interval}),
+        cosine({.final_factor = 0.1, .interval = interval}),
+        exponential({.gamma = 0.7, .interval = interval}),
+        linear({.final_factor = 0.1, .interval = interval}),
+        multi_step({.milestones = {"13ba", "4ep"}, .interval = interval}),
+        one_cycle({.interval = interval}),
+        plateau({.factor = 0.5, .patience = 0, .interval = interval}),
+        polynomial({.power = 2, .interval = interval}),
+        step({.every = "7ba", .gamma = 0.8, .interval = interval})};
+  };
+  std::vector<std::string> names;
+  const auto steps = by("step"), epochs = by("epoch");
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const std::string& name = names.emplace_back(steps[i].name());
+    const auto by_step = steps[i].make(kSpan), by_epoch = epochs[i].make(kSpan);
+    const auto observe = [&](double metric, i64 at) {
+      by_step->observe(metric, at);
+      by_epoch->observe(metric, at);
+    };
+    bool differ = false;
+    for (i64 k = 0; k < 130; ++k) {
+      if (k % 16 == 0) observe(static_cast<double>(k), k);  // ever worse
+      const i64 begin = k / 10 * 10;
+      if (k == begin) {
+        EXPECT_EQ(by_epoch->lr_factor(k), by_step->lr_factor(k)) << name << " step " << k;
+        EXPECT_EQ(by_epoch->momentum(k), by_step->momentum(k)) << name << " step " << k;
+      } else {
+        EXPECT_EQ(by_epoch->lr_factor(k), by_epoch->lr_factor(begin)) << name << " step " << k;
+        EXPECT_EQ(by_epoch->momentum(k), by_epoch->momentum(begin)) << name << " step " << k;
+        differ = differ || by_epoch->lr_factor(k) != by_step->lr_factor(k);
+      }
+    }
+    EXPECT_EQ(differ, name != "constant") << name;
+  }
+  EXPECT_EQ(names, Registry<Schedule>::instance().names());
+}
+
 TEST(Schedule, PlateauGoesOnFromItsState) {
   const auto recipe = plateau({.patience = 1, .cooldown = 1});
   const ScheduleSpan span{.steps_per_epoch = 1, .total_steps = 100};
   const std::vector<double> metrics = {1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5, 0.5, 0.5};
   for (std::size_t broken_off = 0; broken_off <= metrics.size(); ++broken_off) {
     const auto whole = recipe.make(span), first = recipe.make(span), second = recipe.make(span);
-    for (const double metric : metrics) whole->observe(metric);
-    for (std::size_t i = 0; i < broken_off; ++i) first->observe(metrics[i]);
+    for (const double metric : metrics) whole->observe(metric, 0);
+    for (std::size_t i = 0; i < broken_off; ++i) first->observe(metrics[i], 0);
     load_state(*second, save_state(*first), "scheduler");
-    for (std::size_t i = broken_off; i < metrics.size(); ++i) second->observe(metrics[i]);
+    for (std::size_t i = broken_off; i < metrics.size(); ++i) second->observe(metrics[i], 0);
     EXPECT_EQ(save_state(*second).json, save_state(*whole).json) << broken_off;
     EXPECT_LT(whole->lr_factor(0), 1);
   }
@@ -74,8 +115,8 @@ TEST(Schedule, PlateauGoesOnFromItsState) {
 TEST(Schedule, PlateauTakesNoNanForAnImprovement) {
   const auto schedule = plateau({.factor = 0.5, .patience = 0}).make(kSpan);
   EXPECT_EQ(schedule->monitor(), "validation/loss");
-  schedule->observe(1.0);
-  schedule->observe(std::nan(""));
+  schedule->observe(1.0, 0);
+  schedule->observe(std::nan(""), 0);
   EXPECT_DOUBLE_EQ(schedule->lr_factor(0), 0.5);
 }
 
