@@ -29,11 +29,16 @@ void check_sample(const DatasetInfo& info, i64 index, const void* sample, const 
   if (info.sample_dtype == DType::f32) check_numbers("the input", sample, info.sample);
   if (info.target_dtype == DType::f32) check_numbers("the target", target, info.target);
   if (info.has_labels()) {
-    i64 label = 0;
-    std::memcpy(&label, target, sizeof label);
-    WEFT_CHECK(label >= 0 && label < info.classes,
-               "{} ({}): the label of sample {} is {}; a class from 0 to {} is required", info.name,
-               info.split, index, label, info.classes - 1);
+    const i64 labels = info.target.elements();
+    for (i64 i = 0; i < labels; ++i) {
+      i64 label = 0;
+      std::memcpy(&label,
+                  static_cast<const std::byte*>(target) + i * static_cast<i64>(sizeof label),
+                  sizeof label);
+      WEFT_CHECK(label >= 0 && label < info.classes,
+                 "{} ({}): the label of sample {} is {}; a class from 0 to {} is required",
+                 info.name, info.split, index, label, info.classes - 1);
+    }
   }
 }
 

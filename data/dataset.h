@@ -12,8 +12,8 @@ namespace weft::data {
 
 // What a dataset holds. Two forms of sample: an image, (height, width, channels) in uint8 as its file
 // stores it (normalisation comes later, on the device), or numbers of any shape in f32.
-// Two forms of target: a class label, () in int64, in [0, classes); or numbers of any shape in f32
-// (regression), with classes = 0.
+// Two forms of target: class labels in int64, in [0, classes), one () or one for each position of a text
+// (positions); or numbers of any shape in f32 (regression), with classes = 0.
 struct DatasetInfo {
   std::string name;   // "mnist"
   std::string split;  // "train", "test", …

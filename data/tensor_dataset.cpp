@@ -30,9 +30,10 @@ TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
   const DType wanted = info_.has_labels() ? DType::int64 : DType::f32;
   WEFT_CHECK(targets_.dtype() == wanted, "{}: targets are {} with {} classes; {} is required", name,
              targets_.dtype(), info_.classes, wanted);
-  WEFT_CHECK(!info_.has_labels() || targets_.rank() == 1,
-             "{}: labels are {}; one label per sample, shape ({}), is required", name,
-             targets_.shape(), samples_.size(0));
+  WEFT_CHECK(!info_.has_labels() || targets_.rank() <= 2,
+             "{}: labels are {}; one label per sample, shape ({}), or one per position, shape ({}, "
+             "positions), is required",
+             name, targets_.shape(), samples_.size(0), samples_.size(0));
   size_ = samples_.size(0);
   WEFT_CHECK(size_ > 0, "{} ({}): the dataset is empty; at least one sample is required", name,
              info_.split);

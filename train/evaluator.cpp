@@ -29,12 +29,16 @@ Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorO
   }
 }
 
-// Metrics see no sample that the loss leaves out.
+// Metrics see each position as a sample, and none that the loss leaves out.
 void Evaluator::measure(const Tensor& output, const Tensor& target) {
   Tensor seen = output, wanted = target;
+  if (target.dtype() == DType::int64 && target.rank() > 1) {
+    wanted = target.reshape({target.elements()});
+    seen = output.reshape({target.elements(), output.size(-1)});
+  }
   if (const std::optional<i64> ignored = loss_->ignore_index()) {
     std::vector<i64> rows, labels;
-    const std::vector<i64> all = target.to_vector<i64>();
+    const std::vector<i64> all = wanted.to_vector<i64>();
     for (std::size_t row = 0; row < all.size(); ++row) {
       if (all[row] == *ignored) continue;
       rows.push_back(static_cast<i64>(row));
@@ -42,7 +46,7 @@ void Evaluator::measure(const Tensor& output, const Tensor& target) {
     }
     if (rows.empty()) return;
     const auto count = static_cast<i64>(rows.size());
-    seen = embedding(output, Tensor::copy_of(rows, {count}).to(output.device()));
+    seen = embedding(seen, Tensor::copy_of(rows, {count}).to(output.device()));
     wanted = Tensor::copy_of(labels, {count}).to(output.device());
   }
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(seen, wanted);

@@ -16,7 +16,7 @@ class Loss {
  public:
   static constexpr const char* kKind = "loss";
   virtual ~Loss() = default;
-  // The mean over the samples of a batch: a scalar. `target` as the loader gives it.
+  // The mean over the samples of a batch, or over their positions: a scalar. `target` as the loader gives it.
   virtual Variable forward(const Variable& output, const Tensor& target) const = 0;
   // What the mean of forward() divides by: the samples, or their weights. Micro-batches count in a step,
   // and batches in an epoch, by it; a batch of weight 0 has no gradient.
@@ -40,6 +40,15 @@ struct ClassificationOptions {
 void describe(Fields& f, ClassificationOptions& o);
 // Softmax cross-entropy over class labels.
 LossRecipe classification(const ClassificationOptions& options = {});
+
+struct LanguageModellingOptions {
+  double label_smoothing = 0;
+  std::optional<i64> ignore_index = {};  // a token that counts for nothing, like padding
+};
+void describe(Fields& f, LanguageModellingOptions& o);
+// Softmax cross-entropy over the next tokens: outputs (samples, positions, tokens), targets (samples,
+// positions). The mean is over positions, of all samples together.
+LossRecipe language_modelling(const LanguageModellingOptions& options = {});
 
 struct RegressionOptions {
   std::string distance = "mse";  // mse | l1 | huber

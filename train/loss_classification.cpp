@@ -21,6 +21,10 @@ class Classification final : public Loss {
                "loss 'classification': the targets of {} are numbers of shape {}; class labels "
                "are required (loss.type: regression fits numbers)",
                info.name, info.target);
+    WEFT_CHECK(info.target.rank() == 0,
+               "loss 'classification': the targets of {} are labels of shape {}; one label per "
+               "sample is required (loss.type: language_modelling takes one per position)",
+               info.name, info.target);
     const auto weights = static_cast<i64>(options_.class_weights.size());
     WEFT_CHECK(
         weights == 0 || weights == info.classes,

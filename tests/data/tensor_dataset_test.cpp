@@ -65,8 +65,12 @@ TEST(TensorDataset, NamesWhatDoesNotFit) {
                   "mine: targets are f32 with 2 classes;");
   EXPECT_CONTAINS(error(named(0), numbers({2, 2}), labels({0, 1})),
                   "with 0 classes; f32 is required");
-  EXPECT_CONTAINS(error(named(2), numbers({2, 2}), Tensor::zeros({2, 1}, DType::int64)),
-                  "mine: labels are (2, 1); one label per sample, shape (2), is required");
+  EXPECT_CONTAINS(
+      error(named(2), numbers({2, 2}), Tensor::zeros({2, 1, 1}, DType::int64)),
+      "mine: labels are (2, 1, 1); one label per sample, shape (2), or one per position, "
+      "shape (2, positions), is required");
+  EXPECT_EQ(error(named(3), numbers({2, 2}), labels({0, 1, 2, 3}).reshape({2, 2})),
+            "mine (train): the label of sample 1 is 3; a class from 0 to 2 is required");
   EXPECT_EQ(error(named(2), numbers({2, 2}), labels({0, 2})),
             "mine (train): the label of sample 1 is 2; a class from 0 to 1 is required");
   EXPECT_EQ(error(named(2), numbers({2, 2}), labels({-1, 0})),
