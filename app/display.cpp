@@ -94,6 +94,9 @@ void Display::on_train_end(const train::RunReport& report) {
                     std::isnan(report.test->accuracy)
                         ? ""
                         : fmt::format("  accuracy {:.4f}", report.test->accuracy)));
+  if (!report.failed.empty())
+    return say(fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
+                           report.epochs, report.steps, report.seconds, report.folder));
   say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: {}",
                   report.stopped ? "stopped" : "done", report.epochs, report.steps, report.seconds,
                   report.stopped ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto",

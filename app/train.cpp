@@ -24,6 +24,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
   const StopSignals signals([&] { orchestrator.request_checkpoint(); });
   const train::RunReport report = orchestrator.train(signals.token());
   set_log_sink({});
+  if (!report.failed.empty()) throw TrainingError(report.failed);
   return report.stopped ? signals.exit_code() : kDone;
 }
 

@@ -15,7 +15,9 @@ class Ema final : public Callback {
   explicit Ema(const EmaOptions& options) : options_(options) {}
 
   // The average lies as the weights do: in the order of the model's parameters.
-  void state(State& s) override { s("steps", steps_)("average", average_); }
+  void state(State& s) override {
+    s("steps", steps_)("average", average_)("statistics", statistics_);
+  }
 
   void on_train_begin(Orchestrator& run) override {
     const Tensor& weights = run.trainer().optimizer().parameters().values();
@@ -23,7 +25,15 @@ class Ema final : public Callback {
     WEFT_CHECK(average_.shape() == weights.shape() && average_.dtype() == weights.dtype(),
                "ema: the average has {} numbers in {} and the model {} in {}; they must be equal",
                average_.elements(), average_.dtype(), weights.elements(), weights.dtype());
+    average_ = average_.to(weights.device());
     scratch_ = Tensor::empty_like(average_);
+    buffers_.clear();
+    for (const nn::NamedBuffer& b : run.model().named_buffers()) {
+      if (!is_floating(b.buffer->value.dtype())) continue;
+      Tensor& average = statistics_[b.name];
+      average = average.defined() ? average.to(weights.device()) : b.buffer->value.clone();
+      buffers_.push_back({b.buffer->value, average, Tensor::empty_like(average)});
+    }
   }
 
   // The difference form leaves an average that equals its weight, as of a frozen parameter, to the bit.
@@ -32,9 +42,8 @@ class Ema final : public Callback {
     const auto n = static_cast<double>(++steps_);
     const double decay =
         options_.warmup ? std::min(options_.decay, (1 + n) / (10 + n)) : options_.decay;
-    sub(scratch_, trainer.optimizer().parameters().values(), average_);
-    affine(scratch_, scratch_, 1 - decay, 0);
-    add(average_, average_, scratch_);
+    follow(trainer.optimizer().parameters().values(), average_, scratch_, decay);
+    for (Averaged& b : buffers_) follow(b.value, b.average, b.scratch, decay);
   }
 
   void on_validation_begin(Orchestrator& run) override { swap(run); }
@@ -48,16 +57,30 @@ class Ema final : public Callback {
   }
 
  private:
-  // The weights in the model and the average change places.
+  static void follow(const Tensor& value, Tensor& average, Tensor& scratch, double decay) {
+    sub(scratch, value, average);
+    affine(scratch, scratch, 1 - decay, 0);
+    add(average, average, scratch);
+  }
+  static void exchange(const Tensor& value, const Tensor& average, const Tensor& scratch) {
+    scratch.copy_from(value);
+    value.copy_from(average);
+    average.copy_from(scratch);
+  }
+  // The model's weights and statistics, and their averages, change places.
   void swap(Orchestrator& run) {
-    const Tensor& weights = run.trainer().optimizer().parameters().values();
-    scratch_.copy_from(weights);
-    weights.copy_from(average_);
-    average_.copy_from(scratch_);
+    exchange(run.trainer().optimizer().parameters().values(), average_, scratch_);
+    for (const Averaged& b : buffers_) exchange(b.value, b.average, b.scratch);
   }
 
+  // All share their numbers with the model and with statistics_.
+  struct Averaged {
+    Tensor value, average, scratch;
+  };
   EmaOptions options_;
   Tensor average_, scratch_;
+  std::map<std::string, Tensor> statistics_;  // of batch norms, by name
+  std::vector<Averaged> buffers_;
   i64 steps_ = 0;
 };
 

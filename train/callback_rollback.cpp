@@ -5,6 +5,9 @@
 #include "weft/nn/serialize.h"
 #include "weft/train/callbacks.h"
 #include "weft/train/orchestrator.h"
+#include "weft/train/saved_optimizer.h"
+
+#include <nlohmann/json.hpp>
 
 namespace weft::train {
 namespace {
@@ -41,9 +44,13 @@ class Rollback final : public Callback {
     if (done_ == options_.times) return false;
     ++done_;
     const std::optional<std::filesystem::path> last = run.last_checkpoint();
-    if (last) load(run.model(), (*last / "model.safetensors").string());
-    else load_state(run.model(), initial_, "the initial weights");
-    forget_momentum(run.trainer().optimizer());
+    if (last) {
+      load(run.model(), (*last / kModelFile).string());
+      restore(run.trainer().optimizer(), CheckpointReader(*last));
+    } else {
+      load_state(run.model(), initial_, "the initial weights");
+      forget_momentum(run.trainer().optimizer());
+    }
     run.trainer().scale_lr(options_.lr_factor);
     log_warning("rollback {} of {}: {}; back to {}, every rate × {}", done_, options_.times,
                 error.what(), last ? last->string() : "the initial weights", options_.lr_factor);
@@ -53,6 +60,14 @@ class Rollback final : public Callback {
   }
 
  private:
+  // As it was with those weights, but for the count of steps, which schedule and checkpoints go by.
+  static void restore(optim::Optimizer& optimizer, const CheckpointReader& from) {
+    StateRecord record = from.part("optimizer");
+    auto json = nlohmann::ordered_json::parse(record.json);
+    json["applied_steps"] = optimizer.applied_steps();
+    record.json = json.dump();
+    load_state([&](State& s) { optimizer_state(s, optimizer); }, record, "rollback: optimizer");
+  }
   // What trains starts at zero; what is parked was no part of it.
   static void forget_momentum(optim::Optimizer& optimizer) {
     optim::OptimizerState state = optimizer.state();

@@ -21,8 +21,8 @@ CallbackRecipe early_stopping(const EarlyStoppingOptions& options = {});
 
 // An average of the weights over the steps: average += (1 − decay)·(weights − average), on applied steps
 // only. Validation looks at the average; each checkpoint has it as ema.safetensors beside the weights.
-// With `warmup` the decay rises to its value as (1 + steps)/(10 + steps). Batch-norm statistics are not
-// averaged.
+// With `warmup` the decay rises to its value as (1 + steps)/(10 + steps). Running statistics of batch norms
+// are averaged in the same way: those of the moment belong to other weights than the averaged ones.
 struct EmaOptions {
   double decay = 0.999;
   bool warmup = true;
@@ -41,8 +41,9 @@ void describe(Fields& f, GradientMonitorOptions& o);
 CallbackRecipe gradient_monitor(const GradientMonitorOptions& options = {});
 
 // When training fails (a loss that is not finite, or with `diverged` one above that many times the best
-// epoch's): the weights of the last checkpoint, or the initial ones before there is one, momentum and
-// the like at zero, every rate times `lr_factor`, and the epoch again; at most `times` times.
+// epoch's): weights and optimizer state of the last checkpoint, or the initial weights and none before there is
+// one, every rate times `lr_factor`, and the epoch again; at most `times` times. Parameters that train now
+// and did not then start without state. Steps go on being counted.
 struct RollbackOptions {
   double lr_factor = 0.5;
   i64 times = 3;

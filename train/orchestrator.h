@@ -28,10 +28,13 @@ struct RunReport {
   i64 epochs = 0;
   i64 steps = 0;
   double seconds = 0;
-  bool stopped = false;                       // by the stop token: it can be resumed
-  std::string ended_early = {};               // why, when a callback ended it (Orchestrator::stop)
+  bool stopped = false;          // by the stop token: it can be resumed
+  std::string ended_early = {};  // why, when a callback ended it (Orchestrator::stop)
+  std::string failed = {};       // why, when training failed: a loss that is not finite
   std::optional<Evaluation> validation = {};  // the last one
-  std::optional<Evaluation> test = {};        // on the final weights
+  // Of the last one, for who compares runs: infinity when training failed, NaN without validation data.
+  double validation_loss = 0;
+  std::optional<Evaluation> test = {};  // on the final weights
   std::string folder;
 };
 
@@ -49,8 +52,8 @@ class Orchestrator {
 
   // Trains to the end, or until a stop is requested: then the optimizer step at hand is finished, a checkpoint
   // written, and the report says so. Test data is read once, at the end.
-  // Throws TrainingError when training fails; the last good checkpoint stays. A checkpoint that cannot be written
-  // is a warning, and InternalError when it was the last.
+  // When training fails (TrainingError) the report says why, and the last good checkpoint stays. A checkpoint that
+  // cannot be written is a warning, and InternalError when it was the last.
   RunReport train(std::stop_token stop = {});
   // A checkpoint after the optimizer step at hand; training goes on. May be called from any thread.
   void request_checkpoint() { checkpoint_asked_ = true; }

@@ -2,6 +2,7 @@
 // The course of a run: the only epoch loop.
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "weft/core/log.h"
 #include "weft/train/config/config.h"
@@ -53,15 +54,25 @@ RunReport Orchestrator::train(std::stop_token stop) {
   stop_saved_ = false;
   const std::stop_callback forward(stop_, [this] { ending_.request_stop(); });
   begin();
-  train_epochs();
+  std::string failed;
+  try {
+    train_epochs();
+  } catch (const TrainingError& error) {
+    failed = error.what();
+    last_checkpoint();  // waits for one that is being written
+  }
   RunReport report{.epochs = trainer_->epochs_done(),
                    .steps = trainer_->optimizer().applied_steps(),
                    .stopped = stop_.stop_requested(),
                    .ended_early = end_reason_,
+                   .failed = failed,
                    .validation = validation_,
+                   .validation_loss = !failed.empty() ? std::numeric_limits<double>::infinity()
+                                      : validation_   ? validation_->loss
+                                                      : std::numeric_limits<double>::quiet_NaN(),
                    .folder = folder_->path().string()};
   if (!end_reason_.empty()) log_info("run ended early: {}", end_reason_);
-  if (data_.test != nullptr && !report.stopped) {
+  if (data_.test != nullptr && !report.stopped && failed.empty()) {
     report.test = test();
     log_->add_test(report.steps, *report.test);
   }
@@ -137,7 +148,8 @@ void Orchestrator::step_settled() {
 }
 
 void Orchestrator::observe(const std::string& metric, double value) {
-  if (trainer_->schedule()->monitor() == metric) trainer_->schedule()->observe(value);
+  if (trainer_->schedule()->monitor() == metric)
+    trainer_->schedule()->observe(value, trainer_->schedule_step());
 }
 
 // Once for each step: an epoch's last validation may just have been made.

@@ -108,6 +108,14 @@ TEST_F(Command, UserMistakesAreOneSentenceAndTwo) {
   expect_mistake("train bad.yaml", "bad.yaml:2:20: model.hiden");
 }
 
+TEST_F(Command, FailedTrainingIsThree) {
+  const Result failed =
+      weft("train small.yaml run.dir=run optimizer.type=sgd optimizer.lr=1e30 train.epochs=3");
+  EXPECT_EQ(failed.code, 3) << failed.output;
+  EXPECT_NE(failed.output.find("weft: the loss is "), std::string::npos) << failed.output;
+  EXPECT_NE(failed.output.find("failed after 0 epochs"), std::string::npos) << failed.output;
+}
+
 TEST_F(Command, ShowsWithoutTraining) {
   EXPECT_NE(weft("list").output.find("optimizer"), std::string::npos);
   EXPECT_NE(weft("list optimizer adamw").output.find("weight_decay"), std::string::npos);

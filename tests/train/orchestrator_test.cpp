@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole runs: the folder, metrics, checkpoints, and what is refused before anything is written.
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -168,6 +170,44 @@ TEST_F(Runs, StopWithACheckpoint) {
   EXPECT_TRUE(report.stopped);
   EXPECT_EQ(report.steps, 2);
   EXPECT_TRUE(fs::exists(run_folder() / "checkpoints/last/model.safetensors"));
+}
+
+TEST_F(Runs, ReturnTheFinalValidationLoss) {
+  Orchestrator run(config({"validation.every=3ep"}), "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.failed, "");
+  EXPECT_DOUBLE_EQ(report.validation_loss, run.validate().loss);
+  EXPECT_DOUBLE_EQ(report.validation_loss, run.history().back().metrics.at("validation/loss"));
+}
+
+TEST_F(Runs, ReturnNoNumberWithoutValidationData) {
+  Orchestrator run(config({"data.validation_split=0", "train.epochs=1"}), "test");
+  EXPECT_TRUE(std::isnan(run.train().validation_loss));
+}
+
+TEST_F(Runs, ReturnInfinityAfterAFailureAndKeepTheLastCheckpoint) {
+  Orchestrator run(config(), "test");
+  struct Breaks : Callback {
+    std::string failed;
+    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
+      if (epoch == 2) o.model().named_parameters()[0].variable.value().fill(std::nan(""));
+    }
+    void on_train_end(const RunReport& report) override { failed = report.failed; }
+  };
+  const auto breaks = std::make_shared<Breaks>();
+  run.add_callback(breaks);
+  const RunReport report = run.train();
+  EXPECT_NE(report.failed.find("the loss is nan at batch 1 of epoch 3"), std::string::npos)
+      << report.failed;
+  EXPECT_EQ(breaks->failed, report.failed);
+  EXPECT_EQ(report.validation_loss, std::numeric_limits<double>::infinity());
+  EXPECT_FALSE(report.test.has_value());
+  EXPECT_EQ(report.epochs, 2);
+  const auto parameter =
+      read_safetensors((run_folder() / "checkpoints/last/model.safetensors").string());
+  for (const auto& [name, tensor] : parameter)
+    for (const double value : tensor.to(DType::f64).to_vector<double>())
+      ASSERT_TRUE(std::isfinite(value)) << name;
 }
 
 TEST_F(Runs, OverfitBatchesAndSubset) {

@@ -121,6 +121,11 @@ TEST_F(Resuming, WithAnAverageOfTheWeights) {
   expect_law({"callbacks=[{type: ema, decay: 0.9}]", "validation.every=2ba"}, {2, 5, 8});
 }
 
+TEST_F(Resuming, WithAnAverageOfStatisticsToo) {
+  expect_law({"callbacks=[{type: ema, decay: 0.9}]", "model={type: cnn, channels: [2], hidden: 4}"},
+             {3, 8});
+}
+
 TEST_F(Resuming, BeforeAndAfterAnUnfreeze) {
   expect_law(
       {"strategy={type: staged_unfreeze, stages: [{at: 0ep, train: ['7.*']}, "
