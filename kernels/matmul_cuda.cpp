@@ -73,15 +73,6 @@ struct Matrix {
   cublasLtMatrixLayoutOpaque_t memory{};
 };
 
-cublasLtEpilogue_t library_name(Epilogue epilogue) {
-  switch (epilogue) {
-    case Epilogue::bias: return CUBLASLT_EPILOGUE_BIAS;
-    case Epilogue::relu: return CUBLASLT_EPILOGUE_RELU;
-    case Epilogue::relu_bias: return CUBLASLT_EPILOGUE_RELU_BIAS;
-    default: return CUBLASLT_EPILOGUE_DEFAULT;
-  }
-}
-
 // What the choice of an algorithm depends on.
 using Key = std::tuple<int, i64, i64, i64, i64, bool, bool, int, i64, i64, i64, i64>;
 struct Choice {
@@ -151,9 +142,10 @@ void library_matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Ep
   };
   set(&p.operation, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout.first));
   set(&p.operation, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout.second));
-  set(&p.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, library_name(epilogue));
-  if (epilogue == Epilogue::bias || epilogue == Epilogue::relu_bias)
+  if (epilogue == Epilogue::bias) {
+    set(&p.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     set(&p.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias));
+  }
   const Key key{static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData),
                 s.m,
                 s.n,

@@ -31,11 +31,10 @@ inline MatmulLayout layout_of(const MatmulShape& s) {
 }
 
 // Which part of act(… + bias) the library computes with the product. The rest is a kernel's
-// (add_bias_and_activate): its GELU is the approximation by tanh, ours is not; it has no silu, tanh
-// and sigmoid.
-enum class Epilogue { none, bias, relu, relu_bias };
+// (add_bias_and_activate): its GELU is the approximation by tanh, ours is not; its relu makes 0 of NaN, which
+// would hide weights gone wrong; it has no silu, tanh and sigmoid.
+enum class Epilogue { none, bias };
 inline Epilogue epilogue_of(bool has_bias, Activation activation) {
-  if (activation == Activation::relu) return has_bias ? Epilogue::relu_bias : Epilogue::relu;
   return activation == Activation::none && has_bias ? Epilogue::bias : Epilogue::none;
 }
 

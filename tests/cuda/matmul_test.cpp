@@ -63,8 +63,7 @@ TEST(CudaMatmul, TheLibraryIsAskedForTheSameProduct) {
 TEST(CudaMatmul, EpiloguesOfTheLibrary) {
   EXPECT_EQ(epilogue_of(false, Activation::none), Epilogue::none);
   EXPECT_EQ(epilogue_of(true, Activation::none), Epilogue::bias);
-  EXPECT_EQ(epilogue_of(true, Activation::relu), Epilogue::relu_bias);
-  EXPECT_EQ(epilogue_of(false, Activation::relu), Epilogue::relu);
+  EXPECT_EQ(epilogue_of(true, Activation::relu), Epilogue::none);
   EXPECT_EQ(epilogue_of(true, Activation::gelu), Epilogue::none);
 }
 
@@ -94,6 +93,16 @@ TEST(CudaMatmul, ProductBiasAndActivation) {
       }
     }
   });
+}
+
+TEST(CudaMatmul, ReluKeepsNan) {
+  Array<float> a(4), b(4), bias(2), c(4);
+  for (i64 i = 0; i < 4; ++i) a[i] = b[i] = 1;
+  bias[0] = bias[1] = 0;
+  a[0] = NAN;
+  matmul(Cuda{}, c.data(), a.data(), b.data(), bias.data(), Activation::relu,
+         {.m = 2, .n = 2, .k = 2});
+  expect_near(c, {NAN, NAN, 2, 2});
 }
 
 // Mixed precision: what is lost is lost in the factors, before.
