@@ -11,7 +11,7 @@ endif()
 foreach(folder ${WEFT_FOLDERS})
   if(EXISTS ${CMAKE_SOURCE_DIR}/${folder})
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
-            FILES_MATCHING PATTERN "*.h")
+            FILES_MATCHING PATTERN "*.h" PATTERN "*.cuh")
   endif()
 endforeach()
 if(EXISTS ${CMAKE_SOURCE_DIR}/weft.h)
@@ -26,6 +26,9 @@ if(TARGET weft_testing)
           FILES_MATCHING PATTERN "*.h")
   install(EXPORT weftTesting NAMESPACE weft:: FILE weftTesting.cmake DESTINATION ${package_dir})
   install(FILES cmake/weft_add_op_test.cmake DESTINATION ${package_dir})
+  # The emulator of CUDA kernels travels as sources: each sanitizer wants a build of its own.
+  install(DIRECTORY core device testing DESTINATION ${package_dir}/emulator
+          FILES_MATCHING PATTERN "*.cpp" PATTERN "device/cuda" EXCLUDE PATTERN "testing/cuda" EXCLUDE)
 endif()
 
 install(EXPORT weft NAMESPACE weft:: FILE weftTargets.cmake DESTINATION ${package_dir})

@@ -26,10 +26,10 @@ constexpr i64 kPage = 4096;
 // Blocks are whole pages, with a page between them that nobody gets.
 i64 pages_of(i64 bytes) { return (bytes + kPage - 1) / kPage * kPage + kPage; }
 
-void poison(const void* begin, i64 bytes) {
+void poison_bytes(const void* begin, i64 bytes) {
   if (simt::under_asan()) __asan_poison_memory_region(begin, static_cast<std::size_t>(bytes));
 }
-void unpoison(const void* begin, i64 bytes) {
+void unpoison_bytes(const void* begin, i64 bytes) {
   if (simt::under_asan()) __asan_unpoison_memory_region(begin, static_cast<std::size_t>(bytes));
 }
 
@@ -62,7 +62,7 @@ class Memory {
     if (block == nullptr) return nullptr;
     used_ += bytes;
     size_of_[block] = bytes;
-    poison(block, pages_of(bytes));
+    poison_bytes(block, pages_of(bytes));
     return block;
   }
 
@@ -72,7 +72,7 @@ class Memory {
     const i64 bytes = size_of_.at(block), pages = pages_of(bytes);
     used_ -= bytes;
     size_of_.erase(block);
-    unpoison(block, pages);
+    unpoison_bytes(block, pages);
     madvise(block, static_cast<std::size_t>(pages), MADV_DONTNEED);
     give(block, pages);
   }
@@ -172,13 +172,13 @@ void system_free(void* block) noexcept { memory().free(block); }
 // they are handed out, so that what is read before it is written shows.
 void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size) {
   emulated::enqueue(stream, [=] {
-    poison(block, size);
-    unpoison(block, bytes);
+    poison_bytes(block, size);
+    unpoison_bytes(block, bytes);
     std::memset(block, 0xff, static_cast<std::size_t>(bytes));
   });
 }
 void block_came_back(StreamHandle stream, void* block, i64 size) {
-  if (simt::under_asan()) emulated::enqueue(stream, [=] { poison(block, size); });
+  if (simt::under_asan()) emulated::enqueue(stream, [=] { poison_bytes(block, size); });
 }
 
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {

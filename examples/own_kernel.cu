@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CUDA kernel of one's own, written outside weft: each row over the root of its mean square (RMSNorm, Zhang and
+// Sennrich 2019, arXiv 1910.07467). nvcc compiles this file for a GPU; weft_add_op_test compiles it as plain C++ and
+// runs it on the CPU, under sanitizers too.
+#include <weft/kernels/device.h>
+
+#include "own_kernel.h"
+
+using namespace weft;
+
+namespace {
+
+constexpr unsigned kThreads = 128;
+
+// One block per row. Every thread adds up its part of the squares, a tree adds up the threads.
+__global__ void rms_norm_kernel(float* y, const float* x, i64 cols, float eps) {
+  WEFT_SHARED(partial, float[kThreads]);
+  const float* row = x + static_cast<i64>(blockIdx.x) * cols;
+  float squares = 0;
+  for (i64 c = threadIdx.x; c < cols; c += blockDim.x) squares += row[c] * row[c];
+  partial[threadIdx.x] = squares;
+  __syncthreads();
+  for (unsigned half = kThreads / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+    __syncthreads();
+  }
+  const float factor = rsqrtf(partial[0] / static_cast<float>(cols) + eps);
+  for (i64 c = threadIdx.x; c < cols; c += blockDim.x)
+    y[static_cast<i64>(blockIdx.x) * cols + c] = row[c] * factor;
+}
+
+}  // namespace
+
+void rms_norm(Cuda device, float* y, const float* x, i64 rows, i64 cols, float eps) {
+  launch<rms_norm_kernel>(
+      {.grid = static_cast<unsigned>(rows), .block = kThreads, .stream = device.stream}, y, x, cols,
+      eps);
+}
