@@ -117,6 +117,12 @@ TEST_F(Resuming, WithDropoutAndBatchNorm) {
              {3, 7, 10});
 }
 
+// The scale rises every third step and falls when it is too large: it and its count go on where they stood.
+TEST_F(Resuming, InHalfPrecision) {
+  expect_law({"precision={type: fp16, init_scale: 4194304, growth_interval: 3}"}, kEvery);
+  expect_law({"precision=bf16"}, {4, 7});
+}
+
 TEST_F(Resuming, WithAnAverageOfTheWeights) {
   expect_law({"callbacks=[{type: ema, decay: 0.9}]", "validation.every=2ba"}, {2, 5, 8});
 }
