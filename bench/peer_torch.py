@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch on the CPU, doing the work of the benchmark in one of its modes. Driven by bench/run.py:
+"""PyTorch, doing the work of the benchmark in one of its modes. Driven by bench/run.py:
 
     peer_torch.py --list WORK          one line: the modes this version can try, as a JSON list
-    peer_torch.py WORK --mode MODE     then, line by line on stdin:
+    peer_torch.py WORK --mode MODE [--device cuda]     then, line by line on stdin:
         run K      trains K steps                -> {"ms": milliseconds per step, "loss": the last one}
         memory                                   -> {"peak_mb": highest resident memory so far}
     It says {"ready": ..., "mode": ...} when it is warm, and ends with its input.
 
 Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel), step (forward,
-backward and optimizer compiled as one).
+backward and optimizer compiled as one); on a GPU also graph (the whole step as one CUDA graph).
 """
 import argparse
 import inspect
@@ -34,32 +34,61 @@ WORKS = {  # model, image shape, batch size, optimizer
 BATCHES = 8  # of random data, used in turn
 
 
-def modes(work):
+def modes(work, device):
     has_fused = "fused" in inspect.signature((torch.optim.SGD if work.startswith("resnet") else torch.optim.AdamW)
                                              .__init__).parameters and torch.__version__ >= "2.4"
     layouts = [""] if work.startswith("mlp") else ["", "+channels_last"]
     optimizers = ["", "+fused"] if has_fused else [""]
     kinds = ["eager"] + (["compile", "compile+step"] if hasattr(torch, "compile") else [])
-    return [kind + layout + optimizer for kind in kinds for layout in layouts for optimizer in optimizers
-            if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer itself
+    found = [kind + layout + optimizer for kind in kinds for layout in layouts for optimizer in optimizers
+             if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer itself
+    if device == "cuda":
+        found += [f"eager{layout}{optimizer}+graph" for layout in layouts for optimizer in optimizers]
+    return found
 
 
 class Trainer:
-    def __init__(self, work, mode):
+    def __init__(self, work, mode, device):
         make, image, batch, optimizer = WORKS[work]
         words = mode.split("+")
         torch.manual_seed(1)
         layout = torch.channels_last if "channels_last" in words else torch.contiguous_format
-        self.model = make().train().to(memory_format=layout)
-        self.images = [torch.randn(batch, *image).to(memory_format=layout) for _ in range(BATCHES)]
-        self.labels = [torch.randint(10, (batch,)) for _ in range(BATCHES)]
-        self.optimizer = optimizer(self.model.parameters(), **({"fused": True} if "fused" in words else {}))
+        self.model = make().train().to(device, memory_format=layout)
+        self.images = [torch.randn(batch, *image).to(device, memory_format=layout) for _ in range(BATCHES)]
+        self.labels = [torch.randint(10, (batch,)).to(device) for _ in range(BATCHES)]
+        settings = {"fused": True} if "fused" in words else {}
+        if "graph" in words and not work.startswith("resnet"):
+            settings["capturable"] = True
+        self.optimizer = optimizer(self.model.parameters(), **settings)
         self.done = 0
         self.step = self.train_step
         if "step" in words:
             self.step = torch.compile(self.train_step)
         elif "compile" in words:
             self.model = torch.compile(self.model)
+        if "graph" in words:
+            self.step = self.captured()
+
+    def captured(self):
+        """The whole step as one graph, by the recipe of PyTorch's documentation (CUDA semantics, "CUDA Graphs")."""
+        x, y = self.images[0].clone(), self.labels[0].clone()
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.train_step(x, y)
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.cuda.graph(graph):
+            loss = self.train_step(x, y)
+
+        def replay(next_x, next_y):
+            x.copy_(next_x)
+            y.copy_(next_y)
+            graph.replay()
+            return loss
+        return replay
 
     def train_step(self, x, y):
         self.optimizer.zero_grad(set_to_none=True)
@@ -87,16 +116,17 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--mode", default="eager")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
     if options.list:
-        print(json.dumps(modes(options.work)))
+        print(json.dumps(modes(options.work, options.device)))
         return
-    unknown = set(options.mode.split("+")) - {"eager", "compile", "channels_last", "fused", "step"}
+    unknown = set(options.mode.split("+")) - {"eager", "compile", "channels_last", "fused", "step", "graph"}
     if unknown:
         parser.error(f"--mode: unknown {', '.join(sorted(unknown))}")
     if options.threads:
         torch.set_num_threads(options.threads)
-    trainer = Trainer(options.work, options.mode)
+    trainer = Trainer(options.work, options.mode, options.device)
     trainer.run(3)
     say(ready=True, mode=options.mode, peer=f"PyTorch {torch.__version__}", threads=torch.get_num_threads())
     for line in sys.stdin:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Speed and memory of weft beside PyTorch on the CPU, measured together.
+"""Speed and memory of weft beside PyTorch, measured together; on the CPU unless --device cuda is given.
 
-    bench/run.py WEFT_BENCH [--work NAME …] [--rounds 7] [--seconds 1.5] [--output bench-results.json]
+    bench/run.py WEFT_BENCH [--device cpu] [--work NAME …] [--rounds 7] [--seconds 1.5] [--output bench-results.json]
 
 For each work: PyTorch's modes are tried one after another, each in a process of its own, and the fastest becomes
 the peer. Then both processes live side by side and train in turns (A B, B A, …), so that a change in the machine's
@@ -74,21 +74,21 @@ class Process:
             self.child.wait()
 
 
-def torch_process(python, work, mode, threads):
-    return Process([python, PEER, work, "--mode", mode, "--threads", threads])
+def torch_process(python, work, mode, threads, device):
+    return Process([python, PEER, work, "--mode", mode, "--threads", threads, "--device", device])
 
 
 def best_mode(python, work, options):
     """(mode, threads) of the fastest, and the least memory of any; with what each took, for the record."""
-    modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list"], check=True, text=True,
+    modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list", "--device", options.device], check=True, text=True,
                                                        capture_output=True).stdout)
     tried, memory = {}, []
     for mode in modes:
         for threads in sorted({1, options.threads}, reverse=True):
-            if threads != options.threads and not mode.startswith("eager"):
+            if threads != options.threads and (options.device != "cpu" or not mode.startswith("eager")):
                 continue  # compiling takes long; the thread count is settled by eager
             try:
-                with torch_process(python, work, mode, threads) as peer:
+                with torch_process(python, work, mode, threads, options.device) as peer:
                     peer.calibrate(options.seconds / 2)
                     tried[mode, threads] = min(peer.measure() for _ in range(2))
                     memory.append(peer.peak_mb())
@@ -100,8 +100,8 @@ def best_mode(python, work, options):
 
 def compare(python, work, options):
     (mode, threads), peer_mb, tried = best_mode(python, work, options)
-    with Process([options.weft_bench, work, "--threads", options.threads]) as weft, \
-         torch_process(python, work, mode, threads) as peer:
+    with Process([options.weft_bench, work, "--threads", options.threads, "--device", options.device]) as weft, \
+         torch_process(python, work, mode, threads, options.device) as peer:
         sides = [weft, peer]
         for side in sides:
             side.calibrate(options.seconds)
@@ -115,6 +115,7 @@ def compare(python, work, options):
         ratios = [peer_ms / weft_ms for weft_ms, peer_ms in rounds]
         return {
             "work": work,
+            "device": options.device,
             "weft_ms": round(statistics.median(weft_ms for weft_ms, _ in rounds), 4),
             "peer_ms": round(statistics.median(peer_ms for _, peer_ms in rounds), 4),
             "peer": f"{peer.about['peer']} ({mode}, {threads} threads)",
@@ -143,6 +144,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, in place of all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
     options = parser.parse_args()

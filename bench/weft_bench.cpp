@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft's side of bench/run.py; bench/peer_torch.py is the other and states the protocol:
 //
-//   weft_bench WORK [--threads N], then on stdin "run K" and "memory"
+//   weft_bench WORK [--threads N] [--device cpu|cuda], then on stdin "run K" and "memory"
 #include <sys/resource.h>
 
 #include <chrono>
@@ -48,9 +48,8 @@ const std::map<std::string, Work>& works() {
 
 class Training {
  public:
-  explicit Training(const Work& work)
-      : model_(work.model.make(nn::ModelInput{work.image, 10})),
-        optimizer_(work.optimizer.make(model_->named_parameters())) {
+  Training(const Work& work, const Device& device)
+      : model_(built(work, device)), optimizer_(work.optimizer.make(model_->named_parameters())) {
     Generator generator(1);
     for (int i = 0; i < kBatches; ++i) {
       images_.push_back(Tensor::empty(work.image.inserted(0, work.batch)));
@@ -58,6 +57,8 @@ class Training {
       labels_.push_back(Tensor::empty({work.batch}, DType::int64));
       for (i64& label : labels_.back().values<i64>())
         label = static_cast<i64>(generator.next() % 10);
+      images_.back() = images_.back().to(device);
+      labels_.back() = labels_.back().to(device);
     }
   }
 
@@ -75,6 +76,12 @@ class Training {
   }
 
  private:
+  static nn::AnyModule built(const Work& work, const Device& device) {
+    nn::AnyModule model = work.model.make(nn::ModelInput{work.image, 10});
+    model->to(device);
+    return model;
+  }
+
   nn::AnyModule model_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::vector<Tensor> images_, labels_;
@@ -87,10 +94,10 @@ double peak_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 
-void serve(const std::string& name) {
+void serve(const std::string& name, const Device& device) {
   const auto found = works().find(name);
   WEFT_CHECK(found != works().end(), "weft_bench: '{}' is no work of the benchmark", name);
-  Training training(found->second);
+  Training training(found->second, device);
   training.run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
@@ -116,10 +123,17 @@ void serve(const std::string& name) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-  WEFT_CHECK(count == 2 || count == 4,
-             "weft_bench: {} arguments given; WORK [--threads N] is required", count - 1);
-  if (count == 4) set_threads(std::stoi(arguments[3]));
-  serve(arguments[1]);
+  WEFT_CHECK(count % 2 == 0,
+             "weft_bench: {} arguments given; WORK [--threads N] [--device NAME] is required",
+             count - 1);
+  Device device = Cpu{};
+  for (int i = 2; i < count; i += 2) {
+    const std::string option = arguments[i];
+    if (option == "--threads") set_threads(std::stoi(arguments[i + 1]));
+    else if (option == "--device") device = device_named(arguments[i + 1]);
+    else WEFT_CHECK(false, "weft_bench: '{}' given; --threads or --device is required", option);
+  }
+  serve(arguments[1], device);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

@@ -5,3 +5,10 @@ target_link_libraries(weft_bench PRIVATE weft weft_dependencies)
 # bench/checkpoints.py: ./run bench checkpoints
 add_executable(checkpoint_bench EXCLUDE_FROM_ALL bench/checkpoint_bench.cpp)
 target_link_libraries(checkpoint_bench PRIVATE weft weft_dependencies)
+# How close kernels come to the memory's speed: ./run gpu-check bench, and on the CPU too.
+if(WEFT_CUDA STREQUAL "ON")
+  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_cuda.cpp)
+else()
+  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_none.cpp)
+endif()
+target_link_libraries(kernel_bench PRIVATE weft weft_dependencies)

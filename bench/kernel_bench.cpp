@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// How close kernels come to what the memory gives, and products to the best that cuBLASLt has:
+//
+//   kernel_bench [--device cpu|cuda] [--elements N] [--rounds R]
+//
+// Each round times a copy of the same array and then each kernel; the ratio is taken per round, the kernel's bytes per
+// second over the copy's, counting what must be read and written once. One line of JSON per kernel: the median ratio
+// with the lowest and highest. Inputs are random numbers. Arrays of 256 MB by default, beyond any cache.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "weft/bench/best_matmul.h"
+#include "weft/core/error.h"
+#include "weft/device/device.h"
+#include "weft/nn/nn.h"
+#include "weft/optim/adam.h"
+#include "weft/tensor/ops.h"
+#include "weft/tensor/random.h"
+
+namespace {
+using namespace weft;
+
+struct Settings {
+  Device device = Cpu{};
+  i64 elements = i64{1} << 26;
+  int rounds = 7;
+};
+
+double seconds_of(const Device& device, int repeats, const std::function<void()>& body) {
+  synchronize(device);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < repeats; ++i) body();
+  synchronize(device);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  return seconds.count() / repeats;
+}
+
+// So many that they take about a fifth of a second.
+int repeats_for(const Device& device, const std::function<void()>& body) {
+  body();
+  const double once = seconds_of(device, 1, body);
+  return static_cast<int>(std::clamp(0.2 / once, 1.0, 1000.0));
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+Tensor random(const Shape& shape, const Settings& settings, DType dtype = DType::f32) {
+  const Tensor x = Tensor::empty(shape, DType::f32, settings.device);
+  Generator(3).normal(x, 0, 1);
+  return x.to(dtype);
+}
+
+// A thing to time, and a yardstick of the same work in other units.
+struct Line {
+  std::string name;
+  double amount;  // bytes or operations
+  const char* unit;
+  std::function<void()> body;
+  double yardstick_amount;
+  std::function<void()> yardstick;
+};
+
+void report(const Line& line, const Settings& settings) {
+  const int repeats = repeats_for(settings.device, line.body),
+            yardstick_repeats = repeats_for(settings.device, line.yardstick);
+  std::vector<double> rates, ratios;
+  for (int round = 0; round < settings.rounds; ++round) {
+    const double yardstick =
+        line.yardstick_amount / seconds_of(settings.device, yardstick_repeats, line.yardstick);
+    rates.push_back(line.amount / seconds_of(settings.device, repeats, line.body));
+    ratios.push_back(rates.back() / yardstick);
+  }
+  std::printf(
+      "{\"kernel\": \"%s\", \"%s\": %.1f, \"ratio\": %.3f, \"low\": %.3f, \"high\": %.3f}\n",
+      line.name.c_str(), line.unit, median(rates) / 1e9, median(ratios),
+      *std::min_element(ratios.begin(), ratios.end()),
+      *std::max_element(ratios.begin(), ratios.end()));
+  std::fflush(stdout);
+}
+
+void memory_bound(const Settings& settings) {
+  constexpr i64 kCols = 1024;
+  const i64 rows = std::max<i64>(1, settings.elements / kCols);
+  const Tensor x = random({rows, kCols}, settings), other = random({rows, kCols}, settings);
+  Tensor y = Tensor::empty_like(x);
+  const auto bytes = static_cast<double>(x.elements()) * 4;
+  const auto copy = [&] { y.copy_from(x); };
+  const auto line = [&](const char* name, double arrays, const std::function<void()>& body) {
+    report({name, arrays * bytes, "GB/s", body, 2 * bytes, copy}, settings);
+  };
+  line("copy", 2, copy);
+  line("relu", 2, [&] { relu(y, x); });
+  line("add", 3, [&] { add(y, x, other); });
+  line("softmax", 2, [&] { softmax(y, x); });
+  const Tensor weight = random({kCols}, settings), bias = random({kCols}, settings);
+  line("layer_norm", 2, [&] { layer_norm(x, weight, bias, 1e-5); });
+
+  // Reads and writes weights and two moments, reads gradients.
+  nn::Linear layer{kCols, rows, {.bias = false}};
+  layer.to(settings.device);
+  optim::Adam adam(layer.named_parameters());
+  adam.zero_grad();
+  sum(layer(Variable(random({1, kCols}, settings)))).backward();
+  line("adam", 7, [&] { adam.step(); });
+}
+
+void products(const Settings& settings) {
+  const i64 n = settings.elements >= (i64{1} << 24) ? 4096 : 64;
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    const Tensor a = random({n, n}, settings, dtype), b = random({n, n}, settings, dtype);
+    const double operations = 2 * std::pow(static_cast<double>(n), 3);
+    Tensor c = matmul(a, b);
+    // Where nothing else measures it, the yardstick is the product itself.
+    std::function<void()> best = best_matmul(c, a, b);
+    if (!best) best = [&] { matmul(c, a, b); };
+    report({fmt::format("matmul {} {}", n, name_of(dtype)), operations, "GFLOP/s",
+            [&] { matmul(c, a, b); }, operations, best},
+           settings);
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) try {
+  Settings settings;
+  for (int i = 1; i < count; i += 2) {
+    const std::string option = arguments[i];
+    WEFT_CHECK(i + 1 < count, "kernel_bench: {} has no value", option);
+    const std::string value = arguments[i + 1];
+    if (option == "--device") settings.device = device_named(value);
+    else if (option == "--elements") settings.elements = std::stoll(value);
+    else if (option == "--rounds") settings.rounds = std::stoi(value);
+    else fail("kernel_bench: '{}' given; --device, --elements or --rounds is required", option);
+  }
+  memory_bound(settings);
+  products(settings);
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
+}
