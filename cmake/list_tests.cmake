@@ -6,7 +6,7 @@ if(NOT result EQUAL 0 OR NOT all MATCHES "\n  [^ \n]")
   message(FATAL_ERROR "${binary}: no tests found (exit code ${result})")
 endif()
 execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=*Slow* OUTPUT_VARIABLE slow)
-execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow* OUTPUT_VARIABLE quick)
+execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow*:*.cuda OUTPUT_VARIABLE quick)
 
 # AddressSanitizer would end the process where a test wants to see out-of-memory reported. Waiting threads
 # sleep: spinning ones starve each other when tests share the cores with anything else.
@@ -22,7 +22,8 @@ macro(add_entry entry label seconds filter)
     "  ENVIRONMENT [=[${environment}]=])\n")
 endmacro()
 if(quick MATCHES "\n  [^ \n]")
-  add_entry(${name} quick 600 "-*Slow*")
+  # A row's test `cuda` is in the entry op_rows_cuda.
+  add_entry(${name} quick 600 "-*Slow*:*.cuda")
 endif()
 if(slow MATCHES "\n  [^ \n]")
   add_entry(${name}_slow slow 900 "*Slow*")

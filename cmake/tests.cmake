@@ -97,7 +97,8 @@ if(WEFT_PYTHON3)
   add_test(NAME checks COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/checks_test.py)
   add_test(NAME run_script COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/run_test.py)
   add_test(NAME get_data COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/get_data_test.py)
-  set_tests_properties(layering snippets checks run_script get_data PROPERTIES LABELS quick TIMEOUT 60)
+  add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
+  set_tests_properties(layering snippets checks run_script get_data kernel_tools PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
 # A stranger's machine: install, build the examples against the prefix, run them.
@@ -105,7 +106,7 @@ find_program(WEFT_BASH bash)
 if(WEFT_BASH AND NOT WEFT_SANITIZE)
   add_test(NAME install COMMAND ${WEFT_BASH} ${CMAKE_SOURCE_DIR}/tests/tools/install_test.sh
                                 ${CMAKE_BINARY_DIR})
-  set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 300)
+  set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
 # Runs that are killed and disks that fail, a few of each; all of them by ./run torture.

@@ -3,7 +3,8 @@
 """Are the tests of the CUDA kernels a net without holes? On the emulated device, no GPU needed:
   1. the kernel tests and the planted bugs, plain, under ASan + UBSan, and under TSan;
   2. each __syncthreads(), __syncwarp() and __threadfence() in kernels/ is deleted in turn: a test must
-     fail, plain or under TSan. One that no test comes to is a finding too.
+     fail, plain or under TSan. One that no test comes to is a finding too;
+  3. a launch over more than 2^31 elements, which takes two gigabytes (not with --short).
 Deleting is done by the emulator, which lets threads pass the named line (WEFT_SKIP_SITE), so that
 nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short]
 --short: plain and TSan tests, and a deletion must be caught by the tests that reach it first.
@@ -29,9 +30,9 @@ ENVIRONMENT = {
 }
 
 
-def run(binary, filters=None, **extra):
+def run(binary, filters=None, options=(), **extra):
     """(passed, output); stops at the first failure."""
-    command = [binary, "--gtest_brief=1", "--gtest_fail_fast"]
+    command = [binary, "--gtest_brief=1", "--gtest_fail_fast", *options]
     if filters:
         command.append("--gtest_filter=" + ":".join(filters))
     try:
@@ -94,6 +95,11 @@ def main():
             else:
                 passed, output = run(build / binary)
             check(f"{binary}, {name}", passed, output, started)
+    if not arguments.short:
+        started = time.time()
+        passed, output = run(arguments.plain / "test_cuda", ["*MoreThanTwoToThe31Elements"],
+                             ["--gtest_also_run_disabled_tests"])
+        check("more than 2^31 elements", passed and "PASSED  ] 1 test" in output, output, started)
     if findings:
         print("torture: the tests themselves fail; nothing was deleted")
         return 1

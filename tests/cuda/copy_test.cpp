@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/copy.h"
 
+#include <algorithm>
+
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {
@@ -62,6 +64,16 @@ TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
       }
     });
   });
+}
+
+// Two gigabytes and a minute: `./run torture-kernels` asks for it.
+TEST(CudaCopy, DISABLED_MoreThanTwoToThe31Elements) {
+  constexpr i64 kSize = (i64{1} << 31) + 33;
+  Array<u8> y(kSize);
+  fill(Cuda{}, y.data(), 7.0, kSize);
+  wait_for_device();
+  const u8 *const begin = y.data(), *const end = begin + kSize;
+  EXPECT_EQ(std::find_if(begin, end, [](u8 value) { return value != 7; }) - begin, kSize);
 }
 
 }  // namespace

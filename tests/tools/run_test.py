@@ -23,12 +23,14 @@ class Run(unittest.TestCase):
         self.root.mkdir()
         self.bin.mkdir()
         shutil.copy(ROOT / "run", self.root)
+        (self.root / "tools").mkdir()
+        shutil.copy(ROOT / "tools/kernel_verbs.sh", self.root / "tools")
         for tool in TOOLS:
             if found := shutil.which(tool):
                 (self.bin / tool).symlink_to(found)
         self.stub("dpkg-query", 'for p; do case $p in -*) ;; *) echo "installed $p";; esac; done')
-        self.stub("cmake", 'mkdir -p build/cpu; : >build/cpu/build.ninja; '
-                           'echo CMAKE_HOME_DIRECTORY:INTERNAL="$PWD" >build/cpu/CMakeCache.txt')
+        self.stub("cmake", 'for preset in cpu emulated; do mkdir -p build/$preset; : >build/$preset/build.ninja; '
+                           'echo CMAKE_HOME_DIRECTORY:INTERNAL="$PWD" >build/$preset/CMakeCache.txt; done')
         self.stub("ninja", "exit 0")
         self.stub("apt-get", "exit 0")
         self.stub("id", "echo 0")
@@ -121,11 +123,11 @@ class Run(unittest.TestCase):
 
     def test_ctest_closes_the_output_and_its_exit_code_goes_through(self):
         self.stub("ctest", "printf '1/1 Test #1: core\\n50%% tests passed, 1 tests failed out of 2\\nlast\\n'\n"
-                           f"mkdir -p '{self.root}/build/cpu/test-results'\n"
+                           f"mkdir -p '{self.root}/build/emulated/test-results'\n"
                            "printf '<testcase name=\"B\" result=\"completed\" classname=\"A\">\\n"
                            "<testcase name=\"C\" result=\"skipped\" classname=\"A\">\\n"
                            "<skipped message=\"x.cpp:1&#x0A;no torch\">\\n'"
-                           f" >'{self.root}/build/cpu/test-results/core.xml'\nexit 8")
+                           f" >'{self.root}/build/emulated/test-results/core.xml'\nexit 8")
         self.assertEqual(self.run_script("test", "-L", "quick"), 8, self.output)
         self.assertIn("-L quick", self.called())
         self.assertIn("1 cases ran, 1 were skipped\n  skipped A.C: no torch", self.output)

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Registers, shared memory and spills of an op's kernels, per GPU architecture: `./run kernel-info NAME`.
+
+Compiles kernels/NAME*_cuda.cu as the build does, for the architectures it is configured for, and reads what ptxas says.
+No GPU is needed, nvcc is. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE]. Exit code 2 where no kernel has the name.
+
+Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes that a thread stores
+to and loads from local memory because registers ran out."""
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRY = re.compile(r"Compiling entry function '(\S+)' for '(sm_\d+\w*)'")
+STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+USED = re.compile(r"Used (\d+) registers")
+SHARED = re.compile(r"(\d+) bytes smem")
+
+
+def command_of(build, source):
+    """What the build compiles `source` with, without the compiler cache and the output."""
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        if Path(entry["file"]).resolve() == source:
+            words = shlex.split(entry["command"])
+            while not Path(words[0]).name.startswith("nvcc"):
+                words.pop(0)
+            at = words.index("-o")
+            del words[at:at + 2]
+            return words, entry["directory"]
+    raise SystemExit(f"kernel-info: {build}/compile_commands.json does not name {source.relative_to(ROOT)}")
+
+
+def demangled(names):
+    try:
+        answer = subprocess.run(["c++filt"], input="\n".join(names), text=True, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return names
+    return [re.sub(r"\(anonymous namespace\)::|weft::kernels::|weft::|^void ", "", line).split("(")[0]
+            for line in answer.splitlines()]
+
+
+def resources(text):
+    """[{kernel, arch, registers, shared, stack, spill_stores, spill_loads}] of ptxas's report."""
+    found = []
+    for line in text.splitlines():
+        if match := ENTRY.search(line):
+            found.append({"kernel": match[1], "arch": match[2], "registers": 0, "shared": 0, "stack": 0, "spill_stores": 0,
+                          "spill_loads": 0})
+        elif found and (match := STACK.search(line)):
+            found[-1].update(stack=int(match[1]), spill_stores=int(match[2]), spill_loads=int(match[3]))
+        elif found and (match := USED.search(line)):
+            shared = SHARED.search(line)
+            found[-1].update(registers=int(match[1]), shared=int(shared[1]) if shared else 0)
+    for kernel, name in zip(found, demangled([k["kernel"] for k in found])):
+        kernel["kernel"] = name
+    return sorted(found, key=lambda k: (k["kernel"], k["arch"]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    sources = sorted((ROOT / "kernels").glob(f"{options.name}_cuda.cu")) or \
+        sorted((ROOT / "kernels").glob(f"{options.name}_*_cuda.cu"))
+    if not sources:
+        known = ", ".join(sorted(p.name.removesuffix("_cuda.cu") for p in (ROOT / "kernels").glob("*_cuda.cu")))
+        print(f"kernel-info: no kernels/{options.name}_cuda.cu; known: {known}", file=sys.stderr)
+        sys.exit(2)
+    rows = []
+    for source in sources:
+        words, folder = command_of(options.build.resolve(), source)
+        done = subprocess.run([*words, "-Xptxas", "-v", "-o", "/dev/null"], cwd=folder, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            print(done.stdout, file=sys.stderr)
+            print(f"kernel-info: {source.relative_to(ROOT)} does not compile", file=sys.stderr)
+            sys.exit(1)
+        rows += resources(done.stdout)
+    width = max((len(row["kernel"]) for row in rows), default=6)
+    print(f"{'kernel':{width}}  {'arch':6} registers  shared  stack  spill stores  spill loads")
+    for row in rows:
+        print(f"{row['kernel']:{width}}  {row['arch']:6} {row['registers']:9d}  {row['shared']:6d}  "
+              f"{row['stack']:5d}  {row['spill_stores']:12d}  {row['spill_loads']:11d}")
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+main()

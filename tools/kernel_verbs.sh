@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154  # sourced by ./run, which defines what is used here
+# The verbs for who writes kernels: op, new-op, kernel-info, torture-kernels, gpu-check.
+
+emulated_presets=(emulated emulated-asan emulated-tsan)
+
+# An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers.
+run_op() {
+  local name=${1:-} filters rows kernels one failed=0
+  [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
+  filters=$(python3 "$root/tools/op_tests.py" "$name") || exit $?
+  { read -r rows; read -r kernels; } < <(printf '%s\n' "$filters" '')
+  export OMP_WAIT_POLICY=passive ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0 \
+    TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
+  for one in "${emulated_presets[@]}"; do
+    preset=$one build=$root/build/$one
+    local wanted=()
+    [[ -z $kernels ]] || wanted+=(test_cuda)
+    [[ -z $rows || $one != emulated ]] || wanted+=(test_autograd)
+    [[ ${#wanted[@]} -gt 0 ]] || continue
+    set_up ON "${build_packages[@]}" "${test_packages[@]}" -- "${wanted[@]}"
+    for one in "${wanted[@]}"; do
+      local filter=$kernels
+      [[ $one == test_cuda ]] || filter=$rows
+      say "$one, build/$preset, $filter"
+      "$build/$one" --gtest_brief=1 --gtest_filter="$filter" || failed=1
+    done
+  done
+  return "$failed"
+}
+
+run_kernel_info() {
+  [[ -n ${1:-} ]] || stop "kernel-info: the name of an op is required: ./run kernel-info softmax"
+  find_nvcc || stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
+  preset=cuda build=$root/build/cuda
+  set_up ON "${build_packages[@]}" "${test_packages[@]}" --
+  exec python3 "$root/tools/kernel_info.py" "$build" "$@"
+}
+
+find_nvcc() {
+  if command -v nvcc >/dev/null; then return 0; fi
+  [[ -x /usr/local/cuda/bin/nvcc ]] && PATH=/usr/local/cuda/bin:$PATH
+}
+
+# The kernel tests plain, under ASan and under TSan, and every barrier deleted in turn.
+torture_kernels() {
+  local name builds=()
+  for name in "${emulated_presets[@]}"; do
+    preset=$name build=$root/build/$name
+    builds+=("$build")
+    if [[ " $* " == *" --short "* && $name == emulated-asan ]]; then continue; fi
+    set_up ON "${build_packages[@]}" "${test_packages[@]}" -- test_simt test_cuda
+  done
+  exec python3 "$root/tools/torture_kernels.py" "${builds[@]}" "$@"
+}
+
+# On a machine with a GPU: build for it, test, sanitize, measure; one report. Parts can be named.
+run_gpu_check() {
+  if [[ ${1:-} == pack ]]; then
+    install_packages "${build_packages[@]}" "${test_packages[@]}"
+    exec python3 "$root/tools/gpu_deps.py" "${2:?"gpu-check pack: the folder to fill is required"}"
+  fi
+  find_nvcc || stop "gpu-check: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required to build"
+  preset=cuda build=$root/build/cuda
+  exec python3 "$root/tools/gpu_check.py" "$root" --deps "$deps" "$@"
+}

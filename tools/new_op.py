@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the files of a new op, which compile and whose row fails: `./run new-op NAME`.
+
+The op starts as y = x on both devices, and its row asks for 2x: change the row into the specification first, then
+the kernels until it passes (CONTRIBUTING.md, "Add an op in six steps"). An elementwise op needs none of this: a
+formula and its line in kernels/elementwise_ops.h. Exit code 2 where the name is taken or no name of an op."""
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LICENSE = "// SPDX-License-Identifier: Apache-2.0\n"
+
+FILES = {
+    "kernels/@name@.h": """// What it computes, in a line.
+//   math     y[r,c] = x[r,c];  dx[r,c] = dy[r,c]
+//   shapes   x, y, dx, dy (rows, cols)
+//   saved    nothing
+//   aliasing y may be x, dx may be dy
+//   source   none
+#pragma once
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+
+namespace weft::kernels {
+
+template <class T>
+void @name@_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
+template <class T>
+void @name@_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
+template <class T>
+void @name@_backward(Cpu, T* dx, const T* dy, i64 rows, i64 cols);
+template <class T>
+void @name@_backward(Cuda, T* dx, const T* dy, i64 rows, i64 cols);
+
+}  // namespace weft::kernels
+""",
+    "kernels/@name@_cpu.cpp": """#include "weft/kernels/@name@.h"
+
+#include "weft/device/parallel.h"
+#include "weft/device/simd.h"
+
+namespace weft::kernels {
+namespace {
+
+// body(r) for every row, in vector code.
+template <class Body>
+void for_rows(i64 rows, i64 cols, const Body& body) {
+  parallel_for(rows, 4096 / (cols + 1) + 1, [&](i64 begin, i64 end) {
+    simd([&] {
+      for (i64 r = begin; r < end; ++r) body(r);
+    });
+  });
+}
+
+}  // namespace
+
+template <class T>
+void @name@_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
+  for_rows(rows, cols, [=](i64 r) {
+    for (i64 i = r * cols; i < (r + 1) * cols; ++i) y[i] = x[i];
+  });
+}
+
+template <class T>
+void @name@_backward(Cpu, T* dx, const T* dy, i64 rows, i64 cols) {
+  for_rows(rows, cols, [=](i64 r) {
+    for (i64 i = r * cols; i < (r + 1) * cols; ++i) dx[i] = dy[i];
+  });
+}
+
+#define WEFT_INSTANTIATE(T)                                     \\
+  template void @name@_forward(Cpu, T*, const T*, i64, i64); \\
+  template void @name@_backward(Cpu, T*, const T*, i64, i64);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+
+}  // namespace weft::kernels
+""",
+    "kernels/@name@_cuda.cu": """#include "weft/kernels/@name@.h"
+
+#include "weft/kernels/grid.h"
+
+namespace weft::kernels {
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) @name@_forward_kernel(T* y, const T* x, i64 n) {
+  for (i64 i = first_index(); i < n; i += grid_stride()) y[i] = x[i];
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) @name@_backward_kernel(T* dx, const T* dy, i64 n) {
+  for (i64 i = first_index(); i < n; i += grid_stride()) dx[i] = dy[i];
+}
+
+}  // namespace
+
+template <class T>
+void @name@_forward(Cuda device, T* y, const T* x, i64 rows, i64 cols) {
+  const i64 n = rows * cols;
+  if (n == 0) return;
+  launch<@name@_forward_kernel<T>>(on(device, blocks_for(n)), y, x, n);
+}
+
+template <class T>
+void @name@_backward(Cuda device, T* dx, const T* dy, i64 rows, i64 cols) {
+  const i64 n = rows * cols;
+  if (n == 0) return;
+  launch<@name@_backward_kernel<T>>(on(device, blocks_for(n)), dx, dy, n);
+}
+
+#define WEFT_INSTANTIATE(T)                                      \\
+  template void @name@_forward(Cuda, T*, const T*, i64, i64); \\
+  template void @name@_backward(Cuda, T*, const T*, i64, i64);
+WEFT_INSTANTIATE(float)
+WEFT_INSTANTIATE(double)
+WEFT_INSTANTIATE(half)
+WEFT_INSTANTIATE(bfloat16)
+
+}  // namespace weft::kernels
+""",
+    "tensor/@name@.cpp": """#include "weft/kernels/@name@.h"
+
+#include "weft/tensor/check.h"
+#include "weft/tensor/ops.h"
+
+namespace weft {
+namespace {
+
+// kernel(device, rows, cols) with pointers of the dtype at hand.
+template <class Kernel>
+void run(Tensor& out, const Tensor& x, const Kernel& kernel) {
+  WEFT_CHECK(x.rank() >= 1, "@name@: x is a scalar; at least one axis is required");
+  check_output("@name@", out, x.shape(), x);
+  const i64 rows = x.shape().elements(0, x.rank() - 1), cols = x.size(-1);
+  visit_compute("@name@", x.dtype(), [&]<class T>() {
+    std::visit([&](auto device) { kernel.template operator()<T>(device, rows, cols); }, x.device());
+  });
+}
+
+}  // namespace
+
+void @name@(Tensor& y, const Tensor& x) {
+  run(y, x, [&]<class T>(auto device, i64 rows, i64 cols) {
+    kernels::@name@_forward(device, y.data<T>(), x.data<T>(), rows, cols);
+  });
+}
+void @name@_backward(Tensor& dx, const Tensor& dy) {
+  run(dx, dy, [&]<class T>(auto device, i64 rows, i64 cols) {
+    kernels::@name@_backward(device, dx.data<T>(), dy.data<T>(), rows, cols);
+  });
+}
+
+Tensor @name@(const Tensor& x) {
+  Tensor y = Tensor::empty_like(x);
+  @name@(y, x);
+  return y;
+}
+
+}  // namespace weft
+""",
+    "autograd/@name@.cpp": """#include "weft/autograd/ops.h"
+#include "weft/autograd/tape.h"
+
+namespace weft {
+
+Variable @name@(const Variable& x) {
+  return record("@name@", @name@(x.value()), in_place_edge(x, [](const Tensor& dy, Tensor& dx) {
+                  @name@_backward(dx, dy);
+                }));
+}
+
+}  // namespace weft
+""",
+    "tests/autograd/@name@_test.cpp": """#include "weft/testing/testing.h"
+
+namespace weft {
+namespace {
+
+// The specification, of simple ops.
+WEFT_OP_ROW(@name@, {.inputs = {testing::matrix},
+                     .op = [](auto& a) { return @name@(a[0]); },
+                     .reference = [](auto& a) { return a[0] * 2.0; },
+                     .errors = {{[] { @name@(Variable(Tensor::zeros({}))); },
+                                 "x is a scalar; at least one axis is required"}}});
+
+}  // namespace
+}  // namespace weft
+""",
+    "tests/cuda/@name@_test.cpp": """#include "weft/kernels/@name@.h"
+
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+struct Size {
+  i64 rows, cols;
+};
+const Size kMatrices[] = {{0, 5}, {1, 1}, {9, 31}, {3, 33}, {2, 1025}};
+
+// The CPU's kernel in double is the reference, and the row of the op checks that one.
+TEST(Cuda@Name@, IsTheCpus) {
+  for_types([]<class T>() {
+    for (const Size s : kMatrices) {
+      SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols);
+      Numbers numbers;
+      const Array<T> x(s.rows * s.cols, numbers), dy(s.rows * s.cols, numbers);
+      const auto x64 = x.numbers(), dy64 = dy.numbers();
+      std::vector<double> wanted(x64.size()), wanted_dx(x64.size());
+      @name@_forward(Cpu{}, wanted.data(), x64.data(), s.rows, s.cols);
+      @name@_backward(Cpu{}, wanted_dx.data(), dy64.data(), s.rows, s.cols);
+      in_every_order([&] {
+        Array<T> y(x.size()), dx(dy);
+        @name@_forward(Cuda{}, y.data(), x.data(), s.rows, s.cols);
+        expect_near(y, wanted);
+        @name@_backward(Cuda{}, dx.data(), dx.data(), s.rows, s.cols);
+        expect_near(dx, wanted_dx);
+      });
+    }
+  });
+}
+
+}  // namespace
+}  // namespace weft::kernels::test
+""",
+}
+
+DECLARATIONS = {
+    "tensor/ops.h": """// --- @name@ (tensor/@name@.cpp), over the last axis
+Tensor @name@(const Tensor& x);
+void @name@(Tensor& y, const Tensor& x);
+void @name@_backward(Tensor& dx, const Tensor& dy);
+""",
+    "autograd/ops.h": """// --- @name@ (autograd/@name@.cpp), over the last axis
+Variable @name@(const Variable& x);
+""",
+}
+
+
+def stop(sentence):
+    print(f"new-op: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
+def fill(template, name):
+    pascal = "".join(part.capitalize() for part in name.split("_"))
+    return template.replace("@name@", name).replace("@Name@", pascal)
+
+
+def with_declaration(path, declaration):
+    text = path.read_text(encoding="utf-8")
+    end = "\n}  // namespace weft\n"
+    if not text.endswith(end):
+        stop(f"{path.relative_to(ROOT)} does not end with its namespace; write the declaration there by hand:\n{declaration}")
+    return text[: -len(end)] + "\n" + declaration + end
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./run new-op", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="in snake_case: rms_norm")
+    name = parser.parse_args().name
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        stop(f"'{name}' given; a name in snake_case is required, for example rms_norm")
+    taken = [path for path in (fill(f, name) for f in FILES) if (ROOT / path).exists()]
+    for path in [*DECLARATIONS, "kernels/elementwise_ops.h"]:
+        if re.search(rf"\b{name}[(,]", (ROOT / path).read_text(encoding="utf-8")):
+            taken.append(path)
+    if taken:
+        stop(f"an op '{name}' exists already, in {', '.join(taken)}; another name is required")
+
+    changed = {ROOT / path: with_declaration(ROOT / path, fill(text, name)) for path, text in DECLARATIONS.items()}
+    changed |= {ROOT / fill(path, name): LICENSE + fill(text, name) for path, text in FILES.items()}
+    for path, text in changed.items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
+    print(f"\nNext: write the specification in tests/autograd/{name}_test.cpp, then ./run op {name}")
+
+
+main()
