@@ -278,7 +278,7 @@ def main():
     for path, text in changed.items():
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))
-    print(f"\nNext: write the specification in tests/autograd/{name}_test.cpp, then ./run op {name}")
+    print(f"\nNext: write the specification in tests/autograd/{name}_test.cpp, then\n./run op {name} until it passes, and ./run format")
 
 
 main()
