@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/checkpoints.py: saving and loading a state, and what a batch costs beside its kernels.
+// weft's side of bench/checkpoints.py: saving and loading a state, and what a batch and a run cost beside the
+// kernels.
 //
-//   checkpoint_bench MEGABYTES FOLDER [--threads N], then on stdin "save", "load", "hooks"
+//   checkpoint_bench MEGABYTES FOLDER [--threads N], then on stdin "save", "load", "hooks", "run CONFIG"
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,8 +18,11 @@
 #include "weft/nn/nn.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/random.h"
+#include "weft/train/callbacks.h"
 #include "weft/train/checkpoint_reader.h"
+#include "weft/train/orchestrator.h"
 #include "weft/train/snapshot.h"
+#include "weft/train/run_config_file.h"
 #include "weft/train/trainer.h"
 
 namespace {
@@ -97,7 +102,7 @@ void hooks() {
   const auto model = [] {
     return nn::mlp({.hidden = {8}}).make(nn::ModelInput{Shape{4, 4, 1}, 3});
   };
-  const double batches = kSamples / kBatch;
+  const double batches = static_cast<double>(kSamples) / static_cast<double>(kBatch);
 
   nn::AnyModule by_hand = model();
   const auto optimizer = optim::sgd({.lr = 0.01}).make(by_hand->named_parameters());
@@ -122,6 +127,67 @@ void hooks() {
               hand / batches * 1e6, bare / batches * 1e6, observed / batches * 1e6);
 }
 
+// A callback, and how long its hooks within an epoch take, in all.
+class Timed final : public train::Callback {
+ public:
+  Timed(const train::CallbackRecipe& recipe, double& seconds)
+      : inner_(recipe.make()), seconds_(seconds) {}
+  void on_setup(train::Orchestrator& run) override { inner_->on_setup(run); }
+  void on_train_begin(train::Orchestrator& run) override { inner_->on_train_begin(run); }
+  void on_step_begin(train::Trainer& t, i64 step) override {
+    seconds_ += seconds_of([&] { inner_->on_step_begin(t, step); });
+  }
+  void on_batch_begin(train::Trainer& t, const train::BatchInProgress& batch) override {
+    seconds_ += seconds_of([&] { inner_->on_batch_begin(t, batch); });
+  }
+  void on_gradients(train::Trainer& t, double scale) override {
+    seconds_ += seconds_of([&] { inner_->on_gradients(t, scale); });
+  }
+  void on_step_end(train::Trainer& t, const optim::StepOutcome& outcome) override {
+    seconds_ += seconds_of([&] { inner_->on_step_end(t, outcome); });
+  }
+  void on_batch_end(train::Trainer& t, const train::Progress& progress) override {
+    seconds_ += seconds_of([&] { inner_->on_batch_end(t, progress); });
+  }
+  void on_step_settled(train::Trainer& t) override {
+    seconds_ += seconds_of([&] { inner_->on_step_settled(t); });
+  }
+
+ private:
+  std::unique_ptr<train::Callback> inner_;
+  double& seconds_;
+};
+
+// From the config to the first step, and what each callback with its default options takes of a step. The clock is read twice per hook, and counts.
+void run(const std::string& config, const std::string& folder) {
+  using Clock = std::chrono::steady_clock;
+  struct FirstStep : train::Callback {
+    Clock::time_point begin = Clock::now(), first;
+    void on_step_begin(train::Trainer&, i64 step) override {
+      if (step == 0) first = Clock::now();
+    }
+  };
+  std::filesystem::remove_all(folder);
+  const auto first = std::make_shared<FirstStep>();
+  train::Orchestrator orchestrator(
+      train::load_run_config(config, {"run.dir=" + folder, "train.epochs=2"}).value, "bench");
+  const std::vector<std::string> names{"early_stopping", "gradient_monitor", "nan_report",
+                                       "rollback", "ema"};
+  std::vector<double> seconds(names.size(), 0.0);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    orchestrator.add_callback(
+        std::make_shared<Timed>(train::CallbackRecipe::of(names[i]), seconds[i]));
+  orchestrator.add_callback(first);
+  const train::RunReport report = orchestrator.train();
+  const auto steps = static_cast<double>(report.steps);
+  std::printf("{\"setup_s\": %.4f, \"step_us\": %.1f",
+              std::chrono::duration<double>(first->first - first->begin).count(),
+              report.seconds / steps * 1e6);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    std::printf(", \"%s_us\": %.3f", names[i].c_str(), seconds[i] / steps * 1e6);
+  std::printf("}\n");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
@@ -135,7 +201,8 @@ int main(int count, char** arguments) try {
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "save") state.save(arguments[2]);
     else if (line == "load") state.load(arguments[2]);
-    else hooks();
+    else if (line == "hooks") hooks();
+    else run(line.substr(std::string("run ").size()), std::string(arguments[2]) + "-run");
     std::fflush(stdout);
   }
 } catch (const Error& error) {

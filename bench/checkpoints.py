@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Saving and loading a state beside torch.save and torch.load, and what a batch costs beside its kernels.
+"""Saving and loading a state beside torch.save and torch.load, and what a batch and a run cost beside the kernels.
 
     bench/checkpoints.py CHECKPOINT_BENCH [--megabytes 600] [--rounds 7] [--folder DIR] [--output FILE]
 
@@ -45,6 +45,9 @@ for line in sys.stdin:
 """
 
 
+CONFIG = pathlib.Path(__file__).resolve().parent.parent / "configs" / "digits_mlp.yaml"
+
+
 def median_and_range(values):
     return {"median": round(statistics.median(values), 4), "low": round(min(values), 4), "high": round(max(values), 4)}
 
@@ -73,10 +76,12 @@ def main():
                             times.setdefault((what, name), []).append(answer["gb"] / answer["all_s"])
                             if "stall_s" in answer:
                                 stall.append(answer["gb"] / answer["stall_s"])
-            hooks = [weft.ask("hooks") for _ in range(options.rounds)]
+            hooks = [weft.ask("hooks") | weft.ask(f"run {CONFIG}") for _ in range(options.rounds)]
+            setup = [answer.pop("setup_s") for answer in hooks]
             results = {"peer": peer.about["peer"], "megabytes": options.megabytes, "rounds": options.rounds,
                        "gb_per_s": {f"{what} {name}": median_and_range(values)
                                     for (what, name), values in times.items()} | {"stall weft": median_and_range(stall)},
+                       "setup_s": median_and_range(setup),
                        "us_per_batch": {key: median_and_range([h[key] for h in hooks]) for key in hooks[0]}}
     finally:
         shutil.rmtree(folder)
@@ -85,7 +90,8 @@ def main():
           + "".join(f"| {key}, GB/s | {v['median']:.2f} | {v['low']:.2f} to {v['high']:.2f} |\n"
                     for key, v in results["gb_per_s"].items())
           + "".join(f"| a batch: {key.removesuffix('_us').replace('_', ' ')}, µs | {v['median']:.1f} | "
-                    f"{v['low']:.1f} to {v['high']:.1f} |\n" for key, v in results["us_per_batch"].items()))
+                    f"{v['low']:.1f} to {v['high']:.1f} |\n" for key, v in results["us_per_batch"].items())
+          + "| from the config to the first step, s | {median:.2f} | {low:.2f} to {high:.2f} |".format(**results["setup_s"]))
     return 0
 
 
