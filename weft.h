@@ -22,3 +22,4 @@
 #include "weft/train/predictor.h"
 #include "weft/train/strategies.h"
 #include "weft/train/trainer.h"
+#include "weft/train/trainers.h"

@@ -20,7 +20,9 @@ class Rollback final : public Callback {
 
   // Needed until there is a checkpoint.
   void on_train_begin(Orchestrator& run) override {
-    for (const auto& [name, value] : state_of(run.model())) initial_[name] = value.clone();
+    for (const NamedModel& model : run.trainer().models())
+      for (const auto& [name, value] : state_of(*model.module))
+        initial_[model.name][name] = value.clone();
   }
 
   void on_batch_end(Trainer&, const Progress& progress) override {
@@ -44,11 +46,13 @@ class Rollback final : public Callback {
     if (done_ == options_.times) return false;
     ++done_;
     const std::optional<std::filesystem::path> last = run.last_checkpoint();
+    for (const NamedModel& model : run.trainer().models()) {
+      if (last) load(*model.module, (*last / (model.name + ".safetensors")).string());
+      else load_state(*model.module, initial_[model.name], "the initial weights");
+    }
     if (last) {
-      load(run.model(), (*last / kModelFile).string());
       restore(run.trainer().optimizer(), CheckpointReader(*last));
     } else {
-      load_state(run.model(), initial_, "the initial weights");
       forget_momentum(run.trainer().optimizer());
     }
     run.trainer().scale_lr(options_.lr_factor);
@@ -77,7 +81,7 @@ class Rollback final : public Callback {
   }
 
   RollbackOptions options_;
-  TensorMap initial_;
+  std::map<std::string, TensorMap> initial_;  // of each model
   i64 done_ = 0;
   double best_loss_ = std::numeric_limits<double>::infinity();
 };

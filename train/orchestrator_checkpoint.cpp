@@ -66,7 +66,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
   Snapshot snapshot;
   const Metadata card = model_card(config_, data_.train->info(), data_.normalization);
   for (const NamedModel& model : trainer_->models())
-    snapshot.add(model.name + ".safetensors", state_of(*model.module), card);
+    snapshot.add(model.name + ".safetensors", state_of(*model.module),
+                 model.card.empty() ? card : model.card);
   for (const auto& callback : callbacks_) callback->on_checkpoint(*this, snapshot);
 
   StateParts states;

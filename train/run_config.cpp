@@ -73,6 +73,7 @@ void describe(Fields& f, CheckpointSection& o) {
 void describe(Fields& f, RunConfig& o) {
   f("run", o.run, "the run itself")("data", o.data, "what to train on", required())(
       "model", o.model, "what to train", required())("loss", o.loss, "what to minimise")(
+      "trainer", o.trainer, "how a loss comes about: standard, or distillation beside a teacher")(
       "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
                                                  "how the learning rate changes")(
       "strategy", o.strategy, "what is frozen and thawed when; null: nothing")(

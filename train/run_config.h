@@ -18,6 +18,7 @@
 #include "weft/train/metric.h"
 #include "weft/train/precision.h"
 #include "weft/train/strategy.h"
+#include "weft/train/trainers.h"
 
 namespace weft::train {
 
@@ -86,6 +87,7 @@ struct RunConfig {
   RecipeWith<data::Dataset, DataSection> data;
   RecipeWith<nn::Model, ModelSection> model;
   LossRecipe loss = classification();
+  TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();
   RecipeWith<optim::Schedule, SchedulerSection> scheduler = optim::constant();
   std::optional<StrategyRecipe> strategy;

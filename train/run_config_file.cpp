@@ -9,18 +9,33 @@ namespace weft::train {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string resolved(const std::string& given, const char* key,
+                     const config::Loaded<RunConfig>& loaded) {
+  fs::path path = given;
+  if (path.is_absolute()) return given;
+  const auto origin = loaded.origins.find(key);
+  if (origin != loaded.origins.end() && origin->second.source != config::kCommandLine) {
+    const fs::path beside = fs::path(origin->second.source).parent_path() / path;
+    if (fs::exists(beside)) path = beside;
+  }
+  return fs::absolute(path).lexically_normal().string();
+}
+
+}  // namespace
+
 config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides) {
   config::Loaded<RunConfig> loaded = config::load<RunConfig>(path, overrides);
-  if (!loaded.value.model.common.pretrained) return loaded;
-  std::string& given = loaded.value.model.common.pretrained->path;
-  if (fs::path(given).is_absolute()) return loaded;
-  const auto origin = loaded.origins.find("model.pretrained.path");
-  if (origin != loaded.origins.end() && origin->second.source != config::kCommandLine) {
-    const fs::path beside = fs::path(origin->second.source).parent_path() / given;
-    if (fs::exists(beside)) given = beside.string();
+  RunConfig& config = loaded.value;
+  if (auto& pretrained = config.model.common.pretrained)
+    pretrained->path = resolved(pretrained->path, "model.pretrained.path", loaded);
+  if (const auto* given = config.trainer.options_if<DistillationOptions>()) {
+    DistillationOptions options = *given;
+    options.teacher = resolved(options.teacher, "trainer.teacher", loaded);
+    config.trainer = distillation(options);
   }
-  given = fs::absolute(given).lexically_normal().string();
   return loaded;
 }
 

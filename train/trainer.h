@@ -5,6 +5,7 @@
 //   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw({.lr = 1e-3})}};
 //   for (int epoch = 0; epoch < 5; ++epoch) trainer.train_one_epoch(loader);
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -76,6 +77,8 @@ void describe(Fields& f, LrFactor& o);
 struct NamedModel {
   std::string name;
   nn::Module* module;
+  // What its file says about it (train/model_card.h); empty for the model of the run's config.
+  std::map<std::string, std::string> card = {};
 };
 
 class Trainer {
@@ -126,7 +129,8 @@ class Trainer {
   void set_epoch_length(i64 batches) { build_schedule(batches); }
 
   nn::Module& model() { return model_; }
-  // All models of this run by name; a trainer with several says which.
+  // All models of this run by name, which a checkpoint has as NAME.safetensors; a trainer with several
+  // (train/trainers.h) says which. named_parameters() are those of `model`.
   virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
   optim::Optimizer& optimizer() { return *optimizer_; }
   const optim::Schedule* schedule() const { return schedule_.get(); }
@@ -157,6 +161,7 @@ class Trainer {
  protected:
   // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
+  const Loss& loss() const { return *loss_; }
 
  private:
   // The optimizer step that is on its way.
