@@ -2,6 +2,7 @@
 // The runtime of a real GPU (device/gpu/gpu.h).
 // source: CUDA Runtime API, "Device Management", "Stream Management", "Memory Management"
 #include "weft/device/gpu/gpu.h"
+#include "weft/device/gpu/graph.h"
 
 #include "weft/core/error.h"
 #include "weft/device/cuda/check.h"
@@ -54,7 +55,10 @@ Event::~Event() {
   static_cast<void>(cudaEventDestroy(state_->event));
   delete state_;
 }
-void Event::record(StreamHandle stream) { check(cudaEventRecord(state_->event, stream), "event"); }
+void Event::record(StreamHandle stream) {
+  refuse_in_capture(stream, "event");
+  check(cudaEventRecord(state_->event, stream), "event");
+}
 void Event::synchronize() const { check(cudaEventSynchronize(state_->event), "event"); }
 bool Event::done() const {
   const cudaError_t error = cudaEventQuery(state_->event);
@@ -63,16 +67,19 @@ bool Event::done() const {
   return true;
 }
 void Stream::wait(const Event& event) {
+  refuse_in_capture(handle_, "wait for an event");
   check(cudaStreamWaitEvent(handle_, event.state_->event, 0), "stream");
 }
 
 // Ordinary host memory goes through the driver's pinned staging before the call returns.
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
   if (bytes == 0) return;
+  refuse_in_capture(stream, "copy to the device");
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream),
         "copy to the device");
 }
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  refuse_in_capture(stream, "copy to the host");
   if (bytes > 0)
     check(
         cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream),
@@ -90,13 +97,23 @@ void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream),
         "copy to the device");
 }
+void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream),
+        "copy to the host");
+}
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes) {
   if (bytes > 0)
     check(cudaMemsetAsync(to, value, static_cast<std::size_t>(bytes), stream), "set bytes");
 }
 
-void synchronize(StreamHandle stream) { check(cudaStreamSynchronize(stream), "synchronize"); }
-void synchronize_all() { check(cudaDeviceSynchronize(), "synchronize"); }
+void synchronize(StreamHandle stream) {
+  refuse_in_capture(stream, "synchronize");
+  check(cudaStreamSynchronize(stream), "synchronize");
+}
+void synchronize_all() {
+  refuse_in_capture(compute_stream(), "synchronize");
+  check(cudaDeviceSynchronize(), "synchronize");
+}
 
 MemoryInfo memory_info() {
   std::size_t free_bytes = 0, total_bytes = 0;

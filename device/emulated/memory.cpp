@@ -15,6 +15,7 @@
 #include "weft/core/error.h"
 #include "weft/device/emulated/stream.h"
 #include "weft/device/gpu/gpu.h"
+#include "weft/device/gpu/graph.h"
 #include "weft/device/simt/sanitizers.h"
 
 namespace weft {
@@ -183,6 +184,7 @@ void block_came_back(StreamHandle stream, void* block, i64 size) {
 
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
   if (bytes == 0) return;
+  refuse_in_capture(stream, "copy to the device");
   emulated::enqueue(stream,
                     [to, held = std::make_shared<const std::vector<char>>(copy_of(from, bytes))] {
                       std::memcpy(to, held->data(), held->size());
@@ -190,6 +192,7 @@ void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) 
 }
 
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  refuse_in_capture(stream, "copy to the host");
   synchronize(stream);
   if (bytes == 0) return;
   const emulated::MemoryAccess access;
@@ -199,6 +202,9 @@ void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
 void* pinned_allocate(i64 bytes) { return new char[static_cast<std::size_t>(bytes)]; }
 void pinned_free(void* memory) noexcept { delete[] static_cast<char*>(memory); }
 void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  emulated::enqueue(stream, [=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
+}
+void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes) {
   emulated::enqueue(stream, [=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
 }
 

@@ -2,13 +2,23 @@
 #include "weft/device/emulated/stream.h"
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/gpu.h"
+#include "weft/device/gpu/graph.h"
 
 namespace weft {
+
+// Shared with launches that are still queued.
+struct gpu::Recording {
+  using Work = std::vector<std::function<void()>>;
+  std::shared_ptr<Work> work = std::make_shared<Work>();
+};
+
 namespace {
 
 // Recursive: work that waits for an event runs another stream's work.
@@ -65,6 +75,7 @@ namespace emulated {
 void enqueue(StreamHandle handle, std::function<void()> work) {
   const Lock lock(device_mutex());
   CUstream_st& stream = stream_of(handle);
+  if (stream.recording != nullptr) return stream.recording->work->push_back(std::move(work));
   stream.queue.push_back(std::move(work));
   ++stream.given;
   if (!stream.late || stream.queue.size() > kLongestQueue) run_until(stream, stream.given);
@@ -85,6 +96,7 @@ StreamHandle compute_stream() {
 }
 
 void synchronize(StreamHandle handle) {
+  refuse_in_capture(handle, "synchronize");
   const Lock lock(device_mutex());
   ++count_of_waits;
   CUstream_st& stream = stream_of(handle);
@@ -94,6 +106,7 @@ void synchronize(StreamHandle handle) {
 void synchronize_all() {
   const Lock lock(device_mutex());
   ++count_of_waits;
+  for (CUstream_st* stream : all_streams()) refuse_in_capture(stream, "synchronize");
   for (CUstream_st* stream : std::vector(all_streams())) run_until(*stream, stream->given);
 }
 
@@ -117,6 +130,7 @@ Event::Event() : state_(new State) {}
 Event::~Event() { delete state_; }
 
 void Event::record(StreamHandle stream) {
+  refuse_in_capture(stream, "event");
   const Lock lock(device_mutex());
   state_->stream = &stream_of(stream);
   state_->position = state_->stream->given;
@@ -132,9 +146,27 @@ bool Event::done() const {
 }
 
 void Stream::wait(const Event& event) {
+  refuse_in_capture(handle_, "wait for an event");
   if (event.state_->stream == nullptr) return;
   emulated::enqueue(handle_, [at = *event.state_] { run_until(*at.stream, at.position); });
 }
+
+void begin_recording(StreamHandle stream) {
+  const Lock lock(device_mutex());
+  stream->recording = new Recording;
+}
+Recording* end_recording(StreamHandle stream) {
+  const Lock lock(device_mutex());
+  return std::exchange(stream->recording, nullptr);
+}
+void drop_recording(StreamHandle stream) noexcept { delete end_recording(stream); }
+i64 size(const Recording& recording) { return static_cast<i64>(recording.work->size()); }
+void launch(const Recording& recording, StreamHandle stream) {
+  emulated::enqueue(stream, [work = recording.work] {
+    for (const std::function<void()>& piece : *work) piece();
+  });
+}
+void destroy(Recording* recording) noexcept { delete recording; }
 
 }  // namespace gpu
 }  // namespace weft

@@ -9,10 +9,15 @@
 #include "weft/core/types.h"
 #include "weft/device/device.h"
 
+namespace weft::gpu {
+struct Recording;
+}
+
 struct CUstream_st {
   bool late = true;
   weft::u64 given = 0, done = 0;  // pieces of work
   std::deque<std::function<void()>> queue;
+  weft::gpu::Recording* recording = nullptr;  // where work goes while there is one
 };
 
 namespace weft::emulated {

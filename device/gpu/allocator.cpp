@@ -7,6 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/device/gpu/gpu.h"
+#include "weft/device/gpu/graph.h"
 #include "weft/device/out_of_memory.h"
 #include "weft/device/size_class.h"
 
@@ -20,6 +21,7 @@ std::string_view kept(const std::string& label) {
 }
 
 thread_local std::string current_label = "tensors";
+thread_local const MemoryPool* current_pool = nullptr;
 
 }  // namespace
 
@@ -33,18 +35,14 @@ void* Allocator::allocate(StreamHandle stream, i64 bytes) {
   if (bytes == 0) return nullptr;
   const i64 size = size_class(bytes).bytes;
   const std::lock_guard lock(mutex_);
-  void* block = take_cached(stream, size);
-  if (block == nullptr) block = from_system(size);
-  if (block == nullptr) {
-    release_cached_locked();
-    block = from_system(size);
-  }
+  void* block = take(stream, size);
   if (block == nullptr) throw_out_of_memory(bytes);
   ++counters_.allocations;
   counters_.bytes_in_use += size;
   counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
   const std::string_view label = kept(current_label);
-  label_of_[block] = label;
+  const bool pooled = current_pool != nullptr && current_pool->stream_ == stream;
+  blocks_[block] = {label, pooled ? current_pool : nullptr};
   ++holders_[label].blocks;
   holders_[label].bytes += size;
   block_handed_out(stream, block, bytes, size);
@@ -57,15 +55,33 @@ void Allocator::deallocate(StreamHandle stream, void* block, i64 bytes) noexcept
   const std::lock_guard lock(mutex_);
   counters_.bytes_in_use -= size;
   counters_.bytes_cached += size;
-  Holder& holder = holders_[label_of_[block]];
+  const Block& known = blocks_[block];
+  Holder& holder = holders_[known.label];
   --holder.blocks;
   holder.bytes -= size;
   block_came_back(stream, block, size);
-  free_[stream][size].push_back(block);
+  Shelf& shelf = known.pool != nullptr ? pooled_[known.pool] : free_[stream];
+  shelf[size].push_back(block);
 }
 
-void* Allocator::take_cached(StreamHandle stream, i64 size) {
-  std::vector<void*>& blocks = free_[stream][size];
+// From the pool in use, then from what the stream has left, then from the system.
+void* Allocator::take(StreamHandle stream, i64 size) {
+  const bool pooled = current_pool != nullptr && current_pool->stream_ == stream;
+  void* block = pooled ? take_cached(pooled_[current_pool], size) : nullptr;
+  if (block != nullptr) return block;
+  WEFT_CHECK(!is_captured(stream),
+             "allocate: a block of {} bytes wanted while a graph is recorded, and {}", size,
+             pooled ? "its pool has none left; the warm-up must have done the same work"
+                    : "not from its pool; memory of a graph must come from there");
+  block = take_cached(free_[stream], size);
+  if (block == nullptr) block = from_system(size);
+  if (block != nullptr) return block;
+  release_cached_locked();
+  return from_system(size);
+}
+
+void* Allocator::take_cached(Shelf& shelf, i64 size) {
+  std::vector<void*>& blocks = shelf[size];
   if (blocks.empty()) return nullptr;
   void* block = blocks.back();
   blocks.pop_back();
@@ -83,11 +99,23 @@ void Allocator::release_cached_locked() {
   for (auto& [stream, sizes] : free_)
     for (auto& [size, blocks] : sizes)
       for (void* block : blocks) {
-        label_of_.erase(block);
+        blocks_.erase(block);
         system_free(block);
+        counters_.bytes_cached -= size;
       }
   free_.clear();
-  counters_.bytes_cached = 0;
+}
+
+// Blocks in use become ordinary ones.
+void Allocator::give_up(const MemoryPool& pool) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [block, known] : blocks_)
+    if (known.pool == &pool) known.pool = nullptr;
+  for (auto& [size, blocks] : pooled_[&pool]) {
+    std::vector<void*>& shelf = free_[pool.stream_][size];
+    shelf.insert(shelf.end(), blocks.begin(), blocks.end());
+  }
+  pooled_.erase(&pool);
 }
 
 void Allocator::throw_out_of_memory(i64 bytes) const {
@@ -122,6 +150,10 @@ void Allocator::release_cached() {
   const std::lock_guard lock(mutex_);
   release_cached_locked();
 }
+
+MemoryPool::~MemoryPool() { allocator().give_up(*this); }
+MemoryPool::Use::Use(const MemoryPool& pool) : before_(std::exchange(current_pool, &pool)) {}
+MemoryPool::Use::~Use() { current_pool = before_; }
 
 AllocationLabel::AllocationLabel(std::string label)
     : before_(std::exchange(current_label, std::move(label))) {}

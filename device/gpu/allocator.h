@@ -12,6 +12,8 @@
 
 namespace weft::gpu {
 
+class MemoryPool;
+
 // Note [Stream-ordered memory]
 // A block goes back while work that uses it may still be queued. Whoever gets it next on the same stream
 // has his work behind that, so nobody waits; another stream gets it only after the device was waited
@@ -26,25 +28,60 @@ class Allocator {
 
   AllocatorCounters counters();
   void reset_peak();
-  void release_cached();  // waits for the device
+  void release_cached();  // waits for the device; what is in a pool stays there
 
  private:
+  friend class MemoryPool;
   struct Holder {
     i64 blocks = 0, bytes = 0;
   };
-  void* take_cached(StreamHandle stream, i64 size);
+  struct Block {
+    std::string_view label;
+    const MemoryPool* pool = nullptr;  // that it goes back to
+  };
+  using Shelf = std::unordered_map<i64, std::vector<void*>>;  // blocks that nobody has, by size
+  void* take(StreamHandle stream, i64 size);
+  void* take_cached(Shelf& shelf, i64 size);
   void* from_system(i64 size);
+  void give_up(const MemoryPool& pool);
   void release_cached_locked();
   [[noreturn]] void throw_out_of_memory(i64 bytes) const;
 
   std::mutex mutex_;
   AllocatorCounters counters_;
-  std::map<StreamHandle, std::unordered_map<i64, std::vector<void*>>> free_;  // by stream and size
-  std::unordered_map<void*, std::string_view> label_of_;
+  std::map<StreamHandle, Shelf> free_;
+  std::map<const MemoryPool*, Shelf> pooled_;
+  std::unordered_map<void*, Block> blocks_;
   std::map<std::string_view, Holder> holders_;  // memory in use, by label
 };
 // The one of this process's GPU.
 Allocator& allocator();
+
+// Memory of one stream that is put aside: a block which is taken while the pool is in use goes back to it, and
+// to nobody else while the pool lives. For a graph, whose work has addresses (Note [Capture], graph.h).
+class MemoryPool {
+ public:
+  explicit MemoryPool(StreamHandle stream) : stream_(stream) {}
+  ~MemoryPool();  // its blocks are the stream's again
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+
+  // What is allocated on this thread and for the stream while it lives comes from the pool.
+  class Use {
+   public:
+    explicit Use(const MemoryPool& pool);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    const MemoryPool* before_;
+  };
+
+ private:
+  friend class Allocator;
+  StreamHandle stream_;
+};
 
 // What is allocated on this thread while it lives is held by `label`, which an out-of-memory report
 // names: "parameters", "activations of layer1.conv".

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of a GPU: memory, streams, events. Implemented by CUDA's in device/cuda and on the host in
+// The runtime of a GPU: memory, streams, events, recordings. Implemented by CUDA's in device/cuda and on the host in
 // device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default one, which no other
 // stream waits for.
 #pragma once
@@ -32,8 +32,10 @@ void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes);
 // Host memory that the GPU reads by itself while the host goes on. Throws InternalError when there is none.
 void* pinned_allocate(i64 bytes);
 void pinned_free(void* memory) noexcept;
-// From such memory, which must stay as it is until the stream has come by.
+// From such memory, which must stay as it is until the stream has come by; and into such memory, which has
+// the numbers when it has (an Event tells).
 void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
+void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes);
 
 // Throws InternalError for what failed on the device since the last call, naming the kernel.
 void synchronize(StreamHandle stream);
@@ -84,5 +86,15 @@ class Event {
   struct State;
   State* state_;
 };
+
+// What a graph is made of (device/gpu/graph.h, which is what to use). Between begin and end, work for the
+// stream is kept instead of being done. One at a time.
+struct Recording;
+void begin_recording(StreamHandle stream);
+Recording* end_recording(StreamHandle stream);
+void drop_recording(StreamHandle stream) noexcept;  // in place of end
+i64 size(const Recording& recording);               // pieces of work
+void launch(const Recording& recording, StreamHandle stream);
+void destroy(Recording* recording) noexcept;  // it may still run
 
 }  // namespace weft::gpu

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "weft/device/gpu/graph.h"
 #include "weft/device/size_class.h"
 
 namespace weft::gpu {
@@ -21,6 +22,7 @@ Staging::~Staging() {
 }
 
 void Staging::send(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  refuse_in_capture(stream, "copy to the device");
   if (bytes < smallest_) return copy_to_device(stream, to, from, bytes);
   const std::lock_guard lock(mutex_);
   Buffer& buffer = buffers_[next_];
