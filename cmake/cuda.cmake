@@ -48,7 +48,7 @@ endif()
 macro(weft_choose_device variable)
   if(WEFT_CUDA STREQUAL "OFF")
     list(FILTER ${variable} EXCLUDE REGEX
-         "/(device|testing)/(simt|emulated|cuda|gpu)/|\\.cu$|_(cuda|emulated)\\.cpp$")
+         "/(device|testing|train)/(simt|emulated|cuda|gpu)/|\\.cu$|_(cuda|emulated)\\.cpp$")
   elseif(WEFT_CUDA STREQUAL "EMULATED")
     list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/|_cuda\\.cpp$")
     foreach(source ${${variable}})

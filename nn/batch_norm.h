@@ -33,6 +33,7 @@ class BatchNorm : public Module {
   std::string label() const override;
   // Keeps the running statistics as they are, and uses them, even while weight and bias are trained.
   void freeze_statistics(bool on) { statistics_frozen_ = on; }
+  bool statistics_frozen() const { return statistics_frozen_; }
 
   Parameter weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;

@@ -34,6 +34,9 @@ class LossScaler {
   explicit LossScaler(const LossScalerOptions& options = {});
 
   double scale() const { return state_.scale; }
+  // For steps whose scale is the device's own (train/captured_steps.h).
+  const kernels::LossScaleRule& rule() const { return rule_; }
+  const kernels::LossScale& numbers() const { return state_; }
   // After each step: whether a gradient was not finite, which means that the step was skipped.
   // Throws TrainingError when that happens at min_scale: no scale is left to try.
   void update(bool overflow);

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "weft/kernels/clip_values.h"
 #include "weft/kernels/global_norm.h"
-#include "weft/tensor/ops.h"
 
 namespace weft::optim {
 namespace {
@@ -15,6 +15,11 @@ template <class T>
 Tensor as_bytes(std::span<T> values) {
   return Tensor::view_of(std::span(reinterpret_cast<u8*>(values.data()), values.size_bytes()),
                          {static_cast<i64>(values.size_bytes())}, nullptr);
+}
+
+// A norm that is not finite skips the step, so whatever clips looks first.
+bool measures(double clip_norm, double clip_value, bool skip_non_finite) {
+  return clip_norm > 0 || clip_value > 0 || skip_non_finite;
 }
 
 }  // namespace
@@ -37,47 +42,42 @@ StepOutcome Optimizer::step(const StepSettings& settings) {
   control_.grad_scale = settings.grad_scale;
   control_.grad_norm = 0;
   control_.skip = false;
-  const bool measures =
-      settings.clip_norm > 0 || settings.clip_value > 0 || settings.skip_non_finite;
+  prepare();
+  if (!on_host()) send(device_.control, as_bytes(std::span(&control_, 1)));
+  enqueue(settings.clip_norm, settings.clip_value, settings.skip_non_finite);
+  // Only what was measured can skip a step: nobody has to wait for the rest.
+  if (measures(settings.clip_norm, settings.clip_value, settings.skip_non_finite) && !on_host())
+    as_bytes(std::span(&control_, 1)).copy_from(device_.control);
+  note_step(!control_.skip);
+  return {!control_.skip, control_.grad_norm};
+}
+
+void Optimizer::prepare() {
+  std::visit([&](auto& segments) { refresh(segments); }, segments_);
+  if (!on_host()) to_device();
+}
+
+void Optimizer::enqueue(double clip_norm, double clip_value, bool skip_non_finite) {
   std::visit(
-      [&](auto& segments) {
-        refresh(segments);
-        if (!on_host()) to_device();
-        const auto all = table(segments);
-        kernels::StepControl* const control = control_in_place();
-        if (measures)
-          std::visit(
-              [&](auto device) {
-                kernels::global_norm(device, all, settings.clip_norm, partials_.data<double>(),
-                                     control);
-              },
-              flat_.values().device());
-        if (settings.clip_value > 0 && !control_.skip)
-          clip_by_value(settings.clip_value / settings.grad_scale);
-        update(all, control);
+      [&]<class T>(Segments<T>& segments) {
+        const kernels::ParameterTable<T> all = table(segments);
+        // Values are clipped in all gradients as they lie, absent ones too: nobody reads those.
+        const auto limit = [&](auto device) {
+          if (measures(clip_norm, clip_value, skip_non_finite))
+            kernels::global_norm(device, all, clip_norm, partials_.data<double>(), control());
+          if (clip_value > 0)
+            kernels::clip_values(device, flat_.gradients().data<T>(), flat_.gradients().elements(),
+                                 clip_value, control());
+        };
+        std::visit(limit, flat_.values().device());
+        update(all, control());
       },
       segments_);
-  // Only what was measured can skip a step: nobody has to wait for the rest.
-  if (measures && !on_host()) as_bytes(std::span(&control_, 1)).copy_from(device_.control);
-  if (!control_.skip) ++applied_steps_;
-  return {!control_.skip, control_.grad_norm};
 }
 
 const bool* Optimizer::skip_flag() const {
   if (on_host()) return &control_.skip;
   return device_.control.defined() ? &device_.control.data<kernels::StepControl>()->skip : nullptr;
-}
-
-kernels::StepControl* Optimizer::control_in_place() {
-  return on_host() ? &control_ : device_.control.data<kernels::StepControl>();
-}
-
-// Of all gradients as they lie, absent ones too: nobody reads those.
-void Optimizer::clip_by_value(double limit) const {
-  Tensor all = flat_.gradients();
-  if (all.elements() == 0) return;
-  minimum(all, all, Tensor::scalar(limit, all.dtype(), all.device()));
-  maximum(all, all, Tensor::scalar(-limit, all.dtype(), all.device()));
 }
 
 // What may differ between two steps of one layout: which parameters got a gradient.
@@ -108,21 +108,20 @@ kernels::ParameterTable<T> Optimizer::table(Segments<T>& segments) {
           static_cast<i64>(chunks_.size())};
 }
 
+void Optimizer::send(Tensor& to, const Tensor& from) const {
+  if (!to.defined() || to.shape() != from.shape())
+    to = Tensor::empty(from.shape(), DType::uint8, flat_.values().device());
+  to.copy_from(from);
+}
+
 // Note [The table on the device]
 void Optimizer::to_device() {
-  const Device& device = flat_.values().device();
-  const auto send = [&](Tensor& to, const Tensor& from) {
-    if (!to.defined() || to.shape() != from.shape())
-      to = Tensor::empty(from.shape(), DType::uint8, device);
-    to.copy_from(from);
-  };
-  if (!device_.current) {
-    std::visit([&](auto& segments) { send(device_.segments, as_bytes(std::span(segments))); },
-               segments_);
-    send(device_.chunks, as_bytes(std::span(chunks_)));
-    device_.current = true;
-  }
-  send(device_.control, as_bytes(std::span(&control_, 1)));
+  if (!device_.control.defined()) send(device_.control, as_bytes(std::span(&control_, 1)));
+  if (device_.current) return;
+  std::visit([&](auto& segments) { send(device_.segments, as_bytes(std::span(segments))); },
+             segments_);
+  send(device_.chunks, as_bytes(std::span(chunks_)));
+  device_.current = true;
 }
 
 // The updates that each parameter has had.

@@ -63,6 +63,15 @@ class Optimizer {
   void zero_grad() { flat_.zero_grad(); }
   // Throws UserError if requires_grad was set on a parameter after the last rebuild().
   StepOutcome step(const StepSettings& settings = {});
+  // The parts of step() for a captured one (train/captured_steps.h), whose numbers are on the device: first what
+  // the host has changed goes there, which is nothing in a run that is under way; then the work, by the numbers
+  // in control(). note_step() tells what came of it.
+  void prepare();
+  void enqueue(double clip_norm, double clip_value, bool skip_non_finite);
+  kernels::StepControl* control() {
+    return on_host() ? &control_ : device_.control.data<kernels::StepControl>();
+  }
+  void note_step(bool applied) { applied_steps_ += applied ? 1 : 0; }
   // Whether the last step was skipped, where the parameters are: for work that goes with the step and does
   // not wait to hear. Null before the first on a GPU.
   const bool* skip_flag() const;
@@ -75,6 +84,7 @@ class Optimizer {
   double base_lr() const { return base_lr_; }
   // SGD's momentum, Adam's beta1. Throws UserError for SGD that was built without.
   virtual void set_momentum(double momentum) { control_.momentum = momentum; }
+  double momentum() const { return control_.momentum; }
 
   // To be called when requires_grad of a parameter has changed: state is kept by name, and gradients
   // become absent.
@@ -114,17 +124,16 @@ class Optimizer {
   template <class T>
   using Segments = std::vector<kernels::Segment<T>>;
   bool on_host() const { return std::holds_alternative<Cpu>(flat_.values().device()); }
-  kernels::StepControl* control_in_place();
   template <class T>
   kernels::ParameterTable<T> table(Segments<T>& segments);
   template <class T>
   void refresh(Segments<T>& segments);
+  void send(Tensor& to, const Tensor& from) const;
   void to_device();
   void steps_to_host();
   std::vector<i64> steps() const;
   void lay_out();
   void write_settings();
-  void clip_by_value(double limit) const;
   Tensor slot_of(std::size_t parameter, int slot) const;
   ParameterState state_of(std::size_t parameter, i64 steps) const;
 
@@ -144,7 +153,7 @@ class Optimizer {
   // A GPU reads copies of table, chunks and control. The host's table is the master of everything but
   // the counts of steps, which the kernels keep: they are fetched when the host is asked for them or
   // has something to change, and the table is sent again before the next step. In a steady run neither
-  // happens; each step sends the control, which nobody waits for.
+  // happens; each step() sends the control, which nobody waits for.
   struct OnDevice {
     Tensor segments, chunks, control;  // bytes
     bool current = false;              // segments are what the host would send, and newer in steps

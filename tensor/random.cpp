@@ -54,12 +54,20 @@ void manual_seed(u64 seed) {
 void set_random_step(u64 seed, i64 step, i64 first_sample) {
   RandomOp& state = random_ops();
   // A graph still to be differentiated holds the numbers: it must not see them change.
-  if (!state.numbers.storage_is_unique()) state.numbers = Tensor::empty({3}, DType::int64);
+  if (!state.numbers.storage_is_unique() || !std::holds_alternative<Cpu>(state.numbers.device()))
+    state.numbers = Tensor::empty({3}, DType::int64);
   const std::span<i64> numbers = state.numbers.values<i64>();
   numbers[0] = static_cast<i64>(seed);
   numbers[1] = step;
   numbers[2] = first_sample;
   state.ordinal = 0;
+}
+
+void set_random_numbers(const Tensor& numbers) {
+  WEFT_CHECK(numbers.shape() == Shape{3} && numbers.dtype() == DType::int64,
+             "set_random_numbers: {} {} given; int64 (3) is required", numbers.dtype(),
+             numbers.shape());
+  random_ops() = {numbers, 0};
 }
 
 RandomOp next_random_op(const Device& device) {

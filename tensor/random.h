@@ -41,6 +41,8 @@ struct RandomOp {
 // For this thread's next random ops; the ordinal starts at 0 again. Passes not yet differentiated keep
 // the numbers they had.
 void set_random_step(u64 seed, i64 step, i64 first_sample = 0);
+// The same with numbers that lie on the device of the ops, where they may change later.
+void set_random_numbers(const Tensor& numbers);
 // For an op: takes the next ordinal.
 RandomOp next_random_op(const Device& device);
 

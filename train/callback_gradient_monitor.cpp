@@ -20,6 +20,9 @@ class GradientMonitor final : public Callback {
     every_ = std::max<i64>(1, options_.every.steps(run.trainer().steps_per_epoch()));
   }
 
+  bool needs_gradients(const Trainer& trainer) const override {
+    return trainer.steps_begun() % every_ == 0;
+  }
   void on_gradients(Trainer& trainer, double scale) override {
     if (trainer.steps_begun() % every_ != 0) return;
     std::map<std::string, double> squares;  // by layer

@@ -29,7 +29,7 @@ class Rollback final : public Callback {
     constexpr i64 kEvery = 16;
     if (options_.diverged == 0 || progress.batch % kEvery != 0) return;
     const double loss = progress.loss();
-    if (loss <= options_.diverged * best_loss_) return;
+    if (!(loss > options_.diverged * best_loss_)) return;  // NaN: there is none yet
     throw TrainingError(fmt::format(
         "the loss is {:.4g} at batch {} of epoch {}, more than {} times that of the best "
         "epoch, {:.4g}; try a lower learning rate",

@@ -55,6 +55,11 @@ class Orchestrator::Steps final : public TrainerObserver {
         trainer.optimizer().applied_steps() % run_.validate_steps_ == 0)
       run_.validate_now();
   }
+  // Where this step may be the one to validate at.
+  bool needs_outcome(const Trainer& trainer) const override {
+    const i64 every = run_.validate_steps_, known = trainer.optimizer().applied_steps();
+    return every > 0 && (known / every + 1) * every <= known + trainer.steps_in_flight();
+  }
   void on_step_settled(Trainer&) override { run_.step_settled(); }
   void on_rebuild(Trainer& trainer, const optim::RebuildReport& report) override {
     if (run_.log_)
@@ -84,6 +89,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                                .clip_norm = config_.train.clip_norm,
                                .clip_value = config_.train.clip_value,
                                .max_steps = config_.train.max_steps,
+                               .capture = config_.train.capture,
                                .precision = config_.precision,
                                .normalization = data_.normalization,
                                .seed = static_cast<u64>(config_.run.seed)};

@@ -63,6 +63,7 @@ std::tuple<i64, i64, i64> Orchestrator::place() const {
 }
 
 void Orchestrator::save(const std::map<std::string, double>& metrics, const std::string& ended) {
+  trainer_->settle();
   Snapshot snapshot;
   const Metadata card = model_card(config_, data_.train->info(), data_.normalization);
   for (const NamedModel& model : trainer_->models())

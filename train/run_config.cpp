@@ -53,8 +53,9 @@ void describe(Fields& f, TrainSection& o) {
       "overfit_batches", o.overfit_batches,
       "train on this many batches only, again and again: a quick check "
       "that a model can learn; 0: off",
-      non_negative);
+      non_negative)("capture", o.capture, "on a GPU, run whole steps as CUDA graphs");
   f.rule(o.clip_norm == 0 || o.clip_value == 0, "clip_value", "0 where clip_norm is given");
+  f.rule(!o.capture || o.out_of_memory == "error", "capture", "false where out_of_memory is split");
 }
 
 void describe(Fields& f, ValidationSection& o) {

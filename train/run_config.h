@@ -58,6 +58,7 @@ struct TrainSection {
   std::string out_of_memory = "error";
   i64 max_steps = 0;
   i64 overfit_batches = 0;
+  bool capture = false;
 };
 
 struct ValidationSection {

@@ -8,10 +8,13 @@
 
 namespace weft::train {
 
-RunningLoss::RunningLoss(const Device& device, const LossTotals& totals)
-    : sum_(Tensor::full({}, totals.sum, DType::f64, device)),
-      weight_(totals.weight),
-      added_(totals.added) {}
+RunningLoss::RunningLoss(const Tensor& sum, const LossTotals& totals)
+    : sum_(sum), weight_(totals.weight), added_(totals.added) {
+  sum_.fill(totals.sum);
+}
+
+RunningLoss::RunningLoss(const Device& device)
+    : RunningLoss(Tensor::empty({}, DType::f64, device), {}) {}
 
 LossTotals RunningLoss::totals() const { return {sum_.item<double>(), weight_, added_}; }
 
@@ -21,11 +24,21 @@ RunningLoss RunningLoss::copy() const {
   return other;
 }
 
+void RunningLoss::go_back_to(const RunningLoss& copy) {
+  sum_.copy_from(copy.sum_);
+  weight_ = copy.weight_;
+  added_ = copy.added_;
+}
+
 void RunningLoss::add(const Tensor& loss, double weight) {
   last_ = loss;
-  ++added_;
+  count(weight);
   if (weight == 0) return;
   weft::add(sum_, sum_, affine(loss.to(DType::f64), weight, 0.0));
+}
+
+void RunningLoss::count(double weight) {
+  ++added_;
   weight_ += weight;
 }
 
@@ -44,10 +57,10 @@ bool RunningLoss::finite() const {
   return std::isfinite(looked_at());
 }
 
-void RunningLoss::fail(i64 epoch, i64 batch) const {
+void RunningLoss::fail(i64 epoch, i64 batch, double loss) {
   throw TrainingError(fmt::format(
-      "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm",
-      looked_at(), batch, epoch));
+      "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm", loss,
+      batch, epoch));
 }
 
 }  // namespace weft::train

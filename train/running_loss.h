@@ -15,13 +15,17 @@ struct LossTotals {
 
 class RunningLoss {
  public:
-  // Goes on from `totals`.
-  explicit RunningLoss(const Device& device, const LossTotals& totals = {});
+  // Goes on from `totals`, in `sum`: an f64 scalar on the device of the losses.
+  RunningLoss(const Tensor& sum, const LossTotals& totals);
+  explicit RunningLoss(const Device& device);
 
   // `loss`: a mean that divides by `weight` (train/loss.h), a scalar. Of weight 0, it counts for nothing.
   void add(const Tensor& loss, double weight);
+  // Of one that somebody else adds to the sum.
+  void count(double weight);
   // With a sum of its own: to go back to.
   RunningLoss copy() const;
+  void go_back_to(const RunningLoss& copy);
   // Over all that was added; NaN before the first. Waits for the device.
   double mean() const;
   // Waits for the device.
@@ -30,7 +34,8 @@ class RunningLoss {
   // waited for it looks at the sum now and then.
   bool finite() const;
   // Throws TrainingError naming epoch, batch and the loss.
-  [[noreturn]] void fail(i64 epoch, i64 batch) const;
+  [[noreturn]] void fail(i64 epoch, i64 batch) const { fail(epoch, batch, looked_at()); }
+  [[noreturn]] static void fail(i64 epoch, i64 batch, double loss);
 
  private:
   double looked_at() const;

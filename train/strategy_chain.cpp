@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/strategies.h"
 
+#include <algorithm>
+
 namespace weft::train {
 namespace {
 
@@ -31,6 +33,14 @@ class Chain final : public Strategy {
     each(&Strategy::on_step_end, t, outcome);
   }
   void on_step_settled(Trainer& t) override { each(&Strategy::on_step_settled, t); }
+  bool needs_gradients(const Trainer& t) const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [&](const auto& part) { return part->needs_gradients(t); });
+  }
+  bool needs_outcome(const Trainer& t) const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [&](const auto& part) { return part->needs_outcome(t); });
+  }
   void on_non_finite(Trainer& t, const BatchInProgress& batch) override {
     each(&Strategy::on_non_finite, t, batch);
   }

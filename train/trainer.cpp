@@ -28,6 +28,9 @@ void check(const TrainerOptions& o) {
              o.max_steps);
   WEFT_CHECK(o.out_of_memory == "error" || o.out_of_memory == "split",
              "Trainer: out_of_memory is '{}'; error or split is required", o.out_of_memory);
+  WEFT_CHECK(!o.capture || o.out_of_memory == "error",
+             "Trainer: capture is given with out_of_memory '{}'; error is required",
+             o.out_of_memory);
   WEFT_CHECK(o.on_rebuild == "continue" || o.on_rebuild == "restart",
              "Trainer: on_rebuild is '{}'; continue or restart is required", o.on_rebuild);
 }
@@ -43,6 +46,8 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
              "Trainer: the model has no parameters; there is nothing to train");
   device_ = parameters.front().variable.device();
   optimizer_ = options_.optimizer.make(parameters);
+  loss_sum_ = Tensor::zeros({}, DType::f64, device_);
+  if (options_.capture) set_up_capture();
   const std::string batch_norm = first_batch_norm();
   if (options_.accumulate > 1 && !batch_norm.empty())
     log_warning(
@@ -63,6 +68,7 @@ optim::StepOutcome Trainer::update(double grad_scale) {
                                                        .clip_value = options_.clip_value,
                                                        .grad_scale = grad_scale,
                                                        .skip_non_finite = scaler_.has_value()});
+  if (captured_) captured_->state_changed();
   if (scaler_) scaler_->update(!outcome.applied);
   return outcome;
 }
@@ -92,6 +98,7 @@ Variable Trainer::loss_of(const Variable& x, const Tensor& target) {
 }
 
 double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
+  settle();
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
   optimizer_->zero_grad();
@@ -113,7 +120,44 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
 // step, counts by what is in it. Backward starts from w / w₁, with w₁ the weight of the step's first
 // batch, which is 1 for batches of one size; the update multiplies with w₁ / Σ w. The loss scale, where
 // there is one (Note [Loss scaling]), multiplies the start and divides the update.
+void Trainer::begin_step() {
+  notify(&TrainerObserver::on_step_begin, steps_begun_);
+  casts_.clear();  // the update has written the weights, or whoever was called in between
+  window_.is_captured =
+      captured_ && batch_parts_ == 1 && !anyone(&TrainerObserver::needs_gradients);
+  if (!window_.is_captured) settle();  // its loss scale and rate are the host's
+}
+
+// The step of the gradients that are there, or of the batches that were held.
+void Trainer::end_step(nn::StatisticsScope& statistics) {
+  settle();
+  if (window_.is_captured)
+    for (const StepBatches::Part& held : window_.held)
+      add_gradients({held.batch, epochs_done_ + 1, held.number, steps_begun_, held.first_sample});
+  optim::StepOutcome outcome{.applied = false};
+  if (window_.weight > 0) {
+    const double scale = window_.first_weight / window_.weight / loss_scale();
+    notify(&TrainerObserver::on_gradients, scale);
+    outcome = update(scale);
+    statistics.commit_unless(optimizer_->skip_flag());
+  }
+  statistics.commit(true);  // of a step that was none
+  optimizer_->zero_grad();
+  ++steps_begun_;
+  window_ = {};
+  note(outcome);
+}
+
+void Trainer::note(const optim::StepOutcome& outcome) {
+  outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
+  if (observers_.empty()) return;
+  const Clock::time_point observed = Clock::now();
+  notify(&TrainerObserver::on_step_end, outcome);
+  seconds_observed_ += seconds_since(observed);
+}
+
 EpochResult Trainer::train_one_epoch(data::Loader& loader) {
+  settle();
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
   optimizer_->zero_grad();
@@ -126,50 +170,31 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
              stands.batch, stands.epoch, goes_on.batch, goes_on.epoch);
 
   EpochResult result{.epoch = epochs_done_ + 1, .complete = false};
-  running_.emplace(device_, epoch_.loss);
+  running_.emplace(loss_sum_, epoch_.loss);
   nn::StatisticsScope
       statistics;  // batch-norm statistics move with the step, never on a skipped one
   const Clock::time_point start = Clock::now();
   const double seconds_before = epoch_.seconds;
-  double seconds_observed = 0;  // where a run validates and saves
-  const auto seconds = [&] { return seconds_before + seconds_since(start) - seconds_observed; };
+  seconds_observed_ = 0;
+  const auto seconds = [&] { return seconds_before + seconds_since(start) - seconds_observed_; };
   const i64 batches = loader.batches_per_epoch();
   for (const data::Batch& batch : loader) {
     if (window_.batches == 0 && (stop_.stop_requested() || limit_reached())) break;
-    if (window_.batches == 0) {
-      notify(&TrainerObserver::on_step_begin, steps_begun_);
-      casts_.clear();  // the update has written the weights, or whoever was called in between
-    }
+    if (window_.batches == 0) begin_step();
     // Masks depend on the step and the sample's place in it, not on how the batch is cut.
     const BatchInProgress place{batch, result.epoch, epoch_.batches + 1, steps_begun_,
                                 window_.samples};
     notify(&TrainerObserver::on_batch_begin, place);
-    if (options_.out_of_memory == "split") add_gradients_as_memory_allows(place, statistics);
+    if (window_.is_captured)
+      window_.held.push_back({batch, place.number, place.first_sample, loss_->weight(batch.y)});
+    else if (options_.out_of_memory == "split") add_gradients_as_memory_allows(place, statistics);
     else add_gradients(place);
     window_.samples += batch.x.size(0);
     epoch_.samples += batch.x.size(0);
     ++window_.batches;
     ++epoch_.batches;
     const bool settles = window_.batches == options_.accumulate || epoch_.batches == batches;
-    if (settles) {
-      optim::StepOutcome outcome{.applied = false};
-      if (window_.weight > 0) {
-        const double scale = window_.first_weight / window_.weight / loss_scale();
-        notify(&TrainerObserver::on_gradients, scale);
-        outcome = update(scale);
-        statistics.commit_unless(optimizer_->skip_flag());
-      }
-      statistics.commit(true);  // of a step that was none
-      outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
-      optimizer_->zero_grad();
-      ++steps_begun_;
-      window_ = {};
-      if (!observers_.empty()) {
-        const Clock::time_point observed = Clock::now();
-        notify(&TrainerObserver::on_step_end, outcome);
-        seconds_observed += seconds_since(observed);
-      }
-    }
+    if (settles && !(window_.is_captured && run_captured(loader))) end_step(statistics);
     if (observers_.empty()) continue;
     epoch_.seconds = seconds();
     notify(&TrainerObserver::on_batch_end,
@@ -178,16 +203,19 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     if (!settles) continue;
     const Clock::time_point observed = Clock::now();
     notify(&TrainerObserver::on_step_settled);
-    seconds_observed += seconds_since(observed);
+    seconds_observed_ += seconds_since(observed);
   }
+  settle();
   epoch_.seconds = seconds();
   finish(result, epoch_.batches == batches);
   result.seconds_waited = loader.seconds_waited();
   return result;
 }
 
-bool Trainer::limit_reached() const {
-  return options_.max_steps > 0 && optimizer_->applied_steps() >= options_.max_steps;
+bool Trainer::limit_reached() {
+  if (options_.max_steps == 0) return false;
+  if (optimizer_->applied_steps() + steps_in_flight() >= options_.max_steps) settle();
+  return optimizer_->applied_steps() >= options_.max_steps;
 }
 
 // What an epoch that was broken off has done is kept, for a checkpoint.

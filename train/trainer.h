@@ -20,6 +20,7 @@
 #include "weft/optim/optimizer.h"
 #include "weft/optim/schedules.h"
 #include "weft/optim/sgd.h"
+#include "weft/train/captured_steps.h"
 #include "weft/train/input.h"
 #include "weft/train/loss.h"
 #include "weft/train/observer.h"
@@ -40,6 +41,8 @@ struct TrainerOptions {
   double clip_norm = 0;   // longest norm of all gradients together; 0: no limit
   double clip_value = 0;  // largest absolute value of each number of a gradient; 0: no limit
   i64 max_steps = 0;      // stop an epoch when this many steps were made in all; 0: no limit
+  // On a GPU, whole steps as CUDA graphs (Note [Captured steps]); with out_of_memory: error only.
+  bool capture = false;
   PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
   u64 seed = 0;  // of dropout masks
@@ -120,9 +123,14 @@ class Trainer {
   // What training batches go through between normalisation and model; an empty function for nothing.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
     input_transform_ = std::move(transform);
+    forget_graphs();
   }
+  // Waits until the host knows what came of every step: of captured ones it hears late. Observers hear of them.
+  void settle() { collect(0); }
+  // To be called when something about the model was changed that Note [Captured steps] does not name.
+  void forget_graphs();
   // Whether options().max_steps were made.
-  bool limit_reached() const;
+  bool limit_reached();
   // Whether that much training is done: whole epochs by epochs, anything else by steps begun.
   bool reached(const Duration& at) const;
   // Batches of an epoch, for durations and schedules before the first one; otherwise the loader tells.
@@ -133,10 +141,17 @@ class Trainer {
   // (train/trainers.h) says which. named_parameters() are those of `model`.
   virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
   optim::Optimizer& optimizer() { return *optimizer_; }
+  const optim::Optimizer& optimizer() const { return *optimizer_; }
   const optim::Schedule* schedule() const { return schedule_.get(); }
-  optim::Schedule* schedule() { return schedule_.get(); }
+  optim::Schedule* schedule() {
+    rates_changed();
+    return schedule_.get();
+  }
   // The next step, as the schedule counts.
-  i64 schedule_step() const { return optimizer_->applied_steps() - schedule_start_; }
+  i64 schedule_step() {
+    settle();
+    return optimizer_->applied_steps() - schedule_start_;
+  }
   const TrainerOptions& options() const { return options_; }
   // In how many parts each batch goes through the model: 1, until memory has run out.
   i64 batch_parts() const { return batch_parts_; }
@@ -147,7 +162,11 @@ class Trainer {
   const EpochProgress& epoch_progress() const { return epoch_; }
   // Batches of the next epoch that are done already: of one that was broken off and loaded.
   i64 batches_to_skip() const { return goes_on_ ? epoch_.batches : 0; }
-  i64 steps_begun() const { return steps_begun_; }          // applied or skipped
+  i64 steps_begun() const { return steps_begun_; }  // applied or skipped
+  // Steps of which the host has not heard yet: of them applied_steps() does not know.
+  i64 steps_in_flight() const { return captured_ ? captured_->in_flight() : 0; }
+  // Null where steps run op by op.
+  const CapturedSteps* captured() const { return captured_.get(); }
   i64 steps_per_epoch() const { return steps_per_epoch_; }  // 0 before it is known
   const Device& device() const { return device_; }
   // The loss of a batch of the epoch that runs, computed again: for replays.
@@ -168,13 +187,13 @@ class Trainer {
   struct Window {
     i64 batches = 0, samples = 0;
     double first_weight = 0, weight = 0;  // Note [Accumulation]
-    struct Held {
-      data::Batch batch;
-      i64 number, first_sample;
-    };
-    std::vector<Held> held = {};  // Note [Out of memory]
+    bool is_captured = false;  // its batches are held until all are there (Note [Captured steps])
+    std::vector<StepBatches::Part> held = {};  // there, or by Note [Out of memory]
     std::optional<RunningLoss> loss_before = {};
   };
+  void begin_step();
+  void end_step(nn::StatisticsScope& statistics);
+  void note(const optim::StepOutcome& outcome);
   Variable loss_of(const Variable& x, const Tensor& target);
   void add_gradients(const BatchInProgress& batch);
   void add_gradients_of_part(const BatchInProgress& part);
@@ -182,6 +201,17 @@ class Trainer {
                                       nn::StatisticsScope& statistics);
   void split_batches(const std::string& reason, i64 samples);
   std::string first_batch_norm();  // its path; empty if there is none
+  // trainer_capture.cpp
+  void set_up_capture();
+  bool run_captured(const data::Loader& loader);
+  void collect(i64 allowed_in_flight);
+  void hear_of(const StepBatches& step, const kernels::StepReport& report);
+  bool anyone(bool (TrainerObserver::*needs)(const Trainer&) const) const;
+  void rates_changed() {
+    if (captured_) captured_->rates_changed();
+  }
+  kernels::StepRates rates_of(i64 applied_step) const;
+
   void prepare(const data::DatasetInfo& info);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
@@ -216,10 +246,14 @@ class Trainer {
   i64 epochs_done_ = 0;
   i64 steps_begun_ = 0;  // applied or skipped
   EpochProgress epoch_;
+  Tensor loss_sum_;                     // where running_ adds
   std::optional<RunningLoss> running_;  // of the epoch that runs
   Window window_;
   i64 batch_parts_ = 1;
-  bool goes_on_ = false;  // the next epoch is one that was broken off
+  bool goes_on_ = false;         // the next epoch is one that was broken off
+  double seconds_observed_ = 0;  // where a run validates and saves
+  bool waits_noted_ = false;
+  std::unique_ptr<CapturedSteps> captured_;  // with options_.capture, on a GPU
 };
 
 }  // namespace weft::train

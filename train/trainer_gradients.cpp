@@ -54,7 +54,7 @@ void Trainer::add_gradients_of_part(const BatchInProgress& part) {
 // else to undo.
 void Trainer::add_gradients_as_memory_allows(const BatchInProgress& batch,
                                              nn::StatisticsScope& statistics) {
-  if (window_.batches == 0) window_.loss_before = running_->copy();
+  if (window_.batches == 0) window_.loss_before.emplace(running_->copy());
   window_.held.push_back({batch.batch, batch.number, batch.first_sample});
   std::string reason;
   try {
@@ -64,17 +64,18 @@ void Trainer::add_gradients_as_memory_allows(const BatchInProgress& batch,
   }
   while (!reason.empty()) {
     i64 largest = 0;
-    for (const Window::Held& held : window_.held) largest = std::max(largest, held.batch.x.size(0));
+    for (const StepBatches::Part& held : window_.held)
+      largest = std::max(largest, held.batch.x.size(0));
     split_batches(reason, largest);
     optimizer_->zero_grad();
     casts_.clear();
     statistics.commit(true);
-    running_ = window_.loss_before->copy();
+    running_->go_back_to(*window_.loss_before);
     window_.first_weight = window_.weight = 0;
     release_cached(device_);
     reason.clear();
     try {
-      for (const Window::Held& held : window_.held)
+      for (const StepBatches::Part& held : window_.held)
         add_gradients({held.batch, batch.epoch, held.number, batch.step, held.first_sample});
     } catch (const OutOfMemory& error) {
       reason = error.what();

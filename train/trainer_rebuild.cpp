@@ -46,6 +46,7 @@ void Trainer::scale_lr(double factor) {
   WEFT_CHECK(std::isfinite(factor) && factor > 0,
              "scale_lr: {} given; a factor above 0 is required", factor);
   lr_scale_ *= factor;
+  rates_changed();
 }
 
 bool Trainer::reached(const Duration& at) const {
@@ -79,7 +80,9 @@ void Trainer::check_segments() const {
 }
 
 optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
+  settle();
   optim::RebuildReport report = optimizer_->rebuild();
+  forget_graphs();
   check_segments();
   const bool restart = options_.on_rebuild == "restart" && schedule_ != nullptr;
   if (restart) start_schedule(optimizer_->applied_steps());
@@ -103,13 +106,20 @@ void Trainer::start_schedule(i64 first_step) {
   schedule_start_ = first_step;
   schedule_ = options_.scheduler.make(
       optim::ScheduleSpan{steps_per_epoch_, std::max<i64>(1, total - first_step)});
+  rates_changed();
 }
 
 void Trainer::apply_schedule() {
-  const i64 step = schedule_step();
-  optimizer_->set_lr(optimizer_->base_lr() * lr_scale_ * schedule_->lr_factor(step));
-  if (const std::optional<double> momentum = schedule_->momentum(step))
+  optimizer_->set_lr(rates_of(optimizer_->applied_steps()).lr);
+  if (const std::optional<double> momentum = schedule_->momentum(schedule_step()))
     optimizer_->set_momentum(*momentum);
+}
+
+// What a schedule leaves alone is the optimizer's.
+kernels::StepRates Trainer::rates_of(i64 applied_step) const {
+  const i64 step = applied_step - schedule_start_;
+  return {optimizer_->base_lr() * lr_scale_ * schedule_->lr_factor(step),
+          schedule_->momentum(step).value_or(optimizer_->momentum())};
 }
 
 void EpochProgress::state(State& s) {
@@ -122,6 +132,7 @@ void Trainer::state(State& s) {
              "Trainer::state: {} of the {} batches of an optimizer step are done; a place between "
              "two steps is required",
              window_.batches, options_.accumulate);
+  settle();
   s("epochs_done", epochs_done_)("steps_begun", steps_begun_)("lr_scale", lr_scale_);
   s("batch_parts", batch_parts_);
   i64 start = schedule_start_;
@@ -136,6 +147,8 @@ void Trainer::state(State& s) {
   if (running_) epoch_.loss = running_->totals();
   s("epoch", epoch_);
   if (!s.loading()) return;
+  if (captured_) captured_->state_changed();
+  rates_changed();
   optimizer_->set_lr(lr);
   running_.reset();
   goes_on_ = epoch_.batches > 0;

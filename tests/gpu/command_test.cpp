@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "weft/nn/safetensors.h"
+#include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
 
 namespace weft {
@@ -41,6 +43,18 @@ class GpuCommand : public testing_gpu::OnGpu {
     return {WEXITSTATUS(pclose(pipe)), output};
   }
 
+  // Of the last checkpoints of two runs.
+  void expect_same_tensors(const std::string& run, const std::string& other,
+                           const std::string& file) {
+    const auto of = [&](const std::string& dir) {
+      return read_safetensors((folder_ / dir / "checkpoints/last" / file).string());
+    };
+    const TensorMap here = of(run), there = of(other);
+    ASSERT_EQ(here.size(), there.size()) << file;
+    for (const auto& [name, value] : here)
+      EXPECT_EQ(testing::difference_in_bytes(value, there.at(name)), "") << file << ": " << name;
+  }
+
   fs::path folder_;
 };
 
@@ -68,6 +82,43 @@ TEST_F(GpuCommand, FinetunesInStagesWithEveryCallback) {
            "rollback]'");
   ASSERT_EQ(trained.code, 0) << trained.output;
   EXPECT_NE(trained.output.find("optimizer rebuilt"), std::string::npos) << trained.output;
+}
+
+// Strategies and callbacks around steps that are graphs: the same run, to the bit.
+TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
+  const auto train = [&](const std::string& dir, const std::string& more) {
+    return weft("train " WEFT_SOURCE_ROOT
+                "/configs/digits_mlp.yaml run.device=cuda data.train_size=200 data.test_size=20 "
+                "model.hidden='[16, 12]' model.dropout=0.2 train.epochs=3 train.clip_norm=1 "
+                "train.batch_size=20 validation.every=4ba "
+                "'strategy={type: staged_unfreeze, stages: [{at: 0ep, train: [\"5.*\"]}, {at: 1ep, "
+                "train: [\"*\"], lr_factor: 0.3}]}' 'callbacks=[ema, nan_report, rollback, {type: "
+                "gradient_monitor, every: 4ba}]' run.dir=" +
+                dir + " " + more);
+  };
+  const Result eager = train("eager", ""), captured = train("captured", "train.capture=true");
+  ASSERT_EQ(eager.code, 0) << eager.output;
+  ASSERT_EQ(captured.code, 0) << captured.output;
+  EXPECT_EQ(eager.output.find("capture:"), std::string::npos) << eager.output;
+  EXPECT_NE(captured.output.find("capture: steps of a batch of (20, "), std::string::npos)
+      << captured.output;
+  for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
+    expect_same_tensors("captured", "eager", file);
+}
+
+TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
+  const std::string line =
+      "train " WEFT_SOURCE_ROOT
+      "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
+      "model.hidden='[16]' model.dropout=0.2 train.epochs=2 train.batch_size=30 train.capture=true "
+      "checkpoint.every=4ba checkpoint.keep_last=9 run.dir=";
+  const Result whole = weft(line + "whole");
+  ASSERT_EQ(whole.code, 0) << whole.output;
+  const Result resumed = weft(line + "resumed resume=whole/checkpoints/step-12");
+  ASSERT_EQ(resumed.code, 0) << resumed.output;
+  EXPECT_NE(resumed.output.find("capture: steps of"), std::string::npos) << resumed.output;
+  for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+    expect_same_tensors("resumed", "whole", file);
 }
 
 TEST_F(GpuCommand, SaysWhatItWasBuiltFor) {

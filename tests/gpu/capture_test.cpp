@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// train.capture: a step that is replayed as a graph is, bit for bit, the step that was run op by op.
+#include "weft/tests/gpu/capture_tools.h"
+
+#include "weft/core/log.h"
+#include "weft/device/allocator.h"
+#include "weft/optim/adam.h"
+
+#ifndef WEFT_REAL_DEVICE
+#include "weft/device/emulated/stream.h"
+#endif
+
+namespace weft {
+namespace {
+
+using namespace testing_gpu;  // NOLINT(google-build-using-namespace)
+
+class GpuCapture : public testing_gpu::OnGpu {
+ protected:
+  // Trains both ways; returns the captured one.
+  static std::unique_ptr<Training> expect_equal(
+      const Setting& setting, const std::function<void(Training&)>& prepare = {}) {
+    Training eager(setting, false);
+    auto captured = std::make_unique<Training>(setting, true);
+    for (Training* run : {&eager, captured.get()}) {
+      if (prepare) prepare(*run);
+      run->train();
+    }
+    EXPECT_EQ(captured->difference_from(eager), "");
+    return captured;
+  }
+  static std::string message_of(const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+// A skipped step in every epoch, clipping, a cosine with a warm-up, and a thawed layer in the middle.
+TEST_F(GpuCapture, AHundredStepsAreThoseOfOpByOp) {
+  const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}),
+                                    .scheduler = optim::cosine({.warmup = "1ep"}),
+                                    .epochs = 10,
+                                    .clip_norm = 0.5},
+                        .planted = {{33, 0.0f}}};
+  const auto captured = expect_equal(setting, [](Training& run) {
+    run.trainer().set_requires_grad("fc1.*", false);
+    run.trainer().set_requires_grad("norm.*", false);
+    run.trainer().rebuild_optimizer_and_scheduler();
+    run.listener().before_step = [](train::Trainer& trainer, i64 step) {
+      if (step != 45) return;
+      trainer.set_requires_grad("*", true);
+      trainer.rebuild_optimizer_and_scheduler();
+    };
+  });
+  EXPECT_EQ(captured->listener().outcomes.size(), 100u);
+  EXPECT_EQ(captured->skipped(), 10);
+  EXPECT_EQ(captured->trainer().captured()->graphs(), 2) << "before and after the rebuild";
+  EXPECT_EQ(captured->trainer().captured()->launches(), 100 - 2 * 2);
+  i64 clipped = 0;
+  for (const Outcome& outcome : captured->listener().outcomes) clipped += outcome.grad_norm > 0.5;
+  EXPECT_GT(clipped, 10);
+}
+
+TEST_F(GpuCapture, AccumulatedBatchesAreOneGraphAndAShortStepIsNone) {
+  const auto captured = expect_equal({.options = {.optimizer = optim::adamw({.lr = 1e-2}),
+                                                  .scheduler = optim::cosine(),
+                                                  .epochs = 4,
+                                                  .accumulate = 3,
+                                                  .clip_value = 0.02},
+                                      .planted = {{33, 0.0f}}});
+  EXPECT_EQ(captured->listener().outcomes.size(), 4u * 4);  // 3 + 3 + 3 + 1 batches
+  EXPECT_EQ(captured->trainer().captured()->graphs(), 1);
+  EXPECT_EQ(captured->trainer().captured()->launches(), 4 * 3 - 2);
+}
+
+TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
+  const auto captured =
+      expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}),
+                                .scheduler = optim::one_cycle(),
+                                .epochs = 4},
+                    .samples = 77});
+  EXPECT_EQ(captured->trainer().captured()->launches(), 4 * 9 - 2);
+}
+
+TEST_F(GpuCapture, HalfPrecisionScalesItsLossOnTheDevice) {
+  const auto captured = expect_equal(
+      {.options = {.optimizer = optim::adamw({.lr = 1e-2}),
+                   .epochs = 4,
+                   .precision = train::fp16({.init_scale = 0x1p22, .growth_interval = 7})},
+       .samples = 77});
+  EXPECT_GT(captured->skipped(), 0);
+  EXPECT_LT(captured->skipped(), 20);
+  EXPECT_EQ(captured->trainer().loss_scaler()->skipped(), captured->skipped());
+  expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1}),
+                            .epochs = 2,
+                            .accumulate = 2,
+                            .precision = train::bf16()}});
+}
+
+TEST_F(GpuCapture, RatesMayChangeBetweenSteps) {
+  expect_equal({.options = {.optimizer = optim::adamw({.lr = 1e-2}),
+                            .scheduler = optim::plateau({.patience = 0}),
+                            .epochs = 3}},
+               [](Training& run) {
+                 run.listener().before_step = [](train::Trainer& trainer, i64 step) {
+                   if (step == 6) trainer.scale_lr(0.5);
+                   if (step == 12)
+                     for (const double metric : {1.0, 2.0, 2.0})
+                       trainer.schedule()->observe(metric, trainer.schedule_step());
+                   if (step == 18) trainer.set_lr_factors({{.match = {"fc2.*"}, .lr_factor = 0.1}});
+                 };
+               });
+}
+
+TEST_F(GpuCapture, AnObserverMaySeeGradientsAndOutcomes) {
+  Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}), .epochs = 3}};
+  auto captured = expect_equal(setting, [](Training& run) { run.listener().gradients_every = 5; });
+  EXPECT_EQ(captured->listener().gradients_seen, 6);
+  EXPECT_EQ(captured->trainer().captured()->launches(), 30 - 6 - 2);
+  for (const bool waits : {false, true}) {
+    captured = expect_equal(setting, [&](Training& run) { run.listener().waits = waits; });
+    const std::vector<i64>& late = captured->listener().lateness;
+    EXPECT_EQ(*std::max_element(late.begin(), late.end()),
+              waits ? 0 : train::CapturedSteps::kInFlight - 1);
+  }
+  setting.options.max_steps = 17;
+  captured = expect_equal(setting);
+  EXPECT_EQ(captured->trainer().optimizer().applied_steps(), 17);
+}
+
+// What a run that stops there has, also the batch-norm statistics.
+TEST_F(GpuCapture, ALossThatIsNotFiniteLeavesTheWeightsThatGaveIt) {
+  const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2})},
+                        .planted = {{6 * kBatch + 1, 3e38f}},
+                        .shuffle = false};
+  Setting until = setting;
+  until.options.max_steps = 6;
+  Training stopped(until, false), halted(setting, true);
+  stopped.train();
+  const std::string error = message_of([&] { halted.train(); });
+  EXPECT_NE(error.find("at batch 7 of epoch 1; try a lower learning rate"), std::string::npos)
+      << error;
+  EXPECT_EQ(halted.trainer().optimizer().applied_steps(), 6);
+  EXPECT_EQ(halted.trainer().steps_in_flight(), 0);
+  const TensorMap here = state_of(halted.net()), there = state_of(stopped.net());
+  for (const auto& [name, value] : here)
+    EXPECT_EQ(difference_in_bytes(value.to(Cpu{}), there.at(name).to(Cpu{})), "") << name;
+}
+
+// A NaN in a gradient where no smaller scale is left to try.
+TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
+  const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}),
+                                    .precision = train::fp16({.init_scale = 1})},
+                        .planted = {{6 * kBatch + 1, 0.0f}},
+                        .shuffle = false};
+  Training eager(setting, false), captured(setting, true);
+  const std::string error = message_of([&] { captured.train(); });
+  EXPECT_EQ(error, message_of([&] { eager.train(); }));
+  EXPECT_NE(error.find("a gradient is not finite at the smallest loss scale, 1"), std::string::npos)
+      << error;
+  EXPECT_EQ(captured.trainer().steps_in_flight(), 0);
+  EXPECT_EQ(captured.difference_from(eager), "");
+}
+
+TEST_F(GpuCapture, AStepThatLooksAtNumbersIsRefusedAndNamed) {
+  Training run({.options = {.optimizer = optim::sgd({.lr = 0.1})}}, true);
+  run.net().look = [](const Variable& h) { EXPECT_GE(h.value().to_vector<float>()[0], 0.0f); };
+  EXPECT_EQ(
+      message_of([&] { run.train(); }),
+      "copy to the host: asked for while a graph is recorded; work that neither waits for the "
+      "device nor reads or sends from the host is required");
+  run.net().look = {};
+  run.trainer().step(*std::make_unique<data::Batch>(*run.loader().begin()), run.loader());
+  EXPECT_EQ(run.trainer().optimizer().applied_steps(), 3) << "two of the warm-up, and this one";
+}
+
+TEST_F(GpuCapture, OnTheCpuStepsRunOpByOpWithANotice) {
+  std::vector<std::string> said;
+  const LogSink before =
+      set_log_sink([&](LogLevel, std::string_view text) { said.emplace_back(text); });
+  Net net;
+  train::Trainer trainer(net, train::classification(), {.capture = true});
+  set_log_sink(before);
+  EXPECT_EQ(trainer.captured(), nullptr);
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_EQ(said[0], "capture: the model is on the cpu, which has no graphs; steps run op by op");
+  EXPECT_EQ(message_of([&] {
+              train::Trainer(net, train::classification(),
+                             {.out_of_memory = "split", .capture = true});
+            }),
+            "Trainer: capture is given with out_of_memory 'split'; error is required");
+}
+
+#ifndef WEFT_REAL_DEVICE
+TEST_F(GpuCapture, TheHostNeitherWaitsNorAllocatesOnceItIsWarm) {
+  Training run({.options = {.optimizer = optim::adamw({}), .clip_norm = 1}, .samples = 60 * kBatch},
+               true);
+  std::vector<u64> waits;
+  std::vector<i64> system;
+  run.listener().before_step = [&](train::Trainer& trainer, i64) {
+    waits.push_back(emulated::waits());
+    system.push_back(allocator_counters(trainer.device()).system_allocations);
+  };
+  run.train();
+  EXPECT_EQ(system[50], system[10]);
+  // For the step before the last kInFlight, and no other.
+  EXPECT_LE(waits[50] - waits[10], 40u);
+}
+#endif
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// For the tests of captured steps: a small network whose steps can be made to fail, and a run of it with all that it
+// leaves, to be compared to the bit.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+
+#include "weft/autograd/ops.h"
+#include "weft/data/tensor_dataset.h"
+#include "weft/nn/nn.h"
+#include "weft/nn/serialize.h"
+#include "weft/tensor/random.h"
+#include "weft/testing/compare.h"
+#include "weft/tests/gpu/tools.h"
+#include "weft/train/trainer.h"
+
+namespace weft::testing_gpu {
+
+using testing::difference_in_bytes;
+
+inline constexpr i64 kFeatures = 12, kClasses = 4, kBatch = 8;
+
+// Linear, batch norm, dropout; and a gate whose gradient is NaN for a feature that is 0, though the loss is
+// finite: such a batch is a step to skip.
+struct Net : nn::Module {
+  nn::Linear fc1{kFeatures, 16}, fc2{16, kClasses};
+  nn::BatchNorm norm{16};
+  nn::Parameter gate{Tensor::full({1}, 1)};
+  double dropout_rate = 0.25;
+  std::function<void(const Variable&)> look;  // what a layer that cannot be captured does
+
+  void parts(nn::Parts& p) override { p("fc1", fc1)("norm", norm)("fc2", fc2)("gate", gate); }
+  Variable forward(const Variable& x) override {
+    const Variable scaled = sqrt(mul(square(x), gate.variable()));
+    const Variable h = relu(norm(fc1(scaled)));
+    if (look) look(h);
+    return fc2(dropout(h, dropout_rate));
+  }
+};
+
+// A norm that is not finite equals itself here.
+inline bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+struct Outcome {
+  bool applied;
+  double grad_norm, lr;
+  i64 step;
+  friend bool operator==(const Outcome& a, const Outcome& b) {
+    return a.applied == b.applied && same(a.grad_norm, b.grad_norm) && a.lr == b.lr &&
+           a.step == b.step;
+  }
+};
+
+// Writes down what it hears, and what a test wants done before a step.
+struct Listener : train::TrainerObserver {
+  std::vector<Outcome> outcomes;
+  std::vector<i64> lateness;  // steps begun behind the one that is heard of
+  std::function<void(train::Trainer&, i64)> before_step;
+  i64 gradients_every = 0, gradients_seen = 0;
+  bool waits = false;
+
+  void on_step_begin(train::Trainer& trainer, i64 step) override {
+    if (before_step) before_step(trainer, step);
+  }
+  void on_gradients(train::Trainer&, double) override { ++gradients_seen; }
+  void on_step_end(train::Trainer& trainer, const optim::StepOutcome& outcome) override {
+    outcomes.push_back({outcome.applied, outcome.grad_norm, trainer.optimizer().lr(),
+                        trainer.optimizer().applied_steps()});
+    lateness.push_back(trainer.steps_begun() - static_cast<i64>(outcomes.size()));
+  }
+  bool needs_gradients(const train::Trainer& trainer) const override {
+    return gradients_every > 0 && trainer.steps_begun() % gradients_every == 0;
+  }
+  bool needs_outcome(const train::Trainer&) const override { return waits; }
+};
+
+struct Setting {
+  train::TrainerOptions options;
+  i64 samples = 80;
+  std::vector<std::pair<i64, float>> planted = {};  // a sample that is this number throughout
+  i64 batch = kBatch;
+  bool shuffle = true;
+};
+
+// A run and all that it leaves.
+class Training {
+ public:
+  Training(const Setting& setting, bool capture)
+      : setting_(setting), data_(content(setting)), loader_(data_, loader_options(setting)) {
+    manual_seed(5);
+    net_.emplace();
+    net_->to(device_named("cuda"));
+    setting_.options.capture = capture;
+    setting_.options.seed = 9;
+    trainer_.emplace(*net_, train::classification(), setting_.options);
+    trainer_->add_observer(listener_);
+  }
+
+  void train() {
+    for (i64 epoch = 0; epoch < setting_.options.epochs; ++epoch)
+      losses_.push_back(trainer_->train_one_epoch(loader_).loss);
+  }
+  // "" where everything is equal to the bit.
+  std::string difference_from(Training& other) {
+    for (std::size_t i = 0; i < losses_.size(); ++i)
+      if (!same(losses_[i], other.losses_[i]))
+        return fmt::format("the loss of epoch {}: {} and {}", i + 1, losses_[i], other.losses_[i]);
+    if (listener_.outcomes != other.listener_.outcomes) return "outcomes";
+    const TensorMap here = state_of(*net_), there = state_of(*other.net_);
+    for (const auto& [name, value] : here)
+      if (const std::string d = difference_in_bytes(value.to(Cpu{}), there.at(name).to(Cpu{}));
+          !d.empty())
+        return name + ": " + d;
+    const optim::OptimizerState mine = trainer_->optimizer().state(),
+                                others = other.trainer_->optimizer().state();
+    if (mine.applied_steps != others.applied_steps) return "applied steps";
+    if (mine.parameters.size() != others.parameters.size()) return "the optimizer's parameters";
+    for (const auto& [name, state] : mine.parameters) {
+      if (state.steps != others.parameters.at(name).steps) return name + ": steps";
+      for (std::size_t i = 0; i < state.slots.size(); ++i)
+        if (const std::string d = difference_in_bytes(
+                state.slots[i].to(Cpu{}), others.parameters.at(name).slots[i].to(Cpu{}));
+            !d.empty())
+          return name + ": " + d;
+    }
+    if (const auto* scaler = trainer_->loss_scaler(); scaler != nullptr)
+      if (scaler->scale() != other.trainer_->loss_scaler()->scale()) return "the loss scale";
+    return "";
+  }
+  i64 skipped() const {
+    return std::count_if(listener_.outcomes.begin(), listener_.outcomes.end(),
+                         [](const Outcome& outcome) { return !outcome.applied; });
+  }
+
+  train::Trainer& trainer() { return *trainer_; }
+  Net& net() { return *net_; }
+  Listener& listener() { return listener_; }
+  data::Loader& loader() { return loader_; }
+
+ private:
+  static data::TensorDataset::Content content(const Setting& setting) {
+    const Tensor x = Tensor::empty({setting.samples, kFeatures});
+    Generator(21).uniform(x, 0.1, 1);
+    for (const auto& [sample, value] : setting.planted) x.slice(sample, sample + 1).fill(value);
+    std::vector<i64> labels;
+    for (i64 i = 0; i < setting.samples; ++i) labels.push_back(i * 7 % kClasses);
+    data::DatasetInfo info;
+    info.name = "planted";
+    info.classes = kClasses;
+    return {info, x, Tensor::copy_of(labels, {setting.samples})};
+  }
+  static data::LoaderOptions loader_options(const Setting& setting) {
+    return {.batch_size = setting.batch, .shuffle = setting.shuffle, .seed = 3};
+  }
+
+  Setting setting_;
+  data::TensorDataset data_;
+  data::Loader loader_;
+  std::optional<Net> net_;
+  std::optional<train::Trainer> trainer_;
+  Listener listener_;
+  std::vector<double> losses_;
+};
+
+}  // namespace weft::testing_gpu

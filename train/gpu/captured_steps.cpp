@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/captured_steps.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "weft/core/log.h"
+#include "weft/device/gpu/graph.h"
+#include "weft/nn/batch_norm.h"
+#include "weft/nn/statistics.h"
+#include "weft/tensor/ops.h"
+
+namespace weft::train {
+namespace {
+
+constexpr i64 kWarmUp = 2;             // the first allocates what later ones keep
+constexpr std::size_t kMostKinds = 4;  // of steps; the one not used for longest goes
+
+// What a graph was recorded for.
+struct Kind {
+  std::vector<Shape> shapes;
+  std::vector<DType> dtypes;
+  std::vector<bool> modes;  // of parameters and modules
+  u64 layout_version = 0;
+  friend bool operator==(const Kind&, const Kind&) = default;
+};
+
+struct Recorded {
+  Recorded(Kind of, StreamHandle stream) : kind(std::move(of)), graph(stream) {}
+  Kind kind;
+  std::vector<data::Batch> inputs;   // on the device
+  std::vector<Leaf*> with_gradient;  // after backward
+  i64 warm = 0;                      // steps done for the warm-up
+  gpu::Graph graph;
+};
+
+// A place on the device for one T.
+template <class T>
+class OnDevice {
+ public:
+  explicit OnDevice(const Device& device)
+      : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
+  T* get() const { return bytes_.data<T>(); }
+  void send(T& value) const {
+    const std::span<u8> view(reinterpret_cast<u8*>(&value), sizeof(T));
+    bytes_.copy_from(Tensor::view_of(view, bytes_.shape(), nullptr));
+  }
+
+ private:
+  Tensor bytes_;
+};
+
+class Steps final : public CapturedSteps {
+ public:
+  explicit Steps(const StepParts& parts)
+      : parts_(parts),
+        device_(std::get<Cuda>(with_stream(parts.loss_sum.device()))),
+        state_(device_),
+        rates_(device_),
+        report_(device_),
+        ring_(static_cast<kernels::StepReport*>(
+            gpu::pinned_allocate(kInFlight * static_cast<i64>(sizeof(kernels::StepReport))))) {}
+  ~Steps() override {
+    drop();
+    gpu::pinned_free(ring_);
+  }
+
+  void run(StepBatches step) override {
+    WEFT_ASSERT(in_flight() < kInFlight, "captured steps: {} in flight; fewer than {} are required",
+                in_flight(), kInFlight);
+    Recorded& recorded = recorded_for(step);
+    send(step, recorded);
+    const auto work = [&] { do_step(recorded); };
+    if (recorded.warm < kWarmUp) {
+      recorded.graph.warm_up(work);
+      ++recorded.warm;
+      note_gradients(recorded);
+    } else {
+      if (!recorded.graph.captured()) record(recorded, work);
+      recorded.graph.launch();
+      ++launches_;
+      for (Leaf* leaf : recorded.with_gradient) leaf->has_grad = true;
+    }
+    const std::size_t slot = next_slot_;
+    next_slot_ = (next_slot_ + 1) % kInFlight;
+    gpu::copy_to_pinned(device_.stream, ring_ + slot, report_.get(), sizeof(kernels::StepReport));
+    arrived_[slot].record(device_.stream);
+    flying_.push_back({std::move(step), slot});
+  }
+
+  i64 in_flight() const override { return static_cast<i64>(flying_.size()); }
+  std::pair<StepBatches, kernels::StepReport> next() override {
+    const std::size_t slot = flying_.front().slot;
+    arrived_[slot].synchronize();
+    std::pair<StepBatches, kernels::StepReport> result{std::move(flying_.front().step),
+                                                       ring_[slot]};
+    flying_.pop_front();
+    return result;
+  }
+  void drop() override {
+    while (!flying_.empty()) {
+      try {
+        arrived_[flying_.front().slot].synchronize();
+      } catch (...) {  // whoever waits next hears of it
+      }
+      flying_.pop_front();
+    }
+  }
+
+  void state_changed() override { state_current_ = false; }
+  void rates_changed() override { rates_current_ = false; }
+  void forget_graphs() override { recorded_.clear(); }
+  i64 graphs() const override { return graphs_; }
+  i64 launches() const override { return launches_; }
+
+ private:
+  Kind kind_of(const StepBatches& step) const {
+    Kind kind;
+    kind.layout_version = parts_.optimizer.parameters().layout_version();
+    for (const StepBatches::Part& part : step.parts)
+      for (const Tensor* t : {&part.batch.x, &part.batch.y}) {
+        kind.shapes.push_back(t->shape());
+        kind.dtypes.push_back(t->dtype());
+      }
+    for (const auto& segment : parts_.optimizer.parameters().segments())
+      kind.modes.push_back(segment.leaf->requires_grad);
+    for (const nn::NamedModule& named : parts_.model.named_modules()) {
+      kind.modes.push_back(named.module->training());
+      if (const auto* norm = dynamic_cast<const nn::BatchNorm*>(named.module))
+        kind.modes.push_back(norm->statistics_frozen());
+    }
+    return kind;
+  }
+
+  Recorded& recorded_for(const StepBatches& step) {
+    Kind kind = kind_of(step);
+    const auto found = std::find_if(recorded_.begin(), recorded_.end(),
+                                    [&](const auto& r) { return r->kind == kind; });
+    if (found != recorded_.end()) {
+      std::rotate(recorded_.begin(), found, found + 1);
+      return *recorded_.front();
+    }
+    if (recorded_.size() == kMostKinds) recorded_.pop_back();
+    auto recorded = std::make_unique<Recorded>(std::move(kind), device_.stream);
+    for (const StepBatches::Part& part : step.parts)
+      recorded->inputs.push_back(
+          {Tensor::empty(part.batch.x.shape(), part.batch.x.dtype(), device_),
+           Tensor::empty(part.batch.y.shape(), part.batch.y.dtype(), device_)});
+    recorded_.insert(recorded_.begin(), std::move(recorded));
+    return *recorded_.front();
+  }
+
+  // All that the step reads and the host knows, in the stream's order.
+  void send(const StepBatches& step, Recorded& recorded) {
+    std::vector<i64> numbers;
+    std::vector<double> weights;
+    for (std::size_t i = 0; i < step.parts.size(); ++i) {
+      const StepBatches::Part& part = step.parts[i];
+      recorded.inputs[i].x.copy_from(part.batch.x);
+      recorded.inputs[i].y.copy_from(part.batch.y);
+      numbers.insert(numbers.end(), {static_cast<i64>(parts_.seed), step.step, part.first_sample});
+      weights.push_back(part.weight);
+    }
+    const i64 count = static_cast<i64>(step.parts.size());
+    if (!weights_.defined() || weights_.size(0) != count) {  // the count is part of a kind
+      forget_others(recorded);
+      numbers_ = Tensor::empty({count, 3}, DType::int64, device_);
+      weights_ = Tensor::empty({count}, DType::f64, device_);
+    }
+    numbers_.copy_from(Tensor::copy_of(numbers, {count, 3}));
+    weights_.copy_from(Tensor::copy_of(weights, {count}));
+    send_state();
+    send_rates();
+    if (recorded.warm == 0) return;
+    for (Leaf* leaf : recorded.with_gradient) leaf->has_grad = true;
+    parts_.optimizer.prepare();
+  }
+
+  void forget_others(const Recorded& recorded) {
+    std::erase_if(recorded_, [&](const auto& r) { return r.get() != &recorded; });
+  }
+
+  void send_state() {
+    if (state_current_) return;
+    WEFT_ASSERT(flying_.empty(),
+                "captured steps: {} in flight; none is required when the state changes",
+                in_flight());
+    kernels::StepState state{.applied = parts_.optimizer.applied_steps()};
+    if (parts_.scaler != nullptr) state.loss_scale = parts_.scaler->numbers();
+    state_.send(state);
+    state_current_ = true;
+  }
+
+  // The host knows the count of applied steps up to those in flight.
+  void send_rates() {
+    const i64 known = parts_.optimizer.applied_steps();
+    if (rates_current_ && known + in_flight() < table_.first + kernels::RateTable::kSteps) return;
+    table_.first = known;
+    for (i64 i = 0; i < kernels::RateTable::kSteps; ++i) table_.at[i] = parts_.rates(known + i);
+    rates_.send(table_);
+    rates_current_ = true;
+  }
+
+  void record(Recorded& recorded, const std::function<void()>& work) {
+    recorded.graph.capture(work);
+    ++graphs_;
+    log_info(
+        "capture: steps of {} of {} are one graph of {} kernels and copies",
+        recorded.inputs.size() == 1 ? "a batch" : fmt::format("{} batches", recorded.inputs.size()),
+        recorded.inputs.front().x.shape(), recorded.graph.size());
+  }
+
+  void note_gradients(Recorded& recorded) const {
+    recorded.with_gradient.clear();
+    for (const auto& segment : parts_.optimizer.parameters().segments())
+      if (segment.leaf->has_grad) recorded.with_gradient.push_back(segment.leaf.get());
+  }
+
+  // What is recorded: a step as Trainer::train_one_epoch makes it op by op.
+  void do_step(const Recorded& recorded) {
+    optim::Optimizer& optimizer = parts_.optimizer;
+    optimizer.zero_grad();
+    nn::StatisticsScope statistics;
+    const i64 count = static_cast<i64>(recorded.inputs.size());
+    for (i64 i = 0; i < count; ++i) {
+      set_random_numbers(numbers_.range(3 * i, {3}));
+      const Variable loss = parts_.loss(recorded.inputs[static_cast<std::size_t>(i)]);
+      const Tensor& sum = parts_.loss_sum;
+      Tensor moved = sum;
+      add(moved, sum, mul(loss.value().to(DType::f64), weights_.range(i, {})));
+      const Tensor seed = Tensor::empty(loss.shape(), loss.dtype(), device_);
+      visit_compute("capture", loss.dtype(), [&]<class T>() {
+        kernels::seed_gradient(device_, seed.data<T>(), state_.get(), weights_.data<double>(), i);
+      });
+      loss.backward(seed);
+    }
+    optimizer.prepare();  // which finds nothing to do when it is recorded
+    const double* const loss_sum = parts_.loss_sum.data<double>();
+    kernels::begin_update(device_, optimizer.control(), state_.get(), rates_.get(),
+                          weights_.data<double>(), count, loss_sum);
+    optimizer.enqueue(parts_.clip_norm, parts_.clip_value, parts_.scaler != nullptr);
+    statistics.commit_unless(optimizer.skip_flag());
+    kernels::end_update(
+        device_, report_.get(), state_.get(), optimizer.control(), loss_sum,
+        parts_.scaler != nullptr,
+        parts_.scaler != nullptr ? parts_.scaler->rule() : kernels::LossScaleRule{});
+  }
+
+  StepParts parts_;
+  Cuda device_;
+  OnDevice<kernels::StepState> state_;
+  OnDevice<kernels::RateTable> rates_;
+  OnDevice<kernels::StepReport> report_;
+  kernels::RateTable table_;
+  Tensor numbers_, weights_;  // (batches, 3) and (batches), of the step at hand
+  bool state_current_ = false, rates_current_ = false;
+
+  std::vector<std::unique_ptr<Recorded>> recorded_;  // the one used last comes first
+  i64 graphs_ = 0, launches_ = 0;
+
+  struct InFlight {
+    StepBatches step;
+    std::size_t slot;
+  };
+  std::deque<InFlight> flying_;
+  kernels::StepReport* ring_;
+  gpu::Event arrived_[kInFlight];
+  std::size_t next_slot_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<CapturedSteps> captured_steps(const StepParts& parts) {
+  return std::make_unique<Steps>(parts);
+}
+
+}  // namespace weft::train
