@@ -18,6 +18,7 @@ namespace {
 std::atomic<int> received{0};
 int pipe_ends[2] = {-1, -1};
 std::thread watcher;
+std::function<void()> checkpoint;  // what SIGUSR1 asks for
 
 // request_stop() may lock, so it must not run in a signal handler: a thread waits for this byte.
 constexpr char kEnd = 0, kStop = 1, kCheckpoint = 2;
@@ -34,13 +35,23 @@ void on_stop(int signal) {
   tell(kStop);
 }
 
-void on_usr1(int) { tell(kCheckpoint); }
+void on_usr1_signal(int) { tell(kCheckpoint); }
+
+sigset_t all_of_ours() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, signal);
+  return set;
+}
 
 }  // namespace
 
-StopSignals::StopSignals(std::function<void()> checkpoint) {
+StopSignals::StopSignals() {
   WEFT_ASSERT(pipe2(pipe_ends, O_CLOEXEC) == 0, "signals: no pipe could be made");
-  watcher = std::thread([source = source_, checkpoint = std::move(checkpoint)]() mutable {
+  const sigset_t ours = all_of_ours();
+  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  watcher = std::thread([source = source_, ours]() mutable {
+    pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // Note [Signals and stacks]
     for (char what = 0;;) {
       if (read(pipe_ends[0], &what, 1) < 0) continue;
       if (what == kEnd) return;
@@ -48,9 +59,13 @@ StopSignals::StopSignals(std::function<void()> checkpoint) {
       else checkpoint();
     }
   });
+}
+
+void StopSignals::listen(std::function<void()> on_usr1) {
+  checkpoint = std::move(on_usr1);  // before a handler can tell of it
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
-  std::signal(SIGUSR1, on_usr1);
+  std::signal(SIGUSR1, on_usr1_signal);
 }
 
 StopSignals::~StopSignals() {
@@ -59,6 +74,8 @@ StopSignals::~StopSignals() {
   std::signal(SIGUSR1, SIG_IGN);  // the run is over
   tell(kEnd);
   watcher.join();
+  const sigset_t ours = all_of_ours();
+  pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
   close(pipe_ends[0]);
   close(pipe_ends[1]);
 }

@@ -13,6 +13,7 @@ namespace weft::app {
 namespace {
 
 int run(const std::string& path, const std::vector<std::string>& overrides) {
+  StopSignals signals;
   const auto display = std::make_shared<Display>();
   set_log_sink([display](LogLevel level, std::string_view message) {
     display->say(level == LogLevel::warning ? "warning: " + std::string(message)
@@ -21,7 +22,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
   const auto [config, origins] = train::load_run_config(path, overrides);
   train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
   orchestrator.add_callback(display);
-  const StopSignals signals([&] { orchestrator.request_checkpoint(); });
+  signals.listen([&] { orchestrator.request_checkpoint(); });
   const train::RunReport report = orchestrator.train(signals.token());
   set_log_sink({});
   if (!report.failed.empty()) throw TrainingError(report.failed);
