@@ -86,7 +86,7 @@ if(NOT WEFT_CUDA STREQUAL "OFF")
   string(REPLACE "ON" "device" label ${label})
   set_tests_properties(op_rows_cuda PROPERTIES LABELS ${label} TIMEOUT 600
                        FAIL_REGULAR_EXPRESSION "] 0 tests from"
-                       ENVIRONMENT OMP_WAIT_POLICY=passive)
+                       ENVIRONMENT GOMP_SPINCOUNT=2000)
 endif()
 
 # The checks of the sources themselves, and of the checks.

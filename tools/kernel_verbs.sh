@@ -10,7 +10,7 @@ run_op() {
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
   filters=$(python3 "$root/tools/op_tests.py" "$name") || exit $?
   { read -r rows; read -r kernels; } < <(printf '%s\n' "$filters" '')
-  export OMP_WAIT_POLICY=passive ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0 \
+  export GOMP_SPINCOUNT=2000 ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0 \
     TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
   for one in "${emulated_presets[@]}"; do
     preset=$one build=$root/build/$one
