@@ -22,13 +22,15 @@ void visit_product(const char* op, DType dtype, F&& f) {
   }
 }
 
-// What comes out, or is added to it: `tensor` has this shape, and the type that products of `factor` give.
+// What comes out, or is added to it: `tensor` has this shape, the type that products of `factor` give, and its device.
 inline void check_product(const char* op, const char* name, const Tensor& tensor,
                           const Shape& shape, const Tensor& factor) {
   const DType dtype = product_dtype(factor.dtype());
   WEFT_CHECK(tensor.shape() == shape && tensor.dtype() == dtype,
              "{}: {} is {} {}; {} {} is required", op, name, tensor.dtype(), tensor.shape(), dtype,
              shape);
+  WEFT_CHECK(tensor.device() == factor.device(), "{}: {} is on {}; {} is required", op, name,
+             name_of(tensor.device()), name_of(factor.device()));
 }
 
 }  // namespace weft

@@ -106,6 +106,16 @@ TEST_F(GpuTensor, DevicesDoNotMix) {
             }),
             "cross_entropy:" + required);
   EXPECT_EQ(message_of([&] { embedding(Tensor::zeros({2, 3}), labels); }), "embedding:" + required);
+  const Tensor w = Tensor::zeros({3, 2}, DType::f32, cuda()), bias = Tensor::zeros({3});
+  EXPECT_EQ(message_of([&] {
+              linear(Tensor::zeros({4, 2}, DType::f32, cuda()), w, bias);
+            }),
+            "linear: bias is on cpu; cuda is required");
+  Tensor product = Tensor::zeros({4, 2});
+  EXPECT_EQ(message_of([&] {
+              matmul(product, Tensor::zeros({4, 3}, DType::f32, cuda()), w);
+            }),
+            "matmul: the output is on cpu; cuda is required");
   Tensor on_cpu = x;
   EXPECT_EQ(message_of([&] { relu(on_cpu, y); }), "relu: the output is on cpu; cuda is required");
 }
