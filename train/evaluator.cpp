@@ -6,6 +6,7 @@
 
 #include "weft/autograd/autocast.h"
 #include "weft/tensor/ops.h"
+#include "weft/train/counted_rows.h"
 #include "weft/train/running_loss.h"
 
 namespace weft::train {
@@ -37,17 +38,10 @@ void Evaluator::measure(const Tensor& output, const Tensor& target) {
     seen = output.reshape({target.elements(), output.size(-1)});
   }
   if (const std::optional<i64> ignored = loss_->ignore_index()) {
-    std::vector<i64> rows, labels;
-    const std::vector<i64> all = wanted.to_vector<i64>();
-    for (std::size_t row = 0; row < all.size(); ++row) {
-      if (all[row] == *ignored) continue;
-      rows.push_back(static_cast<i64>(row));
-      labels.push_back(all[row]);
-    }
-    if (rows.empty()) return;
-    const auto count = static_cast<i64>(rows.size());
-    seen = embedding(seen, Tensor::copy_of(rows, {count}).to(output.device()));
-    wanted = Tensor::copy_of(labels, {count}).to(output.device());
+    const CountedRows counted = counted_rows(wanted, *ignored);
+    if (counted.count == 0) return;
+    seen = embedding(seen, counted.rows.to(output.device()));
+    wanted = counted.labels.to(output.device());
   }
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(seen, wanted);
 }

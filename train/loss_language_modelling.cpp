@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/ops.h"
+#include "weft/train/counted_rows.h"
 #include "weft/train/loss.h"
 
 namespace weft::train {
@@ -20,22 +21,12 @@ class LanguageModelling final : public Loss {
     const Variable logits = reshape(output, {rows, shape[-1]});
     const Tensor tokens = target.reshape({rows});
     if (!options_.ignore_index) return cross_entropy(logits, tokens, options_.label_smoothing);
-    std::vector<i64> counted, wanted;
-    const std::vector<i64> all = tokens.to_vector<i64>();
-    for (i64 row = 0; row < rows; ++row) {
-      const i64 token = all[static_cast<std::size_t>(row)];
-      if (token == *options_.ignore_index) continue;
-      counted.push_back(row);
-      wanted.push_back(token);
-    }
-    const auto count = static_cast<i64>(counted.size());
-    if (count == 0) return Variable(Tensor::zeros({}, logits.value().dtype(), target.device()));
-    if (count == rows) return cross_entropy(logits, tokens, options_.label_smoothing);
+    const CountedRows counted = counted_rows(tokens, *options_.ignore_index);
+    if (counted.count == 0)
+      return Variable(Tensor::zeros({}, logits.value().dtype(), target.device()));
+    if (counted.count == rows) return cross_entropy(logits, tokens, options_.label_smoothing);
     // Their rows are left out before the softmax, which is most of the work where the vocabulary is large.
-    const Tensor places = Tensor::copy_of(counted, {count}).to(target.device());
-    return cross_entropy(embedding(logits, places),
-                         Tensor::copy_of(wanted, {count}).to(target.device()),
-                         options_.label_smoothing);
+    return cross_entropy(embedding(logits, counted.rows), counted.labels, options_.label_smoothing);
   }
   double weight(const Tensor& target) const override {
     return cross_entropy_weight(target.reshape({target.elements()}),
