@@ -48,8 +48,8 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
   optimizer_ = options_.optimizer.make(parameters);
   loss_sum_ = Tensor::zeros({}, DType::f64, device_);
   if (options_.capture) set_up_capture();
-  const std::string batch_norm = first_batch_norm();
-  if (options_.accumulate > 1 && !batch_norm.empty())
+  if (options_.accumulate == 1) return;
+  if (const std::string batch_norm = first_batch_norm(); !batch_norm.empty())
     log_warning(
         "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
         "is not that of one large batch",
@@ -131,9 +131,7 @@ void Trainer::begin_step() {
 // The step of the gradients that are there, or of the batches that were held.
 void Trainer::end_step(nn::StatisticsScope& statistics) {
   settle();
-  if (window_.is_captured)
-    for (const StepBatches::Part& held : window_.held)
-      add_gradients({held.batch, epochs_done_ + 1, held.number, steps_begun_, held.first_sample});
+  if (window_.is_captured) add_gradients_of_held();
   optim::StepOutcome outcome{.applied = false};
   if (window_.weight > 0) {
     const double scale = window_.first_weight / window_.weight / loss_scale();

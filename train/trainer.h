@@ -197,6 +197,7 @@ class Trainer {
   Variable loss_of(const Variable& x, const Tensor& target);
   void add_gradients(const BatchInProgress& batch);
   void add_gradients_of_part(const BatchInProgress& part);
+  void add_gradients_of_held();
   void add_gradients_as_memory_allows(const BatchInProgress& batch,
                                       nn::StatisticsScope& statistics);
   void split_batches(const std::string& reason, i64 samples);
@@ -211,6 +212,7 @@ class Trainer {
     if (captured_) captured_->rates_changed();
   }
   kernels::StepRates rates_of(i64 applied_step) const;
+  void set_rates(const kernels::StepRates& rates);
 
   void prepare(const data::DatasetInfo& info);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;

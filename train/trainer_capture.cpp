@@ -83,9 +83,7 @@ void Trainer::hear_of(const StepBatches& step, const kernels::StepReport& report
     RunningLoss::fail(epoch, last.number, report.loss_sum);
   }
   optimizer_->note_step(report.applied);
-  optimizer_->set_lr(report.rates.lr);
-  if (report.rates.momentum != optimizer_->momentum())
-    optimizer_->set_momentum(report.rates.momentum);
+  set_rates(report.rates);
   if (scaler_) scaler_->update(!report.applied);
   note({report.applied, report.grad_norm});
 }

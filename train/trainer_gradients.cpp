@@ -56,13 +56,13 @@ void Trainer::add_gradients_as_memory_allows(const BatchInProgress& batch,
                                              nn::StatisticsScope& statistics) {
   if (window_.batches == 0) window_.loss_before.emplace(running_->copy());
   window_.held.push_back({batch.batch, batch.number, batch.first_sample});
-  std::string reason;
-  try {
-    return add_gradients(batch);
-  } catch (const OutOfMemory& error) {
-    reason = error.what();
-  }
-  while (!reason.empty()) {
+  for (bool again = false;; again = true) {
+    std::string reason;
+    try {
+      return again ? add_gradients_of_held() : add_gradients(batch);
+    } catch (const OutOfMemory& error) {
+      reason = error.what();
+    }
     i64 largest = 0;
     for (const StepBatches::Part& held : window_.held)
       largest = std::max(largest, held.batch.x.size(0));
@@ -73,14 +73,12 @@ void Trainer::add_gradients_as_memory_allows(const BatchInProgress& batch,
     running_->go_back_to(*window_.loss_before);
     window_.first_weight = window_.weight = 0;
     release_cached(device_);
-    reason.clear();
-    try {
-      for (const StepBatches::Part& held : window_.held)
-        add_gradients({held.batch, batch.epoch, held.number, batch.step, held.first_sample});
-    } catch (const OutOfMemory& error) {
-      reason = error.what();
-    }
   }
+}
+
+void Trainer::add_gradients_of_held() {
+  for (const StepBatches::Part& held : window_.held)
+    add_gradients({held.batch, epochs_done_ + 1, held.number, steps_begun_, held.first_sample});
 }
 
 // `samples`: of the largest batch.

@@ -109,10 +109,12 @@ void Trainer::start_schedule(i64 first_step) {
   rates_changed();
 }
 
-void Trainer::apply_schedule() {
-  optimizer_->set_lr(rates_of(optimizer_->applied_steps()).lr);
-  if (const std::optional<double> momentum = schedule_->momentum(schedule_step()))
-    optimizer_->set_momentum(*momentum);
+void Trainer::apply_schedule() { set_rates(rates_of(optimizer_->applied_steps())); }
+
+// An optimizer without momentum refuses one, so what stays the same is not set.
+void Trainer::set_rates(const kernels::StepRates& rates) {
+  optimizer_->set_lr(rates.lr);
+  if (rates.momentum != optimizer_->momentum()) optimizer_->set_momentum(rates.momentum);
 }
 
 // What a schedule leaves alone is the optimizer's.
