@@ -6,16 +6,10 @@
 
 #include "weft/kernels/clip_values.h"
 #include "weft/kernels/global_norm.h"
+#include "weft/tensor/as_bytes.h"
 
 namespace weft::optim {
 namespace {
-
-// A view, for copies between host and device.
-template <class T>
-Tensor as_bytes(std::span<T> values) {
-  return Tensor::view_of(std::span(reinterpret_cast<u8*>(values.data()), values.size_bytes()),
-                         {static_cast<i64>(values.size_bytes())}, nullptr);
-}
 
 // A norm that is not finite skips the step, so whatever clips looks first.
 bool measures(double clip_norm, double clip_value, bool skip_non_finite) {

@@ -8,6 +8,7 @@
 #include "weft/device/gpu/graph.h"
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/statistics.h"
+#include "weft/tensor/as_bytes.h"
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
@@ -41,10 +42,7 @@ class OnDevice {
   explicit OnDevice(const Device& device)
       : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
   T* get() const { return bytes_.data<T>(); }
-  void send(T& value) const {
-    const std::span<u8> view(reinterpret_cast<u8*>(&value), sizeof(T));
-    bytes_.copy_from(Tensor::view_of(view, bytes_.shape(), nullptr));
-  }
+  void send(T& value) const { bytes_.copy_from(as_bytes(std::span(&value, 1))); }
 
  private:
   Tensor bytes_;
