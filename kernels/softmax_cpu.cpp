@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/device/parallel.h"
-#include "weft/device/simd.h"
+#include "weft/kernels/rows.h"
 #include "weft/kernels/softmax.h"
 #include "weft/kernels/softmax_row.h"
 
 namespace weft::kernels {
-namespace {
-
-// body(r) for every row, in vector code.
-template <class Body>
-void for_rows(i64 rows, i64 cols, const Body& body) {
-  parallel_for(rows, 4096 / (cols + 1) + 1, [&](i64 begin, i64 end) {
-    simd([&] {
-      for (i64 r = begin; r < end; ++r) body(r);
-    });
-  });
-}
-
-}  // namespace
 
 template <class T>
 void softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {

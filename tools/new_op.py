@@ -39,23 +39,9 @@ void @name@_backward(Cuda, T* dx, const T* dy, i64 rows, i64 cols);
 """,
     "kernels/@name@_cpu.cpp": """#include "weft/kernels/@name@.h"
 
-#include "weft/device/parallel.h"
-#include "weft/device/simd.h"
+#include "weft/kernels/rows.h"
 
 namespace weft::kernels {
-namespace {
-
-// body(r) for every row, in vector code.
-template <class Body>
-void for_rows(i64 rows, i64 cols, const Body& body) {
-  parallel_for(rows, 4096 / (cols + 1) + 1, [&](i64 begin, i64 end) {
-    simd([&] {
-      for (i64 r = begin; r < end; ++r) body(r);
-    });
-  });
-}
-
-}  // namespace
 
 template <class T>
 void @name@_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
