@@ -9,6 +9,7 @@
 #include "weft/device/parallel.h"
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/onednn.h"
+#include "weft/kernels/product_types.h"
 #include "weft/kernels/reduce.h"
 
 namespace weft::kernels {
@@ -226,9 +227,6 @@ void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x, const
   template void conv2d(Cpu, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
   template void conv2d_input_gradient(Cpu, C*, const T*, const T*, const Conv2dShape&);        \
   template void conv2d_weight_gradient(Cpu, C*, C*, const T*, const T*, const Conv2dShape&);
-WEFT_CONV2D(float, float)
-WEFT_CONV2D(double, double)
-WEFT_CONV2D(half, float)
-WEFT_CONV2D(bfloat16, float)
+WEFT_CPU_PRODUCT_TYPES(WEFT_CONV2D)
 
 }  // namespace weft::kernels

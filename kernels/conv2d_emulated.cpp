@@ -5,6 +5,7 @@
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/conv2d.h"
 #include "weft/kernels/conv2d_limits.h"
+#include "weft/kernels/product_types.h"
 
 namespace weft::kernels {
 
@@ -51,11 +52,6 @@ void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* 
   template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
   template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
   template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
-WEFT_CONV2D(float, float)
-WEFT_CONV2D(double, double)
-WEFT_CONV2D(half, half)
-WEFT_CONV2D(bfloat16, bfloat16)
-WEFT_CONV2D(half, float)
-WEFT_CONV2D(bfloat16, float)
+WEFT_CUDA_PRODUCT_TYPES(WEFT_CONV2D)
 
 }  // namespace weft::kernels

@@ -9,6 +9,7 @@
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/matmul.h"
 #include "weft/kernels/onednn.h"
+#include "weft/kernels/product_types.h"
 
 namespace weft::kernels {
 namespace {
@@ -101,9 +102,6 @@ template void add_bias_and_activate(Cpu, float*, const float*, Activation, i64, 
 template void add_bias_and_activate(Cpu, double*, const double*, Activation, i64, i64);
 #define WEFT_MATMUL(T, C) \
   template void matmul(Cpu, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
-WEFT_MATMUL(float, float)
-WEFT_MATMUL(double, double)
-WEFT_MATMUL(half, float)
-WEFT_MATMUL(bfloat16, float)
+WEFT_CPU_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels

@@ -10,6 +10,7 @@
 #include "weft/kernels/copy.h"
 #include "weft/kernels/matmul.h"
 #include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/product_types.h"
 #include "weft/kernels/scratch.h"
 
 namespace weft::kernels {
@@ -187,11 +188,6 @@ void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation
 
 #define WEFT_MATMUL(T, C) \
   template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
-WEFT_MATMUL(float, float)
-WEFT_MATMUL(double, double)
-WEFT_MATMUL(half, half)
-WEFT_MATMUL(bfloat16, bfloat16)
-WEFT_MATMUL(half, float)
-WEFT_MATMUL(bfloat16, float)
+WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels

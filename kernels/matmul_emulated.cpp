@@ -6,6 +6,7 @@
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/matmul.h"
 #include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/product_types.h"
 
 namespace weft::kernels {
 namespace {
@@ -52,11 +53,6 @@ void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation
 
 #define WEFT_MATMUL(T, C) \
   template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
-WEFT_MATMUL(float, float)
-WEFT_MATMUL(double, double)
-WEFT_MATMUL(half, half)
-WEFT_MATMUL(bfloat16, bfloat16)
-WEFT_MATMUL(half, float)
-WEFT_MATMUL(bfloat16, float)
+WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels
