@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `weft` command from outside: what it prints, writes and returns.
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "weft/device/device.h"
+#include "weft/tests/app/run_command.h"
 
 namespace weft::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Result {
-  int code;
-  std::string output;  // both streams
-};
+using testing_app::Result;
 
 class Command : public ::testing::Test {
  protected:
@@ -41,16 +36,7 @@ class Command : public ::testing::Test {
     std::ofstream(folder_ / name) << text;
   }
 
-  Result weft(const std::string& arguments) {
-    const std::string line =
-        "cd '" + folder_.string() + "' && '" WEFT_COMMAND "' " + arguments + " 2>&1";
-    FILE* pipe = popen(line.c_str(), "r");
-    std::string output;
-    std::array<char, 4096> buffer{};
-    for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-      output.append(buffer.data(), n);
-    return {WEXITSTATUS(pclose(pipe)), output};
-  }
+  Result weft(const std::string& arguments) { return testing_app::run_command(folder_, arguments); }
 
   fs::path folder_;
 };

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // run.device: cuda through the `weft` command.
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "weft/nn/safetensors.h"
 #include "weft/testing/compare.h"
+#include "weft/tests/app/run_command.h"
 #include "weft/tests/gpu/tools.h"
 
 namespace weft {
@@ -17,10 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Result {
-  int code;
-  std::string output;
-};
+using testing_app::Result;
 
 class GpuCommand : public testing_gpu::OnGpu {
  protected:
@@ -32,16 +27,7 @@ class GpuCommand : public testing_gpu::OnGpu {
   }
   void TearDown() override { fs::remove_all(folder_); }
 
-  Result weft(const std::string& arguments) {
-    const std::string line =
-        "cd '" + folder_.string() + "' && '" WEFT_COMMAND "' " + arguments + " 2>&1";
-    FILE* pipe = popen(line.c_str(), "r");
-    std::string output;
-    std::array<char, 4096> buffer{};
-    for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-      output.append(buffer.data(), n);
-    return {WEXITSTATUS(pclose(pipe)), output};
-  }
+  Result weft(const std::string& arguments) { return testing_app::run_command(folder_, arguments); }
 
   // Of the last checkpoints of two runs.
   void expect_same_tensors(const std::string& run, const std::string& other,
