@@ -7,14 +7,12 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "weft/autograd/ops.h"
-#include "weft/core/log.h"
 #include "weft/nn/serialize.h"
+#include "weft/tests/train/callback_run.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/callbacks.h"
-#include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
 #include "weft/train/predictor.h"
 
@@ -24,46 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing_models::bytes_of_model;
 
-constexpr const char* kConfig = R"(
-data: {type: digits, train_size: 120, test_size: 20, validation_split: 0.25}
-model: {type: mlp, hidden: [8]}
-optimizer: {type: sgd, lr: 0.05}
-train: {epochs: 4, batch_size: 30}
-)";
-
-class Callbacks : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-callbacks-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    before_ = set_log_sink([this](LogLevel level, std::string_view message) {
-      if (level == LogLevel::warning) warnings_.emplace_back(message);
-    });
-  }
-  void TearDown() override {
-    set_log_sink(before_);
-    fs::remove_all(folder_);
-  }
-
-  RunConfig config(std::vector<std::string> overrides) const {
-    overrides.push_back("run.dir=" + (folder_ / "run").string());
-    return config::load_text<RunConfig>(kConfig, "test.yaml", overrides).value;
-  }
-  fs::path file(const char* name) const { return folder_ / "run" / name; }
-  std::vector<nlohmann::json> events(const std::string& kind) const {
-    std::vector<nlohmann::json> found;
-    std::ifstream stream(file("metrics.jsonl"));
-    for (std::string line; std::getline(stream, line);)
-      if (auto event = nlohmann::json::parse(line); event["event"] == kind) found.push_back(event);
-    return found;
-  }
-
-  fs::path folder_;
-  std::vector<std::string> warnings_;
-
- private:
-  LogSink before_;
-};
+using Callbacks = testing_callbacks::CallbackRun;
 
 // What hooks are called, in order.
 struct Recorder : Callback {
@@ -277,125 +236,6 @@ TEST_F(Callbacks, GradientMonitorLogsNormsAndWarnsOnce) {
   EXPECT_NEAR(looks[0]["norm/1"].get<double>(), norm->first, 1e-6);
   ASSERT_EQ(warnings_.size(), 2u);  // two layers
   EXPECT_NE(warnings_[0].find("the gradient of 1 is vanishing"), std::string::npos);
-}
-
-TEST_F(Callbacks, RollbackGoesOnFromTheInitialWeightsAtALowerRate) {
-  Orchestrator run(config({"optimizer.lr=1e12", "train.epochs=2",
-                           "callbacks=[{type: rollback, lr_factor: 1e-13}]"}),
-                   "test");
-  const RunReport report = run.train();
-  EXPECT_EQ(report.epochs, 2);
-  EXPECT_EQ(events("rollback").size(), 1u);
-  EXPECT_TRUE(std::isfinite(report.validation->loss));
-  ASSERT_FALSE(warnings_.empty());
-  EXPECT_NE(warnings_.back().find("back to the initial weights"), std::string::npos);
-}
-
-TEST_F(Callbacks, RollbackGoesBackToTheLastCheckpoint) {
-  Orchestrator run(config({"callbacks=[rollback]"}), "test");
-  struct Breaks : Callback {
-    testing_models::Bytes saved, after;
-    bool broken = false;
-    void on_checkpoint(Orchestrator& o, Snapshot&) override {
-      if (!broken) saved = bytes_of_model(o.model());
-    }
-    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
-      if (epoch != 1) return;
-      if (broken) {
-        after = bytes_of_model(o.model());
-        return;
-      }
-      for (const nn::NamedParameter& p : o.model().named_parameters())
-        p.variable.value().fill(std::nan(""));
-      broken = true;
-    }
-  };
-  const auto breaks = std::make_shared<Breaks>();
-  run.add_callback(breaks);
-  EXPECT_EQ(run.train().epochs, 4);
-  EXPECT_FALSE(breaks->saved.empty());
-  EXPECT_TRUE(breaks->saved == breaks->after);
-  EXPECT_DOUBLE_EQ(run.trainer().optimizer().lr(), 0.025);
-}
-
-TEST_F(Callbacks, RollbackBringsTheMomentumOfTheCheckpointBack) {
-  Orchestrator run(config({"callbacks=[rollback]", "optimizer.momentum=0.9", "train.epochs=3"}),
-                   "test");
-  struct Breaks : Callback {
-    using Slots = std::map<std::string, std::vector<float>>;
-    Slots saved, broken, after;
-    i64 steps = 0, steps_after = 0;
-    static Slots slots(Orchestrator& o) {
-      Slots all;
-      for (const auto& [name, state] : o.trainer().optimizer().state().parameters)
-        all[name] = state.slots.at(0).to_vector<float>();
-      return all;
-    }
-    void on_checkpoint(Orchestrator& o, Snapshot&) override {
-      if (saved.empty()) saved = slots(o);
-    }
-    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
-      if (epoch != 1 || !after.empty()) return;
-      if (broken.empty()) return;
-      after = slots(o);
-      steps_after = o.trainer().optimizer().applied_steps();
-    }
-    void on_batch_begin(Trainer& t, const BatchInProgress& batch) override {
-      if (batch.epoch != 2 || batch.number != 3 || !broken.empty()) return;
-      broken = slots(*run);
-      steps = t.optimizer().applied_steps();
-      for (const nn::NamedParameter& p : t.named_parameters())
-        p.variable.value().fill(std::nan(""));
-    }
-    Orchestrator* run = nullptr;
-  };
-  const auto breaks = std::make_shared<Breaks>();
-  breaks->run = &run;
-  run.add_callback(breaks);
-  EXPECT_EQ(run.train().epochs, 3);
-  EXPECT_FALSE(breaks->saved.empty());
-  EXPECT_NE(breaks->broken, breaks->saved);
-  EXPECT_EQ(breaks->after, breaks->saved);
-  EXPECT_EQ(breaks->steps_after, breaks->steps);
-}
-
-TEST_F(Callbacks, RollbackGivesUp) {
-  Orchestrator run(config({"optimizer.lr=1e12", "callbacks=[{type: rollback, times: 2}]"}), "test");
-  EXPECT_NE(run.train().failed, "");
-  EXPECT_EQ(events("rollback").size(), 2u);
-}
-
-TEST_F(Callbacks, NanReportNamesTheParameter) {
-  Orchestrator run(config({"callbacks=[nan_report]"}), "test");
-  struct Breaks : Callback {
-    void on_epoch_begin(Orchestrator& o, i64) override {
-      o.model().named_parameters()[2].variable.value().data<float>()[8] = std::nanf("");
-    }
-  };
-  run.add_callback(std::make_shared<Breaks>());
-  EXPECT_NE(run.train().failed, "");
-  ASSERT_EQ(warnings_.size(), 1u);
-  EXPECT_NE(warnings_[0].find("parameter 3.weight, before the batch: 1 of 80 numbers"),
-            std::string::npos)
-      << warnings_[0];
-  EXPECT_TRUE(fs::exists(file("nan_report.txt")));
-}
-
-TEST_F(Callbacks, NanReportNamesOpLayerAndSamples) {
-  Orchestrator run(config({"callbacks=[nan_report]"}), "test");
-  // The weights are finite, and their product with the input is not.
-  struct Large : Callback {
-    void on_train_begin(Orchestrator& o) override {
-      for (const nn::NamedParameter& p : o.model().named_parameters())
-        if (p.name == "3.weight") p.variable.value().fill(3e38);
-    }
-  };
-  run.add_callback(std::make_shared<Large>());
-  EXPECT_NE(run.train().failed, "");
-  ASSERT_EQ(warnings_.size(), 1u);
-  EXPECT_NE(warnings_[0].find("batch 1 of epoch 1"), std::string::npos) << warnings_[0];
-  EXPECT_NE(warnings_[0].find("('linear' in layer 3): "), std::string::npos) << warnings_[0];
-  EXPECT_NE(warnings_[0].find("in samples "), std::string::npos) << warnings_[0];
 }
 
 }  // namespace
