@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products by cuBLASLt.
-#include <map>
-#include <mutex>
-#include <tuple>
+#include <cstring>
 
 #include <cublasLt.h>
+#include <cuda_runtime_api.h>
 
 #include "weft/core/error.h"
-#include "weft/kernels/copy.h"
-#include "weft/kernels/matmul.h"
-#include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/matmul_tuning.h"
 #include "weft/kernels/product_types.h"
 #include "weft/kernels/scratch.h"
 
@@ -74,120 +71,134 @@ struct Matrix {
   cublasLtMatrixLayoutOpaque_t memory{};
 };
 
-// What the choice of an algorithm depends on.
-using Key = std::tuple<int, i64, i64, i64, i64, bool, bool, int, i64, i64, i64, i64>;
-struct Choice {
-  cublasLtMatmulAlgo_t algorithm{};
-  std::size_t workspace_bytes = 0;
-};
+i64 library_version() { return static_cast<i64>(cublasLtGetVersion()); }
 
-struct Problem {
-  cublasLtMatmulDescOpaque_t operation{};
-  Matrix first, second, result;
-};
-
-Choice ask(Problem& p, const Key& key) {
-  cublasLtMatmulPreferenceOpaque_t wish{};
-  check(cublasLtMatmulPreferenceInit(&wish), "cublasLtMatmulPreferenceInit");
-  set(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
-  const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t name, i64 bytes) {
-    set(&wish, name, static_cast<std::uint32_t>(bytes));
-  };
-  alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::get<8>(key));
-  alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, std::get<9>(key));
-  alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, std::get<10>(key));
-  alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, std::get<10>(key));
-  cublasLtMatmulHeuristicResult_t found{};
-  int count = 0;
-  check(
-      cublasLtMatmulAlgoGetHeuristic(handle(), &p.operation, &p.first.memory, &p.second.memory,
-                                     &p.result.memory, &p.result.memory, &wish, 1, &found, &count),
-      "cublasLtMatmulAlgoGetHeuristic");
-  if (count == 0)
-    throw InternalError(fmt::format(
-        "matmul: cuBLASLt has no algorithm for m {}, n {}, k {}, batch {}; one is required",
-        std::get<1>(key), std::get<2>(key), std::get<3>(key), std::get<4>(key)));
-  return {found.algo, found.workspaceSize};
+// Architecture and multiprocessors: 90'132 for an H100.
+i64 gpu_make() {
+  static const i64 make = [] {
+    const auto attribute = [](cudaDeviceAttr name) {
+      int value = 0;
+      return cudaDeviceGetAttribute(&value, name, 0) == cudaSuccess ? i64{value} : 0;
+    };
+    return (attribute(cudaDevAttrComputeCapabilityMajor) * 10 +
+            attribute(cudaDevAttrComputeCapabilityMinor)) *
+               1000 +
+           attribute(cudaDevAttrMultiProcessorCount);
+  }();
+  return make;
 }
 
-// Asking takes about as long as a small product: each shape is asked for once.
-Choice choice_for(Problem& p, const Key& key) {
-  static std::mutex mutex;
-  static auto* choices = new std::map<Key, Choice>;
-  const std::lock_guard lock(mutex);
-  const auto [place, is_new] = choices->try_emplace(key);
-  if (is_new) {
-    try {
-      place->second = ask(p, key);
-    } catch (...) {
-      choices->erase(place);
-      throw;
+static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof(MatmulChoice::algorithm));
+// The library's promise: its words may be stored and given back to the same version of it.
+cublasLtMatmulAlgo_t algorithm_of(const MatmulChoice& choice) {
+  cublasLtMatmulAlgo_t algorithm{};
+  std::memcpy(&algorithm, choice.algorithm.data(), sizeof algorithm);
+  return algorithm;
+}
+MatmulChoice choice_of(const cublasLtMatmulHeuristicResult_t& found) {
+  MatmulChoice choice{.workspace_bytes = static_cast<i64>(found.workspaceSize)};
+  std::memcpy(choice.algorithm.data(), &found.algo, sizeof found.algo);
+  return choice;
+}
+
+// One product, described to cuBLASLt.
+template <class T, class C>
+class Call {
+ public:
+  Call(Cuda device, const MatmulRequest<T, C>& request)
+      : device_(device),
+        request_(request),
+        layout_(layout_of(request.shape)),
+        first_(Types<T>::kData, layout_.first, layout_.batch),
+        second_(Types<T>::kData, layout_.second, layout_.batch),
+        result_(Types<C>::kData, layout_.result, layout_.batch) {
+    check(cublasLtMatmulDescInit(&operation_, Types<T>::kCompute, Types<T>::kScale),
+          "cublasLtMatmulDescInit");
+    const auto operation = [](const ColumnMajor& m) {
+      return m.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    };
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout_.first));
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout_.second));
+    if (request.epilogue == Epilogue::bias) {
+      set(&operation_, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+      set(&operation_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(request.bias));
     }
   }
-  return place->second;
-}
 
-template <class T, class C>
-void library_matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Epilogue epilogue,
-                    const MatmulShape& s) {
-  using Scale = Compute<T>;
-  const MatmulLayout layout = layout_of(s);
-  Problem p{{},
-            Matrix(Types<T>::kData, layout.first, s.batch),
-            Matrix(Types<T>::kData, layout.second, s.batch),
-            Matrix(Types<C>::kData, layout.result, s.batch)};
-  check(cublasLtMatmulDescInit(&p.operation, Types<T>::kCompute, Types<T>::kScale),
-        "cublasLtMatmulDescInit");
-  const auto operation = [](const ColumnMajor& m) {
-    return m.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-  };
-  set(&p.operation, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout.first));
-  set(&p.operation, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout.second));
-  if (epilogue == Epilogue::bias) {
-    set(&p.operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    set(&p.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(bias));
+  MatmulProduct product() const {
+    return product_of(request_, library_version(), gpu_make(),
+                      static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData));
   }
-  const Key key{static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData),
-                s.m,
-                s.n,
-                s.k,
-                s.batch,
-                s.transpose_a,
-                s.transpose_b,
-                static_cast<int>(epilogue),
-                alignment_of(b),
-                alignment_of(a),
-                alignment_of(c),
-                alignment_of(bias)};
-  const Choice choice = choice_for(p, key);
-  const Scratch<u8> workspace(device, static_cast<i64>(choice.workspace_bytes));
-  const Scale one = 1, nothing = 0;
-  check(cublasLtMatmul(handle(), &p.operation, &one, b, &p.first.memory, a, &p.second.memory,
-                       &nothing, c, &p.result.memory, c, &p.result.memory, &choice.algorithm,
-                       workspace.data(), choice.workspace_bytes, device.stream),
-        "cublasLtMatmul");
-}
+
+  // Asking takes about as long as a small product.
+  std::vector<MatmulChoice> guesses(int most) {
+    cublasLtMatmulPreferenceOpaque_t wish{};
+    check(cublasLtMatmulPreferenceInit(&wish), "cublasLtMatmulPreferenceInit");
+    set(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+    const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t name, const void* pointer) {
+      set(&wish, name, static_cast<std::uint32_t>(alignment_of(pointer)));
+    };
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, request_.b);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, request_.a);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, request_.c);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, request_.c);
+    std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
+    int count = 0;
+    check(cublasLtMatmulAlgoGetHeuristic(handle(), &operation_, &first_.memory, &second_.memory,
+                                         &result_.memory, &result_.memory, &wish, most,
+                                         found.data(), &count),
+          "cublasLtMatmulAlgoGetHeuristic");
+    std::vector<MatmulChoice> all;
+    for (int i = 0; i < count; ++i) {
+      const auto& one = found[static_cast<std::size_t>(i)];
+      if (one.state == CUBLAS_STATUS_SUCCESS) all.push_back(choice_of(one));
+    }
+    const MatmulShape& s = request_.shape;
+    if (all.empty())
+      throw InternalError(fmt::format(
+          "matmul: cuBLASLt has no algorithm for m {}, n {}, k {}, batch {}; one is required", s.m,
+          s.n, s.k, s.batch));
+    return all;
+  }
+
+  bool takes(const MatmulChoice& choice) {
+    const cublasLtMatmulAlgo_t algorithm = algorithm_of(choice);
+    cublasLtMatmulHeuristicResult_t result{};
+    return cublasLtMatmulAlgoCheck(handle(), &operation_, &first_.memory, &second_.memory,
+                                   &result_.memory, &result_.memory, &algorithm,
+                                   &result) == CUBLAS_STATUS_SUCCESS &&
+           static_cast<i64>(result.workspaceSize) <= choice.workspace_bytes &&
+           choice.workspace_bytes <= static_cast<i64>(kWorkspaceBytes);
+  }
+
+  void run(const MatmulChoice& choice) {
+    const cublasLtMatmulAlgo_t algorithm = algorithm_of(choice);
+    const Scratch<u8> workspace(device_, choice.workspace_bytes);
+    const Compute<T> one = 1, nothing = 0;
+    check(cublasLtMatmul(handle(), &operation_, &one, request_.b, &first_.memory, request_.a,
+                         &second_.memory, &nothing, request_.c, &result_.memory, request_.c,
+                         &result_.memory, &algorithm, workspace.data(),
+                         static_cast<std::size_t>(choice.workspace_bytes), device_.stream),
+          "cublasLtMatmul");
+  }
+
+ private:
+  Cuda device_;
+  MatmulRequest<T, C> request_;
+  MatmulLayout layout_;
+  cublasLtMatmulDescOpaque_t operation_{};
+  Matrix first_, second_, result_;
+};
 
 }  // namespace
 
 template <class T, class C>
-void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
-            const MatmulShape& s) {
-  const i64 rows = s.batch * s.m;
-  if (rows * s.n == 0) return;
-  if (s.k == 0) {
-    zero(device, c, rows * s.n * static_cast<i64>(sizeof(C)));
-    return add_bias_and_activate(device, c, bias, activation, rows, s.n);
-  }
-  // Epilogues in double, and with a bias that is not aligned, are not promised.
-  const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= 16;
-  const Epilogue epilogue = fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
-  library_matmul(device, c, a, b, bias, epilogue, s);
-  if (epilogue == Epilogue::none) add_bias_and_activate(device, c, bias, activation, rows, s.n);
+void library_matmul(Cuda device, const MatmulRequest<T, C>& request) {
+  Call<T, C> call(device, request);
+  call.run(plan_for(device, call.product(), call));
 }
 
-#define WEFT_MATMUL(T, C) \
-  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+#define WEFT_MATMUL(T, C) template void library_matmul(Cuda, const MatmulRequest<T, C>&);
 WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels

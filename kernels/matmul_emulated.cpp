@@ -5,7 +5,7 @@
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/as_compute.h"
 #include "weft/kernels/matmul.h"
-#include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/matmul_tuning.h"
 #include "weft/kernels/product_types.h"
 
 namespace weft::kernels {
@@ -27,32 +27,72 @@ void check_pointer(const char* name, const T* pointer) {
               alignment_of(pointer), sizeof(T));
 }
 
-}  // namespace
+template <class T>
+constexpr i64 kCode = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
+
+// Three algorithms, which are one but for the time they say they take: the first guess is not the fastest.
+constexpr std::array kSeconds{3e-6, 1e-6, 2e-6};
 
 template <class T, class C>
-void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
-            const MatmulShape& s) {
-  if (s.batch * s.m * s.n == 0) return;
-  if (s.k > 0) {
+class Call {
+ public:
+  Call(Cuda device, const MatmulRequest<T, C>& request) : device_(device), request_(request) {
+    const MatmulShape& s = request.shape;
     const MatmulLayout layout = layout_of(s);
     check_matrix("b", layout.first, s.n, s.k);
     check_matrix("a", layout.second, s.k, s.m);
     check_matrix("c", layout.result, s.n, s.m);
-    check_pointer("a", a);
-    check_pointer("b", b);
-    check_pointer("c", c);
+    check_pointer("a", request.a);
+    check_pointer("b", request.b);
+    check_pointer("c", request.c);
+    WEFT_ASSERT((request.bias != nullptr) == (request.epilogue == Epilogue::bias) &&
+                    (request.bias == nullptr ||
+                     (!std::is_same_v<T, double> && alignment_of(request.bias) >= 16)),
+                "matmul: epilogue {} with a bias aligned to {} bytes; a bias aligned to 16, and "
+                "none in double, is required",
+                static_cast<int>(request.epilogue), alignment_of(request.bias));
   }
-  emulated::enqueue(device.stream, [=] {
-    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n);
-    const AsCompute<C> bias_values(bias, s.n);
-    write_computed(c, s.batch * s.m * s.n, [&](Compute<C>* result) {
-      matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(), activation, s);
+
+  MatmulProduct product() const { return product_of(request_, 1, 0, kCode<T> << 8 | kCode<C>); }
+  std::vector<MatmulChoice> guesses(int most) {
+    std::vector<MatmulChoice> all;
+    for (i64 i = 0; i < std::min<i64>(most, static_cast<i64>(kSeconds.size())); ++i)
+      all.push_back({.workspace_bytes = 256 * i, .algorithm = {i}});
+    return all;
+  }
+  bool takes(const MatmulChoice& choice) {
+    return choice.algorithm[0] >= 0 && choice.algorithm[0] < static_cast<i64>(kSeconds.size()) &&
+           choice.workspace_bytes == 256 * choice.algorithm[0];
+  }
+  void run(const MatmulChoice& choice) {
+    const Scratch<u8> workspace(device_, choice.workspace_bytes);
+    const double seconds = kSeconds.at(static_cast<std::size_t>(choice.algorithm[0]));
+    emulated::enqueue(device_.stream, [r = request_, seconds, stream = device_.stream] {
+      emulated::pass_time(stream, seconds);
+      const MatmulShape& s = r.shape;
+      const AsCompute<T> a_values(r.a, s.batch * s.m * s.k), b_values(r.b, s.batch * s.k * s.n);
+      const AsCompute<C> bias_values(r.bias, s.n);
+      write_computed(r.c, s.batch * s.m * s.n, [&](Compute<C>* result) {
+        matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(),
+               Activation::none, s);
+      });
     });
-  });
+  }
+
+ private:
+  Cuda device_;
+  MatmulRequest<T, C> request_;
+};
+
+}  // namespace
+
+template <class T, class C>
+void library_matmul(Cuda device, const MatmulRequest<T, C>& request) {
+  Call<T, C> call(device, request);
+  call.run(plan_for(device, call.product(), call));
 }
 
-#define WEFT_MATMUL(T, C) \
-  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+#define WEFT_MATMUL(T, C) template void library_matmul(Cuda, const MatmulRequest<T, C>&);
 WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels

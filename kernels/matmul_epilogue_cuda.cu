@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+// Matrix products: what the library does not do, before and after it.
+#include "weft/kernels/copy.h"
 #include "weft/kernels/grid.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/product_types.h"
 
 namespace weft::kernels {
 namespace {
@@ -61,6 +64,30 @@ void add_bias_and_activate(Cuda device, T* c, const T* bias, Activation activati
   }
 }
 
+template <class T, class C>
+void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
+            const MatmulShape& s) {
+  const i64 rows = s.batch * s.m;
+  if (rows * s.n == 0) return;
+  if (s.k == 0) {
+    zero(device, c, rows * s.n * static_cast<i64>(sizeof(C)));
+    return add_bias_and_activate(device, c, bias, activation, rows, s.n);
+  }
+  // Epilogues in double, and with a bias that is not aligned, are not promised.
+  const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= kVectorBytes;
+  const Epilogue epilogue = fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
+  library_matmul(device, MatmulRequest<T, C>{.c = c,
+                                             .a = a,
+                                             .b = b,
+                                             .bias = epilogue == Epilogue::bias ? bias : nullptr,
+                                             .epilogue = epilogue,
+                                             .shape = s});
+  if (epilogue == Epilogue::none) add_bias_and_activate(device, c, bias, activation, rows, s.n);
+}
+
+#define WEFT_MATMUL(T, C) \
+  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
 template void add_bias_and_activate(Cuda, float*, const float*, Activation, i64, i64);
 template void add_bias_and_activate(Cuda, double*, const double*, Activation, i64, i64);
 template void add_bias_and_activate(Cuda, half*, const half*, Activation, i64, i64);

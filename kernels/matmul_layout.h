@@ -38,6 +38,21 @@ inline Epilogue epilogue_of(bool has_bias, Activation activation) {
   return activation == Activation::none && has_bias ? Epilogue::bias : Epilogue::none;
 }
 
+// One product with its epilogue. No side of it is 0, and bias is null unless the epilogue adds it. The
+// library is cuBLASLt, or what stands for it on the emulated device.
+template <class T, class C>
+struct MatmulRequest {
+  C* c = nullptr;
+  const T* a = nullptr;
+  const T* b = nullptr;
+  const C* bias = nullptr;
+  Epilogue epilogue = Epilogue::none;
+  MatmulShape shape;
+};
+
+template <class T, class C>
+void library_matmul(Cuda device, const MatmulRequest<T, C>& request);
+
 // The largest power of two up to 256 that divides an address: what the library's choice depends on.
 inline i64 alignment_of(const void* pointer) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer) | 256u;

@@ -7,6 +7,7 @@
 #include "weft/core/nearest.h"
 #include "weft/data/subset.h"
 #include "weft/device/parallel.h"
+#include "weft/kernels/matmul_plans.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
 #include "weft/train/model_card.h"
@@ -74,6 +75,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides)
     : config_(config), name_(std::move(name)), overrides_(std::move(overrides)) {
   if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
+  kernels::set_matmul_autotune(config_.run.autotune);
   resume_ = find_resume(config_);
   data_ = load_data(
       config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);

@@ -7,8 +7,11 @@ void describe(Fields& f, RunSection& o) {
   f("seed", o.seed, "of initial weights, order of samples, dropout and generated data",
     non_negative)("device", o.device, "where to train: auto takes the fastest there is")(
       "deterministic", o.deterministic, "refuse anything whose result depends on timing")(
+      "autotune", o.autotune,
+      "on a GPU, time several algorithms for each kind of matrix product and keep the fastest")(
       "threads", o.threads, "threads of the CPU; 0: one per core", non_negative)(
       "dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
+  f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
 }
 
 void describe(Fields& f, DataSection& o) {

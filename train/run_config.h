@@ -26,6 +26,7 @@ struct RunSection {
   i64 seed = 0;
   std::string device = "auto";
   bool deterministic = false;
+  bool autotune = false;
   i64 threads = 0;  // 0: as many as the machine gives
   std::string dir;  // "": runs/<config>/<date>-<time>
 };

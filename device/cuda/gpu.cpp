@@ -71,6 +71,23 @@ void Stream::wait(const Event& event) {
   check(cudaStreamWaitEvent(handle_, event.state_->event, 0), "stream");
 }
 
+double seconds_of(StreamHandle stream, const std::function<void()>& work) {
+  refuse_in_capture(stream, "timing");
+  struct Timestamp {
+    Timestamp() { check(cudaEventCreate(&event), "event"); }
+    ~Timestamp() { static_cast<void>(cudaEventDestroy(event)); }
+    Timestamp(const Timestamp&) = delete;
+    cudaEvent_t event = nullptr;
+  } begin, end;
+  check(cudaEventRecord(begin.event, stream), "event");
+  work();
+  check(cudaEventRecord(end.event, stream), "event");
+  check(cudaEventSynchronize(end.event), "event");
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, begin.event, end.event), "event");
+  return static_cast<double>(milliseconds) / 1e3;
+}
+
 // Ordinary host memory goes through the driver's pinned staging before the call returns.
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
   if (bytes == 0) return;

@@ -81,6 +81,11 @@ void enqueue(StreamHandle handle, std::function<void()> work) {
   if (!stream.late || stream.queue.size() > kLongestQueue) run_until(stream, stream.given);
 }
 
+void pass_time(StreamHandle handle, double seconds) {
+  const Lock lock(device_mutex());
+  stream_of(handle).seconds += seconds;
+}
+
 u64 waits() {
   const Lock lock(device_mutex());
   return count_of_waits;
@@ -108,6 +113,14 @@ void synchronize_all() {
   ++count_of_waits;
   for (CUstream_st* stream : all_streams()) refuse_in_capture(stream, "synchronize");
   for (CUstream_st* stream : std::vector(all_streams())) run_until(*stream, stream->given);
+}
+
+double seconds_of(StreamHandle handle, const std::function<void()>& work) {
+  synchronize(handle);
+  const double before = stream_of(handle).seconds;
+  work();
+  synchronize(handle);
+  return stream_of(handle).seconds - before;
 }
 
 Stream::Stream() : handle_(new_stream(true)) {}

@@ -3,6 +3,7 @@
 // device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default one, which no other
 // stream waits for.
 #pragma once
+#include <functional>
 #include <string>
 
 #include "weft/core/types.h"
@@ -86,6 +87,10 @@ class Event {
   struct State;
   State* state_;
 };
+
+// The stream's time that the work takes which `work` gives it; the emulated device's is made up (pass_time). Waits for
+// the stream.
+double seconds_of(StreamHandle stream, const std::function<void()>& work);
 
 // What a graph is made of (device/gpu/graph.h, which is what to use). Between begin and end, work for the
 // stream is kept instead of being done. One at a time.

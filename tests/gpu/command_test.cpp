@@ -71,6 +71,20 @@ TEST_F(GpuCommand, FinetunesInStagesWithEveryCallback) {
 }
 
 // Strategies and callbacks around steps that are graphs: the same run, to the bit.
+TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
+  const std::string small = "train " WEFT_SOURCE_ROOT
+                            "/configs/digits_mlp.yaml run.device=cuda run.dir=run "
+                            "data.train_size=300 data.test_size=40 model.hidden='[16]' "
+                            "train.epochs=1 train.capture=true run.autotune=true";
+  const Result refused = weft(small + " run.deterministic=true");
+  EXPECT_EQ(refused.code, 2) << refused.output;
+  EXPECT_NE(refused.output.find("run.autotune: expected false where deterministic is true"),
+            std::string::npos)
+      << refused.output;
+  const Result trained = weft(small);
+  EXPECT_EQ(trained.code, 0) << trained.output;
+}
+
 TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     return weft("train " WEFT_SOURCE_ROOT
