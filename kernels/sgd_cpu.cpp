@@ -1,38 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/sgd.h"
-
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/sgd_update.h"
 
 namespace weft::kernels {
 namespace {
 
 template <class T>
-struct SgdRates {
-  T lr, momentum, weight_decay, grad_scale;
-};
-
-template <class T>
 void plain(T* __restrict p, const T* __restrict g, i64 length, SgdRates<T> r) {
-  for (i64 i = 0; i < length; ++i) p[i] -= r.lr * (r.grad_scale * g[i] + r.weight_decay * p[i]);
+  for (i64 i = 0; i < length; ++i) r.plain(p[i], g[i]);
 }
 
 template <bool kNesterov, class T>
 void with_momentum(T* __restrict p, const T* __restrict g, T* __restrict b, i64 length,
                    SgdRates<T> r) {
   for (i64 i = 0; i < length; ++i) {
-    const T slope = r.grad_scale * g[i] + r.weight_decay * p[i];
-    const T buffer = r.momentum * b[i] + slope;
+    T param = p[i], buffer = b[i];
+    r.with_momentum(param, g[i], buffer, kNesterov);
+    p[i] = param;
     b[i] = buffer;
-    p[i] -= r.lr * (kNesterov ? slope + r.momentum * buffer : buffer);
   }
 }
 
 template <class T>
 void update(const Segment<T>& s, const Chunk& chunk, const StepControl& control, bool nesterov) {
-  const SgdRates<T> rates{static_cast<T>(control.lr * s.lr_factor),
-                          static_cast<T>(control.momentum), static_cast<T>(s.weight_decay),
-                          static_cast<T>(control.grad_scale)};
+  const SgdRates<T> rates(s, control);
   T* p = s.param + chunk.begin;
   const T* g = s.grad + chunk.begin;
   if (s.first == nullptr) plain(p, g, chunk.length, rates);

@@ -1,21 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/parameter_step.h"
-#include "weft/kernels/sgd.h"
+#include "weft/kernels/sgd_update.h"
 
 namespace weft::kernels {
 namespace {
-
-template <class T>
-struct SgdRates {
-  T lr, momentum, weight_decay, grad_scale;
-
-  __device__ void plain(T& p, T g) const { p -= lr * (grad_scale * g + weight_decay * p); }
-  __device__ void with_momentum(T& p, T g, T& b, bool nesterov) const {
-    const T slope = grad_scale * g + weight_decay * p;
-    b = momentum * b + slope;
-    p -= lr * (nesterov ? slope + momentum * b : b);
-  }
-};
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
@@ -23,9 +11,7 @@ __global__ void __launch_bounds__(kThreads)
   const Chunk chunk = table.chunks[blockIdx.x];
   const Segment<T> s = table.segments[chunk.segment];
   if (control->skip || !s.active) return;
-  const SgdRates<T> rates{static_cast<T>(control->lr * s.lr_factor),
-                          static_cast<T>(control->momentum), static_cast<T>(s.weight_decay),
-                          static_cast<T>(control->grad_scale)};
+  const SgdRates<T> rates(s, *control);
   const auto step = [&](T& p, T g, T* b) {
     if (b == nullptr) rates.plain(p, g);
     else rates.with_momentum(p, g, *b, nesterov);

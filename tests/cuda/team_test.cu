@@ -28,6 +28,25 @@ TEST(CudaTeam, BlockCombineTwiceInARow) {
   });
 }
 
+__global__ void sum_each_warp(float* y, const float* x) {
+  const i64 i = first_index();
+  y[i] = warp_combine(x[i], Plus{});
+}
+
+TEST(CudaTeam, WarpCombineTakesEachWarpByItself) {
+  Array<float> x(192);
+  for (i64 i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 37 + 11) % 101);
+  in_every_order([&] {
+    Array<float> y(192);
+    launch<sum_each_warp>({.grid = 2, .block = 96}, y.data(), x.data());
+    for (i64 i = 0; i < x.size(); ++i) {
+      float wanted = 0;
+      for (i64 k = i / kWarp * kWarp; k < (i / kWarp + 1) * kWarp; ++k) wanted += x[k];
+      EXPECT_EQ(y[i], wanted) << i;
+    }
+  });
+}
+
 __global__ void combine_warps_twice(TwoSums<float>* y, const float* x) {
   const unsigned t = threadIdx.x;
   for (int call = 0; call < 2; ++call) {

@@ -2,7 +2,7 @@
 // Kernels with one deliberate mistake each, and some without: what the emulator must and must not
 // report. The tests find the lines by the marks at their ends.
 #pragma once
-#include "weft/kernels/block_reduce.cuh"
+#include "weft/kernels/team.h"
 #include "weft/kernels/device.h"
 
 namespace weft::bugs {
@@ -68,7 +68,7 @@ __global__ void last_block_sums(float* sum, float* partial, unsigned* ticket) {
   }
   __syncthreads();
   float mine = last && threadIdx.x < gridDim.x ? partial[threadIdx.x] : 0;  // mark: partial read
-  mine = kernels::block_reduce<kernels::Sum>(mine);
+  mine = kernels::block_combine(mine, kernels::Plus{});
   if (last && threadIdx.x == 0) *sum = mine;
 }
 
