@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums down the columns of a matrix on a GPU: a block takes 32 neighbouring columns and a run of rows,
 // which its eight warps share; where there are several runs, a second launch combines them. The
-// borders depend on the sizes alone.
+// borders depend on the sizes alone. A thread may take kWidth neighbouring columns, the block then takes
+// as many times 32; sums stay the same to the bit.
 #pragma once
 #include "weft/kernels/team.h"
 
@@ -32,18 +33,30 @@ inline ColumnRuns column_runs(i64 rows, i64 cols, i64 matrices = 1) {
 
 // The grid is one row of blocks: groups of 32 columns run fastest, then runs, then matrices.
 struct ColumnBlock {
-  i64 column = 0;  // of this thread; may lie behind the last
+  i64 column = 0;  // the first of this thread; may lie behind the last
   i64 run = 0, matrix = 0;
   int warp = 0;
 };
-inline u32 blocks_for_columns(const ColumnRuns& runs, i64 matrices = 1) {
-  return static_cast<u32>(divide_up(runs.cols, kWarp) * runs.runs * matrices);
+template <int kWidth = 1>
+u32 blocks_for_columns(const ColumnRuns& runs, i64 matrices = 1) {
+  return static_cast<u32>(divide_up(runs.cols, kWarp * kWidth) * runs.runs * matrices);
 }
-__device__ inline ColumnBlock column_block(const ColumnRuns& runs) {
-  const Division group = divide(blockIdx.x, divide_up(runs.cols, kWarp));
+template <int kWidth = 1>
+__device__ ColumnBlock column_block(const ColumnRuns& runs) {
+  const Division group = divide(blockIdx.x, divide_up(runs.cols, kWarp * kWidth));
   const Division run = divide(group.quotient, runs.runs);
-  return {group.rest * kWarp + threadIdx.x % kWarp, run.rest, run.quotient,
+  return {(group.rest * kWarp + threadIdx.x % kWarp) * kWidth, run.rest, run.quotient,
           static_cast<int>(threadIdx.x / kWarp)};
+}
+
+// body.operator()<kWidth>(): a pack of columns for each thread where all rows begin with a whole one and a warp
+// finds enough to do.
+template <class T, class Body, class... Array>
+void with_column_width(i64 cols, const Body& body, const Array*... array) {
+  constexpr int kSize = Pack<T>::kSize;
+  if (cols % kSize == 0 && cols >= kWarp * kSize && (is_aligned(array) && ...))
+    body.template operator()<kSize>();
+  else body.template operator()<1>();
 }
 
 // combine() of the values that the eight warps have for each column, valid in warp 0. The whole block

@@ -31,21 +31,23 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // y[matrix, run, column] = scale·Σ of the rows of that run.
-template <class T, class Sum>
+template <class T, class Sum, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     sum_columns_kernel(Sum* y, const T* x, Compute<T> scale, ColumnRuns runs) {
-  using C = Compute<T>;
-  const ColumnBlock at = column_block(runs);
-  C sum = 0;
+  using Values = Group<Compute<T>, kWidth>;
+  const ColumnBlock at = column_block<kWidth>(runs);
+  Values sum{};
   if (at.column < runs.cols) {
     const T* column = x + at.matrix * runs.rows * runs.cols + at.column;
 #pragma unroll 4
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps)
-      sum += static_cast<C>(column[r * runs.cols]);
+      sum = EachOf<Plus>{}(sum, load_group<kWidth>(column + r * runs.cols));
   }
-  sum = combine_warps(sum, Plus{});
-  if (at.warp == 0 && at.column < runs.cols)
-    y[(at.matrix * runs.runs + at.run) * runs.cols + at.column] = static_cast<Sum>(scale * sum);
+  sum = combine_warps(sum, EachOf<Plus>{});
+  if (at.warp != 0 || at.column >= runs.cols) return;
+  Sum* to = y + (at.matrix * runs.runs + at.run) * runs.cols + at.column;
+#pragma unroll
+  for (int k = 0; k < kWidth; ++k) to[k] = static_cast<Sum>(scale * sum.value[k]);
 }
 
 // A NaN beats every number, the larger number the smaller, the earlier of equals the later.
@@ -143,8 +145,13 @@ void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& 
   }
   const ColumnRuns runs = column_runs(s.n, s.inner, s.outer);
   const auto sum = [&]<class From, class To>(To* to, const From* from, C by, const ColumnRuns& r) {
-    launch<sum_columns_kernel<From, To>>(on(device, blocks_for_columns(r, s.outer)), to, from, by,
-                                         r);
+    with_column_width<From>(
+        r.cols,
+        [&]<int kWidth>() {
+          launch<sum_columns_kernel<From, To, kWidth>>(
+              on(device, blocks_for_columns<kWidth>(r, s.outer)), to, from, by, r);
+        },
+        from);
   };
   if (runs.runs == 1) return sum(y, x, factor, runs);
   const Scratch<C> partial(device, s.outer * runs.runs * s.inner);

@@ -98,34 +98,86 @@ void with_team(i64 cols, const Body& body) {
   else body.template operator()<false>();
 }
 
-// What one thread of a team has of a row: the first elements stay in registers between passes, further
+// Neighbouring elements that a thread takes at once: one, or as many as a load brings.
+template <class V, int kWidth>
+struct Group {
+  V value[kWidth];
+};
+template <int kWidth, class T>
+__device__ Group<Compute<T>, kWidth> load_group(const T* from) {
+  static_assert(kWidth == 1 || kWidth == Pack<T>::kSize);
+  if constexpr (kWidth == 1) {
+    return {{static_cast<Compute<T>>(*from)}};
+  } else {
+    const Pack<T> pack = *reinterpret_cast<const Pack<T>*>(from);
+    Group<Compute<T>, kWidth> group;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) group.value[k] = static_cast<Compute<T>>(pack.value[k]);
+    return group;
+  }
+}
+template <int kWidth, class T>
+__device__ void store_group(T* to, const Group<Compute<T>, kWidth>& group) {
+  static_assert(kWidth == 1 || kWidth == Pack<T>::kSize);
+  if constexpr (kWidth == 1) {
+    *to = static_cast<T>(group.value[0]);
+  } else {
+    Pack<T> pack;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) pack.value[k] = static_cast<T>(group.value[k]);
+    *reinterpret_cast<Pack<T>*>(to) = pack;
+  }
+}
+// combine() element by element.
+template <class Combine>
+struct EachOf {
+  template <class V, int kWidth>
+  __device__ Group<V, kWidth> operator()(Group<V, kWidth> a, const Group<V, kWidth>& b) const {
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) a.value[k] = Combine{}(a.value[k], b.value[k]);
+    return a;
+  }
+};
+
+// body.operator()<kBlock, kWidth>(): with_team(), and how many elements a thread takes at once: a pack where all
+// rows of all arrays begin with a whole one. `array` may be null.
+template <class T, class Body, class... Array>
+void with_row_team(i64 cols, const Body& body, const Array*... array) {
+  const bool wide = cols % Pack<T>::kSize == 0 && (is_aligned(array) && ...);
+  with_team(cols, [&]<bool kBlock>() {
+    if (wide) body.template operator()<kBlock, Pack<T>::kSize>();
+    else body.template operator()<kBlock, 1>();
+  });
+}
+
+// What one thread of a team has of a row: the first groups stay in registers between passes, further
 // ones are read again (and come from the cache).
-template <class C, class Team>
+template <class C, class Team, int kWidth>
 class RowCache {
  public:
-  static constexpr int kHeld = 8;
+  static constexpr int kHeld = 8 / kWidth;
 
-  // load(column) is called once for each element held.
+  // load(column), the group that begins there, is called once for each group held.
   template <class Load>
   __device__ RowCache(i64 cols, const Load& load) : cols_(cols) {
 #pragma unroll
     for (int k = 0; k < kHeld; ++k)
       if (column(k) < cols) held_[k] = load(column(k));
   }
-  // body(column, value) for the thread's elements.
+  // body(column, group) for the thread's groups.
   template <class Load, class Body>
   __device__ void each(const Load& load, const Body& body) const {
 #pragma unroll
     for (int k = 0; k < kHeld; ++k)
       if (column(k) < cols_) body(column(k), held_[k]);
-    for (i64 c = column(kHeld); c < cols_; c += Team::kSize) body(c, load(c));
+    for (i64 c = column(kHeld); c < cols_; c += Team::kSize * kWidth) body(c, load(c));
   }
 
  private:
-  static __device__ i64 column(int k) { return Team::rank() + i64{k} * Team::kSize; }
+  static __device__ i64 column(int k) { return (Team::rank() + i64{k} * Team::kSize) * kWidth; }
 
   i64 cols_;
-  C held_[kHeld];
+  Group<C, kWidth> held_[kHeld]{};
 };
 
 }  // namespace weft::kernels

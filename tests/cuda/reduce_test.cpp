@@ -7,9 +7,10 @@ namespace weft::kernels::test {
 namespace {
 
 std::vector<ReduceShape> shapes() {
-  return {{1, 0, 1},   {0, 5, 1},  {5, 0, 3},    {3, 0, 1},    {1, 1, 1},    {1, 31, 1},
-          {1, 33, 1},  {9, 33, 1}, {2, 1025, 1}, {1, 1025, 1}, {1, 33, 31},  {3, 5, 33},
-          {1, 200, 3}, {1, 3, 65}, {33, 2, 2},   {1, 257, 33}, {2, 40000, 1}};
+  return {{1, 0, 1},    {0, 5, 1},     {5, 0, 3},     {3, 0, 1},    {1, 1, 1},
+          {1, 31, 1},   {1, 33, 1},    {9, 33, 1},    {2, 1025, 1}, {1, 1025, 1},
+          {1, 33, 31},  {3, 5, 33},    {1, 200, 3},   {1, 3, 65},   {33, 2, 2},
+          {1, 257, 33}, {2, 40000, 1}, {2, 130, 264}, {1, 9, 512}};
 }
 
 TEST(CudaReduce, Sum) {
@@ -42,6 +43,22 @@ TEST(CudaReduce, SumIsDeterministic) {
       expect_same_bytes(y, first);
     });
   }
+}
+
+// Columns that are read by packs, and the same ones where they are not aligned.
+TEST(CudaReduce, SumsOfColumnsDoNotDependOnAlignment) {
+  for_types([]<class T>() {
+    for (const ReduceShape s : {ReduceShape{1, 130, 264}, {2, 9, 512}}) {
+      Numbers numbers;
+      const Array<T> aligned(s.outer * s.n * s.inner, numbers);
+      Array<T> shifted(aligned.size(), 1);
+      for (i64 i = 0; i < aligned.size(); ++i) shifted[i] = aligned[i];
+      Array<T> y(s.outer * s.inner), wanted(s.outer * s.inner);
+      reduce_sum(Cuda{}, y.data(), aligned.data(), 0.5, s);
+      reduce_sum(Cuda{}, wanted.data(), shifted.data(), 0.5, s);
+      expect_same_bytes(y, wanted);
+    }
+  });
 }
 
 TEST(CudaReduce, Max) {
