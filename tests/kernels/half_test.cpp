@@ -42,7 +42,10 @@ TEST(Half, OverflowsToInfinityFromTheMiddleOn) {
   EXPECT_EQ(float_to_half_bits(std::nextafter(65520.0f, 0.0f)), 0x7bffu);
   EXPECT_EQ(float_to_half_bits(65520.0f), 0x7c00u);
   EXPECT_EQ(float_to_half_bits(-INFINITY), 0xfc00u);
-  EXPECT_TRUE(std::isnan(half_bits_to_float(float_to_half_bits(NAN))));
+  for (const u32 nan : {0x7fc00000u, 0xffc00000u, 0x7f800001u})
+    EXPECT_EQ(float_to_half_bits(std::bit_cast<float>(nan)), 0x7fffu);
+  for (const u32 nan : {0x7c01u, 0xfe00u, 0xffffu})
+    EXPECT_EQ(std::bit_cast<u32>(half_bits_to_float(static_cast<std::uint16_t>(nan))), 0x7fffffffu);
 }
 
 TEST(Bfloat16, RoundsToTheNearestAndTiesToEven) {
