@@ -77,6 +77,33 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// A warp adds the row of one index.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    embedding_scatter_kernel(Compute<T>* dtable, const T* dy, const i64* index, i64 n, i64 cols) {
+  using Team = RowTeam<false>;
+  const i64 i = Team::row();
+  if (i >= n) return;
+  Compute<T>* to = dtable + index[i] * cols;
+  for (i64 c = Team::rank(); c < cols; c += Team::kSize)
+    atomicAdd(to + c, static_cast<Compute<T>>(dy[i * cols + c]));
+}
+
+template <class T>
+void sum_by_index(Cuda device, Compute<T>* dtable, const T* dy, const i64* index, i64 n, i64 rows,
+                  i64 cols) {
+  if (embedding_atomics) {
+    zero(device, dtable, rows * cols * static_cast<i64>(sizeof(Compute<T>)));
+    if (n > 0)
+      launch<embedding_scatter_kernel<T>>(on(device, blocks_for_rows(false, n)), dtable, dy, index,
+                                          n, cols);
+  } else {
+    launch<embedding_backward_kernel<T>>(
+        on(device, static_cast<u32>(divide_up(rows, kRowsPerBlock))), dtable, dy, index, n, rows,
+        cols);
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -92,12 +119,11 @@ void embedding_backward(Cuda device, T* dtable, const T* dy, const i64* index, i
                         i64 cols) {
   using C = Compute<T>;
   if (rows * cols == 0) return;
-  const LaunchConfig config = on(device, static_cast<u32>(divide_up(rows, kRowsPerBlock)));
   if constexpr (std::is_same_v<T, C>) {
-    launch<embedding_backward_kernel<T>>(config, dtable, dy, index, n, rows, cols);
+    sum_by_index(device, dtable, dy, index, n, rows, cols);
   } else {  // sums in float, rounded once
     const Scratch<C> sums(device, rows * cols);
-    launch<embedding_backward_kernel<T>>(config, sums.data(), dy, index, n, rows, cols);
+    sum_by_index(device, sums.data(), dy, index, n, rows, cols);
     convert(device, dtable, static_cast<const C*>(sums.data()), rows * cols);
   }
 }

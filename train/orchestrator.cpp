@@ -7,6 +7,7 @@
 #include "weft/core/nearest.h"
 #include "weft/data/subset.h"
 #include "weft/device/parallel.h"
+#include "weft/kernels/embedding.h"
 #include "weft/kernels/matmul_plans.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
@@ -76,6 +77,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
     : config_(config), name_(std::move(name)), overrides_(std::move(overrides)) {
   if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
   kernels::set_matmul_autotune(config_.run.autotune);
+  kernels::embedding_atomics = config_.run.atomics;
   resume_ = find_resume(config_);
   data_ = load_data(
       config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);

@@ -9,9 +9,12 @@ void describe(Fields& f, RunSection& o) {
       "deterministic", o.deterministic, "refuse anything whose result depends on timing")(
       "autotune", o.autotune,
       "on a GPU, time several algorithms for each kind of matrix product and keep the fastest")(
+      "atomics", o.atomics,
+      "on a GPU, sum an embedding's gradient in whatever order: faster for large tables")(
       "threads", o.threads, "threads of the CPU; 0: one per core", non_negative)(
       "dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
   f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
+  f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }
 
 void describe(Fields& f, DataSection& o) {

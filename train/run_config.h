@@ -27,6 +27,7 @@ struct RunSection {
   std::string device = "auto";
   bool deterministic = false;
   bool autotune = false;
+  bool atomics = false;
   i64 threads = 0;  // 0: as many as the machine gives
   std::string dir;  // "": runs/<config>/<date>-<time>
 };

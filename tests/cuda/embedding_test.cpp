@@ -61,6 +61,26 @@ TEST(CudaEmbedding, NamesTheFirstBadIndex) {
   });
 }
 
+TEST(CudaEmbedding, BackwardByAtomics) {
+  embedding_atomics = true;
+  for_types([]<class T>() {
+    for (const Size& s : kTables) {
+      Numbers numbers;
+      const Array<T> dy(s.n * s.cols, numbers, 1);
+      const Array<i64> index = indices(s);
+      std::vector<double> wanted(static_cast<std::size_t>(s.rows * s.cols));
+      embedding_backward(Cpu{}, wanted.data(), dy.numbers().data(), index.data(), s.n, s.rows,
+                         s.cols);
+      in_every_order([&] {
+        Array<T> dtable(s.rows * s.cols);
+        embedding_backward(Cuda{}, dtable.data(), dy.data(), index.data(), s.n, s.rows, s.cols);
+        expect_near(dtable, wanted, 5 * tolerance<T>());
+      });
+    }
+  });
+  embedding_atomics = false;
+}
+
 // Sums run in the order of the indices, as on the CPU: to the bit in float and double.
 TEST(CudaEmbedding, Backward) {
   for_types([]<class T>() {
