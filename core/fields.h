@@ -86,9 +86,19 @@ class Fields {
     return *this;
   }
 
+  // What a value that was given picks for a key after it, which may be given too and then holds:
+  // f.picks("task", "loss.type", [&] { o.loss.choose(*o.task); }). Ignored where values are only
+  // shown.
+  Fields& picks(std::string_view key, std::string_view other, const std::function<void()>& pick) {
+    picked(key, other, pick);
+    return *this;
+  }
+
  protected:
   virtual void field(const Field& field, ValueRef value) = 0;
   virtual void broken_rule(std::string_view /*key*/, std::string_view /*required*/) {}
+  virtual void picked(std::string_view /*key*/, std::string_view /*other*/,
+                      const std::function<void()>& /*pick*/) {}
 };
 
 template <class T>

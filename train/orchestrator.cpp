@@ -182,7 +182,9 @@ void Orchestrator::try_one_batch() {
       data::first_samples(data_.train, std::min<i64>(2, data_.train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
   Evaluator(**model_, config_.loss,
-            {.precision = config_.precision, .normalization = data_.normalization})
+            {.metrics = config_.validation.metrics,
+             .precision = config_.precision,
+             .normalization = data_.normalization})
       .evaluate(loader);
 }
 

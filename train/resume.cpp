@@ -21,7 +21,8 @@ namespace {
 constexpr std::array kPlaces{"run.threads",           "run.device",          "run.autotune",
                              "run.atomics",           "data.workers",        "data.root",
                              "model.pretrained.path", "train.out_of_memory", "trainer.teacher"};
-constexpr std::array kUnseen{"run.dir", "resume", "resume_override"};
+constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
+                             "task"};  // what it picks is compared
 constexpr std::array kFree{"train.epochs", "checkpoint", "logging"};
 constexpr std::array kOverridable{"optimizer", "scheduler"};
 

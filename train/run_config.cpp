@@ -79,7 +79,13 @@ void describe(Fields& f, CheckpointSection& o) {
 
 void describe(Fields& f, RunConfig& o) {
   f("run", o.run, "the run itself")("data", o.data, "what to train on", required())(
-      "model", o.model, "what to train", required())("loss", o.loss, "what to minimise")(
+      "model", o.model, "what to train", required())(
+      "task", o.task, "picks loss.type and validation.metrics, unless they are given",
+      one_of(Registry<Loss>::instance().names()))
+      .picks("task", "loss.type", [&] { o.loss.choose(*o.task); })
+      .picks("task", "validation.metrics",
+             [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
+  f("loss", o.loss, "what to minimise")(
       "trainer", o.trainer, "how a loss comes about: standard, or distillation beside a teacher")(
       "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
                                                  "how the learning rate changes")(

@@ -89,6 +89,8 @@ struct RunConfig {
   RunSection run;
   RecipeWith<data::Dataset, DataSection> data;
   RecipeWith<nn::Model, ModelSection> model;
+  // The name of a loss: it and its metrics are the defaults of `loss` and `validation.metrics`.
+  std::optional<std::string> task;
   LossRecipe loss = classification();
   TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();

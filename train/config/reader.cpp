@@ -104,6 +104,16 @@ class SectionReader final : public Fields {
     broken_.emplace_back(key, required);
   }
 
+  // The other value is then from where this key is written.
+  void picked(std::string_view key, std::string_view other,
+              const std::function<void()>& pick) override {
+    const Entry* given = entry_of(map_, key);
+    const bool taken = session_.origins.contains(joined(at_.path, key));
+    if (given == nullptr || given->value.is(Node::Kind::null) || !taken) return;
+    pick();
+    session_.origins[joined(at_.path, other)] = given->place;
+  }
+
   Session& session_;
   const Node& map_;
   At at_;

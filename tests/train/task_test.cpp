@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `task:` picks loss and metrics where they are not given, and the resolved config says that it did.
+#include <gtest/gtest.h>
+
+#include "weft/tests/train/config_typos.h"
+#include "weft/tests/train/small_models.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+
+namespace weft::train {
+namespace {
+
+const bool registered = Registry<data::Dataset>::add<NoOptions>(
+    "tiny_for_task", [](const NoOptions&) { return testing_models::tiny_splits(50); });
+
+constexpr const char* kRest = R"(data: {type: tiny_for_task}
+model: mlp
+)";
+
+config::Loaded<RunConfig> loaded(const std::string& yaml,
+                                 const std::vector<std::string>& overrides = {}) {
+  return config::load_text<RunConfig>(kRest + yaml, "a.yaml", overrides);
+}
+std::string refusal(const std::string& yaml) {
+  try {
+    config::load_text<RunConfig>(yaml, "a.yaml");
+  } catch (const config::ConfigError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Task, PicksLossAndMetrics) {
+  const RunConfig config = loaded("task: regression\n").value;
+  EXPECT_EQ(config.loss.name(), "regression");
+  EXPECT_EQ(config.validation.metrics, std::vector<std::string>{"mae"});
+  for (const std::string& name : Registry<Loss>::instance().names())
+    EXPECT_EQ(loaded("task: " + name).value.loss.name(), name);
+  EXPECT_EQ(loaded("").value.loss.name(), "classification");
+  EXPECT_EQ(loaded("task: null").value.loss.name(), "classification");
+  EXPECT_TRUE(loaded("").value.validation.metrics.empty());
+}
+
+TEST(Task, PicksOnlyWhatIsNotGiven) {
+  // Options of the loss are those of the task's.
+  const RunConfig l1 = loaded("task: regression\nloss: {distance: l1}\n").value;
+  EXPECT_EQ(l1.loss.options_if<RegressionOptions>()->distance, "l1");
+  // In any order, and also where they are of another task.
+  const RunConfig own =
+      loaded("validation: {metrics: [top_k]}\nloss: classification\ntask: regression\n").value;
+  EXPECT_EQ(own.loss.name(), "classification");
+  EXPECT_EQ(own.validation.metrics, std::vector<std::string>{"top_k"});
+  EXPECT_EQ(loaded("task: regression", {"task=classification"}).value.loss.name(),
+            "classification");
+}
+
+TEST(Task, IsWhereTheResolvedConfigSaysTheValuesAreFrom) {
+  const std::string resolved =
+      config::to_yaml(loaded("task: regression\nvalidation: {every: 2ep}\n"));
+  for (const char* line :
+       {"task: regression  # a.yaml:3:1\n", "loss:\n  type: regression  # a.yaml:3:1\n",
+        "  every: 2ep  # a.yaml:4:14\n", "  metrics: [mae]  # a.yaml:3:1\n",
+        "  distance: mse  # default\n"})
+    EXPECT_NE(resolved.find(line), std::string::npos) << line << "in\n" << resolved;
+  EXPECT_NE(config::to_yaml(loaded("", {"task=regression"}))
+                .find("loss:\n  type: regression  # command line\n"),
+            std::string::npos);
+  const std::string own =
+      config::to_yaml(loaded("task: regression\nloss: {type: classification}\n"));
+  EXPECT_NE(own.find("loss:\n  type: classification  # a.yaml:4:8\n"), std::string::npos) << own;
+  // Reads back equal: what was picked is given then.
+  const std::string plain = config::to_yaml(loaded("task: regression\n").value);
+  EXPECT_EQ(config::to_yaml(config::load_text<RunConfig>(plain, "b.yaml").value), plain);
+}
+
+TEST(Task, IsReportedLikeAnyOtherChoice) {
+  EXPECT_EQ(
+      refusal(std::string(kRest) + "task: regresion\n"),
+      "a.yaml:3:1: task: expected one of classification, language_modelling, regression or null, got "
+      "'regresion'; did you mean 'regression'?");
+  // Keys of a loss that the task did not choose.
+  EXPECT_NE(refusal(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
+                .find("a key of loss 'regression'"),
+            std::string::npos);
+  const auto count = config::typos::check_every_typo(
+      std::string(kRest) + "task: regression\nvalidation: {every: 2ep}\n", "a.yaml", refusal);
+  EXPECT_EQ(count.keys, 6);
+  EXPECT_GE(count.right, count.typos * 95 / 100) << count.right << " of " << count.typos;
+}
+
+// A metric of another task than the data's is found with the first batch, not after an epoch.
+TEST(Task, OfAnotherKindThanTheDataIsRefusedBeforeTraining) {
+  ASSERT_TRUE(registered);
+  const auto set_up = [](const std::string& yaml) { Orchestrator(loaded(yaml).value, "test"); };
+  EXPECT_NO_THROW(set_up("task: classification\ntrain: {batch_size: 10}\n"));
+  EXPECT_THROW(set_up("task: regression\ntrain: {batch_size: 10}\n"), UserError);
+  EXPECT_THROW(
+      set_up(
+          "task: regression\nloss: classification\ntrain: {batch_size: 10}\n"),  // mae of classes
+      UserError);
+}
+
+}  // namespace
+}  // namespace weft::train
