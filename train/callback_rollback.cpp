@@ -50,11 +50,10 @@ class Rollback final : public Callback {
       if (last) load(*model.module, (*last / (model.name + ".safetensors")).string());
       else load_state(*model.module, initial_[model.name], "the initial weights");
     }
-    if (last) {
-      restore(run.trainer().optimizer(), CheckpointReader(*last));
-    } else {
-      forget_momentum(run.trainer().optimizer());
-    }
+    const auto reader = last ? std::optional<CheckpointReader>(*last) : std::nullopt;
+    for (const ScheduledOptimizer& each : run.trainer().optimizers())
+      if (reader) restore(*each.optimizer, reader->part(each.name));
+      else forget_momentum(*each.optimizer);
     run.trainer().scale_lr(options_.lr_factor);
     log_warning("rollback {} of {}: {}; back to {}, every rate × {}", done_, options_.times,
                 error.what(), last ? last->string() : "the initial weights", options_.lr_factor);
@@ -65,8 +64,7 @@ class Rollback final : public Callback {
 
  private:
   // As it was with those weights, but for the count of steps, which schedule and checkpoints go by.
-  static void restore(optim::Optimizer& optimizer, const CheckpointReader& from) {
-    StateRecord record = from.part("optimizer");
+  static void restore(optim::Optimizer& optimizer, StateRecord record) {
     auto json = nlohmann::ordered_json::parse(record.json);
     json["applied_steps"] = optimizer.applied_steps();
     record.json = json.dump();

@@ -25,21 +25,29 @@ const std::string& entry(const std::string& file,
 
 }  // namespace
 
+std::map<std::string, std::string> metadata_of(const ModelCard& card) {
+  const nlohmann::ordered_json input{
+      {"sample", std::vector<i64>(card.input.sample.begin(), card.input.sample.end())},
+      {"dtype", name_of(card.sample_dtype)},
+      {"outputs", card.input.outputs}};
+  const nlohmann::ordered_json normalize{{"mean", card.normalization.mean},
+                                         {"std", card.normalization.std}};
+  return {{"format", "pt"},
+          {"weft", WEFT_VERSION},
+          {"architecture", config::to_yaml(Architecture{card.model})},
+          {"input", input.dump()},
+          {"normalize", normalize.dump()},
+          {"classes", nlohmann::ordered_json(card.class_names).dump()}};
+}
+
 std::map<std::string, std::string> model_card(const RunConfig& config,
                                               const data::DatasetInfo& info,
                                               const data::Normalization& normalization) {
-  const std::unique_ptr<Loss> loss = config.loss.make();
-  const nlohmann::ordered_json input{
-      {"sample", std::vector<i64>(info.sample.begin(), info.sample.end())},
-      {"dtype", name_of(info.sample_dtype)},
-      {"outputs", loss->outputs(info)}};
-  const nlohmann::ordered_json normalize{{"mean", normalization.mean}, {"std", normalization.std}};
-  return {{"format", "pt"},
-          {"weft", WEFT_VERSION},
-          {"architecture", config::to_yaml(Architecture{config.model.recipe})},
-          {"input", input.dump()},
-          {"normalize", normalize.dump()},
-          {"classes", nlohmann::ordered_json(info.class_names).dump()}};
+  return metadata_of({config.model.recipe,
+                      {info.sample, config.loss.make()->outputs(info)},
+                      info.sample_dtype,
+                      normalization,
+                      info.class_names});
 }
 
 ModelCard read_model_card(const std::string& file,

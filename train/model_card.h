@@ -12,17 +12,18 @@
 
 namespace weft::train {
 
-std::map<std::string, std::string> model_card(const RunConfig& config,
-                                              const data::DatasetInfo& info,
-                                              const data::Normalization& normalization);
-
 struct ModelCard {
   Recipe<nn::Model> model;
   nn::ModelInput input;
   DType sample_dtype = DType::uint8;
   data::Normalization normalization;
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names = {};
 };
+std::map<std::string, std::string> metadata_of(const ModelCard& card);
+// Of the model of a run.
+std::map<std::string, std::string> model_card(const RunConfig& config,
+                                              const data::DatasetInfo& info,
+                                              const data::Normalization& normalization);
 // Throws UserError naming the file and the key that is missing or damaged.
 ModelCard read_model_card(const std::string& file,
                           const std::map<std::string, std::string>& metadata);

@@ -123,8 +123,10 @@ void Orchestrator::set_up_times() {
   const Every saves = every_of("checkpoint.every", config_.checkpoint.every, steps);
   save_epochs_ = saves.epochs;
   save_steps_ = saves.steps;
-  if (const std::string metric = trainer_->schedule()->monitor(); !metric.empty())
-    check_monitor("scheduler.monitor", metric);
+  for (const ScheduledOptimizer& each : trainer_->optimizers())
+    if (const std::string metric = each.schedule->monitor(); !metric.empty())
+      check_monitor(each.name == "optimizer" ? "scheduler.monitor" : each.name + ": monitor",
+                    metric);
   // Without validation data there is nothing to monitor, and the newest is the best.
   if (data_.validation != nullptr) check_monitor("checkpoint.monitor", config_.checkpoint.monitor);
 }

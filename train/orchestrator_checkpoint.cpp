@@ -41,9 +41,11 @@ std::vector<Orchestrator::Part> Orchestrator::steering() {
 }
 
 std::vector<Orchestrator::Part> Orchestrator::training() {
-  return {{"trainer", [this](State& s) { trainer_->state(s); }},
-          {"optimizer", [this](State& s) { optimizer_state(s, trainer_->optimizer()); }},
-          {"run", [this](State& s) { state(s); }}};
+  std::vector<Part> parts{{"trainer", [this](State& s) { trainer_->state(s); }}};
+  for (const ScheduledOptimizer& each : trainer_->optimizers())
+    parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
+  parts.push_back({"run", [this](State& s) { state(s); }});
+  return parts;
 }
 
 void Orchestrator::state(State& s) {

@@ -148,8 +148,7 @@ void Orchestrator::step_settled() {
 }
 
 void Orchestrator::observe(const std::string& metric, double value) {
-  if (trainer_->schedule()->monitor() == metric)
-    trainer_->schedule()->observe(value, trainer_->schedule_step());
+  trainer_->observe(metric, value);
 }
 
 // Once for each step: an epoch's last validation may just have been made.

@@ -86,7 +86,8 @@ void describe(Fields& f, RunConfig& o) {
       .picks("task", "validation.metrics",
              [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
   f("loss", o.loss, "what to minimise")(
-      "trainer", o.trainer, "how a loss comes about: standard, or distillation beside a teacher")(
+      "trainer", o.trainer,
+      "how a loss comes about: standard, distillation beside a teacher, or adversarial")(
       "optimizer", o.optimizer, "how to update")("scheduler", o.scheduler,
                                                  "how the learning rate changes")(
       "strategy", o.strategy, "what is frozen and thawed when; null: nothing")(

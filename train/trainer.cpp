@@ -45,7 +45,7 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
   WEFT_CHECK(!parameters.empty(),
              "Trainer: the model has no parameters; there is nothing to train");
   device_ = parameters.front().variable.device();
-  optimizer_ = options_.optimizer.make(parameters);
+  optimizers_.push_back({"optimizer", options_.optimizer.make(parameters), options_.scheduler});
   loss_sum_ = Tensor::zeros({}, DType::f64, device_);
   if (options_.capture) set_up_capture();
   if (options_.accumulate == 1) return;
@@ -62,21 +62,40 @@ Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
   return loss_->forward(model_(x), target);
 }
 
+// Note [Several optimizers]
+// A trainer of another kind may have optimizers besides the run's, each for parameters of its own, say of a second
+// model (add_optimizer). There is one loss, whose gradients all of them step on at the same moment; a loss that is
+// one's alone is a term whose other gradients are cut or turned round (train/trainer_adversarial.cpp). Each steps on
+// its own terms: its kind and rate, its schedule by its own count of applied steps, the norm of its own gradients to
+// clip by; and where its gradients are not finite it alone skips the step. The loss scale they share falls when any
+// of them did, as PyTorch's GradScaler has it.
+// Checkpoints and rollback have each by name. max_steps, validation and the lines of a run go by the run's own.
 optim::StepOutcome Trainer::update(double grad_scale) {
-  apply_schedule();
-  const optim::StepOutcome outcome = optimizer_->step({.clip_norm = options_.clip_norm,
-                                                       .clip_value = options_.clip_value,
-                                                       .grad_scale = grad_scale,
-                                                       .skip_non_finite = scaler_.has_value()});
+  std::optional<optim::StepOutcome> first;
+  bool all_finite = true;
+  for (ScheduledOptimizer& each : optimizers_) {
+    each.set_rates(each.rates(each.optimizer->applied_steps(), lr_scale_));
+    const optim::StepOutcome outcome =
+        each.optimizer->step({.clip_norm = options_.clip_norm,
+                              .clip_value = options_.clip_value,
+                              .grad_scale = grad_scale,
+                              .skip_non_finite = scaler_.has_value()});
+    all_finite = all_finite && outcome.applied;
+    if (!first) first = outcome;
+  }
   if (captured_) captured_->state_changed();
-  if (scaler_) scaler_->update(!outcome.applied);
-  return outcome;
+  if (scaler_) scaler_->update(!all_finite);
+  return *first;
+}
+
+void Trainer::zero_grad() {
+  for (ScheduledOptimizer& each : optimizers_) each.optimizer->zero_grad();
 }
 
 void Trainer::prepare(const data::DatasetInfo& info) {
   if (!input_)
     input_.emplace(info, options_.normalization, device_,
-                   optimizer_->parameters().values().dtype());
+                   optimizer().parameters().values().dtype());
   model_.train();
 }
 
@@ -101,7 +120,7 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   settle();
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
-  optimizer_->zero_grad();
+  zero_grad();
   casts_.clear();
   nn::StatisticsScope statistics;
   const Variable loss = loss_of({batch, epochs_done_ + 1, 1, steps_begun_, 0});
@@ -109,7 +128,7 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   const double scale = loss_scale();
   loss.backward(Tensor::full(loss.shape(), scale, loss.dtype(), device_));
   update(1 / scale);
-  statistics.commit_unless(optimizer_->skip_flag());
+  statistics.commit_unless(optimizer().skip_flag());
   return loss.value().item<double>();
 }
 
@@ -137,10 +156,10 @@ void Trainer::end_step(nn::StatisticsScope& statistics) {
     const double scale = window_.first_weight / window_.weight / loss_scale();
     notify(&TrainerObserver::on_gradients, scale);
     outcome = update(scale);
-    statistics.commit_unless(optimizer_->skip_flag());
+    statistics.commit_unless(optimizer().skip_flag());
   }
   statistics.commit(true);  // of a step that was none
-  optimizer_->zero_grad();
+  zero_grad();
   ++steps_begun_;
   window_ = {};
   note(outcome);
@@ -158,7 +177,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   settle();
   build_schedule(loader.batches_per_epoch());
   prepare(loader.dataset().info());
-  optimizer_->zero_grad();
+  zero_grad();
   if (!std::exchange(goes_on_, false)) epoch_ = {};
   window_ = {};
   const data::LoaderPosition stands = loader.position(), goes_on{epochs_done_, epoch_.batches};
@@ -212,15 +231,15 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 
 bool Trainer::limit_reached() {
   if (options_.max_steps == 0) return false;
-  if (optimizer_->applied_steps() + steps_in_flight() >= options_.max_steps) settle();
-  return optimizer_->applied_steps() >= options_.max_steps;
+  if (optimizer().applied_steps() + steps_in_flight() >= options_.max_steps) settle();
+  return optimizer().applied_steps() >= options_.max_steps;
 }
 
 // What an epoch that was broken off has done is kept, for a checkpoint.
 void Trainer::finish(EpochResult& result, bool complete) {
   result.complete = complete;
   result.loss = running_->mean();
-  result.lr = optimizer_->lr();
+  result.lr = optimizer().lr();
   result.steps = epoch_.steps;
   result.skipped = epoch_.skipped;
   result.samples = epoch_.samples;

@@ -17,8 +17,6 @@
 #include "weft/data/normalize.h"
 #include "weft/nn/module.h"
 #include "weft/nn/statistics.h"
-#include "weft/optim/optimizer.h"
-#include "weft/optim/schedules.h"
 #include "weft/optim/sgd.h"
 #include "weft/train/captured_steps.h"
 #include "weft/train/input.h"
@@ -26,6 +24,7 @@
 #include "weft/train/observer.h"
 #include "weft/train/precision.h"
 #include "weft/train/running_loss.h"
+#include "weft/train/scheduled_optimizer.h"
 
 namespace weft::train {
 
@@ -140,18 +139,17 @@ class Trainer {
   // All models of this run by name, which a checkpoint has as NAME.safetensors; a trainer with several
   // (train/trainers.h) says which. named_parameters() are those of `model`.
   virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
-  optim::Optimizer& optimizer() { return *optimizer_; }
-  const optim::Optimizer& optimizer() const { return *optimizer_; }
-  const optim::Schedule* schedule() const { return schedule_.get(); }
+  // The run's, for the parameters of `model`: steps and epochs are counted, and rates shown, by it.
+  optim::Optimizer& optimizer() { return *optimizers_.front().optimizer; }
+  const optim::Optimizer& optimizer() const { return *optimizers_.front().optimizer; }
   optim::Schedule* schedule() {
     rates_changed();
-    return schedule_.get();
+    return optimizers_.front().schedule.get();
   }
-  // The next step, as the schedule counts.
-  i64 schedule_step() {
-    settle();
-    return optimizer_->applied_steps() - schedule_start_;
-  }
+  // All of them, the run's first (Note [Several optimizers]).
+  const std::vector<ScheduledOptimizer>& optimizers() const { return optimizers_; }
+  // For the schedules that monitor this metric.
+  void observe(const std::string& metric, double value);
   const TrainerOptions& options() const { return options_; }
   // In how many parts each batch goes through the model: 1, until memory has run out.
   i64 batch_parts() const { return batch_parts_; }
@@ -181,6 +179,12 @@ class Trainer {
   // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
   const Loss& loss() const { return *loss_; }
+  // One more, for the constructor of a trainer of another kind: Note [Several optimizers]. The parameters are on
+  // device() and of the model's type; as state, in reports and for globs they are called NAME.parameter. Throws
+  // UserError for a parameter that another optimizer has.
+  void add_optimizer(const std::string& name, nn::NamedParameters parameters,
+                     const optim::OptimizerRecipe& optimizer,
+                     const optim::ScheduleRecipe& scheduler);
 
  private:
   // The optimizer step that is on its way.
@@ -211,15 +215,14 @@ class Trainer {
   void rates_changed() {
     if (captured_) captured_->rates_changed();
   }
-  kernels::StepRates rates_of(i64 applied_step) const;
-  void set_rates(const kernels::StepRates& rates);
 
   void prepare(const data::DatasetInfo& info);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
-  void start_schedule(i64 first_step);
-  void apply_schedule();
+  void start_schedule(ScheduledOptimizer& optimizer, i64 first_step);
+  void state_of(State& s, ScheduledOptimizer& optimizer);
   void check_segments() const;
+  void zero_grad();
   double loss_scale() const { return scaler_ ? scaler_->scale() : 1; }
   optim::StepOutcome update(double grad_scale);
   void finish(EpochResult& result, bool complete);
@@ -235,16 +238,14 @@ class Trainer {
   Precision precision_;
   std::optional<optim::LossScaler> scaler_;
   WeightCasts casts_;
-  std::unique_ptr<optim::Optimizer> optimizer_;
-  std::unique_ptr<optim::Schedule> schedule_;
+  std::vector<ScheduledOptimizer> optimizers_;  // never empty
   std::optional<InputPipeline> input_;
   Device device_;
   std::vector<TrainerObserver*> observers_;
   std::function<Tensor(const Tensor&)> input_transform_;
   std::stop_token stop_;
   double lr_scale_ = 1;
-  i64 steps_per_epoch_ = 0;  // what the schedule was built for
-  i64 schedule_start_ = 0;   // the applied step that is the schedule's first
+  i64 steps_per_epoch_ = 0;  // what the schedules were built for
   i64 epochs_done_ = 0;
   i64 steps_begun_ = 0;  // applied or skipped
   EpochProgress epoch_;

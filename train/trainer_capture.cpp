@@ -11,20 +11,22 @@ namespace weft::train {
 void Trainer::set_up_capture() {
   if constexpr (kHasCuda) {
     if (!std::holds_alternative<Cpu>(device_)) {
-      captured_ =
-          captured_steps({.optimizer = *optimizer_,
-                          .model = model_,
-                          .loss_sum = loss_sum_,
-                          .loss =
-                              [this](const data::Batch& batch) {
-                                const auto [x, target] = input_of(batch);
-                                return loss_of(x, target);
-                              },
-                          .rates = [this](i64 applied_step) { return rates_of(applied_step); },
-                          .scaler = scaler_ ? &*scaler_ : nullptr,
-                          .clip_norm = options_.clip_norm,
-                          .clip_value = options_.clip_value,
-                          .seed = options_.seed});
+      captured_ = captured_steps({.optimizer = optimizer(),
+                                  .model = model_,
+                                  .loss_sum = loss_sum_,
+                                  .loss =
+                                      [this](const data::Batch& batch) {
+                                        const auto [x, target] = input_of(batch);
+                                        return loss_of(x, target);
+                                      },
+                                  .rates =
+                                      [this](i64 applied_step) {
+                                        return optimizers_.front().rates(applied_step, lr_scale_);
+                                      },
+                                  .scaler = scaler_ ? &*scaler_ : nullptr,
+                                  .clip_norm = options_.clip_norm,
+                                  .clip_value = options_.clip_value,
+                                  .seed = options_.seed});
       return;
     }
   }
@@ -51,7 +53,7 @@ bool Trainer::run_captured(const data::Loader& loader) {
   for (const StepBatches::Part& part : window_.held) running_->count(part.weight);
   captured_->run({std::move(window_.held), steps_begun_});
   casts_.clear();
-  optimizer_->zero_grad();
+  optimizer().zero_grad();
   ++steps_begun_;
   window_ = {};
   if (!anyone(&TrainerObserver::needs_outcome)) return true;
@@ -82,8 +84,8 @@ void Trainer::hear_of(const StepBatches& step, const kernels::StepReport& report
            BatchInProgress{last.batch, epoch, last.number, step.step, last.first_sample});
     RunningLoss::fail(epoch, last.number, report.loss_sum);
   }
-  optimizer_->note_step(report.applied);
-  set_rates(report.rates);
+  optimizer().note_step(report.applied);
+  optimizers_.front().set_rates(report.rates);
   if (scaler_) scaler_->update(!report.applied);
   note({report.applied, report.grad_norm});
 }

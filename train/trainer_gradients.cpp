@@ -67,7 +67,7 @@ void Trainer::add_gradients_as_memory_allows(const BatchInProgress& batch,
     for (const StepBatches::Part& held : window_.held)
       largest = std::max(largest, held.batch.x.size(0));
     split_batches(reason, largest);
-    optimizer_->zero_grad();
+    zero_grad();
     casts_.clear();
     statistics.commit(true);
     running_->go_back_to(*window_.loss_before);

@@ -32,14 +32,39 @@ i64 Trainer::set_requires_grad(const std::string& glob, bool on) {
   return static_cast<i64>(matched.size());
 }
 
+void Trainer::add_optimizer(const std::string& name, nn::NamedParameters parameters,
+                            const optim::OptimizerRecipe& optimizer,
+                            const optim::ScheduleRecipe& scheduler) {
+  for (nn::NamedParameter& p : parameters) {
+    p.name = name + "." + p.name;
+    for (const ScheduledOptimizer& other : optimizers_)
+      for (const auto& segment : other.optimizer->parameters().segments())
+        WEFT_CHECK(
+            segment.leaf != p.variable.leaf_state(),
+            "add_optimizer: '{}' is '{}' of {}; a parameter of no other optimizer is required",
+            p.name, segment.name, other.name);
+  }
+  optimizers_.push_back({"optimizers." + name, optimizer.make(parameters), scheduler});
+  if (!captured_) return;
+  captured_.reset();
+  log_warning("capture: the trainer has {} optimizers; steps run op by op", optimizers_.size());
+}
+
+void Trainer::observe(const std::string& metric, double value) {
+  settle();
+  for (ScheduledOptimizer& each : optimizers_)
+    if (each.schedule->monitor() == metric) each.schedule->observe(value, each.schedule_step());
+  rates_changed();
+}
+
 void Trainer::set_lr_factors(const std::vector<LrFactor>& factors) {
   std::vector<std::string> names;
-  for (const auto& segment : optimizer_->parameters().segments()) names.push_back(segment.name);
+  for (const auto& segment : optimizer().parameters().segments()) names.push_back(segment.name);
   std::vector<double> each(names.size(), 1.0);
   for (const LrFactor& factor : factors)
     for (const i64 i : glob_select("lr_factor", factor.match, names))
       each[static_cast<std::size_t>(i)] = factor.lr_factor;
-  optimizer_->set_lr_factors(std::move(each));
+  optimizer().set_lr_factors(std::move(each));
 }
 
 void Trainer::scale_lr(double factor) {
@@ -64,7 +89,7 @@ void Trainer::check_segments() const {
   i64 trainable = 0;
   for (const nn::NamedParameter& p : model_.named_parameters()) {
     i64 segments = 0;
-    for (const auto& segment : optimizer_->parameters().segments())
+    for (const auto& segment : optimizers_.front().optimizer->parameters().segments())
       if (segment.leaf == p.variable.leaf_state() && segment.gradient_offset >= 0) ++segments;
     const bool wanted = p.variable.requires_grad();
     trainable += wanted ? 1 : 0;
@@ -81,11 +106,23 @@ void Trainer::check_segments() const {
 
 optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   settle();
-  optim::RebuildReport report = optimizer_->rebuild();
+  optim::RebuildReport report;
+  const auto append = [](std::vector<std::string>& names, std::vector<std::string> more) {
+    names.insert(names.end(), more.begin(), more.end());
+  };
+  for (ScheduledOptimizer& each : optimizers_) {
+    optim::RebuildReport its = each.optimizer->rebuild();
+    append(report.kept, std::move(its.kept));
+    append(report.created, std::move(its.created));
+    append(report.parked, std::move(its.parked));
+    append(report.returned, std::move(its.returned));
+  }
   forget_graphs();
   check_segments();
-  const bool restart = options_.on_rebuild == "restart" && schedule_ != nullptr;
-  if (restart) start_schedule(optimizer_->applied_steps());
+  // Of the model's optimizer alone: strategies steer nothing else.
+  ScheduledOptimizer& first = optimizers_.front();
+  const bool restart = options_.on_rebuild == "restart" && first.schedule != nullptr;
+  if (restart) start_schedule(first, first.optimizer->applied_steps());
   log_info("optimizer rebuilt: state of {} parameters kept, {} created, {} parked, {} returned{}",
            report.kept.size(), report.created.size(), report.parked.size(), report.returned.size(),
            restart ? "; schedule restarted" : "");
@@ -95,33 +132,16 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
 
 void Trainer::build_schedule(i64 batches_per_epoch) {
   const i64 steps = (batches_per_epoch + options_.accumulate - 1) / options_.accumulate;
-  if (schedule_ != nullptr && steps == steps_per_epoch_) return;
+  if (optimizers_.front().schedule != nullptr && steps == steps_per_epoch_) return;
   steps_per_epoch_ = steps;
-  start_schedule(0);
+  for (ScheduledOptimizer& each : optimizers_) start_schedule(each, 0);
 }
 
-void Trainer::start_schedule(i64 first_step) {
+void Trainer::start_schedule(ScheduledOptimizer& optimizer, i64 first_step) {
   i64 total = steps_per_epoch_ * options_.epochs;
   if (options_.max_steps > 0) total = std::min(total, options_.max_steps);
-  schedule_start_ = first_step;
-  schedule_ = options_.scheduler.make(
-      optim::ScheduleSpan{steps_per_epoch_, std::max<i64>(1, total - first_step)});
+  optimizer.begin(first_step, steps_per_epoch_, total);
   rates_changed();
-}
-
-void Trainer::apply_schedule() { set_rates(rates_of(optimizer_->applied_steps())); }
-
-// An optimizer without momentum refuses one, so what stays the same is not set.
-void Trainer::set_rates(const kernels::StepRates& rates) {
-  optimizer_->set_lr(rates.lr);
-  if (rates.momentum != optimizer_->momentum()) optimizer_->set_momentum(rates.momentum);
-}
-
-// What a schedule leaves alone is the optimizer's.
-kernels::StepRates Trainer::rates_of(i64 applied_step) const {
-  const i64 step = applied_step - schedule_start_;
-  return {optimizer_->base_lr() * lr_scale_ * schedule_->lr_factor(step),
-          schedule_->momentum(step).value_or(optimizer_->momentum())};
 }
 
 void EpochProgress::state(State& s) {
@@ -136,24 +156,36 @@ void Trainer::state(State& s) {
              window_.batches, options_.accumulate);
   settle();
   s("epochs_done", epochs_done_)("steps_begun", steps_begun_)("lr_scale", lr_scale_);
-  s("batch_parts", batch_parts_);
-  i64 start = schedule_start_;
-  s("steps_per_epoch", steps_per_epoch_)("schedule_start", start);
-  // A schedule is made for a span, and keeps only what it observed.
-  if (s.loading() && steps_per_epoch_ > 0) start_schedule(start);
-  if (schedule_ == nullptr) build_schedule(1);
-  s("schedule", *schedule_);
+  s("batch_parts", batch_parts_)("steps_per_epoch", steps_per_epoch_);
+  if (optimizers_.front().schedule == nullptr) build_schedule(1);
+  state_of(s, optimizers_.front());
+  struct Further {
+    Trainer& trainer;
+    ScheduledOptimizer& optimizer;
+    void state(State& s) { trainer.state_of(s, optimizer); }
+  };
+  for (std::size_t i = 1; i < optimizers_.size(); ++i) {
+    Further further{*this, optimizers_[i]};
+    s(optimizers_[i].name, further);
+  }
   if (scaler_) s("loss_scaler", *scaler_);
-  double lr = optimizer_->lr();
-  s("lr", lr);
   if (running_) epoch_.loss = running_->totals();
   s("epoch", epoch_);
   if (!s.loading()) return;
   if (captured_) captured_->state_changed();
   rates_changed();
-  optimizer_->set_lr(lr);
   running_.reset();
   goes_on_ = epoch_.batches > 0;
+}
+
+// A schedule is made for a span, and keeps only what it observed.
+void Trainer::state_of(State& s, ScheduledOptimizer& optimizer) {
+  i64 start = optimizer.start;
+  double lr = optimizer.optimizer->lr();
+  s("schedule_start", start);
+  if (s.loading() && steps_per_epoch_ > 0) start_schedule(optimizer, start);
+  s("schedule", *optimizer.schedule)("lr", lr);
+  if (s.loading()) optimizer.optimizer->set_lr(lr);
 }
 
 }  // namespace weft::train

@@ -2,10 +2,12 @@
 // The trainers that a config can name (`trainer.type`): recipes, and what each is made for. One .cpp per
 // trainer has its description for configs and its registration under the name of the recipe.
 #pragma once
+#include <optional>
 #include <string>
 #include <tuple>
 
 #include "weft/core/registry.h"
+#include "weft/nn/models/models.h"
 #include "weft/train/trainer.h"
 
 namespace weft::train {
@@ -51,5 +53,26 @@ struct DistillationOptions {
 };
 void describe(Fields& f, DistillationOptions& o);
 TrainerRecipe distillation(const DistillationOptions& options);
+
+// Two models that play against each other. The run's, `model`, learns inputs as they are and as a second one,
+// `adversary`, changes them: each number by up to `strength`, so as to raise the loss.
+//   loss = (1 − weight)·L(model(x)) + weight·L(model(x + strength·tanh(adversary(x))))
+// The model descends it. The adversary climbs it, with an optimizer and a schedule of its own (Note [Several
+// optimizers]). Each checkpoint has both. For inputs that are images or numbers.
+// source: Baluja & Fischer 2017, arXiv:1703.09387 (a network as adversary); Ganin & Lempitsky 2015,
+// arXiv:1409.7495 §3.1 (one loss, a gradient turned round)
+struct AdversaryOptions {
+  Recipe<nn::Model> model;
+  optim::OptimizerRecipe optimizer;
+  std::optional<optim::ScheduleRecipe> scheduler = {};  // constant
+};
+struct AdversarialOptions {
+  double strength = 0.5;
+  double weight = 0.5;
+  AdversaryOptions adversary = {};
+};
+void describe(Fields& f, AdversaryOptions& o);
+void describe(Fields& f, AdversarialOptions& o);
+TrainerRecipe adversarial(const AdversarialOptions& options);
 
 }  // namespace weft::train

@@ -110,7 +110,7 @@ TEST_F(GpuCapture, RatesMayChangeBetweenSteps) {
                    if (step == 6) trainer.scale_lr(0.5);
                    if (step == 12)
                      for (const double metric : {1.0, 2.0, 2.0})
-                       trainer.schedule()->observe(metric, trainer.schedule_step());
+                       trainer.observe("validation/loss", metric);
                    if (step == 18) trainer.set_lr_factors({{.match = {"fc2.*"}, .lr_factor = 0.1}});
                  };
                });
