@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/app/display.h"
 
-#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -27,9 +26,17 @@ std::string rate(double samples_per_second) {
                                      : fmt::format("{:.0f} samples/s", samples_per_second);
 }
 
-std::string metric(const train::EpochReport& report, const std::string& name, const char* label) {
-  const auto found = report.metrics.find(name);
-  return found == report.metrics.end() ? "" : fmt::format("  {} {:.4f}", label, found->second);
+// "  validation loss 0.1234  accuracy 0.9876": the loss, then all else whose name begins with `split`.
+std::string metrics_of(const std::map<std::string, double>& metrics, const std::string& split,
+                       const char* label) {
+  std::string text;
+  for (const auto& [name, value] : metrics) {
+    if (!name.starts_with(split)) continue;
+    const std::string plain = name.substr(split.size());
+    if (plain == "loss") text.insert(0, fmt::format("  {} {:.4f}", label, value));
+    else text += fmt::format("  {} {:.4f}", plain, value);
+  }
+  return text;
 }
 
 }  // namespace
@@ -81,27 +88,23 @@ void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
 }
 
 void Display::on_epoch_end(const train::EpochReport& report) {
-  say(fmt::format("epoch {:>{}}/{}  loss {:.4f}{}{}  lr {:.3g}  {}", report.train.epoch,
+  say(fmt::format("epoch {:>{}}/{}  loss {:.4f}{}  lr {:.3g}  {}", report.train.epoch,
                   std::to_string(epochs_).size(), epochs_, report.train.loss,
-                  metric(report, "validation/loss", "validation loss"),
-                  metric(report, "validation/accuracy", "accuracy"), report.train.lr,
+                  metrics_of(report.metrics, "validation/", "validation loss"), report.train.lr,
                   rate(report.train.samples_per_second)));
 }
 
 void Display::on_train_end(const train::RunReport& report) {
-  if (report.test)
-    say(fmt::format("test: loss {:.4f}{}", report.test->loss,
-                    std::isnan(report.test->accuracy)
-                        ? ""
-                        : fmt::format("  accuracy {:.4f}", report.test->accuracy)));
+  if (report.test) say("test:" + metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
     return say(fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
                            report.epochs, report.steps, report.seconds, report.folder));
-  say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: {}",
-                  report.stopped ? "stopped" : "done", report.epochs, report.steps, report.seconds,
-                  report.stopped ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto",
-                                               report.folder)
-                                 : "weft evaluate " + report.folder));
+  say(fmt::format(
+      "{} after {} epochs, {} steps, {:.1f} s. Next: {}", report.stopped ? "stopped" : "done",
+      report.epochs, report.steps, report.seconds,
+      report.stopped
+          ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto", report.folder)
+          : "weft evaluate " + report.folder + (report.test ? "" : " --split validation")));
 }
 
 }  // namespace weft::app

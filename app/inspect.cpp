@@ -27,7 +27,10 @@ train::Orchestrator orchestrator(const Arguments& arguments) {
 
 int summary(const Arguments& arguments) {
   train::Orchestrator run = orchestrator(arguments);
-  std::fputs(run.model().summary(run.data().train->info().sample).c_str(), stdout);
+  const data::DatasetInfo& info = run.data().train->info();
+  std::fputs(
+      run.model().summary(info.sample, info.has_tokens() ? info.sample_dtype : DType::f32).c_str(),
+      stdout);
   return kDone;
 }
 

@@ -10,8 +10,9 @@
 
 namespace weft::data {
 
-// What a dataset holds. Two forms of sample: an image, (height, width, channels) in uint8 as its file
-// stores it (normalisation comes later, on the device), or numbers of any shape in f32.
+// What a dataset holds. Three forms of sample: an image, (height, width, channels) in uint8 as its file
+// stores it (normalisation comes later, on the device); numbers of any shape in f32; or tokens, (positions) in
+// int64, which nothing normalises.
 // Two forms of target: class labels in int64, in [0, classes), one () or one for each position of a text
 // (positions); or numbers of any shape in f32 (regression), with classes = 0.
 struct DatasetInfo {
@@ -23,10 +24,13 @@ struct DatasetInfo {
   DType target_dtype = DType::int64;
   i64 classes = 0;
   std::vector<std::string> class_names;  // one per class
+  // Neighbours hold the same numbers, as windows of one text do: what is held out is the end of the set.
+  bool overlaps = false;
 
   i64 sample_bytes() const { return sample.elements() * bytes_of(sample_dtype); }
   i64 target_bytes() const { return target.elements() * bytes_of(target_dtype); }
   bool has_labels() const { return classes > 0; }
+  bool has_tokens() const { return sample_dtype == DType::int64; }
 };
 
 class Dataset {

@@ -13,6 +13,7 @@ namespace weft::data {
 namespace {
 
 std::size_t channels_of(const DatasetInfo& info) {
+  if (info.has_tokens()) return 0;
   return info.sample.rank() == 0 ? 1 : static_cast<std::size_t>(info.sample[-1]);
 }
 
@@ -118,6 +119,7 @@ Normalization statistics_of(const Dataset& dataset) {
   WEFT_CHECK(dataset.size() > 0 && info.sample.elements() > 0,
              "normalize: {} ({}) has {} samples of shape {}; at least one number is required",
              info.name, info.split, dataset.size(), info.sample);
+  if (info.has_tokens()) return {};
   return info.sample_dtype == DType::uint8 ? measure<u8, ByteSums>(dataset)
                                            : measure<float, FloatMoments>(dataset);
 }

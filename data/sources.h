@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a config's `data` section can name: each entry makes a training set and a test set.
-// Entries are registered in their own files: digits.cpp, idx.cpp, cifar.cpp.
+// Entries are registered in their own files: digits.cpp, idx.cpp, cifar.cpp, text.cpp.
 #pragma once
 #include <memory>
 #include <string>
@@ -47,6 +47,14 @@ struct Cifar10Source {
 };
 void describe(Fields& f, Cifar10Source& o);
 DataRecipe cifar10(const Cifar10Source& options = {});
+
+// The bytes of a file (data/text.h); no test set.
+struct TextSource {
+  std::string path;
+  i64 context = 8;
+};
+void describe(Fields& f, TextSource& o);
+DataRecipe text(const TextSource& options);
 
 }  // namespace data
 }  // namespace weft

@@ -15,7 +15,7 @@ namespace {
 // The samples of each class; everything in one group without labels.
 std::vector<std::vector<i64>> groups_of(const Dataset& dataset, bool by_label) {
   const auto& info = dataset.info();
-  if (!by_label || !info.has_labels()) {
+  if (!by_label || !info.has_labels() || info.target.rank() > 0) {
     std::vector<i64> all(static_cast<std::size_t>(dataset.size()));
     std::iota(all.begin(), all.end(), i64{0});
     return {std::move(all)};
@@ -111,7 +111,15 @@ ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, 
              "validation are required",
              fraction, size, info.name, info.split, total);
 
-  auto choice = choose(groups_of(*whole, stratified), total, key_of(seed, number_of("validation")));
+  Choice choice;
+  if (info.overlaps) {
+    choice.rest = groups_of(*whole, false).front();
+    const auto border = choice.rest.end() - total;
+    choice.chosen.assign(border, choice.rest.end());
+    choice.rest.erase(border, choice.rest.end());
+  } else {
+    choice = choose(groups_of(*whole, stratified), total, key_of(seed, number_of("validation")));
+  }
   return {std::make_shared<Subset>(whole, std::move(choice.rest)),
           std::make_shared<Subset>(whole, std::move(choice.chosen), "validation")};
 }

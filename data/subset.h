@@ -43,7 +43,8 @@ struct ValidationSplit {
 };
 
 // Holds out round(fraction × size) samples, a function of (seed, labels); both parts keep the order of the
-// whole. With labels and `stratified`, every class gives its share, to within one sample.
+// whole. With labels and `stratified`, every class gives its share, to within one sample. Where samples overlap
+// (DatasetInfo), the last ones are held out.
 // Throws UserError unless 0 < fraction < 1 and both parts have a sample.
 ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, u64 seed,
                          bool stratified = true);

@@ -10,7 +10,7 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
                              const Device& device, DType dtype)
     : device_(device), dtype_(dtype) {
   const data::Normalization used = normalization ? *normalization : data::no_normalization(info);
-  const i64 channels = info.sample.rank() == 0 ? 1 : info.sample[-1];
+  const i64 channels = info.has_tokens() ? 0 : info.sample.rank() == 0 ? 1 : info.sample[-1];
   WEFT_CHECK(static_cast<i64>(used.mean.size()) == channels,
              "normalize: statistics of {} channels for {}, whose samples are {}; {} are required",
              used.mean.size(), info.name, info.sample, channels);
@@ -25,7 +25,8 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
 
 InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) const {
   const Tensor target = batch.y.to(device_);
-  return {Variable(normalize(batch.x.to(device_), factor_, offset_).to(dtype_)),
+  const Tensor x = batch.x.to(device_);
+  return {Variable(x.dtype() == DType::int64 ? x : normalize(x, factor_, offset_).to(dtype_)),
           is_floating(target.dtype()) ? target.to(dtype_) : target};
 }
 

@@ -11,7 +11,7 @@ namespace weft::train {
 
 class InputPipeline {
  public:
-  // Without a normalization bytes become [0, 1] and numbers stay as they are.
+  // Without a normalization bytes become [0, 1] and numbers stay as they are; tokens always do.
   // Numbers, floating targets too, come out in `dtype`: the model's.
   InputPipeline(const data::DatasetInfo& info,
                 const std::optional<data::Normalization>& normalization, const Device& device,

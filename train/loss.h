@@ -47,7 +47,8 @@ struct LanguageModellingOptions {
 };
 void describe(Fields& f, LanguageModellingOptions& o);
 // Softmax cross-entropy over the next tokens: outputs (samples, positions, tokens), targets (samples,
-// positions). The mean is over positions, of all samples together.
+// positions). Where there is one position, outputs may be (samples, tokens). The mean is over positions, of all
+// samples together.
 LossRecipe language_modelling(const LanguageModellingOptions& options = {});
 
 struct RegressionOptions {

@@ -13,10 +13,12 @@ class LanguageModelling final : public Loss {
 
   Variable forward(const Variable& output, const Tensor& target) const override {
     const Shape& shape = output.shape();
-    WEFT_CHECK(shape.rank() == target.rank() + 1 && shape.without(-1) == target.shape(),
-               "loss 'language_modelling': the model gives {} for targets {}; (samples, positions, "
-               "tokens) for (samples, positions) is required",
-               shape, target.shape());
+    const bool one_each = shape.rank() == 2 && target.shape() == Shape{shape[0], 1};
+    WEFT_CHECK(
+        one_each || (shape.rank() == target.rank() + 1 && shape.without(-1) == target.shape()),
+        "loss 'language_modelling': the model gives {} for targets {}; (samples, positions, "
+        "tokens) for (samples, positions) is required, or (samples, tokens) for one position",
+        shape, target.shape());
     const i64 rows = target.elements();
     const Variable logits = reshape(output, {rows, shape[-1]});
     const Tensor tokens = target.reshape({rows});

@@ -36,6 +36,11 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
     options.teacher = resolved(options.teacher, "trainer.teacher", loaded);
     config.trainer = distillation(options);
   }
+  if (const auto* given = config.data.recipe.options_if<data::TextSource>()) {
+    data::TextSource options = *given;
+    options.path = resolved(options.path, "data.path", loaded);
+    config.data.recipe = data::text(options);
+  }
   return loaded;
 }
 

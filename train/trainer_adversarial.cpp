@@ -22,6 +22,10 @@ class Adversarial final : public Trainer {
               .normalization =
                   context.options.normalization.value_or(data::no_normalization(context.data))},
         adversary_(card_.model.make(card_.input)) {
+    WEFT_CHECK(
+        !context.data.has_tokens(),
+        "trainer 'adversarial': the samples of {} are tokens; images or numbers are required",
+        context.data.name);
     adversary_->to(optimizer().parameters().values().dtype());
     adversary_->to(device());
     adversary_->name_paths("adversary");

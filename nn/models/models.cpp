@@ -5,9 +5,10 @@
 
 namespace weft::nn {
 
-AnyModule checked(AnyModule model, const ModelInput& input) {
+AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample) {
   model->name_paths();
-  const Shape output = dry_run(*model, input.sample).shape();
+  const Shape output =
+      (sample ? dry_run(*model, input.sample, *sample) : dry_run(*model, input.sample)).shape();
   WEFT_ASSERT((output == Shape{1, input.outputs}), "a model for {} outputs gives {}", input.outputs,
               output);
   return model;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models that a config can name (`model.type`), and what each is built for.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Model {};
 
 // For a model's factory, on what it built: names the modules, and runs them once on a sample of zeros
 // (nn/dry_run.h), so that wrong sizes show now and every file layout is known.
-AnyModule checked(AnyModule model, const ModelInput& input);
+// A model of tokens says int64; otherwise samples are of the parameters' type.
+AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {});
 // Throws UserError unless the sample is an image (height, width, channels).
 void require_image(const char* model, const ModelInput& input);
 
@@ -50,6 +52,16 @@ struct ResNetOptions {
 };
 void describe(Fields& f, ResNetOptions& o);
 Recipe<Model> resnet(const ResNetOptions& options = {});
+
+// Of tokens, as data.type: text gives them.
+struct TextMlpOptions {
+  i64 embedding = 16;
+  std::vector<i64> hidden = {128};
+  std::string activation = "tanh";
+  double dropout = 0;  // after each hidden layer
+};
+void describe(Fields& f, TextMlpOptions& o);
+Recipe<Model> text_mlp(const TextMlpOptions& options = {});
 
 }  // namespace weft::nn
 

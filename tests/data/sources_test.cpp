@@ -12,7 +12,7 @@ namespace {
 
 TEST(Sources, AreRegistered) {
   const auto names = Registry<Dataset>::instance().names();
-  for (const char* name : {"cifar10", "digits", "mnist"})
+  for (const char* name : {"cifar10", "digits", "mnist", "text"})
     EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
   EXPECT_CONTAINS(user_error_of([] { DataRecipe::of("digit"); }), "data: 'digit' given; known: ");
 }

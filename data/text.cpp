@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/text.h"
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "weft/data/sources.h"
+
+namespace weft::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr i64 kBytes = 256;
+
+std::vector<u8> bytes_of_file(const fs::path& path) {
+  std::error_code ignored;
+  std::ifstream file(path, std::ios::binary);
+  WEFT_CHECK(file.is_open() && !fs::is_directory(path, ignored),
+             "text: {} cannot be opened; a file of text is required (data.path)", path.string());
+  std::vector<u8> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  WEFT_CHECK(!file.bad(), "text: {} cannot be read to its end; a file of text is required",
+             path.string());
+  return bytes;
+}
+
+}  // namespace
+
+Text::Text(const fs::path& path, i64 context) {
+  WEFT_CHECK(context >= 1, "text: context is {}; at least 1 is required", context);
+  bytes_ = bytes_of_file(path);
+  WEFT_CHECK(!bytes_.empty(), "text: {} is empty; a file longer than the context of {} is required",
+             path.string(), context);
+  WEFT_CHECK(std::ssize(bytes_) > context,
+             "text: {} has {} bytes; more than the context of {} are required", path.string(),
+             bytes_.size(), context);
+  info_.name = path.filename().string();
+  info_.split = "train";
+  info_.sample = {context};
+  info_.sample_dtype = DType::int64;
+  info_.target = {1};
+  info_.classes = kBytes;
+  info_.overlaps = true;
+}
+
+void Text::read(i64 index, void* sample, void* target) const {
+  WEFT_CHECK(index >= 0 && index < size(), "{} ({}): sample {} was asked for; 0 to {} exist",
+             info_.name, info_.split, index, size() - 1);
+  const u8* window = bytes_.data() + index;
+  const i64 context = info_.sample[0];
+  std::copy_n(window, context, static_cast<i64*>(sample));
+  *static_cast<i64*>(target) = window[context];
+}
+
+void describe(Fields& f, TextSource& o) {
+  f("path", o.path, "file whose bytes are learnt, beside the config or not", required())(
+      "context", o.context, "bytes from which the next is told", at_least(1));
+}
+
+static const bool registered = Registry<Dataset>::add<TextSource>("text", [](const TextSource& o) {
+  return TrainAndTest{std::make_shared<Text>(o.path, o.context), nullptr};
+});
+
+DataRecipe text(const TextSource& options) { return DataRecipe::of("text", options); }
+
+}  // namespace weft::data

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The next token from those before it: each token's row of one table, the rows side by side, and an MLP over them.
+// Names are "0.weight" (the table), "2.weight", ….
+// source: Bengio, Ducharme, Vincent & Jauvin 2003, JMLR 3, §2, without the direct connections
+#include "weft/nn/activations.h"
+#include "weft/nn/dropout.h"
+#include "weft/nn/dry_run.h"
+#include "weft/nn/embedding.h"
+#include "weft/nn/linear.h"
+#include "weft/nn/models/models.h"
+#include "weft/nn/sequential.h"
+
+namespace weft::nn {
+namespace {
+
+// Tokens go in and come out, so there are as many of them as outputs.
+AnyModule make(const TextMlpOptions& options, const ModelInput& input) {
+  WEFT_CHECK(input.sample.rank() == 1 && input.sample.elements() > 0,
+             "text_mlp: a sample is {}; tokens (context) are required", input.sample);
+  Sequential model;
+  model.push(Embedding{input.outputs, options.embedding}).push(Flatten{});
+  i64 width = input.sample.elements() * options.embedding;
+  for (const i64 hidden : options.hidden) {
+    Sequential end;
+    end.push(activation_named(options.activation)).push(Dropout{options.dropout});
+    model.push(Linear{width, hidden}).push(std::move(end));
+    width = hidden;
+  }
+  model.push(Linear{width, input.outputs});
+  return checked(std::move(model), input, DType::int64);
+}
+
+const bool registered = Registry<Model>::add<TextMlpOptions>("text_mlp", make);
+
+}  // namespace
+
+void describe(Fields& f, TextMlpOptions& o) {
+  f("embedding", o.embedding, "numbers that stand for a token", at_least(1));
+  f("hidden", o.hidden, "widths of the hidden layers", at_least(1));
+  f("activation", o.activation, "after each hidden layer", activation_names());
+  f("dropout", o.dropout, "share of hidden numbers set to zero in training", from_to_below(0, 1));
+}
+
+Recipe<Model> text_mlp(const TextMlpOptions& options) {
+  return Recipe<Model>::of("text_mlp", options);
+}
+
+}  // namespace weft::nn

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// A language model from a text file to its perplexity.
+#include <array>
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "weft/autograd/ops.h"
+#include "weft/nn/models/models.h"
+#include "weft/tests/train/run_files.h"
+#include "weft/tests/train/small_models.h"
+#include "weft/train/config/config.h"
+#include "weft/train/orchestrator.h"
+#include "weft/train/predictor.h"
+#include "weft/train/run_config_file.h"
+
+namespace weft::train {
+namespace {
+
+using namespace testing_runs;
+using Keys = std::vector<std::string>;
+
+TEST(TextMlp, LooksTokensUpAndSeesTheirOrder) {
+  manual_seed(1);
+  nn::AnyModule model =
+      nn::text_mlp({.embedding = 3, .hidden = {5}}).make(nn::ModelInput{Shape{4}, 7});
+  EXPECT_EQ(model->parameter_count(), 7 * 3 + (12 * 5 + 5) + (5 * 7 + 7));
+  const auto outputs = [&](const std::vector<i64>& tokens) {
+    const NoGrad no_grad;
+    return (*model)(Variable(Tensor::copy_of(tokens, {1, 4}))).value().to_vector<float>();
+  };
+  EXPECT_EQ(outputs({1, 2, 3, 4}).size(), 7u);
+  EXPECT_NE(outputs({1, 2, 3, 4}), outputs({2, 1, 3, 4}));
+  EXPECT_NE(outputs({1, 2, 3, 4}), outputs({1, 2, 3, 5}));
+  EXPECT_THROW(outputs({1, 2, 3, 7}), UserError);
+  EXPECT_THROW(nn::text_mlp().make(nn::ModelInput{Shape{4, 4, 1}, 3}), UserError);
+}
+
+class TextRun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = scratch_folder("text");
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  fs::path dir(const std::string& name) const { return folder_ / name; }
+  RunConfig config(const std::string& name, Keys keys = {}) const {
+    keys.push_back("run.dir=" + dir(name).string());
+    return load_run_config(dir("config.yaml").string(), keys).value;
+  }
+  // "a a b b a a …": the next letter takes two to tell.
+  void write_rhyme(i64 letters) const {
+    std::string text;
+    for (i64 i = 0; i < letters; ++i) text += i / 2 % 2 == 0 ? 'a' : 'b';
+    write(dir("rhyme.txt"), text);
+    write(dir("config.yaml"), R"(
+run: {seed: 2}
+data: {type: text, path: rhyme.txt, context: 2, validation_split: 0.2}
+model: {type: text_mlp, embedding: 4, hidden: [16]}
+task: language_modelling
+optimizer: {type: adamw, lr: 0.03, weight_decay: 0}
+train: {epochs: 4, batch_size: 20}
+checkpoint: {every: 3ba}
+)");
+  }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(TextRun, LearnsWhatTheLettersSay) {
+  write_rhyme(502);
+  Orchestrator run(config("run"), "test");
+  EXPECT_EQ(run.data().train->size(), 400);
+  EXPECT_EQ(run.data().validation->size(), 100);
+  EXPECT_EQ(run.data().test, nullptr);
+  const RunReport report = run.train();
+  ASSERT_TRUE(report.validation.has_value());
+  EXPECT_LT(report.validation->metrics.at("perplexity"), 1.05);
+  EXPECT_NEAR(report.validation->metrics.at("perplexity"), std::exp(report.validation->loss), 1e-6);
+  EXPECT_FALSE(report.test.has_value());
+  // From the file of its weights alone.
+  const Predictor model = Predictor::open(dir("run/checkpoints/last/model.safetensors").string());
+  EXPECT_EQ(model.card().sample_dtype, DType::int64);
+  const std::vector<i64> last{'a', 'a', 'a', 'b', 'b', 'b', 'b', 'a'};
+  const Tensor next = argmax(model.predict(Tensor::copy_of(last, {4, 2})), 1);
+  EXPECT_EQ(next.to_vector<i64>(), (std::vector<i64>{'b', 'b', 'a', 'a'}));
+}
+
+TEST_F(TextRun, ResumesToTheBit) {
+  write_rhyme(302);
+  Orchestrator(config("whole"), "test").train();
+  struct Stops : Callback {
+    std::stop_source stop;
+    i64 batches = 0;
+    void on_batch_begin(Trainer&, const BatchInProgress&) override {
+      if (++batches == 17) stop.request_stop();
+    }
+  };
+  {
+    Orchestrator run(config("broken"), "test");
+    const auto stops = std::make_shared<Stops>();
+    run.add_callback(stops);
+    ASSERT_TRUE(run.train(stops->stop.get_token()).stopped);
+  }
+  Orchestrator(config("broken", {"resume=auto"}), "test").train();
+  EXPECT_EQ(outcome_of(dir("broken")), outcome_of(dir("whole")));
+}
+
+TEST_F(TextRun, WhatDoesNotFitIsRefusedBeforeAnythingIsWritten) {
+  write_rhyme(100);
+  const auto refusal = [&](const Keys& keys) -> std::string {
+    try {
+      Orchestrator run(config("run", keys), "test");
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(refusal({"data.path=nowhere.txt"}).find("cannot be opened"), std::string::npos);
+  EXPECT_NE(refusal({"data.context=100"}).find("has 100 bytes; more than the context of 100"),
+            std::string::npos);
+  EXPECT_NE(refusal({"task=classification"}).find("language_modelling takes one per position"),
+            std::string::npos);
+  EXPECT_NE(refusal({"model={type: cnn}"}).find("cnn: a sample is (2)"), std::string::npos);
+  EXPECT_FALSE(fs::exists(dir("run")));
+}
+
+// Each byte as often as in the part that is trained on, plus one of each: what needs no model at all.
+double perplexity_without_a_model(const RunData& data) {
+  std::array<double, 256> counts{};
+  counts.fill(1);
+  const auto next_of = [](const data::Dataset& set, i64 i) {
+    std::vector<i64> sample(static_cast<std::size_t>(set.info().sample.elements()));
+    i64 next = 0;
+    set.read(i, sample.data(), &next);
+    return static_cast<std::size_t>(next);
+  };
+  for (i64 i = 0; i < data.train->size(); ++i) ++counts[next_of(*data.train, i)];
+  const double all = static_cast<double>(data.train->size()) + 256;
+  double sum = 0;
+  for (i64 i = 0; i < data.validation->size(); ++i)
+    sum -= std::log(counts[next_of(*data.validation, i)] / all);
+  return std::exp(sum / static_cast<double>(data.validation->size()));
+}
+
+TEST_F(TextRun, ShippedConfigSlowReadsTheLicence) {
+  const RunConfig config =
+      load_run_config(WEFT_SOURCE_ROOT "/configs/text_mlp.yaml", {"run.dir=" + dir("run").string()})
+          .value;
+  Orchestrator run(config, "test");
+  const double without = perplexity_without_a_model(run.data());
+  const RunReport report = run.train();
+  const double perplexity = report.validation->metrics.at("perplexity");
+  std::printf("perplexity %.2f, %.2f by counts of single bytes\n", perplexity, without);
+  EXPECT_LT(perplexity, 0.5 * without);
+}
+
+}  // namespace
+}  // namespace weft::train
