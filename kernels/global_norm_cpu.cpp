@@ -31,8 +31,7 @@ double sum_of_squares(const T* x, i64 length) {
 }  // namespace
 
 template <class T>
-void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials,
-                 StepControl* control) {
+void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {
   parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
     simd([&] {
       for (i64 c = begin; c < end; ++c) {
@@ -42,6 +41,12 @@ void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* p
       }
     });
   });
+}
+
+template <class T>
+void global_norm(Cpu device, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control) {
+  square_sums(device, table, partials);
   double sum = 0;
   for (i64 c = 0; c < table.chunk_count; ++c) sum += partials[c];
   const double norm = std::sqrt(sum) * control->grad_scale;
@@ -50,6 +55,8 @@ void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* p
   if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
 }
 
+template void square_sums(Cpu, const ParameterTable<float>&, double*);
+template void square_sums(Cpu, const ParameterTable<double>&, double*);
 template void global_norm(Cpu, const ParameterTable<float>&, double, double*, StepControl*);
 template void global_norm(Cpu, const ParameterTable<double>&, double, double*, StepControl*);
 

@@ -45,13 +45,20 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 template <class T>
+void square_sums(Cuda device, const ParameterTable<T>& table, double* partials) {
+  launch<square_sums_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, partials);
+}
+
+template <class T>
 void global_norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials,
                  StepControl* control) {
-  launch<square_sums_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, partials);
+  square_sums(device, table, partials);
   launch<clip_kernel>(on(device, 1), control, static_cast<const double*>(partials),
                       table.chunk_count, max_norm);
 }
 
+template void square_sums(Cuda, const ParameterTable<float>&, double*);
+template void square_sums(Cuda, const ParameterTable<double>&, double*);
 template void global_norm(Cuda, const ParameterTable<float>&, double, double*, StepControl*);
 template void global_norm(Cuda, const ParameterTable<double>&, double, double*, StepControl*);
 

@@ -69,6 +69,24 @@ void Optimizer::enqueue(double clip_norm, double clip_value, bool skip_non_finit
       segments_);
 }
 
+std::vector<double> Optimizer::gradient_norms() {
+  prepare();
+  std::visit(
+      [&]<class T>(Segments<T>& segments) {
+        const kernels::ParameterTable<T> all = table(segments);
+        std::visit(
+            [&](auto device) { kernels::square_sums(device, all, partials_.data<double>()); },
+            flat_.values().device());
+      },
+      segments_);
+  const std::vector<double> squares = partials_.to_vector<double>();
+  std::vector<double> norms(flat_.segments().size());
+  for (std::size_t c = 0; c < chunks_.size(); ++c)
+    norms[static_cast<std::size_t>(chunks_[c].segment)] += squares[c];
+  for (double& norm : norms) norm = std::sqrt(norm);
+  return norms;
+}
+
 const bool* Optimizer::skip_flag() const {
   if (on_host()) return &control_.skip;
   return device_.control.defined() ? &device_.control.data<kernels::StepControl>()->skip : nullptr;

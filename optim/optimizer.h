@@ -75,6 +75,9 @@ class Optimizer {
   // Whether the last step was skipped, where the parameters are: for work that goes with the step and does
   // not wait to hear. Null before the first on a GPU.
   const bool* skip_flag() const;
+  // The Euclidean norm of each gradient as it lies (scaled, not clipped), in the order of
+  // parameters().segments(); 0 for a parameter without. A GPU's host waits for it, once.
+  std::vector<double> gradient_norms();
   // Steps that changed the parameters: what schedules count.
   i64 applied_steps() const { return applied_steps_; }
 
@@ -158,7 +161,7 @@ class Optimizer {
     Tensor segments, chunks, control;  // bytes
     bool current = false;              // segments are what the host would send, and newer in steps
   } device_;
-  Tensor partials_;            // scratch of the norm
+  Tensor partials_;            // scratch of norms, one number for each chunk
   std::vector<Tensor> state_;  // one per slot, laid out like flat_.gradients()
   std::map<std::string, ParameterState> parked_;
 };

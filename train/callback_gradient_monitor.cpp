@@ -4,7 +4,6 @@
 #include <set>
 
 #include "weft/core/log.h"
-#include "weft/tensor/ops.h"
 #include "weft/train/callbacks.h"
 #include "weft/train/orchestrator.h"
 
@@ -25,12 +24,15 @@ class GradientMonitor final : public Callback {
   }
   void on_gradients(Trainer& trainer, double scale) override {
     if (trainer.steps_begun() % every_ != 0) return;
+    optim::Optimizer& optimizer = trainer.optimizer();
+    const std::vector<double> of_parameters = optimizer.gradient_norms();
     std::map<std::string, double> squares;  // by layer
-    for (const auto& segment : trainer.optimizer().parameters().segments()) {
+    for (std::size_t i = 0; i < of_parameters.size(); ++i) {
+      const nn::FlatParameters::Segment& segment = optimizer.parameters().segments()[i];
       const Leaf& leaf = *segment.leaf;
       if (!leaf.requires_grad || !leaf.has_grad) continue;
-      const std::string layer = segment.name.substr(0, segment.name.rfind('.'));
-      squares[layer] += sum(square(leaf.grad.to(DType::f64))).item<double>();
+      squares[segment.name.substr(0, segment.name.rfind('.'))] +=
+          of_parameters[i] * of_parameters[i];
     }
     std::map<std::string, double> norms;
     for (const auto& [layer, square] : squares) {
@@ -38,7 +40,7 @@ class GradientMonitor final : public Callback {
       look_at(layer, std::sqrt(square) * scale, trainer);
     }
     if (run_->metrics_log() != nullptr)
-      run_->metrics_log()->add_event("gradients", trainer.optimizer().applied_steps(), norms);
+      run_->metrics_log()->add_event("gradients", optimizer.applied_steps(), norms);
   }
 
  private:

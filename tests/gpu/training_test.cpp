@@ -149,6 +149,24 @@ TEST_F(GpuTraining, ClippingIsTheCpus) {
   expect_equal_steps(cuda(), mlp(), optim::sgd({.lr = 0.1}), 2, 1e-5, {.clip_value = 0.01});
 }
 
+TEST_F(GpuTraining, GradientNormsAreTheCpus) {
+  Side cpu(mlp(), optim::adamw({.lr = 1e-2}), Cpu{}),
+      gpu(mlp(), optim::adamw({.lr = 1e-2}), cuda());
+  for (i64 step = 0; step < 2; ++step) {
+    cpu.differentiate(step);
+    gpu.differentiate(step);
+    const std::vector<double> here = cpu.optimizer().gradient_norms(),
+                              there = gpu.optimizer().gradient_norms();
+    ASSERT_EQ(there.size(), here.size());
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      EXPECT_GT(here[i], 0);
+      EXPECT_NEAR(there[i], here[i], 1e-3 * here[i]);  // the second step's weights differ a little
+    }
+    cpu.update({});
+    gpu.update({});
+  }
+}
+
 TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   Side side(cnn(), optim::adamw({.lr = 1e-2}), cuda());
   nn::StatisticsScope statistics;

@@ -166,6 +166,27 @@ TEST(Optimizer, FrozenBytesNeverChange) {
   EXPECT_EQ(opt.parameters().gradients().elements(), 32);  // 15 and 3, each rounded up to 16
 }
 
+TEST(Optimizer, GradientNormsAreOfEachParameterAndChangeNothing) {
+  Net net;
+  AdamW opt{net.parameters, {}};
+  opt.zero_grad();
+  net.backward(0);
+  net.backward(2);  // its 40,000 numbers are three chunks
+  const auto before = net.values();
+  const std::vector<double> norms = opt.gradient_norms();
+  ASSERT_EQ(norms.size(), 3u);
+  for (const int i : {0, 2}) {
+    double square = 0;
+    for (const double value : net.values(i)) square += std::pow(value + 1, 2);
+    EXPECT_NEAR(norms[static_cast<std::size_t>(i)], std::sqrt(square), 1e-10);
+  }
+  EXPECT_EQ(norms[1], 0);
+  net.leaf(0).grad.values<double>()[3] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(opt.gradient_norms()[0], std::numeric_limits<double>::infinity());
+  EXPECT_EQ(net.values(), before);
+  EXPECT_EQ(opt.applied_steps(), 0);
+}
+
 TEST(Optimizer, ClippingBoundsTheUpdate) {
   Net net;
   SGD opt{net.parameters, {.lr = 1}};
