@@ -117,7 +117,9 @@ std::string broken_by(u64 seed) {
   return "";
 }
 
+// Models as small as these gain nothing by threads that wait for each other, which takes minutes beside other work.
 void check_schedules(u64 first, u64 count) {
+  const Threads one(1);
   for (u64 seed = first; seed < first + count; ++seed)
     ASSERT_EQ(broken_by(seed), "") << "schedule " << seed;
 }

@@ -7,7 +7,6 @@
 
 #include "weft/device/allocator.h"
 #include "weft/device/out_of_memory.h"
-#include "weft/device/parallel.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
@@ -16,19 +15,9 @@
 namespace weft::train {
 namespace {
 
+using testing_models::Threads;
 using testing_models::tiny_images;
 using testing_runs::Log;
-
-class Threads {
- public:
-  explicit Threads(int count) { set_threads(count); }
-  ~Threads() { set_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_ = threads();
-};
 
 // While it lives.
 class MemoryLimit {

@@ -10,11 +10,24 @@
 
 #include "weft/data/sources.h"
 #include "weft/data/tensor_dataset.h"
+#include "weft/device/parallel.h"
 #include "weft/nn/nn.h"
 #include "weft/tensor/random.h"
 #include "weft/train/trainer.h"
 
 namespace weft::train::testing_models {
+
+// As many threads while it lives.
+class Threads {
+ public:
+  explicit Threads(int count) { set_threads(count); }
+  ~Threads() { set_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_ = threads();
+};
 
 // Three classes of 4 × 4 images.
 inline std::shared_ptr<const data::Dataset> tiny_images(i64 samples, u64 seed = 1) {
