@@ -12,7 +12,7 @@ namespace weft::data {
 
 // What a dataset holds. Three forms of sample: an image, (height, width, channels) in uint8 as its file
 // stores it (normalisation comes later, on the device); numbers of any shape in f32; or tokens, (positions) in
-// int64, which nothing normalises.
+// int64, which nothing normalises. (A ResidentDataset gives the number of a sample in its place.)
 // Two forms of target: class labels in int64, in [0, classes), one () or one for each position of a text
 // (positions); or numbers of any shape in f32 (regression), with classes = 0.
 struct DatasetInfo {

@@ -15,6 +15,7 @@
 namespace weft::data {
 
 // x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types: labels are (samples).
+// Of a ResidentDataset x holds the numbers of the samples.
 struct Batch {
   Tensor x, y;
 };

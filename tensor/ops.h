@@ -216,7 +216,10 @@ void pointwise_loss_backward(Tensor& dx, const Tensor& dloss, const Tensor& x, c
 // largest. Labels must be in [0, classes): not checked here.
 void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 k);
 
-// --- inputs (tensor/normalize.cpp) ---------------------------------------------------------------
+// --- inputs (tensor/gather_rows.cpp, tensor/normalize.cpp) -----------------------------------------
+// Entries of x's first axis, of any dtype, by int64 numbers (n): (rows, …) → (n, …). A number outside is a
+// UserError on the CPU, and an entry of bytes 0xff (NaN, −1) elsewhere.
+Tensor gather_rows(const Tensor& x, const Tensor& index);
 // x·factor + offset in f32, from uint8 or f32; factor and offset (f32) have one number per entry of
 // x's last axis.
 Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset);

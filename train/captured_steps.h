@@ -45,7 +45,9 @@ struct StepParts {
   optim::Optimizer& optimizer;
   nn::Module& model;
   Tensor loss_sum;  // f64, running
-  // The loss of a batch that lies on the device.
+  // What the loss reads of a batch, and is sent: x, and y unless that is undefined then.
+  std::function<data::Batch(const data::Batch&)> read_of;
+  // The loss of a batch of which that lies on the device.
   std::function<Variable(const data::Batch&)> loss;
   std::function<kernels::StepRates(i64 applied_step)> rates;
   const optim::LossScaler* scaler = nullptr;

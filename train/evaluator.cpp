@@ -50,7 +50,8 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const auto start = std::chrono::steady_clock::now();
   const nn::NamedParameters parameters = model_.named_parameters();
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
-  if (!input_) input_.emplace(loader.dataset().info(), options_.normalization, device);
+  if (!input_) input_.emplace(loader.dataset(), options_.normalization, device);
+  else input_->read_from(loader.dataset());
 
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);

@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/input.h"
 
+#include <utility>
+
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
+namespace {
+
+const data::DatasetInfo& stored(const data::Dataset& dataset) {
+  const data::ResidentDataset* resident = data::as_resident(dataset);
+  return resident != nullptr ? resident->stored() : dataset.info();
+}
+
+}  // namespace
 
 InputPipeline::InputPipeline(const data::DatasetInfo& info,
                              const std::optional<data::Normalization>& normalization,
@@ -23,9 +33,28 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
   offset_ = Tensor::copy_of(offset, {channels}).to(device);
 }
 
+InputPipeline::InputPipeline(const data::Dataset& dataset,
+                             const std::optional<data::Normalization>& normalization,
+                             const Device& device, DType dtype)
+    : InputPipeline(stored(dataset), normalization, device, dtype) {
+  read_from(dataset);
+}
+
+bool InputPipeline::read_from(const data::Dataset& dataset) {
+  const data::ResidentDataset* resident = data::as_resident(dataset);
+  const Tensor before = std::exchange(samples_, resident ? resident->samples() : Tensor());
+  targets_ = resident ? resident->targets() : Tensor();
+  return !samples_.shares_storage_with(before);
+}
+
 InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) const {
-  const Tensor target = batch.y.to(device_);
-  const Tensor x = batch.x.to(device_);
+  Tensor x = batch.x.to(device_), target;
+  if (samples_.defined()) {
+    target = gather_rows(targets_, x);
+    x = gather_rows(samples_, x);
+  } else {
+    target = batch.y.to(device_);
+  }
   return {Variable(x.dtype() == DType::int64 ? x : normalize(x, factor_, offset_).to(dtype_)),
           is_floating(target.dtype()) ? target.to(dtype_) : target};
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "weft/core/nearest.h"
+#include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
 #include "weft/device/parallel.h"
 #include "weft/kernels/embedding.h"
@@ -170,11 +171,13 @@ Orchestrator::~Orchestrator() = default;
 
 data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>& dataset,
                                       bool training) const {
+  // Numbers of samples are at hand at once.
+  const bool resident = data::as_resident(*dataset) != nullptr;
   return {dataset,
           {.batch_size = training ? config_.train.batch_size : std::min<i64>(dataset->size(), 256),
            .shuffle = training,
            .seed = static_cast<u64>(config_.run.seed),
-           .workers = config_.data.common.workers}};
+           .workers = resident ? 0 : config_.data.common.workers}};
 }
 
 // One small batch through model and loss: shapes, classes and dtypes that do not fit are found before
@@ -193,7 +196,8 @@ void Orchestrator::try_one_batch() {
 Evaluation Orchestrator::validate() {
   WEFT_CHECK(data_.validation != nullptr,
              "validate: no samples were held out; set data.validation_split above 0");
-  data::Loader loader = loader_for(data_.validation, false);
+  data::Loader loader =
+      loader_for(placed_.validation ? placed_.validation : data_.validation, false);
   return evaluator_->evaluate(loader);
 }
 

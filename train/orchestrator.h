@@ -121,6 +121,7 @@ class Orchestrator {
   std::unique_ptr<Strategy> strategy_;  // may be null
   std::vector<std::shared_ptr<Callback>> callbacks_;
   std::unique_ptr<Steps> steps_;
+  PlacedData placed_;                   // as loaders read them; null before training begins
   std::optional<data::Loader> loader_;  // of the training data
   Resume resume_;
   std::optional<RunFolder> folder_;

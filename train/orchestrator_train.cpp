@@ -53,6 +53,10 @@ RunReport Orchestrator::train(std::stop_token stop) {
   ending_ = std::stop_source();
   stop_saved_ = false;
   const std::stop_callback forward(stop_, [this] { ending_.request_stop(); });
+  if (placed_.train == nullptr) {
+    placed_ = place_data(data_, config_.data.common, trainer_->device());
+    loader_ = loader_for(placed_.train, true);
+  }
   begin();
   std::string failed;
   try {

@@ -25,7 +25,11 @@ void describe(Fields& f, DataSection& o) {
       "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
       "model.pretrained were trained with, or not",
       one_of({"dataset", "pretrained", "none"}))(
-      "workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64));
+      "workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64))(
+      "on_device", o.on_device,
+      "whether a GPU holds all samples and gathers batches itself; auto: where a quarter of its "
+      "free memory holds them",
+      one_of({"auto", "always", "never"}));
 }
 
 void describe(Fields& f, PretrainedSection& o) {

@@ -37,6 +37,7 @@ struct DataSection {
   double validation_split = 0;
   std::string normalize = "dataset";
   i64 workers = 1;
+  std::string on_device = "auto";
 };
 
 struct PretrainedSection {

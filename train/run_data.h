@@ -20,4 +20,12 @@ struct RunData {
 RunData load_data(const RunConfig& config,
                   const std::optional<data::Normalization>& known = std::nullopt);
 
+// Training and validation samples (which may be null) as loaders are to read them: copies on the device where
+// data.on_device has it so, with a line in the log, otherwise themselves. On the CPU always themselves. Throws
+// UserError when `always` does not fit.
+struct PlacedData {
+  std::shared_ptr<const data::Dataset> train, validation;
+};
+PlacedData place_data(const RunData& data, const DataSection& section, const Device& device);
+
 }  // namespace weft::train

@@ -92,10 +92,11 @@ void Trainer::zero_grad() {
   for (ScheduledOptimizer& each : optimizers_) each.optimizer->zero_grad();
 }
 
-void Trainer::prepare(const data::DatasetInfo& info) {
+void Trainer::prepare(const data::Dataset& dataset) {
   if (!input_)
-    input_.emplace(info, options_.normalization, device_,
+    input_.emplace(dataset, options_.normalization, device_,
                    optimizer().parameters().values().dtype());
+  else if (input_->read_from(dataset)) forget_graphs();
   model_.train();
 }
 
@@ -119,7 +120,7 @@ Variable Trainer::loss_of(const Variable& x, const Tensor& target) {
 double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   settle();
   build_schedule(loader.batches_per_epoch());
-  prepare(loader.dataset().info());
+  prepare(loader.dataset());
   zero_grad();
   casts_.clear();
   nn::StatisticsScope statistics;
@@ -176,7 +177,7 @@ void Trainer::note(const optim::StepOutcome& outcome) {
 EpochResult Trainer::train_one_epoch(data::Loader& loader) {
   settle();
   build_schedule(loader.batches_per_epoch());
-  prepare(loader.dataset().info());
+  prepare(loader.dataset());
   zero_grad();
   if (!std::exchange(goes_on_, false)) epoch_ = {};
   window_ = {};

@@ -216,7 +216,7 @@ class Trainer {
     if (captured_) captured_->rates_changed();
   }
 
-  void prepare(const data::DatasetInfo& info);
+  void prepare(const data::Dataset& dataset);
   InputPipeline::Prepared input_of(const data::Batch& batch) const;
   void build_schedule(i64 batches_per_epoch);
   void start_schedule(ScheduledOptimizer& optimizer, i64 first_step);

@@ -11,22 +11,24 @@ namespace weft::train {
 void Trainer::set_up_capture() {
   if constexpr (kHasCuda) {
     if (!std::holds_alternative<Cpu>(device_)) {
-      captured_ = captured_steps({.optimizer = optimizer(),
-                                  .model = model_,
-                                  .loss_sum = loss_sum_,
-                                  .loss =
-                                      [this](const data::Batch& batch) {
-                                        const auto [x, target] = input_of(batch);
-                                        return loss_of(x, target);
-                                      },
-                                  .rates =
-                                      [this](i64 applied_step) {
-                                        return optimizers_.front().rates(applied_step, lr_scale_);
-                                      },
-                                  .scaler = scaler_ ? &*scaler_ : nullptr,
-                                  .clip_norm = options_.clip_norm,
-                                  .clip_value = options_.clip_value,
-                                  .seed = options_.seed});
+      captured_ = captured_steps(
+          {.optimizer = optimizer(),
+           .model = model_,
+           .loss_sum = loss_sum_,
+           .read_of = [this](const data::Batch& batch) { return input_->read_of(batch); },
+           .loss =
+               [this](const data::Batch& batch) {
+                 const auto [x, target] = input_of(batch);
+                 return loss_of(x, target);
+               },
+           .rates =
+               [this](i64 applied_step) {
+                 return optimizers_.front().rates(applied_step, lr_scale_);
+               },
+           .scaler = scaler_ ? &*scaler_ : nullptr,
+           .clip_norm = options_.clip_norm,
+           .clip_value = options_.clip_value,
+           .seed = options_.seed});
       return;
     }
   }

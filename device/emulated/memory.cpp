@@ -5,6 +5,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -138,6 +139,8 @@ class Memory {
   std::map<char*, i64> size_of_;  // as asked for
 };
 
+std::atomic<u64> count_of_bytes_sent = 0;
+
 // Never destroyed: tensors in static storage may outlive any order of destruction.
 Memory& memory() {
   static auto* all = new Memory;
@@ -157,6 +160,7 @@ MemoryAccess::MemoryAccess() { memory().open(); }
 MemoryAccess::~MemoryAccess() { memory().close(); }
 bool is_device_memory(const void* pointer) { return memory().holds(pointer); }
 i64 set_memory_limit(i64 bytes) { return memory().set_limit(bytes); }
+u64 bytes_sent() { return count_of_bytes_sent; }
 
 }  // namespace emulated
 
@@ -185,6 +189,7 @@ void block_came_back(StreamHandle stream, void* block, i64 size) {
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
   if (bytes == 0) return;
   refuse_in_capture(stream, "copy to the device");
+  count_of_bytes_sent += static_cast<u64>(bytes);
   emulated::enqueue(stream,
                     [to, held = std::make_shared<const std::vector<char>>(copy_of(from, bytes))] {
                       std::memcpy(to, held->data(), held->size());
@@ -202,6 +207,7 @@ void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes) {
 void* pinned_allocate(i64 bytes) { return new char[static_cast<std::size_t>(bytes)]; }
 void pinned_free(void* memory) noexcept { delete[] static_cast<char*>(memory); }
 void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
+  count_of_bytes_sent += static_cast<u64>(bytes);
   emulated::enqueue(stream, [=] { std::memcpy(to, from, static_cast<std::size_t>(bytes)); });
 }
 void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes) {

@@ -21,6 +21,9 @@ class MemoryAccess {
 
 bool is_device_memory(const void* pointer);
 
+// What the host has sent to the device so far.
+u64 bytes_sent();
+
 // For tests: what the device has in all; what does not fit is out of memory. Returns the limit before.
 i64 set_memory_limit(i64 bytes);
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "weft/autograd/ops.h"
+#include "weft/data/resident_dataset.h"
 #include "weft/data/tensor_dataset.h"
 #include "weft/nn/nn.h"
 #include "weft/nn/serialize.h"
@@ -82,13 +83,14 @@ struct Setting {
   std::vector<std::pair<i64, float>> planted = {};  // a sample that is this number throughout
   i64 batch = kBatch;
   bool shuffle = true;
+  bool on_device = false;  // the samples
 };
 
 // A run and all that it leaves.
 class Training {
  public:
   Training(const Setting& setting, bool capture)
-      : setting_(setting), data_(content(setting)), loader_(data_, loader_options(setting)) {
+      : setting_(setting), data_(data_of(setting)), loader_(data_, loader_options(setting)) {
     manual_seed(5);
     net_.emplace();
     net_->to(device_named("cuda"));
@@ -151,12 +153,17 @@ class Training {
     info.classes = kClasses;
     return {info, x, Tensor::copy_of(labels, {setting.samples})};
   }
+  static std::shared_ptr<const data::Dataset> data_of(const Setting& setting) {
+    const auto samples = std::make_shared<data::TensorDataset>(content(setting));
+    if (!setting.on_device) return samples;
+    return std::make_shared<data::ResidentDataset>(*samples, device_named("cuda"));
+  }
   static data::LoaderOptions loader_options(const Setting& setting) {
     return {.batch_size = setting.batch, .shuffle = setting.shuffle, .seed = 3};
   }
 
   Setting setting_;
-  data::TensorDataset data_;
+  std::shared_ptr<const data::Dataset> data_;
   data::Loader loader_;
   std::optional<Net> net_;
   std::optional<train::Trainer> trainer_;

@@ -9,6 +9,7 @@
 #include "weft/testing/compare.h"
 #include "weft/tests/app/run_command.h"
 #include "weft/tests/gpu/tools.h"
+#include "weft/tests/train/run_files.h"
 
 namespace weft {
 namespace {
@@ -100,7 +101,7 @@ TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   ASSERT_EQ(eager.code, 0) << eager.output;
   ASSERT_EQ(captured.code, 0) << captured.output;
   EXPECT_EQ(eager.output.find("capture:"), std::string::npos) << eager.output;
-  EXPECT_NE(captured.output.find("capture: steps of a batch of (20, "), std::string::npos)
+  EXPECT_NE(captured.output.find("capture: steps of a batch of 20 samples are"), std::string::npos)
       << captured.output;
   for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
     expect_same_tensors("captured", "eager", file);
@@ -119,6 +120,40 @@ TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   EXPECT_NE(resumed.output.find("capture: steps of"), std::string::npos) << resumed.output;
   for (const char* file : {"model.safetensors", "optimizer.safetensors"})
     expect_same_tensors("resumed", "whole", file);
+}
+
+// Samples that lie on the device, held-out and chosen ones, give the run that the loader's samples give; also from
+// the middle of an epoch of the other kind of run.
+TEST_F(GpuCommand, SamplesOnTheDeviceGiveTheSameRun) {
+  const auto train = [&](const std::string& dir, const std::string& more) {
+    const Result result =
+        weft("train " WEFT_SOURCE_ROOT
+             "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
+             "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
+             "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
+             "run.dir=" +
+             dir + " " + more);
+    EXPECT_EQ(result.code, 0) << result.output;
+    return result.output;
+  };
+  const auto resident = [](const std::string& output) {
+    return output.find(
+               "data: 205 training and 60 validation samples (0.2 MiB) lie on the device; "
+               "batches are gathered there") != std::string::npos;
+  };
+  EXPECT_FALSE(resident(train("host", "data.on_device=never data.workers=3")));
+  EXPECT_TRUE(resident(train("device", "data.workers=4")));
+  EXPECT_TRUE(resident(train("captured", "data.on_device=always train.capture=true")));
+  EXPECT_TRUE(resident(train("resumed", "data.on_device=always resume=host/checkpoints/step-12")));
+  EXPECT_FALSE(resident(train(
+      "back", "data.on_device=never train.capture=true resume=captured/checkpoints/step-12")));
+  for (const char* dir : {"device", "captured", "resumed", "back"})
+    for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+      expect_same_tensors(dir, "host", file);
+  for (const char* dir : {"device", "captured"})
+    EXPECT_EQ(train::testing_runs::events_of(folder_ / dir),
+              train::testing_runs::events_of(folder_ / "host"))
+        << dir;
 }
 
 TEST_F(GpuCommand, SaysWhatItWasBuiltFor) {

@@ -116,7 +116,8 @@ class Steps final : public CapturedSteps {
     Kind kind;
     kind.layout_version = parts_.optimizer.parameters().layout_version();
     for (const StepBatches::Part& part : step.parts)
-      for (const Tensor* t : {&part.batch.x, &part.batch.y}) {
+      for (const auto& [x, y] = parts_.read_of(part.batch); const Tensor* t : {&x, &y}) {
+        if (!t->defined()) continue;
         kind.shapes.push_back(t->shape());
         kind.dtypes.push_back(t->dtype());
       }
@@ -140,10 +141,13 @@ class Steps final : public CapturedSteps {
     }
     if (recorded_.size() == kMostKinds) recorded_.pop_back();
     auto recorded = std::make_unique<Recorded>(std::move(kind), device_.stream);
-    for (const StepBatches::Part& part : step.parts)
-      recorded->inputs.push_back(
-          {Tensor::empty(part.batch.x.shape(), part.batch.x.dtype(), device_),
-           Tensor::empty(part.batch.y.shape(), part.batch.y.dtype(), device_)});
+    const auto like = [&](const Tensor& t) {
+      return t.defined() ? Tensor::empty(t.shape(), t.dtype(), device_) : Tensor();
+    };
+    for (const StepBatches::Part& part : step.parts) {
+      const data::Batch read = parts_.read_of(part.batch);
+      recorded->inputs.push_back({like(read.x), like(read.y)});
+    }
     recorded_.insert(recorded_.begin(), std::move(recorded));
     return *recorded_.front();
   }
@@ -154,8 +158,9 @@ class Steps final : public CapturedSteps {
     std::vector<double> weights;
     for (std::size_t i = 0; i < step.parts.size(); ++i) {
       const StepBatches::Part& part = step.parts[i];
-      recorded.inputs[i].x.copy_from(part.batch.x);
-      recorded.inputs[i].y.copy_from(part.batch.y);
+      const data::Batch& input = recorded.inputs[i];
+      input.x.copy_from(part.batch.x);
+      if (input.y.defined()) input.y.copy_from(part.batch.y);
       numbers.insert(numbers.end(), {static_cast<i64>(parts_.seed), step.step, part.first_sample});
       weights.push_back(part.weight);
     }
@@ -203,9 +208,9 @@ class Steps final : public CapturedSteps {
     recorded.graph.capture(work);
     ++graphs_;
     log_info(
-        "capture: steps of {} of {} are one graph of {} kernels and copies",
+        "capture: steps of {} of {} samples are one graph of {} kernels and copies",
         recorded.inputs.size() == 1 ? "a batch" : fmt::format("{} batches", recorded.inputs.size()),
-        recorded.inputs.front().x.shape(), recorded.graph.size());
+        recorded.inputs.front().x.size(0), recorded.graph.size());
   }
 
   void note_gradients(Recorded& recorded) const {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/resident_dataset.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "weft/core/error.h"
+#include "weft/data/loader.h"
+
+namespace weft::data {
+namespace {
+
+constexpr i64 kPartBytes = i64{16} << 20;  // read and sent at a time, about
+
+DatasetInfo numbers_of(DatasetInfo info) {
+  info.sample = {};
+  info.sample_dtype = DType::int64;
+  return info;
+}
+
+}  // namespace
+
+ResidentDataset::ResidentDataset(const Dataset& whole, const Device& device, i64 workers)
+    : stored_(whole.info()), info_(numbers_of(stored_)) {
+  const i64 size = whole.size(), part = kPartBytes / std::max<i64>(1, stored_.sample_bytes());
+  Loader loader(
+      whole, {.batch_size = std::clamp<i64>(part, 1, std::max<i64>(1, size)), .workers = workers});
+  samples_ = Tensor::empty(stored_.sample.inserted(0, size), stored_.sample_dtype, device);
+  host_targets_ = Tensor::empty(stored_.target.inserted(0, size), stored_.target_dtype);
+  i64 begin = 0;
+  for (const auto& [x, y] : loader) {
+    const i64 end = begin + x.size(0);
+    samples_.slice(begin, end).copy_from(x);
+    host_targets_.slice(begin, end).copy_from(y);
+    begin = end;
+  }
+  targets_ = host_targets_.to(device);
+}
+
+void ResidentDataset::read(i64 index, void* sample, void* target) const {
+  WEFT_CHECK(index >= 0 && index < size(), "{} ({}): sample {} was asked for; 0 to {} exist",
+             info_.name, info_.split, index, size() - 1);
+  const i64 bytes = info_.target_bytes();
+  std::memcpy(sample, &index, sizeof index);
+  std::memcpy(target, static_cast<const std::byte*>(host_targets_.raw()) + index * bytes,
+              static_cast<std::size_t>(bytes));
+}
+
+i64 bytes_in(const Dataset& whole) {
+  return whole.size() * (whole.info().sample_bytes() + whole.info().target_bytes());
+}
+
+const ResidentDataset* as_resident(const Dataset& dataset) {
+  return dynamic_cast<const ResidentDataset*>(&dataset);
+}
+
+}  // namespace weft::data

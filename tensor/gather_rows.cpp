@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/gather_rows.h"
+
+#include "weft/tensor/check.h"
+#include "weft/tensor/ops.h"
+
+namespace weft {
+
+Tensor gather_rows(const Tensor& x, const Tensor& index) {
+  WEFT_CHECK(x.defined() && index.defined() && x.rank() >= 1 && index.rank() == 1 &&
+                 index.dtype() == DType::int64,
+             "gather_rows: x is {} and the index is {} {}; x (rows, …) and int64 (n) are required",
+             x.shape(), index.dtype(), index.shape());
+  check_same_device("gather_rows", x, index);
+  const i64 n = index.size(0), rows = x.size(0);
+  if (std::holds_alternative<Cpu>(index.device()))  // elsewhere nobody looks at it
+    for (const i64 i : index.values<i64>())
+      WEFT_CHECK(i >= 0 && i < rows, "gather_rows: index {}; indices must be in 0..{}", i,
+                 rows - 1);
+  const Shape row = x.shape().without(0);
+  Tensor y = Tensor::empty(row.inserted(0, n), x.dtype(), x.device());
+  std::visit(
+      [&](auto device) {
+        kernels::gather_rows(device, y.raw(), x.raw(), index.data<i64>(), n, rows,
+                             row.elements() * bytes_of(x.dtype()));
+      },
+      x.device());
+  return y;
+}
+
+}  // namespace weft
