@@ -3,6 +3,7 @@
 // cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step. cuDNN sums
 // products of halves in float and rounds the result to half; where C is float, that is widened again.
 #include <array>
+#include <bit>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,8 +12,8 @@
 #include <cudnn.h>
 
 #include "weft/core/error.h"
-#include "weft/kernels/conv2d.h"
 #include "weft/kernels/conv2d_limits.h"
+#include "weft/kernels/conv2d_plans.h"
 #include "weft/kernels/copy.h"
 #include "weft/kernels/product_types.h"
 #include "weft/kernels/reduce.h"
@@ -58,10 +59,10 @@ constexpr cudnnDataType_t kType = std::is_same_v<T, double>
 
 int to_int(i64 value) { return static_cast<int>(value); }  // check_conv2d saw to the range
 
-// The shape in cuDNN's terms, and the algorithm for each direction.
-class Plan {
+// The shape in cuDNN's terms.
+class Description {
  public:
-  Plan(cudnnDataType_t type, const Conv2dShape& s) {
+  Description(cudnnDataType_t type, const Conv2dShape& s) {
     check(cudnnCreateTensorDescriptor(&x), "create x");
     check(cudnnCreateTensorDescriptor(&y), "create y");
     check(cudnnCreateFilterDescriptor(&w), "create w");
@@ -90,47 +91,19 @@ class Plan {
         cudnnSetConvolutionMathType(convolution, is_small ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH),
         "set math");
   }
-  Plan(const Plan&) = delete;  // lives as long as the process
+  Description(const Description&) = delete;  // lives as long as the process
 
-  template <class Algorithm>
-  struct Choice {
-    Algorithm algorithm{};
-    std::size_t workspace_bytes = 0;
-    bool made = false;
-  };
   cudnnTensorDescriptor_t x = nullptr, y = nullptr;
   cudnnFilterDescriptor_t w = nullptr;
   cudnnConvolutionDescriptor_t convolution = nullptr;
-  Choice<cudnnConvolutionFwdAlgo_t> forward;
-  Choice<cudnnConvolutionBwdDataAlgo_t> to_input;
-  Choice<cudnnConvolutionBwdFilterAlgo_t> to_weight;
 };
 
-// The fastest by cuDNN's own guess that is deterministic and content with the workspace.
-template <class Algorithm, class Performance, class Ask>
-void choose(Plan::Choice<Algorithm>& choice, const char* what, const Ask& ask) {
-  if (choice.made) return;
-  constexpr int kAsked = 8;
-  Performance found[kAsked];
-  int count = 0;
-  check(ask(kAsked, &count, found), what);
-  for (int i = 0; i < count && !choice.made; ++i) {
-    const Performance& p = found[i];
-    if (p.status == CUDNN_STATUS_SUCCESS && p.determinism == CUDNN_DETERMINISTIC &&
-        p.memory <= kWorkspaceBytes)
-      choice = {p.algo, p.memory, true};
-  }
-  if (!choice.made)
-    throw InternalError(
-        fmt::format("conv2d: cuDNN offers no deterministic algorithm ({}); one is required", what));
-}
-
-// Plans are kept for each shape: making one takes longer than most convolutions.
-class Planned {
+// Descriptions are kept for each shape: making one takes longer than most convolutions.
+class Described {
  public:
-  Planned(cudnnDataType_t type, const Conv2dShape& s) : lock_(mutex()), plan_(plan_for(type, s)) {}
-  Plan& operator*() { return plan_; }
-  Plan* operator->() { return &plan_; }
+  Described(cudnnDataType_t type, const Conv2dShape& s)
+      : lock_(mutex()), description_(description_of(type, s)) {}
+  Description* operator->() { return &description_; }
 
  private:
   using Key = std::tuple<int, std::array<i64, 16>>;
@@ -138,20 +111,45 @@ class Planned {
     static std::mutex shared;
     return shared;
   }
-  static Plan& plan_for(cudnnDataType_t type, const Conv2dShape& s) {
-    static auto* plans = new std::map<Key, std::unique_ptr<Plan>>;
-    const Key key{type,
-                  {s.batch, s.height, s.width, s.channels, s.out_height, s.out_width,
-                   s.out_channels, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h,
-                   s.padding_w, s.dilation_h, s.dilation_w, s.groups}};
-    auto& plan = (*plans)[key];
-    if (plan == nullptr) plan = std::make_unique<Plan>(type, s);
-    return *plan;
+  static Description& description_of(cudnnDataType_t type, const Conv2dShape& s) {
+    static auto* descriptions = new std::map<Key, std::unique_ptr<Description>>;
+    auto& description = (*descriptions)[{type, std::bit_cast<std::array<i64, 16>>(s)}];
+    if (description == nullptr) description = std::make_unique<Description>(type, s);
+    return *description;
   }
 
   std::lock_guard<std::mutex> lock_;
-  Plan& plan_;
+  Description& description_;
 };
+
+// An algorithm for one direction. Without a plan it is the fastest by cuDNN's own guess that is deterministic and
+// content with the workspace. ask(count, found, …) lists them; bytes(algorithm, …) says what workspace one needs.
+template <class Algorithm, class Performance, class Ask, class Bytes>
+Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Conv2dShape& s,
+                      const Ask& ask, const Bytes& bytes) {
+  const auto guess = [&]() -> Conv2dChoice {
+    constexpr int kAsked = 8;
+    Performance found[kAsked];
+    int count = 0;
+    check(ask(kAsked, &count, found), "listing algorithms");
+    for (int i = 0; i < count; ++i) {
+      const Performance& p = found[i];
+      if (p.status == CUDNN_STATUS_SUCCESS && p.determinism == CUDNN_DETERMINISTIC &&
+          p.memory <= kWorkspaceBytes)
+        return {static_cast<i64>(p.algo), static_cast<i64>(p.memory)};
+    }
+    throw InternalError(fmt::format(
+        "conv2d: cuDNN offers no deterministic algorithm (direction {}); one is required",
+        static_cast<i64>(direction)));
+  };
+  const auto takes = [&](const Conv2dChoice& choice) {
+    std::size_t needed = 0;
+    return bytes(static_cast<Algorithm>(choice.algorithm), &needed) == CUDNN_STATUS_SUCCESS &&
+           static_cast<i64>(needed) <= choice.workspace_bytes &&
+           choice.workspace_bytes <= static_cast<i64>(kWorkspaceBytes);
+  };
+  return detail::conv2d_plan_for(direction, static_cast<i64>(type), s, guess, takes);
+}
 
 // compute(result) writes n elements as cuDNN gives them; where y is of another type they are converted.
 template <class T, class C, class Compute>
@@ -172,25 +170,33 @@ void zeroed(Cuda device, T* array, i64 n) {
 
 }  // namespace
 
+std::string conv2d_library() { return fmt::format("cuDNN {}", cudnnGetVersion()); }
+
 template <class T, class C>
 void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
             const Conv2dShape& s) {
   check_conv2d(s);
   if (outputs(s) == 0) return;
   const cudnnHandle_t handle = handle_on(device.stream);
-  Planned plan(kType<T>, s);
-  choose<cudnnConvolutionFwdAlgo_t, cudnnConvolutionFwdAlgoPerf_t>(
-      plan->forward, "forward algorithm",
+  Described d(kType<T>, s);
+  using Algorithm = cudnnConvolutionFwdAlgo_t;
+  const Conv2dChoice plan = plan_for<Algorithm, cudnnConvolutionFwdAlgoPerf_t>(
+      Conv2dDirection::forward, kType<T>, s,
       [&](int asked, int* count, cudnnConvolutionFwdAlgoPerf_t* found) {
-        return cudnnGetConvolutionForwardAlgorithm_v7(handle, plan->x, plan->w, plan->convolution,
-                                                      plan->y, asked, count, found);
+        return cudnnGetConvolutionForwardAlgorithm_v7(handle, d->x, d->w, d->convolution, d->y,
+                                                      asked, count, found);
+      },
+      [&](Algorithm algorithm, std::size_t* bytes) {
+        return cudnnGetConvolutionForwardWorkspaceSize(handle, d->x, d->w, d->convolution, d->y,
+                                                       algorithm, bytes);
       });
-  const Scratch<u8> workspace(device, static_cast<i64>(plan->forward.workspace_bytes));
+  const Scratch<u8> workspace(device, plan.workspace_bytes);
   const Compute<T> one = 1, nothing = 0;
   write_as<T>(device, y, outputs(s), [&](T* result) {
-    check(cudnnConvolutionForward(handle, &one, plan->x, x, plan->w, w, plan->convolution,
-                                  plan->forward.algorithm, workspace.data(),
-                                  plan->forward.workspace_bytes, &nothing, plan->y, result),
+    check(cudnnConvolutionForward(handle, &one, d->x, x, d->w, w, d->convolution,
+                                  static_cast<Algorithm>(plan.algorithm), workspace.data(),
+                                  static_cast<std::size_t>(plan.workspace_bytes), &nothing, d->y,
+                                  result),
           "cudnnConvolutionForward");
   });
   add_bias_and_activate(device, y, bias, activation, s.batch * s.out_height * s.out_width,
@@ -203,19 +209,25 @@ void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Co
   if (inputs(s) == 0) return;
   if (outputs(s) == 0) return zeroed(device, dx, inputs(s));
   const cudnnHandle_t handle = handle_on(device.stream);
-  Planned plan(kType<T>, s);
-  choose<cudnnConvolutionBwdDataAlgo_t, cudnnConvolutionBwdDataAlgoPerf_t>(
-      plan->to_input, "input gradient algorithm",
+  Described d(kType<T>, s);
+  using Algorithm = cudnnConvolutionBwdDataAlgo_t;
+  const Conv2dChoice plan = plan_for<Algorithm, cudnnConvolutionBwdDataAlgoPerf_t>(
+      Conv2dDirection::to_input, kType<T>, s,
       [&](int asked, int* count, cudnnConvolutionBwdDataAlgoPerf_t* found) {
-        return cudnnGetConvolutionBackwardDataAlgorithm_v7(
-            handle, plan->w, plan->y, plan->convolution, plan->x, asked, count, found);
+        return cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, d->w, d->y, d->convolution, d->x,
+                                                           asked, count, found);
+      },
+      [&](Algorithm algorithm, std::size_t* bytes) {
+        return cudnnGetConvolutionBackwardDataWorkspaceSize(handle, d->w, d->y, d->convolution,
+                                                            d->x, algorithm, bytes);
       });
-  const Scratch<u8> workspace(device, static_cast<i64>(plan->to_input.workspace_bytes));
+  const Scratch<u8> workspace(device, plan.workspace_bytes);
   const Compute<T> one = 1, nothing = 0;
   write_as<T>(device, dx, inputs(s), [&](T* result) {
-    check(cudnnConvolutionBackwardData(handle, &one, plan->w, w, plan->y, dy, plan->convolution,
-                                       plan->to_input.algorithm, workspace.data(),
-                                       plan->to_input.workspace_bytes, &nothing, plan->x, result),
+    check(cudnnConvolutionBackwardData(handle, &one, d->w, w, d->y, dy, d->convolution,
+                                       static_cast<Algorithm>(plan.algorithm), workspace.data(),
+                                       static_cast<std::size_t>(plan.workspace_bytes), &nothing,
+                                       d->x, result),
           "cudnnConvolutionBackwardData");
   });
 }
@@ -232,19 +244,25 @@ void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* 
   if (weights(s) == 0) return;
   if (outputs(s) == 0) return zeroed(device, dw, weights(s));
   const cudnnHandle_t handle = handle_on(device.stream);
-  Planned plan(kType<T>, s);
-  choose<cudnnConvolutionBwdFilterAlgo_t, cudnnConvolutionBwdFilterAlgoPerf_t>(
-      plan->to_weight, "weight gradient algorithm",
+  Described d(kType<T>, s);
+  using Algorithm = cudnnConvolutionBwdFilterAlgo_t;
+  const Conv2dChoice plan = plan_for<Algorithm, cudnnConvolutionBwdFilterAlgoPerf_t>(
+      Conv2dDirection::to_weight, kType<T>, s,
       [&](int asked, int* count, cudnnConvolutionBwdFilterAlgoPerf_t* found) {
-        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-            handle, plan->x, plan->y, plan->convolution, plan->w, asked, count, found);
+        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, d->x, d->y, d->convolution,
+                                                             d->w, asked, count, found);
+      },
+      [&](Algorithm algorithm, std::size_t* bytes) {
+        return cudnnGetConvolutionBackwardFilterWorkspaceSize(handle, d->x, d->y, d->convolution,
+                                                              d->w, algorithm, bytes);
       });
-  const Scratch<u8> workspace(device, static_cast<i64>(plan->to_weight.workspace_bytes));
+  const Scratch<u8> workspace(device, plan.workspace_bytes);
   const Compute<T> one = 1, nothing = 0;
   write_as<T>(device, dw, weights(s), [&](T* result) {
-    check(cudnnConvolutionBackwardFilter(
-              handle, &one, plan->x, x, plan->y, dy, plan->convolution, plan->to_weight.algorithm,
-              workspace.data(), plan->to_weight.workspace_bytes, &nothing, plan->w, result),
+    check(cudnnConvolutionBackwardFilter(handle, &one, d->x, x, d->y, dy, d->convolution,
+                                         static_cast<Algorithm>(plan.algorithm), workspace.data(),
+                                         static_cast<std::size_t>(plan.workspace_bytes), &nothing,
+                                         d->w, result),
           "cudnnConvolutionBackwardFilter");
   });
 }

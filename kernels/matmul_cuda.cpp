@@ -192,6 +192,8 @@ class Call {
 
 }  // namespace
 
+std::string matmul_library() { return fmt::format("cuBLASLt {}", library_version()); }
+
 template <class T, class C>
 void library_matmul(Cuda device, const MatmulRequest<T, C>& request) {
   Call<T, C> call(device, request);

@@ -9,10 +9,10 @@
 #pragma once
 #include <array>
 #include <compare>
-#include <optional>
+#include <string>
 #include <vector>
 
-#include "weft/core/types.h"
+#include "weft/kernels/plan_table.h"
 
 namespace weft::kernels {
 
@@ -39,15 +39,12 @@ std::vector<std::vector<i64>> matmul_plans();
 // does not take any more is chosen anew. Throws UserError for what matmul_plans() cannot have made.
 void use_matmul_plans(const std::vector<std::vector<i64>>& plans);
 void forget_matmul_plans();
+// The library and its version, "cuBLASLt 130002". In builds for a GPU.
+std::string matmul_library();
 
 namespace detail {
 
-struct KeptMatmulPlan {
-  MatmulChoice choice;
-  bool checked = true;  // false: from use_matmul_plans(), the library has not seen it yet
-};
-std::optional<KeptMatmulPlan> kept_matmul_plan(const MatmulProduct& product);
-void keep_matmul_plan(const MatmulProduct& product, const MatmulChoice& choice);
+PlanTable<MatmulProduct, MatmulChoice>& matmul_table();
 
 }  // namespace detail
 }  // namespace weft::kernels

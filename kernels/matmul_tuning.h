@@ -66,10 +66,10 @@ MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Libr
 // Library: guesses(most), the likeliest to be fast first, at least one; takes(choice); run(choice).
 template <class Library>
 MatmulChoice plan_for(Cuda device, const MatmulProduct& product, Library& library) {
-  if (const auto kept = detail::kept_matmul_plan(product)) {
+  if (const auto kept = detail::matmul_table().kept(product)) {
     if (kept->checked) return kept->choice;
     if (library.takes(kept->choice)) {
-      detail::keep_matmul_plan(product, kept->choice);
+      detail::matmul_table().keep(product, kept->choice);
       return kept->choice;
     }
     log_warning(
@@ -79,7 +79,7 @@ MatmulChoice plan_for(Cuda device, const MatmulProduct& product, Library& librar
   const bool timed = matmul_autotune() && !gpu::is_captured(device.stream);
   const std::vector<MatmulChoice> guesses = library.guesses(timed ? kMatmulGuesses : 1);
   const MatmulChoice choice = timed ? fastest(device, guesses, library) : guesses.front();
-  detail::keep_matmul_plan(product, choice);
+  detail::matmul_table().keep(product, choice);
   return choice;
 }
 

@@ -10,6 +10,7 @@
 #include "weft/tensor/random.h"
 #include "weft/train/config/config.h"
 #include "weft/train/environment.h"
+#include "weft/train/library_plans.h"
 #include "weft/train/model_card.h"
 #include "weft/train/orchestrator.h"
 #include "weft/train/saved_optimizer.h"
@@ -20,7 +21,7 @@ namespace weft::train {
 
 namespace fs = std::filesystem;
 
-// Something with a state. Of callbacks that the config does not know, what was saved need not be there.
+// Something with a state. It need not have been saved: a callback that the config does not know, or what a GPU adds.
 struct Orchestrator::Part {
   std::string name;
   std::function<void(State&)> state;
@@ -45,6 +46,9 @@ std::vector<Orchestrator::Part> Orchestrator::training() {
   for (const ScheduledOptimizer& each : trainer_->optimizers())
     parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
   parts.push_back({"run", [this](State& s) { state(s); }});
+  if constexpr (kHasCuda)
+    if (!std::holds_alternative<Cpu>(trainer_->device()))
+      parts.push_back({"library_plans", library_plans, true});
   return parts;
 }
 
@@ -132,6 +136,7 @@ void Orchestrator::restore_training() {
   const RunConfig before = config::load_text<RunConfig>(about.config, source).value;
   const bool other_schedule = before.scheduler.name() != config_.scheduler.name();
   for (const Part& part : training()) {
+    if (part.optional && !from->has(part.name)) continue;
     StateRecord record = from->part(part.name);
     if (part.name == "trainer" && other_schedule)
       record = with_schedule(record, *trainer_->schedule());

@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "weft/nn/safetensors.h"
 #include "weft/testing/compare.h"
@@ -154,6 +157,32 @@ TEST_F(GpuCommand, SamplesOnTheDeviceGiveTheSameRun) {
     EXPECT_EQ(train::testing_runs::events_of(folder_ / dir),
               train::testing_runs::events_of(folder_ / "host"))
         << dir;
+}
+
+// Where the emulated library would choose its first algorithm, an autotuned run's checkpoint has the second.
+TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
+  const auto plans_of = [&](const std::string& dir, const std::string& more) {
+    const Result result =
+        weft("train " WEFT_SOURCE_ROOT
+             "/configs/digits_mlp.yaml run.device=cuda data.train_size=200 "
+             "data.test_size=20 model.hidden='[16]' train.batch_size=20 run.dir=" +
+             dir + " " + more);
+    EXPECT_EQ(result.code, 0) << result.output;
+    EXPECT_EQ(result.output.find("plan"), std::string::npos) << result.output;
+    std::ifstream file(folder_ / dir / "checkpoints/last/trainer_state.json");
+    return nlohmann::json::parse(file)["state"]["library_plans"]["matmul"]
+        .get<std::set<std::vector<i64>>>();
+  };
+  constexpr std::size_t kAlgorithm = 15;
+  const auto tuned = plans_of("tuned", "train.epochs=1 run.autotune=true"),
+             resumed = plans_of("resumed", "train.epochs=2 resume=tuned"),
+             fresh = plans_of("fresh", "train.epochs=1");
+  EXPECT_GT(tuned.size(), 4u);
+  for (const auto& plan : tuned) {
+    EXPECT_EQ(plan.at(kAlgorithm), 1);
+    EXPECT_TRUE(resumed.contains(plan));
+  }
+  for (const auto& plan : fresh) EXPECT_EQ(plan.at(kAlgorithm), 0);
 }
 
 TEST_F(GpuCommand, SaysWhatItWasBuiltFor) {

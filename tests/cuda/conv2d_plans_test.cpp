@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which algorithm computes a convolution: the library's guess, or one that was given.
+#include "weft/kernels/conv2d_plans.h"
+
+#include "weft/device/gpu/gpu.h"
+#include "weft/tests/cuda/tools.h"
+
+namespace weft::kernels::test {
+namespace {
+
+constexpr Conv2dShape kShape{.batch = 2,
+                             .height = 5,
+                             .width = 4,
+                             .channels = 8,
+                             .out_height = 3,
+                             .out_width = 2,
+                             .out_channels = 8,
+                             .kernel_h = 3,
+                             .kernel_w = 3};
+
+class CudaConv2dPlans : public ::testing::Test {
+ protected:
+  CudaConv2dPlans() {
+    before_ = set_log_sink([this](LogLevel, std::string_view text) { said_.emplace_back(text); });
+    forget_conv2d_plans();
+  }
+  ~CudaConv2dPlans() override {
+    forget_conv2d_plans();
+    set_log_sink(before_);
+  }
+
+  // All three directions, beside the CPU's.
+  template <class T = float>
+  static void expect_convolutions() {
+    Numbers numbers;
+    const Array<T> x(inputs(kShape), numbers), w(weights(kShape), numbers),
+        dy(outputs(kShape), numbers);
+    const T* const no_bias = nullptr;
+    const auto as_doubles = [](const Array<T>& array) { return array.numbers(); };
+    std::vector<double> y_wanted(static_cast<std::size_t>(outputs(kShape))),
+        dx_wanted(static_cast<std::size_t>(inputs(kShape))),
+        dw_wanted(static_cast<std::size_t>(weights(kShape)));
+    conv2d(Cpu{}, y_wanted.data(), as_doubles(x).data(), as_doubles(w).data(),
+           static_cast<const double*>(nullptr), Activation::none, kShape);
+    conv2d_input_gradient(Cpu{}, dx_wanted.data(), as_doubles(dy).data(), as_doubles(w).data(),
+                          kShape);
+    conv2d_weight_gradient(Cpu{}, dw_wanted.data(), static_cast<double*>(nullptr),
+                           as_doubles(dy).data(), as_doubles(x).data(), kShape);
+    Array<T> y(outputs(kShape)), dx(inputs(kShape)), dw(weights(kShape));
+    conv2d(Cuda{}, y.data(), x.data(), w.data(), no_bias, Activation::none, kShape);
+    conv2d_input_gradient(Cuda{}, dx.data(), dy.data(), w.data(), kShape);
+    conv2d_weight_gradient(Cuda{}, dw.data(), static_cast<T*>(nullptr), dy.data(), x.data(),
+                           kShape);
+    gpu::synchronize(nullptr);
+    expect_near(y, y_wanted, 20 * tolerance<T>());
+    expect_near(dx, dx_wanted, 20 * tolerance<T>());
+    expect_near(dw, dw_wanted, 20 * tolerance<T>());
+  }
+
+  std::vector<std::string> said_;
+
+ private:
+  LogSink before_;
+};
+
+TEST_F(CudaConv2dPlans, OneForEachDirectionAndType) {
+  EXPECT_TRUE(conv2d_plans().empty());
+  expect_convolutions();
+  expect_convolutions();
+  EXPECT_EQ(conv2d_plans().size(), 3u);
+  expect_convolutions<half>();
+  EXPECT_EQ(conv2d_plans().size(), 6u);
+}
+
+TEST_F(CudaConv2dPlans, AreTakenBack) {
+  expect_convolutions();
+  const auto plans = conv2d_plans();
+  forget_conv2d_plans();
+  use_conv2d_plans(plans);
+  EXPECT_EQ(conv2d_plans(), plans);
+  expect_convolutions();
+  EXPECT_EQ(conv2d_plans(), plans);
+  EXPECT_TRUE(said_.empty()) << said_[0];
+}
+
+TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
+  expect_convolutions();
+  const auto plans = conv2d_plans();
+  auto wrong = plans;
+  wrong[1].push_back(0);
+  try {
+    use_conv2d_plans(wrong);
+    ADD_FAILURE() << "was taken";
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 numbers given; 20 are required");
+  }
+  EXPECT_EQ(conv2d_plans(), plans);
+}
+
+#ifndef WEFT_REAL_DEVICE
+// The emulated library has algorithms 0, the guess, to 2, with 256 bytes of workspace for each number
+// (conv2d_emulated.cpp); the last two numbers of a plan are algorithm and workspace.
+TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
+  expect_convolutions();
+  auto plans = conv2d_plans();
+  for (auto& plan : plans) EXPECT_EQ(plan[18], 0);
+  plans[0][18] = 2, plans[0][19] = 512;
+  plans[1][18] = 1, plans[1][19] = 256;
+  plans[2][18] = 7;
+  use_conv2d_plans(plans);
+  expect_convolutions();
+  auto now = conv2d_plans();
+  EXPECT_EQ(now[0], plans[0]);
+  EXPECT_EQ(now[1], plans[1]);
+  EXPECT_EQ(now[2][18], 0);
+  EXPECT_EQ(said_, (std::vector<std::string>{
+                       "conv2d: the plan given for images (2, 5, 4, 8) is not one of the "
+                       "library's; it is chosen anew"}));
+}
+#endif
+
+}  // namespace
+}  // namespace weft::kernels::test
