@@ -18,10 +18,10 @@ namespace fs = std::filesystem;
 namespace {
 
 // Numbers do not depend on these, or only as check not_bit_exact() says.
-constexpr std::array kPlaces{"run.threads",         "run.device",     "run.autotune",
-                             "run.atomics",         "data.workers",   "data.on_device",
-                             "data.root",           "data.path",      "model.pretrained.path",
-                             "train.out_of_memory", "trainer.teacher"};
+constexpr std::array kPlaces{"run.threads",         "run.device",    "run.autotune",
+                             "run.atomics",         "data.workers",  "data.on_device",
+                             "data.root",           "data.path",     "model.pretrained.path",
+                             "train.out_of_memory", "train.capture", "trainer.teacher"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // what it picks is compared
 constexpr std::array kFree{"train.epochs", "checkpoint", "logging"};
