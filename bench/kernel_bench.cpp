@@ -17,6 +17,7 @@
 #include "weft/bench/best_matmul.h"
 #include "weft/core/error.h"
 #include "weft/device/device.h"
+#include "weft/kernels/matmul_plans.h"
 #include "weft/nn/nn.h"
 #include "weft/optim/adam.h"
 #include "weft/tensor/ops.h"
@@ -112,7 +113,10 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
-void products(const Settings& settings) {
+// With the library's first guess of an algorithm, and on a GPU with the one that autotuning finds.
+void products(const Settings& settings, bool autotune) {
+  kernels::forget_matmul_plans();
+  kernels::set_matmul_autotune(autotune);
   const i64 n = settings.elements >= (i64{1} << 24) ? 4096 : 64;
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
     const Tensor a = random({n, n}, settings, dtype), b = random({n, n}, settings, dtype);
@@ -121,8 +125,8 @@ void products(const Settings& settings) {
     // Where nothing else measures it, the yardstick is the product itself.
     std::function<void()> best = best_matmul(c, a, b);
     if (!best) best = [&] { matmul(c, a, b); };
-    report({fmt::format("matmul {} {}", n, name_of(dtype)), operations, "GFLOP/s",
-            [&] { matmul(c, a, b); }, operations, best},
+    report({fmt::format("matmul {} {}{}", n, name_of(dtype), autotune ? " autotuned" : ""),
+            operations, "GFLOP/s", [&] { matmul(c, a, b); }, operations, best},
            settings);
   }
 }
@@ -141,7 +145,8 @@ int main(int count, char** arguments) try {
     else fail("kernel_bench: '{}' given; --device, --elements or --rounds is required", option);
   }
   memory_bound(settings);
-  products(settings);
+  products(settings, false);
+  if (!std::holds_alternative<Cpu>(settings.device)) products(settings, true);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();
