@@ -13,6 +13,17 @@ struct Size {
 const Size kRows[] = {{0, 5}, {1, 1},    {9, 31},   {200, 33}, {2, 300}, {130, 264},
                       {9, 8}, {3, 1025}, {2, 1032}, {1, 2500}, {1, 2568}};
 
+// With weights and without; weights and inputs that begin in the middle of a pack.
+struct Case {
+  bool affine;
+  i64 shift;
+};
+std::vector<Case> cases_of(const Size& s) {
+  std::vector<Case> cases{{false, 0}, {true, 0}};
+  if (s.cols % 8 == 0 && s.rows < 10) cases.push_back({true, 1});
+  return cases;
+}
+
 template <class T>
 const T* if_given(bool given, const Array<T>& array) {
   return given ? array.data() : nullptr;
@@ -21,21 +32,22 @@ const T* if_given(bool given, const Array<T>& array) {
 TEST(CudaLayerNorm, Forward) {
   for_types([]<class T>() {
     for (const Size s : kRows) {
-      for (const bool affine : {false, true}) {
-        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (affine ? " affine" : ""));
+      for (const Case c : cases_of(s)) {
+        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (c.affine ? " affine" : "")
+                                          << ", shift " << c.shift);
         Numbers numbers;
-        const Array<T> x(s.rows * s.cols, numbers, 1.0, 5.0), w(s.cols, numbers, affine ? 1 : 0),
+        const Array<T> x(s.rows * s.cols, numbers, 1.0, 5.0), w(s.cols, numbers, c.shift),
             b(s.cols, numbers);
         const auto x64 = x.numbers(), w64 = w.numbers(), b64 = b.numbers();
         const auto rows = static_cast<std::size_t>(s.rows);
         std::vector<double> y64(x64.size()), mean64(rows), rstd64(rows);
         layer_norm_forward(Cpu{}, y64.data(), mean64.data(), rstd64.data(), x64.data(),
-                           affine ? w64.data() : nullptr, affine ? b64.data() : nullptr, 1e-5,
+                           c.affine ? w64.data() : nullptr, c.affine ? b64.data() : nullptr, 1e-5,
                            s.rows, s.cols);
         in_every_order([&] {
           Array<T> y(x), mean(s.rows), rstd(s.rows);  // y may be x
           layer_norm_forward(Cuda{}, y.data(), mean.data(), rstd.data(), y.data(),
-                             if_given(affine, w), if_given(affine, b), 1e-5, s.rows, s.cols);
+                             if_given(c.affine, w), if_given(c.affine, b), 1e-5, s.rows, s.cols);
           expect_near(y, y64, 4 * tolerance<T>());
           expect_near(mean, mean64);
           expect_near(rstd, rstd64);
@@ -60,26 +72,26 @@ TEST(CudaLayerNorm, LargeMean) {
 TEST(CudaLayerNorm, Backward) {
   for_types([]<class T>() {
     for (const Size s : kRows) {
-      for (const bool affine : {false, true}) {
-        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (affine ? " affine" : ""));
+      for (const Case c : cases_of(s)) {
+        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (c.affine ? " affine" : "")
+                                          << ", shift " << c.shift);
         Numbers numbers;
-        const i64 shift = affine ? 1 : 0;
-        const Array<T> x(s.rows * s.cols, numbers, shift), dy(s.rows * s.cols, numbers),
+        const Array<T> x(s.rows * s.cols, numbers, c.shift), dy(s.rows * s.cols, numbers),
             w(s.cols, numbers), mean(s.rows, numbers, -0.1, 0.1), rstd(s.rows, numbers, 0.8, 1.2);
         const auto x64 = x.numbers(), dy64 = dy.numbers(), w64 = w.numbers();
         std::vector<double> dx64(x64.size()), dw64(w64.size()), db64(w64.size());
         layer_norm_backward(Cpu{}, dx64.data(), dw64.data(), db64.data(), dy64.data(), x64.data(),
-                            affine ? w64.data() : nullptr, mean.numbers().data(),
+                            c.affine ? w64.data() : nullptr, mean.numbers().data(),
                             rstd.numbers().data(), s.rows, s.cols);
         in_every_order([&] {
           Array<T> dx(x.size()), dw(s.cols), db(s.cols), only_db(s.cols);
           layer_norm_backward(Cuda{}, dx.data(), dw.data(), db.data(), dy.data(), x.data(),
-                              if_given(affine, w), mean.data(), rstd.data(), s.rows, s.cols);
+                              if_given(c.affine, w), mean.data(), rstd.data(), s.rows, s.cols);
           expect_near(dx, dx64, 10 * tolerance<T>());
           expect_near(dw, dw64, 40 * tolerance<T>());
           expect_near(db, db64, 40 * tolerance<T>());
           layer_norm_backward<T>(Cuda{}, nullptr, nullptr, only_db.data(), dy.data(), x.data(),
-                                 if_given(affine, w), mean.data(), rstd.data(), s.rows, s.cols);
+                                 if_given(c.affine, w), mean.data(), rstd.data(), s.rows, s.cols);
           expect_same_bytes(only_db, db);
         });
       }
