@@ -68,7 +68,7 @@ class Processes : public ::testing::Test {
   fs::path folder_;
 };
 
-TEST_F(Processes, KilledAndResumedIsTheSame) {
+TEST_F(Processes, SlowKilledAndResumedIsTheSame) {
   ASSERT_EQ(run({"run.dir=whole"}), 0) << output();
   for (const int signal : {SIGKILL, SIGTERM, SIGKILL, SIGINT}) {
     const pid_t child = start({"run.dir=killed", "resume=auto"});
