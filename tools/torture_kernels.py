@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,26 @@ def run(binary, filters=None, options=(), **extra):
     except subprocess.TimeoutExpired:
         return False, "over 900 s"
     return done.returncode == 0, done.stdout
+
+
+def names_of_tests(binary):
+    listed = subprocess.run([binary, "--gtest_list_tests"], text=True, capture_output=True, check=True).stdout
+    suite, names = "", []
+    for line in listed.splitlines():
+        name = line.split("#")[0].strip()
+        if line.startswith(" "):
+            names.append(suite + name)
+        elif name.endswith("."):
+            suite = name
+    return names
+
+
+def run_on_all_cores(binary):
+    """All of its tests, in as many processes as there are cores."""
+    cores, names = os.cpu_count() or 1, names_of_tests(binary)
+    with ThreadPoolExecutor(cores) as pool:
+        parts = list(pool.map(lambda core: run(binary, names[core::cores]), range(min(cores, len(names)))))
+    return all(passed for passed, _ in parts), "".join(output for passed, output in parts if not passed)
 
 
 def sites_in_sources(folder):
@@ -93,7 +114,7 @@ def main():
             if name == "plain" and binary == "test_cuda":
                 passed, output, tests = tests_by_site(build / binary)
             else:
-                passed, output = run(build / binary)
+                passed, output = run_on_all_cores(build / binary)
             check(f"{binary}, {name}", passed, output, started)
     if not arguments.short:
         started = time.time()
@@ -107,20 +128,27 @@ def main():
     caught = defaultdict(int)
     started = time.time()
     sites = sites_in_sources(ROOT / "kernels")
-    for site, operation in sites.items():
-        if site not in tests:
-            print(f"{site}: no test comes to this {operation}")
-            findings.append(site)
-            continue
+
+    def delete(site):
+        """Which build's tests find it out."""
         for name, build in (builds[0], builds[-1]):
             passed, _ = run(build / "test_cuda", tests[site], WEFT_SKIP_SITE=site)
             if not passed:
+                return name
+        return None
+
+    reached = [site for site in sites if site in tests]
+    for site in sites.keys() - reached:
+        print(f"{site}: no test comes to this {sites[site]}")
+        findings.append(site)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for site, name in zip(reached, pool.map(delete, reached)):
+            if name:
                 caught[name] += 1
-                print(f"{site}: {operation} deleted: caught, {name}", flush=True)
-                break
-        else:
-            print(f"{site}: {operation} deleted: no test fails")
-            findings.append(site)
+                print(f"{site}: {sites[site]} deleted: caught, {name}", flush=True)
+            else:
+                print(f"{site}: {sites[site]} deleted: no test fails")
+                findings.append(site)
     print(f"\n{len(sites)} barriers and fences deleted in turn, {time.time() - started:.0f} s: "
           + ", ".join(f"{count} caught {name}" for name, count in caught.items())
           + f", {len(findings)} not caught")
