@@ -102,7 +102,7 @@ TEST_F(Processes, Usr1SavesAndGoesOn) {
 }
 
 // docs/slurm.sbatch, with stand-ins for srun and scontrol.
-TEST_F(Processes, TheSlurmScriptRequeuesAndGoesOn) {
+TEST_F(Processes, SlowTheSlurmScriptRequeuesAndGoesOn) {
   fs::create_directories(folder_ / "bin");
   const auto stub = [&](const char* name, const std::string& text) {
     write(folder_ / "bin" / name, "#!/bin/bash\n" + text + "\n");

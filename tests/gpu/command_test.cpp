@@ -133,7 +133,7 @@ TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
 
 // Samples that lie on the device, held-out and chosen ones, give the run that the loader's samples give; also from
 // the middle of an epoch of the other kind of run.
-TEST_F(GpuCommand, SamplesOnTheDeviceGiveTheSameRun) {
+TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     const Result result =
         weft("train " WEFT_SOURCE_ROOT

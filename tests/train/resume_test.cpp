@@ -105,9 +105,9 @@ class Resuming : public ::testing::Test {
 const std::vector<i64> kEvery{1, 2,  3,  4,  5,  6,  7, 8,
                               9, 10, 11, 12, 13, 14, 15};  // 5 batches an epoch
 
-TEST_F(Resuming, AtEveryBatch) { expect_law({}, kEvery); }
+TEST_F(Resuming, SlowAtEveryBatch) { expect_law({}, kEvery); }
 
-TEST_F(Resuming, InsideAnAccumulationWindow) {
+TEST_F(Resuming, SlowInsideAnAccumulationWindow) {
   expect_law({"train.accumulate=3", "checkpoint.every=1ba", "train.clip_norm=0.5"}, kEvery);
 }
 
@@ -118,7 +118,7 @@ TEST_F(Resuming, WithDropoutAndBatchNorm) {
 }
 
 // The scale rises every third step and falls when it is too large: it and its count go on where they stood.
-TEST_F(Resuming, InHalfPrecision) {
+TEST_F(Resuming, SlowInHalfPrecision) {
   expect_law({"precision={type: fp16, init_scale: 4194304, growth_interval: 3}"}, kEvery);
   expect_law({"precision=bf16"}, {4, 7});
 }
