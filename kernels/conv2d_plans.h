@@ -4,11 +4,13 @@
 // (train/library_plans.h), so that it goes on with the same bits.
 #pragma once
 #include <array>
+#include <bit>
 #include <compare>
 #include <string>
 #include <vector>
 
-#include "weft/core/log.h"
+#include <fmt/format.h>
+
 #include "weft/kernels/conv2d.h"
 #include "weft/kernels/plan_table.h"
 
@@ -46,20 +48,10 @@ template <class Guess, class Takes>
 Conv2dChoice conv2d_plan_for(Conv2dDirection direction, i64 type, const Conv2dShape& s,
                              const Guess& guess, const Takes& takes) {
   const Conv2dProblem problem{direction, type, std::bit_cast<std::array<i64, 16>>(s)};
-  if (const auto kept = conv2d_table().kept(problem)) {
-    if (kept->checked) return kept->choice;
-    if (takes(kept->choice)) {
-      conv2d_table().keep(problem, kept->choice);
-      return kept->choice;
-    }
-    log_warning(
-        "conv2d: the plan given for images ({}, {}, {}, {}) is not one of the library's; it is "
-        "chosen anew",
-        s.batch, s.height, s.width, s.channels);
-  }
-  const Conv2dChoice choice = guess();
-  conv2d_table().keep(problem, choice);
-  return choice;
+  return conv2d_table().plan_for(problem, takes, guess, [&] {
+    return fmt::format("conv2d: the plan given for images ({}, {}, {}, {})", s.batch, s.height,
+                       s.width, s.channels);
+  });
 }
 
 }  // namespace detail

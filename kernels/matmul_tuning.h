@@ -66,21 +66,17 @@ MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Libr
 // Library: guesses(most), the likeliest to be fast first, at least one; takes(choice); run(choice).
 template <class Library>
 MatmulChoice plan_for(Cuda device, const MatmulProduct& product, Library& library) {
-  if (const auto kept = detail::matmul_table().kept(product)) {
-    if (kept->checked) return kept->choice;
-    if (library.takes(kept->choice)) {
-      detail::matmul_table().keep(product, kept->choice);
-      return kept->choice;
-    }
-    log_warning(
-        "matmul: the plan given for m {}, n {}, k {} is not one of the library's; it is chosen anew",
-        product.m, product.n, product.k);
-  }
-  const bool timed = matmul_autotune() && !gpu::is_captured(device.stream);
-  const std::vector<MatmulChoice> guesses = library.guesses(timed ? kMatmulGuesses : 1);
-  const MatmulChoice choice = timed ? fastest(device, guesses, library) : guesses.front();
-  detail::matmul_table().keep(product, choice);
-  return choice;
+  const auto choose = [&] {
+    const bool timed = matmul_autotune() && !gpu::is_captured(device.stream);
+    const std::vector<MatmulChoice> guesses = library.guesses(timed ? kMatmulGuesses : 1);
+    return timed ? fastest(device, guesses, library) : guesses.front();
+  };
+  return detail::matmul_table().plan_for(
+      product, [&](const MatmulChoice& choice) { return library.takes(choice); }, choose,
+      [&] {
+        return fmt::format("matmul: the plan given for m {}, n {}, k {}", product.m, product.n,
+                           product.k);
+      });
 }
 
 }  // namespace weft::kernels

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weft/core/error.h"
+#include "weft/core/log.h"
 #include "weft/core/types.h"
 
 namespace weft::kernels {
@@ -19,18 +20,17 @@ namespace weft::kernels {
 template <class Problem, class Choice>
 class PlanTable {
  public:
-  struct Kept {
-    Choice choice;
-    bool checked = true;  // false: it was given, and the library has not seen it yet
-  };
-  std::optional<Kept> kept(const Problem& problem) {
-    const std::lock_guard lock(mutex_);
-    const auto found = plans_.find(problem);
-    return found == plans_.end() ? std::nullopt : std::optional(found->second);
-  }
-  void keep(const Problem& problem, const Choice& choice) {
-    const std::lock_guard lock(mutex_);
-    plans_[problem] = {choice, true};
+  // The problem's plan: the one there is, where the library takes(choice) it, otherwise choose(). `what` names
+  // the problem in the warning that a plan was not taken.
+  template <class Takes, class Choose, class What>
+  Choice plan_for(const Problem& problem, const Takes& takes, const Choose& choose,
+                  const What& what) {
+    if (const auto kept = find(problem)) {
+      if (kept->checked) return kept->choice;
+      if (takes(kept->choice)) return keep(problem, kept->choice);
+      log_warning("{} is not one of the library's; it is chosen anew", what());
+    }
+    return keep(problem, choose());
   }
   void forget() {
     const std::lock_guard lock(mutex_);
@@ -64,6 +64,21 @@ class PlanTable {
   }
 
  private:
+  struct Kept {
+    Choice choice;
+    bool checked = true;  // false: it was given, and the library has not seen it yet
+  };
+  std::optional<Kept> find(const Problem& problem) {
+    const std::lock_guard lock(mutex_);
+    const auto found = plans_.find(problem);
+    return found == plans_.end() ? std::nullopt : std::optional(found->second);
+  }
+  Choice keep(const Problem& problem, const Choice& choice) {
+    const std::lock_guard lock(mutex_);
+    plans_[problem] = {choice, true};
+    return choice;
+  }
+
   struct Plan {
     Problem problem;
     Choice choice;
