@@ -18,6 +18,11 @@ std::optional<i64> find_non_finite(std::span<const float> numbers) {
   return static_cast<i64>(i);
 }
 
+void check_index(const DatasetInfo& info, i64 index, i64 size) {
+  WEFT_CHECK(index >= 0 && index < size, "{} ({}): sample {} was asked for; 0 to {} exist",
+             info.name, info.split, index, size - 1);
+}
+
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
   const auto check_numbers = [&](const char* what, const void* numbers, const Shape& shape) {
     const std::span values(static_cast<const float*>(numbers),

@@ -11,6 +11,9 @@ namespace weft::data {
 // The position of the first number that is NaN or infinite.
 std::optional<i64> find_non_finite(std::span<const float> numbers);
 
+// Throws UserError naming dataset and split unless the index is in [0, size): the first thing of read().
+void check_index(const DatasetInfo& info, i64 index, i64 size);
+
 // Throws UserError naming dataset, split and sample when numbers of the sample or of its target are not
 // finite, or its label is not in [0, classes).
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target);

@@ -31,6 +31,8 @@ struct DatasetInfo {
   i64 target_bytes() const { return target.elements() * bytes_of(target_dtype); }
   bool has_labels() const { return classes > 0; }
   bool has_tokens() const { return sample_dtype == DType::int64; }
+  // The last axis of a sample, which is normalised channel by channel; 0 for tokens.
+  i64 channels() const { return has_tokens() ? 0 : sample.rank() == 0 ? 1 : sample[-1]; }
 };
 
 class Dataset {

@@ -12,11 +12,6 @@
 namespace weft::data {
 namespace {
 
-std::size_t channels_of(const DatasetInfo& info) {
-  if (info.has_tokens()) return 0;
-  return info.sample.rank() == 0 ? 1 : static_cast<std::size_t>(info.sample[-1]);
-}
-
 // Sums over bytes are exact for up to 2^47 values per channel.
 class ByteSums {
  public:
@@ -75,7 +70,7 @@ class FloatMoments {
 template <class T, class Sums>
 Normalization measure(const Dataset& dataset) {
   const auto& info = dataset.info();
-  const std::size_t channels = channels_of(info);
+  const auto channels = static_cast<std::size_t>(info.channels());
   Sums sums{channels};
   std::vector<T> sample(static_cast<std::size_t>(info.sample.elements()));
   std::vector<std::byte> target(static_cast<std::size_t>(info.target_bytes()));
@@ -110,7 +105,7 @@ std::string Normalization::to_string() const {
 }
 
 Normalization no_normalization(const DatasetInfo& info) {
-  const std::size_t channels = channels_of(info);
+  const auto channels = static_cast<std::size_t>(info.channels());
   return {std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
 }
 

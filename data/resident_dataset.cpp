@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "weft/core/error.h"
+#include "weft/data/check.h"
 #include "weft/data/loader.h"
 
 namespace weft::data {
@@ -38,8 +39,7 @@ ResidentDataset::ResidentDataset(const Dataset& whole, const Device& device, i64
 }
 
 void ResidentDataset::read(i64 index, void* sample, void* target) const {
-  WEFT_CHECK(index >= 0 && index < size(), "{} ({}): sample {} was asked for; 0 to {} exist",
-             info_.name, info_.split, index, size() - 1);
+  check_index(info_, index, size());
   const i64 bytes = info_.target_bytes();
   std::memcpy(sample, &index, sizeof index);
   std::memcpy(target, static_cast<const std::byte*>(host_targets_.raw()) + index * bytes,

@@ -77,8 +77,7 @@ Subset::Subset(std::shared_ptr<const Dataset> whole, std::vector<i64> indices,
 }
 
 void Subset::read(i64 index, void* sample, void* target) const {
-  WEFT_CHECK(index >= 0 && index < size(), "{} ({}): sample {} was asked for; 0 to {} exist",
-             info_.name, info_.split, index, size() - 1);
+  check_index(info_, index, size());
   whole_->read(indices_[static_cast<std::size_t>(index)], sample, target);
 }
 

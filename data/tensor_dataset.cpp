@@ -53,8 +53,7 @@ TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
 }
 
 void TensorDataset::read(i64 index, void* sample, void* target) const {
-  WEFT_CHECK(index >= 0 && index < size_, "{} ({}): sample {} was asked for; 0 to {} exist",
-             info_.name, info_.split, index, size_ - 1);
+  check_index(info_, index, size_);
   const i64 sample_bytes = info_.sample_bytes(), target_bytes = info_.target_bytes();
   std::memcpy(sample, entry(samples_, index, sample_bytes), static_cast<std::size_t>(sample_bytes));
   std::memcpy(target, entry(targets_, index, target_bytes), static_cast<std::size_t>(target_bytes));

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <memory>
 
+#include "weft/data/check.h"
 #include "weft/data/sources.h"
 
 namespace weft::data {
@@ -45,8 +46,7 @@ Text::Text(const fs::path& path, i64 context) {
 }
 
 void Text::read(i64 index, void* sample, void* target) const {
-  WEFT_CHECK(index >= 0 && index < size(), "{} ({}): sample {} was asked for; 0 to {} exist",
-             info_.name, info_.split, index, size() - 1);
+  check_index(info_, index, size());
   const u8* window = bytes_.data() + index;
   const i64 context = info_.sample[0];
   std::copy_n(window, context, static_cast<i64*>(sample));

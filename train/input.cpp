@@ -20,7 +20,7 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
                              const Device& device, DType dtype)
     : device_(device), dtype_(dtype) {
   const data::Normalization used = normalization ? *normalization : data::no_normalization(info);
-  const i64 channels = info.has_tokens() ? 0 : info.sample.rank() == 0 ? 1 : info.sample[-1];
+  const i64 channels = info.channels();
   WEFT_CHECK(static_cast<i64>(used.mean.size()) == channels,
              "normalize: statistics of {} channels for {}, whose samples are {}; {} are required",
              used.mean.size(), info.name, info.sample, channels);
