@@ -24,6 +24,10 @@ std::vector<Case> cases_of(const Size& s) {
   return cases;
 }
 
+std::string name_of(const Size& s, const Case& c) {
+  return fmt::format("{}, {}{}, shift {}", s.rows, s.cols, c.affine ? " affine" : "", c.shift);
+}
+
 template <class T>
 const T* if_given(bool given, const Array<T>& array) {
   return given ? array.data() : nullptr;
@@ -33,8 +37,7 @@ TEST(CudaLayerNorm, Forward) {
   for_types([]<class T>() {
     for (const Size s : kRows) {
       for (const Case c : cases_of(s)) {
-        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (c.affine ? " affine" : "")
-                                          << ", shift " << c.shift);
+        SCOPED_TRACE(name_of(s, c));
         Numbers numbers;
         const Array<T> x(s.rows * s.cols, numbers, 1.0, 5.0), w(s.cols, numbers, c.shift),
             b(s.cols, numbers);
@@ -73,8 +76,7 @@ TEST(CudaLayerNorm, Backward) {
   for_types([]<class T>() {
     for (const Size s : kRows) {
       for (const Case c : cases_of(s)) {
-        SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << (c.affine ? " affine" : "")
-                                          << ", shift " << c.shift);
+        SCOPED_TRACE(name_of(s, c));
         Numbers numbers;
         const Array<T> x(s.rows * s.cols, numbers, c.shift), dy(s.rows * s.cols, numbers),
             w(s.cols, numbers), mean(s.rows, numbers, -0.1, 0.1), rstd(s.rows, numbers, 0.8, 1.2);

@@ -17,14 +17,9 @@ namespace {
 
 using namespace testing_runs;
 
-class CheckpointFiles : public ::testing::Test {
+class CheckpointFiles : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = scratch_folder("checkpoint");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  CheckpointFiles() : InScratchFolder("checkpoint") {}
 
   static Snapshot small(double metric = 1) {
     TensorMap tensors{{"trainer.average", Tensor::full({3}, 0.5)}};
@@ -52,8 +47,6 @@ class CheckpointFiles : public ::testing::Test {
     return names;
   }
   std::string target(const char* link) const { return fs::read_symlink(folder_ / link).string(); }
-
-  fs::path folder_;
 };
 
 TEST_F(CheckpointFiles, GiveBackWhatWasSaved) {

@@ -8,6 +8,7 @@
 #include "weft/nn/serialize.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
+#include "weft/tests/train/stopped_run.h"
 #include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
 #include "weft/train/predictor.h"
@@ -33,20 +34,16 @@ checkpoint: {every: 2ba}
 )";
 
 // Has a teacher, trained on inputs normalised in another way.
-class Distilling : public ::testing::Test {
+class Distilling : public InScratchFolder {
  protected:
+  Distilling() : InScratchFolder("distillation") {}
   void SetUp() override {
-    folder_ = scratch_folder("distillation");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     Orchestrator run(config("teacher", {"model={type: cnn, channels: [2], hidden: 5, dropout: 0.3}",
                                         "data.normalize=none", "optimizer.lr=0.02"}),
                      "test");
     run.train();
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  fs::path dir(const std::string& name) const { return folder_ / name; }
   std::string teacher() const { return dir("teacher/checkpoints/last/model.safetensors").string(); }
   RunConfig config(const std::string& name, Keys keys) const {
     keys.push_back("run.dir=" + dir(name).string());
@@ -65,9 +62,6 @@ class Distilling : public ::testing::Test {
     }
     return "accepted";
   }
-
- private:
-  fs::path folder_;
 };
 
 std::vector<double> softmax_of(const std::vector<double>& logits, double temperature) {
@@ -157,19 +151,7 @@ TEST_F(Distilling, StudentComesToAgreeWithTheTeacher) {
 TEST_F(Distilling, ResumesToTheBitWithoutTheFileOfTheTeacher) {
   const Keys keys{"callbacks=[rollback]"};
   Orchestrator(student("whole", keys), "test").train();
-  struct Stops : Callback {
-    std::stop_source stop;
-    i64 batches = 0;
-    void on_batch_begin(Trainer&, const BatchInProgress&) override {
-      if (++batches == 7) stop.request_stop();
-    }
-  };
-  {
-    Orchestrator run(student("broken", keys), "test");
-    const auto stops = std::make_shared<Stops>();
-    run.add_callback(stops);
-    ASSERT_TRUE(run.train(stops->stop.get_token()).stopped);
-  }
+  ASSERT_TRUE(stopped_at(student("broken", keys), 7));
   RunConfig again = student("broken", {"callbacks=[rollback]", "resume=auto"});
   DistillationOptions moved = *again.trainer.options_if<DistillationOptions>();
   moved.teacher = "no/longer/there.safetensors";

@@ -31,16 +31,10 @@ const bool registered_changing = Registry<data::Dataset>::add<NoOptions>(
       return testing_models::tiny_splits(samples_there_are);
     });
 
-class ResumeConfig : public ::testing::Test {
+class ResumeConfig : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = scratch_folder("resume-config");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  ResumeConfig() : InScratchFolder("resume-config") {}
 
-  fs::path dir(const std::string& name = "run") const { return folder_ / name; }
   static RunConfig config(const Keys& keys) {
     return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
   }
@@ -65,8 +59,6 @@ class ResumeConfig : public ::testing::Test {
     }
     return "accepted";
   }
-
-  fs::path folder_;
 };
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)

@@ -47,16 +47,10 @@ struct BreakOff : Callback {
   How how_;
 };
 
-class Resuming : public ::testing::Test {
+class Resuming : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = scratch_folder("resume");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  Resuming() : InScratchFolder("resume") {}
 
-  fs::path dir(const std::string& name) const { return folder_ / name; }
   RunConfig config(const std::string& name, Keys keys) const {
     keys.push_back("run.dir=" + dir(name).string());
     return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
@@ -97,9 +91,6 @@ class Resuming : public ::testing::Test {
       }
     fs::remove_all(dir("whole"));
   }
-
- private:
-  fs::path folder_;
 };
 
 const std::vector<i64> kEvery{1, 2,  3,  4,  5,  6,  7, 8,

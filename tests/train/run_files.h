@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -24,6 +25,19 @@ inline fs::path scratch_folder(const std::string& name) {
   const fs::path root = access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
   return root / ("weft-" + name + "-" + std::to_string(getpid()));
 }
+
+// A test with an empty folder of its own.
+class InScratchFolder : public ::testing::Test {
+ protected:
+  explicit InScratchFolder(const std::string& name) : folder_(scratch_folder(name)) {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  ~InScratchFolder() override { fs::remove_all(folder_); }
+  fs::path dir(const std::string& name = "run") const { return folder_ / name; }
+
+  const fs::path folder_;
+};
 
 inline std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

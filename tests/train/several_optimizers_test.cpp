@@ -11,6 +11,7 @@
 #include "weft/optim/adam.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
+#include "weft/tests/train/stopped_run.h"
 #include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
 #include "weft/train/predictor.h"
@@ -43,16 +44,10 @@ train: {epochs: 3, batch_size: 24}
 checkpoint: {every: 2ba, keep_last: 2}
 )";
 
-class SeveralOptimizers : public ::testing::Test {
+class SeveralOptimizers : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = scratch_folder("several");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  SeveralOptimizers() : InScratchFolder("several") {}
 
-  fs::path dir(const std::string& name) const { return folder_ / name; }
   RunConfig config(const std::string& name, Keys keys = {}) const {
     keys.push_back("run.dir=" + dir(name).string());
     return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
@@ -66,34 +61,18 @@ class SeveralOptimizers : public ::testing::Test {
   }
   // Broken off at its n-th batch and resumed, for each n.
   void expect_law(const Keys& keys, const std::vector<i64>& batches) const {
-    struct Stops : Callback {
-      explicit Stops(i64 batch) : at(batch) {}
-      void on_batch_begin(Trainer&, const BatchInProgress&) override {
-        if (--at == 0) stop.request_stop();
-      }
-      i64 at;
-      std::stop_source stop;
-    };
     fs::remove_all(dir("whole"));
     Orchestrator(config("whole", keys), "test").train();
     const auto expected = outcome("whole");
     for (const i64 batch : batches) {
       fs::remove_all(dir("broken"));
-      {
-        Orchestrator run(config("broken", keys), "test");
-        const auto stops = std::make_shared<Stops>(batch);
-        run.add_callback(stops);
-        ASSERT_TRUE(run.train(stops->stop.get_token()).stopped);
-      }
+      ASSERT_TRUE(stopped_at(config("broken", keys), batch));
       Keys again = keys;
       again.emplace_back("resume=auto");
       Orchestrator(config("broken", again), "test").train();
       EXPECT_EQ(outcome("broken"), expected) << batch;
     }
   }
-
- private:
-  fs::path folder_;
 };
 
 using Numbers = std::map<std::string, std::vector<double>>;

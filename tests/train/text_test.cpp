@@ -8,6 +8,7 @@
 #include "weft/autograd/ops.h"
 #include "weft/nn/models/models.h"
 #include "weft/tests/train/run_files.h"
+#include "weft/tests/train/stopped_run.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/config/config.h"
 #include "weft/train/orchestrator.h"
@@ -36,16 +37,10 @@ TEST(TextMlp, LooksTokensUpAndSeesTheirOrder) {
   EXPECT_THROW(nn::text_mlp().make(nn::ModelInput{Shape{4, 4, 1}, 3}), UserError);
 }
 
-class TextRun : public ::testing::Test {
+class TextRun : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = scratch_folder("text");
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  TextRun() : InScratchFolder("text") {}
 
-  fs::path dir(const std::string& name) const { return folder_ / name; }
   RunConfig config(const std::string& name, Keys keys = {}) const {
     keys.push_back("run.dir=" + dir(name).string());
     return load_run_config(dir("config.yaml").string(), keys).value;
@@ -65,9 +60,6 @@ train: {epochs: 4, batch_size: 20}
 checkpoint: {every: 3ba}
 )");
   }
-
- private:
-  fs::path folder_;
 };
 
 TEST_F(TextRun, LearnsWhatTheLettersSay) {
@@ -92,19 +84,7 @@ TEST_F(TextRun, LearnsWhatTheLettersSay) {
 TEST_F(TextRun, ResumesToTheBit) {
   write_rhyme(302);
   Orchestrator(config("whole"), "test").train();
-  struct Stops : Callback {
-    std::stop_source stop;
-    i64 batches = 0;
-    void on_batch_begin(Trainer&, const BatchInProgress&) override {
-      if (++batches == 17) stop.request_stop();
-    }
-  };
-  {
-    Orchestrator run(config("broken"), "test");
-    const auto stops = std::make_shared<Stops>();
-    run.add_callback(stops);
-    ASSERT_TRUE(run.train(stops->stop.get_token()).stopped);
-  }
+  ASSERT_TRUE(stopped_at(config("broken"), 17));
   Orchestrator(config("broken", {"resume=auto"}), "test").train();
   EXPECT_EQ(outcome_of(dir("broken")), outcome_of(dir("whole")));
 }
