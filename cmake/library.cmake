@@ -40,7 +40,8 @@ if(WEFT_CUDA STREQUAL "EMULATED")
   # ThreadSanitizer must not see the emulator switch from one thread's stack to another's
   # (device/simt/sanitizers.h); what it may see, it is told.
   file(GLOB simt_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/device/simt/*.cpp)
-  set_source_files_properties(${simt_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
+  set_source_files_properties(${simt_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2"
+                                                         SKIP_PRECOMPILE_HEADERS ON)  # made with other options
 endif()
 
 if(TARGET weft_kernels)

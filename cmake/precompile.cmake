@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Half of what a file of ours takes to compile is the standard library's headers and fmt's, which are
 # therefore read once. Headers of ours are not among them: a change would compile everything again.
-# Sanitizer builds do without, so that a missing #include is found (.ci/run builds one).
-set(precompile_default ON)
-if(WEFT_SANITIZE)
-  set(precompile_default OFF)
-endif()
-option(WEFT_PRECOMPILE "Precompile the standard library's headers" ${precompile_default})
+# That hides a missing #include; clang-tidy, which does without them (tools/check_tidy.sh), finds it.
+option(WEFT_PRECOMPILE "Precompile the standard library's headers" ON)
 if(WEFT_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # without it ccache stands aside
 endif()
