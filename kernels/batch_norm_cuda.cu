@@ -116,12 +116,25 @@ struct Rows {
   const T *dy, *x, *y;
   Mask mask;
 
-  __device__ Compute<T> dz(i64 at, Compute<T> x_centred, const Channel<Compute<T>>& c) const {
+  // Of kWidth channels, which are dy, x and y at an index.
+  template <int kWidth>
+  struct Part {
+    Few<T, kWidth> dy, x, y;  // x and y where they are wanted
+  };
+  template <int kWidth>
+  __device__ Part<kWidth> part(i64 at, bool wants_x) const {
+    Part<kWidth> part{few_at<kWidth>(dy, at), {}, {}};
+    if (wants_x) part.x = few_at<kWidth>(x, at);
+    if (mask == Mask::from_y) part.y = few_at<kWidth>(y, at);
+    return part;
+  }
+  __device__ Compute<T> dz(T grad, T out, Compute<T> x_centred,
+                           const Channel<Compute<T>>& c) const {
     using C = Compute<T>;
-    const C grad = static_cast<C>(dy[at]);
-    if (mask == Mask::from_y) return static_cast<C>(y[at]) > C(0) ? grad : C(0);
-    if (mask == Mask::from_x) return x_centred * c.scale + c.beta > C(0) ? grad : C(0);
-    return grad;
+    const bool passes = mask == Mask::from_y   ? static_cast<C>(out) > C(0)
+                        : mask == Mask::from_x ? x_centred * c.scale + c.beta > C(0)
+                                               : true;
+    return passes ? static_cast<C>(grad) : C(0);
   }
 };
 
@@ -138,8 +151,9 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll 2
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
       const i64 i = r * runs.cols + at.column;
-      const C centred = channel.centred(static_cast<C>(rows.x[i]));
-      const C dz = rows.dz(i, centred, channel);
+      const auto part = rows.template part<1>(i, true);
+      const C centred = channel.centred(static_cast<C>(part.x.value[0]));
+      const C dz = rows.dz(part.dy.value[0], part.y.value[0], centred, channel);
       if (dresidual != nullptr) dresidual[i] = static_cast<T>(dz);
       sums = {sums.first + dz, sums.second + dz * centred};
     }
@@ -172,24 +186,44 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // dx may be rows.dy.
-template <class T>
+template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     input_gradient_kernel(T* dx, Rows<T> rows, Parameters<T> parameters,
-                          const Pull<Compute<T>>* pull, bool constant_statistics, RowGrid grid) {
+                          const Pull<Compute<T>>* pulls, bool constant_statistics, RowGrid grid) {
   using C = Compute<T>;
-  const RowWalk walk = row_walk<1>(grid);
+  const RowWalk walk = row_walk<kWidth>(grid);
   if (walk.channel >= grid.channels) return;
-  const Channel<C> channel = parameters.channel(walk.channel);
-  const Pull<C> p = constant_statistics ? Pull<C>{0, 0} : pull[walk.channel];
+  Channel<C> channel[kWidth];
+  Pull<C> pull[kWidth];
+#pragma unroll
+  for (int k = 0; k < kWidth; ++k) {
+    channel[k] = parameters.channel(walk.channel + k);
+    pull[k] = constant_statistics ? Pull<C>{0, 0} : pulls[walk.channel + k];
+  }
+  // Statistics that are constant and no mask: x is not wanted.
+  const bool wants_x = !constant_statistics || rows.mask == Mask::from_x;
 #pragma unroll 2
   for (i64 r = walk.row; r < grid.rows; r += walk.step) {
-    const i64 i = r * grid.channels + walk.channel;
-    // Statistics that are constant and no mask: x is not wanted.
-    const bool reads_x = !constant_statistics || rows.mask == Mask::from_x;
-    const C centred = reads_x ? channel.centred(static_cast<C>(rows.x[i])) : C(0);
-    const C dz = rows.dz(i, centred, channel);
-    dx[i] = static_cast<T>(channel.scale * (dz - p.shift - centred * p.pull));
+    const i64 at = r * grid.channels + walk.channel;
+    const auto part = rows.template part<kWidth>(at, wants_x);
+    Few<T, kWidth> out;
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      const Channel<C>& c = channel[k];
+      const C centred = wants_x ? c.centred(static_cast<C>(part.x.value[k])) : C(0);
+      const C dz = rows.dz(part.dy.value[k], part.y.value[k], centred, c);
+      out.value[k] = static_cast<T>(c.scale * (dz - pull[k].shift - centred * pull[k].pull));
+    }
+    put_few(dx, at, out);
   }
+}
+
+// body.operator()<kWidth>(): as many channels for each thread as all rows allow.
+template <class T, class Body, class... Array>
+void with_channel_width(i64 channels, const Body& body, const Array*... array) {
+  constexpr int kWidth = Pack<T>::kSize > 4 ? 4 : Pack<T>::kSize;
+  if (channels % kWidth == 0 && (is_aligned(array) && ...)) body.template operator()<kWidth>();
+  else body.template operator()<1>();
 }
 
 }  // namespace
@@ -199,16 +233,14 @@ void batch_norm(Cuda device, T* y, const T* x, const T* residual, const T* gamma
                 const double* mean, const double* inv_std, bool relu, const BatchNormShape& s) {
   if (s.rows * s.channels == 0) return;
   const Parameters<T> parameters{gamma, beta, mean, inv_std};
-  constexpr int kWidth = Pack<T>::kSize > 4 ? 4 : Pack<T>::kSize;
-  if (s.channels % kWidth == 0 && is_aligned(y) && is_aligned(x) && is_aligned(residual)) {
-    const RowGrid grid = row_grid<kWidth>(s);
-    launch<batch_norm_kernel<T, kWidth>>(on(device, blocks_of(grid)), y, x, residual, parameters,
-                                         relu, grid);
-  } else {
-    const RowGrid grid = row_grid<1>(s);
-    launch<batch_norm_kernel<T, 1>>(on(device, blocks_of(grid)), y, x, residual, parameters, relu,
-                                    grid);
-  }
+  with_channel_width<T>(
+      s.channels,
+      [&]<int kWidth>() {
+        const RowGrid grid = row_grid<kWidth>(s);
+        launch<batch_norm_kernel<T, kWidth>>(on(device, blocks_of(grid)), y, x, residual,
+                                             parameters, relu, grid);
+      },
+      y, x, residual);
 }
 
 template <class T>
@@ -234,10 +266,16 @@ void batch_norm_backward(Cuda device, const BatchNormGradients<T>& out, const T*
   }
   if (out.dx == nullptr || s.rows == 0) return;
   if (out.dresidual != nullptr) rows = {out.dresidual, x, y, Mask::none};  // masked already
-  const RowGrid grid = row_grid<1>(s);
-  launch<input_gradient_kernel<T>>(on(device, blocks_of(grid)), out.dx, rows, parameters,
-                                   static_cast<const Pull<C>*>(pull.data()), constant_statistics,
-                                   grid);
+  with_channel_width<T>(
+      s.channels,
+      [&]<int kWidth>() {
+        const RowGrid grid = row_grid<kWidth>(s);
+        launch<input_gradient_kernel<T, kWidth>>(on(device, blocks_of(grid)), out.dx, rows,
+                                                 parameters,
+                                                 static_cast<const Pull<C>*>(pull.data()),
+                                                 constant_statistics, grid);
+      },
+      out.dx, rows.dy, rows.x, rows.y);
 }
 
 #define WEFT_BATCH_NORM(T)                                                                      \

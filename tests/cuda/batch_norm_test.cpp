@@ -95,7 +95,8 @@ TEST(CudaBatchNorm, Forward) {
 TEST(CudaBatchNorm, Backward) {
   for_types([]<class T>() {
     for (const BatchNormShape& s : kShapes) {
-      const Problem<T> p(s);
+      const i64 shift = s.rows == 1025 ? 1 : 0;  // no packs, though the channels would do
+      const Problem<T> p(s, shift);
       const auto x64 = p.x.numbers(), dy64 = p.dy.numbers(), gamma64 = p.gamma.numbers(),
                  beta64 = p.beta.numbers(), y64 = p.residual.numbers();
       const auto n = x64.size(), c = gamma64.size();
