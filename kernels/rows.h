@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a matrix on the CPU.
+// Rows of a matrix on the CPU: sharing them among threads, sums and maxima over one.
 #pragma once
+#include <cmath>
+
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 
@@ -14,6 +16,36 @@ void for_rows(i64 rows, i64 cols, const Body& body) {
       for (i64 r = begin; r < end; ++r) body(r);
     });
   });
+}
+
+// Reductions over a row, to be called inside for_rows() or simd(): through lanes, so that they vectorise
+// without reordering by the compiler.
+inline constexpr i64 kRowLanes = 16;
+
+template <class T>
+inline T row_max(const T* x, i64 n) {
+  T lane[kRowLanes];
+  for (T& value : lane) value = -INFINITY;
+  i64 i = 0;
+  for (; i + kRowLanes <= n; i += kRowLanes)
+    for (i64 l = 0; l < kRowLanes; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
+  for (; i < n; ++i) lane[0] = x[i] > lane[0] ? x[i] : lane[0];
+  T best = lane[0];
+  for (const T value : lane) best = value > best ? value : best;
+  return best;
+}
+
+// Σ term(i)
+template <class T, class Term>
+inline T row_sum(i64 n, const Term& term) {
+  T lane[kRowLanes] = {};
+  i64 i = 0;
+  for (; i + kRowLanes <= n; i += kRowLanes)
+    for (i64 l = 0; l < kRowLanes; ++l) lane[l] += term(i + l);
+  for (; i < n; ++i) lane[0] += term(i);
+  T total = 0;
+  for (const T value : lane) total += value;
+  return total;
 }
 
 }  // namespace weft::kernels
