@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registers, shared memory and spills of an op's kernels, per GPU architecture: `./run kernel-info NAME`.
 
-Compiles kernels/NAME*_cuda.cu as the build does, for the architectures it is configured for, and reads what ptxas says.
+Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the architectures it is configured for, and reads what ptxas says.
 No GPU is needed, nvcc is. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE]. Exit code 2 where no kernel has the name.
 
 Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes that a thread stores
@@ -67,8 +67,8 @@ def main():
     parser.add_argument("name")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    sources = sorted((ROOT / "kernels").glob(f"{options.name}_cuda.cu")) or \
-        sorted((ROOT / "kernels").glob(f"{options.name}_*_cuda.cu"))
+    sources = sorted({path for pattern in (f"{options.name}_cuda.cu", f"{options.name}_*_cuda.cu")
+                      for path in (ROOT / "kernels").glob(pattern)})
     if not sources:
         known = ", ".join(sorted(p.name.removesuffix("_cuda.cu") for p in (ROOT / "kernels").glob("*_cuda.cu")))
         print(f"kernel-info: no kernels/{options.name}_cuda.cu; known: {known}", file=sys.stderr)

@@ -6,7 +6,7 @@ emulated_presets=(emulated emulated-asan emulated-tsan)
 
 # An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers.
 run_op() {
-  local name=${1:-} filters rows kernels one failed=0
+  local name=${1:-} filters rows kernels one binary failed=0
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
   filters=$(python3 "$root/tools/op_tests.py" "$name") || exit $?
   { read -r rows; read -r kernels; } < <(printf '%s\n' "$filters" '')
@@ -19,11 +19,11 @@ run_op() {
     [[ -z $rows || $one != emulated ]] || wanted+=(test_autograd)
     [[ ${#wanted[@]} -gt 0 ]] || continue
     set_up ON "${build_packages[@]}" "${test_packages[@]}" -- "${wanted[@]}"
-    for one in "${wanted[@]}"; do
+    for binary in "${wanted[@]}"; do
       local filter=$kernels
-      [[ $one == test_cuda ]] || filter=$rows
-      say "$one, build/$preset, $filter"
-      "$build/$one" --gtest_brief=1 --gtest_filter="$filter" || failed=1
+      [[ $binary == test_cuda ]] || filter=$rows
+      say "$binary, build/$preset, $filter"
+      "$build/$binary" --gtest_brief=1 --gtest_filter="$filter" || failed=1
     done
   done
   return "$failed"
