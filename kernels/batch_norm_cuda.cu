@@ -270,10 +270,9 @@ void batch_norm_backward(Cuda device, const BatchNormGradients<T>& out, const T*
       s.channels,
       [&]<int kWidth>() {
         const RowGrid grid = row_grid<kWidth>(s);
-        launch<input_gradient_kernel<T, kWidth>>(on(device, blocks_of(grid)), out.dx, rows,
-                                                 parameters,
-                                                 static_cast<const Pull<C>*>(pull.data()),
-                                                 constant_statistics, grid);
+        launch<input_gradient_kernel<T, kWidth>>(
+            on(device, blocks_of(grid)), out.dx, rows, parameters,
+            static_cast<const Pull<C>*>(pull.data()), constant_statistics, grid);
       },
       out.dx, rows.dy, rows.x, rows.y);
 }

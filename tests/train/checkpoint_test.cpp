@@ -116,6 +116,22 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
   later.write(folder_ / "later");
   EXPECT_NE(refusal(folder_ / "later").find("is of schema 99; schema 2 is required"),
             std::string::npos);
+  // Well made, but not by weft.
+  Snapshot foreign;
+  foreign.add(kTrainerStateFile, std::string(R"({"schema": 2, "step": "seven"})"));
+  foreign.add(kOptimizerFile, TensorMap{});
+  foreign.write(folder_ / "foreign");
+  EXPECT_NE(refusal(folder_ / "foreign").find("trainer_state.json is not what weft writes"),
+            std::string::npos)
+      << refusal(folder_ / "foreign");
+  Snapshot astray;
+  TensorMap state;
+  astray.add(kTrainerStateFile, trainer_state_text({.step = 7}, {{"trainer", {"{}", {}}}}, state));
+  astray.add(kOptimizerFile, TensorMap{{"nobody.average", Tensor::full({3}, 0.5)}});
+  astray.write(folder_ / "astray");
+  EXPECT_NE(refusal(folder_ / "astray").find("has 'nobody.average', which belongs to no part"),
+            std::string::npos)
+      << refusal(folder_ / "astray");
 }
 
 TEST_F(CheckpointFiles, TheNewestAndTheBestAreKept) {
