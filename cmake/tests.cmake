@@ -32,7 +32,7 @@ if(WEFT_CUDA STREQUAL "EMULATED")
 endif()
 
 # -O1 takes two thirds of the time to compile; what a test waits for is in libweft.
-set(test_options $<$<CONFIG:Release>:-O1>)
+set(test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 set(test_headers "")
 foreach(folder ${test_folders})
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp tests/${folder}/*_test.cu)
