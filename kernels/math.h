@@ -30,7 +30,7 @@ WEFT_HOST_DEVICE inline float exp(float x) {
   p = p * r + 1.0f;
   p = p * r + 1.0f;
   // Scaling in two steps keeps 2^k representable at both ends.
-  const i32 n = std::bit_cast<i32>(shifted) - std::bit_cast<i32>(kRound);
+  const i32 n = static_cast<i32>(std::bit_cast<u32>(shifted) - std::bit_cast<u32>(kRound));
   const i32 half = n >> 1;
   const float result =
       p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((n - half + 127) << 23);
@@ -43,10 +43,11 @@ WEFT_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 // of artanh to s⁹ (remainder below 2^-28).
 WEFT_HOST_DEVICE inline float log(float x) {
   const bool subnormal = x < 1.17549435e-38f;
-  const i32 bits = std::bit_cast<i32>(subnormal ? x * 8388608.0f : x);  // 2^23
-  constexpr i32 kSqrtHalf = 0x3f3504f3;
-  const i32 e = (bits - kSqrtHalf) >> 23;
-  const float m = std::bit_cast<float>(bits - (e << 23));
+  // Unsigned, which may wrap: so it does for x < 0.
+  const u32 bits = std::bit_cast<u32>(subnormal ? x * 8388608.0f : x);  // 2^23
+  constexpr u32 kSqrtHalf = 0x3f3504f3;
+  const i32 e = static_cast<i32>(bits - kSqrtHalf) >> 23;
+  const float m = std::bit_cast<float>(bits - (static_cast<u32>(e) << 23));
   const float s = (m - 1.0f) / (m + 1.0f), q = s * s;
   float p = 1.0f / 9;
   p = p * q + 1.0f / 7;
