@@ -32,16 +32,23 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates, 
   lay_out();
 }
 
-StepOutcome Optimizer::step(const StepSettings& settings) {
+void Optimizer::begin_step(const StepSettings& settings) {
   control_.grad_scale = settings.grad_scale;
   control_.grad_norm = 0;
   control_.skip = false;
   prepare();
   if (!on_host()) send(device_.control, as_bytes(std::span(&control_, 1)));
   enqueue(settings.clip_norm, settings.clip_value, settings.skip_non_finite);
-  // Only what was measured can skip a step: nobody has to wait for the rest.
-  if (measures(settings.clip_norm, settings.clip_value, settings.skip_non_finite) && !on_host())
-    as_bytes(std::span(&control_, 1)).copy_from(device_.control);
+  measures_ = measures(settings.clip_norm, settings.clip_value, settings.skip_non_finite);
+  if (outcome_on_device()) device_.control_back->start(control());
+}
+
+StepOutcome Optimizer::finish_step() {
+  if (outcome_on_device()) {
+    const auto& now = *static_cast<const kernels::StepControl*>(device_.control_back->wait());
+    control_.grad_norm = now.grad_norm;
+    control_.skip = now.skip;
+  }
   note_step(!control_.skip);
   return {!control_.skip, control_.grad_norm};
 }
@@ -128,7 +135,12 @@ void Optimizer::send(Tensor& to, const Tensor& from) const {
 
 // Note [The table on the device]
 void Optimizer::to_device() {
-  if (!device_.control.defined()) send(device_.control, as_bytes(std::span(&control_, 1)));
+  if (!device_.control.defined()) {
+    send(device_.control, as_bytes(std::span(&control_, 1)));
+    if constexpr (kHasCuda)
+      device_.control_back =
+          make_readback(std::get<Cuda>(flat_.values().device()), sizeof(kernels::StepControl));
+  }
   if (device_.current) return;
   std::visit([&](auto& segments) { send(device_.segments, as_bytes(std::span(segments))); },
              segments_);

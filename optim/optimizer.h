@@ -11,12 +11,14 @@
 // zero_grad(). Not thread-safe; one optimizer per parameter at a time.
 #pragma once
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <variant>
 #include <vector>
 
 #include "weft/core/registry.h"
+#include "weft/device/readback.h"
 #include "weft/kernels/parameter_table.h"
 #include "weft/nn/flat_parameters.h"
 #include "weft/optim/parameter_groups.h"
@@ -62,7 +64,15 @@ class Optimizer {
 
   void zero_grad() { flat_.zero_grad(); }
   // Throws UserError if requires_grad was set on a parameter after the last rebuild().
-  StepOutcome step(const StepSettings& settings = {});
+  StepOutcome step(const StepSettings& settings = {}) {
+    begin_step(settings);
+    return finish_step();
+  }
+  // step() in halves, for whoever has other work for the device before it asks what came of the step: the rates, the
+  // state and the layout stay as they are in between. finish_step() waits for the device if outcome_on_device().
+  void begin_step(const StepSettings& settings);
+  bool outcome_on_device() const { return measures_ && !on_host(); }
+  StepOutcome finish_step();
   // The parts of step() for a captured one (train/captured_steps.h), whose numbers are on the device: first what
   // the host has changed goes there, which is nothing in a run that is under way; then the work, by the numbers
   // in control(). note_step() tells what came of it.
@@ -148,6 +158,7 @@ class Optimizer {
   int slots_;
   i64 applied_steps_ = 0;
   kernels::StepControl control_;
+  bool measures_ = false;  // the step at hand: only what was measured can skip it
 
   // One entry for each parameter of flat_, in its order.
   std::variant<Segments<float>, Segments<double>> segments_;
@@ -156,10 +167,11 @@ class Optimizer {
   // A GPU reads copies of table, chunks and control. The host's table is the master of everything but
   // the counts of steps, which the kernels keep: they are fetched when the host is asked for them or
   // has something to change, and the table is sent again before the next step. In a steady run neither
-  // happens; each step() sends the control, which nobody waits for.
+  // happens; each step sends the control, which nobody waits for, and asks for it back where it measures.
   struct OnDevice {
     Tensor segments, chunks, control;  // bytes
-    bool current = false;              // segments are what the host would send, and newer in steps
+    std::unique_ptr<Readback> control_back;
+    bool current = false;  // segments are what the host would send, and newer in steps
   } device_;
   Tensor partials_;            // scratch of norms, one number for each chunk
   std::vector<Tensor> state_;  // one per slot, laid out like flat_.gradients()

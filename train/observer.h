@@ -49,10 +49,11 @@ class TrainerObserver {
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
   virtual void on_step_settled(Trainer&) {}
-  // With train.capture a step is one piece of work for the GPU (train/captured_steps.h): nobody sees its
-  // gradients, and on_step_end comes up to CapturedSteps::kInFlight steps late. An observer for which that
-  // will not do says so, before each step: one whose gradients it must see runs op by op; for an outcome that
-  // it must have before anything else happens, the host waits.
+  // On a GPU, on_step_end of a step that clips or scales comes while the next one is under way (Note [The outcome
+  // of a step], train/trainer.cpp). With train.capture a step is one piece of work (train/captured_steps.h):
+  // nobody sees its gradients, and on_step_end comes up to CapturedSteps::kInFlight steps late. An observer for
+  // which that will not do says so, before each step: one whose gradients it must see runs op by op; for an outcome
+  // that it must have before anything else happens, the host waits.
   virtual bool needs_gradients(const Trainer&) const { return false; }
   virtual bool needs_outcome(const Trainer&) const { return false; }
   // The loss of this batch is not finite; TrainingError follows.

@@ -147,7 +147,10 @@ void Orchestrator::step_settled() {
   const bool due = save_steps_ > 0 && trainer_->steps_begun() % save_steps_ == 0 && !ends;
   const bool asked = checkpoint_asked_.exchange(false);
   stop_saved_ = stop_.stop_requested();
-  if (due || asked || stop_saved_) save(newest_validation());
+  if (due || asked || stop_saved_) {
+    trainer_->settle();
+    save(newest_validation());
+  }
   if (asked) log_info("checkpoint: asked for at step {}", trainer_->optimizer().applied_steps());
 }
 

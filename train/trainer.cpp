@@ -70,16 +70,21 @@ Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
 // clip by; and where its gradients are not finite it alone skips the step. The loss scale they share falls when any
 // of them did, as PyTorch's GradScaler has it.
 // Checkpoints and rollback have each by name. max_steps, validation and the lines of a run go by the run's own.
-optim::StepOutcome Trainer::update(double grad_scale) {
+void Trainer::begin_update(double grad_scale) {
+  for (ScheduledOptimizer& each : optimizers_) {
+    each.set_rates(each.rates(each.optimizer->applied_steps(), lr_scale_));
+    each.optimizer->begin_step({.clip_norm = options_.clip_norm,
+                                .clip_value = options_.clip_value,
+                                .grad_scale = grad_scale,
+                                .skip_non_finite = scaler_.has_value()});
+  }
+}
+
+optim::StepOutcome Trainer::finish_update() {
   std::optional<optim::StepOutcome> first;
   bool all_finite = true;
   for (ScheduledOptimizer& each : optimizers_) {
-    each.set_rates(each.rates(each.optimizer->applied_steps(), lr_scale_));
-    const optim::StepOutcome outcome =
-        each.optimizer->step({.clip_norm = options_.clip_norm,
-                              .clip_value = options_.clip_value,
-                              .grad_scale = grad_scale,
-                              .skip_non_finite = scaler_.has_value()});
+    const optim::StepOutcome outcome = each.optimizer->finish_step();
     all_finite = all_finite && outcome.applied;
     if (!first) first = outcome;
   }
@@ -128,8 +133,9 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   ++steps_begun_;
   const double scale = loss_scale();
   loss.backward(Tensor::full(loss.shape(), scale, loss.dtype(), device_));
-  update(1 / scale);
+  begin_update(1 / scale);
   statistics.commit_unless(optimizer().skip_flag());
+  finish_update();
   return loss.value().item<double>();
 }
 
@@ -145,25 +151,37 @@ void Trainer::begin_step() {
   casts_.clear();  // the update has written the weights, or whoever was called in between
   window_.is_captured =
       captured_ && batch_parts_ == 1 && !anyone(&TrainerObserver::needs_gradients);
-  if (!window_.is_captured) settle();  // its loss scale and rate are the host's
+  if (!window_.is_captured) collect(0);  // its loss scale and rate are the host's
 }
 
+// Note [The outcome of a step]
+// Whether a step that clips or scales was skipped, a GPU knows when it is through with it, and the host asks when
+// it has to know: for the loss scale of the next step, which its backward pass starts from, and for the next rate. By
+// then the device has the next forward pass, or the whole of the next step, to go on with. A captured step
+// needs neither (Note [Captured steps]).
 // The step of the gradients that are there, or of the batches that were held.
 void Trainer::end_step(nn::StatisticsScope& statistics) {
   settle();
   if (window_.is_captured) add_gradients_of_held();
-  optim::StepOutcome outcome{.applied = false};
-  if (window_.weight > 0) {
+  const bool is_step = window_.weight > 0;
+  if (is_step) {
     const double scale = window_.first_weight / window_.weight / loss_scale();
     notify(&TrainerObserver::on_gradients, scale);
-    outcome = update(scale);
+    begin_update(scale);
     statistics.commit_unless(optimizer().skip_flag());
   }
   statistics.commit(true);  // of a step that was none
   zero_grad();
   ++steps_begun_;
   window_ = {};
-  note(outcome);
+  if (!is_step) return note({.applied = false});
+  outcome_due_ = true;
+  if (!optimizer().outcome_on_device() || anyone(&TrainerObserver::needs_outcome)) settle();
+}
+
+void Trainer::settle() {
+  collect(0);
+  if (std::exchange(outcome_due_, false)) note(finish_update());
 }
 
 void Trainer::note(const optim::StepOutcome& outcome) {

@@ -124,8 +124,8 @@ class Trainer {
     input_transform_ = std::move(transform);
     forget_graphs();
   }
-  // Waits until the host knows what came of every step: of captured ones it hears late. Observers hear of them.
-  void settle() { collect(0); }
+  // Waits until the host knows what came of every step (Note [The outcome of a step]). Observers hear of them.
+  void settle();
   // To be called when something about the model was changed that Note [Captured steps] does not name.
   void forget_graphs();
   // Whether options().max_steps were made.
@@ -162,7 +162,9 @@ class Trainer {
   i64 batches_to_skip() const { return goes_on_ ? epoch_.batches : 0; }
   i64 steps_begun() const { return steps_begun_; }  // applied or skipped
   // Steps of which the host has not heard yet: of them applied_steps() does not know.
-  i64 steps_in_flight() const { return captured_ ? captured_->in_flight() : 0; }
+  i64 steps_in_flight() const {
+    return (captured_ ? captured_->in_flight() : 0) + (outcome_due_ ? 1 : 0);
+  }
   // Null where steps run op by op.
   const CapturedSteps* captured() const { return captured_.get(); }
   i64 steps_per_epoch() const { return steps_per_epoch_; }  // 0 before it is known
@@ -224,7 +226,8 @@ class Trainer {
   void check_segments() const;
   void zero_grad();
   double loss_scale() const { return scaler_ ? scaler_->scale() : 1; }
-  optim::StepOutcome update(double grad_scale);
+  void begin_update(double grad_scale);
+  optim::StepOutcome finish_update();
   void finish(EpochResult& result, bool complete);
   template <class... A>
   void notify(void (TrainerObserver::*hook)(Trainer&, A...),
@@ -253,6 +256,7 @@ class Trainer {
   std::optional<RunningLoss> running_;  // of the epoch that runs
   Window window_;
   i64 batch_parts_ = 1;
+  bool outcome_due_ = false;     // of the last step, which ran op by op
   bool goes_on_ = false;         // the next epoch is one that was broken off
   double seconds_observed_ = 0;  // where a run validates and saves
   bool waits_noted_ = false;

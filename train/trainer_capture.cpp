@@ -51,6 +51,7 @@ bool Trainer::run_captured(const data::Loader& loader) {
     return part.batch.x.size(0) == loader.options().batch_size && part.weight > 0;
   });
   if (window_.batches != options_.accumulate || !full) return false;
+  if (outcome_due_) settle();  // the device needs the count that follows from it
   collect(CapturedSteps::kInFlight - 1);
   for (const StepBatches::Part& part : window_.held) running_->count(part.weight);
   captured_->run({std::move(window_.held), steps_begun_});
@@ -67,7 +68,7 @@ bool Trainer::run_captured(const data::Loader& loader) {
 }
 
 void Trainer::collect(i64 allowed_in_flight) {
-  while (steps_in_flight() > allowed_in_flight) {
+  while (captured_ && captured_->in_flight() > allowed_in_flight) {
     const auto [step, report] = captured_->next();
     if (report.halted) {  // so are those behind it
       captured_->drop();
@@ -77,7 +78,7 @@ void Trainer::collect(i64 allowed_in_flight) {
   }
 }
 
-// As update() and train_one_epoch have it for a step op by op.
+// As finish_update() and train_one_epoch have it for a step op by op.
 void Trainer::hear_of(const StepBatches& step, const kernels::StepReport& report) {
   if (!std::isfinite(report.loss_sum)) {
     const StepBatches::Part& last = step.parts.back();

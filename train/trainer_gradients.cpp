@@ -35,10 +35,12 @@ void Trainer::add_gradients_of_part(const BatchInProgress& part) {
   const double weight = loss_->weight(part.batch.y);  // the host's copy: nobody waits
   running_->add(loss.value(), weight);
   if (!running_->finite()) {
+    settle();
     notify(&TrainerObserver::on_non_finite, part);
     running_->fail(part.epoch, part.number);
   }
   if (weight <= 0) return;
+  if (scaler_) settle();  // the scale follows from the last step
   if (window_.weight == 0) window_.first_weight = weight;
   loss.backward(Tensor::full(loss.shape(), loss_scale() * weight / window_.first_weight,
                              loss.dtype(), device_));

@@ -117,7 +117,9 @@ TEST_F(GpuCapture, RatesMayChangeBetweenSteps) {
 }
 
 TEST_F(GpuCapture, AnObserverMaySeeGradientsAndOutcomes) {
-  Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}), .epochs = 3}};
+  Setting setting{
+      .options = {.optimizer = optim::adamw({.lr = 1e-2}), .epochs = 3, .clip_norm = 0.5},
+      .planted = {{33, 0.0f}}};
   auto captured = expect_equal(setting, [](Training& run) { run.listener().gradients_every = 5; });
   EXPECT_EQ(captured->listener().gradients_seen, 6);
   EXPECT_EQ(captured->trainer().captured()->launches(), 30 - 6 - 2);
@@ -164,6 +166,30 @@ TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
       << error;
   EXPECT_EQ(captured.trainer().steps_in_flight(), 0);
   EXPECT_EQ(captured.difference_from(eager), "");
+}
+
+// Note [The outcome of a step]
+TEST_F(GpuCapture, OpByOpTheNextForwardPassBeginsBeforeAnOutcomeIsKnown) {
+  struct Case {
+    Setting setting;
+    bool waits;
+    i64 in_flight;
+  };
+  for (const Case& c : {Case{{.options = {.epochs = 2}}, false, 0},
+                        Case{{.options = {.epochs = 2, .clip_norm = 0.5}}, false, 1},
+                        Case{{.options = {.epochs = 2, .clip_value = 0.02}}, false, 1},
+                        Case{{.options = {.epochs = 2, .precision = train::fp16()}}, false, 1},
+                        Case{{.options = {.epochs = 2, .clip_norm = 0.5}}, true, 0}}) {
+    Training run(c.setting, false);
+    run.listener().waits = c.waits;
+    std::vector<i64> seen, wanted;
+    run.net().look = [&](const Variable&) { seen.push_back(run.trainer().steps_in_flight()); };
+    run.train();
+    for (i64 step = 0; step < 20; ++step) wanted.push_back(step % 10 == 0 ? 0 : c.in_flight);
+    EXPECT_EQ(seen, wanted) << "an epoch of 10 steps begins with nothing in flight";
+    EXPECT_EQ(run.trainer().steps_in_flight(), 0);
+    EXPECT_EQ(run.listener().outcomes.size(), 20u);
+  }
 }
 
 TEST_F(GpuCapture, AStepThatLooksAtNumbersIsRefusedAndNamed) {

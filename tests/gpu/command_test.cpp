@@ -74,7 +74,6 @@ TEST_F(GpuCommand, SlowFinetunesInStagesWithEveryCallback) {
   EXPECT_NE(trained.output.find("optimizer rebuilt"), std::string::npos) << trained.output;
 }
 
-// Strategies and callbacks around steps that are graphs: the same run, to the bit.
 TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
   const std::string small = "train " WEFT_SOURCE_ROOT
                             "/configs/digits_mlp.yaml run.device=cuda run.dir=run "
@@ -91,6 +90,7 @@ TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
   EXPECT_EQ(trained.code, 0) << trained.output;
 }
 
+// Strategies and callbacks around steps that are graphs: the same run, to the bit.
 TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     return weft("train " WEFT_SOURCE_ROOT
@@ -110,6 +110,27 @@ TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
       << captured.output;
   for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
     expect_same_tensors("captured", "eager", file);
+}
+
+// Not those of the validation before it, when the host has not heard of the steps since.
+TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
+  for (const char* more : {"train.clip_norm=1", "train.capture=true"}) {
+    const Result trained =
+        weft("train " WEFT_SOURCE_ROOT
+             "/configs/digits_mlp.yaml run.device=cuda data.train_size=240 data.test_size=20 "
+             "model.hidden='[16]' train.epochs=1 train.batch_size=20 validation.every=2ba "
+             "checkpoint.every=3ba checkpoint.keep_last=9 run.dir=run " +
+             std::string(more));
+    ASSERT_EQ(trained.code, 0) << trained.output;
+    for (const i64 step : {3, 6, 9}) {
+      const fs::path saved = folder_ / "run/checkpoints" / fmt::format("step-{}", step);
+      std::ifstream file(saved / "trainer_state.json");
+      EXPECT_EQ(nlohmann::json::parse(file)["metrics"].contains("validation/accuracy"),
+                step % 2 == 0)
+          << saved;
+    }
+    fs::remove_all(folder_ / "run");
+  }
 }
 
 TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {

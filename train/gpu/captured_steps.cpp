@@ -2,10 +2,12 @@
 #include "weft/train/captured_steps.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include "weft/core/log.h"
 #include "weft/device/gpu/graph.h"
+#include "weft/device/readback.h"
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/statistics.h"
 #include "weft/tensor/as_bytes.h"
@@ -55,12 +57,9 @@ class Steps final : public CapturedSteps {
         device_(std::get<Cuda>(with_stream(parts.loss_sum.device()))),
         state_(device_),
         rates_(device_),
-        report_(device_),
-        ring_(static_cast<kernels::StepReport*>(
-            gpu::pinned_allocate(kInFlight * static_cast<i64>(sizeof(kernels::StepReport))))) {}
-  ~Steps() override {
-    drop();
-    gpu::pinned_free(ring_);
+        report_(device_) {
+    for (auto& report : reports_)
+      report = make_readback(device_, static_cast<i64>(sizeof(kernels::StepReport)));
   }
 
   void run(StepBatches step) override {
@@ -81,24 +80,21 @@ class Steps final : public CapturedSteps {
     }
     const std::size_t slot = next_slot_;
     next_slot_ = (next_slot_ + 1) % kInFlight;
-    gpu::copy_to_pinned(device_.stream, ring_ + slot, report_.get(), sizeof(kernels::StepReport));
-    arrived_[slot].record(device_.stream);
+    reports_[slot]->start(report_.get());
     flying_.push_back({std::move(step), slot});
   }
 
   i64 in_flight() const override { return static_cast<i64>(flying_.size()); }
   std::pair<StepBatches, kernels::StepReport> next() override {
-    const std::size_t slot = flying_.front().slot;
-    arrived_[slot].synchronize();
-    std::pair<StepBatches, kernels::StepReport> result{std::move(flying_.front().step),
-                                                       ring_[slot]};
+    InFlight oldest = std::move(flying_.front());
     flying_.pop_front();
-    return result;
+    return {std::move(oldest.step),
+            *static_cast<const kernels::StepReport*>(reports_[oldest.slot]->wait())};
   }
   void drop() override {
     while (!flying_.empty()) {
       try {
-        arrived_[flying_.front().slot].synchronize();
+        reports_[flying_.front().slot]->wait();
       } catch (...) {  // whoever waits next hears of it
       }
       flying_.pop_front();
@@ -266,8 +262,7 @@ class Steps final : public CapturedSteps {
     std::size_t slot;
   };
   std::deque<InFlight> flying_;
-  kernels::StepReport* ring_;
-  gpu::Event arrived_[kInFlight];
+  std::array<std::unique_ptr<Readback>, kInFlight> reports_;
   std::size_t next_slot_ = 0;
 };
 
