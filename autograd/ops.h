@@ -94,21 +94,9 @@ Variable dropout(const Variable& x, double p);
 
 // --- losses ---------------------------------------------------------------------------------------
 // Softmax cross-entropy, mean over the rows (autograd/cross_entropy.cpp).
-Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0);
-
-// The same with weights: row r counts weight[label[r]] times, and the mean divides by the sum of the
-// weights; rows labelled `ignore_index` count for nothing. Smoothing spreads over the classes by their weights,
-// as in PyTorch. Without a row of any weight the loss is 0, and so is its gradient. Reads the labels
-// on the host.
-struct CrossEntropyOptions {
-  double label_smoothing = 0;
-  std::vector<double> class_weights = {};  // one per class, 0 or more; empty: all 1
-  std::optional<i64> ignore_index = {};
-};
 Variable cross_entropy(const Variable& logits, const Tensor& labels,
-                       const CrossEntropyOptions& options);
-// What that mean divides by.
-double cross_entropy_weight(const Tensor& labels, const CrossEntropyOptions& options);
+                       const CrossEntropyOptions& options = {});
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
 // (x − target)², |x − target|, the Huber loss, and −ln of the probability that σ(x) gives a target in
 // [0, 1] (autograd/pointwise_loss.cpp).

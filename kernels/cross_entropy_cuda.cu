@@ -9,50 +9,84 @@ namespace {
 // The last block looks at the labels; the others take the rows.
 template <class T, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
-    cross_entropy_forward_kernel(T* loss, T* lse, i64* bad_row, const T* x, const i64* label,
-                                 Compute<T> smoothing, i64 rows, i64 cols) {
+    cross_entropy_forward_kernel(T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
+                                 const i64* label, LabelTerms<T> terms, i64 rows, i64 cols) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
   if (blockIdx.x == gridDim.x - 1) {
-    find_first_bad(bad_row, label, rows, cols);
+    find_first_bad(bad_row, label, rows, cols, [=](i64 one) { return terms.ignored(one); });
     return;
   }
   const i64 row = Team::row();
   if (row >= rows) return;
+  const i64 target = label[row];
+  if (terms.ignored(target)) {
+    if (Team::rank() == 0) {
+      loss[row] = lse[row] = static_cast<T>(C(0));
+      if (row_weight != nullptr) row_weight[row] = static_cast<T>(C(0));
+    }
+    return;
+  }
   const T* x_row = x + row * cols;
+  const T* w = terms.class_weights;
+  const C smoothing = static_cast<C>(terms.smoothing);
   ExpSum<C> total;
   C sum = 0;
   for (i64 c = Team::rank(); c < cols; c += Team::kSize) {
     const C value = static_cast<C>(x_row[c]);
     total.add(value);
-    sum += value;
+    sum += w != nullptr ? static_cast<C>(w[c]) * value : value;
   }
   total = Team::combine(total, MergeExpSums{});
   if (smoothing != C(0)) sum = Team::sum(sum);
   if (Team::rank() != 0) return;
   const C row_lse = total.log_sum_exp();
   lse[row] = static_cast<T>(row_lse);
-  const i64 target = label[row];
-  C row_loss = std::numeric_limits<C>::quiet_NaN();
+  C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
   if (target >= 0 && target < cols) {
-    row_loss = row_lse - (C(1) - smoothing) * static_cast<C>(x_row[target]);
-    if (smoothing != C(0)) row_loss -= smoothing / static_cast<C>(cols) * sum;
+    k = w != nullptr ? static_cast<C>(w[target]) : C(1);
+    row_loss = k * (row_lse - static_cast<C>(x_row[target]));
+    if (smoothing != C(0)) {
+      const C all = w != nullptr ? static_cast<C>(*terms.class_weight_sum) : static_cast<C>(cols);
+      row_loss =
+          (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * (all * row_lse - sum);
+    }
   }
   loss[row] = static_cast<T>(row_loss);
+  if (row_weight != nullptr) row_weight[row] = static_cast<T>(k);
+}
+
+template <class T>
+__global__ void cross_entropy_mean_kernel(T* loss, T* share, const T* sum, const T* weight) {
+  using C = Compute<T>;
+  const C counted = static_cast<C>(*weight), part = counted > C(0) ? C(1) / counted : C(0);
+  *share = static_cast<T>(part);
+  *loss = static_cast<T>(static_cast<C>(*sum) * part);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_backward_kernel(T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
-                                  Compute<T> scale, Compute<T> smoothing, i64 rows, i64 cols,
+                                  Compute<T> scale, LabelTerms<T> terms, i64 rows, i64 cols,
                                   i64 packs) {
   using C = Compute<T>;
   constexpr int kSize = Pack<T>::kSize;
   const C factor = scale * static_cast<C>(dloss[0]);
-  const C off = smoothing / static_cast<C>(cols), on = C(1) - smoothing;
+  const C smoothing = static_cast<C>(terms.smoothing), spread = smoothing / static_cast<C>(cols);
+  const T* w = terms.class_weights;
+  const C spread_sum =
+      w != nullptr && smoothing != C(0) ? spread * static_cast<C>(*terms.class_weight_sum) : C(0);
   const auto slope = [=](T value, i64 row, i64 c) {
+    const i64 target = label[row];
+    if (terms.ignored(target)) return static_cast<T>(C(0));
+    C on = C(1) - smoothing, all = 1, off = spread;
+    if (w != nullptr) {
+      on *= target >= 0 && target < cols ? static_cast<C>(w[target]) : C(0);
+      all = on + spread_sum;
+      off *= static_cast<C>(w[c]);
+    }
     const C probability = math::exp(static_cast<C>(value) - static_cast<C>(lse[row]));
-    return static_cast<T>(factor * (probability - off - (c == label[row] ? on : C(0))));
+    return static_cast<T>(factor * (all * probability - off - (c == target ? on : C(0))));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     const Pack<T> in = reinterpret_cast<const Pack<T>*>(x)[i];
@@ -74,30 +108,38 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 template <class T>
-void cross_entropy_forward(Cuda device, T* loss, T* lse, i64* bad_row, const T* x, const i64* label,
-                           double smoothing, i64 rows, i64 cols) {
+void cross_entropy_forward(Cuda device, T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
+                           const i64* label, const LabelTerms<T>& terms, i64 rows, i64 cols) {
   with_team(cols, [&]<bool kBlock>() {
     launch<cross_entropy_forward_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, rows) + 1),
-                                                    loss, lse, bad_row, x, label,
-                                                    static_cast<Compute<T>>(smoothing), rows, cols);
+                                                    loss, lse, row_weight, bad_row, x, label, terms,
+                                                    rows, cols);
   });
 }
 
 template <class T>
+void cross_entropy_mean(Cuda device, T* loss, T* share, const T* sum, const T* weight) {
+  launch<cross_entropy_mean_kernel<T>>({.stream = device.stream}, loss, share, sum, weight);
+}
+
+template <class T>
 void cross_entropy_backward(Cuda device, T* dx, const T* x, const T* lse, const i64* label,
-                            const T* dloss, double scale, double smoothing, i64 rows, i64 cols) {
+                            const T* dloss, double scale, const LabelTerms<T>& terms, i64 rows,
+                            i64 cols) {
   const i64 n = rows * cols;
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, dx, x);
   launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), dx, x, lse,
-                                           label, dloss, static_cast<Compute<T>>(scale),
-                                           static_cast<Compute<T>>(smoothing), rows, cols, packs);
+                                           label, dloss, static_cast<Compute<T>>(scale), terms,
+                                           rows, cols, packs);
 }
 
 #define WEFT_CROSS_ENTROPY(T)                                                                      \
-  template void cross_entropy_forward(Cuda, T*, T*, i64*, const T*, const i64*, double, i64, i64); \
+  template void cross_entropy_forward(Cuda, T*, T*, T*, i64*, const T*, const i64*,                \
+                                      const LabelTerms<T>&, i64, i64);                             \
+  template void cross_entropy_mean(Cuda, T*, T*, const T*, const T*);                              \
   template void cross_entropy_backward(Cuda, T*, const T*, const T*, const i64*, const T*, double, \
-                                       double, i64, i64);
+                                       const LabelTerms<T>&, i64, i64);
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)
 WEFT_CROSS_ENTROPY(half)

@@ -5,8 +5,27 @@
 #include "weft/tensor/ops.h"
 
 namespace weft {
+namespace {
 
-CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing) {
+// `sum` is of the class weights.
+template <class T>
+kernels::LabelTerms<T> terms_of(const CrossEntropyOptions& options, const Tensor& sum) {
+  const Tensor& weights = options.class_weights;
+  return {.smoothing = options.label_smoothing,
+          .class_weights = weights.defined() ? weights.data<T>() : nullptr,
+          .class_weight_sum = sum.defined() ? sum.data<T>() : nullptr,
+          .ignores = options.ignore_index.has_value(),
+          .ignore_index = options.ignore_index.value_or(0)};
+}
+Tensor weight_sum(const CrossEntropyOptions& options) {
+  return options.class_weights.defined() && options.label_smoothing > 0 ? sum(options.class_weights)
+                                                                        : Tensor();
+}
+
+}  // namespace
+
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
+                           const CrossEntropyOptions& options) {
   WEFT_CHECK(
       logits.rank() == 2 && labels.shape() == Shape{logits.size(0)} &&
           labels.dtype() == DType::int64,
@@ -18,18 +37,31 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
              "cross_entropy: logits are {}; at least one row and one class "
              "are required",
              logits.shape());
-  WEFT_CHECK(label_smoothing >= 0 && label_smoothing < 1,
-             "cross_entropy: label_smoothing is {}; it must be in [0, 1)", label_smoothing);
+  WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing < 1,
+             "cross_entropy: label_smoothing is {}; it must be in [0, 1)", options.label_smoothing);
   const i64 rows = logits.size(0), cols = logits.size(1);
-  Tensor losses = Tensor::empty({rows}, logits.dtype(), logits.device());
-  CrossEntropy result{Tensor(), Tensor::empty_like(losses)};
+  const Tensor& weights = options.class_weights;
+  if (weights.defined()) {
+    WEFT_CHECK(
+        weights.shape() == Shape{cols} && weights.dtype() == logits.dtype(),
+        "cross_entropy: class weights {} {} for {} classes of {}; one {} weight per class is "
+        "required",
+        weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
+    check_same_device("cross_entropy", logits, weights);
+  }
+  const bool counts = weights.defined() || options.ignore_index.has_value();
+  const Tensor losses = Tensor::empty({rows}, logits.dtype(), logits.device());
+  const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
+  CrossEntropy result{Tensor(), Tensor::empty_like(losses), Tensor()};
   const Tensor bad_row = Tensor::empty({}, DType::int64, logits.device());
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
+          const Tensor all = weight_sum(options);
           kernels::cross_entropy_forward(device, losses.data<T>(), result.log_sum_exp.data<T>(),
+                                         counts ? row_weights.data<T>() : nullptr,
                                          bad_row.data<i64>(), logits.data<T>(), labels.data<i64>(),
-                                         label_smoothing, rows, cols);
+                                         terms_of<T>(options, all), rows, cols);
         },
         logits.device());
   });
@@ -39,22 +71,37 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double la
     WEFT_CHECK(bad < 0, "cross_entropy: label {} in row {}; labels must be in 0..{}",
                labels.values<i64>()[static_cast<std::size_t>(bad)], bad, cols - 1);
   }
-  result.loss = mean(losses);
+  if (!counts) {
+    result.loss = mean(losses);
+    return result;
+  }
+  result.loss = sum(losses);
+  result.share = Tensor::empty_like(result.loss);
+  const Tensor weight = sum(row_weights);
+  visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::cross_entropy_mean(device, result.loss.data<T>(), result.share.data<T>(),
+                                      result.loss.data<T>(), weight.data<T>());
+        },
+        logits.device());
+  });
   return result;
 }
 
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
-                            const Tensor& log_sum_exp, const Tensor& labels,
-                            double label_smoothing) {
+                            const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
+                            const CrossEntropyOptions& options) {
   check_output("cross_entropy", dlogits, logits.shape(), logits);
   const i64 rows = logits.size(0), cols = logits.size(1);
+  const Tensor all = weight_sum(options), each = share.defined() ? mul(dloss, share) : dloss;
+  const double scale = share.defined() ? 1.0 : 1.0 / static_cast<double>(rows);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
           kernels::cross_entropy_backward(device, dlogits.data<T>(), logits.data<T>(),
-                                          log_sum_exp.data<T>(), labels.data<i64>(),
-                                          dloss.data<T>(), 1.0 / static_cast<double>(rows),
-                                          label_smoothing, rows, cols);
+                                          log_sum_exp.data<T>(), labels.data<i64>(), each.data<T>(),
+                                          scale, terms_of<T>(options, all), rows, cols);
         },
         logits.device());
   });

@@ -5,6 +5,8 @@
 // shape, dtype and device) and may alias an input of c's shape where the kernel's header says so.
 // Inputs of one call share dtype and device. Every check throws UserError: "op: given; required".
 #pragma once
+#include <optional>
+
 #include "weft/kernels/conv2d.h"
 #include "weft/kernels/elementwise_ops.h"
 #include "weft/kernels/matmul.h"
@@ -166,16 +168,26 @@ void log_softmax(Tensor& y, const Tensor& x);
 void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 
 // --- cross-entropy (tensor/cross_entropy.cpp) ------------------------------------------------------
+// Row r counts class_weights[labels[r]] times, and the mean divides by the sum of these; rows labelled
+// `ignore_index` count for nothing. Smoothing spreads over the classes by their weights, as in PyTorch.
+// Without a row of any weight the loss is 0, and so is its gradient.
+struct CrossEntropyOptions {
+  double label_smoothing = 0;            // in [0, 1)
+  Tensor class_weights = {};             // (classes) beside the logits, 0 or more; undefined: all 1
+  std::optional<i64> ignore_index = {};  // may lie outside of the classes
+};
 struct CrossEntropy {
-  Tensor loss;         // mean over the rows, a scalar
-  Tensor log_sum_exp;  // (rows), for the backward pass
+  Tensor loss;  // mean over the rows, a scalar
+  // For the backward pass: (rows), and what one row of weight 1 is of the mean, undefined where all rows are that.
+  Tensor log_sum_exp, share;
 };
 // logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError naming it on
-// the CPU, and a loss of NaN elsewhere. 0 ≤ label_smoothing < 1.
-CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing = 0);
+// the CPU, and a loss of NaN elsewhere.
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
+                           const CrossEntropyOptions& options = {});
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
-                            const Tensor& log_sum_exp, const Tensor& labels,
-                            double label_smoothing);
+                            const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
+                            const CrossEntropyOptions& options);
 
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis ------------------------------------------
 struct LayerNorm {

@@ -18,4 +18,17 @@ CountedRows counted_rows(const Tensor& labels, i64 ignored) {
   return {count, there(rows), there(counted)};
 }
 
+double weight_of_labels(const Tensor& labels, std::span<const double> class_weights,
+                        std::optional<i64> ignored) {
+  if (class_weights.empty() && !ignored) return static_cast<double>(labels.elements());
+  double weight = 0;
+  for (const i64 label : labels.to_vector<i64>()) {
+    if (ignored && label == *ignored) continue;
+    if (class_weights.empty()) weight += 1;
+    else if (label >= 0 && label < static_cast<i64>(class_weights.size()))
+      weight += class_weights[static_cast<std::size_t>(label)];
+  }
+  return weight;
+}
+
 }  // namespace weft::train

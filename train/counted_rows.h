@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
+#include <span>
+
 #include "weft/tensor/tensor.h"
 
 namespace weft::train {
@@ -11,5 +14,10 @@ struct CountedRows {
 };
 // `labels`: int64 (rows). Reads them on the host.
 CountedRows counted_rows(const Tensor& labels, i64 ignored);
+
+// What a mean over them divides by: each counts as often as its class weight says (none given: once), the ignored
+// ones never. `labels`: int64 of any shape. Reads them on the host, unless each counts once.
+double weight_of_labels(const Tensor& labels, std::span<const double> class_weights,
+                        std::optional<i64> ignored);
 
 }  // namespace weft::train

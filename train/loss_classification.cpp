@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/ops.h"
+#include "weft/train/counted_rows.h"
 #include "weft/train/loss.h"
 
 namespace weft::train {
@@ -7,13 +8,15 @@ namespace {
 
 class Classification final : public Loss {
  public:
-  explicit Classification(const ClassificationOptions& options)
-      : options_{options.label_smoothing, options.class_weights, options.ignore_index} {}
+  explicit Classification(const ClassificationOptions& options) : options_(options) {}
   Variable forward(const Variable& output, const Tensor& target) const override {
-    return cross_entropy(output, target, options_);
+    return cross_entropy(output, target,
+                         {.label_smoothing = options_.label_smoothing,
+                          .class_weights = weights_beside(output.value()),
+                          .ignore_index = options_.ignore_index});
   }
   double weight(const Tensor& target) const override {
-    return cross_entropy_weight(target, options_);
+    return weight_of_labels(target, options_.class_weights, options_.ignore_index);
   }
   std::optional<i64> ignore_index() const override { return options_.ignore_index; }
   i64 outputs(const data::DatasetInfo& info) const override {
@@ -35,7 +38,18 @@ class Classification final : public Loss {
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 
  private:
-  CrossEntropyOptions options_;
+  // Sent when the first output comes: a captured step sends nothing.
+  const Tensor& weights_beside(const Tensor& output) const {
+    const auto classes = static_cast<i64>(options_.class_weights.size());
+    if (classes > 0 && (!weights_.defined() || weights_.dtype() != output.dtype() ||
+                        weights_.device() != output.device()))
+      weights_ =
+          Tensor::copy_of(options_.class_weights, {classes}).to(output.dtype()).to(output.device());
+    return weights_;
+  }
+
+  ClassificationOptions options_;
+  mutable Tensor weights_;
 };
 
 const bool registered =

@@ -22,17 +22,12 @@ class LanguageModelling final : public Loss {
     const i64 rows = target.elements();
     const Variable logits = reshape(output, {rows, shape[-1]});
     const Tensor tokens = target.reshape({rows});
-    if (!options_.ignore_index) return cross_entropy(logits, tokens, options_.label_smoothing);
-    const CountedRows counted = counted_rows(tokens, *options_.ignore_index);
-    if (counted.count == 0)
-      return Variable(Tensor::zeros({}, logits.value().dtype(), target.device()));
-    if (counted.count == rows) return cross_entropy(logits, tokens, options_.label_smoothing);
-    // Their rows are left out before the softmax, which is most of the work where the vocabulary is large.
-    return cross_entropy(embedding(logits, counted.rows), counted.labels, options_.label_smoothing);
+    return cross_entropy(
+        logits, tokens,
+        {.label_smoothing = options_.label_smoothing, .ignore_index = options_.ignore_index});
   }
   double weight(const Tensor& target) const override {
-    return cross_entropy_weight(target.reshape({target.elements()}),
-                                {.ignore_index = options_.ignore_index});
+    return weight_of_labels(target, {}, options_.ignore_index);
   }
   std::optional<i64> ignore_index() const override { return options_.ignore_index; }
   i64 outputs(const data::DatasetInfo& info) const override {

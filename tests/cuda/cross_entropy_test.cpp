@@ -27,27 +27,90 @@ TEST(CudaCrossEntropy, ForwardAndBackward) {
           const auto rows = static_cast<std::size_t>(s.rows);
           std::vector<double> loss64(rows), lse64(rows), dx64(x64.size());
           i64 bad64 = 7;
-          cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), &bad64, x64.data(),
-                                label.data(), smoothing, s.rows, s.cols);
+          cross_entropy_forward<double>(Cpu{}, loss64.data(), lse64.data(), nullptr, &bad64,
+                                        x64.data(), label.data(), {smoothing}, s.rows, s.cols);
           in_every_order([&] {
             Array<T> loss(s.rows), lse(s.rows), dx(x.size(), shift);
             Array<i64> bad(1);
             bad[0] = 7;
-            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), bad.data(), x.data(),
-                                  label.data(), smoothing, s.rows, s.cols);
+            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), static_cast<T*>(nullptr),
+                                  bad.data(), x.data(), label.data(), {smoothing}, s.rows, s.cols);
             expect_near(loss, loss64, 5 * tolerance<T>());
             expect_near(lse, lse64);
             EXPECT_EQ(bad[0], -1);
             // The backward pass follows the stored lse, which T has rounded.
             const double d = 0.5;
             cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(),
-                                   label.data(), &d, 3.0, smoothing, s.rows, s.cols);
+                                   label.data(), &d, 3.0, {smoothing}, s.rows, s.cols);
             cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(),
-                                   dloss.data(), 3.0, smoothing, s.rows, s.cols);
+                                   dloss.data(), 3.0, {smoothing}, s.rows, s.cols);
             expect_near(dx, dx64, 5 * tolerance<T>());
           });
         }
       }
+    }
+  });
+}
+
+// Rows count by their labels; those labelled −7 do not, and are not bad.
+TEST(CudaCrossEntropy, WeighsAndIgnoresRows) {
+  for_types([]<class T>() {
+    for (const Size s : kRows) {
+      for (const double smoothing : {0.0, 0.1}) {
+        for (const bool weighted : {false, true}) {
+          SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << ", " << smoothing);
+          Numbers numbers;
+          const Array<T> x(s.rows * s.cols, numbers, -20, 20), w(s.cols, numbers, 0.25, 2);
+          Array<i64> label(s.rows);
+          for (i64 r = 0; r < s.rows; ++r) label[r] = r % 3 == 1 ? -7 : numbers.below(s.cols);
+          Array<T> dloss(1), sum(1);
+          dloss[0] = converted<T>(0.5);
+          const auto x64 = x.numbers(), w64 = w.numbers();
+          double sum64 = 0;
+          for (const double one : w64) sum64 += one;
+          sum[0] = converted<T>(sum64);
+          sum64 = sum.numbers()[0];
+          const LabelTerms<double> here{smoothing, weighted ? w64.data() : nullptr, &sum64, true,
+                                        -7};
+          const LabelTerms<T> there{smoothing, weighted ? w.data() : nullptr, sum.data(), true, -7};
+          const auto rows = static_cast<std::size_t>(s.rows);
+          std::vector<double> loss64(rows), lse64(rows), k64(rows), dx64(x64.size());
+          i64 bad64 = 7;
+          cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), k64.data(), &bad64, x64.data(),
+                                label.data(), here, s.rows, s.cols);
+          in_every_order([&] {
+            Array<T> loss(s.rows), lse(s.rows), k(s.rows), dx(x.size());
+            Array<i64> bad(1);
+            bad[0] = 7;
+            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), k.data(), bad.data(), x.data(),
+                                  label.data(), there, s.rows, s.cols);
+            expect_near(loss, loss64, 5 * tolerance<T>());
+            expect_near(lse, lse64);
+            expect_near(k, k64);
+            EXPECT_EQ(bad[0], -1);
+            const double d = 0.5;
+            cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(),
+                                   label.data(), &d, 3.0, here, s.rows, s.cols);
+            cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(),
+                                   dloss.data(), 3.0, there, s.rows, s.cols);
+            expect_near(dx, dx64, 5 * tolerance<T>());
+          });
+        }
+      }
+    }
+  });
+}
+
+TEST(CudaCrossEntropy, TheMeanOfNothingIsZero) {
+  for_types([]<class T>() {
+    for (const double weight : {0.0, 4.0}) {
+      Array<T> loss(1), share(1), total(1), counted(1);
+      total[0] = converted<T>(6);
+      counted[0] = converted<T>(weight);
+      cross_entropy_mean(Cuda{}, loss.data(), share.data(), total.data(), counted.data());
+      synchronize(Cuda{});
+      EXPECT_EQ(loss.numbers()[0], weight == 0 ? 0 : 1.5);
+      EXPECT_EQ(share.numbers()[0], weight == 0 ? 0 : 0.25);
     }
   });
 }
@@ -63,8 +126,8 @@ TEST(CudaCrossEntropy, NamesTheFirstBadLabel) {
     in_every_order([&] {
       Array<float> loss(rows), lse(rows);
       Array<i64> bad(1);
-      cross_entropy_forward(Cuda{}, loss.data(), lse.data(), bad.data(), x.data(), label.data(),
-                            0.0, rows, 5);
+      cross_entropy_forward<float>(Cuda{}, loss.data(), lse.data(), nullptr, bad.data(), x.data(),
+                                   label.data(), {}, rows, 5);
       EXPECT_EQ(bad[0], rows - 2);
       EXPECT_TRUE(std::isnan(loss[rows - 1]));
       EXPECT_TRUE(std::isnan(loss[rows - 2]));

@@ -77,6 +77,18 @@ TEST_F(GpuCapture, AccumulatedBatchesAreOneGraphAndAShortStepIsNone) {
   EXPECT_EQ(captured->trainer().captured()->launches(), 4 * 3 - 2);
 }
 
+// By its labels every shuffled batch counts differently, and the host tells the device how much.
+TEST_F(GpuCapture, BatchesMayCountDifferently) {
+  for (const auto& loss : {train::ClassificationOptions{.class_weights = {1, 0.5, 3, 0.125}},
+                           train::ClassificationOptions{.label_smoothing = 0.1, .ignore_index = 3}})
+    for (const i64 accumulate : {1, 2}) {
+      const auto captured = expect_equal(
+          {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 2, .accumulate = accumulate},
+           .loss = train::classification(loss)});
+      EXPECT_EQ(captured->trainer().captured()->launches(), 20 / accumulate - 2);
+    }
+}
+
 TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
   const auto captured =
       expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}),
@@ -235,6 +247,22 @@ TEST_F(GpuCapture, TheHostNeitherWaitsNorAllocatesOnceItIsWarm) {
   EXPECT_EQ(system[50], system[10]);
   // For the step before the last kInFlight, and no other.
   EXPECT_LE(waits[50] - waits[10], 40u);
+}
+
+// All that a stream is given for a step that is warm: samples, integers, the launch, and the report on its way back.
+TEST_F(GpuCapture, AStepIsOneLaunchAndFewCopies) {
+  for (const bool on_device : {false, true}) {
+    Training run({.options = {.optimizer = optim::adamw({}), .clip_norm = 1},
+                  .samples = 30 * kBatch,
+                  .on_device = on_device},
+                 true);
+    std::vector<u64> given;
+    run.listener().before_step = [&](train::Trainer&, i64) {
+      given.push_back(gpu::compute_stream()->given);
+    };
+    run.train();
+    EXPECT_EQ(given[25] - given[10], 15u * (on_device ? 3 : 4));
+  }
 }
 #endif
 

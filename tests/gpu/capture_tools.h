@@ -84,6 +84,7 @@ struct Setting {
   i64 batch = kBatch;
   bool shuffle = true;
   bool on_device = false;  // the samples
+  train::LossRecipe loss = train::classification();
 };
 
 // A run and all that it leaves.
@@ -96,7 +97,7 @@ class Training {
     net_->to(device_named("cuda"));
     setting_.options.capture = capture;
     setting_.options.seed = 9;
-    trainer_.emplace(*net_, train::classification(), setting_.options);
+    trainer_.emplace(*net_, setting.loss, setting_.options);
     trainer_->add_observer(listener_);
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <utility>
 
 #include "weft/core/log.h"
 #include "weft/device/gpu/graph.h"
@@ -31,7 +32,13 @@ struct Kind {
 struct Recorded {
   Recorded(Kind of, StreamHandle stream) : kind(std::move(of)), graph(stream) {}
   Kind kind;
-  std::vector<data::Batch> inputs;   // on the device
+  // On the device. Integers (labels, tokens, numbers of samples and of random ops) lie in one piece, which is sent
+  // with one copy: a small step is as long as a few of them.
+  Tensor integers;
+  std::vector<data::Batch> inputs;
+  Tensor numbers;  // (parts, 3)
+  Tensor weights;  // (parts); sent when they are not `weights_there`
+  std::vector<double> weights_there;
   std::vector<Leaf*> with_gradient;  // after backward
   i64 warm = 0;                      // steps done for the warm-up
   gpu::Graph graph;
@@ -136,47 +143,65 @@ class Steps final : public CapturedSteps {
       return *recorded_.front();
     }
     if (recorded_.size() == kMostKinds) recorded_.pop_back();
-    auto recorded = std::make_unique<Recorded>(std::move(kind), device_.stream);
-    const auto like = [&](const Tensor& t) {
-      return t.defined() ? Tensor::empty(t.shape(), t.dtype(), device_) : Tensor();
-    };
-    for (const StepBatches::Part& part : step.parts) {
-      const data::Batch read = parts_.read_of(part.batch);
-      recorded->inputs.push_back({like(read.x), like(read.y)});
-    }
-    recorded_.insert(recorded_.begin(), std::move(recorded));
+    recorded_.insert(recorded_.begin(),
+                     std::make_unique<Recorded>(std::move(kind), device_.stream));
+    lay_out(*recorded_.front(), step);
     return *recorded_.front();
   }
 
+  void lay_out(Recorded& recorded, const StepBatches& step) const {
+    const i64 parts = static_cast<i64>(step.parts.size());
+    i64 count = 3 * parts, taken = 0;
+    for (const StepBatches::Part& part : step.parts)
+      for (const auto& [x, y] = parts_.read_of(part.batch); const Tensor* t : {&x, &y})
+        if (is_integers(*t)) count += t->elements();
+    recorded.integers = Tensor::empty({count}, DType::int64, device_);
+    const auto take = [&](const Shape& shape) {
+      return recorded.integers.range(std::exchange(taken, taken + shape.elements()), shape);
+    };
+    const auto place = [&](const Tensor& t) {
+      if (!t.defined()) return Tensor();
+      return is_integers(t) ? take(t.shape()) : Tensor::empty(t.shape(), t.dtype(), device_);
+    };
+    for (const StepBatches::Part& part : step.parts) {
+      const auto& [x, y] = parts_.read_of(part.batch);
+      Tensor to_x = place(x);
+      recorded.inputs.push_back({std::move(to_x), place(y)});
+    }
+    recorded.numbers = take({parts, 3});
+    recorded.weights = Tensor::empty({parts}, DType::f64, device_);
+  }
+  static bool is_integers(const Tensor& t) { return t.defined() && t.dtype() == DType::int64; }
+
   // All that the step reads and the host knows, in the stream's order.
   void send(const StepBatches& step, Recorded& recorded) {
-    std::vector<i64> numbers;
+    std::vector<i64> integers;  // in the order of lay_out()
     std::vector<double> weights;
+    const auto send_input = [&](const Tensor& to, const Tensor& from) {
+      if (!to.defined()) return;
+      if (!is_integers(from)) return to.copy_from(from);
+      const std::span<const i64> values = from.values<i64>();
+      integers.insert(integers.end(), values.begin(), values.end());
+    };
     for (std::size_t i = 0; i < step.parts.size(); ++i) {
-      const StepBatches::Part& part = step.parts[i];
-      const data::Batch& input = recorded.inputs[i];
-      input.x.copy_from(part.batch.x);
-      if (input.y.defined()) input.y.copy_from(part.batch.y);
-      numbers.insert(numbers.end(), {static_cast<i64>(parts_.seed), step.step, part.first_sample});
+      send_input(recorded.inputs[i].x, step.parts[i].batch.x);
+      send_input(recorded.inputs[i].y, step.parts[i].batch.y);
+    }
+    for (const StepBatches::Part& part : step.parts) {
+      integers.insert(integers.end(),
+                      {static_cast<i64>(parts_.seed), step.step, part.first_sample});
       weights.push_back(part.weight);
     }
-    const i64 count = static_cast<i64>(step.parts.size());
-    if (!weights_.defined() || weights_.size(0) != count) {  // the count is part of a kind
-      forget_others(recorded);
-      numbers_ = Tensor::empty({count, 3}, DType::int64, device_);
-      weights_ = Tensor::empty({count}, DType::f64, device_);
+    recorded.integers.copy_from(Tensor::copy_of(integers, recorded.integers.shape()));
+    if (weights != recorded.weights_there) {
+      recorded.weights.copy_from(Tensor::copy_of(weights, recorded.weights.shape()));
+      recorded.weights_there = std::move(weights);
     }
-    numbers_.copy_from(Tensor::copy_of(numbers, {count, 3}));
-    weights_.copy_from(Tensor::copy_of(weights, {count}));
     send_state();
     send_rates();
     if (recorded.warm == 0) return;
     for (Leaf* leaf : recorded.with_gradient) leaf->has_grad = true;
     parts_.optimizer.prepare();
-  }
-
-  void forget_others(const Recorded& recorded) {
-    std::erase_if(recorded_, [&](const auto& r) { return r.get() != &recorded; });
   }
 
   void send_state() {
@@ -221,22 +246,23 @@ class Steps final : public CapturedSteps {
     optimizer.zero_grad();
     nn::StatisticsScope statistics;
     const i64 count = static_cast<i64>(recorded.inputs.size());
+    const double* const weights = recorded.weights.data<double>();
     for (i64 i = 0; i < count; ++i) {
-      set_random_numbers(numbers_.range(3 * i, {3}));
+      set_random_numbers(recorded.numbers.range(3 * i, {3}));
       const Variable loss = parts_.loss(recorded.inputs[static_cast<std::size_t>(i)]);
       const Tensor& sum = parts_.loss_sum;
       Tensor moved = sum;
-      add(moved, sum, mul(loss.value().to(DType::f64), weights_.range(i, {})));
+      add(moved, sum, mul(loss.value().to(DType::f64), recorded.weights.range(i, {})));
       const Tensor seed = Tensor::empty(loss.shape(), loss.dtype(), device_);
       visit_compute("capture", loss.dtype(), [&]<class T>() {
-        kernels::seed_gradient(device_, seed.data<T>(), state_.get(), weights_.data<double>(), i);
+        kernels::seed_gradient(device_, seed.data<T>(), state_.get(), weights, i);
       });
       loss.backward(seed);
     }
     optimizer.prepare();  // which finds nothing to do when it is recorded
     const double* const loss_sum = parts_.loss_sum.data<double>();
-    kernels::begin_update(device_, optimizer.control(), state_.get(), rates_.get(),
-                          weights_.data<double>(), count, loss_sum);
+    kernels::begin_update(device_, optimizer.control(), state_.get(), rates_.get(), weights, count,
+                          loss_sum);
     optimizer.enqueue(parts_.clip_norm, parts_.clip_value, parts_.scaler != nullptr);
     statistics.commit_unless(optimizer.skip_flag());
     kernels::end_update(
@@ -251,7 +277,6 @@ class Steps final : public CapturedSteps {
   OnDevice<kernels::RateTable> rates_;
   OnDevice<kernels::StepReport> report_;
   kernels::RateTable table_;
-  Tensor numbers_, weights_;  // (batches, 3) and (batches), of the step at hand
   bool state_current_ = false, rates_current_ = false;
 
   std::vector<std::unique_ptr<Recorded>> recorded_;  // the one used last comes first
