@@ -19,6 +19,11 @@ void Linear::settle_file_layout(const Tensor& x) {
   using Kind = FileLayout::Kind;
   const FileLayout& layout = weight.file_layout();
   const FlatImage& image = x.flat_image();
+  const i64 numbers = image.height * image.width * image.channels, inputs = weight.value().size(1);
+  WEFT_CHECK(!image || numbers == inputs,
+             "Linear: the input is a flattened image of {} × {} × {}, {} numbers; {} are required "
+             "(after a flatten, images are of one size)",
+             image.height, image.width, image.channels, numbers, inputs);
   if (image && (layout.kind == Kind::open || layout.kind == Kind::unknown)) {
     weight.set_file_layout({Kind::flattened_image, image});
   } else if (image) {

@@ -26,7 +26,7 @@ newest_first() {
   fi
 }
 # Only what the build compiles has the flags that clang-tidy needs.
-mapfile -t files < <(newest_first | grep '\.cpp$' | awk '!seen[$0]++' | while IFS= read -r file; do
+mapfile -t files < <(newest_first | grep -E '\.(cpp|cu)$' | awk '!seen[$0]++' | while IFS= read -r file; do
   ! grep -qF "/$file\"" "$build/compile_commands.json" || echo "$file"
 done)
 

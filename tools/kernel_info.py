@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registers, shared memory and spills of an op's kernels, per GPU architecture: `./run kernel-info NAME`.
 
-Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the architectures it is configured for, and reads what ptxas says.
+Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the architectures it is
+configured for, and reads what ptxas says.
 No GPU is needed, nvcc is. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE]. Exit code 2 where no kernel has the name.
 
 Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes that a thread stores

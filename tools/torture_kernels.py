@@ -7,7 +7,7 @@
   3. a launch over more than 2^31 elements, which takes two gigabytes (not with --short).
 Deleting is done by the emulator, which lets threads pass the named line (WEFT_SKIP_SITE), so that
 nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short]
---short: plain and TSan tests, and a deletion must be caught by the tests that reach it first.
+--short: without ASan (./run --preset emulated-asan test), and a deletion must be caught by the tests that reach it first.
 Exit code 1 and one line per finding if the net has a hole."""
 import argparse
 import os

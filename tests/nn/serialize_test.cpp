@@ -95,6 +95,11 @@ TEST(Serialize, AFreeFlattenIsFollowedToTheLinear) {
   dry_run(model, {2, 3, 5});
   free.fc.weight.value().copy_from(static_cast<Linear&>(model[2]).weight.value());
   expect_same(state_of(free).at("fc.weight"), state_of(model).at("2.weight"));
+  EXPECT_EQ(error_of([&] {
+              dry_run(free, {4, 3, 5});
+            }),
+            "layer fc: Linear: the input is a flattened image of 4 × 3 × 5, 60 numbers; 30 are "
+            "required (after a flatten, images are of one size)");
 }
 
 TEST(Serialize, AnImageAfterTheWeightsWereLoadedIsRefused) {
