@@ -59,10 +59,10 @@ TEST(Staging, KeepsWhatItWasGivenUntilItIsCopied) {
   std::vector<int*> blocks;
   std::vector<int> host(300);
   for (int i = 0; i < 7; ++i) {  // more than there are buffers, of growing sizes
-    const auto size = static_cast<std::size_t>(i * 50);
+    const i64 bytes = i64{i} * 50 * static_cast<i64>(sizeof(int));
     blocks.push_back(static_cast<int*>(gpu::allocator().allocate(stream.handle(), 1200)));
     host.assign(300, i);
-    staging.send(stream.handle(), blocks.back(), host.data(), static_cast<i64>(size * sizeof(int)));
+    staging.send(stream.handle(), blocks.back(), host.data(), bytes);
   }
   for (int i = 0; i < 7; ++i) {
     std::vector<int> copy(static_cast<std::size_t>(i * 50));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/layer_norm.h"
 
+#include <fmt/format.h>
+
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

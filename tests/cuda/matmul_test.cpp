@@ -68,8 +68,9 @@ TEST(CudaMatmul, EpiloguesOfTheLibrary) {
 }
 
 TEST(CudaMatmul, Alignment) {
-  EXPECT_EQ(alignment_of(reinterpret_cast<const void*>(std::uintptr_t{0x1004})), 4);
-  EXPECT_EQ(alignment_of(reinterpret_cast<const void*>(std::uintptr_t{0x1000})), 256);
+  alignas(256) static const char bytes[256] = {};
+  EXPECT_EQ(alignment_of(bytes + 4), 4);
+  EXPECT_EQ(alignment_of(bytes), 256);
 }
 
 TEST(CudaMatmul, ProductBiasAndActivation) {

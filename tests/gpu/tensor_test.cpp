@@ -20,7 +20,7 @@ using testing::difference_in_bytes;
 class GpuTensor : public testing_gpu::OnGpu {
  protected:
   static Tensor numbers(const Shape& shape) {
-    const Tensor x = Tensor::empty(shape);
+    Tensor x = Tensor::empty(shape);
     Generator(5).uniform(x, -1, 1);
     return x;
   }

@@ -46,7 +46,7 @@ TEST(Intrinsics, ShufflesFollowCudasRules) {
     launch<shuffles>({.grid = 1, .block = kThreads}, y.data());
     const std::vector<int> host = y.host();
     const auto at = [&](int row, int t) {
-      return host[static_cast<std::size_t>(row * kThreads + t)];
+      return host[static_cast<std::size_t>(row) * kThreads + static_cast<std::size_t>(t)];
     };
     for (int t = 0; t < kThreads; ++t) {
       const int warp = t / 32 * 32, lane = t % 32;
