@@ -3,7 +3,7 @@
 """PyTorch, doing the work of the benchmark in one of its modes. Driven by bench/run.py:
 
     peer_torch.py --list WORK          one line: the modes this version can try, as a JSON list
-    peer_torch.py WORK --mode MODE [--device cuda]     then, line by line on stdin:
+    peer_torch.py WORK --mode MODE [--device cuda] [--precision bf16]     then, line by line on stdin:
         run K      trains K steps                -> {"ms": milliseconds per step, "loss": the last one}
         memory                                   -> {"peak_mb": highest resident memory so far}
     It says {"ready": ..., "mode": ...} when it is warm, and ends with its input.
@@ -48,7 +48,7 @@ def modes(work, device):
 
 
 class Trainer:
-    def __init__(self, work, mode, device):
+    def __init__(self, work, mode, device, precision):
         make, image, batch, optimizer = WORKS[work]
         words = mode.split("+")
         torch.manual_seed(1)
@@ -60,6 +60,7 @@ class Trainer:
         if "graph" in words and not work.startswith("resnet"):
             settings["capturable"] = True
         self.optimizer = optimizer(self.model.parameters(), **settings)
+        self.autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
         self.done = 0
         self.step = self.train_step
         if "step" in words:
@@ -92,7 +93,8 @@ class Trainer:
 
     def train_step(self, x, y):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = nn.functional.cross_entropy(self.model(x), y)
+        with self.autocast:
+            loss = nn.functional.cross_entropy(self.model(x), y)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -117,6 +119,7 @@ def main():
     parser.add_argument("--mode", default="eager")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     options = parser.parse_args()
     if options.list:
         print(json.dumps(modes(options.work, options.device)))
@@ -126,7 +129,7 @@ def main():
         parser.error(f"--mode: unknown {', '.join(sorted(unknown))}")
     if options.threads:
         torch.set_num_threads(options.threads)
-    trainer = Trainer(options.work, options.mode, options.device)
+    trainer = Trainer(options.work, options.mode, options.device, options.precision)
     trainer.run(3)
     say(ready=True, mode=options.mode, peer=f"PyTorch {torch.__version__}", threads=torch.get_num_threads())
     for line in sys.stdin:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed and memory of weft beside PyTorch, measured together; on the CPU unless --device cuda is given.
 
-    bench/run.py WEFT_BENCH [--device cpu] [--work NAME …] [--rounds 7] [--seconds 1.5] [--output bench-results.json]
+    bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps by_hand] [--work NAME …] [--rounds 7]
+                 [--seconds 1.5] [--output bench-results.json]
 
 For each work: PyTorch's modes are tried one after another, each in a process of its own, and the fastest becomes
 the peer. Then both processes live side by side and train in turns (A B, B A, …), so that a change in the machine's
@@ -74,8 +75,9 @@ class Process:
             self.child.wait()
 
 
-def torch_process(python, work, mode, threads, device):
-    return Process([python, PEER, work, "--mode", mode, "--threads", threads, "--device", device])
+def torch_process(python, work, mode, threads, options):
+    return Process([python, PEER, work, "--mode", mode, "--threads", threads, "--device", options.device,
+                    "--precision", options.precision])
 
 
 def best_mode(python, work, options):
@@ -88,7 +90,7 @@ def best_mode(python, work, options):
             if threads != options.threads and (options.device != "cpu" or not mode.startswith("eager")):
                 continue  # compiling takes long; the thread count is settled by eager
             try:
-                with torch_process(python, work, mode, threads, options.device) as peer:
+                with torch_process(python, work, mode, threads, options) as peer:
                     peer.calibrate(options.seconds / 2)
                     tried[mode, threads] = min(peer.measure() for _ in range(2))
                     memory.append(peer.peak_mb())
@@ -100,8 +102,9 @@ def best_mode(python, work, options):
 
 def compare(python, work, options):
     (mode, threads), peer_mb, tried = best_mode(python, work, options)
-    with Process([options.weft_bench, work, "--threads", options.threads, "--device", options.device]) as weft, \
-         torch_process(python, work, mode, threads, options.device) as peer:
+    with Process([options.weft_bench, work, "--threads", options.threads, "--device", options.device,
+                  "--precision", options.precision, "--steps", options.steps]) as weft, \
+         torch_process(python, work, mode, threads, options) as peer:
         sides = [weft, peer]
         for side in sides:
             side.calibrate(options.seconds)
@@ -116,6 +119,8 @@ def compare(python, work, options):
         return {
             "work": work,
             "device": options.device,
+            "precision": options.precision,
+            "weft_steps": options.steps,
             "weft_ms": round(statistics.median(weft_ms for weft_ms, _ in rounds), 4),
             "peer_ms": round(statistics.median(peer_ms for _, peer_ms in rounds), 4),
             "peer": f"{peer.about['peer']} ({mode}, {threads} threads)",
@@ -145,6 +150,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of products, on both sides")
+    parser.add_argument("--steps", choices=["by_hand", "captured"], default="by_hand",
+                        help="of weft: a loop of one's own, or a Trainer's whole steps as CUDA graphs")
     parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, in place of all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
     options = parser.parse_args()

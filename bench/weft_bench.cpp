@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft's side of bench/run.py; bench/peer_torch.py is the other and states the protocol:
 //
-//   weft_bench WORK [--threads N] [--device cpu|cuda], then on stdin "run K" and "memory"
+//   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16] [--steps by_hand|captured]
+//
+// then on stdin "run K" and "memory". Captured steps are those of a Trainer with its samples on the device, in
+// epochs of 64: "run" rounds up to whole ones.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -11,18 +14,24 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
+#include "weft/autograd/autocast.h"
 #include "weft/core/error.h"
+#include "weft/data/resident_dataset.h"
+#include "weft/data/tensor_dataset.h"
 #include "weft/device/parallel.h"
 #include "weft/nn/nn.h"
 #include "weft/optim/adam.h"
 #include "weft/optim/sgd.h"
 #include "weft/tensor/random.h"
+#include "weft/train/trainer.h"
 
 namespace {
 using namespace weft;
 
-constexpr int kBatches = 8;  // of random data, used in turn
+constexpr int kBatches = 8;      // of random data, used in turn
+constexpr i64 kEpochSteps = 64;  // of captured steps: the host waits at the end of an epoch
 
 struct Work {
   Recipe<nn::Model> model;
@@ -48,8 +57,25 @@ const std::map<std::string, Work>& works() {
 
 class Training {
  public:
-  Training(const Work& work, const Device& device)
-      : model_(built(work, device)), optimizer_(work.optimizer.make(model_->named_parameters())) {
+  virtual ~Training() = default;
+  // At least so many steps: how many, and the loss of the last.
+  virtual std::pair<i64, double> run(i64 steps) = 0;
+
+ protected:
+  static nn::AnyModule built(const Work& work, const Device& device) {
+    nn::AnyModule model = work.model.make(nn::ModelInput{work.image, 10});
+    model->to(device);
+    return model;
+  }
+};
+
+class ByHand final : public Training {
+ public:
+  // `products`: the type in which the forward and backward passes multiply.
+  ByHand(const Work& work, const Device& device, DType products)
+      : model_(built(work, device)),
+        optimizer_(work.optimizer.make(model_->named_parameters())),
+        products_(products) {
     Generator generator(1);
     for (int i = 0; i < kBatches; ++i) {
       images_.push_back(Tensor::empty(work.image.inserted(0, work.batch)));
@@ -62,30 +88,66 @@ class Training {
     }
   }
 
-  // The loss of the last step.
-  double run(i64 steps) {
+  std::pair<i64, double> run(i64 steps) override {
     Variable loss;
     for (i64 k = 0; k < steps; ++k, ++done_) {
       const auto batch = static_cast<std::size_t>(done_ % kBatches);
       optimizer_->zero_grad();
-      loss = cross_entropy((*model_)(images_[batch]), labels_[batch]);
+      casts_.clear();
+      {
+        const Autocast autocast(products_, casts_);
+        loss = cross_entropy((*model_)(images_[batch]), labels_[batch]);
+      }
       loss.backward();
       optimizer_->step();
     }
-    return loss.value().item<double>();
+    return {steps, loss.value().item<double>()};
   }
 
  private:
-  static nn::AnyModule built(const Work& work, const Device& device) {
-    nn::AnyModule model = work.model.make(nn::ModelInput{work.image, 10});
-    model->to(device);
-    return model;
+  nn::AnyModule model_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  DType products_;
+  WeightCasts casts_;
+  std::vector<Tensor> images_, labels_;
+  i64 done_ = 0;
+};
+
+class Captured final : public Training {
+ public:
+  Captured(const Work& work, const Device& device, DType products)
+      : model_(built(work, device)),
+        loader_(samples(work, device), {.batch_size = work.batch}),
+        trainer_(*model_, train::classification(),
+                 {.optimizer = work.optimizer,
+                  .capture = true,
+                  .precision = products == DType::bf16 ? train::bf16() : train::fp32()}) {}
+
+  std::pair<i64, double> run(i64 steps) override {
+    const i64 epochs = (steps + kEpochSteps - 1) / kEpochSteps;
+    double loss = 0;
+    for (i64 epoch = 0; epoch < epochs; ++epoch) loss = trainer_.train_one_epoch(loader_).loss;
+    return {epochs * kEpochSteps, loss};
+  }
+
+ private:
+  static std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device) {
+    const i64 count = kEpochSteps * work.batch;
+    Generator generator(1);
+    const Tensor images = Tensor::empty(work.image.inserted(0, count)),
+                 labels = Tensor::empty({count}, DType::int64);
+    generator.normal(images, 0, 1);
+    for (i64& label : labels.values<i64>()) label = static_cast<i64>(generator.next() % 10);
+    data::DatasetInfo info;
+    info.name = "random";
+    info.classes = 10;
+    return std::make_shared<data::ResidentDataset>(data::TensorDataset(info, images, labels),
+                                                   device);
   }
 
   nn::AnyModule model_;
-  std::unique_ptr<optim::Optimizer> optimizer_;
-  std::vector<Tensor> images_, labels_;
-  i64 done_ = 0;
+  data::Loader loader_;
+  train::Trainer trainer_;
 };
 
 double peak_mb() {
@@ -94,11 +156,15 @@ double peak_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 
-void serve(const std::string& name, const Device& device) {
+void serve(const std::string& name, const Device& device, DType products, bool captured) {
   const auto found = works().find(name);
   WEFT_CHECK(found != works().end(), "weft_bench: '{}' is no work of the benchmark", name);
-  Training training(found->second, device);
-  training.run(3);
+  WEFT_CHECK(!captured || !std::holds_alternative<Cpu>(device),
+             "weft_bench: captured steps given on the cpu; --device cuda is required");
+  std::unique_ptr<Training> training;
+  if (captured) training = std::make_unique<Captured>(found->second, device, products);
+  else training = std::make_unique<ByHand>(found->second, device, products);
+  training->run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
@@ -109,10 +175,9 @@ void serve(const std::string& name, const Device& device) {
       i64 steps = 1;
       words >> steps;
       const auto begin = std::chrono::steady_clock::now();
-      const double loss = training.run(steps);
+      const auto [done, loss] = training->run(steps);
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-      std::printf("{\"ms\": %.6f, \"loss\": %.6f}\n", ms.count() / static_cast<double>(steps),
-                  loss);
+      std::printf("{\"ms\": %.6f, \"loss\": %.6f}\n", ms.count() / static_cast<double>(done), loss);
     } else {
       std::printf("{\"peak_mb\": %.2f}\n", peak_mb());
     }
@@ -123,17 +188,32 @@ void serve(const std::string& name, const Device& device) {
 }  // namespace
 
 int main(int count, char** arguments) try {
-  WEFT_CHECK(count % 2 == 0,
-             "weft_bench: {} arguments given; WORK [--threads N] [--device NAME] is required",
-             count - 1);
+  WEFT_CHECK(
+      count % 2 == 0,
+      "weft_bench: {} arguments given; WORK and pairs of an option and its value are required",
+      count - 1);
   Device device = Cpu{};
+  DType products = DType::f32;
+  bool captured = false;
   for (int i = 2; i < count; i += 2) {
-    const std::string option = arguments[i];
-    if (option == "--threads") set_threads(std::stoi(arguments[i + 1]));
-    else if (option == "--device") device = device_named(arguments[i + 1]);
-    else WEFT_CHECK(false, "weft_bench: '{}' given; --threads or --device is required", option);
+    const std::string option = arguments[i], value = arguments[i + 1];
+    if (option == "--threads") {
+      set_threads(std::stoi(value));
+    } else if (option == "--device") {
+      device = device_named(value);
+    } else if (option == "--precision" && (value == "fp32" || value == "bf16")) {
+      products = value == "bf16" ? DType::bf16 : DType::f32;
+    } else if (option == "--steps" && (value == "by_hand" || value == "captured")) {
+      captured = value == "captured";
+    } else {
+      WEFT_CHECK(
+          false,
+          "weft_bench: '{} {}' given; --threads N, --device NAME, --precision fp32 | bf16 or "
+          "--steps by_hand | captured is required",
+          option, value);
+    }
   }
-  serve(arguments[1], device);
+  serve(arguments[1], device, products, captured);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

@@ -153,7 +153,8 @@ class Check:
                 layout = [] if work.startswith("mlp") else ["eager+channels_last+fused", "eager+channels_last+fused+graph"]
                 code, _ = self.run(f"training-{work}", [
                     sys.executable, str(self.root / "bench/run.py"), str(self.build / "weft_bench"), "--device", "cuda",
-                    "--work", work, "--rounds", "5", "--seconds", "0.5", "--output", str(file), "--modes", *modes, *layout],
+                    "--steps", "captured", "--work", work, "--rounds", "5", "--seconds", "0.5", "--output", str(file),
+                    "--modes", *modes, *layout],
                     deadline - time.monotonic())
                 passed &= code == 0
                 if code == 0:
