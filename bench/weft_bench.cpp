@@ -55,6 +55,14 @@ const std::map<std::string, Work>& works() {
   return all;
 }
 
+data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
+  data::Batch samples{Tensor::empty(work.image.inserted(0, count)),
+                      Tensor::empty({count}, DType::int64)};
+  generator.normal(samples.x, 0, 1);
+  for (i64& label : samples.y.values<i64>()) label = static_cast<i64>(generator.next() % 10);
+  return samples;
+}
+
 class Training {
  public:
   virtual ~Training() = default;
@@ -78,25 +86,20 @@ class ByHand final : public Training {
         products_(products) {
     Generator generator(1);
     for (int i = 0; i < kBatches; ++i) {
-      images_.push_back(Tensor::empty(work.image.inserted(0, work.batch)));
-      generator.normal(images_.back(), 0, 1);
-      labels_.push_back(Tensor::empty({work.batch}, DType::int64));
-      for (i64& label : labels_.back().values<i64>())
-        label = static_cast<i64>(generator.next() % 10);
-      images_.back() = images_.back().to(device);
-      labels_.back() = labels_.back().to(device);
+      const data::Batch samples = random_samples(work, work.batch, generator);
+      batches_.push_back({samples.x.to(device), samples.y.to(device)});
     }
   }
 
   std::pair<i64, double> run(i64 steps) override {
     Variable loss;
     for (i64 k = 0; k < steps; ++k, ++done_) {
-      const auto batch = static_cast<std::size_t>(done_ % kBatches);
+      const auto& [x, y] = batches_[static_cast<std::size_t>(done_ % kBatches)];
       optimizer_->zero_grad();
       casts_.clear();
       {
         const Autocast autocast(products_, casts_);
-        loss = cross_entropy((*model_)(images_[batch]), labels_[batch]);
+        loss = cross_entropy((*model_)(x), y);
       }
       loss.backward();
       optimizer_->step();
@@ -109,7 +112,7 @@ class ByHand final : public Training {
   std::unique_ptr<optim::Optimizer> optimizer_;
   DType products_;
   WeightCasts casts_;
-  std::vector<Tensor> images_, labels_;
+  std::vector<data::Batch> batches_;
   i64 done_ = 0;
 };
 
@@ -132,17 +135,12 @@ class Captured final : public Training {
 
  private:
   static std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device) {
-    const i64 count = kEpochSteps * work.batch;
     Generator generator(1);
-    const Tensor images = Tensor::empty(work.image.inserted(0, count)),
-                 labels = Tensor::empty({count}, DType::int64);
-    generator.normal(images, 0, 1);
-    for (i64& label : labels.values<i64>()) label = static_cast<i64>(generator.next() % 10);
+    const data::Batch all = random_samples(work, kEpochSteps * work.batch, generator);
     data::DatasetInfo info;
     info.name = "random";
     info.classes = 10;
-    return std::make_shared<data::ResidentDataset>(data::TensorDataset(info, images, labels),
-                                                   device);
+    return std::make_shared<data::ResidentDataset>(data::TensorDataset(info, all.x, all.y), device);
   }
 
   nn::AnyModule model_;

@@ -54,10 +54,10 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
   const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
   CrossEntropy result{Tensor(), Tensor::empty_like(losses), Tensor()};
   const Tensor bad_row = Tensor::empty({}, DType::int64, logits.device());
+  const Tensor all = weight_sum(options);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          const Tensor all = weight_sum(options);
           kernels::cross_entropy_forward(device, losses.data<T>(), result.log_sum_exp.data<T>(),
                                          counts ? row_weights.data<T>() : nullptr,
                                          bad_row.data<i64>(), logits.data<T>(), labels.data<i64>(),

@@ -96,7 +96,7 @@ class Orchestrator {
   void end_epoch(const EpochResult& result);
   void step_settled();
   const Evaluation& validate_now();
-  std::map<std::string, double> newest_validation() const;
+  std::map<std::string, double> newest_validation();
   void observe(const std::string& metric, double value);
   EpochReport report_epoch(const EpochResult& result, bool validate);
   double seconds() const;  // since the run began, earlier processes included

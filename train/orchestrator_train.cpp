@@ -147,10 +147,7 @@ void Orchestrator::step_settled() {
   const bool due = save_steps_ > 0 && trainer_->steps_begun() % save_steps_ == 0 && !ends;
   const bool asked = checkpoint_asked_.exchange(false);
   stop_saved_ = stop_.stop_requested();
-  if (due || asked || stop_saved_) {
-    trainer_->settle();
-    save(newest_validation());
-  }
+  if (due || asked || stop_saved_) save(newest_validation());
   if (asked) log_info("checkpoint: asked for at step {}", trainer_->optimizer().applied_steps());
 }
 
@@ -173,7 +170,8 @@ const Evaluation& Orchestrator::validate_now() {
 }
 
 // Of the step at hand; empty when there was none.
-std::map<std::string, double> Orchestrator::newest_validation() const {
+std::map<std::string, double> Orchestrator::newest_validation() {
+  trainer_->settle();
   std::map<std::string, double> metrics;
   if (validated_at_ != trainer_->optimizer().applied_steps()) return metrics;
   for (const auto& [name, value] : validation_->metrics) metrics["validation/" + name] = value;

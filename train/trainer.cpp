@@ -159,6 +159,7 @@ void Trainer::begin_step() {
 // it has to know: for the loss scale of the next step, which its backward pass starts from, and for the next rate. By
 // then the device has the next forward pass, or the whole of the next step, to go on with. A captured step
 // needs neither (Note [Captured steps]).
+
 // The step of the gradients that are there, or of the batches that were held.
 void Trainer::end_step(nn::StatisticsScope& statistics) {
   settle();

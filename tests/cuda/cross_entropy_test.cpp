@@ -11,94 +11,64 @@ struct Size {
 };
 const Size kRows[] = {{0, 5}, {1, 1}, {9, 31}, {33, 10}, {3, 33}, {2, 1025}};
 
-TEST(CudaCrossEntropy, ForwardAndBackward) {
-  for_types([]<class T>() {
-    for (const Size s : kRows) {
-      for (const double smoothing : {0.0, 0.1}) {
-        for (const i64 shift : {0, 1}) {
-          SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << ", " << smoothing);
-          Numbers numbers;
-          const Array<T> x(s.rows * s.cols, numbers, -20, 20, shift);
-          Array<i64> label(s.rows);
-          for (i64 r = 0; r < s.rows; ++r) label[r] = numbers.below(s.cols);
-          Array<T> dloss(1);
-          dloss[0] = converted<T>(0.5);
-          const auto x64 = x.numbers();
-          const auto rows = static_cast<std::size_t>(s.rows);
-          std::vector<double> loss64(rows), lse64(rows), dx64(x64.size());
-          i64 bad64 = 7;
-          cross_entropy_forward<double>(Cpu{}, loss64.data(), lse64.data(), nullptr, &bad64,
-                                        x64.data(), label.data(), {smoothing}, s.rows, s.cols);
-          in_every_order([&] {
-            Array<T> loss(s.rows), lse(s.rows), dx(x.size(), shift);
-            Array<i64> bad(1);
-            bad[0] = 7;
-            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), static_cast<T*>(nullptr),
-                                  bad.data(), x.data(), label.data(), {smoothing}, s.rows, s.cols);
-            expect_near(loss, loss64, 5 * tolerance<T>());
-            expect_near(lse, lse64);
-            EXPECT_EQ(bad[0], -1);
-            // The backward pass follows the stored lse, which T has rounded.
-            const double d = 0.5;
-            cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(),
-                                   label.data(), &d, 3.0, {smoothing}, s.rows, s.cols);
-            cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(),
-                                   dloss.data(), 3.0, {smoothing}, s.rows, s.cols);
-            expect_near(dx, dx64, 5 * tolerance<T>());
-          });
-        }
-      }
-    }
+// How rows count: all alike; those labelled −7 not at all, and they are not bad; the others by their labels, too.
+enum class Counting { alike, ignoring, weighted };
+
+void expect_reference(const Size& s, double smoothing, Counting counting, i64 shift) {
+  for_types([&]<class T>() {
+    const bool ignores = counting != Counting::alike, weighted = counting == Counting::weighted;
+    SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << ", " << smoothing << ", "
+                                      << ignores << weighted << ", shift " << shift);
+    Numbers numbers;
+    const Array<T> x(s.rows * s.cols, numbers, -20, 20, shift), w(s.cols, numbers, 0.25, 2);
+    Array<i64> label(s.rows);
+    for (i64 r = 0; r < s.rows; ++r) label[r] = ignores && r % 3 == 1 ? -7 : numbers.below(s.cols);
+    Array<T> dloss(1), sum(1);
+    dloss[0] = converted<T>(0.5);
+    const auto x64 = x.numbers(), w64 = w.numbers();
+    double sum64 = 0;
+    for (const double one : w64) sum64 += one;
+    sum[0] = converted<T>(sum64);
+    sum64 = sum.numbers()[0];
+    const LabelTerms<double> here{smoothing, weighted ? w64.data() : nullptr, &sum64, ignores, -7};
+    const LabelTerms<T> there{smoothing, weighted ? w.data() : nullptr, sum.data(), ignores, -7};
+    const auto rows = static_cast<std::size_t>(s.rows);
+    std::vector<double> loss64(rows), lse64(rows), k64(rows), dx64(x64.size());
+    i64 bad64 = 7;
+    cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), ignores ? k64.data() : nullptr,
+                          &bad64, x64.data(), label.data(), here, s.rows, s.cols);
+    in_every_order([&] {
+      Array<T> loss(s.rows), lse(s.rows), k(s.rows), dx(x.size(), shift);
+      Array<i64> bad(1);
+      bad[0] = 7;
+      cross_entropy_forward(Cuda{}, loss.data(), lse.data(), ignores ? k.data() : nullptr,
+                            bad.data(), x.data(), label.data(), there, s.rows, s.cols);
+      expect_near(loss, loss64, 5 * tolerance<T>());
+      expect_near(lse, lse64);
+      if (ignores) expect_near(k, k64);
+      EXPECT_EQ(bad[0], -1);
+      // The backward pass follows the stored lse, which T has rounded.
+      const double d = 0.5;
+      cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(), label.data(), &d,
+                             3.0, here, s.rows, s.cols);
+      cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(), dloss.data(),
+                             3.0, there, s.rows, s.cols);
+      expect_near(dx, dx64, 5 * tolerance<T>());
+    });
   });
 }
 
-// Rows count by their labels; those labelled −7 do not, and are not bad.
+TEST(CudaCrossEntropy, ForwardAndBackward) {
+  for (const Size& s : kRows)
+    for (const double smoothing : {0.0, 0.1})
+      for (const i64 shift : {0, 1}) expect_reference(s, smoothing, Counting::alike, shift);
+}
+
 TEST(CudaCrossEntropy, WeighsAndIgnoresRows) {
-  for_types([]<class T>() {
-    for (const Size s : kRows) {
-      for (const double smoothing : {0.0, 0.1}) {
-        for (const bool weighted : {false, true}) {
-          SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols << ", " << smoothing);
-          Numbers numbers;
-          const Array<T> x(s.rows * s.cols, numbers, -20, 20), w(s.cols, numbers, 0.25, 2);
-          Array<i64> label(s.rows);
-          for (i64 r = 0; r < s.rows; ++r) label[r] = r % 3 == 1 ? -7 : numbers.below(s.cols);
-          Array<T> dloss(1), sum(1);
-          dloss[0] = converted<T>(0.5);
-          const auto x64 = x.numbers(), w64 = w.numbers();
-          double sum64 = 0;
-          for (const double one : w64) sum64 += one;
-          sum[0] = converted<T>(sum64);
-          sum64 = sum.numbers()[0];
-          const LabelTerms<double> here{smoothing, weighted ? w64.data() : nullptr, &sum64, true,
-                                        -7};
-          const LabelTerms<T> there{smoothing, weighted ? w.data() : nullptr, sum.data(), true, -7};
-          const auto rows = static_cast<std::size_t>(s.rows);
-          std::vector<double> loss64(rows), lse64(rows), k64(rows), dx64(x64.size());
-          i64 bad64 = 7;
-          cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), k64.data(), &bad64, x64.data(),
-                                label.data(), here, s.rows, s.cols);
-          in_every_order([&] {
-            Array<T> loss(s.rows), lse(s.rows), k(s.rows), dx(x.size());
-            Array<i64> bad(1);
-            bad[0] = 7;
-            cross_entropy_forward(Cuda{}, loss.data(), lse.data(), k.data(), bad.data(), x.data(),
-                                  label.data(), there, s.rows, s.cols);
-            expect_near(loss, loss64, 5 * tolerance<T>());
-            expect_near(lse, lse64);
-            expect_near(k, k64);
-            EXPECT_EQ(bad[0], -1);
-            const double d = 0.5;
-            cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(),
-                                   label.data(), &d, 3.0, here, s.rows, s.cols);
-            cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(),
-                                   dloss.data(), 3.0, there, s.rows, s.cols);
-            expect_near(dx, dx64, 5 * tolerance<T>());
-          });
-        }
-      }
-    }
-  });
+  for (const Size& s : kRows)
+    for (const double smoothing : {0.0, 0.1})
+      for (const Counting counting : {Counting::ignoring, Counting::weighted})
+        expect_reference(s, smoothing, counting, 0);
 }
 
 TEST(CudaCrossEntropy, TheMeanOfNothingIsZero) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mixed precision in a Trainer: what is f32, when a step is skipped, and what waits for it.
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -13,6 +11,7 @@
 namespace weft::train {
 namespace {
 
+using testing_models::Overflow;
 using testing_models::tiny_images;
 
 struct Training {
@@ -26,24 +25,6 @@ struct Training {
         }()),
         loader(tiny_images(48), {.batch_size = 12, .workers = 0}),
         trainer(*model, classification(), options) {}
-};
-
-// Makes the gradients of some steps infinite, as an overflow would.
-class Overflow : public TrainerObserver {
- public:
-  explicit Overflow(std::vector<i64> steps) : steps_(std::move(steps)) {}
-  void on_step_begin(Trainer&, i64 step) override { step_ = step; }
-  void on_gradients(Trainer& trainer, double scale) override {
-    scales.push_back(scale);
-    if (std::find(steps_.begin(), steps_.end(), step_) != steps_.end())
-      trainer.optimizer().parameters().gradients().slice(0, 1).fill(
-          std::numeric_limits<double>::infinity());
-  }
-  std::vector<double> scales;
-
- private:
-  std::vector<i64> steps_;
-  i64 step_ = 0;
 };
 
 double loss_after(const PrecisionRecipe& precision, i64 epochs) {

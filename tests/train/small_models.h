@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models and data small enough to train thousands of times, and what their parameters are.
 #pragma once
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <random>
@@ -78,6 +80,24 @@ inline Bytes bytes_of_model(nn::Module& model) {
 inline std::string module_of(const std::string& name) {
   return name.substr(0, name.rfind('.') + 1);
 }
+
+// Makes the gradients of some steps infinite, as an overflow would.
+class Overflow : public TrainerObserver {
+ public:
+  explicit Overflow(std::vector<i64> steps) : steps_(std::move(steps)) {}
+  void on_step_begin(Trainer&, i64 step) override { step_ = step; }
+  void on_gradients(Trainer& trainer, double scale) override {
+    scales.push_back(scale);
+    if (std::find(steps_.begin(), steps_.end(), step_) != steps_.end())
+      trainer.optimizer().parameters().gradients().slice(0, 1).fill(
+          std::numeric_limits<double>::infinity());
+  }
+  std::vector<double> scales;
+
+ private:
+  std::vector<i64> steps_;
+  i64 step_ = 0;
+};
 
 inline std::vector<std::string> trainable(nn::Module& model) {
   std::vector<std::string> names;

@@ -165,8 +165,7 @@ class Steps final : public CapturedSteps {
     };
     for (const StepBatches::Part& part : step.parts) {
       const auto& [x, y] = parts_.read_of(part.batch);
-      Tensor to_x = place(x);
-      recorded.inputs.push_back({std::move(to_x), place(y)});
+      recorded.inputs.push_back({place(x), place(y)});
     }
     recorded.numbers = take({parts, 3});
     recorded.weights = Tensor::empty({parts}, DType::f64, device_);
