@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adam and AdamW (the formula is in kernels/adam.h).
+// Adam and AdamW (the formula is in kernels/optim/adam.h).
 #pragma once
-#include "weft/kernels/adam.h"
+#include "weft/kernels/optim/adam.h"
 #include "weft/optim/optimizer.h"
 
 namespace weft::optim {

@@ -14,7 +14,7 @@
 // digit is lost.
 #pragma once
 #include "weft/core/fields.h"
-#include "weft/kernels/loss_scale.h"
+#include "weft/kernels/optim/loss_scale.h"
 #include "weft/tensor/state.h"
 
 namespace weft::optim {
@@ -34,7 +34,7 @@ class LossScaler {
   explicit LossScaler(const LossScalerOptions& options = {});
 
   double scale() const { return state_.scale; }
-  // For steps whose scale is the device's own (train/captured_steps.h).
+  // For steps whose scale is the device's own (train/step/captured_steps.h).
   const kernels::LossScaleRule& rule() const { return rule_; }
   const kernels::LossScale& numbers() const { return state_; }
   // After each step: whether a gradient was not finite, which means that the step was skipped.

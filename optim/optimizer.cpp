@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "weft/kernels/clip_values.h"
-#include "weft/kernels/global_norm.h"
+#include "weft/kernels/optim/clip_values.h"
+#include "weft/kernels/optim/global_norm.h"
 #include "weft/tensor/as_bytes.h"
 
 namespace weft::optim {

@@ -7,7 +7,7 @@
 //   opt.step();
 //
 // One fused kernel updates all parameters (Note [One kernel for all parameters], in
-// kernels/parameter_table.h). A parameter is skipped where it wants no gradient, or got none since
+// kernels/optim/parameter_table.h). A parameter is skipped where it wants no gradient, or got none since
 // zero_grad(). Not thread-safe; one optimizer per parameter at a time.
 #pragma once
 #include <map>
@@ -19,7 +19,7 @@
 
 #include "weft/core/registry.h"
 #include "weft/device/readback.h"
-#include "weft/kernels/parameter_table.h"
+#include "weft/kernels/optim/parameter_table.h"
 #include "weft/nn/flat_parameters.h"
 #include "weft/optim/parameter_groups.h"
 
@@ -73,7 +73,7 @@ class Optimizer {
   void begin_step(const StepSettings& settings);
   bool outcome_on_device() const { return measures_ && !on_host(); }
   StepOutcome finish_step();
-  // The parts of step() for a captured one (train/captured_steps.h), whose numbers are on the device: first what
+  // The parts of step() for a captured one (train/step/captured_steps.h), whose numbers are on the device: first what
   // the host has changed goes there, which is nothing in a run that is under way; then the work, by the numbers
   // in control(). note_step() tells what came of it.
   void prepare();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/optim/sgd.h"
 
-#include "weft/kernels/sgd.h"
+#include "weft/kernels/optim/sgd.h"
 
 namespace weft::optim {
 

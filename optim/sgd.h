@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stochastic gradient descent (the formula is in kernels/sgd.h).
+// Stochastic gradient descent (the formula is in kernels/optim/sgd.h).
 #pragma once
 #include "weft/optim/optimizer.h"
 

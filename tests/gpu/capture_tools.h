@@ -15,7 +15,7 @@
 #include "weft/tensor/random.h"
 #include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::testing_gpu {
 

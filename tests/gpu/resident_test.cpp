@@ -5,8 +5,8 @@
 #include "weft/optim/adam.h"
 #include "weft/tests/gpu/capture_tools.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/run_data.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/run/run_data.h"
 
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/memory.h"

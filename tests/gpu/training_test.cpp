@@ -13,8 +13,8 @@
 #include "weft/tensor/random.h"
 #include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/trainer/trainer.h"
 
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/stream.h"

@@ -5,7 +5,7 @@
 
 #include "weft/tests/train/callback_run.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/callbacks.h"
+#include "weft/train/callbacks/callbacks.h"
 
 namespace weft::train {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configs put together from files.
-#include "weft/train/config/compose.h"
+#include "weft/core/config/compose.h"
 
 #include <filesystem>
 #include <fstream>
@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_sample.h"
-#include "weft/train/config/merge.h"
-#include "weft/train/config/parse.h"
+#include "weft/core/config/merge.h"
+#include "weft/core/config/parse.h"
 
 namespace weft::config {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of the command line, and the environment.
-#include "weft/train/config/overrides.h"
+#include "weft/core/config/overrides.h"
 
 #include <cstdlib>
 

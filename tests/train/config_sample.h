@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "weft/core/registry.h"
-#include "weft/train/config/config.h"
+#include "weft/core/config/config.h"
 
 namespace weft::config::sample {
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "weft/nn/safetensors.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/run_config_file.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {

@@ -10,7 +10,7 @@
 #include "weft/optim/adam.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/small_models.h"
-#include "weft/train/strategies.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {

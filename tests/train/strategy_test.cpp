@@ -8,7 +8,7 @@
 #include "weft/nn/batch_norm.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/strategies.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {

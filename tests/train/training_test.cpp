@@ -13,9 +13,9 @@
 #include "weft/optim/adam.h"
 #include "weft/optim/schedules.h"
 #include "weft/tensor/random.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/strategy.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/strategies/strategy.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {

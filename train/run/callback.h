@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Callbacks: what happens beside training. They watch a run and may end it (Orchestrator::stop). A config
+// lists them by name (`callbacks:`); an application adds its own (Orchestrator::add_callback).
+//
+// The order of a run:
+//   on_setup               once it is built, before a folder is made: what does not fit is a UserError
+//   state                  when a run is resumed
+//   on_train_begin, then for each epoch: on_epoch_begin, the hooks of TrainerObserver, with validations in
+//   between where they are due, on_epoch_end after the last validation of the epoch; on_train_end
+#pragma once
+#include <map>
+#include <string>
+
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/checkpoint/snapshot.h"
+#include "weft/train/strategies/strategy.h"
+#include "weft/train/trainer/trainer.h"
+
+namespace weft::train {
+
+struct RunReport;
+class Orchestrator;
+
+// One epoch as it is shown and logged. `metrics` has "train/loss", "validation/loss",
+// "validation/accuracy", …
+struct EpochReport {
+  EpochResult train;
+  i64 epochs = 0;  // in all
+  i64 step = 0;    // optimizer steps applied since the run began
+  i64 samples_seen = 0;
+  double seconds = 0;  // since the run began
+  std::map<std::string, double> metrics = {};
+  std::map<std::string, Tensor> tables =
+      {};  // int64 (rows, columns): "validation/confusion_matrix"
+};
+
+class Callback : public TrainerObserver {
+ public:
+  static constexpr const char* kKind = "callback";
+  virtual void on_setup(Orchestrator&) {}
+  virtual void on_train_begin(Orchestrator&) {}
+  // `epoch` counts from 0: the epochs that are done.
+  virtual void on_epoch_begin(Orchestrator&, i64 /*epoch*/) {}
+  virtual void on_epoch_end(const EpochReport&) {}
+  virtual void on_validation_begin(Orchestrator&) {}
+  virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
+  // A checkpoint is about to be written: more files may be added to it.
+  virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
+  // An epoch broke off because training failed. True: it was put right, and the epoch starts again.
+  virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
+  virtual void on_train_end(const RunReport&) {}
+  virtual void state(State&) {}
+};
+
+using CallbackRecipe = Recipe<Callback>;
+
+}  // namespace weft::train
