@@ -29,12 +29,15 @@ LossScaler::LossScaler(const LossScalerOptions& options)
             .ceiling = options.max_scale},
       state_{.scale = options.init_scale} {}
 
+void LossScaler::fail_at_min_scale() const {
+  throw TrainingError(fmt::format(
+      "a gradient is not finite at the smallest loss scale, {} (precision.min_scale), after {} skipped "
+      "steps; try a lower learning rate, train.clip_norm, or precision: bf16",
+      rule_.floor, state_.skipped));
+}
+
 void LossScaler::update(bool overflow) {
-  if (overflow && state_.scale <= rule_.floor)
-    throw TrainingError(fmt::format(
-        "a gradient is not finite at the smallest loss scale, {} (precision.min_scale), after {} skipped "
-        "steps; try a lower learning rate, train.clip_norm, or precision: bf16",
-        rule_.floor, state_.skipped));
+  if (overflow && state_.scale <= rule_.floor) fail_at_min_scale();
   kernels::update_loss_scale(state_, rule_, overflow);
 }
 

@@ -38,7 +38,7 @@ class LossScaler {
   const kernels::LossScaleRule& rule() const { return rule_; }
   const kernels::LossScale& numbers() const { return state_; }
   // After each step: whether a gradient was not finite, which means that the step was skipped.
-  // Throws TrainingError when that happens at min_scale: no scale is left to try.
+  // Throws TrainingError when that happens at min_scale.
   void update(bool overflow);
   i64 skipped() const { return state_.skipped; }  // steps, in all
 

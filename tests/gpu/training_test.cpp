@@ -172,7 +172,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   nn::StatisticsScope statistics;
   side.differentiate(0);
   side.update({.clip_norm = 1});
-  statistics.commit_unless(side.optimizer().skip_flag());
+  statistics.commit_if_finite(side.optimizer().skip_flag());
   const TensorMap before = [&] {
     TensorMap copies;
     for (const auto& [name, value] : state_of(side.model())) copies[name] = value.clone();
@@ -181,7 +181,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   side.differentiate(1);
   side.model().named_parameters()[0].variable.grad().fill(NAN);
   side.update({.clip_norm = 1});
-  statistics.commit_unless(side.optimizer().skip_flag());
+  statistics.commit_if_finite(side.optimizer().skip_flag());
   EXPECT_FALSE(side.outcome().applied);
   EXPECT_EQ(side.optimizer().applied_steps(), 1);
   for (const auto& [name, value] : state_of(side.model()))

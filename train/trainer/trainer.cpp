@@ -134,7 +134,7 @@ double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
   const double scale = loss_scale();
   loss.backward(Tensor::full(loss.shape(), scale, loss.dtype(), device_));
   begin_update(1 / scale);
-  statistics.commit_unless(optimizer().skip_flag());
+  statistics.commit_if_finite(optimizer().skip_flag());
   finish_update();
   return loss.value().item<double>();
 }
@@ -169,7 +169,7 @@ void Trainer::end_step(nn::StatisticsScope& statistics) {
     const double scale = window_.first_weight / window_.weight / loss_scale();
     notify(&TrainerObserver::on_gradients, scale);
     begin_update(scale);
-    statistics.commit_unless(optimizer().skip_flag());
+    statistics.commit_if_finite(optimizer().skip_flag());
   }
   statistics.commit(true);  // of a step that was none
   zero_grad();
