@@ -36,7 +36,7 @@ class StatisticsScope {
   // Applies what was observed since the last commit, in order, or forgets it. To be called once per
   // optimizer step: `skip` is whether that was skipped.
   void commit(bool skip = false);
-  // The same where the device knows whether the step was skipped (Optimizer::skip_flag): nobody waits.
+  // The same where the device knows whether the step was skipped (optim::DeviceStep::found_inf): nobody waits.
   void commit_unless(const bool* skip);
   // Updates waiting for commit().
   i64 pending() const { return static_cast<i64>(updates_.size()); }
