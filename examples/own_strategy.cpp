@@ -42,7 +42,7 @@ class ThawWhenFlat : public train::Strategy {
     const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
     std::printf("%s: %lld parameters; %zu kept, %zu parked, %zu returned\n",
                 on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
-                report.parked.size(), report.returned.size());
+                report.stashed.size(), report.restored.size());
   }
 
   ThawWhenFlatOptions options_;

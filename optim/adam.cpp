@@ -29,7 +29,7 @@ Optimizer::Rates Adam::rates_of(const char* name, Options options) {
 
 Adam::Adam(const nn::NamedParameters& parameters, const Rates& rates,
            const kernels::AdamConstants& constants, const std::vector<ParamGroup>& groups)
-    : Optimizer(parameters, rates, 2, groups), constants_(constants) {}
+    : Optimizer(parameters, rates, {"mean", "mean_square"}, groups), constants_(constants) {}
 
 Adam::Adam(const nn::NamedParameters& parameters, const AdamOptions& o)
     : Adam(parameters, rates_of("adam", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = false},
@@ -39,16 +39,10 @@ AdamW::AdamW(const nn::NamedParameters& parameters, const AdamWOptions& o)
     : Adam(parameters, rates_of("adamw", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = true},
            o.param_groups) {}
 
-void Adam::update(const kernels::ParameterTable<float>& table,
-                  const kernels::StepControl* control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
-             parameters().values().device());
-}
-
-void Adam::update(const kernels::ParameterTable<double>& table,
-                  const kernels::StepControl* control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
-             parameters().values().device());
+void Adam::update(const AnyTable& table, const kernels::StepControl* control) {
+  table.visit([&](auto device, const auto& typed) {
+    kernels::adam_step(device, typed, control, constants_);
+  });
 }
 
 static const bool registered =

@@ -229,15 +229,15 @@ TEST(Optimizer, RebuildKeepsStateByName) {
   RebuildReport report = opt.rebuild();
   EXPECT_EQ(report.kept, Names{"fc1.weight"});
   EXPECT_EQ(report.created, Names{"fc2.weight"});
-  EXPECT_EQ(report.parked, Names{"fc1.bias"});
-  EXPECT_TRUE(report.returned.empty());
+  EXPECT_EQ(report.stashed, Names{"fc1.bias"});
+  EXPECT_TRUE(report.restored.empty());
   train(net, opt, 3);
   EXPECT_EQ(opt.applied_steps(), 5);
 
   net.leaf(1).requires_grad = true;
   report = opt.rebuild();
   EXPECT_EQ(report.kept, (Names{"fc1.weight", "fc2.weight"}));
-  EXPECT_EQ(report.returned, Names{"fc1.bias"});
+  EXPECT_EQ(report.restored, Names{"fc1.bias"});
   const auto parameters = opt.state().parameters;
   EXPECT_EQ(parameters.at("fc1.bias").slots[0].to_vector<double>(), mean);
   EXPECT_EQ(parameters.at("fc1.bias").steps, 2);

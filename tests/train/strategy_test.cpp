@@ -34,8 +34,8 @@ struct Bench : TrainerObserver {
   }
   void on_rebuild(Trainer& t, const optim::RebuildReport& r) override {
     events.push_back(fmt::format("step {}: kept {} created {} parked {} returned {}",
-                                 t.steps_begun(), r.kept.size(), r.created.size(), r.parked.size(),
-                                 r.returned.size()));
+                                 t.steps_begun(), r.kept.size(), r.created.size(), r.stashed.size(),
+                                 r.restored.size()));
   }
   void on_step_end(Trainer& t, const optim::StepOutcome&) override {
     rates.push_back(t.optimizer().lr());
