@@ -35,7 +35,7 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
   build_table();
 }
 
-StepOutcome Optimizer::step(const StepOptions& options) {
+StepOutcome Optimizer::step(const UpdateOptions& options) {
   const GradientLimits limits{options.clip_norm, options.clip_value, options.skip_non_finite};
   ++state_version_;
   numbers_.grad_scale = options.grad_scale;

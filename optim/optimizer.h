@@ -27,7 +27,7 @@
 namespace weft::optim {
 
 // The first, second and fourth are GradientLimits.
-struct StepOptions {
+struct UpdateOptions {
   double clip_norm = 0;   // maximum norm of all gradients together; 0 for no limit
   double clip_value = 0;  // maximum absolute value of each element of a gradient; 0 for no limit
   double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
@@ -49,7 +49,7 @@ class Optimizer {
   // For hand-written loops. The host waits for a GPU where something clips or skips.
   // Throws UserError for a parameter whose requires_grad was set after the last rebuild(), and for one that was
   // converted, moved, replaced or given to another optimizer.
-  StepOutcome step(const StepOptions& options = {});
+  StepOutcome step(const UpdateOptions& options = {});
   // For steps that the host does not wait for (train/step).
   DeviceStep& device_step() { return device_step_; }
   // Changes when the host's numbers or its tables have changed by other means than DeviceStep::record().

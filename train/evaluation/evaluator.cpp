@@ -21,7 +21,7 @@ Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorO
       loss_(loss.make()),
       names_(options.metrics),
       options_(options),
-      products_(options.precision.make()->products) {
+      compute_dtype_(options.precision.make()->compute_dtype) {
   if (names_.empty()) names_ = loss_->default_metrics();
   for (const std::string& name : names_) {
     MetricRecipe recipe;
@@ -56,7 +56,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);
   WeightCasts casts;
-  const Autocast autocast(products_, casts);
+  const Autocast autocast(compute_dtype_, casts);
   RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;

@@ -57,7 +57,7 @@ class Evaluator {
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<Metric>> metrics_;
   EvaluatorOptions options_;
-  DType products_;
+  DType compute_dtype_;
   std::optional<InputPipeline> input_;
 };
 

@@ -25,18 +25,16 @@ class DirectRunner final : public StepRunner {
       placed_.weights = Tensor::empty({count}, DType::f64, step_.device());
     }
     placed_.batches.clear();
-    placed_.counts.clear();
+    placed_.host_weights.clear();
     random_.clear();
-    weights_.clear();
     for (const MicroBatch& micro_batch : input.micro_batches) {
       placed_.batches.push_back(micro_batch.batch);
-      placed_.counts.push_back(micro_batch.weight > 0);
+      placed_.host_weights.push_back(micro_batch.weight);
       random_.insert(random_.end(),
                      {static_cast<i64>(step_.seed()), input.step, micro_batch.first_sample});
-      weights_.push_back(micro_batch.weight);
     }
     send(random_, placed_.random);
-    send(weights_, placed_.weights);
+    send(placed_.host_weights, placed_.weights);
   }
 
   template <class T>
@@ -48,7 +46,6 @@ class DirectRunner final : public StepRunner {
   TrainStep& step_;
   PlacedStep placed_;
   std::vector<i64> random_;
-  std::vector<double> weights_;
 };
 
 }  // namespace

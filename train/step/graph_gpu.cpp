@@ -30,7 +30,6 @@ struct Recorded {
   // All integers of `placed` (labels, tokens, sample indices, random numbers) lie in one piece, which is
   // sent with one copy: a small step is as long as a few of them.
   Tensor integers;
-  std::vector<double> sent_weights;  // what placed.weights holds
   std::vector<Leaf*> with_gradient;  // before the update
   i64 warm = 0;                      // steps run for the warm-up
   gpu::Graph graph;
@@ -41,7 +40,7 @@ class GradientsNoted final : public StepEvents {
  public:
   GradientsNoted(optim::Optimizer& optimizer, std::vector<Leaf*>& leaves)
       : optimizer_(optimizer), leaves_(leaves) {}
-  void gradients() override {
+  void gradients(double) override {
     leaves_.clear();
     for (const auto& segment : optimizer_.parameters().segments())
       if (segment.leaf->has_grad) leaves_.push_back(segment.leaf.get());
@@ -147,7 +146,6 @@ class GraphRunner final : public StepRunner {
     for (const MicroBatch& micro_batch : input.micro_batches) {
       const auto& [x, y] = step_.read_of(micro_batch.batch);
       recorded.placed.batches.push_back({place(x), place(y)});
-      recorded.placed.counts.push_back(true);
     }
     recorded.placed.random = take({parts, 3});
     recorded.placed.weights = Tensor::empty({parts}, DType::f64, device);
@@ -173,9 +171,9 @@ class GraphRunner final : public StepRunner {
       weights.push_back(micro_batch.weight);
     }
     recorded.integers.copy_from(Tensor::copy_of(integers, recorded.integers.shape()));
-    if (weights == recorded.sent_weights) return;
+    if (weights == recorded.placed.host_weights) return;
     recorded.placed.weights.copy_from(Tensor::copy_of(weights, recorded.placed.weights.shape()));
-    recorded.sent_weights = std::move(weights);
+    recorded.placed.host_weights = std::move(weights);
   }
 
   void mark_gradients(const Recorded& recorded) const {

@@ -69,7 +69,7 @@ void Optimizers::zero_grad() const {
   for (const ScheduledOptimizer& each : all_) each.optimizer->zero_grad();
 }
 
-optim::RebuildReport Optimizers::rebuild(bool restart) {
+optim::RebuildReport Optimizers::rebuild() {
   optim::RebuildReport report;
   const auto append = [](std::vector<std::string>& names, std::vector<std::string> more) {
     names.insert(names.end(), more.begin(), more.end());
@@ -81,7 +81,6 @@ optim::RebuildReport Optimizers::rebuild(bool restart) {
     append(report.stashed, std::move(its.stashed));
     append(report.restored, std::move(its.restored));
   }
-  if (restart) start_schedule(all_.front(), first().applied_steps());
   return report;
 }
 

@@ -70,8 +70,9 @@ class Optimizers {
   // For the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
   void zero_grad() const;
-  // `restart`: the first one's schedule begins again, over the steps that are left.
-  optim::RebuildReport rebuild(bool restart);
+  optim::RebuildReport rebuild();
+  // The first one's, over the steps that are left.
+  void restart_schedule() { start_schedule(all_.front(), first().applied_steps()); }
 
   // What came of a step; a report for each optimizer. Throws TrainingError for an overflow at the smallest
   // loss scale.

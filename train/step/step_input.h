@@ -28,9 +28,10 @@ struct StepInput {
 // The same on the device. A graph that was recorded with it reads these tensors again at each replay.
 struct PlacedStep {
   std::vector<data::Batch> batches;
-  std::vector<bool> counts;  // whether the weight is above 0
-  Tensor random;             // int64 (micro-batches, 3): seed, step, first sample
-  Tensor weights;            // f64 (micro-batches)
+  Tensor random;   // int64 (micro-batches, 3): seed, step, first sample
+  Tensor weights;  // f64 (micro-batches)
+  // The weights when this was placed. A graph holds for others too, as long as all are above 0.
+  std::vector<double> host_weights;
 
   i64 count() const { return static_cast<i64>(batches.size()); }
 };
@@ -41,8 +42,9 @@ class StepEvents {
   virtual ~StepEvents() = default;
   virtual void begin(i64 /*micro_batch*/) {}
   virtual void end(i64 /*micro_batch*/) {}
-  // All gradients are there, neither unscaled nor clipped. Not called for a step without any.
-  virtual void gradients() {}
+  // All gradients are there, neither unscaled nor clipped: times `scale` / loss scale they are those of the
+  // mean loss. Not called for a step without any.
+  virtual void gradients(double /*scale*/) {}
 };
 
 }  // namespace weft::train

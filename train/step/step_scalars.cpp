@@ -81,8 +81,10 @@ void StepScalars::backward(const Variable& loss, const Tensor& weights, i64 micr
 
 void StepScalars::update(const Tensor& weights, bool counts) {
   const optim::LossScaler* const scaler = optimizers_.loss_scaler();
-  kernels::UpdateEnd end{.counts = counts, .is_last = false, .scales = scaler != nullptr};
-  if (scaler != nullptr) end.rule = scaler->rule();
+  kernels::UpdateEnd end{.counts = counts,
+                         .is_last = false,
+                         .scales = scaler != nullptr,
+                         .rule = scaler != nullptr ? scaler->rule() : kernels::LossScaleRule{}};
   auto* report = reports_.data<kernels::StepReport>();
   for (std::size_t i = 0; i < rates_.size(); ++i, ++report) {
     optim::DeviceStep& step = optimizers_.all()[i].optimizer->device_step();

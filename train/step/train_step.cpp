@@ -33,23 +33,25 @@ Variable TrainStep::loss_of(const data::Batch& batch) {
 void TrainStep::run(const PlacedStep& step, StepEvents& events) {
   casts_.clear();  // the last update has written the weights, or an observer has since
   nn::StatisticsScope statistics(&statistics_);
-  bool counts = false;
+  double first_weight = 0, weight = 0;
   for (i64 i = 0; i < step.count(); ++i) {
     events.begin(i);
     set_random_numbers(step.random.range(3 * i, {3}));
     const Variable loss = loss_of(step.batches[static_cast<std::size_t>(i)]);
     scalars_.add_loss(loss, step.weights, i);
     if (scalars_.is_halted_here()) {  // a GPU goes on, and applies nothing
-      counts = false;
+      weight = 0;
       break;
     }
-    if (step.counts[static_cast<std::size_t>(i)]) {
+    if (const double w = step.host_weights[static_cast<std::size_t>(i)]; w > 0) {
       scalars_.backward(loss, step.weights, i);
-      counts = true;
+      if (weight == 0) first_weight = w;
+      weight += w;
     }
     events.end(i);
   }
-  if (counts) events.gradients();
+  const bool counts = weight > 0;
+  if (counts) events.gradients(first_weight / weight);
   scalars_.update(step.weights, counts);
   if (counts) statistics.commit_if_finite(scalars_.found_inf());
   optimizers_.zero_grad();
