@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "weft/train/callbacks/callbacks.h"
 #include "weft/train/run/orchestrator.h"
@@ -18,7 +19,10 @@ class EarlyStopping final : public Callback {
   }
   void state(State& s) override { s("best", best_)("looks_without", bad_); }
 
-  void on_validation_end(Orchestrator&, const Evaluation& evaluation) override {
+  // Once for each step: an application may validate again.
+  void on_validation_end(Orchestrator& run, const Evaluation& evaluation) override {
+    const i64 step = run.trainer().optimizer().applied_steps();
+    if (evaluation.split != "validation" || std::exchange(looked_at_, step) == step) return;
     for (const auto& [name, value] : evaluation.metrics)
       if ("validation/" + name == options_.monitor) look(value);
   }
@@ -49,7 +53,8 @@ class EarlyStopping final : public Callback {
   EarlyStoppingOptions options_;
   Orchestrator* run_ = nullptr;
   std::optional<double> best_;
-  i64 bad_ = 0;  // looks since the best
+  i64 bad_ = 0;         // looks since the best
+  i64 looked_at_ = -1;  // the step of the last validation
 };
 
 const bool registered =

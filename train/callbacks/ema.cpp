@@ -70,6 +70,7 @@ class Ema final : public Callback {
   }
   // The model's weights and statistics, and their averages, change places.
   void swap(Orchestrator& run) {
+    if (!average_.defined()) return;  // before training
     exchange(run.trainer().optimizer().parameters().values(), average_, scratch_);
     for (const Averaged& b : buffers_) exchange(b.value, b.average, b.scratch);
   }

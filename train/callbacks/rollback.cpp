@@ -51,7 +51,7 @@ class Rollback final : public Callback {
       else load_state(*model.module, initial_[model.name], "the initial weights");
     }
     const auto reader = last ? std::optional<CheckpointReader>(*last) : std::nullopt;
-    for (const ScheduledOptimizer& each : run.trainer().optimizers())
+    for (const ScheduledOptimizer& each : run.trainer().optimizers().all())
       if (reader) restore(*each.optimizer, reader->part(each.name));
       else forget_momentum(*each.optimizer);
     run.trainer().scale_lr(options_.lr_factor);
