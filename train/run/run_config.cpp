@@ -78,9 +78,9 @@ void describe(Fields& f, RunConfig& o) {
       "model", o.model, "what to train", required())(
       "task", o.task, "picks loss.type and validation.metrics, unless they are given",
       one_of(Registry<Loss>::instance().names()))
-      .picks("task", "loss.type", [&] { o.loss.choose(*o.task); })
-      .picks("task", "validation.metrics",
-             [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
+      .sets_default("task", "loss.type", [&] { o.loss.choose(*o.task); })
+      .sets_default("task", "validation.metrics",
+                    [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
   f("loss", o.loss, "what to minimise")(
       "trainer", o.trainer,
       "how a loss comes about: standard, distillation beside a teacher, or adversarial")(
