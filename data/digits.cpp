@@ -186,10 +186,11 @@ Digits::Digits(const DigitsOptions& options) : TensorDataset(draw_all(options)) 
 
 void describe(Fields& f, DigitsSource& o) {
   f("style", o.style, "how digits are drawn: with a pen, or the edge of thick ones",
-    one_of({"strokes", "outline"}))("train_size", o.train_size, "training samples", at_least(1))(
-      "test_size", o.test_size, "test samples", at_least(1))(
-      "difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2))(
-      "seed", o.seed, "other digits of the same kind");
+    one_of({"strokes", "outline"}));
+  f("train_size", o.train_size, "training samples", at_least(1));
+  f("test_size", o.test_size, "test samples", at_least(1));
+  f("difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2));
+  f("seed", o.seed, "other digits of the same kind");
 }
 
 static const bool registered =

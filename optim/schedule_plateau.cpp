@@ -67,14 +67,14 @@ class Plateau : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, PlateauOptions& o) {
-  f("monitor", o.monitor, "metric to watch")("mode", o.mode, "which is better",
-                                             one_of({"min", "max"}))(
-      "factor", o.factor, "factor of a drop", from_to_below(0, 1))(
-      "patience", o.patience, "validations without improvement to bear", non_negative)(
-      "cooldown", o.cooldown, "validations to wait after a drop", non_negative)(
-      "threshold", o.threshold, "least change that counts", non_negative)(
-      "threshold_mode", o.threshold_mode, "how it is measured", one_of({"relative", "absolute"}))(
-      "min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
+  f("monitor", o.monitor, "metric to watch");
+  f("mode", o.mode, "which is better", one_of({"min", "max"}));
+  f("factor", o.factor, "factor of a drop", from_to_below(0, 1));
+  f("patience", o.patience, "validations without improvement to bear", non_negative);
+  f("cooldown", o.cooldown, "validations to wait after a drop", non_negative);
+  f("threshold", o.threshold, "least change that counts", non_negative);
+  f("threshold_mode", o.threshold_mode, "how it is measured", one_of({"relative", "absolute"}));
+  f("min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
   describe_warmup(f, o);
   describe_interval(f, o);
 }

@@ -58,10 +58,10 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, EarlyStoppingOptions& o) {
-  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss")(
-      "mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}))(
-      "patience", o.patience, "looks without improvement that end the run", at_least(1))(
-      "min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
+  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss");
+  f("mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}));
+  f("patience", o.patience, "looks without improvement that end the run", at_least(1));
+  f("min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
 }
 
 CallbackRecipe early_stopping(const EarlyStoppingOptions& options) {

@@ -36,7 +36,8 @@ const bool registered = Registry<Loss>::add<Regression, RegressionOptions>("regr
 
 void describe(Fields& f, RegressionOptions& o) {
   f("distance", o.distance, "squared, absolute, or squared up to delta and absolute from there on",
-    one_of({"mse", "l1", "huber"}))("delta", o.delta, "where huber turns into a line", positive);
+    one_of({"mse", "l1", "huber"}));
+  f("delta", o.delta, "where huber turns into a line", positive);
 }
 
 LossRecipe regression(const RegressionOptions& options) {

@@ -60,9 +60,9 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, FreezeBatchNormOptions& o) {
-  f("layers", o.layers, "globs of the paths of batch norms, like features.1")(
-      "at", o.at, "from when on")("affine", o.affine, "what becomes of their weights and biases",
-                                  one_of({"freeze", "train"}));
+  f("layers", o.layers, "globs of the paths of batch norms, like features.1");
+  f("at", o.at, "from when on");
+  f("affine", o.affine, "what becomes of their weights and biases", one_of({"freeze", "train"}));
   f.rule(!o.layers.empty(), "layers", "at least one glob");
 }
 

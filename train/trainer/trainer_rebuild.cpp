@@ -19,8 +19,8 @@ std::vector<std::string> names_of(const nn::NamedParameters& parameters) {
 }  // namespace
 
 void describe(Fields& f, LrFactor& o) {
-  f("match", o.match, "globs of parameter names, like features.*", required())(
-      "lr_factor", o.lr_factor, "times the rate they would have", non_negative);
+  f("match", o.match, "globs of parameter names, like features.*", required());
+  f("lr_factor", o.lr_factor, "times the rate they would have", non_negative);
 }
 
 i64 Trainer::set_requires_grad(const std::string& glob, bool on) {
