@@ -13,8 +13,7 @@ void describe_warmup(Fields& f, Options& o) {
 
 template <class Options>
 void describe_interval(Fields& f, Options& o) {
-  f("interval", o.interval, "when the rate changes: at each step or at each epoch",
-    one_of({"step", "epoch"}));
+  f("interval", o.interval, "when the rate changes: at each step or at each epoch");
 }
 
 }  // namespace weft::optim

@@ -100,7 +100,7 @@ class StagedUnfreeze final : public Strategy {
       for (const i64 i : glob_select("strategy", stages_[s].freeze, names_))
         train[static_cast<std::size_t>(i)] = false;
     }
-    if (options_.batch_norm == "always_frozen")
+    if (options_.batch_norm == ThawBatchNorm::always_frozen)
       for (std::size_t i = 0; i < names_.size(); ++i)
         if (is_norm(names_[i])) train[i] = false;
     return train;
@@ -160,8 +160,7 @@ void describe(Fields& f, GradualUnfreeze& o) {
 }
 
 void describe(Fields& f, StagedUnfreezeOptions& o) {
-  f("batch_norm", o.batch_norm, "whether batch norms thaw with what matches them",
-    one_of({"follow", "always_frozen"}));
+  f("batch_norm", o.batch_norm, "whether batch norms thaw with what matches them");
   f("stages", o.stages, "what thaws when");
   f("gradual", o.gradual, "in place of stages: layer by layer, from the top down");
   f.rule(o.stages.empty() == o.gradual.has_value(), "stages",
