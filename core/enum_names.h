@@ -2,8 +2,8 @@
 // The names of an enumeration's values, as configs write them. They are given beside the enumeration,
 // in the order of its values, which count from 0:
 //
-//   enum class OutOfMemory { error, split };
-//   constexpr EnumNames<2> names_of(OutOfMemory) { return {"error", "split"}; }
+//   enum class OnOutOfMemory { error, split };
+//   constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
 //
 // Such an enumeration can be a field of an options struct (core/fields.h).
 #pragma once

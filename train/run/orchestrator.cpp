@@ -41,7 +41,7 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   manual_seed(static_cast<u64>(config.run.seed));
   nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
   if (config.model.common.pretrained) {
-    const PretrainedSection& pretrained = *config.model.common.pretrained;
+    const PretrainedOptions& pretrained = *config.model.common.pretrained;
     load(*model, pretrained.path, {.exclude = pretrained.exclude});
   }
   model->to(device_named(config.run.device));
@@ -85,19 +85,8 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   RunConfig begin = config_;
   if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
   model_ = build_model(begin, data_.train->info());
-  const TrainerOptions options{.optimizer = config_.optimizer,
-                               .scheduler = config_.scheduler.recipe,
-                               .on_rebuild = config_.scheduler.common.on_rebuild,
-                               .epochs = config_.train.epochs,
-                               .accumulate = config_.train.accumulate,
-                               .out_of_memory = config_.train.out_of_memory,
-                               .clip_norm = config_.train.clip_norm,
-                               .clip_value = config_.train.clip_value,
-                               .max_steps = config_.train.max_steps,
-                               .capture = config_.train.capture,
-                               .precision = config_.precision,
-                               .normalization = data_.normalization,
-                               .seed = static_cast<u64>(config_.run.seed)};
+  TrainerOptions options = config_.trainer_options();
+  options.normalization = data_.normalization;
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
                      .loss = config_.loss,

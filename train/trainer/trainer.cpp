@@ -16,30 +16,11 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void check(const TrainerOptions& o) {
-  WEFT_CHECK(o.epochs >= 1, "Trainer: epochs is {}; at least 1 is required", o.epochs);
-  WEFT_CHECK(o.accumulate >= 1, "Trainer: accumulate is {}; at least 1 is required", o.accumulate);
-  WEFT_CHECK(
-      o.clip_norm >= 0 && o.clip_value >= 0 && (o.clip_norm == 0 || o.clip_value == 0),
-      "Trainer: clip_norm is {} and clip_value {}; 0 (off) or more is required, and only one of "
-      "them",
-      o.clip_norm, o.clip_value);
-  WEFT_CHECK(o.max_steps >= 0, "Trainer: max_steps is {}; 0 (no limit) or more is required",
-             o.max_steps);
-  WEFT_CHECK(o.out_of_memory == "error" || o.out_of_memory == "split",
-             "Trainer: out_of_memory is '{}'; error or split is required", o.out_of_memory);
-  WEFT_CHECK(!o.capture || o.out_of_memory == "error",
-             "Trainer: capture is given with out_of_memory '{}'; error is required",
-             o.out_of_memory);
-  WEFT_CHECK(o.on_rebuild == "continue" || o.on_rebuild == "restart",
-             "Trainer: on_rebuild is '{}'; continue or restart is required", o.on_rebuild);
-}
-
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
     : model_(model), options_(options), loss_(loss.make()), precision_(*options.precision.make()) {
-  check(options_);
+  validate("Trainer", section_ref(options_));
   if (precision_.loss_scaling) scaler_.emplace(*precision_.loss_scaling);
   const nn::NamedParameters parameters = model_.named_parameters();
   WEFT_CHECK(!parameters.empty(),
@@ -224,7 +205,8 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
     notify(&TrainerObserver::on_batch_begin, place);
     if (window_.is_captured)
       window_.held.push_back({batch, place.number, place.first_sample, loss_->weight(batch.y)});
-    else if (options_.out_of_memory == "split") add_gradients_as_memory_allows(place, statistics);
+    else if (options_.out_of_memory == OnOutOfMemory::split)
+      add_gradients_as_memory_allows(place, statistics);
     else add_gradients(place);
     window_.samples += batch.x.size(0);
     epoch_.samples += batch.x.size(0);

@@ -14,38 +14,17 @@
 
 #include "weft/autograd/autocast.h"
 #include "weft/data/loader.h"
-#include "weft/data/normalize.h"
 #include "weft/nn/module.h"
 #include "weft/nn/statistics.h"
-#include "weft/optim/sgd.h"
 #include "weft/train/step/captured_steps.h"
 #include "weft/train/step/input.h"
 #include "weft/train/losses/loss.h"
 #include "weft/train/trainer/observer.h"
-#include "weft/train/step/precision.h"
 #include "weft/train/step/running_loss.h"
 #include "weft/train/step/scheduled_optimizer.h"
+#include "weft/train/trainer/trainer_options.h"
 
 namespace weft::train {
-
-struct TrainerOptions {
-  optim::OptimizerRecipe optimizer = optim::sgd({.lr = 0.01});
-  optim::ScheduleRecipe scheduler = optim::constant();
-  // What a rebuild does to the schedule: continue | restart, over the steps that are left.
-  std::string on_rebuild = "continue";
-  i64 epochs = 1;      // the length of training, for schedules that run to its end
-  i64 accumulate = 1;  // batches per optimizer step
-  // What happens when memory runs out in a step: error | split (Note [Out of memory]).
-  std::string out_of_memory = "error";
-  double clip_norm = 0;   // longest norm of all gradients together; 0: no limit
-  double clip_value = 0;  // largest absolute value of each number of a gradient; 0: no limit
-  i64 max_steps = 0;      // stop an epoch when this many steps were made in all; 0: no limit
-  // On a GPU, whole steps as CUDA graphs (Note [Captured steps]); with out_of_memory: error only.
-  bool capture = false;
-  PrecisionRecipe precision = fp32();
-  std::optional<data::Normalization> normalization = {};
-  u64 seed = 0;  // of dropout masks
-};
 
 struct EpochResult {
   i64 epoch = 0;    // epochs done, this one included

@@ -121,7 +121,7 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   check_segments();
   // Of the model's optimizer alone: strategies steer nothing else.
   ScheduledOptimizer& first = optimizers_.front();
-  const bool restart = options_.on_rebuild == "restart" && first.schedule != nullptr;
+  const bool restart = options_.on_rebuild == OnRebuild::restart && first.schedule != nullptr;
   if (restart) start_schedule(first, first.optimizer->applied_steps());
   log_info("optimizer rebuilt: state of {} parameters kept, {} created, {} parked, {} returned{}",
            report.kept.size(), report.created.size(), report.parked.size(), report.returned.size(),
