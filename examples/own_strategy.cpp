@@ -16,8 +16,8 @@ struct ThawWhenFlatOptions {
 };
 
 void describe(Fields& f, ThawWhenFlatOptions& o) {
-  f("ratio", o.ratio, "thaw when loss > ratio * best", positive)("layers", o.layers,
-                                                                 "glob of parameter names");
+  f("ratio", o.ratio, "thaw when loss > ratio * best", positive);
+  f("layers", o.layers, "glob of parameter names");
 }
 
 class ThawWhenFlat : public train::Strategy {

@@ -6,12 +6,12 @@ namespace {
 
 template <class Options>
 void describe_adam(Fields& f, Options& o, std::string_view decay_help) {
-  f("lr", o.lr, "learning rate", positive)("beta1", o.beta1, "memory of the mean",
-                                           from_to_below(0, 1))(
-      "beta2", o.beta2, "memory of the mean square", from_to_below(0, 1))(
-      "eps", o.eps, "added to the root of the mean square", positive)(
-      "weight_decay", o.weight_decay, decay_help, non_negative)(
-      "param_groups", o.param_groups, "rates and decays by parameter name");
+  f("lr", o.lr, "learning rate", positive);
+  f("beta1", o.beta1, "memory of the mean", from_to_below(0, 1));
+  f("beta2", o.beta2, "memory of the mean square", from_to_below(0, 1));
+  f("eps", o.eps, "added to the root of the mean square", positive);
+  f("weight_decay", o.weight_decay, decay_help, non_negative);
+  f("param_groups", o.param_groups, "rates and decays by parameter name");
 }
 
 }  // namespace

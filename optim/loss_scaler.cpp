@@ -6,17 +6,19 @@
 namespace weft::optim {
 
 void describe(Fields& f, LossScalerOptions& o) {
-  f("init_scale", o.init_scale, "what the loss is multiplied with at first", positive)(
-      "growth_factor", o.growth_factor, "times the scale, after growth_interval calm steps",
-      at_least(1))("backoff_factor", o.backoff_factor, "times the scale, after an overflow",
-                   Check{.text = "above 0 and below 1",
-                         .low = 0,
-                         .high = 1,
-                         .low_excluded = true,
-                         .high_excluded = true})(
-      "growth_interval", o.growth_interval, "steps without overflow before the scale grows",
-      at_least(1))("min_scale", o.min_scale, "the run stops when this overflows too", positive)(
-      "max_scale", o.max_scale, "the scale does not grow beyond", positive);
+  f("init_scale", o.init_scale, "what the loss is multiplied with at first", positive);
+  f("growth_factor", o.growth_factor, "times the scale, after growth_interval calm steps",
+    at_least(1));
+  f("backoff_factor", o.backoff_factor, "times the scale, after an overflow",
+    Check{.text = "above 0 and below 1",
+          .low = 0,
+          .high = 1,
+          .low_excluded = true,
+          .high_excluded = true});
+  f("growth_interval", o.growth_interval, "steps without overflow before the scale grows",
+    at_least(1));
+  f("min_scale", o.min_scale, "the run stops when this overflows too", positive);
+  f("max_scale", o.max_scale, "the scale does not grow beyond", positive);
   f.rule(o.min_scale <= o.init_scale, "init_scale", "at least min_scale");
   f.rule(o.init_scale <= o.max_scale, "max_scale", "at least init_scale");
 }

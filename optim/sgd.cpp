@@ -6,11 +6,11 @@
 namespace weft::optim {
 
 void describe(Fields& f, SGDOptions& o) {
-  f("lr", o.lr, "learning rate", positive)("momentum", o.momentum, "share of the last update kept",
-                                           from_to_below(0, 1))(
-      "nesterov", o.nesterov, "look ahead along the momentum")("weight_decay", o.weight_decay,
-                                                               "L2 penalty", non_negative)(
-      "param_groups", o.param_groups, "rates and decays by parameter name");
+  f("lr", o.lr, "learning rate", positive);
+  f("momentum", o.momentum, "share of the last update kept", from_to_below(0, 1));
+  f("nesterov", o.nesterov, "look ahead along the momentum");
+  f("weight_decay", o.weight_decay, "L2 penalty", non_negative);
+  f("param_groups", o.param_groups, "rates and decays by parameter name");
   f.rule(!o.nesterov || o.momentum > 0, "nesterov", "a momentum above 0");
 }
 

@@ -228,9 +228,9 @@ TEST_F(GpuCapture, OnTheCpuStepsRunOpByOpWithANotice) {
   EXPECT_EQ(said[0], "capture: the model is on the cpu, which has no graphs; steps run op by op");
   EXPECT_EQ(message_of([&] {
               train::Trainer(net, train::classification(),
-                             {.out_of_memory = "split", .capture = true});
+                             {.out_of_memory = train::OnOutOfMemory::split, .capture = true});
             }),
-            "Trainer: capture is given with out_of_memory 'split'; error is required");
+            "Trainer: capture: expected false where out_of_memory is split");
 }
 
 #ifndef WEFT_REAL_DEVICE

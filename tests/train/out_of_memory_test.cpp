@@ -51,7 +51,7 @@ struct Result {
 // In f64, with dropout; activations take more memory than weights. 172 samples: steps of 64, 64 and 44, from batches
 // of 64 / accumulate.
 Result train(i64 accumulate, TrainerObserver* observer = nullptr,
-             const std::string& out_of_memory = "split") {
+             OnOutOfMemory out_of_memory = OnOutOfMemory::split) {
   manual_seed(5);
   nn::AnyModule model =
       nn::mlp({.hidden = {16, 16}, .dropout = 0.3}).make(nn::ModelInput{Shape{4, 4, 1}, 3});
@@ -134,7 +134,7 @@ TEST(OutOfMemory, OfOneSampleIsAnError) {
 TEST(OutOfMemory, IsAnErrorWhereNothingElseWasAskedFor) {
   Shortage shortage(2, 2000);
   try {
-    train(1, &shortage, "error");
+    train(1, &shortage, OnOutOfMemory::error);
     FAIL() << "no error";
   } catch (const OutOfMemory& error) {
     EXPECT_EQ(std::string(error.what()).rfind("allocate: ", 0), 0u) << error.what();
@@ -146,7 +146,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   const Threads one(1);
   nn::AnyModule model = testing_models::tiny_cnn();
   data::Loader loader(tiny_images(48), {.batch_size = 24, .workers = 0});
-  Trainer trainer(*model, classification(), {.epochs = 3, .out_of_memory = "split"});
+  Trainer trainer(*model, classification(), {.epochs = 3, .out_of_memory = OnOutOfMemory::split});
   trainer.train_one_epoch(loader);
   release_cached(Cpu{});
   reset_peak(Cpu{});
@@ -172,7 +172,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
 TEST(OutOfMemory, ThePartsAreInTheState) {
   nn::AnyModule first = testing_models::tiny_mlp(), second = testing_models::tiny_mlp();
   data::Loader loader(tiny_images(44), {.batch_size = 22, .workers = 0});
-  const TrainerOptions options{.out_of_memory = "split"};
+  const TrainerOptions options{.out_of_memory = OnOutOfMemory::split};
   Trainer a(*first, classification(), options), b(*second, classification(), options);
   {
     MemoryLimit limit;

@@ -20,7 +20,8 @@ struct ListenerOptions {
   bool demands = false;
 };
 void describe(Fields& f, ListenerOptions& o) {
-  f("name", o.name, "what it writes")("demands", o.demands, "gradients and outcomes");
+  f("name", o.name, "what it writes");
+  f("demands", o.demands, "gradients and outcomes");
 }
 class Listener final : public Strategy {
  public:

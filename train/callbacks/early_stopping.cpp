@@ -34,8 +34,8 @@ class EarlyStopping final : public Callback {
   bool better(double value) const {
     if (std::isnan(value)) return false;
     if (!best_) return true;
-    return options_.mode == "max" ? value > *best_ + options_.min_delta
-                                  : value < *best_ - options_.min_delta;
+    return options_.mode == MonitorMode::max ? value > *best_ + options_.min_delta
+                                             : value < *best_ - options_.min_delta;
   }
 
   void look(double value) {
@@ -63,10 +63,10 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, EarlyStoppingOptions& o) {
-  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss")(
-      "mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}))(
-      "patience", o.patience, "looks without improvement that end the run", at_least(1))(
-      "min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
+  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss");
+  f("mode", o.mode, kMonitorModeHelp);
+  f("patience", o.patience, "looks without improvement that end the run", at_least(1));
+  f("min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
 }
 
 CallbackRecipe early_stopping(const EarlyStoppingOptions& options) {

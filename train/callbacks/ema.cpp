@@ -91,8 +91,8 @@ const bool registered = Registry<Callback>::add<Ema, EmaOptions>("ema");
 }  // namespace
 
 void describe(Fields& f, EmaOptions& o) {
-  f("decay", o.decay, "share of the average that a step keeps", from_to_below(0, 1))(
-      "warmup", o.warmup, "a shorter average at the beginning");
+  f("decay", o.decay, "share of the average that a step keeps", from_to_below(0, 1));
+  f("warmup", o.warmup, "a shorter average at the beginning");
 }
 
 CallbackRecipe ema(const EmaOptions& options) { return CallbackRecipe::of("ema", options); }

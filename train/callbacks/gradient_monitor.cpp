@@ -70,9 +70,9 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, GradientMonitorOptions& o) {
-  f("every", o.every, "how often to look, like 50ba; a look reads every gradient")(
-      "vanishing", o.vanishing, "a norm below it is an alarm", non_negative)(
-      "exploding", o.exploding, "a norm above it is an alarm", positive);
+  f("every", o.every, "how often to look, like 50ba; a look reads every gradient");
+  f("vanishing", o.vanishing, "a norm below it is an alarm", non_negative);
+  f("exploding", o.exploding, "a norm above it is an alarm", positive);
 }
 
 CallbackRecipe gradient_monitor(const GradientMonitorOptions& options) {

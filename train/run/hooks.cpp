@@ -10,25 +10,24 @@ void Hooks::add(std::unique_ptr<Strategy> strategy, std::string name) {
   strategy_names_.push_back(std::move(name));
 }
 
-void Hooks::add(std::shared_ptr<Callback> callback, std::string name) {
+void Hooks::add(std::shared_ptr<Callback> callback, std::string part) {
   callbacks_.push_back(std::move(callback));
-  callback_names_.push_back(std::move(name));
+  callback_parts_.push_back(std::move(part));
 }
 
-std::vector<StatefulPart> Hooks::parts() {
+std::vector<StatefulPart> Hooks::parts(bool as_list) {
   std::vector<StatefulPart> parts;
-  if (strategies_.size() == 1)
+  if (strategies_.size() == 1 && !as_list)
     parts.push_back({"strategy", [this](State& s) { strategies_.front()->state(s); }});
-  if (strategies_.size() > 1)
+  else if (!strategies_.empty())
     parts.push_back({"strategy", [this](State& s) {
                        for (std::size_t i = 0; i < strategies_.size(); ++i)
                          s(fmt::format("{}.{}", i, strategy_names_[i]), *strategies_[i]);
                      }});
   std::size_t added = 0;
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {
-    const bool configured = !callback_names_[i].empty();
-    parts.push_back({configured ? fmt::format("callbacks.{}.{}", i, callback_names_[i])
-                                : fmt::format("added.{}", added++),
+    const bool configured = !callback_parts_[i].empty();
+    parts.push_back({configured ? callback_parts_[i] : fmt::format("added.{}", added++),
                      [callback = callbacks_[i]](State& s) { callback->state(s); }, !configured});
   }
   return parts;

@@ -22,24 +22,20 @@ struct StatefulPart {
 class Hooks {
  public:
   void add(std::unique_ptr<Strategy> strategy, std::string name);
-  // `name`: as the config has it; empty for one that an application added.
-  void add(std::shared_ptr<Callback> callback, std::string name);
+  // `part`: of a checkpoint; empty for a callback that an application added.
+  void add(std::shared_ptr<Callback> callback, std::string part);
 
   const std::vector<std::unique_ptr<Strategy>>& strategies() const { return strategies_; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
-  // Parts called strategy, callbacks.I.NAME and added.I.
-  std::vector<StatefulPart> parts();
-
-  template <class... A>
-  void each(void (Callback::*hook)(A...), std::type_identity_t<A>... arguments) const {
-    for (const auto& callback : callbacks_) ((*callback).*hook)(arguments...);
-  }
+  // The part `strategy`, and one for each callback. One strategy has its state there itself, several under
+  // I.NAME, which `as_list` asks for in any case: a config of old may have had a chain of one.
+  std::vector<StatefulPart> parts(bool as_list = false);
 
  private:
   std::vector<std::unique_ptr<Strategy>> strategies_;
   std::vector<std::string> strategy_names_;
   std::vector<std::shared_ptr<Callback>> callbacks_;
-  std::vector<std::string> callback_names_;
+  std::vector<std::string> callback_parts_;
 };
 
 }  // namespace weft::train

@@ -26,9 +26,13 @@ struct GradualUnfreeze {
   Duration every = "1ep";
   double lr_decay = 1;
 };
+// Whether batch norms thaw with the other parameters that a stage matches.
+enum class ThawBatchNorm { follow, always_frozen };
+constexpr EnumNames<2> names_of(ThawBatchNorm) { return {"follow", "always_frozen"}; }
+
 // Everything is frozen but what stages thaw. Either `stages` or `gradual`.
 struct StagedUnfreezeOptions {
-  std::string batch_norm = "follow";  // the layer's other parameters | always_frozen
+  ThawBatchNorm batch_norm = ThawBatchNorm::follow;
   std::vector<UnfreezeStage> stages = {};
   std::optional<GradualUnfreeze> gradual = {};
 };
@@ -37,12 +41,16 @@ void describe(Fields& f, GradualUnfreeze& o);
 void describe(Fields& f, StagedUnfreezeOptions& o);
 StrategyRecipe staged_unfreeze(const StagedUnfreezeOptions& options);
 
+// What becomes of the weights and biases of batch norms whose statistics are frozen.
+enum class Affine { freeze, train };
+constexpr EnumNames<2> names_of(Affine) { return {"freeze", "train"}; }
+
 // Batch norms keep the statistics they came with, from `at` on; their weights and biases too, unless
 // `affine: train`.
 struct FreezeBatchNormOptions {
   std::vector<std::string> layers = {"*"};  // globs of module paths
   Duration at = {};
-  std::string affine = "freeze";  // freeze | train
+  Affine affine = Affine::freeze;
 };
 void describe(Fields& f, FreezeBatchNormOptions& o);
 StrategyRecipe freeze_batch_norm(const FreezeBatchNormOptions& options = {});

@@ -11,6 +11,11 @@
 namespace weft::train {
 namespace {
 
+TrainerOptions checked(TrainerOptions options) {
+  validate("Trainer", section_ref(options));
+  return options;
+}
+
 ScheduledOptimizer first_optimizer(nn::Module& model, const TrainerOptions& options) {
   const nn::NamedParameters parameters = model.named_parameters();
   WEFT_CHECK(!parameters.empty(),
@@ -47,7 +52,7 @@ Trainer::~Trainer() = default;
 
 std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
   auto runner = split_runner(step_, direct_runner(step_),
-                             {.on_out_of_memory = options_.out_of_memory == "split",
+                             {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
                               .weight = [this](const Tensor& y) { return loss_->weight(y); }});
   if (!capture) return runner;
   if constexpr (kHasCuda)

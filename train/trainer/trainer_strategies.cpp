@@ -90,7 +90,7 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   synchronize();
   // The schedule of the model's optimizer alone starts again: strategies steer nothing else.
   const bool restart =
-      options_.on_rebuild == "restart" && optimizers_.all().front().schedule != nullptr;
+      options_.on_rebuild == OnRebuild::restart && optimizers_.all().front().schedule != nullptr;
   const optim::RebuildReport report = optimizers_.rebuild();
   invalidate_graphs();
   check_segments(model_, optimizer());
