@@ -7,8 +7,9 @@
 
 namespace weft {
 
-// A view of plain values on the host as uint8 (bytes): for copies of structs between host and device.
-// A tensor's const does not protect its numbers, so a view of constant values is for reading only.
+// A view of plain values on the host as uint8 (bytes): for copies of structs between host and
+// device. A tensor's const does not protect its numbers, so a view of constant values is for
+// reading only.
 template <class T>
 Tensor as_bytes(std::span<T> values) {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -16,7 +16,8 @@ class DeviceValue {
       : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
 
   T* get() const { return bytes_.data<T>(); }  // on the device
-  // From the host, in the order of the device's stream; `value` may change when the call has returned.
+  // From the host, in the order of the device's stream; `value` may change when the call has
+  // returned.
   void send(const T& value) const { bytes_.copy_from(as_bytes(std::span(&value, 1))); }
 
  private:

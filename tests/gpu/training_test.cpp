@@ -55,7 +55,7 @@ class Side {
     loss.backward();
     return loss.value();
   }
-  void update(const optim::StepOptions& settings = {}) { outcome_ = optimizer_->step(settings); }
+  void update(const optim::UpdateOptions& settings = {}) { outcome_ = optimizer_->step(settings); }
 
   nn::Module& model() { return *model_; }
   optim::Optimizer& optimizer() { return *optimizer_; }
@@ -85,7 +85,7 @@ void make_equal(Side& other, Side& like) {
 
 void expect_equal_steps(const Device& device, const Problem& problem,
                         const optim::OptimizerRecipe& optimizer, i64 steps, double tolerance,
-                        const optim::StepOptions& settings = {}) {
+                        const optim::UpdateOptions& settings = {}) {
   Side cpu(problem, optimizer, Cpu{}), gpu(problem, optimizer, device);
   for (i64 step = 0; step < steps; ++step) {
     SCOPED_TRACE(fmt::format("step {}", step));
