@@ -118,7 +118,7 @@ class Optimizer {
   std::vector<ParamGroup> groups_;
   std::vector<double> lr_factors_;
   double base_lr_, weight_decay_;
-  kernels::StepControl numbers_;  // the host's
+  kernels::StepControl numbers_;  // the host's; the device's are in device_step_
   u64 state_version_ = 0;
   DeviceStep device_step_;
   std::unique_ptr<Readback> outcome_;  // of step(); null before the first that measures

@@ -37,6 +37,8 @@ class SegmentTable {
 
   // `parameters` must outlive the table, which is empty before build().
   explicit SegmentTable(const nn::FlatParameters& parameters);
+  SegmentTable(const SegmentTable&) = delete;
+  SegmentTable& operator=(const SegmentTable&) = delete;
 
   // Rewrites segments and chunks for the places of the parameters; steps are 0. Each of `slots` is
   // one tensor of state for all parameters, with their places in the gradients.
@@ -47,6 +49,7 @@ class SegmentTable {
   // for a parameter that is no longer where the optimizer put it, or that was unfrozen after
   // build().
   void refresh();
+  // By the last refresh(); holds until the next build().
   AnyTable view();
 
   // One for each parameter, in the order of the segments, as all that follow.
