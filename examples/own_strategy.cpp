@@ -40,7 +40,7 @@ class ThawWhenFlat : public train::Strategy {
   void set(train::Trainer& t, bool on) {
     const i64 matched = t.set_requires_grad(options_.layers, on);
     const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
-    std::printf("%s: %lld parameters; %zu kept, %zu parked, %zu returned\n",
+    std::printf("%s: %lld parameters; %zu kept, %zu stashed, %zu restored\n",
                 on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
                 report.stashed.size(), report.restored.size());
   }

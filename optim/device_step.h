@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step of an optimizer whose numbers lie on the device of the parameters, for train/step: it is enqueued without
-// the host reading or writing any of them, so that a CUDA graph can hold it.
+// A step of an optimizer whose numbers lie on the device of the parameters, for train/step: it is
+// enqueued without the host reading or writing any of them, so that a CUDA graph can hold it.
 //
 //   step.prepare();                // before recording, and whenever gradients have come or gone
 //   … a kernel writes lr, momentum, grad_scale and skip to *step.control() …
@@ -15,7 +15,8 @@ namespace weft::optim {
 
 class Optimizer;
 
-// Whatever limits a gradient measures the norm of all of them first. A norm that is not finite skips the step.
+// Whatever limits a gradient measures the norm of all of them first. A norm that is not finite
+// skips the step.
 struct GradientLimits {
   double clip_norm = 0;          // maximum norm of all gradients together; 0 for no limit
   double clip_value = 0;         // maximum absolute value of each element; 0 for no limit
@@ -29,8 +30,8 @@ class DeviceStep {
   // For Optimizer, which must outlive it.
   explicit DeviceStep(Optimizer& optimizer);
 
-  // Sends the tables that have changed, which in a steady run is none. Throws UserError for a parameter that the
-  // optimizer cannot update any more: see Optimizer::step().
+  // Sends the tables that have changed, which in a steady run is none. Throws UserError for a
+  // parameter that the optimizer cannot update any more: see Optimizer::step().
   void prepare();
   // Sends the host's numbers (lr, momentum, applied steps, grad_scale) to control().
   void send_control();
@@ -40,8 +41,8 @@ class DeviceStep {
   const bool* found_inf() const { return &control()->skip; }
   // Norm, clipping and update, by the numbers in control().
   void enqueue(const GradientLimits& limits);
-  // What came of an enqueued step, told by whoever read it back: counts it where it was applied, and sets lr and
-  // momentum to those it used.
+  // What came of an enqueued step, told by whoever read it back: counts it where it was applied,
+  // and sets lr and momentum to those it used.
   void record(bool applied, double lr, double momentum);
 
  private:

@@ -11,11 +11,10 @@ namespace {
 
 // Before the parameters are touched.
 std::vector<std::string> checked(std::vector<std::string> slot_names) {
-  WEFT_CHECK(
-      slot_names.size() <= SegmentTable::kMostSlots,
-      "optimizer: {} tensors of state for each parameter asked for ({}); at most {} are required, which is what "
-      "a kernel's table has room for",
-      slot_names.size(), fmt::join(slot_names, ", "), SegmentTable::kMostSlots);
+  WEFT_CHECK(slot_names.size() <= SegmentTable::kMostSlots,
+             "optimizer: {} tensors of state for each parameter given ({}); at most {} are "
+             "required, as many as kernels::Segment has",
+             slot_names.size(), fmt::join(slot_names, ", "), SegmentTable::kMostSlots);
   return slot_names;
 }
 
@@ -36,7 +35,7 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
 }
 
 StepOutcome Optimizer::step(const UpdateOptions& options) {
-  const GradientLimits limits{options.clip_norm, options.clip_value, options.skip_non_finite};
+  const GradientLimits limits = options.limits();
   ++state_version_;
   numbers_.grad_scale = options.grad_scale;
   device_step_.prepare();
@@ -69,8 +68,8 @@ void Optimizer::set_momentum(double momentum) {
   numbers_.momentum = momentum;
 }
 
-// To the table: what groups and factors come to.
-void Optimizer::send_rates() {
+// Writes what groups and factors come to into the table.
+void Optimizer::update_rates() {
   std::vector<std::string> names;
   for (const auto& parameter : flat_.segments()) names.push_back(parameter.name);
   std::vector<ParamSettings> rates = settings_of(groups_, names, weight_decay_);
@@ -82,7 +81,7 @@ void Optimizer::send_rates() {
 void Optimizer::set_param_groups(std::vector<ParamGroup> groups) {
   std::swap(groups_, groups);
   try {
-    send_rates();
+    update_rates();
   } catch (...) {
     std::swap(groups_, groups);
     throw;
@@ -97,7 +96,7 @@ void Optimizer::set_lr_factors(std::vector<double> factors) {
     WEFT_CHECK(std::isfinite(factor) && factor >= 0,
                "optimizer: a rate factor of {} given; 0 or more is required", factor);
   lr_factors_ = std::move(factors);
-  send_rates();
+  update_rates();
 }
 
 }  // namespace weft::optim

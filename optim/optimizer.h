@@ -7,8 +7,8 @@
 //   opt.step();
 //
 // One fused kernel updates all parameters (Note [One kernel for all parameters], in
-// kernels/optim/parameter_table.h). A parameter is skipped where it wants no gradient, or got none since
-// zero_grad(). Not thread-safe; one optimizer per parameter at a time.
+// kernels/optim/parameter_table.h). A parameter is skipped where it wants no gradient, or got none
+// since zero_grad(). Not thread-safe; one optimizer per parameter at a time.
 #pragma once
 #include <map>
 #include <memory>
@@ -26,12 +26,13 @@
 
 namespace weft::optim {
 
-// The first, second and fourth are GradientLimits.
 struct UpdateOptions {
   double clip_norm = 0;   // maximum norm of all gradients together; 0 for no limit
   double clip_value = 0;  // maximum absolute value of each element of a gradient; 0 for no limit
   double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
   bool skip_non_finite = false;  // looked for in any case where something clips
+
+  GradientLimits limits() const { return {clip_norm, clip_value, skip_non_finite}; }
 };
 
 struct StepOutcome {
@@ -47,12 +48,13 @@ class Optimizer {
 
   void zero_grad() { flat_.zero_grad(); }
   // For hand-written loops. The host waits for a GPU where something clips or skips.
-  // Throws UserError for a parameter whose requires_grad was set after the last rebuild(), and for one that was
-  // converted, moved, replaced or given to another optimizer.
+  // Throws UserError for a parameter whose requires_grad was set after the last rebuild(), and for
+  // one that was converted, moved, replaced or given to another optimizer.
   StepOutcome step(const UpdateOptions& options = {});
   // For steps that the host does not wait for (train/step).
   DeviceStep& device_step() { return device_step_; }
-  // Changes when the host's numbers or its tables have changed by other means than DeviceStep::record().
+  // Changes when the host's numbers or its tables have changed by other means than
+  // DeviceStep::record().
   u64 state_version() const { return state_version_; }
   // The Euclidean norm of each gradient as it lies (scaled, not clipped), in the order of
   // parameters().segments(); 0 for a parameter without. A GPU's host waits for it, once.
@@ -68,7 +70,8 @@ class Optimizer {
   virtual void set_momentum(double momentum);
   double momentum() const { return numbers_.momentum; }
 
-  // Learning rates and decays of the groups, from the next step on. Throws UserError for a glob that matches nothing.
+  // Learning rates and decays of the groups, from the next step on. Throws UserError for a glob
+  // that matches nothing.
   void set_param_groups(std::vector<ParamGroup> groups);
   const std::vector<ParamGroup>& param_groups() const { return groups_; }
   // One factor for each of parameters().segments(), times what the groups say; ones at first. For
@@ -77,8 +80,8 @@ class Optimizer {
 
   nn::FlatParameters& parameters() { return flat_; }
 
-  // To be called when requires_grad of a parameter has changed: state is kept by name, and gradients
-  // become absent.
+  // To be called when requires_grad of a parameter has changed: state is kept by name, and
+  // gradients become absent.
   RebuildReport rebuild();
   // One name for each tensor of a parameter's state: momentum; mean, mean_square.
   const std::vector<std::string>& slot_names() const { return slot_names_; }
@@ -101,7 +104,7 @@ class Optimizer {
   // One fused kernel over all parameters. Table and control lie where the parameters are.
   virtual void update(const AnyTable& table, const kernels::StepControl* control) = 0;
 
-  void send_rates();
+  void update_rates();
   void build_table();
   void check_state(const OptimizerState& state) const;
   static Tensor place_in(const Tensor& slot, const nn::FlatParameters::Segment& parameter);
@@ -115,7 +118,7 @@ class Optimizer {
   std::vector<ParamGroup> groups_;
   std::vector<double> lr_factors_;
   double base_lr_, weight_decay_;
-  kernels::StepControl numbers_;  // the host's
+  kernels::StepControl numbers_;  // the host's; the device's are in device_step_
   u64 state_version_ = 0;
   DeviceStep device_step_;
   std::unique_ptr<Readback> outcome_;  // of step(); null before the first that measures

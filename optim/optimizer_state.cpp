@@ -6,14 +6,15 @@
 
 namespace weft::optim {
 
-// The slots hold a place for each gradient, so they are made anew with the gradients; state starts at zero.
+// The slots hold a place for each gradient, so they are made anew with the gradients; state starts
+// at zero.
 void Optimizer::build_table() {
   const Tensor& values = flat_.values();
   slots_.clear();
   for (std::size_t slot = 0; slot < slot_names_.size(); ++slot)
     slots_.push_back(Tensor::zeros(flat_.gradients().shape(), values.dtype(), values.device()));
   table_.build(slots_);
-  send_rates();
+  update_rates();
 }
 
 RebuildReport Optimizer::rebuild() {

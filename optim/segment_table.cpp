@@ -12,22 +12,23 @@ namespace {
 
 using Parameter = nn::FlatParameters::Segment;
 
-// `flat` is what the optimizer was built with. Says what happened to the parameter in between.
+// Says what happened to the parameter after the optimizer was built with the numbers in `flat`.
 [[noreturn]] void fail_out_of_place(const Parameter& parameter, const Tensor& flat) {
   const Tensor& value = parameter.leaf->value;
   if (value.defined() && value.device() != flat.device())
     fail(
-        "optimizer: '{}' was moved to {} after the optimizer was built on {}; an optimizer built after the move is "
-        "required",
+        "optimizer: '{}' was moved to {} after the optimizer was built on {}; an optimizer built "
+        "after the move is required",
         parameter.name, name_of(value.device()), name_of(flat.device()));
   if (value.defined() && value.dtype() != flat.dtype())
     fail(
-        "optimizer: '{}' was converted to {} after the optimizer was built for {}; an optimizer built after the "
-        "conversion is required",
+        "optimizer: '{}' was converted to {} after the optimizer was built for {}; an optimizer "
+        "built after the conversion is required",
         parameter.name, value.dtype(), flat.dtype());
   fail(
-      "optimizer: '{}' has other memory than this optimizer gave it, because it was given to another optimizer or its "
-      "value was replaced; the step of the last optimizer that was built for it is required",
+      "optimizer: '{}' has other memory than this optimizer gave it, because it was given to "
+      "another optimizer or its value was replaced; the step of the last optimizer that was built "
+      "for it is required",
       parameter.name);
 }
 
@@ -62,7 +63,8 @@ void SegmentTable::build(std::span<const Tensor> slots) {
   partials_ = Tensor::empty({static_cast<i64>(chunks_.size())}, DType::f64, values.device());
 }
 
-// One comparison for each parameter. The address decides, because nothing else can lie in the flat buffer.
+// Compares an address and looks at a count for each parameter. Nothing else can lie at the address,
+// because the flat buffer is alive; a leaf that this optimizer alone holds belongs to no model.
 void SegmentTable::check_places() const {
   std::visit(
       [&](const auto& segments) {
@@ -73,8 +75,8 @@ void SegmentTable::check_places() const {
             fail_out_of_place(parameter, parameters_.values());
           WEFT_CHECK(
               parameter.leaf.use_count() > 1,
-              "optimizer: '{}' is no parameter of a model any more, because it was replaced or the model is "
-              "gone; an optimizer built after the replacement is required",
+              "optimizer: '{}' is no parameter of a model any more, because it was replaced or the "
+              "model is gone; an optimizer built after the replacement is required",
               parameter.name);
         }
       },
@@ -92,8 +94,8 @@ void SegmentTable::refresh() {
           const bool active = leaf.requires_grad && leaf.has_grad;
           WEFT_CHECK(
               !active || parameter.gradient_offset >= 0,
-              "optimizer: requires_grad of '{}' was set after the optimizer was built; rebuild() is "
-              "required before the next step",
+              "optimizer: requires_grad of '{}' was set after the optimizer was built; rebuild() "
+              "is required before the next step",
               parameter.name);
           const T* grad = active ? leaf.grad.data<T>() : segments[i].grad;
           if (active == segments[i].active && grad == segments[i].grad) continue;

@@ -8,12 +8,10 @@
 namespace weft {
 
 // A view of plain values on the host as uint8 (bytes): for copies of structs between host and device.
-// A tensor's const does not protect its numbers, so a view of constant values is for reading only.
 template <class T>
 Tensor as_bytes(std::span<T> values) {
   static_assert(std::is_trivially_copyable_v<T>);
-  auto* const bytes = reinterpret_cast<u8*>(const_cast<std::remove_const_t<T>*>(values.data()));
-  return Tensor::view_of(std::span(bytes, values.size_bytes()),
+  return Tensor::view_of(std::span(reinterpret_cast<u8*>(values.data()), values.size_bytes()),
                          {static_cast<i64>(values.size_bytes())}, nullptr);
 }
 

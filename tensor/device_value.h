@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One plain value, such as a struct of numbers, where the tensors of a device are.
 #pragma once
-#include <span>
+#include <type_traits>
 
-#include "weft/tensor/as_bytes.h"
+#include "weft/kernels/copy.h"
+#include "weft/tensor/tensor.h"
 
 namespace weft {
 
@@ -16,8 +17,13 @@ class DeviceValue {
       : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
 
   T* get() const { return bytes_.data<T>(); }  // on the device
-  // From the host, in the order of the device's stream; `value` may change when the call has returned.
-  void send(const T& value) const { bytes_.copy_from(as_bytes(std::span(&value, 1))); }
+  // From the host, in the order of the device's stream; `value` may change when the call has
+  // returned.
+  void send(const T& value) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::visit([&](auto device) { kernels::copy(device, Cpu{}, get(), &value, sizeof(T)); },
+               bytes_.device());
+  }
 
  private:
   Tensor bytes_;
