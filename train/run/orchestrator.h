@@ -88,6 +88,7 @@ class Orchestrator {
   class Steps;  // what it does between the steps of an epoch
   void try_one_batch();
   void set_up_steering();
+  void add_callback(std::shared_ptr<Callback> callback, std::string name);
   void set_up_times();
 
   // orchestrator_train.cpp
@@ -122,6 +123,7 @@ class Orchestrator {
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<Strategy> strategy_;  // may be null
   std::vector<std::shared_ptr<Callback>> callbacks_;
+  std::vector<std::string> callback_names_;  // of their states in a checkpoint
   std::unique_ptr<Steps> steps_;
   PlacedData placed_;                   // as loaders read them; null before training begins
   std::optional<data::Loader> loader_;  // of the training data
@@ -146,6 +148,9 @@ class Orchestrator {
 };
 
 // The model of a config for this data, with its initial weights drawn from run.seed.
+// The state of a callback that was added to the run, and is not in its config.
+inline bool is_added(const std::string& name) { return name.starts_with("added."); }
+
 nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info);
 
 }  // namespace weft::train

@@ -31,13 +31,10 @@ struct Orchestrator::Part {
 std::vector<Orchestrator::Part> Orchestrator::steering() {
   std::vector<Part> parts;
   if (strategy_) parts.push_back({"strategy", [this](State& s) { strategy_->state(s); }});
-  const std::size_t configured = config_.callbacks.size();
-  for (std::size_t i = 0; i < callbacks_.size(); ++i) {
-    const bool added = i >= configured;
-    parts.push_back({added ? fmt::format("added.{}", i - configured)
-                           : fmt::format("callbacks.{}.{}", i, config_.callbacks[i].name()),
-                     [callback = callbacks_[i]](State& s) { callback->state(s); }, added});
-  }
+  for (std::size_t i = 0; i < callbacks_.size(); ++i)
+    parts.push_back({callback_names_[i],
+                     [callback = callbacks_[i]](State& s) { callback->state(s); },
+                     is_added(callback_names_[i])});
   return parts;
 }
 
