@@ -13,6 +13,7 @@
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
@@ -122,20 +123,28 @@ void Orchestrator::set_up_times() {
 }
 
 void Orchestrator::set_up_steering() {
-  if (config_.strategy) {
-    strategy_ = config_.strategy->make();
+  if (const StrategyRecipe chosen = as_one(config_.strategy)) {
+    strategy_ = chosen.make();
     strategy_->on_setup(*trainer_);
     trainer_->add_observer(*strategy_);
   }
-  for (const CallbackRecipe& recipe : config_.callbacks) add_callback(recipe.make());
+  for (std::size_t i = 0; i < config_.callbacks.size(); ++i)
+    if (const CallbackRecipe& recipe = config_.callbacks[i]; recipe.enabled())
+      add_callback(recipe.make(), fmt::format("callbacks.{}.{}", i, recipe.name()));
   steps_ = std::make_unique<Steps>(*this);
   trainer_->add_observer(*steps_);
 }
 
 void Orchestrator::add_callback(std::shared_ptr<Callback> callback) {
+  const auto added = std::count_if(callback_names_.begin(), callback_names_.end(), is_added);
+  add_callback(std::move(callback), fmt::format("added.{}", added));
+}
+
+void Orchestrator::add_callback(std::shared_ptr<Callback> callback, std::string name) {
   callback->on_setup(*this);
   trainer_->add_observer(*callback);
   callbacks_.push_back(std::move(callback));
+  callback_names_.push_back(std::move(name));
 }
 
 void Orchestrator::stop(std::string reason) {

@@ -9,8 +9,10 @@ namespace {
 class Chain final : public Strategy {
  public:
   explicit Chain(const ChainOptions& options) {
-    for (const StrategyRecipe& recipe : options.strategies) {
-      names_.push_back(recipe.name());
+    for (std::size_t i = 0; i < options.strategies.size(); ++i) {
+      const StrategyRecipe& recipe = options.strategies[i];
+      if (!recipe.enabled()) continue;
+      names_.push_back(fmt::format("{}.{}", i, recipe.name()));
       parts_.push_back(recipe.make());
     }
   }
@@ -48,8 +50,7 @@ class Chain final : public Strategy {
     each(&Strategy::on_rebuild, t, report);
   }
   void state(State& s) override {
-    for (std::size_t i = 0; i < parts_.size(); ++i)
-      s(fmt::format("{}.{}", i, names_[i]), *parts_[i]);
+    for (std::size_t i = 0; i < parts_.size(); ++i) s(names_[i], *parts_[i]);
   }
 
  private:
@@ -62,7 +63,7 @@ class Chain final : public Strategy {
     for (const auto& part : parts_) ((*part).*hook)(arguments...);
   }
 
-  std::vector<std::string> names_;
+  std::vector<std::string> names_;  // with their places in the list, for checkpoints
   std::vector<std::unique_ptr<Strategy>> parts_;
 };
 
@@ -72,6 +73,20 @@ const bool registered = Registry<Strategy>::add<Chain, ChainOptions>("chain");
 
 void describe(Fields& f, ChainOptions& o) {
   f("strategies", o.strategies, "several, in this order", required());
+}
+
+std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies) {
+  if (strategies.size() != 1 || !strategies.front().enabled()) return strategies;
+  // The state of a chain of one has another form than that of the one.
+  const auto* options = strategies.front().options_if<ChainOptions>();
+  return options != nullptr && options->strategies.size() > 1 ? options->strategies : strategies;
+}
+
+StrategyRecipe as_one(const std::vector<StrategyRecipe>& strategies) {
+  if (std::none_of(strategies.begin(), strategies.end(),
+                   [](const StrategyRecipe& each) { return each.enabled(); }))
+    return {};
+  return strategies.size() == 1 ? strategies.front() : chain({.strategies = strategies});
 }
 
 StrategyRecipe chain(const ChainOptions& options) { return StrategyRecipe::of("chain", options); }

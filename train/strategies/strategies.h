@@ -68,11 +68,16 @@ void describe(Fields& f, ResizeStage& o);
 void describe(Fields& f, ProgressiveResizeOptions& o);
 StrategyRecipe progressive_resize(const ProgressiveResizeOptions& options);
 
-// Several strategies, each hook in this order.
+// Several strategies, each hook in this order: another way to write a list of them.
 struct ChainOptions {
   std::vector<StrategyRecipe> strategies = {};
 };
 void describe(Fields& f, ChainOptions& o);
 StrategyRecipe chain(const ChainOptions& options);
+
+// The list that a list of one `chain` of several means; others as they are.
+std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies);
+// A list as one strategy: its entry, a chain of several, or no choice where nothing is enabled.
+StrategyRecipe as_one(const std::vector<StrategyRecipe>& strategies);
 
 }  // namespace weft::train
