@@ -40,8 +40,12 @@ std::string noun(ValueRef value, const Check& check, bool many) {
           },
           [&](const EnumRef& named) { return (many ? "" : "one of ") + listed(named.choices()); },
           [&](const ListRef& list) {
-            std::string text;
-            list.with_sample([&](ValueRef element) { text = noun(element, check, true); });
+            std::string text, one;
+            list.with_sample([&](ValueRef element) {
+              text = noun(element, check, true);
+              one = noun(element, check, false);
+            });
+            if (check.or_one) return one + ", a list of these, or null";
             return pick("a list of ", "lists of ") + text;
           },
           [&](const OptionalRef& optional) {
@@ -65,6 +69,7 @@ class OneLine : public Fields {
 
  private:
   void field(const Field& field, ValueRef value) override {
+    if (field.check.unprinted) return;
     if (!text.empty()) text += ", ";
     text += fmt::format("{}: {}", field.key, value_text(value));
   }

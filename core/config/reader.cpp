@@ -235,7 +235,15 @@ class ValueReader {
   }
 
   void operator()(const ListRef& list) {
-    if (node_.is(Node::Kind::list)) return read_list(session_, at_, node_, list, check_);
+    const bool is_list = node_.is(Node::Kind::list);
+    if (check_.or_one) {
+      if (is_list && node_.items.size() == 1)
+        return read_one(list, node_.items.front(), {node_.items.front().place, at_.path});
+      if (node_.is(Node::Kind::scalar) || node_.is(Node::Kind::map))
+        return read_one(list, node_, at_);
+      if (!is_list && !node_.is_empty_value()) return read_list(session_, at_, {}, list, check_);
+    }
+    if (is_list) return read_list(session_, at_, node_, list, check_);
     refuse(node_.is(Node::Kind::scalar) ? fmt::format("write [{}]", node_.text) : empty_hint("[]"));
   }
 
@@ -267,6 +275,14 @@ class ValueReader {
   }
 
  private:
+  // A list that may be given as its one entry: paths have no index then.
+  void read_one(const ListRef& list, const Node& node, const At& at) {
+    list.resize(list.list, 0);
+    list.resize(list.list, 1);
+    session_.origins[at.path] = at.place;
+    read_value(session_, at, node, list.at(list.list, 0), check_);
+  }
+
   std::string empty_hint(const char* empty) const {
     return node_.is_empty_value() ? fmt::format("write {}, or remove the key", empty) : "";
   }

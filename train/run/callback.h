@@ -37,7 +37,6 @@ struct EpochReport {
 
 class Callback : public TrainerObserver {
  public:
-  static constexpr const char* kKind = "callback";
   virtual void on_setup(Orchestrator&) {}
   virtual void on_train_begin(Orchestrator&) {}
   using TrainerObserver::on_epoch_end;  // right after training; the next one after the validation
@@ -57,6 +56,16 @@ class Callback : public TrainerObserver {
   virtual void state(State&) {}
 };
 
-using CallbackRecipe = Recipe<Callback>;
-
 }  // namespace weft::train
+
+namespace weft {
+template <>
+struct RegistryTraits<train::Callback> : RegistryDefaults<train::Callback> {
+  static constexpr const char* kind = "callback";
+  static constexpr bool can_be_disabled = true;
+};
+}  // namespace weft
+
+namespace weft::train {
+using CallbackRecipe = Recipe<Callback>;
+}

@@ -17,12 +17,11 @@ void Hooks::add(std::shared_ptr<Callback> callback, std::string part) {
 
 std::vector<StatefulPart> Hooks::parts(bool as_list) {
   std::vector<StatefulPart> parts;
-  if (strategies_.size() == 1 && !as_list)
-    parts.push_back({"strategy", [this](State& s) { strategies_.front()->state(s); }});
-  else if (!strategies_.empty())
-    parts.push_back({"strategy", [this](State& s) {
+  if (!strategies_.empty())
+    parts.push_back({"strategy", [this, as_list](State& s) {
+                       if (!as_list) return strategies_.front()->state(s);
                        for (std::size_t i = 0; i < strategies_.size(); ++i)
-                         s(fmt::format("{}.{}", i, strategy_names_[i]), *strategies_[i]);
+                         s(strategy_names_[i], *strategies_[i]);
                      }});
   std::size_t added = 0;
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {

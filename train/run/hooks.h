@@ -21,15 +21,16 @@ struct StatefulPart {
 
 class Hooks {
  public:
+  // `name`: its place in the list and its name, I.NAME.
   void add(std::unique_ptr<Strategy> strategy, std::string name);
   // `part`: of a checkpoint; empty for a callback that an application added.
   void add(std::shared_ptr<Callback> callback, std::string part);
 
   const std::vector<std::unique_ptr<Strategy>>& strategies() const { return strategies_; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
-  // The part `strategy`, and one for each callback. One strategy has its state there itself, several under
-  // I.NAME, which `as_list` asks for in any case: a config of old may have had a chain of one.
-  std::vector<StatefulPart> parts(bool as_list = false);
+  // The part `strategy`, and one for each callback. The state of a strategy is under its name, or, where the
+  // config has just one, directly in the part.
+  std::vector<StatefulPart> parts(bool as_list);
 
  private:
   std::vector<std::unique_ptr<Strategy>> strategies_;

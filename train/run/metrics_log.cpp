@@ -113,7 +113,7 @@ void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& re
   const nlohmann::ordered_json line{{"schema", kSchema},       {"event", "rebuild"},
                                     {"epoch", epoch},          {"step", step},
                                     {"kept", report.kept},     {"created", report.created},
-                                    {"parked", report.parked}, {"returned", report.returned}};
+                                    {"parked", report.stashed}, {"returned", report.restored}};
   folder_.append(kLines, line.dump());
 }
 

@@ -14,6 +14,7 @@
 #include "weft/tensor/random.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
@@ -57,6 +58,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
   kernels::set_matmul_autotune(config_.run.autotune);
   kernels::embedding_atomics = config_.run.atomics;
+  config_.strategy = unchained(config_.strategy);
   resume_ = find_resume(config_);
   input_.data = load_data(
       config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);
@@ -96,14 +98,17 @@ void Orchestrator::set_up_triggers() {
 }
 
 void Orchestrator::set_up_hooks() {
-  for (const StrategyRecipe& recipe : config_.strategy) {
+  for (std::size_t i = 0; i < config_.strategy.size(); ++i) {
+    const StrategyRecipe& recipe = config_.strategy[i];
+    if (!recipe.enabled()) continue;
     std::unique_ptr<Strategy> strategy = recipe.make();
     strategy->on_setup(*trainer_);
     trainer_->add_observer(*strategy);
-    hooks_.add(std::move(strategy), recipe.name());
+    hooks_.add(std::move(strategy), fmt::format("{}.{}", i, recipe.name()));
   }
   for (std::size_t i = 0; i < config_.callbacks.size(); ++i) {
     const CallbackRecipe& recipe = config_.callbacks[i];
+    if (!recipe.enabled()) continue;
     std::shared_ptr<Callback> callback = recipe.make();
     callback->on_setup(*this);
     trainer_->add_observer(*callback);

@@ -69,7 +69,7 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
   for (const auto& callback : hooks_.callbacks()) callback->on_checkpoint(*this, snapshot);
 
   StateParts states;
-  for (const auto& parts : {hooks_.parts(), training_parts()})
+  for (const auto& parts : {hooks_.parts(config_.strategy.size() > 1), training_parts()})
     for (const StatefulPart& part : parts) {
       StateRecord record = save_state(part.state);
       if (!part.optional || record.json != "{}") states[part.name] = std::move(record);
@@ -104,11 +104,11 @@ void Orchestrator::restore_hooks() {
   const CheckpointReader& from = *resume_.from;
   for (const NamedModel& model : trainer_->models())
     load(*model.module, from.file(model.name + ".safetensors"));
-  const auto is_list = [&] {  // a chain of one, which weft 0.1 wrote
+  bool as_list = config_.strategy.size() > 1;
+  if (!as_list && from.has("strategy")) {  // a chain of one, which a run of 6e903a6 may have had
     const std::string key = "0." + config_.strategy.front().name();
-    return nlohmann::json::parse(from.part("strategy").json).contains(key);
-  };
-  const bool as_list = config_.strategy.size() == 1 && from.has("strategy") && is_list();
+    as_list = nlohmann::json::parse(from.part("strategy").json).contains(key);
+  }
   for (const StatefulPart& part : hooks_.parts(as_list))
     if (!part.optional || from.has(part.name))
       load_state(part.state, from.part(part.name), "resume: " + part.name);

@@ -54,7 +54,8 @@ void describe(Fields& f, RunConfig& o) {
     "how a loss comes about: standard, distillation beside a teacher, or adversarial");
   f("optimizer", o.optimizer, "how to update");
   f("scheduler", o.scheduler, "how the learning rate changes");
-  f("strategy", o.strategy, "what is frozen and thawed when; null: nothing");
+  f("strategy", o.strategy, "what is frozen and unfrozen when; of several, each hook in this order",
+    one_or_several);
   f("precision", o.precision, "in which type to multiply: fp32, bf16 or fp16");
   f("train", o.train, "the training loop");
   f("validation", o.validation, "looking at held-out data");

@@ -76,7 +76,7 @@ struct RunConfig {
   TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();
   RecipeWith<optim::Schedule, SchedulerOptions> scheduler = optim::constant();
-  std::optional<StrategyRecipe> strategy;
+  std::vector<StrategyRecipe> strategy;  // each hook in this order
   PrecisionRecipe precision = fp32();
   TrainSection train;
   ValidationOptions validation;

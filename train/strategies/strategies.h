@@ -68,11 +68,14 @@ void describe(Fields& f, ResizeStage& o);
 void describe(Fields& f, ProgressiveResizeOptions& o);
 StrategyRecipe progressive_resize(const ProgressiveResizeOptions& options);
 
-// Several strategies, each hook in this order.
+// Another way to write a list of strategies, which a config of weft 0.1 may have. It cannot be made itself.
 struct ChainOptions {
   std::vector<StrategyRecipe> strategies = {};
 };
 void describe(Fields& f, ChainOptions& o);
 StrategyRecipe chain(const ChainOptions& options);
+
+// The list with the entries of each chain in its place.
+std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies);
 
 }  // namespace weft::train

@@ -19,12 +19,21 @@ using weft::State;
 
 class Strategy : public TrainerObserver {
  public:
-  static constexpr const char* kKind = "strategy";
   virtual void on_setup(Trainer&) {}
   virtual void on_train_begin(Trainer&) {}
   virtual void state(State&) {}
 };
 
-using StrategyRecipe = Recipe<Strategy>;
-
 }  // namespace weft::train
+
+namespace weft {
+template <>
+struct RegistryTraits<train::Strategy> : RegistryDefaults<train::Strategy> {
+  static constexpr const char* kind = "strategy";
+  static constexpr bool can_be_disabled = true;
+};
+}  // namespace weft
+
+namespace weft::train {
+using StrategyRecipe = Recipe<Strategy>;
+}
