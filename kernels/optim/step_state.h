@@ -125,9 +125,9 @@ WEFT_HOST_DEVICE inline void begin_update(StepControl& control, const StepState&
 
 WEFT_HOST_DEVICE inline void end_update(StepReport& report, StepState& state, StepControl& control,
                                         double loss_sum, const UpdateEnd& end) {
-  const bool applied = end.counts && !control.skip;
+  const bool applied = end.counts && !control.skip && !state.halted;
   if (applied) ++control.applied;
-  if (end.counts && control.skip) state.overflow = true;
+  if (end.counts && !applied) state.overflow = true;
   if (end.is_last) {
     if (end.counts && end.scales && !state.halted) {
       if (state.overflow && state.loss_scale.scale <= end.rule.floor) state.halted = true;

@@ -29,7 +29,7 @@ class GpuResident : public testing_gpu::OnGpu {
       device.train();
       EXPECT_EQ(device.difference_from(host), "") << "captured: " << capture;
       if (capture) {
-        EXPECT_GT(device.trainer().captured()->launches(), 0);
+        EXPECT_GT(device.trainer().runner().launches(), 0);
       }
     }
   }
@@ -67,7 +67,7 @@ TEST_F(GpuResident, AGraphReadsNoOtherSamplesThanItsLoaders) {
     }
   }
   EXPECT_EQ(runs[1]->difference_from(*runs[0]), "");
-  EXPECT_EQ(runs[1]->trainer().captured()->graphs(), 3) << "one for each epoch's samples";
+  EXPECT_EQ(runs[1]->trainer().runner().graphs(), 3) << "one for each epoch's samples";
 }
 
 TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {

@@ -227,7 +227,7 @@ TEST_F(Resuming, ThenRollsBack) {
   struct Fails : Callback {
     bool failed = false;
     void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
-      if (batch.number == 5 && !std::exchange(failed, true)) throw TrainingError("made up");
+      if (batch.batch_idx == 5 && !std::exchange(failed, true)) throw TrainingError("made up");
     }
   };
   Keys again = keys;

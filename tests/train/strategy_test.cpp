@@ -34,16 +34,16 @@ struct Bench : TrainerObserver {
   }
   void on_rebuild(Trainer& t, const optim::RebuildReport& r) override {
     events.push_back(fmt::format("step {}: kept {} created {} parked {} returned {}",
-                                 t.steps_begun(), r.kept.size(), r.created.size(), r.stashed.size(),
+                                 t.progress().steps_begun, r.kept.size(), r.created.size(), r.stashed.size(),
                                  r.restored.size()));
   }
   void on_step_end(Trainer& t, const optim::StepOutcome&) override {
     rates.push_back(t.optimizer().lr());
   }
   void run(i64 epochs) {
-    if (trainer.epochs_done() == 0) strategy->on_train_begin(trainer);
+    if (trainer.progress().epochs_done == 0) strategy->on_train_begin(trainer);
     for (i64 e = 0; e < epochs; ++e) {
-      strategy->on_epoch_begin(trainer, trainer.epochs_done());
+      strategy->on_epoch_begin(trainer, trainer.progress().epochs_done);
       trained.push_back(trainable(*model).size());
       strategy->on_epoch_end(trainer, trainer.train_one_epoch(loader));
     }

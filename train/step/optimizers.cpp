@@ -9,6 +9,7 @@
 namespace weft::train {
 
 kernels::StepRates ScheduledOptimizer::rates(i64 applied_step, double factor) const {
+  if (schedule == nullptr) return {optimizer->lr() * factor, optimizer->momentum()};
   const i64 step = applied_step - start;
   return {optimizer->base_lr() * factor * schedule->lr_factor(step),
           schedule->momentum(step).value_or(optimizer->momentum())};
@@ -92,6 +93,10 @@ void Optimizers::record(std::span<const kernels::StepReport> reports) {
   const kernels::StepReport& last = reports.back();
   if (last.halted && last.bad_batch < 0) scaler_->fail_at_min_scale();
   scaler_->set_loss_scale(last.loss_scale);
+}
+
+u64 Optimizers::rates_version() const {
+  return rates_version_ + (all_.front().schedule == nullptr ? state_version() : 0);
 }
 
 u64 Optimizers::state_version() const {

@@ -27,14 +27,15 @@ namespace weft::train {
 
 struct ScheduledOptimizer {
   std::string name;  // of its part of a checkpoint: optimizer, or optimizers.NAME
-  std::unique_ptr<optim::Optimizer> optimizer;
+  std::shared_ptr<optim::Optimizer> optimizer;
   optim::ScheduleRecipe recipe;
   std::unique_ptr<optim::Schedule> schedule = {};  // null before the length of training is known
   i64 start = 0;                                   // the applied step that is the schedule's first
 
   // The next step, as the schedule counts.
   i64 schedule_step() const { return optimizer->applied_steps() - start; }
-  // `factor` multiplies the learning rate. What a schedule leaves alone is the optimizer's.
+  // `factor` multiplies the learning rate. What a schedule leaves alone is the optimizer's, and all of it
+  // where there is none.
   kernels::StepRates rates(i64 applied_step, double factor) const;
 };
 
@@ -80,7 +81,7 @@ class Optimizers {
 
   // A device holds copies of two things: of the sampled rates, and of the state (applied steps, loss
   // scale). A version changes when the host has changed what it counts, so that the copy is stale.
-  u64 rates_version() const { return rates_version_; }
+  u64 rates_version() const;
   u64 state_version() const;
 
   // All but the optimizers' own state. The caller has what it needs of `length` saved before this.
