@@ -94,12 +94,12 @@ struct ResNet : Module {
   bool has_max_pool;
 };
 
-AnyModule make(const ResNetOptions& options, const ModelInput& input) {
+AnyModule make_resnet(const ResNetOptions& options, const ModelInput& input) {
   require_image("resnet", input);
   return checked(ResNet{options, input}, input);
 }
 
-const bool registered = Registry<Model>::add<ResNetOptions>("resnet", make);
+const bool registered = Registry<Model>::add<ResNetOptions>("resnet", make_resnet);
 
 }  // namespace
 
