@@ -21,6 +21,7 @@ struct InspectArguments {
 
 train::Orchestrator orchestrator(const InspectArguments& arguments) {
   const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
+  train::apply_to_process(loaded.value.run);
   return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
           arguments.overrides};
 }

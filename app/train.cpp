@@ -20,6 +20,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
                                             : std::string(message));
   });
   const auto [config, origins] = train::load_run_config(path, overrides);
+  train::apply_to_process(config.run);
   train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
   orchestrator.add_callback(display);
   signals.listen([&] { orchestrator.request_checkpoint(); });

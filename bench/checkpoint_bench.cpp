@@ -149,9 +149,6 @@ class Timed final : public train::Callback {
   void on_batch_end(train::Trainer& t, const train::Progress& progress) override {
     seconds_ += seconds_of([&] { inner_->on_batch_end(t, progress); });
   }
-  void on_step_settled(train::Trainer& t) override {
-    seconds_ += seconds_of([&] { inner_->on_step_settled(t); });
-  }
 
  private:
   std::unique_ptr<train::Callback> inner_;

@@ -65,15 +65,12 @@ int main() try {
 
   // What an Orchestrator does with the strategy of a config.
   ThawWhenFlat strategy{{.ratio = 0.9}};
-  trainer.add_observer(strategy);
   strategy.on_setup(trainer);
+  trainer.add_observer(strategy);
   strategy.on_train_begin(trainer);
   double loss = 0;
   for (int epoch = 0; epoch < 10; ++epoch) {
-    strategy.on_epoch_begin(trainer, epoch);
-    const train::EpochResult result = trainer.train_one_epoch(loader);
-    strategy.on_epoch_end(trainer, result);
-    loss = result.loss;
+    loss = trainer.train_one_epoch(loader).loss;
     std::printf("epoch %d  loss %.4f\n", epoch + 1, loss);
   }
   return registered && strategy.thawed() > 0 && loss < 0.5 ? 0 : 1;

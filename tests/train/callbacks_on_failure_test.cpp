@@ -34,13 +34,13 @@ TEST_F(CallbacksOnFailure, RollbackGoesBackToTheLastCheckpoint) {
     void on_checkpoint(Orchestrator& o, Snapshot&) override {
       if (!broken) saved = bytes_of_model(o.model());
     }
-    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
+    void on_epoch_begin(Trainer& t, i64 epoch) override {
       if (epoch != 1) return;
       if (broken) {
-        after = bytes_of_model(o.model());
+        after = bytes_of_model(t.model());
         return;
       }
-      for (const nn::NamedParameter& p : o.model().named_parameters())
+      for (const nn::NamedParameter& p : t.named_parameters())
         p.variable.value().fill(std::nan(""));
       broken = true;
     }
@@ -60,32 +60,30 @@ TEST_F(CallbacksOnFailure, RollbackBringsTheMomentumOfTheCheckpointBack) {
     using Slots = std::map<std::string, std::vector<float>>;
     Slots saved, broken, after;
     i64 steps = 0, steps_after = 0;
-    static Slots slots(Orchestrator& o) {
+    static Slots slots(Trainer& t) {
       Slots all;
-      for (const auto& [name, state] : o.trainer().optimizer().state().parameters)
+      for (const auto& [name, state] : t.optimizer().state().parameters)
         all[name] = state.slots.at(0).to_vector<float>();
       return all;
     }
     void on_checkpoint(Orchestrator& o, Snapshot&) override {
-      if (saved.empty()) saved = slots(o);
+      if (saved.empty()) saved = slots(o.trainer());
     }
-    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
+    void on_epoch_begin(Trainer& t, i64 epoch) override {
       if (epoch != 1 || !after.empty()) return;
       if (broken.empty()) return;
-      after = slots(o);
-      steps_after = o.trainer().optimizer().applied_steps();
+      after = slots(t);
+      steps_after = t.optimizer().applied_steps();
     }
     void on_batch_begin(Trainer& t, const BatchInProgress& batch) override {
       if (batch.epoch != 2 || batch.batch_idx != 3 || !broken.empty()) return;
-      broken = slots(*run);
+      broken = slots(t);
       steps = t.optimizer().applied_steps();
       for (const nn::NamedParameter& p : t.named_parameters())
         p.variable.value().fill(std::nan(""));
     }
-    Orchestrator* run = nullptr;
   };
   const auto breaks = std::make_shared<Breaks>();
-  breaks->run = &run;
   run.add_callback(breaks);
   EXPECT_EQ(run.train().epochs, 3);
   EXPECT_FALSE(breaks->saved.empty());
@@ -103,8 +101,8 @@ TEST_F(CallbacksOnFailure, RollbackGivesUp) {
 TEST_F(CallbacksOnFailure, NanReportNamesTheParameter) {
   Orchestrator run(config({"callbacks=[nan_report]"}), "test");
   struct Breaks : Callback {
-    void on_epoch_begin(Orchestrator& o, i64) override {
-      o.model().named_parameters()[2].variable.value().data<float>()[8] = std::nanf("");
+    void on_epoch_begin(Trainer& t, i64) override {
+      t.named_parameters()[2].variable.value().data<float>()[8] = std::nanf("");
     }
   };
   run.add_callback(std::make_shared<Breaks>());

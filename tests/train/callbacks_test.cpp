@@ -29,16 +29,17 @@ struct Recorder : Callback {
   std::string hooks;
   void on_setup(Orchestrator&) override { hooks += "setup "; }
   void on_train_begin(Orchestrator&) override { hooks += "train( "; }
-  void on_epoch_begin(Orchestrator&, i64 epoch) override {
-    hooks += fmt::format("epoch{}( ", epoch);
-  }
+  void on_epoch_begin(Trainer&, i64 epoch) override { hooks += fmt::format("epoch{}( ", epoch); }
   void on_step_begin(Trainer&, i64 step) override { hooks += fmt::format("step{}( ", step); }
   void on_batch_begin(Trainer&, const BatchInProgress&) override { hooks += "batch( "; }
   void on_gradients(Trainer&, double) override { hooks += "gradients "; }
   void on_step_end(Trainer&, const optim::StepOutcome&) override { hooks += "step) "; }
   void on_batch_end(Trainer&, const Progress&) override { hooks += "batch) "; }
+  void on_epoch_end(Trainer&, const EpochResult&) override { hooks += "trained) "; }
   void on_validation_begin(Orchestrator&) override { hooks += "validation( "; }
-  void on_validation_end(Orchestrator&, const Evaluation&) override { hooks += "validation) "; }
+  void on_validation_end(Orchestrator&, const Evaluation& evaluation) override {
+    hooks += evaluation.split + ") ";
+  }
   void on_epoch_end(const EpochReport&) override { hooks += "epoch) "; }
   void on_checkpoint(Orchestrator&, Snapshot&) override { hooks += "checkpoint "; }
   void on_train_end(const RunReport&) override { hooks += "train)"; }
@@ -56,8 +57,67 @@ TEST_F(Callbacks, HooksComeInOrder) {
                     window3 = "step2( batch( batch) batch( gradients step) batch) ",
                     window4 = "step3( batch( gradients step) batch) ";
   EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + window1 + window2 +
-                                 "epoch) checkpoint epoch1( " + window3 + window4 +
-                                 "validation( validation) epoch) checkpoint train)");
+                                 "trained) epoch) checkpoint epoch1( " + window3 + window4 +
+                                 "trained) validation( validation) epoch) checkpoint "
+                                 "validation( test) train)");
+  recorder->hooks.clear();
+  run.validate();
+  run.test();
+  EXPECT_EQ(recorder->hooks, "validation( validation) validation( test) ");
+}
+
+// A validation that goes by steps comes when the step is over, also for its last batch.
+TEST_F(Callbacks, AValidationComesAfterTheStepThatItFollows) {
+  Orchestrator run(config({"train.epochs=1", "validation.every=2ba", "train.batch_size=40"}),
+                   "test");
+  const auto recorder = std::make_shared<Recorder>();
+  run.add_callback(recorder);
+  run.train();
+  const auto step = [](int i) {
+    return fmt::format("step{}( batch( gradients step) batch) ", i);
+  };
+  const std::string validated = "validation( validation) ";
+  EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + step(0) + step(1) + validated + step(2) +
+                                 "trained) " + validated +
+                                 "epoch) checkpoint validation( test) train)");
+}
+
+// Each batch of every evaluation of a run, for a callback that asks for them.
+TEST_F(Callbacks, TheBatchesOfAnEvaluationAreSeenWhereTheyAreWanted) {
+  struct Batches : Callback {
+    explicit Batches(bool wants_them) : wants(wants_them) {}
+    bool needs_validation_batches() const override { return wants; }
+    void on_validation_begin(Orchestrator&) override { count = samples = 0, sum = 0; }
+    void on_validation_batch(Orchestrator& o, const EvaluatedBatch& batch) override {
+      EXPECT_EQ(&o, run);
+      EXPECT_EQ(batch.index, count++);
+      EXPECT_EQ(batch.first_sample, samples);
+      samples += batch.targets.size(0);
+      sum += batch.loss * static_cast<double>(batch.targets.size(0));
+    }
+    void on_validation_end(Orchestrator&, const Evaluation& evaluation) override {
+      splits += evaluation.split + " ";
+      if (count == 0) return;
+      EXPECT_EQ(samples, evaluation.samples);
+      EXPECT_NEAR(sum / static_cast<double>(samples), evaluation.loss, 1e-6);
+      seen += count;
+    }
+    bool wants;
+    Orchestrator* run = nullptr;
+    std::string splits;
+    i64 count = 0, samples = 0, seen = 0;
+    double sum = 0;
+  };
+  for (const bool wants : {true, false}) {
+    Orchestrator run(config({"train.epochs=1"}), "test");
+    const auto batches = std::make_shared<Batches>(wants);
+    batches->run = &run;
+    run.add_callback(batches);
+    run.train();
+    EXPECT_EQ(batches->splits, "validation test ");
+    EXPECT_EQ(batches->seen, wants ? 2 : 0);  // 30 samples held out and 20 to test on: a batch each
+    fs::remove_all(folder_);
+  }
 }
 
 TEST_F(Callbacks, ValidationEverySoManySteps) {
@@ -164,10 +224,12 @@ TEST_F(Callbacks, EmaIsTheAverageByItsFormula) {
   EXPECT_LT(largest, 1e-6);
   EXPECT_NE(bytes_of_model(*averaged), trained);
 
-  // Validation looked at the average, and the model kept its own weights.
+  // Validation and test looked at the average, and the model kept its own weights.
   Evaluator evaluator(*averaged, classification(), {.normalization = run.data().normalization});
-  data::Loader loader(run.data().validation, {.batch_size = 30});
-  EXPECT_NEAR(evaluator.evaluate(loader).loss, report.validation->loss, 1e-6);
+  data::Loader validation(run.data().validation, {.batch_size = 30}),
+      test(run.data().test, {.batch_size = 20});
+  EXPECT_NEAR(evaluator.evaluate(validation).loss, report.validation->loss, 1e-6);
+  EXPECT_NEAR(evaluator.evaluate(test).loss, report.test->loss, 1e-6);
   nn::AnyModule saved = build_model(run.config(), run.data().train->info());
   load(*saved, file("checkpoints/last/model.safetensors").string());
   EXPECT_EQ(bytes_of_model(*saved), trained);

@@ -189,8 +189,8 @@ TEST_F(Runs, ReturnInfinityAfterAFailureAndKeepTheLastCheckpoint) {
   Orchestrator run(config(), "test");
   struct Breaks : Callback {
     std::string failed;
-    void on_epoch_begin(Orchestrator& o, i64 epoch) override {
-      if (epoch == 2) o.model().named_parameters()[0].variable.value().fill(std::nan(""));
+    void on_epoch_begin(Trainer& t, i64 epoch) override {
+      if (epoch == 2) t.model().named_parameters()[0].variable.value().fill(std::nan(""));
     }
     void on_train_end(const RunReport& report) override { failed = report.failed; }
   };

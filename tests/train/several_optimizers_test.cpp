@@ -124,7 +124,7 @@ TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
   train_all(model, true);
 
   run.trainer().rebuild_optimizer_and_scheduler();  // requires_grad was written
-  EXPECT_NEAR(run.trainer().step(batch, loader), expected, 1e-6);
+  EXPECT_NEAR(testing_models::one_step(run.trainer(), loader), expected, 1e-6);
   for (const auto& [name, after] : values_of(model))
     for (std::size_t i = 0; i < after.size(); ++i)
       EXPECT_NEAR(after[i], model_before.at(name)[i] - 0.1 * down.at(name)[i], 1e-6) << name;
@@ -140,7 +140,7 @@ TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
 
 TEST_F(SeveralOptimizers, EachHasItsOwnKindRateScheduleAndNames) {
   Orchestrator run(config("run", {"checkpoint.every=1ep"}), "test");
-  const auto& optimizers = run.trainer().optimizers();
+  const auto& optimizers = run.trainer().optimizers().all();
   ASSERT_EQ(optimizers.size(), 2u);
   EXPECT_EQ(optimizers[0].name, "optimizer");
   EXPECT_EQ(optimizers[1].name, "optimizers.adversary");
@@ -261,16 +261,14 @@ TEST(SeveralOptimizersOfATrainer, SkipAStepEachByItself) {
                   {.optimizer = optim::sgd({.lr = 0.1}),
                    .precision = fp16({.init_scale = 1024, .growth_interval = 100})});
   data::Loader loader(testing_models::tiny_images(24), {.batch_size = 8, .workers = 0});
-  loader.start_epoch();
-  const data::Batch batch = *loader.next();
-  const auto& optimizers = trainer.optimizers();
-  trainer.step(batch, loader);
+  const auto& optimizers = trainer.optimizers().all();
+  testing_models::one_step(trainer, loader);
   EXPECT_EQ(optimizers[0].optimizer->applied_steps(), 1);
   EXPECT_EQ(optimizers[1].optimizer->applied_steps(), 1);
 
   const auto before = bytes_of_model(second), model_before = bytes_of_model(*model);
   trainer.factor = 1e36;  // × 1024 is infinite in fp32
-  trainer.step(batch, loader);
+  testing_models::one_step(trainer, loader);
   EXPECT_EQ(optimizers[0].optimizer->applied_steps(), 2);
   EXPECT_EQ(optimizers[1].optimizer->applied_steps(), 1);
   EXPECT_EQ(bytes_of_model(second), before);

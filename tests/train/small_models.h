@@ -99,6 +99,13 @@ class Overflow : public TrainerObserver {
   i64 step_ = 0;
 };
 
+// One step, of the first batches of the loader's next epoch; its loss.
+inline double one_step(Trainer& trainer, data::Loader& loader) {
+  trainer.begin_epoch(loader);
+  trainer.train_step();
+  return trainer.end_epoch().loss;
+}
+
 inline std::vector<std::string> trainable(nn::Module& model) {
   std::vector<std::string> names;
   for (const nn::NamedParameter& p : model.named_parameters())

@@ -1,142 +1,193 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chain hands everything on to each of its strategies, in their order.
+// Several strategies of one run: a list, or the same list written as a chain.
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "weft/core/config/config.h"
+#include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
+#include "weft/tests/train/stopped_run.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/run/orchestrator.h"
 #include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
 
-using namespace testing_models;  // NOLINT(google-build-using-namespace)
+using namespace testing_runs;  // NOLINT(google-build-using-namespace)
+using Names = std::vector<std::string>;
 
-std::vector<std::string> heard;
+Names heard;
 
 struct ListenerOptions {
   std::string name = "listener";
-  bool demands = false;
 };
-void describe(Fields& f, ListenerOptions& o) {
-  f("name", o.name, "what it writes");
-  f("demands", o.demands, "gradients and outcomes");
-}
+void describe(Fields& f, ListenerOptions& o) { f("name", o.name, "what it writes"); }
+
 class Listener final : public Strategy {
  public:
   explicit Listener(const ListenerOptions& options) : options_(options) {}
+  void state(State& s) override { s("steps", steps_); }
   void on_setup(Trainer&) override { note("setup"); }
   void on_train_begin(Trainer&) override { note("train begin"); }
   void on_epoch_begin(Trainer&, i64) override { note("epoch begin"); }
   void on_epoch_end(Trainer&, const EpochResult&) override { note("epoch end"); }
-  void on_step_begin(Trainer&, i64) override { note("step begin"); }
+  void on_step_begin(Trainer&, i64) override {
+    ++steps_;
+    note("step begin");
+  }
   void on_batch_begin(Trainer&, const BatchInProgress&) override { note("batch begin"); }
   void on_batch_end(Trainer&, const Progress&) override { note("batch end"); }
   void on_gradients(Trainer&, double) override { note("gradients"); }
   void on_step_end(Trainer&, const optim::StepOutcome&) override { note("step end"); }
-  void on_step_settled(Trainer&) override { note("step settled"); }
   void on_non_finite(Trainer&, const BatchInProgress&) override { note("non finite"); }
   void on_rebuild(Trainer&, const optim::RebuildReport&) override { note("rebuild"); }
-  bool needs_gradients(const Trainer&) const override { return options_.demands; }
-  bool needs_outcome(const Trainer&) const override { return options_.demands; }
 
  private:
   void note(const char* hook) { heard.push_back(options_.name + ": " + hook); }
   ListenerOptions options_;
+  i64 steps_ = 0;
 };
-const bool registered = Registry<Strategy>::add<Listener, ListenerOptions>("listener_of_tests");
+const bool registered =
+    Registry<Strategy>::add<Listener, ListenerOptions>("listener_of_tests") &&
+    Registry<data::Dataset>::add<NoOptions>(
+        "tiny_for_chain", [](const NoOptions&) { return testing_models::tiny_splits(24); });
 
-StrategyRecipe listener(const char* name, bool demands = false) {
-  return StrategyRecipe::of("listener_of_tests", ListenerOptions{name, demands});
+StrategyRecipe listener(const char* name, bool enabled = true) {
+  StrategyRecipe recipe = StrategyRecipe::of("listener_of_tests", ListenerOptions{name});
+  recipe.set_enabled(enabled);
+  return recipe;
 }
 
-TEST(StrategyChain, HandsEveryHookToEach) {
-  const nn::AnyModule model = tiny_mlp();
-  Trainer trainer(*model, classification(), {});
-  const auto chained = chain({.strategies = {listener("first"), listener("second")}}).make();
-  const data::Batch batch;
-  const BatchInProgress at{batch, 1, 1, 0, 0};
-  const auto expect_both = [&](const std::string& hook) {
-    EXPECT_EQ(heard, (std::vector<std::string>{"first: " + hook, "second: " + hook}));
+// Three steps an epoch.
+constexpr const char* kConfig = R"(
+data: {type: tiny_for_chain, validation_split: 0}
+model: {type: mlp, hidden: [5]}
+train: {epochs: 1, batch_size: 8}
+)";
+
+class StrategyList : public InScratchFolder {
+ protected:
+  StrategyList() : InScratchFolder("strategy-list") {}
+
+  RunConfig config(const std::string& name, const std::vector<StrategyRecipe>& strategies,
+                   Names keys = {}) const {
+    keys.push_back("run.dir=" + dir(name).string());
+    RunConfig config = config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    config.strategy = strategies;
+    return config;
+  }
+  // What the checkpoint of a finished run holds of its strategies.
+  std::string saved(const std::vector<StrategyRecipe>& strategies) const {
+    fs::remove_all(dir());
+    Orchestrator(config("run", strategies), "test").train();
+    const CheckpointReader checkpoint(dir() / "checkpoints/last");
+    return checkpoint.has("strategy") ? checkpoint.part("strategy").json : "none";
+  }
+  // What is heard in a run of an epoch with a rebuild, and of a second one whose first loss is not finite.
+  Names heard_in(const std::vector<StrategyRecipe>& strategies) const {
+    struct Rebuilds : Callback {
+      void on_step_begin(Trainer& trainer, i64 step) override {
+        if (step == 1) trainer.rebuild_optimizer_and_scheduler();
+        if (step == 3) trainer.named_parameters()[0].variable.value().fill(std::nan(""));
+      }
+    };
+    fs::remove_all(dir());
     heard.clear();
-  };
-  heard.clear();
-  chained->on_setup(trainer);
-  expect_both("setup");
-  chained->on_train_begin(trainer);
-  expect_both("train begin");
-  chained->on_epoch_begin(trainer, 0);
-  expect_both("epoch begin");
-  chained->on_epoch_end(trainer, {});
-  expect_both("epoch end");
-  chained->on_step_begin(trainer, 0);
-  expect_both("step begin");
-  chained->on_batch_begin(trainer, at);
-  expect_both("batch begin");
-  chained->on_batch_end(trainer, {});
-  expect_both("batch end");
-  chained->on_gradients(trainer, 1);
-  expect_both("gradients");
-  chained->on_step_end(trainer, {});
-  expect_both("step end");
-  chained->on_step_settled(trainer);
-  expect_both("step settled");
-  chained->on_non_finite(trainer, at);
-  expect_both("non finite");
-  chained->on_rebuild(trainer, {});
-  expect_both("rebuild");
-}
+    Orchestrator run(config("run", strategies, {"train.epochs=2"}), "test");
+    run.add_callback(std::make_shared<Rebuilds>());
+    EXPECT_NE(run.train().failed, "");
+    return heard;
+  }
+};
 
-TEST(StrategyChain, NeedsWhatAnyOfItsStrategiesNeeds) {
-  const nn::AnyModule model = tiny_mlp();
-  const Trainer trainer(*model, classification(), {});
-  const auto modest = chain({.strategies = {listener("first"), listener("second")}}).make();
-  EXPECT_FALSE(modest->needs_gradients(trainer));
-  EXPECT_FALSE(modest->needs_outcome(trainer));
-  const auto demanding =
-      chain({.strategies = {listener("first"), listener("second", true)}}).make();
-  EXPECT_TRUE(demanding->needs_gradients(trainer));
-  EXPECT_TRUE(demanding->needs_outcome(trainer));
-}
-
-std::string state_text(const StrategyRecipe& recipe) { return save_state(*recipe.make()).json; }
-
-TEST(StrategyChain, LeavesOutWhatIsSwitchedOffAndKeepsThePlacesOfTheOthers) {
-  StrategyRecipe off = freeze_batch_norm();
-  off.set_enabled(false);
-  const StrategyRecipe on = freeze_batch_norm();
-  EXPECT_EQ(state_text(chain({.strategies = {off, on}})),
-            R"({"1.freeze_batch_norm":{"frozen":false}})");
-  EXPECT_EQ(state_text(chain({.strategies = {on, off}})),
-            R"({"0.freeze_batch_norm":{"frozen":false}})");
-}
-
-TEST(StrategyChain, IsAnotherWayToWriteAListOfSeveral) {
+TEST_F(StrategyList, EveryHookIsHeardByEachInOrder) {
+  ASSERT_TRUE(registered);
+  Names hooks{"setup", "train begin", "epoch begin"};
+  for (int step = 0; step < 3; ++step) {
+    hooks.emplace_back("step begin");
+    if (step == 1) hooks.emplace_back("rebuild");
+    for (const char* hook : {"batch begin", "gradients", "step end", "batch end"})
+      hooks.emplace_back(hook);
+  }
+  for (const char* hook :
+       {"epoch end", "epoch begin", "step begin", "batch begin", "non finite"})
+    hooks.emplace_back(hook);
+  Names expected;
+  for (const std::string& hook : hooks)
+    for (const char* name : {"first: ", "second: "}) expected.push_back(name + hook);
   const StrategyRecipe first = listener("first"), second = listener("second");
+  EXPECT_EQ(heard_in({first, second}), expected);
+  EXPECT_EQ(heard_in({chain({.strategies = {first, second}})}), expected);
+  EXPECT_EQ(heard_in({first, chain({.strategies = {chain({.strategies = {second}})}})}), expected);
+  EXPECT_EQ(heard_in({first, listener("third", false), second}), expected);
+}
+
+TEST_F(StrategyList, EachHasItsStateUnderItsPlaceAndASingleOneDirectly) {
+  const StrategyRecipe on = listener("on"), off = listener("off", false);
+  const std::string both =
+      R"({"0.listener_of_tests":{"steps":3},"1.listener_of_tests":{"steps":3}})";
+  EXPECT_EQ(saved({on, on}), both);
+  EXPECT_EQ(saved({chain({.strategies = {on, on}})}), both);
+  EXPECT_EQ(saved({on}), R"({"steps":3})");
+  EXPECT_EQ(saved({chain({.strategies = {on}})}), R"({"steps":3})");
+  // What is off keeps its place.
+  EXPECT_EQ(saved({off, on}), R"({"1.listener_of_tests":{"steps":3}})");
+  EXPECT_EQ(saved({on, off}), R"({"0.listener_of_tests":{"steps":3}})");
+  EXPECT_EQ(saved({chain({.strategies = {off, on}})}), R"({"1.listener_of_tests":{"steps":3}})");
+  EXPECT_EQ(saved({off, off}), "none");
+  EXPECT_EQ(saved({}), "none");
+}
+
+// Such a run has the state of its only strategy as a list has it.
+TEST_F(StrategyList, AChainOfOneThatAnOlderRunHadGoesOn) {
+  const std::vector<StrategyRecipe> chained{chain({.strategies = {listener("one")}})};
+  ASSERT_TRUE(stopped_at(config("run", chained), 2));
+  const fs::path folder = fs::canonical(dir() / "checkpoints/last");
+  {
+    const CheckpointReader reader(folder);
+    StateParts parts;
+    for (const std::string& name : reader.parts()) parts[name] = reader.part(name);
+    ASSERT_EQ(parts.at("strategy").json, R"({"steps":2})");
+    parts["strategy"].json = R"({"0.listener_of_tests":{"steps":2}})";
+    CheckpointAbout about = reader.about();
+    about.config = config::to_yaml(config("run", chained));
+    Snapshot snapshot;
+    TensorMap tensors;
+    snapshot.add(kModelFile, read_safetensors(reader.file(kModelFile)),
+                 read_safetensors_metadata(reader.file(kModelFile)));
+    snapshot.add(kTrainerStateFile, trainer_state_text(about, parts, tensors));
+    snapshot.add(kOptimizerFile, std::move(tensors));
+    fs::remove_all(folder);
+    snapshot.write(folder);
+  }
+  RunConfig again = config("run", chained);
+  again.resume = "auto";
+  Orchestrator(again, "test").train();
+  EXPECT_EQ(CheckpointReader(dir() / "checkpoints/last").part("strategy").json, R"({"steps":3})");
+}
+
+TEST(StrategyChain, IsAnotherWayToWriteAList) {
   const auto names = [](const std::vector<StrategyRecipe>& strategies) {
     std::string text;
-    for (const StrategyRecipe& each : strategies) text += each.name() + " ";
+    for (const StrategyRecipe& each : unchained(strategies))
+      text += each.options_if<ListenerOptions>()->name + (each.enabled() ? " " : "(off) ");
     return text;
   };
-  EXPECT_EQ(names(unchained({chain({.strategies = {first, freeze_batch_norm()}})})),
-            first.name() + " freeze_batch_norm ");
-  // The one in it has its state in another form.
-  EXPECT_EQ(names(unchained({chain({.strategies = {first}})})), "chain ");
-  EXPECT_EQ(names(unchained({first, chain({.strategies = {first, second}})})),
-            first.name() + " chain ");
-
-  EXPECT_FALSE(as_one({}));
-  EXPECT_EQ(as_one({first}).name(), first.name());
-  const StrategyRecipe both = as_one({freeze_batch_norm(), freeze_batch_norm()});
-  EXPECT_EQ(both.name(), "chain");
-  EXPECT_EQ(state_text(both),
-            state_text(chain({.strategies = {freeze_batch_norm(), freeze_batch_norm()}})));
-  StrategyRecipe off = first;
-  off.set_enabled(false);
-  EXPECT_FALSE(as_one({off}));
-  EXPECT_FALSE(as_one({off, off}));
-  EXPECT_TRUE(as_one({off, first}));
+  const StrategyRecipe a = listener("a"), b = listener("b"), c = listener("c"),
+                       off = listener("off", false);
+  EXPECT_EQ(names({}), "");
+  EXPECT_EQ(names({a, off}), "a off(off) ");
+  EXPECT_EQ(names({chain({.strategies = {a, off, b}})}), "a off(off) b ");
+  EXPECT_EQ(names({chain({.strategies = {a}})}), "a ");
+  EXPECT_EQ(names({a, chain({.strategies = {b, chain({.strategies = {c, a}})}}), c}),
+            "a b c a c ");
+  StrategyRecipe chained = chain({.strategies = {b, off}});
+  chained.set_enabled(false);
+  EXPECT_EQ(names({a, chained}), "a b(off) off(off) ");
+  EXPECT_THROW(chain({.strategies = {a, b}}).make(), UserError);
 }
 
 }  // namespace

@@ -19,40 +19,42 @@ using namespace testing_models;  // NOLINT(google-build-using-namespace)
 const Names kHead{"classifier.2.weight", "classifier.2.bias", "classifier.5.weight",
                   "classifier.5.bias"};
 
-// A model, a trainer and a strategy; run() is the epoch loop of an Orchestrator.
+// A model, a trainer and strategies; run() is the epoch loop of an Orchestrator.
 struct Bench : TrainerObserver {
   Bench(const StrategyRecipe& recipe, TrainerOptions options = {},
         nn::AnyModule model_ = tiny_cnn())
       : model(std::move(model_)),
         loader(tiny_images(12), {.batch_size = 4}),
-        trainer(*model, classification(), options),
-        strategy(recipe.make()) {
+        trainer(*model, classification(), options) {
     trainer.set_epoch_length(loader.batches_per_epoch());
-    strategy->on_setup(trainer);
-    trainer.add_observer(*strategy);
+    for (const StrategyRecipe& each : unchained({recipe})) {
+      strategies.push_back(each.make());
+      strategies.back()->on_setup(trainer);
+      trainer.add_observer(*strategies.back());
+    }
     trainer.add_observer(*this);
   }
+  void on_epoch_begin(Trainer&, i64) override { trained.push_back(trainable(*model).size()); }
   void on_rebuild(Trainer& t, const optim::RebuildReport& r) override {
-    events.push_back(fmt::format("step {}: kept {} created {} parked {} returned {}",
-                                 t.progress().steps_begun, r.kept.size(), r.created.size(), r.stashed.size(),
-                                 r.restored.size()));
+    events.push_back(fmt::format("step {}: kept {} created {} stashed {} restored {}",
+                                 t.progress().steps_begun, r.kept.size(), r.created.size(),
+                                 r.stashed.size(), r.restored.size()));
   }
   void on_step_end(Trainer& t, const optim::StepOutcome&) override {
     rates.push_back(t.optimizer().lr());
   }
+  void begin() {
+    for (const auto& strategy : strategies) strategy->on_train_begin(trainer);
+  }
   void run(i64 epochs) {
-    if (trainer.progress().epochs_done == 0) strategy->on_train_begin(trainer);
-    for (i64 e = 0; e < epochs; ++e) {
-      strategy->on_epoch_begin(trainer, trainer.progress().epochs_done);
-      trained.push_back(trainable(*model).size());
-      strategy->on_epoch_end(trainer, trainer.train_one_epoch(loader));
-    }
+    if (trainer.progress().epochs_done == 0) begin();
+    for (i64 e = 0; e < epochs; ++e) trainer.train_one_epoch(loader);
   }
 
   nn::AnyModule model;
   data::Loader loader;
   Trainer trainer;
-  std::unique_ptr<Strategy> strategy;
+  std::vector<std::unique_ptr<Strategy>> strategies;
   Names events;
   std::vector<std::size_t> trained;
   std::vector<double> rates;
@@ -68,9 +70,9 @@ TEST(StagedUnfreeze, ThawsAtTheEpochsItIsToldTo) {
   Bench bench(three_stages(), {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}), .epochs = 4});
   bench.run(4);
   EXPECT_EQ(bench.trained, (std::vector<std::size_t>{4, 4, 5, 10}));
-  EXPECT_EQ(bench.events, (Names{"step 0: kept 4 created 0 parked 6 returned 0",
-                                 "step 6: kept 4 created 0 parked 0 returned 1",
-                                 "step 9: kept 5 created 0 parked 0 returned 5"}));
+  EXPECT_EQ(bench.events, (Names{"step 0: kept 4 created 0 stashed 6 restored 0",
+                                 "step 6: kept 4 created 0 stashed 0 restored 1",
+                                 "step 9: kept 5 created 0 stashed 0 restored 5"}));
 }
 
 TEST(StagedUnfreeze, StageFactorsScaleTheRateOfEachParameter) {
@@ -87,9 +89,8 @@ TEST(StagedUnfreeze, StageFactorsScaleTheRateOfEachParameter) {
       if (p.name == name) return p.variable.value().to_vector<float>()[0];
     return 0.0f;
   };
-  bench.strategy->on_train_begin(bench.trainer);
+  bench.begin();
   bench.trainer.train_one_epoch(bench.loader);
-  bench.strategy->on_epoch_begin(bench.trainer, 1);
   struct Gradients : TrainerObserver {
     std::map<std::string, float> first;
     void on_gradients(Trainer& t, double) override {
@@ -127,9 +128,9 @@ TEST(StagedUnfreeze, StagesMayBeginWithinAnEpochAndFreezeAgain) {
                       {.at = "4ba", .train = {"features.4.*"}, .freeze = {"classifier.5.bias"}}}}),
       {.optimizer = optim::adamw({.lr = 1e-2})});
   bench.run(2);
-  EXPECT_EQ(bench.events, (Names{"step 0: kept 10 created 0 parked 0 returned 0",
-                                 "step 2: kept 4 created 0 parked 6 returned 0",
-                                 "step 4: kept 3 created 0 parked 1 returned 1"}));
+  EXPECT_EQ(bench.events, (Names{"step 0: kept 10 created 0 stashed 0 restored 0",
+                                 "step 2: kept 4 created 0 stashed 6 restored 0",
+                                 "step 4: kept 3 created 0 stashed 1 restored 1"}));
   EXPECT_EQ(trainable(*bench.model), (Names{"features.4.weight", "classifier.2.weight",
                                             "classifier.2.bias", "classifier.5.weight"}));
 }
@@ -170,13 +171,13 @@ TEST(StagedUnfreeze, GoesOnFromItsState) {
       if (p.name == q.name) p.variable.value().copy_from(q.variable.value());
   const auto from = first.model->named_buffers(), to = second.model->named_buffers();
   for (std::size_t i = 0; i < to.size(); ++i) to[i].buffer->value.copy_from(from[i].buffer->value);
-  load_state(*second.strategy, save_state(*first.strategy), "strategy");
-  second.strategy->on_train_begin(second.trainer);
+  load_state(*second.strategies[0], save_state(*first.strategies[0]), "strategy");
+  second.begin();
   load_state(second.trainer, save_state(first.trainer), "trainer");
   second.trainer.optimizer().load_state(first.trainer.optimizer().state());
   second.run(1);
   EXPECT_EQ(bytes_of_model(*second.model), bytes_of_model(*whole.model));
-  EXPECT_EQ(second.events.back(), "step 9: kept 5 created 0 parked 0 returned 5");
+  EXPECT_EQ(second.events.back(), "step 9: kept 5 created 0 stashed 0 restored 5");
 }
 
 std::string refusal(const StrategyRecipe& recipe, nn::AnyModule model = tiny_cnn()) {
@@ -269,7 +270,7 @@ TEST(FreezeBatchNorm, FromSomeTimeOnAndStatisticsAlone) {
   EXPECT_HAS(refusal(freeze_batch_norm(), tiny_mlp()), "the model has no batch norm");
 }
 
-TEST(Chain, RunsEachHookInOrder) {
+TEST(Strategies, SteerTheSameTrainerInTheirOrder) {
   Bench bench(chain({.strategies = {three_stages(), freeze_batch_norm()}}),
               {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9})});
   const Bytes before = bytes_of_model(*bench.model);
@@ -279,9 +280,8 @@ TEST(Chain, RunsEachHookInOrder) {
   EXPECT_EQ(before.at("features.5.weight"), after["features.5.weight"]);
   EXPECT_NE(before.at("features.0.weight"), after["features.0.weight"]);
   EXPECT_EQ(trainable(*bench.model).size(), 6u);
-  const StateRecord record = save_state(*bench.strategy);
-  EXPECT_EQ(record.json,
-            R"({"0.staged_unfreeze":{"stage":2},"1.freeze_batch_norm":{"frozen":true}})");
+  EXPECT_EQ(save_state(*bench.strategies[0]).json, R"({"stage":2})");
+  EXPECT_EQ(save_state(*bench.strategies[1]).json, R"({"frozen":true})");
 }
 
 TEST(ProgressiveResize, FeedsSmallerImagesFirst) {

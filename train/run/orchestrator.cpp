@@ -7,9 +7,6 @@
 #include "weft/core/nearest.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
-#include "weft/device/parallel.h"
-#include "weft/kernels/embedding.h"
-#include "weft/kernels/library/matmul_plans.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
@@ -55,9 +52,6 @@ class Orchestrator::RebuildLog final : public TrainerObserver {
 Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides)
     : config_(config), name_(std::move(name)), overrides_(std::move(overrides)) {
-  if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
-  kernels::set_matmul_autotune(config_.run.autotune);
-  kernels::embedding_atomics = config_.run.atomics;
   config_.strategy = unchained(config_.strategy);
   resume_ = find_resume(config_);
   input_.data = load_data(

@@ -50,6 +50,7 @@ class Orchestrator {
  public:
   // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one batch: whatever
   // does not fit together is a UserError here, before a folder is made. `name` is the config's, for the run folder.
+  // What a config says of the whole process is the program's to set (apply_to_process).
   Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
   ~Orchestrator();
 
@@ -80,6 +81,8 @@ class Orchestrator {
   MetricsLog* metrics_log() { return output_.log ? &*output_.log : nullptr; }
   // The folder of the newest good checkpoint, after waiting for one that is being written.
   std::optional<std::filesystem::path> last_checkpoint();
+  // For looking at single steps (trace_step): strategies and callbacks are told that training begins.
+  void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
   // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with validation
   // data validation/ and what the evaluator measures.

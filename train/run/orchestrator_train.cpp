@@ -30,12 +30,16 @@ void Orchestrator::open_folder() {
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
 }
 
+void Orchestrator::begin_hooks() {
+  for (const auto& callback : hooks_.callbacks()) callback->on_train_begin(*this);
+  for (const auto& strategy : hooks_.strategies()) strategy->on_train_begin(*trainer_);
+}
+
 void Orchestrator::begin() {
   open_folder();
   trainer_->set_stop_token(control_.ending.get_token());
   if (resume_.from) restore_hooks();
-  for (const auto& callback : hooks_.callbacks()) callback->on_train_begin(*this);
-  for (const auto& strategy : hooks_.strategies()) strategy->on_train_begin(*trainer_);
+  begin_hooks();
   if (resume_.from) restore_training();
 }
 

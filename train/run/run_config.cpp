@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_config.h"
 
+#include "weft/device/parallel.h"
+#include "weft/kernels/embedding.h"
+#include "weft/kernels/library/matmul_plans.h"
+
 namespace weft::train {
 
 void describe(Fields& f, RunOptions& o) {
@@ -16,6 +20,12 @@ void describe(Fields& f, RunOptions& o) {
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
   f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
+}
+
+void apply_to_process(const RunOptions& options) {
+  if (options.threads > 0) set_threads(static_cast<int>(options.threads));
+  kernels::set_matmul_autotune(options.autotune);
+  kernels::embedding_atomics = options.atomics;
 }
 
 void describe(Fields& f, PretrainedOptions& o) {

@@ -34,6 +34,10 @@ struct RunOptions {
   std::string dir;  // "": runs/<config>/<date>-<time>
 };
 
+// Sets what holds for the whole process: threads, and how GPU libraries choose algorithms. A program does it
+// once, before it builds an Orchestrator; a library that sets globals would surprise the program around it.
+void apply_to_process(const RunOptions& options);
+
 struct PretrainedOptions {
   std::string path;
   std::vector<std::string> exclude;

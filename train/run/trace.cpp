@@ -69,6 +69,7 @@ Trace trace_step(Orchestrator& run) {
                                          .seed = static_cast<u64>(run.config().run.seed),
                                          .workers = 0});
   Trainer& trainer = run.trainer();
+  run.begin_hooks();  // a strategy may freeze layers
   trainer.begin_epoch(loader);
   trainer.train_step();
   trainer.begin_epoch(loader);  // whose loss is that of the traced step

@@ -1,11 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/step/train_step.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "weft/autograd/tape.h"
 #include "weft/tensor/random.h"
 
 namespace weft::train {
+namespace {
+
+// While one lives, it notes the first leaf that gets a gradient and belongs to none of the optimizers.
+class StrayLeaf {
+ public:
+  explicit StrayLeaf(const Optimizers& optimizers) {
+    Tape::current().set_on_ready([this, &optimizers](Leaf& leaf) {
+      if (!found_ && !is_known(optimizers, leaf)) found_ = leaf.name;
+    });
+  }
+  ~StrayLeaf() { Tape::current().set_on_ready({}); }
+  StrayLeaf(const StrayLeaf&) = delete;
+  StrayLeaf& operator=(const StrayLeaf&) = delete;
+
+  void check() const {
+    WEFT_CHECK(!found_,
+               "Trainer: a trainable leaf {}gets a gradient, but is a parameter of no optimizer and would "
+               "never be updated; a parameter that its module names in parts() is required",
+               found_->empty() ? "without a name " : fmt::format("'{}' ", *found_));
+  }
+
+ private:
+  static bool is_known(const Optimizers& optimizers, const Leaf& leaf) {
+    for (const ScheduledOptimizer& each : optimizers.all())
+      for (const auto& segment : each.optimizer->parameters().segments())
+        if (segment.leaf.get() == &leaf) return true;
+    return false;
+  }
+  std::optional<std::string> found_;
+};
+
+u64 layout_of(const Optimizers& optimizers) {
+  u64 layout = 1;
+  for (const ScheduledOptimizer& each : optimizers.all())
+    layout += each.optimizer->parameters().layout_version();
+  return layout;
+}
+
+}  // namespace
 
 TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options)
     : model_(model),
@@ -33,6 +73,9 @@ Variable TrainStep::loss_of(const data::Batch& batch) {
 void TrainStep::run(const PlacedStep& step, StepEvents& events) {
   casts_.clear();  // the last update has written the weights, or an observer has since
   nn::StatisticsScope statistics(&statistics_);
+  std::optional<StrayLeaf> stray;
+  const u64 layout = layout_of(optimizers_);
+  if (checked_layout_ != layout) stray.emplace(optimizers_);
   double first_weight = 0, weight = 0;
   for (i64 i = 0; i < step.count(); ++i) {
     events.begin(i);
@@ -51,6 +94,11 @@ void TrainStep::run(const PlacedStep& step, StepEvents& events) {
     events.end(i);
   }
   const bool counts = weight > 0;
+  if (stray) {
+    stray->check();
+    stray.reset();
+    checked_layout_ = layout;
+  }
   if (counts) events.gradients(first_weight / weight);
   scalars_.update(step.weights, counts);
   if (counts) statistics.commit_if_finite(scalars_.found_inf());

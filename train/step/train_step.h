@@ -42,7 +42,8 @@ class TrainStep {
   }
 
   // One optimizer step. It reads no number of the host, so that a graph can hold it; what the host has
-  // changed must have been sent (scalars().prepare()).
+  // changed must have been sent (scalars().prepare()). Throws UserError when a trainable leaf gets a gradient
+  // that no optimizer has.
   void run(const PlacedStep& step, StepEvents& events);
   // Gradients and observed statistics of a step that did not end are dropped.
   void undo();
@@ -67,6 +68,7 @@ class TrainStep {
   std::function<Tensor(const Tensor&)> input_transform_;
   WeightCasts casts_;
   std::vector<nn::StatisticsUpdate> statistics_;  // the capacity of the scopes
+  u64 checked_layout_ = 0;  // of the parameters: whose gradients were all found to have an optimizer
 };
 
 }  // namespace weft::train
