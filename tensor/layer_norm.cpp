@@ -3,17 +3,9 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
-namespace {
-
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
-}  // namespace
-
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   WEFT_CHECK(x.defined() && x.rank() >= 1 && x.size(-1) >= 1,
              "layer_norm: x is {}; a last axis of at least one element is required", x.shape());
@@ -26,15 +18,15 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
                "layer_norm: x is {} and a parameter {}; weight and bias must be ({})", x.shape(),
                parameter->shape(), x.size(-1));
   }
-  const i64 cols = x.size(-1), rows = x.elements() / cols;
-  LayerNorm result{Tensor::empty_like(x), Tensor::empty({rows}, x.dtype(), x.device()),
-                   Tensor::empty({rows}, x.dtype(), x.device())};
+  const i64 row_count = x.elements() / x.size(-1);
+  LayerNorm result{Tensor::empty_like(x), Tensor::empty({row_count}, x.dtype(), x.device()),
+                   Tensor::empty({row_count}, x.dtype(), x.device())};
   visit_compute("layer_norm", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::layer_norm_forward(device, result.y.data<T>(), result.mean.data<T>(),
-                                      result.rstd.data<T>(), x.data<T>(), data_or_null<T>(weight),
-                                      data_or_null<T>(bias), eps, rows, cols);
+          kernels::layer_norm_forward<T>(
+              device, rows<T>(result.y), {result.mean.data<T>(), result.rstd.data<T>()}, rows<T>(x),
+              {.weight = data_or_null<T>(weight), .bias = data_or_null<T>(bias)}, eps);
         },
         x.device());
   });
@@ -44,14 +36,15 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
 void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tensor& dy,
                          const Tensor& x, const Tensor& weight, const Tensor& mean,
                          const Tensor& rstd) {
-  const i64 cols = x.size(-1), rows = x.elements() / cols;
   visit_compute("layer_norm", x.dtype(), [&]<class T>() {
-    const auto data = [](Tensor* t) { return t != nullptr ? t->data<T>() : nullptr; };
+    const kernels::LayerNormGradients<T> out{.dx = data_or_null<T>(dx),
+                                             .dweight = data_or_null<T>(dweight),
+                                             .dbias = data_or_null<T>(dbias)};
     std::visit(
         [&](auto device) {
-          kernels::layer_norm_backward(device, data(dx), data(dweight), data(dbias), dy.data<T>(),
-                                       x.data<T>(), data_or_null<T>(weight), mean.data<T>(),
-                                       rstd.data<T>(), rows, cols);
+          kernels::layer_norm_backward<T>(device, out, rows<T>(dy), rows<T>(x),
+                                          data_or_null<T>(weight),
+                                          {mean.data<T>(), rstd.data<T>()});
         },
         x.device());
   });

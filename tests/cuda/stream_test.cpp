@@ -28,9 +28,9 @@ TEST(CudaStream, OpsRunWhenTheStreamDoes) {
     matmul(device, product.data(), a.data(), b.data(), static_cast<const float*>(nullptr),
            Activation::relu, {1, 33, 17, 31});
     pointwise_loss_total<Mse>(device, loss.data(), a.data(), a.data() + 1, 0.0, 1.0, 1000);
-    batch_norm_backward<half>(device, {.dgamma = dgamma.data()}, x.data(), x.data() + 1, nullptr,
-                              nullptr, nullptr, inv_std.data(), inv_std.data(), false, false,
-                              {300, 5});
+    batch_norm_backward<half>(device, {.dgamma = dgamma.data()}, {x.data(), 300, 5},
+                              {x.data() + 1, 300, 5}, nullptr,
+                              {.mean = inv_std.data(), .inv_std = inv_std.data()}, {});
   };
   struct Results {
     Array<half> sum{1}, table{7 * 33};
