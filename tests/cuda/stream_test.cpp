@@ -27,7 +27,8 @@ TEST(CudaStream, OpsRunWhenTheStreamDoes) {
     embedding_backward(device, table.data(), x.data(), index.data(), 200, 7, 33);
     matmul(device, product.data(), a.data(), b.data(), static_cast<const float*>(nullptr),
            Activation::relu, {1, 33, 17, 31});
-    pointwise_loss_total<Mse>(device, loss.data(), a.data(), a.data() + 1, 0.0, 1.0, 1000);
+    pointwise_loss_total<Mse, float>(device, loss.data(), {a.data(), 1000}, {a.data() + 1, 1000},
+                                     0.0, 1.0);
     batch_norm_backward<half>(device, {.dgamma = dgamma.data()}, {x.data(), 300, 5},
                               {x.data() + 1, 300, 5}, nullptr,
                               {.mean = inv_std.data(), .inv_std = inv_std.data()}, {});
