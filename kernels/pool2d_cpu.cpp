@@ -82,10 +82,8 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   });
 }
 
-}  // namespace
-
 template <class T, class Index>
-void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& s) {
+void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
   // The running index is as wide as a number, so that both fill the same vector lanes.
   using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
@@ -114,7 +112,7 @@ void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& s) {
 }
 
 template <class T, class Index>
-void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
+void max_backward(T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
   for_each_contribution(dx, s, [&](T* pixel, i64 output, i64 tap) {
     const Index at = static_cast<Index>(tap);
     const T* grad = dy + output;
@@ -124,7 +122,7 @@ void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool
 }
 
 template <class T>
-void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& s) {
+void avg_forward(T* y, const T* x, const Pool2dShape& s) {
   const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
     T sum[kTile] = {};
@@ -137,20 +135,36 @@ void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& s) {
 }
 
 template <class T>
-void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& s) {
+void avg_backward(T* dx, const T* dy, const Pool2dShape& s) {
   const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
   for_each_contribution(dx, s, [&](T* pixel, i64 output, i64) {
     for (i64 c = 0; c < s.channels; ++c) pixel[c] += dy[output + c] * scale;
   });
 }
 
-#define WEFT_POOL2D(T)                                                                  \
-  template void max_pool2d(Cpu, T*, u8*, const T*, const Pool2dShape&);                 \
-  template void max_pool2d(Cpu, T*, i32*, const T*, const Pool2dShape&);                \
-  template void max_pool2d_backward(Cpu, T*, const T*, const u8*, const Pool2dShape&);  \
-  template void max_pool2d_backward(Cpu, T*, const T*, const i32*, const Pool2dShape&); \
-  template void avg_pool2d(Cpu, T*, const T*, const Pool2dShape&);                      \
-  template void avg_pool2d_backward(Cpu, T*, const T*, const Pool2dShape&);
+}  // namespace
+
+#define WEFT_MAX_POOL2D(T, Index)                                                  \
+  template <>                                                                      \
+  void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& shape) { \
+    max_forward(y, index, x, shape);                                               \
+  }                                                                                \
+  template <>                                                                      \
+  void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index,            \
+                           const Pool2dShape& shape) {                             \
+    max_backward(dx, dy, index, shape);                                            \
+  }
+#define WEFT_POOL2D(T)                                                          \
+  WEFT_MAX_POOL2D(T, u8)                                                        \
+  WEFT_MAX_POOL2D(T, i32)                                                       \
+  template <>                                                                   \
+  void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& shape) {            \
+    avg_forward(y, x, shape);                                                   \
+  }                                                                             \
+  template <>                                                                   \
+  void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& shape) { \
+    avg_backward(dx, dy, shape);                                                \
+  }
 WEFT_POOL2D(float)
 WEFT_POOL2D(double)
 

@@ -156,10 +156,8 @@ Compute<T> mean_scale(const Pool2dShape& s) {
   return Compute<T>(1) / static_cast<Compute<T>>(s.kernel_h * s.kernel_w);
 }
 
-}  // namespace
-
 template <class T, class Index>
-void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
+void max_forward(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
   if (outputs(s) == 0) return;
   with_width(
       s.channels,
@@ -172,8 +170,7 @@ void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& 
 }
 
 template <class T, class Index>
-void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,
-                         const Pool2dShape& s) {
+void max_backward(Cuda device, T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
   if (inputs(s) == 0) return;
   with_width(
       s.channels,
@@ -186,7 +183,7 @@ void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,
 }
 
 template <class T>
-void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& s) {
+void avg_forward(Cuda device, T* y, const T* x, const Pool2dShape& s) {
   if (outputs(s) == 0) return;
   with_width(
       s.channels,
@@ -199,7 +196,7 @@ void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& s) {
 }
 
 template <class T>
-void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
+void avg_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
   if (inputs(s) == 0) return;
   with_width(
       s.channels,
@@ -211,13 +208,29 @@ void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) 
       dx, dy);
 }
 
-#define WEFT_POOL2D(T)                                                                   \
-  template void max_pool2d(Cuda, T*, u8*, const T*, const Pool2dShape&);                 \
-  template void max_pool2d(Cuda, T*, i32*, const T*, const Pool2dShape&);                \
-  template void max_pool2d_backward(Cuda, T*, const T*, const u8*, const Pool2dShape&);  \
-  template void max_pool2d_backward(Cuda, T*, const T*, const i32*, const Pool2dShape&); \
-  template void avg_pool2d(Cuda, T*, const T*, const Pool2dShape&);                      \
-  template void avg_pool2d_backward(Cuda, T*, const T*, const Pool2dShape&);
+}  // namespace
+
+#define WEFT_MAX_POOL2D(T, Index)                                                          \
+  template <>                                                                              \
+  void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& shape) { \
+    max_forward(device, y, index, x, shape);                                               \
+  }                                                                                        \
+  template <>                                                                              \
+  void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,            \
+                           const Pool2dShape& shape) {                                     \
+    max_backward(device, dx, dy, index, shape);                                            \
+  }
+#define WEFT_POOL2D(T)                                                                  \
+  WEFT_MAX_POOL2D(T, u8)                                                                \
+  WEFT_MAX_POOL2D(T, i32)                                                               \
+  template <>                                                                           \
+  void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& shape) {            \
+    avg_forward(device, y, x, shape);                                                   \
+  }                                                                                     \
+  template <>                                                                           \
+  void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& shape) { \
+    avg_backward(device, dx, dy, shape);                                                \
+  }
 WEFT_POOL2D(float)
 WEFT_POOL2D(double)
 WEFT_POOL2D(half)
