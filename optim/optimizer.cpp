@@ -7,6 +7,7 @@
 #include "weft/kernels/optim/clip_values.h"
 #include "weft/kernels/optim/global_norm.h"
 #include "weft/tensor/as_bytes.h"
+#include "weft/tensor/views.h"
 
 namespace weft::optim {
 namespace {
@@ -67,8 +68,7 @@ void Optimizer::enqueue(double clip_norm, double clip_value, bool skip_non_finit
           if (measures(clip_norm, clip_value, skip_non_finite))
             kernels::global_norm(device, all, clip_norm, partials_.data<double>(), control());
           if (clip_value > 0)
-            kernels::clip_values(device, flat_.gradients().data<T>(), flat_.gradients().elements(),
-                                 clip_value, control());
+            kernels::clip_values(device, span<T>(flat_.gradients()), clip_value, control());
         };
         std::visit(limit, flat_.values().device());
         update(all, control());

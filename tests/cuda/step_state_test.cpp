@@ -118,17 +118,17 @@ TEST(CudaClipValues, LimitsWhatTheScaleMakesOfThem) {
     for (const double scale : {1.0, 0.25}) {
       StepControl wanted_control{.grad_scale = scale};
       Array<T> wanted(given);
-      clip_values(Cpu{}, wanted.data(), 1025, 0.1, &wanted_control);
+      clip_values(Cpu{}, view(wanted), 0.1, &wanted_control);
       for (i64 i = 0; i < 1025; ++i)
         EXPECT_LE(std::abs(static_cast<double>(wanted[i]) * scale), 0.1 * (1 + 1e-6));
       in_every_order([&] {
         OnDevice<StepControl> control(wanted_control);
         Array<T> got(given);
-        clip_values(Cuda{}, got.data(), 1025, 0.1, control.data());
+        clip_values(Cuda{}, view(got), 0.1, control.data());
         expect_same_bytes(got, wanted);
         control->skip = true;
         Array<T> untouched(given);
-        clip_values(Cuda{}, untouched.data(), 1025, 0.1, control.data());
+        clip_values(Cuda{}, view(untouched), 0.1, control.data());
         expect_same_bytes(untouched, given);
       });
     }
