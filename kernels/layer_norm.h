@@ -23,7 +23,8 @@ template <class T>
 struct RowStatistics {
   T *mean = nullptr, *rstd = nullptr;
 
-  WEFT_HOST_DEVICE operator RowStatistics<const T>() const requires(!std::is_const_v<T>) {
+  template <std::same_as<T> U>
+  WEFT_HOST_DEVICE operator RowStatistics<const U>() const {
     return {mean, rstd};
   }
 };

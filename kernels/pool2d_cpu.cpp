@@ -21,11 +21,11 @@ Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {std::max<i64>(0, -origin), std::min(kernel, size - origin)};
 }
 
-// The windows [begin, end) along one axis that cover `at`.
-Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
-  const i64 last = at + padding;    // the last window that begins at or before it
-  const i64 first = last - kernel;  // those that begin here end before it
-  return {first < 0 ? 0 : first / stride + 1, std::min(windows, last / stride + 1)};
+// The rows [begin, end) of windows that cover row `at` of the image.
+Range windows_over(i64 at, const Pool2dShape& s) {
+  const i64 last = at + s.padding_h;    // the last window that begins at or before it
+  const i64 first = last - s.kernel_h;  // those that begin here end before it
+  return {first < 0 ? 0 : first / s.stride_h + 1, std::min(s.out_height, last / s.stride_h + 1)};
 }
 
 // body(x of the tap, its number) for the taps of output pixel (row, j) inside the image.
@@ -66,7 +66,7 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
         T* line = dx + row * s.width * s.channels;
         std::fill_n(line, s.width * s.channels, T(0));
         const i64 image = row / s.height, y = row % s.height;
-        const Range rows = windows_over(y, s.kernel_h, s.stride_h, s.padding_h, s.out_height);
+        const Range rows = windows_over(y, s);
         for (i64 i = rows.begin; i < rows.end; ++i) {
           const i64 a = y - (i * s.stride_h - s.padding_h);
           for (i64 j = 0; j < s.out_width; ++j) {

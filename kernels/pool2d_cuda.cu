@@ -12,13 +12,18 @@ struct Range {
 __device__ Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {origin < 0 ? -origin : 0, size - origin < kernel ? size - origin : kernel};
 }
-// The windows along one axis that cover `at`.
-__device__ Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
-  const i64 last = at + padding;    // the last window that begins at or before it
-  const i64 first = last - kernel;  // those that begin here end before it
-  const i64 end = divide(last, stride).quotient + 1;
-  return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < windows ? end : windows};
-}
+// The windows along one axis.
+struct Windows {
+  i64 kernel, stride, padding, count;
+
+  // Those that cover `at`.
+  __device__ Range over(i64 at) const {
+    const i64 last = at + padding;    // the last window that begins at or before it
+    const i64 first = last - kernel;  // those that begin here end before it
+    const i64 end = divide(last, stride).quotient + 1;
+    return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < count ? end : count};
+  }
+};
 
 // A thread's place: a pixel, and the first of its kWidth channels.
 struct Place {
@@ -59,8 +64,8 @@ __device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body
 // body(element of y, number of the tap) for the windows over a pixel of x, in order.
 template <class Body>
 __device__ void each_window(const Pool2dShape& s, const Place& at, const Body& body) {
-  const Range rows = windows_over(at.i, s.kernel_h, s.stride_h, s.padding_h, s.out_height),
-              cols = windows_over(at.j, s.kernel_w, s.stride_w, s.padding_w, s.out_width);
+  const Range rows = Windows{s.kernel_h, s.stride_h, s.padding_h, s.out_height}.over(at.i),
+              cols = Windows{s.kernel_w, s.stride_w, s.padding_w, s.out_width}.over(at.j);
   for (i64 i = rows.begin; i < rows.end; ++i)
     for (i64 j = cols.begin; j < cols.end; ++j)
       body(

@@ -15,7 +15,7 @@
 //
 // T comes first, so that a call may name it, kernels::softmax_forward<T>(device, …), and views then convert.
 #pragma once
-#include <type_traits>
+#include <concepts>
 
 #include "weft/core/types.h"
 #include "weft/kernels/common/host_device.h"
@@ -29,7 +29,8 @@ struct Span {
   i64 size = 0;
 
   WEFT_HOST_DEVICE T& operator[](i64 i) const { return data[i]; }
-  WEFT_HOST_DEVICE operator Span<const T>() const requires(!std::is_const_v<T>) {
+  template <std::same_as<T> U>
+  WEFT_HOST_DEVICE operator Span<const U>() const {
     return {data, size};
   }
 };
@@ -43,7 +44,8 @@ struct Rows {
   WEFT_HOST_DEVICE T& operator()(i64 r, i64 c) const { return data[r * cols + c]; }
   WEFT_HOST_DEVICE T* row(i64 r) const { return data + r * cols; }
   WEFT_HOST_DEVICE i64 size() const { return rows * cols; }
-  WEFT_HOST_DEVICE operator Rows<const T>() const requires(!std::is_const_v<T>) {
+  template <std::same_as<T> U>
+  WEFT_HOST_DEVICE operator Rows<const U>() const {
     return {data, rows, cols};
   }
 };
