@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a tensor lives and where a kernel runs.
 //
-// A kernel is an overload set on its first argument: relu(Cpu, …), relu(Cuda, …). `Device` is a
-// variant of the devices this build has, so visiting it never names a kernel that was not built,
-// and a kernel that is missing for a device is a link error that names op and device.
+// A kernel is a template on its first argument's type, Cpu or Cuda, and each device's file defines it for its own
+// (Note [One declaration per kernel] in kernels/common/views.h). The variant `Device` has the devices of this build
+// only, so visiting it never names a kernel that was not built.
 #pragma once
 #include <string>
 #include <variant>

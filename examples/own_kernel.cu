@@ -7,15 +7,17 @@
 #include "own_kernel.h"
 
 using namespace weft;
+using kernels::Rows;
 
 namespace {
 
 constexpr unsigned kThreads = 128;
 
 // One block per row. Every thread adds up its part of the squares, a tree adds up the threads.
-__global__ void rms_norm_kernel(float* y, const float* x, i64 cols, float eps) {
+__global__ void rms_norm_kernel(Rows<float> y, Rows<const float> x, float eps) {
   WEFT_SHARED(partial, float[kThreads]);
-  const float* row = x + static_cast<i64>(blockIdx.x) * cols;
+  const i64 cols = x.cols;
+  const float* row = x.row(blockIdx.x);
   float squares = 0;
   for (i64 c = threadIdx.x; c < cols; c += blockDim.x) squares += row[c] * row[c];
   partial[threadIdx.x] = squares;
@@ -25,14 +27,13 @@ __global__ void rms_norm_kernel(float* y, const float* x, i64 cols, float eps) {
     __syncthreads();
   }
   const float factor = rsqrtf(partial[0] / static_cast<float>(cols) + eps);
-  for (i64 c = threadIdx.x; c < cols; c += blockDim.x)
-    y[static_cast<i64>(blockIdx.x) * cols + c] = row[c] * factor;
+  for (i64 c = threadIdx.x; c < cols; c += blockDim.x) y(blockIdx.x, c) = row[c] * factor;
 }
 
 }  // namespace
 
-void rms_norm(Cuda device, float* y, const float* x, i64 rows, i64 cols, float eps) {
+void rms_norm(Cuda device, Rows<float> y, Rows<const float> x, float eps) {
   launch<rms_norm_kernel>(
-      {.grid = static_cast<unsigned>(rows), .block = kThreads, .stream = device.stream}, y, x, cols,
+      {.grid = static_cast<unsigned>(x.rows), .block = kThreads, .stream = device.stream}, y, x,
       eps);
 }

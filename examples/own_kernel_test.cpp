@@ -30,7 +30,7 @@ TEST(RmsNorm, IsTheLoop) {
     in_every_order([&] {
       const DeviceArray<float> input(x);
       DeviceArray<float> output(kRows * cols);
-      rms_norm(Cuda{}, output.data(), input.data(), kRows, cols, 1e-6f);
+      rms_norm(Cuda{}, {output.data(), kRows, cols}, {input.data(), kRows, cols}, 1e-6f);
       const std::vector<float> got = output.host();
       for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], wanted[i], 1e-5) << i;
     });

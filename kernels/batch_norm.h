@@ -10,55 +10,57 @@
 //   source   Ioffe & Szegedy 2015, arXiv:1502.03167; sums of blocks are put together as in Chan, Golub &
 //            LeVeque 1979, in an order that does not depend on the threads
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-struct BatchNormShape {
-  i64 rows = 0, channels = 0;
+// Of each channel. Statistics are double: a float cannot hold a mean that is large beside the deviation.
+struct BatchStatistics {
+  double *mean = nullptr, *inv_std = nullptr, *batch_var = nullptr;
 };
+template <class T, class Device>
+void batch_statistics(Device device, const BatchStatistics& out, Rows<const T> x, double eps);
 
-// Statistics are double: a float cannot hold a mean that is large beside the deviation.
+// What each channel is normalised with.
 template <class T>
-void batch_statistics(Cpu, double* mean, double* inv_std, double* batch_var, const T* x, double eps,
-                      const BatchNormShape& shape);
-template <class T>
-void batch_statistics(Cuda, double* mean, double* inv_std, double* batch_var, const T* x,
-                      double eps, const BatchNormShape& shape);
-
-template <class T>
-void batch_norm(Cpu, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
-                const double* mean, const double* inv_std, bool relu, const BatchNormShape& shape);
-template <class T>
-void batch_norm(Cuda, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
-                const double* mean, const double* inv_std, bool relu, const BatchNormShape& shape);
+struct BatchNormParameters {
+  const T *gamma = nullptr, *beta = nullptr;
+  const double *mean = nullptr, *inv_std = nullptr;
+};
+// `residual` may be null.
+template <class T, class Device>
+void batch_norm(Device device, Rows<T> y, Rows<const T> x, const T* residual,
+                const BatchNormParameters<T>& parameters, bool relu);
 
 // Those that are null are not computed.
 template <class T>
 struct BatchNormGradients {
   T *dx = nullptr, *dresidual = nullptr, *dgamma = nullptr, *dbeta = nullptr;
 };
+// What the forward pass was.
+struct BatchNormMode {
+  bool relu = false, constant_statistics = false;
+};
 // `y` is read, and required, only for a relu behind a residual.
-template <class T>
-void batch_norm_backward(Cpu, const BatchNormGradients<T>& gradients, const T* dy, const T* x,
-                         const T* y, const T* gamma, const T* beta, const double* mean,
-                         const double* inv_std, bool relu, bool constant_statistics,
-                         const BatchNormShape& shape);
-template <class T>
-void batch_norm_backward(Cuda, const BatchNormGradients<T>& gradients, const T* dy, const T* x,
-                         const T* y, const T* gamma, const T* beta, const double* mean,
-                         const double* inv_std, bool relu, bool constant_statistics,
-                         const BatchNormShape& shape);
+template <class T, class Device>
+void batch_norm_backward(Device device, const BatchNormGradients<T>& out, Rows<const T> dy,
+                         Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,
+                         BatchNormMode mode);
 
-// running += momentum·(batch − running) and ++*batches, unless *skip. `skip` and `batches` may be null.
+// `batches` may be null.
 template <class T>
-void commit_running_stats(Cpu, T* running_mean, T* running_var, i64* batches,
-                          const double* batch_mean, const double* batch_var, double momentum,
-                          const bool* skip, i64 channels);
-template <class T>
-void commit_running_stats(Cuda, T* running_mean, T* running_var, i64* batches,
-                          const double* batch_mean, const double* batch_var, double momentum,
-                          const bool* skip, i64 channels);
+struct RunningStatistics {
+  T *mean = nullptr, *var = nullptr;
+  i64* batches = nullptr;
+  i64 channels = 0;
+};
+struct BatchMoments {
+  const double *mean = nullptr, *var = nullptr;
+};
+// running += momentum·(batch − running) and ++*batches, unless *skip. `skip` may be null.
+template <class T, class Device>
+void commit_running_stats(Device device, const RunningStatistics<T>& running, BatchMoments batch,
+                          double momentum, const bool* skip);
 
 }  // namespace weft::kernels

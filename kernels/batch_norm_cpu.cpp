@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "weft/device/allocator.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {
@@ -15,38 +15,23 @@ constexpr i64 kBlock =
     16 * 1024;  // elements whose sums are made in one go; fixed, so that results are too
 constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
 
-// Memory for one call.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(i64 elements)
-      : bytes_(elements * static_cast<i64>(sizeof(T))),
-        data_(static_cast<T*>(allocate(Cpu{}, bytes_))) {}
-  ~Scratch() { deallocate(Cpu{}, data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  T* data() const { return data_; }
-
- private:
-  i64 bytes_;
-  T* data_;
-};
-
 struct Blocks {
-  explicit Blocks(const BatchNormShape& s)
-      : rows_per_block(std::clamp<i64>(kBlock / std::max<i64>(s.channels, 1), 1, 512)),
-        count((s.rows + rows_per_block - 1) / rows_per_block),
-        rows(s.rows) {}
+  template <class T>
+  explicit Blocks(Rows<const T> x)
+      : rows_per_block(std::clamp<i64>(kBlock / std::max<i64>(x.cols, 1), 1, 512)),
+        count((x.rows + rows_per_block - 1) / rows_per_block),
+        rows(x.rows) {}
   i64 begin(i64 block) const { return block * rows_per_block; }
   i64 end(i64 block) const { return std::min(rows, begin(block) + rows_per_block); }
   i64 rows_per_block, count, rows;
 };
 
-// Sums of x − first and (x − first)² over rows [0, rows), first = row 0: near the data, so that the
-// squares do not cancel.
+// Sums of x − first and (x − first)² over all rows, first = row 0: near the data, so that the squares do
+// not cancel.
 template <class T>
-void sum_block(double* __restrict sum, double* __restrict square, const T* x, i64 rows,
-               i64 channels) {
+void sum_block(double* __restrict sum, double* __restrict square, Rows<const T> in) {
+  const T* x = in.data;
+  const i64 rows = in.rows, channels = in.cols;
   std::fill_n(sum, channels, 0.0);
   std::fill_n(square, channels, 0.0);
   i64 r = 1;
@@ -72,14 +57,14 @@ void sum_block(double* __restrict sum, double* __restrict square, const T* x, i6
 // split in two, so that x − mean keeps its digits when the mean is large.
 template <class T>
 struct Channels {
-  explicit Channels(i64 channels) : memory(5 * channels) {
+  explicit Channels(i64 channels) : memory(Cpu{}, 5 * channels) {
     mean = memory.data();
     rest = mean + channels;
     scale = rest + channels;
     shift = scale + channels;
     pull = shift + channels;
   }
-  Scratch<T> memory;
+  Scratch<T, Cpu> memory;
   T *mean, *rest;  // mean + rest
   T* scale;        // gamma·inv_std
   T* shift;        // forward: beta; backward: Σdz/rows
@@ -87,8 +72,8 @@ struct Channels {
 };
 
 template <class T>
-void fill_channels(const Channels<T>& c, const T* gamma, const T* beta, const double* mean,
-                   const double* inv_std, i64 channels) {
+void fill_channels(const Channels<T>& c, const BatchNormParameters<T>& parameters, i64 channels) {
+  const auto [gamma, beta, mean, inv_std] = parameters;
   for (i64 i = 0; i < channels; ++i) {
     c.mean[i] = static_cast<T>(mean[i]);
     c.rest[i] = static_cast<T>(mean[i] - static_cast<double>(c.mean[i]));
@@ -183,37 +168,36 @@ void visit_mask(Mask mask, const Body& body) {
   }
 }
 
-}  // namespace
-
 template <class T>
-void batch_statistics(Cpu, double* mean, double* inv_std, double* batch_var, const T* x, double eps,
-                      const BatchNormShape& s) {
-  const Blocks blocks(s);
-  const Scratch<double> partial(2 * blocks.count * s.channels);
+void statistics(const BatchStatistics& out, Rows<const T> x, double eps) {
+  const i64 channels = x.cols;
+  double *mean = out.mean, *inv_std = out.inv_std, *batch_var = out.batch_var;
+  const Blocks blocks(x);
+  const Scratch<double, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
   parallel_blocks(blocks.count, [&](i64 b) {
-    double* sum = partial.data() + 2 * b * s.channels;
+    double* sum = partial.data() + 2 * b * channels;
     simd([&] {
-      sum_block(sum, sum + s.channels, x + blocks.begin(b) * s.channels,
-                blocks.end(b) - blocks.begin(b), s.channels);
+      sum_block(sum, sum + channels,
+                Rows<const T>{x.row(blocks.begin(b)), blocks.end(b) - blocks.begin(b), channels});
     });
   });
-  std::fill_n(mean, s.channels, 0.0);
+  std::fill_n(mean, channels, 0.0);
   double* squares = batch_var;  // Σ (x − mean)² so far
-  std::fill_n(squares, s.channels, 0.0);
+  std::fill_n(squares, channels, 0.0);
   for (i64 b = 0; b < blocks.count; ++b) {
-    const double *sum = partial.data() + 2 * b * s.channels, *square = sum + s.channels;
-    const T* first = x + blocks.begin(b) * s.channels;
+    const double *sum = partial.data() + 2 * b * channels, *square = sum + channels;
+    const T* first = x.row(blocks.begin(b));
     const double before = static_cast<double>(blocks.begin(b));
     const double rows = static_cast<double>(blocks.end(b) - blocks.begin(b));
     const double share = rows / (before + rows), weight = before * share, per_row = 1.0 / rows;
-    for (i64 i = 0; i < s.channels; ++i) {
+    for (i64 i = 0; i < channels; ++i) {
       const double apart = static_cast<double>(first[i]) + sum[i] * per_row - mean[i];
       mean[i] += apart * share;
       squares[i] += square[i] - sum[i] * sum[i] * per_row + apart * apart * weight;
     }
   }
-  const double rows = static_cast<double>(s.rows);
-  for (i64 i = 0; i < s.channels; ++i) {
+  const double rows = static_cast<double>(x.rows);
+  for (i64 i = 0; i < channels; ++i) {
     const double sum = std::max(squares[i], 0.0);
     inv_std[i] = 1.0 / std::sqrt(sum / rows + eps);
     batch_var[i] = sum / (rows - 1.0);
@@ -221,61 +205,65 @@ void batch_statistics(Cpu, double* mean, double* inv_std, double* batch_var, con
 }
 
 template <class T>
-void batch_norm(Cpu, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
-                const double* mean, const double* inv_std, bool relu, const BatchNormShape& s) {
-  const Channels<T> c(s.channels);
-  fill_channels(c, gamma, beta, mean, inv_std, s.channels);
-  parallel_for(s.rows, kGrain / std::max<i64>(s.channels, 1) + 1, [&](i64 begin, i64 end) {
+void forward(Rows<T> out, Rows<const T> in, const T* residual,
+             const BatchNormParameters<T>& parameters, bool relu) {
+  const i64 channels = in.cols;
+  T* y = out.data;
+  const T* x = in.data;
+  const Channels<T> c(channels);
+  fill_channels(c, parameters, channels);
+  parallel_for(in.rows, kGrain / std::max<i64>(channels, 1) + 1, [&](i64 begin, i64 end) {
     simd([&] {
       for (i64 r = begin; r < end; ++r) {
-        const i64 row = r * s.channels;
+        const i64 row = r * channels;
         if (residual != nullptr) {
 #pragma GCC ivdep
-          for (i64 i = 0; i < s.channels; ++i)
+          for (i64 i = 0; i < channels; ++i)
             y[row + i] = centred(c, x[row + i], i) * c.scale[i] + c.shift[i] + residual[row + i];
         } else {
 #pragma GCC ivdep
-          for (i64 i = 0; i < s.channels; ++i)
+          for (i64 i = 0; i < channels; ++i)
             y[row + i] = centred(c, x[row + i], i) * c.scale[i] + c.shift[i];
         }
         // The row is still in the nearest cache.
         if (relu)
-          for (i64 i = 0; i < s.channels; ++i) y[row + i] = y[row + i] < T(0) ? T(0) : y[row + i];
+          for (i64 i = 0; i < channels; ++i) y[row + i] = y[row + i] < T(0) ? T(0) : y[row + i];
       }
     });
   });
 }
 
 template <class T>
-void batch_norm_backward(Cpu, const BatchNormGradients<T>& out, const T* dy, const T* x, const T* y,
-                         const T* gamma, const T* beta, const double* mean, const double* inv_std,
-                         bool relu, bool constant_statistics, const BatchNormShape& s) {
-  const Channels<T> c(s.channels);
-  fill_channels(c, gamma, beta, mean, inv_std, s.channels);
-  const Scratch<T> beta_copy(s.channels);  // c.shift changes its meaning below
-  std::copy_n(c.shift, s.channels, beta_copy.data());
-  const Mask mask = !relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x);
-  Backward<T> g{dy, x, y, out.dx, out.dresidual, s.channels};
+void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x, const T* y,
+              const BatchNormParameters<T>& parameters, BatchNormMode mode) {
+  const i64 channels = x.cols;
+  const double* inv_std = parameters.inv_std;
+  const Channels<T> c(channels);
+  fill_channels(c, parameters, channels);
+  const Scratch<T, Cpu> beta_copy(Cpu{}, channels);  // c.shift changes its meaning below
+  std::copy_n(c.shift, channels, beta_copy.data());
+  const Mask mask = !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x);
+  Backward<T> g{dy.data, x.data, y, out.dx, out.dresidual, channels};
 
-  const Blocks blocks(s);
-  const Scratch<T> partial(2 * blocks.count * s.channels);
+  const Blocks blocks(x);
+  const Scratch<T, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
   visit_mask(mask, [&]<Mask kMask>() {
     parallel_blocks(blocks.count, [&](i64 b) {
-      T* sum = partial.data() + 2 * b * s.channels;
+      T* sum = partial.data() + 2 * b * channels;
       simd([&] {
-        sum_gradients<kMask>(sum, sum + s.channels, g, c, beta_copy.data(), blocks.begin(b),
+        sum_gradients<kMask>(sum, sum + channels, g, c, beta_copy.data(), blocks.begin(b),
                              blocks.end(b));
       });
     });
   });
-  const Scratch<double> totals(2 * s.channels);
-  double *sum = totals.data(), *product = sum + s.channels;
-  std::fill_n(sum, 2 * s.channels, 0.0);
+  const Scratch<double, Cpu> totals(Cpu{}, 2 * channels);
+  double *sum = totals.data(), *product = sum + channels;
+  std::fill_n(sum, 2 * channels, 0.0);
   for (i64 b = 0; b < blocks.count; ++b)
-    for (i64 i = 0; i < 2 * s.channels; ++i)
-      sum[i] += static_cast<double>(partial.data()[2 * b * s.channels + i]);
-  const double per_row = s.rows > 0 ? 1.0 / static_cast<double>(s.rows) : 0.0;
-  for (i64 i = 0; i < s.channels; ++i) {
+    for (i64 i = 0; i < 2 * channels; ++i)
+      sum[i] += static_cast<double>(partial.data()[2 * b * channels + i]);
+  const double per_row = x.rows > 0 ? 1.0 / static_cast<double>(x.rows) : 0.0;
+  for (i64 i = 0; i < channels; ++i) {
     if (out.dbeta != nullptr) out.dbeta[i] = static_cast<T>(sum[i]);
     if (out.dgamma != nullptr) out.dgamma[i] = static_cast<T>(product[i] * inv_std[i]);
     c.shift[i] = static_cast<T>(sum[i] * per_row);
@@ -284,19 +272,22 @@ void batch_norm_backward(Cpu, const BatchNormGradients<T>& out, const T* dy, con
   if (out.dx == nullptr) return;
   if (out.dresidual != nullptr) g.dy = out.dresidual;  // masked already
   visit_mask(out.dresidual != nullptr ? Mask::none : mask, [&]<Mask kMask>() {
-    parallel_for(s.rows, kGrain / std::max<i64>(s.channels, 1) + 1, [&](i64 begin, i64 end) {
-      simd([&] { input_gradient<kMask>(g, c, beta_copy.data(), constant_statistics, begin, end); });
+    parallel_for(x.rows, kGrain / std::max<i64>(channels, 1) + 1, [&](i64 begin, i64 end) {
+      simd([&] {
+        input_gradient<kMask>(g, c, beta_copy.data(), mode.constant_statistics, begin, end);
+      });
     });
   });
 }
 
 template <class T>
-void commit_running_stats(Cpu, T* running_mean, T* running_var, i64* batches,
-                          const double* batch_mean, const double* batch_var, double momentum,
-                          const bool* skip, i64 channels) {
+void commit(const RunningStatistics<T>& running, BatchMoments batch, double momentum,
+            const bool* skip) {
   if (skip != nullptr && *skip) return;
-  if (batches != nullptr) ++*batches;
-  for (i64 i = 0; i < channels; ++i) {
+  if (running.batches != nullptr) ++*running.batches;
+  T *running_mean = running.mean, *running_var = running.var;
+  const double *batch_mean = batch.mean, *batch_var = batch.var;
+  for (i64 i = 0; i < running.channels; ++i) {
     running_mean[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(running_mean[i]) +
                                      momentum * batch_mean[i]);
     running_var[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(running_var[i]) +
@@ -304,16 +295,29 @@ void commit_running_stats(Cpu, T* running_mean, T* running_var, i64* batches,
   }
 }
 
-#define WEFT_BATCH_NORM(T)                                                                      \
-  template void batch_statistics(Cpu, double*, double*, double*, const T*, double,              \
-                                 const BatchNormShape&);                                        \
-  template void batch_norm(Cpu, T*, const T*, const T*, const T*, const T*, const double*,      \
-                           const double*, bool, const BatchNormShape&);                         \
-  template void batch_norm_backward(Cpu, const BatchNormGradients<T>&, const T*, const T*,      \
-                                    const T*, const T*, const T*, const double*, const double*, \
-                                    bool, bool, const BatchNormShape&);                         \
-  template void commit_running_stats(Cpu, T*, T*, i64*, const double*, const double*, double,   \
-                                     const bool*, i64);
+}  // namespace
+
+#define WEFT_BATCH_NORM(T)                                                                        \
+  template <>                                                                                     \
+  void batch_statistics(Cpu, const BatchStatistics& out, Rows<const T> x, double eps) {           \
+    statistics(out, x, eps);                                                                      \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm(Cpu, Rows<T> y, Rows<const T> x, const T* residual,                             \
+                  const BatchNormParameters<T>& parameters, bool relu) {                          \
+    forward(y, x, residual, parameters, relu);                                                    \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm_backward(Cpu, const BatchNormGradients<T>& out, Rows<const T> dy,               \
+                           Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters, \
+                           BatchNormMode mode) {                                                  \
+    backward(out, dy, x, y, parameters, mode);                                                    \
+  }                                                                                               \
+  template <>                                                                                     \
+  void commit_running_stats(Cpu, const RunningStatistics<T>& running, BatchMoments batch,         \
+                            double momentum, const bool* skip) {                                  \
+    commit(running, batch, momentum, skip);                                                       \
+  }
 WEFT_BATCH_NORM(float)
 WEFT_BATCH_NORM(double)
 

@@ -24,18 +24,13 @@ struct Pull {
 };
 
 template <class T>
-struct Parameters {
-  const T *gamma, *beta;
-  const double *mean, *inv_std;
-
-  __device__ Channel<Compute<T>> channel(i64 c) const {
-    using C = Compute<T>;
-    const C m = static_cast<C>(mean[c]);
-    const double g = gamma != nullptr ? static_cast<double>(static_cast<C>(gamma[c])) : 1.0;
-    return {m, static_cast<C>(mean[c] - static_cast<double>(m)), static_cast<C>(g * inv_std[c]),
-            beta != nullptr ? static_cast<C>(beta[c]) : C(0)};
-  }
-};
+__device__ Channel<Compute<T>> channel_of(const BatchNormParameters<T>& p, i64 c) {
+  using C = Compute<T>;
+  const C m = static_cast<C>(p.mean[c]);
+  const double g = p.gamma != nullptr ? static_cast<double>(static_cast<C>(p.gamma[c])) : 1.0;
+  return {m, static_cast<C>(p.mean[c] - static_cast<double>(m)), static_cast<C>(g * p.inv_std[c]),
+          p.beta != nullptr ? static_cast<C>(p.beta[c]) : C(0)};
+}
 
 // Threads over (rows, channels): a thread keeps its kWidth channels and walks down the rows.
 struct RowGrid {
@@ -45,15 +40,15 @@ struct RowGrid {
   i64 row_blocks = 0;
 };
 template <int kWidth>
-RowGrid row_grid(const BatchNormShape& s) {
-  const i64 groups = divide_up(s.channels, kWidth);
+RowGrid row_grid(i64 rows, i64 channels) {
+  const i64 groups = divide_up(channels, kWidth);
   i64 per_block = 1;
   while (per_block < groups && per_block < kWarp) per_block *= 2;
   const i64 wide = divide_up(groups, per_block), rows_at_once = kThreads / per_block;
   constexpr i64 kRowsPerThread = 8;  // that pay for the channel's numbers
-  const i64 row_blocks = std::clamp<i64>(divide_up(s.rows, rows_at_once * kRowsPerThread), 1,
+  const i64 row_blocks = std::clamp<i64>(divide_up(rows, rows_at_once * kRowsPerThread), 1,
                                          std::max<i64>(4096 / wide, 1));
-  return {s.rows, s.channels, groups, per_block, row_blocks};
+  return {rows, channels, groups, per_block, row_blocks};
 }
 inline u32 blocks_of(const RowGrid& g) {
   return static_cast<u32>(divide_up(g.groups, g.per_block) * g.row_blocks);
@@ -84,14 +79,14 @@ __device__ void put_few(T* array, i64 i, const Few<T, kWidth>& few) {
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    batch_norm_kernel(T* y, const T* x, const T* residual, Parameters<T> parameters, bool relu,
-                      RowGrid grid) {
+    batch_norm_kernel(T* y, const T* x, const T* residual, BatchNormParameters<T> parameters,
+                      bool relu, RowGrid grid) {
   using C = Compute<T>;
   const RowWalk walk = row_walk<kWidth>(grid);
   if (walk.channel >= grid.channels) return;
   Channel<C> channel[kWidth];
 #pragma unroll
-  for (int k = 0; k < kWidth; ++k) channel[k] = parameters.channel(walk.channel + k);
+  for (int k = 0; k < kWidth; ++k) channel[k] = channel_of(parameters, walk.channel + k);
   for (i64 r = walk.row; r < grid.rows; r += walk.step) {
     const i64 at = r * grid.channels + walk.channel;
     const auto in = few_at<kWidth>(x, at);
@@ -111,8 +106,9 @@ __global__ void __launch_bounds__(kThreads)
 // How dz follows from dy.
 enum class Mask { none, from_y, from_x };
 
+// What dz is made of.
 template <class T>
-struct Rows {
+struct Gradient {
   const T *dy, *x, *y;
   Mask mask;
 
@@ -141,13 +137,13 @@ struct Rows {
 // Σ dz and Σ dz·(x − mean) over each run of rows; writes dresidual, which may be dy.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    gradient_sums_kernel(TwoSums<Compute<T>>* partial, T* dresidual, Rows<T> rows,
-                         Parameters<T> parameters, ColumnRuns runs) {
+    gradient_sums_kernel(TwoSums<Compute<T>>* partial, T* dresidual, Gradient<T> rows,
+                         BatchNormParameters<T> parameters, ColumnRuns runs) {
   using C = Compute<T>;
   const ColumnBlock at = column_block(runs);
   TwoSums<C> sums{0, 0};
   if (at.column < runs.cols) {
-    const Channel<C> channel = parameters.channel(at.column);
+    const Channel<C> channel = channel_of(parameters, at.column);
 #pragma unroll 2
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
       const i64 i = r * runs.cols + at.column;
@@ -165,14 +161,15 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     gradient_totals_kernel(T* dgamma, T* dbeta, Pull<Compute<T>>* pull,
-                           const TwoSums<Compute<T>>* partial, const double* inv_std, i64 runs,
-                           i64 rows, i64 channels) {
+                           Rows<const TwoSums<Compute<T>>> partial, const double* inv_std,
+                           i64 rows) {
   using C = Compute<T>;
+  const i64 runs = partial.rows, channels = partial.cols;
   const ColumnBlock at = column_block({runs, channels, runs, 1});
   TwoSums<double> sums{0, 0};
   if (at.column < channels)
     for (i64 run = at.warp; run < runs; run += kColumnWarps) {
-      const TwoSums<C> part = partial[run * channels + at.column];
+      const TwoSums<C> part = partial(run, at.column);
       sums = {sums.first + static_cast<double>(part.first),
               sums.second + static_cast<double>(part.second)};
     }
@@ -188,7 +185,7 @@ __global__ void __launch_bounds__(kThreads)
 // dx may be rows.dy.
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    input_gradient_kernel(T* dx, Rows<T> rows, Parameters<T> parameters,
+    input_gradient_kernel(T* dx, Gradient<T> rows, BatchNormParameters<T> parameters,
                           const Pull<Compute<T>>* pulls, bool constant_statistics, RowGrid grid) {
   using C = Compute<T>;
   const RowWalk walk = row_walk<kWidth>(grid);
@@ -197,7 +194,7 @@ __global__ void __launch_bounds__(kThreads)
   Pull<C> pull[kWidth];
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) {
-    channel[k] = parameters.channel(walk.channel + k);
+    channel[k] = channel_of(parameters, walk.channel + k);
     pull[k] = constant_statistics ? Pull<C>{0, 0} : pulls[walk.channel + k];
   }
   // Statistics that are constant and no mask: x is not wanted.
@@ -226,63 +223,67 @@ void with_channel_width(i64 channels, const Body& body, const Array*... array) {
   else body.template operator()<1>();
 }
 
-}  // namespace
-
 template <class T>
-void batch_norm(Cuda device, T* y, const T* x, const T* residual, const T* gamma, const T* beta,
-                const double* mean, const double* inv_std, bool relu, const BatchNormShape& s) {
-  if (s.rows * s.channels == 0) return;
-  const Parameters<T> parameters{gamma, beta, mean, inv_std};
+void forward(Cuda device, Rows<T> y, Rows<const T> x, const T* residual,
+             const BatchNormParameters<T>& parameters, bool relu) {
+  if (x.size() == 0) return;
   with_channel_width<T>(
-      s.channels,
+      x.cols,
       [&]<int kWidth>() {
-        const RowGrid grid = row_grid<kWidth>(s);
-        launch<batch_norm_kernel<T, kWidth>>(on(device, blocks_of(grid)), y, x, residual,
+        const RowGrid grid = row_grid<kWidth>(x.rows, x.cols);
+        launch<batch_norm_kernel<T, kWidth>>(on(device, blocks_of(grid)), y.data, x.data, residual,
                                              parameters, relu, grid);
       },
-      y, x, residual);
+      y.data, x.data, residual);
 }
 
 template <class T>
-void batch_norm_backward(Cuda device, const BatchNormGradients<T>& out, const T* dy, const T* x,
-                         const T* y, const T* gamma, const T* beta, const double* mean,
-                         const double* inv_std, bool relu, bool constant_statistics,
-                         const BatchNormShape& s) {
+void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x,
+              const T* y, const BatchNormParameters<T>& parameters, BatchNormMode mode) {
   using C = Compute<T>;
-  if (s.channels == 0) return;
-  const Parameters<T> parameters{gamma, beta, mean, inv_std};
-  Rows<T> rows{dy, x, y, !relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)};
-  const Scratch<Pull<C>> pull(device, s.channels);
-  if (!constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
+  const i64 channels = x.cols;
+  if (channels == 0) return;
+  Gradient<T> rows{dy.data, x.data, y,
+                   !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)};
+  const Scratch<Pull<C>> pull(device, channels);
+  if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
       out.dresidual != nullptr) {
-    const ColumnRuns runs = column_runs(s.rows, s.channels);
-    const Scratch<TwoSums<C>> partial(device, runs.runs * s.channels);
+    const ColumnRuns runs = column_runs(x.rows, channels);
+    const Scratch<TwoSums<C>> partial(device, runs.runs * channels);
     launch<gradient_sums_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(),
                                     out.dresidual, rows, parameters, runs);
-    launch<gradient_totals_kernel<T>>(on(device, static_cast<u32>(divide_up(s.channels, kWarp))),
+    launch<gradient_totals_kernel<T>>(on(device, static_cast<u32>(divide_up(channels, kWarp))),
                                       out.dgamma, out.dbeta, pull.data(),
-                                      static_cast<const TwoSums<C>*>(partial.data()), inv_std,
-                                      runs.runs, s.rows, s.channels);
+                                      Rows<const TwoSums<C>>{partial.data(), runs.runs, channels},
+                                      parameters.inv_std, x.rows);
   }
-  if (out.dx == nullptr || s.rows == 0) return;
-  if (out.dresidual != nullptr) rows = {out.dresidual, x, y, Mask::none};  // masked already
+  if (out.dx == nullptr || x.rows == 0) return;
+  if (out.dresidual != nullptr) rows = {out.dresidual, x.data, y, Mask::none};  // masked already
   with_channel_width<T>(
-      s.channels,
+      channels,
       [&]<int kWidth>() {
-        const RowGrid grid = row_grid<kWidth>(s);
+        const RowGrid grid = row_grid<kWidth>(x.rows, channels);
         launch<input_gradient_kernel<T, kWidth>>(
             on(device, blocks_of(grid)), out.dx, rows, parameters,
-            static_cast<const Pull<C>*>(pull.data()), constant_statistics, grid);
+            static_cast<const Pull<C>*>(pull.data()), mode.constant_statistics, grid);
       },
       out.dx, rows.dy, rows.x, rows.y);
 }
 
-#define WEFT_BATCH_NORM(T)                                                                      \
-  template void batch_norm(Cuda, T*, const T*, const T*, const T*, const T*, const double*,     \
-                           const double*, bool, const BatchNormShape&);                         \
-  template void batch_norm_backward(Cuda, const BatchNormGradients<T>&, const T*, const T*,     \
-                                    const T*, const T*, const T*, const double*, const double*, \
-                                    bool, bool, const BatchNormShape&);
+}  // namespace
+
+#define WEFT_BATCH_NORM(T)                                                                        \
+  template <>                                                                                     \
+  void batch_norm(Cuda device, Rows<T> y, Rows<const T> x, const T* residual,                     \
+                  const BatchNormParameters<T>& parameters, bool relu) {                          \
+    forward(device, y, x, residual, parameters, relu);                                            \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm_backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy,       \
+                           Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters, \
+                           BatchNormMode mode) {                                                  \
+    backward(device, out, dy, x, y, parameters, mode);                                            \
+  }
 WEFT_BATCH_NORM(float)
 WEFT_BATCH_NORM(double)
 WEFT_BATCH_NORM(half)

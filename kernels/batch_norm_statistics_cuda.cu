@@ -27,11 +27,11 @@ struct MergeMoments {
 // squares do not cancel.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    moments_kernel(double* partial, const T* x, ColumnRuns runs) {
+    moments_kernel(double* partial, Rows<const T> x, ColumnRuns runs) {
   const ColumnBlock at = column_block(runs);
   const i64 begin = runs.begin(at.run) + at.warp, end = runs.end(at.run);
   const auto value = [&](i64 r) {
-    return static_cast<double>(static_cast<Compute<T>>(x[r * runs.cols + at.column]));
+    return static_cast<double>(static_cast<Compute<T>>(x(r, at.column)));
   };
   Moments moments{0, 0, 0};
   if (at.column < runs.cols && begin < end) {
@@ -56,8 +56,8 @@ __global__ void __launch_bounds__(kThreads)
 
 // A warp for each channel: its lanes take the runs in turn.
 __global__ void __launch_bounds__(kThreads)
-    statistics_kernel(double* mean, double* inv_std, double* batch_var, const double* partial,
-                      double eps, i64 runs, i64 channels) {
+    statistics_kernel(BatchStatistics out, const double* partial, double eps, i64 runs,
+                      i64 channels) {
   using Team = RowTeam<false>;
   const i64 channel = Team::row();
   if (channel >= channels) return;
@@ -70,55 +70,57 @@ __global__ void __launch_bounds__(kThreads)
   if (Team::rank() != 0) return;
   const double squares =
       moments.squares > 0 || moments.squares != moments.squares ? moments.squares : 0.0;
-  mean[channel] = moments.mean;
-  inv_std[channel] = 1.0 / std::sqrt(squares / moments.rows + eps);
-  batch_var[channel] = squares / (moments.rows - 1.0);
+  out.mean[channel] = moments.mean;
+  out.inv_std[channel] = 1.0 / std::sqrt(squares / moments.rows + eps);
+  out.batch_var[channel] = squares / (moments.rows - 1.0);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    commit_kernel(T* running_mean, T* running_var, i64* batches, const double* batch_mean,
-                  const double* batch_var, double momentum, const bool* skip, i64 channels) {
+    commit_kernel(RunningStatistics<T> running, BatchMoments batch, double momentum,
+                  const bool* skip) {
   using C = Compute<T>;
   if (skip != nullptr && *skip) return;
-  if (batches != nullptr && first_index() == 0) ++*batches;
-  const auto moved = [=](T& running, double batch) {
-    running = static_cast<T>(static_cast<C>(
-        (1.0 - momentum) * static_cast<double>(static_cast<C>(running)) + momentum * batch));
+  if (running.batches != nullptr && first_index() == 0) ++*running.batches;
+  const auto move = [=](T& to, double by) {
+    to = static_cast<T>(
+        static_cast<C>((1.0 - momentum) * static_cast<double>(static_cast<C>(to)) + momentum * by));
   };
-  for (i64 c = first_index(); c < channels; c += grid_stride()) {
-    moved(running_mean[c], batch_mean[c]);
-    moved(running_var[c], batch_var[c]);
+  for (i64 c = first_index(); c < running.channels; c += grid_stride()) {
+    move(running.mean[c], batch.mean[c]);
+    move(running.var[c], batch.var[c]);
   }
+}
+
+template <class T>
+void statistics(Cuda device, const BatchStatistics& out, Rows<const T> x, double eps) {
+  if (x.cols == 0) return;
+  const ColumnRuns runs = column_runs(x.rows, x.cols);
+  const Scratch<double> partial(device, runs.runs * 3 * x.cols);
+  launch<moments_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(), x, runs);
+  launch<statistics_kernel>(on(device, blocks_for_rows(false, x.cols)), out,
+                            static_cast<const double*>(partial.data()), eps, runs.runs, x.cols);
+}
+
+template <class T>
+void commit(Cuda device, const RunningStatistics<T>& running, BatchMoments batch, double momentum,
+            const bool* skip) {
+  launch<commit_kernel<T>>(on(device, blocks_for(running.channels)), running, batch, momentum,
+                           skip);
 }
 
 }  // namespace
 
-template <class T>
-void batch_statistics(Cuda device, double* mean, double* inv_std, double* batch_var, const T* x,
-                      double eps, const BatchNormShape& s) {
-  if (s.channels == 0) return;
-  const ColumnRuns runs = column_runs(s.rows, s.channels);
-  const Scratch<double> partial(device, runs.runs * 3 * s.channels);
-  launch<moments_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(), x, runs);
-  launch<statistics_kernel>(on(device, blocks_for_rows(false, s.channels)), mean, inv_std,
-                            batch_var, static_cast<const double*>(partial.data()), eps, runs.runs,
-                            s.channels);
-}
-
-template <class T>
-void commit_running_stats(Cuda device, T* running_mean, T* running_var, i64* batches,
-                          const double* batch_mean, const double* batch_var, double momentum,
-                          const bool* skip, i64 channels) {
-  launch<commit_kernel<T>>(on(device, blocks_for(channels)), running_mean, running_var, batches,
-                           batch_mean, batch_var, momentum, skip, channels);
-}
-
-#define WEFT_BATCH_STATISTICS(T)                                                               \
-  template void batch_statistics(Cuda, double*, double*, double*, const T*, double,            \
-                                 const BatchNormShape&);                                       \
-  template void commit_running_stats(Cuda, T*, T*, i64*, const double*, const double*, double, \
-                                     const bool*, i64);
+#define WEFT_BATCH_STATISTICS(T)                                                                  \
+  template <>                                                                                     \
+  void batch_statistics(Cuda device, const BatchStatistics& out, Rows<const T> x, double eps) {   \
+    statistics(device, out, x, eps);                                                              \
+  }                                                                                               \
+  template <>                                                                                     \
+  void commit_running_stats(Cuda device, const RunningStatistics<T>& running, BatchMoments batch, \
+                            double momentum, const bool* skip) {                                  \
+    commit(device, running, batch, momentum, skip);                                               \
+  }
 WEFT_BATCH_STATISTICS(float)
 WEFT_BATCH_STATISTICS(double)
 WEFT_BATCH_STATISTICS(half)

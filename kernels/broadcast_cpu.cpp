@@ -63,18 +63,18 @@ void broadcast_loop(const Broadcast& s, const F& f) {
   });
 }
 
-}  // namespace
-
 template <class Op, class T>
-void binary_forward(Cpu, T* c, const T* a, const T* b, const Broadcast& shape) {
+void forward(T* c, BinaryInputs<T> in, const Broadcast& shape) {
+  const T *a = in.a, *b = in.b;
   broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
     return [=](i64 i, i64 j, i64 k) { c[c0 + i] = Op::value(a[a0 + j], b[b0 + k]); };
   });
 }
 
 template <class Op, class T>
-void binary_backward(Cpu, T* da, T* db, const T* dc, const T* a, const T* b,
-                     const Broadcast& shape) {
+void backward(BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, const Broadcast& shape) {
+  T *da = out.da, *db = out.db;
+  const T *a = in.a, *b = in.b;
   // Each side in a loop of its own: a branch on null inside would not vectorise. b is read before
   // da is written, so da may be dc only when db is not wanted; the op sees to it.
   if (db != nullptr) {
@@ -91,9 +91,18 @@ void binary_backward(Cpu, T* da, T* db, const T* dc, const T* a, const T* b,
   }
 }
 
-#define WEFT_BINARY_T(Op, T)                                                          \
-  template void binary_forward<Op, T>(Cpu, T*, const T*, const T*, const Broadcast&); \
-  template void binary_backward<Op, T>(Cpu, T*, T*, const T*, const T*, const T*, const Broadcast&);
+}  // namespace
+
+#define WEFT_BINARY_T(Op, T)                                                             \
+  template <>                                                                            \
+  void binary_forward<Op>(Cpu, T * c, BinaryInputs<T> in, const Broadcast& shape) {      \
+    forward<Op>(c, in, shape);                                                           \
+  }                                                                                      \
+  template <>                                                                            \
+  void binary_backward<Op>(Cpu, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, \
+                           const Broadcast& shape) {                                     \
+    backward<Op>(out, dc, in, shape);                                                    \
+  }
 #define WEFT_BINARY(op, Op) WEFT_BINARY_T(Op, float) WEFT_BINARY_T(Op, double)
 WEFT_BINARY_OPS(WEFT_BINARY)
 

@@ -7,18 +7,19 @@ namespace {
 // Plain shapes: everything by packs.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    binary_plain_kernel(T* c, const T* a, const T* b, i64 n, i64 packs) {
+    binary_plain_kernel(Span<T> c, Span<const T> a, Span<const T> b, i64 packs) {
   map_elements(
-      c, n, packs, [](Compute<T> a_i, Compute<T> b_i) { return Op::value(a_i, b_i); }, a, b);
+      c, packs, [](Compute<T> a_i, Compute<T> b_i) { return Op::value(a_i, b_i); }, a, b);
 }
 
 // Others: a thread makes a pack of outputs, whose inputs lie where the shape says.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    binary_kernel(T* c, const T* a, const T* b, Broadcast shape, i64 packs) {
+    binary_kernel(T* c, BinaryInputs<T> in, Broadcast shape, i64 packs) {
   constexpr int kSize = Pack<T>::kSize;
   const auto value = [=](i64 i, i64 j) {
-    return static_cast<T>(Op::value(static_cast<Compute<T>>(a[i]), static_cast<Compute<T>>(b[j])));
+    return static_cast<T>(
+        Op::value(static_cast<Compute<T>>(in.a[i]), static_cast<Compute<T>>(in.b[j])));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     Pack<T> out;
@@ -33,9 +34,11 @@ __global__ void __launch_bounds__(kThreads)
 // Reads all that it needs at an element before it writes there: da may be dc.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    binary_backward_kernel(T* da, T* db, const T* dc, const T* a, const T* b, Broadcast shape,
+    binary_backward_kernel(BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, Broadcast shape,
                            i64 packs) {
   using C = Compute<T>;
+  T *da = out.da, *db = out.db;
+  const T *a = in.a, *b = in.b;
   constexpr int kSize = Pack<T>::kSize;
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     const Pack<T> grad = reinterpret_cast<const Pack<T>*>(dc)[i];
@@ -58,36 +61,42 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-}  // namespace
-
 template <class Op, class T>
-void binary_forward(Cuda device, T* c, const T* a, const T* b, const Broadcast& shape) {
+void forward(Cuda device, T* c, BinaryInputs<T> in, const Broadcast& shape) {
   const i64 n = shape.elements;
   if (n == 0) return;
   if (is_plain(shape)) {
-    const i64 packs = packs_in<T>(n, c, a, b);
-    launch<binary_plain_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, a, b, n,
-                                       packs);
+    const i64 packs = packs_in<T>(n, c, in.a, in.b);
+    launch<binary_plain_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), Span<T>{c, n},
+                                       Span<const T>{in.a, n}, Span<const T>{in.b, n}, packs);
     return;
   }
   const i64 packs = packs_in<T>(n, c);
-  launch<binary_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, a, b, shape, packs);
+  launch<binary_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, in, shape, packs);
 }
 
 template <class Op, class T>
-void binary_backward(Cuda device, T* da, T* db, const T* dc, const T* a, const T* b,
-                     const Broadcast& shape) {
+void backward(Cuda device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in,
+              const Broadcast& shape) {
   const i64 n = shape.elements;
-  if (n == 0 || (da == nullptr && db == nullptr)) return;
-  const i64 packs = packs_in<T>(n, da, db, dc);
-  launch<binary_backward_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), da, db, dc, a,
-                                        b, shape, packs);
+  if (n == 0 || (out.da == nullptr && out.db == nullptr)) return;
+  const i64 packs = packs_in<T>(n, out.da, out.db, dc);
+  launch<binary_backward_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), out, dc, in,
+                                        shape, packs);
 }
 
-#define WEFT_BINARY_T(Op, T)                                                           \
-  template void binary_forward<Op, T>(Cuda, T*, const T*, const T*, const Broadcast&); \
-  template void binary_backward<Op, T>(Cuda, T*, T*, const T*, const T*, const T*,     \
-                                       const Broadcast&);
+}  // namespace
+
+#define WEFT_BINARY_T(Op, T)                                                                     \
+  template <>                                                                                    \
+  void binary_forward<Op>(Cuda device, T * c, BinaryInputs<T> in, const Broadcast& shape) {      \
+    forward<Op>(device, c, in, shape);                                                           \
+  }                                                                                              \
+  template <>                                                                                    \
+  void binary_backward<Op>(Cuda device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, \
+                           const Broadcast& shape) {                                             \
+    backward<Op>(device, out, dc, in, shape);                                                    \
+  }
 #define WEFT_BINARY(op, Op) \
   WEFT_BINARY_T(Op, float)  \
   WEFT_BINARY_T(Op, double) WEFT_BINARY_T(Op, half) WEFT_BINARY_T(Op, bfloat16)

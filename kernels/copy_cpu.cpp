@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstring>
 
 #include "weft/device/parallel.h"
@@ -10,8 +11,28 @@ namespace weft::kernels {
 namespace {
 
 constexpr i64 kGrain = 64 * 1024;  // elements per thread below which a second thread costs more
+
+template <class T>
+void fill_each(Span<T> y, double value) {
+  const T filled = converted<T>(value);
+  parallel_for(y.size, kGrain,
+               [=](i64 begin, i64 end) { std::fill(y.data + begin, y.data + end, filled); });
+}
+
+template <class To, class From>
+void convert_each(Span<To> out, Span<const From> in) {
+  To* y = out.data;
+  const From* x = in.data;
+  parallel_for(out.size, kGrain, [&](i64 begin, i64 end) {
+    simd([=] {
+      for (i64 i = begin; i < end; ++i) y[i] = converted<To>(x[i]);
+    });
+  });
+}
+
 }  // namespace
 
+template <>
 void copy(Cpu, Cpu, void* y, const void* x, i64 bytes) {
   parallel_for(bytes, 4 * kGrain, [&](i64 begin, i64 end) {
     std::memcpy(static_cast<char*>(y) + begin, static_cast<const char*>(x) + begin,
@@ -19,32 +40,23 @@ void copy(Cpu, Cpu, void* y, const void* x, i64 bytes) {
   });
 }
 
+template <>
 void zero(Cpu, void* y, i64 bytes) {
   parallel_for(bytes, 4 * kGrain, [&](i64 begin, i64 end) {
     std::memset(static_cast<char*>(y) + begin, 0, static_cast<std::size_t>(end - begin));
   });
 }
 
-template <class T>
-void fill(Cpu, T* y, double value, i64 n) {
-  const T filled = converted<T>(value);
-  parallel_for(n, kGrain, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) y[i] = filled;
-  });
-}
-
-template <class To, class From>
-void convert(Cpu, To* y, const From* x, i64 n) {
-  parallel_for(n, kGrain, [&](i64 begin, i64 end) {
-    simd([=] {
-      for (i64 i = begin; i < end; ++i) y[i] = converted<To>(x[i]);
-    });
-  });
-}
-
-#define WEFT_CONVERT_FROM(To, From) template void convert(Cpu, To*, const From*, i64);
+#define WEFT_CONVERT_FROM(To, From)                   \
+  template <>                                         \
+  void convert(Cpu, Span<To> y, Span<const From> x) { \
+    convert_each(y, x);                               \
+  }
 #define WEFT_CONVERT(To)                     \
-  template void fill(Cpu, To*, double, i64); \
+  template <>                                \
+  void fill(Cpu, Span<To> y, double value) { \
+    fill_each(y, value);                     \
+  }                                          \
   WEFT_CONVERT_FROM(To, float)               \
   WEFT_CONVERT_FROM(To, double)              \
   WEFT_CONVERT_FROM(To, half)                \

@@ -7,14 +7,12 @@
 //   aliasing none
 //   source   ties go to the lower index, as argmax does
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-template <class T>
-void count_top_k(Cpu, i64* count, const T* x, const i64* label, i64 k, i64 rows, i64 cols);
-template <class T>
-void count_top_k(Cuda, i64* count, const T* x, const i64* label, i64 k, i64 rows, i64 cols);
+template <class T, class Device>
+void count_top_k(Device device, i64* count, Rows<const T> x, const i64* label, i64 k);
 
 }  // namespace weft::kernels

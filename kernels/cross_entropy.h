@@ -13,9 +13,8 @@
 //   aliasing of the mean, loss may be sum
 //   source   label smoothing ε: Szegedy et al. 2015, arXiv:1512.00567 §7
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
-#include "weft/kernels/common/host_device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
@@ -31,23 +30,29 @@ struct LabelTerms {
   WEFT_HOST_DEVICE bool ignored(i64 label) const { return ignores && label == ignore_index; }
 };
 
+// Of each row. row_weight, k where a row is not ignored, may be null.
+template <class T>
+struct CrossEntropyRows {
+  T *loss = nullptr, *lse = nullptr, *row_weight = nullptr;
+  i64* bad_row = nullptr;  // ()
+};
 // A label outside [0, cols) gives that row a loss of NaN and *bad_row its number (the first one's;
-// −1 if there is none). row_weight, k where a row is not ignored, may be null.
+// −1 if there is none).
+template <class T, class Device>
+void cross_entropy_forward(Device device, const CrossEntropyRows<T>& out, Rows<const T> x,
+                           const i64* label, const LabelTerms<T>& terms);
+
 template <class T>
-void cross_entropy_forward(Cpu, T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
-                           const i64* label, const LabelTerms<T>& terms, i64 rows, i64 cols);
-template <class T>
-void cross_entropy_forward(Cuda, T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
-                           const i64* label, const LabelTerms<T>& terms, i64 rows, i64 cols);
-template <class T>
-void cross_entropy_mean(Cpu, T* loss, T* share, const T* sum, const T* weight);
-template <class T>
-void cross_entropy_mean(Cuda, T* loss, T* share, const T* sum, const T* weight);
-template <class T>
-void cross_entropy_backward(Cpu, T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
-                            double scale, const LabelTerms<T>& terms, i64 rows, i64 cols);
-template <class T>
-void cross_entropy_backward(Cuda, T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
-                            double scale, const LabelTerms<T>& terms, i64 rows, i64 cols);
+struct CrossEntropyMean {
+  T *loss = nullptr, *share = nullptr;
+  const T *sum = nullptr, *weight = nullptr;
+};
+template <class T, class Device>
+void cross_entropy_mean(Device device, const CrossEntropyMean<T>& mean);
+
+template <class T, class Device>
+void cross_entropy_backward(Device device, Rows<T> dx, Rows<const T> x, const T* lse,
+                            const i64* label, const T* dloss, double scale,
+                            const LabelTerms<T>& terms);
 
 }  // namespace weft::kernels

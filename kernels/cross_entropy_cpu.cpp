@@ -10,19 +10,21 @@
 
 namespace weft::kernels {
 namespace {
+
 i64 grain(i64 cols) { return 4096 / (cols + 1) + 1; }
-}  // namespace
 
 template <class T>
-void cross_entropy_forward(Cpu, T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
-                           const i64* label, const LabelTerms<T>& terms, i64 rows, i64 cols) {
+void forward(const CrossEntropyRows<T>& out, Rows<const T> x, const i64* label,
+             const LabelTerms<T>& terms) {
+  const i64 cols = x.cols;
+  T *loss = out.loss, *lse = out.lse, *row_weight = out.row_weight;
   std::atomic<i64> bad{-1};
   const T smoothing = static_cast<T>(terms.smoothing), spread = smoothing / static_cast<T>(cols);
   const T* w = terms.class_weights;
-  parallel_for(rows, grain(cols), [&](i64 begin, i64 end) {
+  parallel_for(x.rows, grain(cols), [&](i64 begin, i64 end) {
     simd([&] {
       for (i64 r = begin; r < end; ++r) {
-        const T* xr = x + r * cols;
+        const T* xr = x.row(r);
         loss[r] = lse[r] = 0;
         if (row_weight != nullptr) row_weight[r] = 0;
         if (terms.ignored(label[r])) continue;
@@ -44,26 +46,27 @@ void cross_entropy_forward(Cpu, T* loss, T* lse, T* row_weight, i64* bad_row, co
       }
     });
   });
-  *bad_row = bad;
+  *out.bad_row = bad;
 }
 
 template <class T>
-void cross_entropy_mean(Cpu, T* loss, T* share, const T* sum, const T* weight) {
-  *share = *weight > T(0) ? T(1) / *weight : T(0);
-  *loss = *sum * *share;
+void weighted_mean(const CrossEntropyMean<T>& mean) {
+  *mean.share = *mean.weight > T(0) ? T(1) / *mean.weight : T(0);
+  *mean.loss = *mean.sum * *mean.share;
 }
 
 template <class T>
-void cross_entropy_backward(Cpu, T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
-                            double scale, const LabelTerms<T>& terms, i64 rows, i64 cols) {
+void backward(Rows<T> dx, Rows<const T> x, const T* lse, const i64* label, const T* dloss,
+              double scale, const LabelTerms<T>& terms) {
+  const i64 cols = x.cols;
   const T factor = static_cast<T>(scale) * dloss[0];
   const T smoothing = static_cast<T>(terms.smoothing), spread = smoothing / static_cast<T>(cols);
   const T* w = terms.class_weights;
-  parallel_for(rows, grain(cols), [=](i64 begin, i64 end) {
+  parallel_for(x.rows, grain(cols), [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 r = begin; r < end; ++r) {
-        T* to = dx + r * cols;
-        const T* from = x + r * cols;
+        T* to = dx.row(r);
+        const T* from = x.row(r);
         if (terms.ignored(label[r])) {
           std::fill_n(to, cols, T(0));
           continue;
@@ -84,12 +87,23 @@ void cross_entropy_backward(Cpu, T* dx, const T* x, const T* lse, const i64* lab
   });
 }
 
-#define WEFT_CROSS_ENTROPY(T)                                                                     \
-  template void cross_entropy_forward(Cpu, T*, T*, T*, i64*, const T*, const i64*,                \
-                                      const LabelTerms<T>&, i64, i64);                            \
-  template void cross_entropy_mean(Cpu, T*, T*, const T*, const T*);                              \
-  template void cross_entropy_backward(Cpu, T*, const T*, const T*, const i64*, const T*, double, \
-                                       const LabelTerms<T>&, i64, i64);
+}  // namespace
+
+#define WEFT_CROSS_ENTROPY(T)                                                                   \
+  template <>                                                                                   \
+  void cross_entropy_forward(Cpu, const CrossEntropyRows<T>& out, Rows<const T> x,              \
+                             const i64* label, const LabelTerms<T>& terms) {                    \
+    forward(out, x, label, terms);                                                              \
+  }                                                                                             \
+  template <>                                                                                   \
+  void cross_entropy_mean(Cpu, const CrossEntropyMean<T>& mean) {                               \
+    weighted_mean(mean);                                                                        \
+  }                                                                                             \
+  template <>                                                                                   \
+  void cross_entropy_backward(Cpu, Rows<T> dx, Rows<const T> x, const T* lse, const i64* label, \
+                              const T* dloss, double scale, const LabelTerms<T>& terms) {       \
+    backward(dx, x, lse, label, dloss, scale, terms);                                           \
+  }
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)
 

@@ -9,12 +9,13 @@ namespace {
 // The last block looks at the labels; the others take the rows.
 template <class T, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
-    cross_entropy_forward_kernel(T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
-                                 const i64* label, LabelTerms<T> terms, i64 rows, i64 cols) {
+    cross_entropy_forward_kernel(CrossEntropyRows<T> out, Rows<const T> x, const i64* label,
+                                 LabelTerms<T> terms) {
   using C = Compute<T>;
+  const i64 rows = x.rows, cols = x.cols;
   using Team = RowTeam<kBlock>;
   if (blockIdx.x == gridDim.x - 1) {
-    find_first_bad(bad_row, label, rows, cols, [=](i64 one) { return terms.ignored(one); });
+    find_first_bad(out.bad_row, label, rows, cols, [=](i64 one) { return terms.ignored(one); });
     return;
   }
   const i64 row = Team::row();
@@ -22,12 +23,12 @@ __global__ void __launch_bounds__(kThreads)
   const i64 target = label[row];
   if (terms.ignored(target)) {
     if (Team::rank() == 0) {
-      loss[row] = lse[row] = static_cast<T>(C(0));
-      if (row_weight != nullptr) row_weight[row] = static_cast<T>(C(0));
+      out.loss[row] = out.lse[row] = static_cast<T>(C(0));
+      if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(C(0));
     }
     return;
   }
-  const T* x_row = x + row * cols;
+  const T* x_row = x.row(row);
   const T* w = terms.class_weights;
   const C smoothing = static_cast<C>(terms.smoothing);
   ExpSum<C> total;
@@ -41,7 +42,7 @@ __global__ void __launch_bounds__(kThreads)
   if (smoothing != C(0)) sum = Team::sum(sum);
   if (Team::rank() != 0) return;
   const C row_lse = total.log_sum_exp();
-  lse[row] = static_cast<T>(row_lse);
+  out.lse[row] = static_cast<T>(row_lse);
   C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
   if (target >= 0 && target < cols) {
     k = w != nullptr ? static_cast<C>(w[target]) : C(1);
@@ -52,24 +53,25 @@ __global__ void __launch_bounds__(kThreads)
           (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * (all * row_lse - sum);
     }
   }
-  loss[row] = static_cast<T>(row_loss);
-  if (row_weight != nullptr) row_weight[row] = static_cast<T>(k);
+  out.loss[row] = static_cast<T>(row_loss);
+  if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(k);
 }
 
 template <class T>
-__global__ void cross_entropy_mean_kernel(T* loss, T* share, const T* sum, const T* weight) {
+__global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
   using C = Compute<T>;
-  const C counted = static_cast<C>(*weight), part = counted > C(0) ? C(1) / counted : C(0);
-  *share = static_cast<T>(part);
-  *loss = static_cast<T>(static_cast<C>(*sum) * part);
+  const C counted = static_cast<C>(*mean.weight), part = counted > C(0) ? C(1) / counted : C(0);
+  *mean.share = static_cast<T>(part);
+  *mean.loss = static_cast<T>(static_cast<C>(*mean.sum) * part);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    cross_entropy_backward_kernel(T* dx, const T* x, const T* lse, const i64* label, const T* dloss,
-                                  Compute<T> scale, LabelTerms<T> terms, i64 rows, i64 cols,
+    cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, const T* lse, const i64* label,
+                                  const T* dloss, Compute<T> scale, LabelTerms<T> terms,
                                   i64 packs) {
   using C = Compute<T>;
+  const i64 cols = x.cols;
   constexpr int kSize = Pack<T>::kSize;
   const C factor = scale * static_cast<C>(dloss[0]);
   const C smoothing = static_cast<C>(terms.smoothing), spread = smoothing / static_cast<C>(cols);
@@ -89,7 +91,7 @@ __global__ void __launch_bounds__(kThreads)
     return static_cast<T>(factor * (all * probability - off - (c == target ? on : C(0))));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
-    const Pack<T> in = reinterpret_cast<const Pack<T>*>(x)[i];
+    const Pack<T> in = reinterpret_cast<const Pack<T>*>(x.data)[i];
     Pack<T> out;
     Division at = divide(i * kSize, cols);
 #pragma unroll
@@ -97,49 +99,57 @@ __global__ void __launch_bounds__(kThreads)
       out.value[k] = slope(in.value[k], at.quotient, at.rest);
       if (++at.rest == cols) at = {at.quotient + 1, 0};
     }
-    reinterpret_cast<Pack<T>*>(dx)[i] = out;
+    reinterpret_cast<Pack<T>*>(dx.data)[i] = out;
   }
-  for (i64 i = packs * kSize + first_index(); i < rows * cols; i += grid_stride()) {
+  for (i64 i = packs * kSize + first_index(); i < x.size(); i += grid_stride()) {
     const Division at = divide(i, cols);
-    dx[i] = slope(x[i], at.quotient, at.rest);
+    dx.data[i] = slope(x.data[i], at.quotient, at.rest);
   }
 }
 
-}  // namespace
-
 template <class T>
-void cross_entropy_forward(Cuda device, T* loss, T* lse, T* row_weight, i64* bad_row, const T* x,
-                           const i64* label, const LabelTerms<T>& terms, i64 rows, i64 cols) {
-  with_team(cols, [&]<bool kBlock>() {
-    launch<cross_entropy_forward_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, rows) + 1),
-                                                    loss, lse, row_weight, bad_row, x, label, terms,
-                                                    rows, cols);
+void forward(Cuda device, const CrossEntropyRows<T>& out, Rows<const T> x, const i64* label,
+             const LabelTerms<T>& terms) {
+  with_team(x.cols, [&]<bool kBlock>() {
+    launch<cross_entropy_forward_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, x.rows) + 1),
+                                                    out, x, label, terms);
   });
 }
 
 template <class T>
-void cross_entropy_mean(Cuda device, T* loss, T* share, const T* sum, const T* weight) {
-  launch<cross_entropy_mean_kernel<T>>({.stream = device.stream}, loss, share, sum, weight);
+void weighted_mean(Cuda device, const CrossEntropyMean<T>& mean) {
+  launch<cross_entropy_mean_kernel<T>>({.stream = device.stream}, mean);
 }
 
 template <class T>
-void cross_entropy_backward(Cuda device, T* dx, const T* x, const T* lse, const i64* label,
-                            const T* dloss, double scale, const LabelTerms<T>& terms, i64 rows,
-                            i64 cols) {
-  const i64 n = rows * cols;
+void backward(Cuda device, Rows<T> dx, Rows<const T> x, const T* lse, const i64* label,
+              const T* dloss, double scale, const LabelTerms<T>& terms) {
+  const i64 n = x.size();
   if (n == 0) return;
-  const i64 packs = packs_in<T>(n, dx, x);
+  const i64 packs = packs_in<T>(n, dx.data, x.data);
   launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), dx, x, lse,
                                            label, dloss, static_cast<Compute<T>>(scale), terms,
-                                           rows, cols, packs);
+                                           packs);
 }
 
-#define WEFT_CROSS_ENTROPY(T)                                                                      \
-  template void cross_entropy_forward(Cuda, T*, T*, T*, i64*, const T*, const i64*,                \
-                                      const LabelTerms<T>&, i64, i64);                             \
-  template void cross_entropy_mean(Cuda, T*, T*, const T*, const T*);                              \
-  template void cross_entropy_backward(Cuda, T*, const T*, const T*, const i64*, const T*, double, \
-                                       const LabelTerms<T>&, i64, i64);
+}  // namespace
+
+#define WEFT_CROSS_ENTROPY(T)                                                              \
+  template <>                                                                              \
+  void cross_entropy_forward(Cuda device, const CrossEntropyRows<T>& out, Rows<const T> x, \
+                             const i64* label, const LabelTerms<T>& terms) {               \
+    forward(device, out, x, label, terms);                                                 \
+  }                                                                                        \
+  template <>                                                                              \
+  void cross_entropy_mean(Cuda device, const CrossEntropyMean<T>& mean) {                  \
+    weighted_mean(device, mean);                                                           \
+  }                                                                                        \
+  template <>                                                                              \
+  void cross_entropy_backward(Cuda device, Rows<T> dx, Rows<const T> x, const T* lse,      \
+                              const i64* label, const T* dloss, double scale,              \
+                              const LabelTerms<T>& terms) {                                \
+    backward(device, dx, x, lse, label, dloss, scale, terms);                              \
+  }
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)
 WEFT_CROSS_ENTROPY(half)

@@ -2,3 +2,4 @@
 // What a kernel outside weft includes.
 #pragma once
 #include "weft/kernels/common/device.h"
+#include "weft/kernels/common/views.h"

@@ -7,16 +7,13 @@
 //   aliasing y may be x
 //   source   Srivastava et al. 2014, "Dropout"; Note [Random ops] in tensor/random.h
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-template <class T>
-void dropout(Cpu, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
-             i64 elements);
-template <class T>
-void dropout(Cuda, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
-             i64 elements);
+// A sample is a row.
+template <class T, class Device>
+void dropout(Device device, Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, double p);
 
 }  // namespace weft::kernels

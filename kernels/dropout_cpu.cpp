@@ -51,29 +51,33 @@ inline void apply(T* y, const T* x, const Mask& mask, T scale, u64 sample, i64 e
   }
 }
 
-}  // namespace
-
 template <class T>
-void dropout(Cpu, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
-             i64 elements) {
+void run(Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, double p) {
+  const i64 elements = x.cols;
   if (p >= 1) {
-    std::fill_n(y, samples * elements, T(0));
+    std::fill_n(y.data, y.size(), T(0));
     return;
   }
   const u64 step = static_cast<u64>(numbers[1]), first = static_cast<u64>(numbers[2]);
   const Mask mask{static_cast<u64>(numbers[0]), static_cast<u32>(ordinal) | step << 32,
                   static_cast<u32>(std::min(p * 4294967296.0, 4294967295.0))};
   const T scale = static_cast<T>(1.0 / (1.0 - p));
-  parallel_for(samples, 4096 / (elements + 1) + 1, [=](i64 begin, i64 end) {
+  parallel_for(x.rows, 4096 / (elements + 1) + 1, [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 s = begin; s < end; ++s)
-        apply(y + s * elements, x + s * elements, mask, scale, first + static_cast<u64>(s),
-              elements);
+        apply(y.row(s), x.row(s), mask, scale, first + static_cast<u64>(s), elements);
     });
   });
 }
 
-template void dropout(Cpu, float*, const float*, const i64*, i64, double, i64, i64);
-template void dropout(Cpu, double*, const double*, const i64*, i64, double, i64, i64);
+}  // namespace
+
+#define WEFT_DROPOUT(T)                                                                      \
+  template <>                                                                                \
+  void dropout(Cpu, Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, double p) { \
+    run(y, x, numbers, ordinal, p);                                                          \
+  }
+WEFT_DROPOUT(float)
+WEFT_DROPOUT(double)
 
 }  // namespace weft::kernels

@@ -16,9 +16,12 @@ struct alignas(4 * sizeof(T)) Quad {
 // A thread for each quad of a sample; by quads of memory where `wide`.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    dropout_kernel(T* y, const T* x, const i64* numbers, u32 ordinal, u32 threshold,
-                   Compute<T> scale, i64 samples, i64 elements, bool wide) {
+    dropout_kernel(Rows<T> out, Rows<const T> in, const i64* numbers, u32 ordinal, u32 threshold,
+                   Compute<T> scale, bool wide) {
   using C = Compute<T>;
+  T* y = out.data;
+  const T* x = in.data;
+  const i64 samples = in.rows, elements = in.cols;
   const i64 quads = divide_up(elements, 4);
   const u64 seed = static_cast<u64>(numbers[0]), step = static_cast<u64>(numbers[1]),
             first = static_cast<u64>(numbers[2]);
@@ -43,26 +46,31 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-}  // namespace
-
 template <class T>
-void dropout(Cuda device, T* y, const T* x, const i64* numbers, i64 ordinal, double p, i64 samples,
-             i64 elements) {
-  if (samples * elements == 0) return;
-  if (p >= 1) return zero(device, y, samples * elements * static_cast<i64>(sizeof(T)));
+void run(Cuda device, Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, double p) {
+  if (x.size() == 0) return;
+  if (p >= 1) return zero(device, y.data, y.size() * static_cast<i64>(sizeof(T)));
   const auto aligned = [](const T* array) {
     return reinterpret_cast<std::uintptr_t>(array) % alignof(Quad<T>) == 0;
   };
-  const bool wide = elements % 4 == 0 && aligned(y) && aligned(x);
-  launch<dropout_kernel<T>>(on(device, blocks_for(samples * divide_up(elements, 4))), y, x, numbers,
+  const bool wide = x.cols % 4 == 0 && aligned(y.data) && aligned(x.data);
+  launch<dropout_kernel<T>>(on(device, blocks_for(x.rows * divide_up(x.cols, 4))), y, x, numbers,
                             static_cast<u32>(ordinal),
                             static_cast<u32>(std::min(p * 4294967296.0, 4294967295.0)),
-                            static_cast<Compute<T>>(1.0 / (1.0 - p)), samples, elements, wide);
+                            static_cast<Compute<T>>(1.0 / (1.0 - p)), wide);
 }
 
-template void dropout(Cuda, float*, const float*, const i64*, i64, double, i64, i64);
-template void dropout(Cuda, double*, const double*, const i64*, i64, double, i64, i64);
-template void dropout(Cuda, half*, const half*, const i64*, i64, double, i64, i64);
-template void dropout(Cuda, bfloat16*, const bfloat16*, const i64*, i64, double, i64, i64);
+}  // namespace
+
+#define WEFT_DROPOUT(T)                                                                  \
+  template <>                                                                            \
+  void dropout(Cuda device, Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, \
+               double p) {                                                               \
+    run(device, y, x, numbers, ordinal, p);                                              \
+  }
+WEFT_DROPOUT(float)
+WEFT_DROPOUT(double)
+WEFT_DROPOUT(half)
+WEFT_DROPOUT(bfloat16)
 
 }  // namespace weft::kernels

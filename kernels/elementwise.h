@@ -10,8 +10,8 @@
 #pragma once
 #include <array>
 
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 #include "weft/kernels/elementwise_ops.h"
 
 namespace weft::kernels {
@@ -25,31 +25,28 @@ struct Broadcast {
   std::array<i64, kMaxRank> size{}, stride_a{}, stride_b{};
 };
 
-template <class Op, class T>
-void unary_forward(Cpu, T* y, const T* x, i64 n);
-template <class Op, class T>
-void unary_backward(Cpu, T* dx, const T* dy, const T* kept, i64 n);
-
-template <class Op, class T>
-void unary_forward(Cuda, T* y, const T* x, i64 n);
-template <class Op, class T>
-void unary_backward(Cuda, T* dx, const T* dy, const T* kept, i64 n);
-
-template <class Op, class T>
-void binary_forward(Cpu, T* c, const T* a, const T* b, const Broadcast& shape);
-// da (before it is summed to a's shape) = dc·slope_a(a, b); likewise db. Either may be null.
-template <class Op, class T>
-void binary_backward(Cpu, T* da, T* db, const T* dc, const T* a, const T* b,
-                     const Broadcast& shape);
-template <class Op, class T>
-void binary_forward(Cuda, T* c, const T* a, const T* b, const Broadcast& shape);
-template <class Op, class T>
-void binary_backward(Cuda, T* da, T* db, const T* dc, const T* a, const T* b,
-                     const Broadcast& shape);
+template <class Op, class T, class Device>
+void unary_forward(Device device, Span<T> y, Span<const T> x);
+template <class Op, class T, class Device>
+void unary_backward(Device device, Span<T> dx, Span<const T> dy, Span<const T> kept);
 
 template <class T>
-void affine(Cpu, T* y, const T* x, double scale, double shift, i64 n);
+struct BinaryInputs {
+  const T *a = nullptr, *b = nullptr;
+};
+// Either may be null.
 template <class T>
-void affine(Cuda, T* y, const T* x, double scale, double shift, i64 n);
+struct BinaryGradients {
+  T *da = nullptr, *db = nullptr;
+};
+template <class Op, class T, class Device>
+void binary_forward(Device device, T* c, BinaryInputs<T> in, const Broadcast& shape);
+// da (before it is summed to a's shape) = dc·slope_a(a, b); likewise db.
+template <class Op, class T, class Device>
+void binary_backward(Device device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in,
+                     const Broadcast& shape);
+
+template <class T, class Device>
+void affine(Device device, Span<T> y, Span<const T> x, double scale, double shift);
 
 }  // namespace weft::kernels

@@ -5,12 +5,12 @@
 
 namespace weft::kernels {
 namespace {
+
 constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
-}
 
 template <class Op, class T>
-void unary_forward(Cpu, T* y, const T* x, i64 n) {
-  parallel_for(n, kGrain, [&](i64 begin, i64 end) {
+void forward(Span<T> y, Span<const T> x) {
+  parallel_for(y.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
       for (i64 i = begin; i < end; ++i) y[i] = Op::value(x[i]);
     });
@@ -18,8 +18,8 @@ void unary_forward(Cpu, T* y, const T* x, i64 n) {
 }
 
 template <class Op, class T>
-void unary_backward(Cpu, T* dx, const T* dy, const T* kept, i64 n) {
-  parallel_for(n, kGrain, [&](i64 begin, i64 end) {
+void backward(Span<T> dx, Span<const T> dy, Span<const T> kept) {
+  parallel_for(dx.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
       for (i64 i = begin; i < end; ++i) dx[i] = dy[i] * Op::slope(kept[i]);
     });
@@ -27,23 +27,35 @@ void unary_backward(Cpu, T* dx, const T* dy, const T* kept, i64 n) {
 }
 
 template <class T>
-void affine(Cpu, T* y, const T* x, double scale, double shift, i64 n) {
+void scale_and_shift(Span<T> y, Span<const T> x, double scale, double shift) {
   const T s = static_cast<T>(scale), t = static_cast<T>(shift);
-  parallel_for(n, kGrain, [&](i64 begin, i64 end) {
+  parallel_for(y.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
       for (i64 i = begin; i < end; ++i) y[i] = s * x[i] + t;
     });
   });
 }
 
-#define WEFT_UNARY(op, Op)                                                               \
-  template void unary_forward<Op, float>(Cpu, float*, const float*, i64);                \
-  template void unary_forward<Op, double>(Cpu, double*, const double*, i64);             \
-  template void unary_backward<Op, float>(Cpu, float*, const float*, const float*, i64); \
-  template void unary_backward<Op, double>(Cpu, double*, const double*, const double*, i64);
+}  // namespace
+
+#define WEFT_UNARY_T(Op, T)                                                        \
+  template <>                                                                      \
+  void unary_forward<Op>(Cpu, Span<T> y, Span<const T> x) {                        \
+    forward<Op>(y, x);                                                             \
+  }                                                                                \
+  template <>                                                                      \
+  void unary_backward<Op>(Cpu, Span<T> dx, Span<const T> dy, Span<const T> kept) { \
+    backward<Op>(dx, dy, kept);                                                    \
+  }
+#define WEFT_UNARY(op, Op) WEFT_UNARY_T(Op, float) WEFT_UNARY_T(Op, double)
 WEFT_UNARY_OPS(WEFT_UNARY)
 
-template void affine(Cpu, float*, const float*, double, double, i64);
-template void affine(Cpu, double*, const double*, double, double, i64);
+#define WEFT_AFFINE(T)                                                       \
+  template <>                                                                \
+  void affine(Cpu, Span<T> y, Span<const T> x, double scale, double shift) { \
+    scale_and_shift(y, x, scale, shift);                                     \
+  }
+WEFT_AFFINE(float)
+WEFT_AFFINE(double)
 
 }  // namespace weft::kernels

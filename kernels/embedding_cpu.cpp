@@ -8,18 +8,19 @@
 #include "weft/kernels/embedding.h"
 
 namespace weft::kernels {
+namespace {
 
 template <class T>
-void embedding_forward(Cpu, T* y, i64* bad, const T* table, const i64* index, i64 n, i64 rows,
-                       i64 cols) {
+void forward(Rows<T> y, i64* bad, Rows<const T> table, const i64* index) {
+  const i64 rows = table.rows, cols = table.cols;
   std::atomic<i64> bad_position{-1};
-  parallel_for(n, 16 * 1024 / (cols + 1) + 1, [&](i64 begin, i64 end) {
+  parallel_for(y.rows, 16 * 1024 / (cols + 1) + 1, [&](i64 begin, i64 end) {
     for (i64 i = begin; i < end; ++i) {
       if (index[i] >= 0 && index[i] < rows) {
-        std::copy_n(table + index[i] * cols, cols, y + i * cols);
+        std::copy_n(table.row(index[i]), cols, y.row(i));
         continue;
       }
-      std::fill_n(y + i * cols, cols, std::numeric_limits<T>::quiet_NaN());
+      std::fill_n(y.row(i), cols, std::numeric_limits<T>::quiet_NaN());
       i64 first = bad_position;
       while ((first < 0 || i < first) && !bad_position.compare_exchange_weak(first, i)) {
       }
@@ -31,22 +32,32 @@ void embedding_forward(Cpu, T* y, i64* bad, const T* table, const i64* index, i6
 // Each thread owns a range of the table and looks through all indices for its own: no row is written by
 // two, and each is summed in order.
 template <class T>
-void embedding_backward(Cpu, T* dtable, const T* dy, const i64* index, i64 n, i64 rows, i64 cols) {
-  parallel_for(rows, 64 * 1024 / (cols + 1) + 1, [=](i64 begin, i64 end) {
-    std::fill_n(dtable + begin * cols, (end - begin) * cols, T(0));
+void backward(Rows<T> dtable, Rows<const T> dy, const i64* index) {
+  const i64 n = dy.rows, cols = dtable.cols;
+  parallel_for(dtable.rows, 64 * 1024 / (cols + 1) + 1, [=](i64 begin, i64 end) {
+    std::fill_n(dtable.row(begin), (end - begin) * cols, T(0));
     simd([=] {
       for (i64 i = 0; i < n; ++i) {
         if (index[i] < begin || index[i] >= end) continue;
-        T* to = dtable + index[i] * cols;
-        for (i64 c = 0; c < cols; ++c) to[c] += dy[i * cols + c];
+        T* to = dtable.row(index[i]);
+        const T* from = dy.row(i);
+        for (i64 c = 0; c < cols; ++c) to[c] += from[c];
       }
     });
   });
 }
 
-#define WEFT_EMBEDDING(T)                                                              \
-  template void embedding_forward(Cpu, T*, i64*, const T*, const i64*, i64, i64, i64); \
-  template void embedding_backward(Cpu, T*, const T*, const i64*, i64, i64, i64);
+}  // namespace
+
+#define WEFT_EMBEDDING(T)                                                                   \
+  template <>                                                                               \
+  void embedding_forward(Cpu, Rows<T> y, i64* bad, Rows<const T> table, const i64* index) { \
+    forward(y, bad, table, index);                                                          \
+  }                                                                                         \
+  template <>                                                                               \
+  void embedding_backward(Cpu, Rows<T> dtable, Rows<const T> dy, const i64* index) {        \
+    backward(dtable, dy, index);                                                            \
+  }
 WEFT_EMBEDDING(float)
 WEFT_EMBEDDING(double)
 

@@ -14,9 +14,10 @@ constexpr i64 kRowsPerBlock = 32;  // of the table, in the backward pass
 // A warp for each index; the last block looks for bad ones.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    embedding_forward_kernel(T* y, i64* bad, const T* table, const i64* index, i64 n, i64 rows,
-                             i64 cols, bool wide) {
+    embedding_forward_kernel(Rows<T> y, i64* bad, Rows<const T> table, const i64* index,
+                             bool wide) {
   using Team = RowTeam<false>;
+  const i64 n = y.rows, rows = table.rows, cols = table.cols;
   if (blockIdx.x == gridDim.x - 1) {
     find_first_bad(bad, index, n, rows);
     return;
@@ -24,13 +25,13 @@ __global__ void __launch_bounds__(kThreads)
   const i64 i = Team::row();
   if (i >= n) return;
   const i64 from = index[i];
-  T* out = y + i * cols;
+  T* out = y.row(i);
   if (from < 0 || from >= rows) {
     for (i64 c = Team::rank(); c < cols; c += Team::kSize)
       out[c] = static_cast<T>(std::numeric_limits<Compute<T>>::quiet_NaN());
     return;
   }
-  const T* in = table + from * cols;
+  const T* in = table.row(from);
   const i64 packs = wide ? cols / Pack<T>::kSize : 0;
   for (i64 c = Team::rank(); c < packs; c += Team::kSize)
     reinterpret_cast<Pack<T>*>(out)[c] = reinterpret_cast<const Pack<T>*>(in)[c];
@@ -41,9 +42,9 @@ __global__ void __launch_bounds__(kThreads)
 // summed in the order of the indices, without atomics. A thread owns columns of those rows.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    embedding_backward_kernel(Compute<T>* dtable, const T* dy, const i64* index, i64 n, i64 rows,
-                              i64 cols) {
+    embedding_backward_kernel(Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
   using C = Compute<T>;
+  const i64 n = dy.rows, rows = dtable.rows, cols = dtable.cols;
   WEFT_SHARED(found, i64[kThreads]);  // positions whose index is ours, of one round, in order
   WEFT_SHARED(to_row, i64[kThreads]);
   WEFT_SHARED(warp_count, int[kWarpsPerBlock]);
@@ -52,7 +53,7 @@ __global__ void __launch_bounds__(kThreads)
   const int lane = static_cast<int>(threadIdx.x % kWarp),
             warp = static_cast<int>(threadIdx.x / kWarp);
   for (i64 row = begin; row < end; ++row)
-    for (i64 c = threadIdx.x; c < cols; c += kThreads) dtable[row * cols + c] = C(0);
+    for (i64 c = threadIdx.x; c < cols; c += kThreads) dtable(row, c) = C(0);
   for (i64 base = 0; base < n; base += kThreads) {
     const i64 i = base + threadIdx.x;
     const i64 row = i < n ? index[i] : -1;
@@ -73,64 +74,68 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     for (int k = 0; k < total; ++k)
       for (i64 c = threadIdx.x; c < cols; c += kThreads)
-        dtable[to_row[k] * cols + c] += static_cast<C>(dy[found[k] * cols + c]);
+        dtable(to_row[k], c) += static_cast<C>(dy(found[k], c));
   }
 }
 
 // A warp adds the row of one index.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    embedding_scatter_kernel(Compute<T>* dtable, const T* dy, const i64* index, i64 n, i64 cols) {
+    embedding_scatter_kernel(Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
   using Team = RowTeam<false>;
   const i64 i = Team::row();
-  if (i >= n) return;
-  Compute<T>* to = dtable + index[i] * cols;
-  for (i64 c = Team::rank(); c < cols; c += Team::kSize)
-    atomicAdd(to + c, static_cast<Compute<T>>(dy[i * cols + c]));
+  if (i >= dy.rows) return;
+  Compute<T>* to = dtable.row(index[i]);
+  for (i64 c = Team::rank(); c < dy.cols; c += Team::kSize)
+    atomicAdd(to + c, static_cast<Compute<T>>(dy(i, c)));
 }
 
 template <class T>
-void sum_by_index(Cuda device, Compute<T>* dtable, const T* dy, const i64* index, i64 n, i64 rows,
-                  i64 cols) {
+void sum_by_index(Cuda device, Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
   if (embedding_atomics) {
-    zero(device, dtable, rows * cols * static_cast<i64>(sizeof(Compute<T>)));
-    if (n > 0)
-      launch<embedding_scatter_kernel<T>>(on(device, blocks_for_rows(false, n)), dtable, dy, index,
-                                          n, cols);
+    zero(device, dtable.data, dtable.size() * static_cast<i64>(sizeof(Compute<T>)));
+    if (dy.rows > 0)
+      launch<embedding_scatter_kernel<T>>(on(device, blocks_for_rows(false, dy.rows)), dtable, dy,
+                                          index);
   } else {
     launch<embedding_backward_kernel<T>>(
-        on(device, static_cast<u32>(divide_up(rows, kRowsPerBlock))), dtable, dy, index, n, rows,
-        cols);
+        on(device, static_cast<u32>(divide_up(dtable.rows, kRowsPerBlock))), dtable, dy, index);
+  }
+}
+
+template <class T>
+void forward(Cuda device, Rows<T> y, i64* bad, Rows<const T> table, const i64* index) {
+  const bool wide = y.cols % Pack<T>::kSize == 0 && is_aligned(y.data) && is_aligned(table.data);
+  launch<embedding_forward_kernel<T>>(on(device, blocks_for_rows(false, y.rows) + 1), y, bad, table,
+                                      index, wide);
+}
+
+template <class T>
+void backward(Cuda device, Rows<T> dtable, Rows<const T> dy, const i64* index) {
+  using C = Compute<T>;
+  const i64 n = dtable.size();
+  if (n == 0) return;
+  if constexpr (std::is_same_v<T, C>) {
+    sum_by_index<T>(device, dtable, dy, index);
+  } else {  // sums in float, rounded once
+    const Scratch<C> sums(device, n);
+    sum_by_index<T>(device, {sums.data(), dtable.rows, dtable.cols}, dy, index);
+    convert<T, C>(device, {dtable.data, n}, {sums.data(), n});
   }
 }
 
 }  // namespace
 
-template <class T>
-void embedding_forward(Cuda device, T* y, i64* bad, const T* table, const i64* index, i64 n,
-                       i64 rows, i64 cols) {
-  const bool wide = cols % Pack<T>::kSize == 0 && is_aligned(y) && is_aligned(table);
-  launch<embedding_forward_kernel<T>>(on(device, blocks_for_rows(false, n) + 1), y, bad, table,
-                                      index, n, rows, cols, wide);
-}
-
-template <class T>
-void embedding_backward(Cuda device, T* dtable, const T* dy, const i64* index, i64 n, i64 rows,
-                        i64 cols) {
-  using C = Compute<T>;
-  if (rows * cols == 0) return;
-  if constexpr (std::is_same_v<T, C>) {
-    sum_by_index(device, dtable, dy, index, n, rows, cols);
-  } else {  // sums in float, rounded once
-    const Scratch<C> sums(device, rows * cols);
-    sum_by_index(device, sums.data(), dy, index, n, rows, cols);
-    convert(device, dtable, static_cast<const C*>(sums.data()), rows * cols);
+#define WEFT_EMBEDDING(T)                                                                    \
+  template <>                                                                                \
+  void embedding_forward(Cuda device, Rows<T> y, i64* bad, Rows<const T> table,              \
+                         const i64* index) {                                                 \
+    forward(device, y, bad, table, index);                                                   \
+  }                                                                                          \
+  template <>                                                                                \
+  void embedding_backward(Cuda device, Rows<T> dtable, Rows<const T> dy, const i64* index) { \
+    backward(device, dtable, dy, index);                                                     \
   }
-}
-
-#define WEFT_EMBEDDING(T)                                                               \
-  template void embedding_forward(Cuda, T*, i64*, const T*, const i64*, i64, i64, i64); \
-  template void embedding_backward(Cuda, T*, const T*, const i64*, i64, i64, i64);
 WEFT_EMBEDDING(float)
 WEFT_EMBEDDING(double)
 WEFT_EMBEDDING(half)

@@ -6,13 +6,13 @@
 //   aliasing none
 //   source   none
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
 // An index outside [0, rows) gives a row of bytes 0xff: NaN, or −1.
-void gather_rows(Cpu, void* y, const void* x, const i64* index, i64 n, i64 rows, i64 row_bytes);
-void gather_rows(Cuda, void* y, const void* x, const i64* index, i64 n, i64 rows, i64 row_bytes);
+template <class Device>
+void gather_rows(Device device, Rows<u8> y, Rows<const u8> x, const i64* index);
 
 }  // namespace weft::kernels

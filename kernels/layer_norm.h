@@ -3,29 +3,43 @@
 //   math     y[r,c] = x̂[r,c]·w[c] + b[c],  x̂ = (x − mean[r])·rstd[r],  rstd = 1/√(Σ_c (x − mean)²/cols + eps)
 //            dx[r,c] = rstd[r]·(g − (Σ_k g)/cols − x̂·(Σ_k g·x̂)/cols),  g = dy·w
 //            dw[c] = Σ_r dy·x̂,  db[c] = Σ_r dy
-//   shapes   x, y, dx, dy (rows, cols); w, b, dw, db (cols); mean, rstd (rows)
+//   shapes   x, y, dx, dy (rows, cols); w = weight, b = bias and their gradients (cols); mean, rstd (rows)
 //   saved    x, mean, rstd
 //   aliasing y may be x
 //   source   Ba, Kiros & Hinton 2016, arXiv:1607.06450
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-// w and b may both be null: then y = x̂.
+// Both may be null: then y = x̂.
 template <class T>
-void layer_norm_forward(Cpu, T* y, T* mean, T* rstd, const T* x, const T* w, const T* b, double eps,
-                        i64 rows, i64 cols);
+struct LayerNormParameters {
+  const T *weight = nullptr, *bias = nullptr;
+};
+// Of each row.
 template <class T>
-void layer_norm_forward(Cuda, T* y, T* mean, T* rstd, const T* x, const T* w, const T* b,
-                        double eps, i64 rows, i64 cols);
-// Each of dx, dw, db may be null. The order of the sums over rows depends on the sizes alone.
+struct RowStatistics {
+  T *mean = nullptr, *rstd = nullptr;
+
+  template <std::same_as<T> U>
+  WEFT_HOST_DEVICE operator RowStatistics<const U>() const {
+    return {mean, rstd};
+  }
+};
+// Those that are null are not computed.
 template <class T>
-void layer_norm_backward(Cpu, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w,
-                         const T* mean, const T* rstd, i64 rows, i64 cols);
-template <class T>
-void layer_norm_backward(Cuda, T* dx, T* dw, T* db, const T* dy, const T* x, const T* w,
-                         const T* mean, const T* rstd, i64 rows, i64 cols);
+struct LayerNormGradients {
+  T *dx = nullptr, *dweight = nullptr, *dbias = nullptr;
+};
+
+template <class T, class Device>
+void layer_norm_forward(Device device, Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
+                        const LayerNormParameters<T>& parameters, double eps);
+// The order of the sums over rows depends on the sizes alone.
+template <class T, class Device>
+void layer_norm_backward(Device device, const LayerNormGradients<T>& out, Rows<const T> dy,
+                         Rows<const T> x, const T* weight, RowStatistics<const T> saved);
 
 }  // namespace weft::kernels

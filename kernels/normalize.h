@@ -6,17 +6,14 @@
 //   aliasing none
 //   source   none
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
 // From: u8 (images) or float (numbers).
-template <class From>
-void normalize(Cpu, float* y, const From* x, const float* factor, const float* offset, i64 rows,
-               i64 channels);
-template <class From>
-void normalize(Cuda, float* y, const From* x, const float* factor, const float* offset, i64 rows,
-               i64 channels);
+template <class From, class Device>
+void normalize(Device device, Rows<float> y, Rows<const From> x, const float* factor,
+               const float* offset);
 
 }  // namespace weft::kernels

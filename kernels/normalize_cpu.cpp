@@ -4,11 +4,14 @@
 #include "weft/kernels/normalize.h"
 
 namespace weft::kernels {
+namespace {
 
 template <class From>
-void normalize(Cpu, float* y, const From* x, const float* factor, const float* offset, i64 rows,
-               i64 channels) {
-  parallel_for(rows, 32 * 1024 / channels + 1, [=](i64 begin, i64 end) {
+void run(Rows<float> out, Rows<const From> in, const float* factor, const float* offset) {
+  const i64 channels = in.cols;
+  float* y = out.data;
+  const From* x = in.data;
+  parallel_for(in.rows, 32 * 1024 / channels + 1, [=](i64 begin, i64 end) {
     simd([=] {
       if (channels == 1) {  // the factor stays in a register and the loop is one long run
         const float f = factor[0], o = offset[0];
@@ -22,7 +25,15 @@ void normalize(Cpu, float* y, const From* x, const float* factor, const float* o
   });
 }
 
-template void normalize(Cpu, float*, const u8*, const float*, const float*, i64, i64);
-template void normalize(Cpu, float*, const float*, const float*, const float*, i64, i64);
+}  // namespace
+
+#define WEFT_NORMALIZE(From)                                                  \
+  template <>                                                                 \
+  void normalize(Cpu, Rows<float> y, Rows<const From> x, const float* factor, \
+                 const float* offset) {                                       \
+    run(y, x, factor, offset);                                                \
+  }
+WEFT_NORMALIZE(u8)
+WEFT_NORMALIZE(float)
 
 }  // namespace weft::kernels

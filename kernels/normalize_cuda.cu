@@ -13,10 +13,11 @@ struct alignas(kRun * sizeof(T)) Run {
 
 template <class From>
 __global__ void __launch_bounds__(kThreads)
-    normalize_kernel(float* y, const From* x, const float* factor, const float* offset, i64 n,
-                     i64 channels, i64 runs) {
+    normalize_kernel(Rows<float> y, Rows<const From> x, const float* factor, const float* offset,
+                     i64 runs) {
+  const i64 channels = x.cols;
   for (i64 i = first_index(); i < runs; i += grid_stride()) {
-    const Run<From> in = reinterpret_cast<const Run<From>*>(x)[i];
+    const Run<From> in = reinterpret_cast<const Run<From>*>(x.data)[i];
     Run<float> out;
     i64 c = divide(i * kRun, channels).rest;
 #pragma unroll
@@ -24,29 +25,34 @@ __global__ void __launch_bounds__(kThreads)
       out.value[k] = static_cast<float>(in.value[k]) * factor[c] + offset[c];
       if (++c == channels) c = 0;
     }
-    reinterpret_cast<Run<float>*>(y)[i] = out;
+    reinterpret_cast<Run<float>*>(y.data)[i] = out;
   }
-  for (i64 i = runs * kRun + first_index(); i < n; i += grid_stride()) {
+  for (i64 i = runs * kRun + first_index(); i < x.size(); i += grid_stride()) {
     const i64 c = divide(i, channels).rest;
-    y[i] = static_cast<float>(x[i]) * factor[c] + offset[c];
+    y.data[i] = static_cast<float>(x.data[i]) * factor[c] + offset[c];
   }
+}
+
+template <class From>
+void run(Cuda device, Rows<float> y, Rows<const From> x, const float* factor, const float* offset) {
+  const i64 n = x.size();
+  if (n == 0) return;
+  const bool aligned =
+      is_aligned(y.data) && reinterpret_cast<std::uintptr_t>(x.data) % alignof(Run<From>) == 0;
+  const i64 runs = aligned ? n / kRun : 0;
+  launch<normalize_kernel<From>>(on(device, blocks_for(std::max(runs, n - runs * kRun))), y, x,
+                                 factor, offset, runs);
 }
 
 }  // namespace
 
-template <class From>
-void normalize(Cuda device, float* y, const From* x, const float* factor, const float* offset,
-               i64 rows, i64 channels) {
-  const i64 n = rows * channels;
-  if (n == 0) return;
-  const bool aligned =
-      is_aligned(y) && reinterpret_cast<std::uintptr_t>(x) % alignof(Run<From>) == 0;
-  const i64 runs = aligned ? n / kRun : 0;
-  launch<normalize_kernel<From>>(on(device, blocks_for(std::max(runs, n - runs * kRun))), y, x,
-                                 factor, offset, n, channels, runs);
-}
-
-template void normalize(Cuda, float*, const u8*, const float*, const float*, i64, i64);
-template void normalize(Cuda, float*, const float*, const float*, const float*, i64, i64);
+#define WEFT_NORMALIZE(From)                                                          \
+  template <>                                                                         \
+  void normalize(Cuda device, Rows<float> y, Rows<const From> x, const float* factor, \
+                 const float* offset) {                                               \
+    run(device, y, x, factor, offset);                                                \
+  }
+WEFT_NORMALIZE(u8)
+WEFT_NORMALIZE(float)
 
 }  // namespace weft::kernels

@@ -21,7 +21,7 @@ struct PermuteShape {
 };
 
 // Element types by their size: 1, 2, 4 or 8 bytes.
-void permute(Cpu, void* y, const void* x, i64 element_bytes, const PermuteShape& shape);
-void permute(Cuda, void* y, const void* x, i64 element_bytes, const PermuteShape& shape);
+template <class Device>
+void permute(Device device, void* y, const void* x, i64 element_bytes, const PermuteShape& shape);
 
 }  // namespace weft::kernels

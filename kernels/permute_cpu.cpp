@@ -24,6 +24,7 @@ void run(T* y, const T* x, const PermuteShape& s) {
 
 }  // namespace
 
+template <>
 void permute(Cpu, void* y, const void* x, i64 element_bytes, const PermuteShape& shape) {
   if (shape.elements == 0) return;
   switch (element_bytes) {

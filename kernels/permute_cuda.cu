@@ -110,6 +110,7 @@ void run(Cuda device, void* y, const void* x, const PermuteShape& s) {
 
 }  // namespace
 
+template <>
 void permute(Cuda device, void* y, const void* x, i64 element_bytes, const PermuteShape& shape) {
   if (shape.elements == 0) return;
   switch (element_bytes) {

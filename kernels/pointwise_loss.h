@@ -7,27 +7,26 @@
 //   aliasing dx may be dloss when that has n elements
 //   source   the sum is cut into blocks of fixed size, added in order
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 #include "weft/kernels/pointwise_loss_ops.h"
 
 namespace weft::kernels {
 
-template <class Op, class T>
-void pointwise_loss_each(Cpu, T* loss, const T* x, const T* t, double parameter, i64 n);
-template <class Op, class T>
-void pointwise_loss_each(Cuda, T* loss, const T* x, const T* t, double parameter, i64 n);
-template <class Op, class T>
-void pointwise_loss_total(Cpu, T* loss, const T* x, const T* t, double parameter, double scale,
-                          i64 n);
-template <class Op, class T>
-void pointwise_loss_total(Cuda, T* loss, const T* x, const T* t, double parameter, double scale,
-                          i64 n);
-template <class Op, class T>
-void pointwise_loss_backward(Cpu, T* dx, const T* dloss, bool dloss_per_element, const T* x,
-                             const T* t, double parameter, double scale, i64 n);
-template <class Op, class T>
-void pointwise_loss_backward(Cuda, T* dx, const T* dloss, bool dloss_per_element, const T* x,
-                             const T* t, double parameter, double scale, i64 n);
+template <class Op, class T, class Device>
+void pointwise_loss_each(Device device, Span<T> loss, Span<const T> x, Span<const T> t,
+                         double parameter);
+template <class Op, class T, class Device>
+void pointwise_loss_total(Device device, T* loss, Span<const T> x, Span<const T> t,
+                          double parameter, double scale);
+
+template <class T>
+struct PointwiseLossGradient {
+  const T* dloss = nullptr;
+  bool per_element = false;
+};
+template <class Op, class T, class Device>
+void pointwise_loss_backward(Device device, Span<T> dx, PointwiseLossGradient<T> gradient,
+                             Span<const T> x, Span<const T> t, double parameter, double scale);
 
 }  // namespace weft::kernels

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "weft/device/allocator.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/pointwise_loss.h"
 #include "weft/kernels/common/rows.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {
+
 constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
 constexpr i64 kBlock = 8 * 1024;   // elements summed in one go; fixed, so that results are too
-}  // namespace
 
 template <class Op, class T>
-void pointwise_loss_each(Cpu, T* loss, const T* x, const T* t, double parameter, i64 n) {
+void each(Span<T> loss, Span<const T> x, Span<const T> t, double parameter) {
   const T p = static_cast<T>(parameter);
-  parallel_for(n, kGrain, [=](i64 begin, i64 end) {
+  parallel_for(loss.size, kGrain, [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 i = begin; i < end; ++i) loss[i] = Op::value(x[i], t[i], p);
     });
@@ -24,11 +24,11 @@ void pointwise_loss_each(Cpu, T* loss, const T* x, const T* t, double parameter,
 }
 
 template <class Op, class T>
-void pointwise_loss_total(Cpu, T* loss, const T* x, const T* t, double parameter, double scale,
-                          i64 n) {
+void total(T* loss, Span<const T> x, Span<const T> t, double parameter, double scale) {
   const T p = static_cast<T>(parameter);
-  const i64 blocks = (n + kBlock - 1) / kBlock;
-  T* partial = static_cast<T*>(allocate(Cpu{}, blocks * static_cast<i64>(sizeof(T))));
+  const i64 n = x.size, blocks = (n + kBlock - 1) / kBlock;
+  const Scratch<T, Cpu> sums(Cpu{}, blocks);
+  T* partial = sums.data();
   parallel_for(blocks, kGrain / kBlock, [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 b = begin; b < end; ++b) {
@@ -38,19 +38,19 @@ void pointwise_loss_total(Cpu, T* loss, const T* x, const T* t, double parameter
       }
     });
   });
-  T total = 0;
-  for (i64 b = 0; b < blocks; ++b) total += partial[b];
-  *loss = static_cast<T>(scale) * total;
-  deallocate(Cpu{}, partial, blocks * static_cast<i64>(sizeof(T)));
+  T sum = 0;
+  for (i64 b = 0; b < blocks; ++b) sum += partial[b];
+  *loss = static_cast<T>(scale) * sum;
 }
 
 template <class Op, class T>
-void pointwise_loss_backward(Cpu, T* dx, const T* dloss, bool dloss_per_element, const T* x,
-                             const T* t, double parameter, double scale, i64 n) {
+void backward(Span<T> dx, PointwiseLossGradient<T> gradient, Span<const T> x, Span<const T> t,
+              double parameter, double scale) {
+  const T* dloss = gradient.dloss;
   const T p = static_cast<T>(parameter), factor = static_cast<T>(scale);
-  parallel_for(n, kGrain, [=](i64 begin, i64 end) {
+  parallel_for(dx.size, kGrain, [=](i64 begin, i64 end) {
     simd([=] {
-      if (dloss_per_element) {
+      if (gradient.per_element) {
         for (i64 i = begin; i < end; ++i) dx[i] = factor * dloss[i] * Op::slope(x[i], t[i], p);
       } else {
         const T d = factor * dloss[0];
@@ -60,11 +60,25 @@ void pointwise_loss_backward(Cpu, T* dx, const T* dloss, bool dloss_per_element,
   });
 }
 
-#define WEFT_LOSS_T(Op, T)                                                                     \
-  template void pointwise_loss_each<Op, T>(Cpu, T*, const T*, const T*, double, i64);          \
-  template void pointwise_loss_total<Op, T>(Cpu, T*, const T*, const T*, double, double, i64); \
-  template void pointwise_loss_backward<Op, T>(Cpu, T*, const T*, bool, const T*, const T*,    \
-                                               double, double, i64);
+}  // namespace
+
+#define WEFT_LOSS_T(Op, T)                                                                         \
+  template <>                                                                                      \
+  void pointwise_loss_each<Op>(Cpu, Span<T> loss, Span<const T> x, Span<const T> t,                \
+                               double parameter) {                                                 \
+    each<Op>(loss, x, t, parameter);                                                               \
+  }                                                                                                \
+  template <>                                                                                      \
+  void pointwise_loss_total<Op>(Cpu, T * loss, Span<const T> x, Span<const T> t, double parameter, \
+                                double scale) {                                                    \
+    total<Op>(loss, x, t, parameter, scale);                                                       \
+  }                                                                                                \
+  template <>                                                                                      \
+  void pointwise_loss_backward<Op>(Cpu, Span<T> dx, PointwiseLossGradient<T> gradient,             \
+                                   Span<const T> x, Span<const T> t, double parameter,             \
+                                   double scale) {                                                 \
+    backward<Op>(dx, gradient, x, t, parameter, scale);                                            \
+  }
 #define WEFT_LOSS(op, Op) WEFT_LOSS_T(Op, float) WEFT_LOSS_T(Op, double)
 WEFT_POINTWISE_LOSSES(WEFT_LOSS)
 

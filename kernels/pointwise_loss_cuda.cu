@@ -10,15 +10,16 @@ constexpr i64 kElementsPerPart = 16 * 1024;  // of the sum that one block makes
 
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    loss_each_kernel(T* loss, const T* x, const T* t, Compute<T> p, i64 n, i64 packs) {
+    loss_each_kernel(Span<T> loss, Span<const T> x, Span<const T> t, Compute<T> p, i64 packs) {
   map_elements(
-      loss, n, packs, [=](Compute<T> x_i, Compute<T> t_i) { return Op::value(x_i, t_i, p); }, x, t);
+      loss, packs, [=](Compute<T> x_i, Compute<T> t_i) { return Op::value(x_i, t_i, p); }, x, t);
 }
 
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    loss_parts_kernel(Compute<T>* partial, const T* x, const T* t, Compute<T> p, i64 n) {
+    loss_parts_kernel(Compute<T>* partial, Span<const T> x, Span<const T> t, Compute<T> p) {
   using C = Compute<T>;
+  const i64 n = x.size;
   const i64 begin = blockIdx.x * kElementsPerPart,
             end = n - begin < kElementsPerPart ? n : begin + kElementsPerPart;
   C sum = 0;
@@ -30,69 +31,84 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    loss_total_kernel(T* loss, const Compute<T>* partial, Compute<T> scale, i64 parts) {
+    loss_total_kernel(T* loss, Span<const Compute<T>> partial, Compute<T> scale) {
   Compute<T> sum = 0;
-  for (i64 i = threadIdx.x; i < parts; i += kThreads) sum += partial[i];
+  for (i64 i = threadIdx.x; i < partial.size; i += kThreads) sum += partial[i];
   sum = block_combine(sum, Plus{});
   if (threadIdx.x == 0) *loss = static_cast<T>(scale * sum);
 }
 
 template <class Op, class T, bool kPerElement>
 __global__ void __launch_bounds__(kThreads)
-    loss_backward_kernel(T* dx, const T* dloss, const T* x, const T* t, Compute<T> p,
-                         Compute<T> scale, i64 n, i64 packs) {
+    loss_backward_kernel(Span<T> dx, const T* dloss, Span<const T> x, Span<const T> t, Compute<T> p,
+                         Compute<T> scale, i64 packs) {
   using C = Compute<T>;
   if constexpr (kPerElement) {
     map_elements(
-        dx, n, packs,
-        [=](C dloss_i, C x_i, C t_i) { return scale * dloss_i * Op::slope(x_i, t_i, p); }, dloss, x,
-        t);
+        dx, packs,
+        [=](C dloss_i, C x_i, C t_i) { return scale * dloss_i * Op::slope(x_i, t_i, p); },
+        Span<const T>{dloss, dx.size}, x, t);
   } else {
     const C factor = scale * static_cast<C>(dloss[0]);
     map_elements(
-        dx, n, packs, [=](C x_i, C t_i) { return factor * Op::slope(x_i, t_i, p); }, x, t);
+        dx, packs, [=](C x_i, C t_i) { return factor * Op::slope(x_i, t_i, p); }, x, t);
   }
+}
+
+template <class Op, class T>
+void each(Cuda device, Span<T> loss, Span<const T> x, Span<const T> t, double parameter) {
+  if (loss.size == 0) return;
+  const i64 packs = packs_in<T>(loss.size, loss.data, x.data, t.data);
+  launch<loss_each_kernel<Op, T>>(on(device, blocks_for(turns<T>(loss.size, packs))), loss, x, t,
+                                  static_cast<Compute<T>>(parameter), packs);
+}
+
+template <class Op, class T>
+void total(Cuda device, T* loss, Span<const T> x, Span<const T> t, double parameter, double scale) {
+  using C = Compute<T>;
+  const i64 parts = divide_up(x.size, kElementsPerPart);
+  const Scratch<C> partial(device, parts);
+  launch<loss_parts_kernel<Op, T>>(on(device, static_cast<u32>(parts)), partial.data(), x, t,
+                                   static_cast<C>(parameter));
+  launch<loss_total_kernel<T>>(on(device, 1), loss, Span<const C>{partial.data(), parts},
+                               static_cast<C>(scale));
+}
+
+template <class Op, class T>
+void backward(Cuda device, Span<T> dx, PointwiseLossGradient<T> gradient, Span<const T> x,
+              Span<const T> t, double parameter, double scale) {
+  using C = Compute<T>;
+  const i64 n = dx.size;
+  const T* dloss = gradient.dloss;
+  if (n == 0) return;
+  const i64 packs = gradient.per_element ? packs_in<T>(n, dx.data, dloss, x.data, t.data)
+                                         : packs_in<T>(n, dx.data, x.data, t.data);
+  const LaunchConfig config = on(device, blocks_for(turns<T>(n, packs)));
+  const C p = static_cast<C>(parameter), factor = static_cast<C>(scale);
+  if (gradient.per_element)
+    launch<loss_backward_kernel<Op, T, true>>(config, dx, dloss, x, t, p, factor, packs);
+  else launch<loss_backward_kernel<Op, T, false>>(config, dx, dloss, x, t, p, factor, packs);
 }
 
 }  // namespace
 
-template <class Op, class T>
-void pointwise_loss_each(Cuda device, T* loss, const T* x, const T* t, double parameter, i64 n) {
-  if (n == 0) return;
-  const i64 packs = packs_in<T>(n, loss, x, t);
-  launch<loss_each_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), loss, x, t,
-                                  static_cast<Compute<T>>(parameter), n, packs);
-}
-
-template <class Op, class T>
-void pointwise_loss_total(Cuda device, T* loss, const T* x, const T* t, double parameter,
-                          double scale, i64 n) {
-  using C = Compute<T>;
-  const i64 parts = divide_up(n, kElementsPerPart);
-  const Scratch<C> partial(device, parts);
-  launch<loss_parts_kernel<Op, T>>(on(device, static_cast<u32>(parts)), partial.data(), x, t,
-                                   static_cast<C>(parameter), n);
-  launch<loss_total_kernel<T>>(on(device, 1), loss, partial.data(), static_cast<C>(scale), parts);
-}
-
-template <class Op, class T>
-void pointwise_loss_backward(Cuda device, T* dx, const T* dloss, bool dloss_per_element, const T* x,
-                             const T* t, double parameter, double scale, i64 n) {
-  using C = Compute<T>;
-  if (n == 0) return;
-  const i64 packs = dloss_per_element ? packs_in<T>(n, dx, dloss, x, t) : packs_in<T>(n, dx, x, t);
-  const LaunchConfig config = on(device, blocks_for(turns<T>(n, packs)));
-  const C p = static_cast<C>(parameter), factor = static_cast<C>(scale);
-  if (dloss_per_element)
-    launch<loss_backward_kernel<Op, T, true>>(config, dx, dloss, x, t, p, factor, n, packs);
-  else launch<loss_backward_kernel<Op, T, false>>(config, dx, dloss, x, t, p, factor, n, packs);
-}
-
-#define WEFT_LOSS_T(Op, T)                                                                      \
-  template void pointwise_loss_each<Op, T>(Cuda, T*, const T*, const T*, double, i64);          \
-  template void pointwise_loss_total<Op, T>(Cuda, T*, const T*, const T*, double, double, i64); \
-  template void pointwise_loss_backward<Op, T>(Cuda, T*, const T*, bool, const T*, const T*,    \
-                                               double, double, i64);
+#define WEFT_LOSS_T(Op, T)                                                                     \
+  template <>                                                                                  \
+  void pointwise_loss_each<Op>(Cuda device, Span<T> loss, Span<const T> x, Span<const T> t,    \
+                               double parameter) {                                             \
+    each<Op>(device, loss, x, t, parameter);                                                   \
+  }                                                                                            \
+  template <>                                                                                  \
+  void pointwise_loss_total<Op>(Cuda device, T * loss, Span<const T> x, Span<const T> t,       \
+                                double parameter, double scale) {                              \
+    total<Op>(device, loss, x, t, parameter, scale);                                           \
+  }                                                                                            \
+  template <>                                                                                  \
+  void pointwise_loss_backward<Op>(Cuda device, Span<T> dx, PointwiseLossGradient<T> gradient, \
+                                   Span<const T> x, Span<const T> t, double parameter,         \
+                                   double scale) {                                             \
+    backward<Op>(device, dx, gradient, x, t, parameter, scale);                                \
+  }
 #define WEFT_LOSS(op, Op) \
   WEFT_LOSS_T(Op, float) WEFT_LOSS_T(Op, double) WEFT_LOSS_T(Op, half) WEFT_LOSS_T(Op, bfloat16)
 WEFT_POINTWISE_LOSSES(WEFT_LOSS)

@@ -22,21 +22,14 @@ struct Pool2dShape {
 };
 
 // Index is u8 where the window has at most 255 taps, else i32. `index` may be null.
-template <class T, class Index>
-void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& shape);
-template <class T, class Index>
-void max_pool2d(Cuda, T* y, Index* index, const T* x, const Pool2dShape& shape);
-template <class T, class Index>
-void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool2dShape& shape);
-template <class T, class Index>
-void max_pool2d_backward(Cuda, T* dx, const T* dy, const Index* index, const Pool2dShape& shape);
-template <class T>
-void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& shape);
-template <class T>
-void avg_pool2d(Cuda, T* y, const T* x, const Pool2dShape& shape);
-template <class T>
-void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& shape);
-template <class T>
-void avg_pool2d_backward(Cuda, T* dx, const T* dy, const Pool2dShape& shape);
+template <class T, class Index, class Device>
+void max_pool2d(Device device, T* y, Index* index, const T* x, const Pool2dShape& shape);
+template <class T, class Index, class Device>
+void max_pool2d_backward(Device device, T* dx, const T* dy, const Index* index,
+                         const Pool2dShape& shape);
+template <class T, class Device>
+void avg_pool2d(Device device, T* y, const T* x, const Pool2dShape& shape);
+template <class T, class Device>
+void avg_pool2d_backward(Device device, T* dx, const T* dy, const Pool2dShape& shape);
 
 }  // namespace weft::kernels

@@ -21,11 +21,11 @@ Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {std::max<i64>(0, -origin), std::min(kernel, size - origin)};
 }
 
-// The windows [begin, end) along one axis that cover `at`.
-Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
-  const i64 last = at + padding;    // the last window that begins at or before it
-  const i64 first = last - kernel;  // those that begin here end before it
-  return {first < 0 ? 0 : first / stride + 1, std::min(windows, last / stride + 1)};
+// The rows [begin, end) of windows that cover row `at` of the image.
+Range windows_over(i64 at, const Pool2dShape& s) {
+  const i64 last = at + s.padding_h;    // the last window that begins at or before it
+  const i64 first = last - s.kernel_h;  // those that begin here end before it
+  return {first < 0 ? 0 : first / s.stride_h + 1, std::min(s.out_height, last / s.stride_h + 1)};
 }
 
 // body(x of the tap, its number) for the taps of output pixel (row, j) inside the image.
@@ -66,7 +66,7 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
         T* line = dx + row * s.width * s.channels;
         std::fill_n(line, s.width * s.channels, T(0));
         const i64 image = row / s.height, y = row % s.height;
-        const Range rows = windows_over(y, s.kernel_h, s.stride_h, s.padding_h, s.out_height);
+        const Range rows = windows_over(y, s);
         for (i64 i = rows.begin; i < rows.end; ++i) {
           const i64 a = y - (i * s.stride_h - s.padding_h);
           for (i64 j = 0; j < s.out_width; ++j) {
@@ -82,10 +82,8 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   });
 }
 
-}  // namespace
-
 template <class T, class Index>
-void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& s) {
+void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
   // The running index is as wide as a number, so that both fill the same vector lanes.
   using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
@@ -114,7 +112,7 @@ void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& s) {
 }
 
 template <class T, class Index>
-void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
+void max_backward(T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
   for_each_contribution(dx, s, [&](T* pixel, i64 output, i64 tap) {
     const Index at = static_cast<Index>(tap);
     const T* grad = dy + output;
@@ -124,7 +122,7 @@ void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index, const Pool
 }
 
 template <class T>
-void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& s) {
+void avg_forward(T* y, const T* x, const Pool2dShape& s) {
   const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
     T sum[kTile] = {};
@@ -137,20 +135,36 @@ void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& s) {
 }
 
 template <class T>
-void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& s) {
+void avg_backward(T* dx, const T* dy, const Pool2dShape& s) {
   const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
   for_each_contribution(dx, s, [&](T* pixel, i64 output, i64) {
     for (i64 c = 0; c < s.channels; ++c) pixel[c] += dy[output + c] * scale;
   });
 }
 
-#define WEFT_POOL2D(T)                                                                  \
-  template void max_pool2d(Cpu, T*, u8*, const T*, const Pool2dShape&);                 \
-  template void max_pool2d(Cpu, T*, i32*, const T*, const Pool2dShape&);                \
-  template void max_pool2d_backward(Cpu, T*, const T*, const u8*, const Pool2dShape&);  \
-  template void max_pool2d_backward(Cpu, T*, const T*, const i32*, const Pool2dShape&); \
-  template void avg_pool2d(Cpu, T*, const T*, const Pool2dShape&);                      \
-  template void avg_pool2d_backward(Cpu, T*, const T*, const Pool2dShape&);
+}  // namespace
+
+#define WEFT_MAX_POOL2D(T, Index)                                                  \
+  template <>                                                                      \
+  void max_pool2d(Cpu, T* y, Index* index, const T* x, const Pool2dShape& shape) { \
+    max_forward(y, index, x, shape);                                               \
+  }                                                                                \
+  template <>                                                                      \
+  void max_pool2d_backward(Cpu, T* dx, const T* dy, const Index* index,            \
+                           const Pool2dShape& shape) {                             \
+    max_backward(dx, dy, index, shape);                                            \
+  }
+#define WEFT_POOL2D(T)                                                          \
+  WEFT_MAX_POOL2D(T, u8)                                                        \
+  WEFT_MAX_POOL2D(T, i32)                                                       \
+  template <>                                                                   \
+  void avg_pool2d(Cpu, T* y, const T* x, const Pool2dShape& shape) {            \
+    avg_forward(y, x, shape);                                                   \
+  }                                                                             \
+  template <>                                                                   \
+  void avg_pool2d_backward(Cpu, T* dx, const T* dy, const Pool2dShape& shape) { \
+    avg_backward(dx, dy, shape);                                                \
+  }
 WEFT_POOL2D(float)
 WEFT_POOL2D(double)
 

@@ -12,13 +12,18 @@ struct Range {
 __device__ Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {origin < 0 ? -origin : 0, size - origin < kernel ? size - origin : kernel};
 }
-// The windows along one axis that cover `at`.
-__device__ Range windows_over(i64 at, i64 kernel, i64 stride, i64 padding, i64 windows) {
-  const i64 last = at + padding;    // the last window that begins at or before it
-  const i64 first = last - kernel;  // those that begin here end before it
-  const i64 end = divide(last, stride).quotient + 1;
-  return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < windows ? end : windows};
-}
+// The windows along one axis.
+struct Windows {
+  i64 kernel, stride, padding, count;
+
+  // Those that cover `at`.
+  __device__ Range over(i64 at) const {
+    const i64 last = at + padding;    // the last window that begins at or before it
+    const i64 first = last - kernel;  // those that begin here end before it
+    const i64 end = divide(last, stride).quotient + 1;
+    return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < count ? end : count};
+  }
+};
 
 // A thread's place: a pixel, and the first of its kWidth channels.
 struct Place {
@@ -59,8 +64,8 @@ __device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body
 // body(element of y, number of the tap) for the windows over a pixel of x, in order.
 template <class Body>
 __device__ void each_window(const Pool2dShape& s, const Place& at, const Body& body) {
-  const Range rows = windows_over(at.i, s.kernel_h, s.stride_h, s.padding_h, s.out_height),
-              cols = windows_over(at.j, s.kernel_w, s.stride_w, s.padding_w, s.out_width);
+  const Range rows = Windows{s.kernel_h, s.stride_h, s.padding_h, s.out_height}.over(at.i),
+              cols = Windows{s.kernel_w, s.stride_w, s.padding_w, s.out_width}.over(at.j);
   for (i64 i = rows.begin; i < rows.end; ++i)
     for (i64 j = cols.begin; j < cols.end; ++j)
       body(
@@ -156,10 +161,8 @@ Compute<T> mean_scale(const Pool2dShape& s) {
   return Compute<T>(1) / static_cast<Compute<T>>(s.kernel_h * s.kernel_w);
 }
 
-}  // namespace
-
 template <class T, class Index>
-void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
+void max_forward(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
   if (outputs(s) == 0) return;
   with_width(
       s.channels,
@@ -172,8 +175,7 @@ void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& 
 }
 
 template <class T, class Index>
-void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,
-                         const Pool2dShape& s) {
+void max_backward(Cuda device, T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
   if (inputs(s) == 0) return;
   with_width(
       s.channels,
@@ -186,7 +188,7 @@ void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,
 }
 
 template <class T>
-void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& s) {
+void avg_forward(Cuda device, T* y, const T* x, const Pool2dShape& s) {
   if (outputs(s) == 0) return;
   with_width(
       s.channels,
@@ -199,7 +201,7 @@ void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& s) {
 }
 
 template <class T>
-void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
+void avg_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
   if (inputs(s) == 0) return;
   with_width(
       s.channels,
@@ -211,13 +213,29 @@ void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) 
       dx, dy);
 }
 
-#define WEFT_POOL2D(T)                                                                   \
-  template void max_pool2d(Cuda, T*, u8*, const T*, const Pool2dShape&);                 \
-  template void max_pool2d(Cuda, T*, i32*, const T*, const Pool2dShape&);                \
-  template void max_pool2d_backward(Cuda, T*, const T*, const u8*, const Pool2dShape&);  \
-  template void max_pool2d_backward(Cuda, T*, const T*, const i32*, const Pool2dShape&); \
-  template void avg_pool2d(Cuda, T*, const T*, const Pool2dShape&);                      \
-  template void avg_pool2d_backward(Cuda, T*, const T*, const Pool2dShape&);
+}  // namespace
+
+#define WEFT_MAX_POOL2D(T, Index)                                                          \
+  template <>                                                                              \
+  void max_pool2d(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& shape) { \
+    max_forward(device, y, index, x, shape);                                               \
+  }                                                                                        \
+  template <>                                                                              \
+  void max_pool2d_backward(Cuda device, T* dx, const T* dy, const Index* index,            \
+                           const Pool2dShape& shape) {                                     \
+    max_backward(device, dx, dy, index, shape);                                            \
+  }
+#define WEFT_POOL2D(T)                                                                  \
+  WEFT_MAX_POOL2D(T, u8)                                                                \
+  WEFT_MAX_POOL2D(T, i32)                                                               \
+  template <>                                                                           \
+  void avg_pool2d(Cuda device, T* y, const T* x, const Pool2dShape& shape) {            \
+    avg_forward(device, y, x, shape);                                                   \
+  }                                                                                     \
+  template <>                                                                           \
+  void avg_pool2d_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& shape) { \
+    avg_backward(device, dx, dy, shape);                                                \
+  }
 WEFT_POOL2D(float)
 WEFT_POOL2D(double)
 WEFT_POOL2D(half)

@@ -7,8 +7,8 @@
 //   aliasing none
 //   source   kernels/common/philox.h; Box & Muller 1958
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
@@ -16,13 +16,9 @@ struct RandomRange {
   u64 key = 0, first = 0;  // first counter; its upper half is 0
 };
 
-template <class T>
-void fill_uniform(Cpu, T* y, double low, double high, const RandomRange& range, i64 n);
-template <class T>
-void fill_uniform(Cuda, T* y, double low, double high, const RandomRange& range, i64 n);
-template <class T>
-void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i64 n);
-template <class T>
-void fill_normal(Cuda, T* y, double mean, double std, const RandomRange& range, i64 n);
+template <class T, class Device>
+void fill_uniform(Device device, Span<T> y, double low, double high, const RandomRange& range);
+template <class T, class Device>
+void fill_normal(Device device, Span<T> y, double mean, double std, const RandomRange& range);
 
 }  // namespace weft::kernels

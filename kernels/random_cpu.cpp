@@ -10,7 +10,9 @@ namespace weft::kernels {
 namespace {
 
 template <class T, class Convert>
-void fill(T* y, const RandomRange& range, i64 n, const Convert& convert) {
+void fill(Span<T> out, const RandomRange& range, const Convert& convert) {
+  T* y = out.data;
+  const i64 n = out.size;
   parallel_for((n + 3) / 4, 4096, [&](i64 begin, i64 end) {
     for (i64 quad = begin; quad < end; ++quad) {
       const PhiloxWords words = philox(range.key, range.first + static_cast<u64>(quad), 0);
@@ -22,19 +24,17 @@ void fill(T* y, const RandomRange& range, i64 n, const Convert& convert) {
   });
 }
 
-}  // namespace
-
 template <class T>
-void fill_uniform(Cpu, T* y, double low, double high, const RandomRange& range, i64 n) {
-  fill(y, range, n, [=](const PhiloxWords& words, double* value) {
+void uniform(Span<T> y, double low, double high, const RandomRange& range) {
+  fill(y, range, [=](const PhiloxWords& words, double* value) {
     for (int i = 0; i < 4; ++i)
       value[i] = low + (high - low) * static_cast<double>(unit_float(words.word[i]));
   });
 }
 
 template <class T>
-void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i64 n) {
-  fill(y, range, n, [=](const PhiloxWords& words, double* value) {
+void normal(Span<T> y, double mean, double std, const RandomRange& range) {
+  fill(y, range, [=](const PhiloxWords& words, double* value) {
     for (int pair = 0; pair < 4; pair += 2) {
       // 1 − u lies in (0, 1]: its logarithm is finite.
       const double radius =
@@ -47,9 +47,18 @@ void fill_normal(Cpu, T* y, double mean, double std, const RandomRange& range, i
   });
 }
 
-template void fill_uniform(Cpu, float*, double, double, const RandomRange&, i64);
-template void fill_uniform(Cpu, double*, double, double, const RandomRange&, i64);
-template void fill_normal(Cpu, float*, double, double, const RandomRange&, i64);
-template void fill_normal(Cpu, double*, double, double, const RandomRange&, i64);
+}  // namespace
+
+#define WEFT_RANDOM(T)                                                                   \
+  template <>                                                                            \
+  void fill_uniform(Cpu, Span<T> y, double low, double high, const RandomRange& range) { \
+    uniform(y, low, high, range);                                                        \
+  }                                                                                      \
+  template <>                                                                            \
+  void fill_normal(Cpu, Span<T> y, double mean, double std, const RandomRange& range) {  \
+    normal(y, mean, std, range);                                                         \
+  }
+WEFT_RANDOM(float)
+WEFT_RANDOM(double)
 
 }  // namespace weft::kernels

@@ -35,7 +35,8 @@ struct Normal {
 
 template <class Distribution, class T>
 __global__ void __launch_bounds__(kThreads)
-    fill_random_kernel(T* y, Distribution distribution, RandomRange range, i64 n) {
+    fill_random_kernel(Span<T> y, Distribution distribution, RandomRange range) {
+  const i64 n = y.size;
   for (i64 quad = first_index(); 4 * quad < n; quad += grid_stride()) {
     double value[4];
     distribution.fill(philox(range.key, range.first + static_cast<u64>(quad), 0), value);
@@ -46,27 +47,25 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class Distribution, class T>
-void fill_random(Cuda device, T* y, const Distribution& distribution, const RandomRange& range,
-                 i64 n) {
-  if (n == 0) return;
-  launch<fill_random_kernel<Distribution, T>>(on(device, blocks_for(divide_up(n, 4))), y,
-                                              distribution, range, n);
+void fill_random(Cuda device, Span<T> y, const Distribution& distribution,
+                 const RandomRange& range) {
+  if (y.size == 0) return;
+  launch<fill_random_kernel<Distribution, T>>(on(device, blocks_for(divide_up(y.size, 4))), y,
+                                              distribution, range);
 }
 
 }  // namespace
 
-template <class T>
-void fill_uniform(Cuda device, T* y, double low, double high, const RandomRange& range, i64 n) {
-  fill_random(device, y, Uniform{low, high}, range, n);
-}
-template <class T>
-void fill_normal(Cuda device, T* y, double mean, double std, const RandomRange& range, i64 n) {
-  fill_random(device, y, Normal{mean, std}, range, n);
-}
-
-template void fill_uniform(Cuda, float*, double, double, const RandomRange&, i64);
-template void fill_uniform(Cuda, double*, double, double, const RandomRange&, i64);
-template void fill_normal(Cuda, float*, double, double, const RandomRange&, i64);
-template void fill_normal(Cuda, double*, double, double, const RandomRange&, i64);
+#define WEFT_RANDOM(T)                                                                           \
+  template <>                                                                                    \
+  void fill_uniform(Cuda device, Span<T> y, double low, double high, const RandomRange& range) { \
+    fill_random(device, y, Uniform{low, high}, range);                                           \
+  }                                                                                              \
+  template <>                                                                                    \
+  void fill_normal(Cuda device, Span<T> y, double mean, double std, const RandomRange& range) {  \
+    fill_random(device, y, Normal{mean, std}, range);                                            \
+  }
+WEFT_RANDOM(float)
+WEFT_RANDOM(double)
 
 }  // namespace weft::kernels

@@ -17,18 +17,12 @@ struct ReduceShape {
   i64 outer = 1, n = 1, inner = 1;
 };
 
-template <class T>
-void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& shape);
-template <class T>
-void reduce_sum(Cuda, T* y, const T* x, double scale, const ReduceShape& shape);
+template <class T, class Device>
+void reduce_sum(Device device, T* y, const T* x, double scale, const ReduceShape& shape);
 // `index` may be null. n ≥ 1.
-template <class T>
-void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& shape);
-template <class T>
-void reduce_max(Cuda, T* y, i64* index, const T* x, const ReduceShape& shape);
-template <class T>
-void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape);
-template <class T>
-void repeat(Cuda, T* y, const T* x, double scale, const ReduceShape& shape);
+template <class T, class Device>
+void reduce_max(Device device, T* y, i64* index, const T* x, const ReduceShape& shape);
+template <class T, class Device>
+void repeat(Device device, T* y, const T* x, double scale, const ReduceShape& shape);
 
 }  // namespace weft::kernels

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "weft/device/allocator.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/common/scratch.h"
 #include "weft/kernels/reduce.h"
 
 namespace weft::kernels {
@@ -31,14 +31,13 @@ template <class T>
 T sum_long(const T* x, i64 n) {
   const i64 blocks = (n + kBlock - 1) / kBlock;
   if (blocks <= 1) return sum_run(x, n);
-  auto* partial = static_cast<T*>(allocate(Cpu{}, blocks * static_cast<i64>(sizeof(T))));
+  const Scratch<T, Cpu> sums(Cpu{}, blocks);
+  T* partial = sums.data();
   parallel_for(blocks, 4, [&](i64 begin, i64 end) {
     for (i64 b = begin; b < end; ++b)
       partial[b] = sum_run(x + b * kBlock, std::min(kBlock, n - b * kBlock));
   });
-  const T total = sum_run(partial, blocks);
-  deallocate(Cpu{}, partial, blocks * static_cast<i64>(sizeof(T)));
-  return total;
+  return sum_run(partial, blocks);
 }
 
 // y[i] = Σ_k x[k, i] for k in a block of rows.
@@ -64,22 +63,19 @@ void sum_columns(T* y, const T* x, T scale, i64 n, i64 inner) {
   if (blocks <= 1) {
     sum_rows(y, x, n, inner);
   } else {
-    const i64 bytes = blocks * inner * static_cast<i64>(sizeof(T));
-    auto* partial = static_cast<T*>(allocate(Cpu{}, bytes));
+    const Scratch<T, Cpu> sums(Cpu{}, blocks * inner);
+    T* partial = sums.data();
     parallel_blocks(blocks, [&](i64 b) {
       const i64 first = b * rows_per_block;
       sum_rows(partial + b * inner, x + first * inner, std::min(rows_per_block, n - first), inner);
     });
     sum_rows(y, partial, blocks, inner);
-    deallocate(Cpu{}, partial, bytes);
   }
   scale_run(y, scale, inner);
 }
 
-}  // namespace
-
 template <class T>
-void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& s) {
+void sum(T* y, const T* x, double scale, const ReduceShape& s) {
   const T factor = static_cast<T>(scale);
   if (s.inner == 1 && s.outer == 1) {
     y[0] = factor * sum_long(x, s.n);
@@ -105,7 +101,7 @@ void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& s) {
 }
 
 template <class T>
-void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& s) {
+void max(T* y, i64* index, const T* x, const ReduceShape& s) {
   parallel_for(s.outer, kBlock / std::max<i64>(s.n * s.inner, 1) + 1, [&](i64 begin, i64 end) {
     for (i64 o = begin; o < end; ++o) {
       for (i64 i = 0; i < s.inner; ++i) {
@@ -127,7 +123,7 @@ void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& s) {
 }
 
 template <class T>
-void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& s) {
+void spread(T* y, const T* x, double scale, const ReduceShape& s) {
   const T factor = static_cast<T>(scale);
   parallel_for(s.outer * s.n, kBlock / std::max<i64>(s.inner, 1) + 1, [&](i64 begin, i64 end) {
     simd([=] {
@@ -138,10 +134,21 @@ void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& s) {
   });
 }
 
-#define WEFT_REDUCE(T)                                                     \
-  template void reduce_sum(Cpu, T*, const T*, double, const ReduceShape&); \
-  template void reduce_max(Cpu, T*, i64*, const T*, const ReduceShape&);   \
-  template void repeat(Cpu, T*, const T*, double, const ReduceShape&);
+}  // namespace
+
+#define WEFT_REDUCE(T)                                                             \
+  template <>                                                                      \
+  void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) { \
+    sum(y, x, scale, shape);                                                       \
+  }                                                                                \
+  template <>                                                                      \
+  void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& shape) {   \
+    max(y, index, x, shape);                                                       \
+  }                                                                                \
+  template <>                                                                      \
+  void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) {     \
+    spread(y, x, scale, shape);                                                    \
+  }
 WEFT_REDUCE(float)
 WEFT_REDUCE(double)
 

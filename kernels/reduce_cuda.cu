@@ -120,10 +120,8 @@ __global__ void __launch_bounds__(kThreads)
     y[i] = static_cast<T>(scale * static_cast<C>(x[source(i)]));
 }
 
-}  // namespace
-
 template <class T>
-void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
+void sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
   using C = Compute<T>;
   if (s.outer * s.inner == 0) return;
   const C factor = static_cast<C>(scale);
@@ -161,7 +159,7 @@ void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& 
 }
 
 template <class T>
-void reduce_max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& s) {
+void max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& s) {
   if (s.outer * s.inner == 0) return;
   if (s.inner > 1) {
     launch<max_columns_kernel<T>>(on(device, blocks_for(s.outer * s.inner)), y, index, x, s);
@@ -174,7 +172,7 @@ void reduce_max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& s)
 }
 
 template <class T>
-void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
+void spread(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
   const i64 n = s.outer * s.n * s.inner;
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, y);
@@ -182,10 +180,21 @@ void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
                            static_cast<Compute<T>>(scale), s, packs);
 }
 
-#define WEFT_REDUCE(T)                                                      \
-  template void reduce_sum(Cuda, T*, const T*, double, const ReduceShape&); \
-  template void reduce_max(Cuda, T*, i64*, const T*, const ReduceShape&);   \
-  template void repeat(Cuda, T*, const T*, double, const ReduceShape&);
+}  // namespace
+
+#define WEFT_REDUCE(T)                                                                     \
+  template <>                                                                              \
+  void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) { \
+    sum(device, y, x, scale, shape);                                                       \
+  }                                                                                        \
+  template <>                                                                              \
+  void reduce_max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& shape) {   \
+    max(device, y, index, x, shape);                                                       \
+  }                                                                                        \
+  template <>                                                                              \
+  void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) {     \
+    spread(device, y, x, scale, shape);                                                    \
+  }
 WEFT_REDUCE(float)
 WEFT_REDUCE(double)
 WEFT_REDUCE(half)

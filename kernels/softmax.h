@@ -7,26 +7,18 @@
 //   aliasing y may be x, dx may be dy
 //   source   Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs"
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-template <class T>
-void softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void softmax_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
-template <class T>
-void softmax_backward(Cuda, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
-template <class T>
-void log_softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void log_softmax_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void log_softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
-template <class T>
-void log_softmax_backward(Cuda, T* dx, const T* dy, const T* y, i64 rows, i64 cols);
+template <class T, class Device>
+void softmax_forward(Device device, Rows<T> y, Rows<const T> x);
+template <class T, class Device>
+void softmax_backward(Device device, Rows<T> dx, Rows<const T> dy, Rows<const T> y);
+template <class T, class Device>
+void log_softmax_forward(Device device, Rows<T> y, Rows<const T> x);
+template <class T, class Device>
+void log_softmax_backward(Device device, Rows<T> dx, Rows<const T> dy, Rows<const T> y);
 
 }  // namespace weft::kernels

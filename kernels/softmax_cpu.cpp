@@ -4,12 +4,13 @@
 #include "weft/kernels/softmax_row.h"
 
 namespace weft::kernels {
+namespace {
 
 template <class T>
-void softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    const T* xr = x + r * cols;
-    T* yr = y + r * cols;
+void forward(Rows<T> y, Rows<const T> x) {
+  for_rows(x.rows, x.cols, [=, cols = x.cols](i64 r) {
+    const T* xr = x.row(r);
+    T* yr = y.row(r);
     const T m = row_max(xr, cols);
     for (i64 c = 0; c < cols; ++c) yr[c] = math::exp(xr[c] - m);
     const T scale = T(1) / row_sum<T>(cols, [=](i64 c) { return yr[c]; });
@@ -18,37 +19,54 @@ void softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
 }
 
 template <class T>
-void softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    const i64 o = r * cols;
-    const T s = row_sum<T>(cols, [=](i64 c) { return dy[o + c] * y[o + c]; });
-    for (i64 c = 0; c < cols; ++c) dx[o + c] = y[o + c] * (dy[o + c] - s);
+void backward(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
+  for_rows(y.rows, y.cols, [=, cols = y.cols](i64 r) {
+    const T *yr = y.row(r), *dyr = dy.row(r);
+    T* dxr = dx.row(r);
+    const T s = row_sum<T>(cols, [=](i64 c) { return dyr[c] * yr[c]; });
+    for (i64 c = 0; c < cols; ++c) dxr[c] = yr[c] * (dyr[c] - s);
   });
 }
 
 template <class T>
-void log_softmax_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    const i64 o = r * cols;
-    const T lse = row_log_sum_exp(x + o, cols);
-    for (i64 c = 0; c < cols; ++c) y[o + c] = x[o + c] - lse;
+void log_forward(Rows<T> y, Rows<const T> x) {
+  for_rows(x.rows, x.cols, [=, cols = x.cols](i64 r) {
+    const T* xr = x.row(r);
+    T* yr = y.row(r);
+    const T lse = row_log_sum_exp(xr, cols);
+    for (i64 c = 0; c < cols; ++c) yr[c] = xr[c] - lse;
   });
 }
 
 template <class T>
-void log_softmax_backward(Cpu, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    const i64 o = r * cols;
-    const T s = row_sum<T>(cols, [=](i64 c) { return dy[o + c]; });
-    for (i64 c = 0; c < cols; ++c) dx[o + c] = dy[o + c] - math::exp(y[o + c]) * s;
+void log_backward(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
+  for_rows(y.rows, y.cols, [=, cols = y.cols](i64 r) {
+    const T *yr = y.row(r), *dyr = dy.row(r);
+    T* dxr = dx.row(r);
+    const T s = row_sum<T>(cols, [=](i64 c) { return dyr[c]; });
+    for (i64 c = 0; c < cols; ++c) dxr[c] = dyr[c] - math::exp(yr[c]) * s;
   });
 }
 
-#define WEFT_SOFTMAX(T)                                                  \
-  template void softmax_forward(Cpu, T*, const T*, i64, i64);            \
-  template void softmax_backward(Cpu, T*, const T*, const T*, i64, i64); \
-  template void log_softmax_forward(Cpu, T*, const T*, i64, i64);        \
-  template void log_softmax_backward(Cpu, T*, const T*, const T*, i64, i64);
+}  // namespace
+
+#define WEFT_SOFTMAX(T)                                                           \
+  template <>                                                                     \
+  void softmax_forward(Cpu, Rows<T> y, Rows<const T> x) {                         \
+    forward(y, x);                                                                \
+  }                                                                               \
+  template <>                                                                     \
+  void softmax_backward(Cpu, Rows<T> dx, Rows<const T> dy, Rows<const T> y) {     \
+    backward(dx, dy, y);                                                          \
+  }                                                                               \
+  template <>                                                                     \
+  void log_softmax_forward(Cpu, Rows<T> y, Rows<const T> x) {                     \
+    log_forward(y, x);                                                            \
+  }                                                                               \
+  template <>                                                                     \
+  void log_softmax_backward(Cpu, Rows<T> dx, Rows<const T> dy, Rows<const T> y) { \
+    log_backward(dx, dy, y);                                                      \
+  }
 WEFT_SOFTMAX(float)
 WEFT_SOFTMAX(double)
 

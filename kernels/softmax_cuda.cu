@@ -6,13 +6,14 @@ namespace weft::kernels {
 namespace {
 
 template <class T, bool kLog, bool kBlock, int kWidth>
-__global__ void __launch_bounds__(kThreads)
-    softmax_forward_kernel(T* y, const T* x, i64 rows, i64 cols) {
+__global__ void __launch_bounds__(kThreads) softmax_forward_kernel(Rows<T> y, Rows<const T> x) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
-  const i64 row = Team::row();
-  if (row >= rows) return;  // a whole warp; there is no block barrier behind it
-  const auto load = [=](i64 c) { return load_group<kWidth>(x + row * cols + c); };
+  const i64 row = Team::row(), cols = x.cols;
+  const T* x_row = x.row(row);
+  T* y_row = y.row(row);
+  if (row >= x.rows) return;  // a whole warp; there is no block barrier behind it
+  const auto load = [=](i64 c) { return load_group<kWidth>(x_row + c); };
   const RowCache<C, Team, kWidth> values(cols, load);
   ExpSum<C> total;
   values.each(load, [&](i64, const Group<C, kWidth>& group) {
@@ -27,20 +28,22 @@ __global__ void __launch_bounds__(kThreads)
       const C centred = group.value[k] - total.max;
       group.value[k] = kLog ? centred - log_sum : math::exp(centred) * scale;
     }
-    store_group(y + row * cols + c, group);
+    store_group(y_row + c, group);
   });
 }
 
 template <class T, bool kLog, bool kBlock, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    softmax_backward_kernel(T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
+    softmax_backward_kernel(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
-  const i64 row = Team::row();
-  if (row >= rows) return;
+  const i64 row = Team::row(), cols = y.cols;
+  const T *dy_row = dy.row(row), *y_row = y.row(row);
+  T* dx_row = dx.row(row);
+  if (row >= y.rows) return;
   using Values = Group<C, kWidth>;
-  const auto load_y = [=](i64 c) { return load_group<kWidth>(y + row * cols + c); };
-  const auto load_dy = [=](i64 c) { return load_group<kWidth>(dy + row * cols + c); };
+  const auto load_y = [=](i64 c) { return load_group<kWidth>(y_row + c); };
+  const auto load_dy = [=](i64 c) { return load_group<kWidth>(dy_row + c); };
   const RowCache<C, Team, kWidth> grad(cols, load_dy);
   C sum = 0;
   grad.each(load_dy, [&](i64 c, const Values& dy_c) {
@@ -55,58 +58,53 @@ __global__ void __launch_bounds__(kThreads)
     for (int k = 0; k < kWidth; ++k)
       dy_c.value[k] = kLog ? dy_c.value[k] - math::exp(y_c.value[k]) * sum
                            : y_c.value[k] * (dy_c.value[k] - sum);
-    store_group(dx + row * cols + c, dy_c);
+    store_group(dx_row + c, dy_c);
   });
 }
 
 template <bool kLog, class T>
-void forward(Cuda device, T* y, const T* x, i64 rows, i64 cols) {
-  if (rows * cols == 0) return;
+void forward(Cuda device, Rows<T> y, Rows<const T> x) {
+  if (x.size() == 0) return;
   with_row_team<T>(
-      cols,
+      x.cols,
       [&]<bool kBlock, int kWidth>() {
         launch<softmax_forward_kernel<T, kLog, kBlock, kWidth>>(
-            on(device, blocks_for_rows(kBlock, rows)), y, x, rows, cols);
+            on(device, blocks_for_rows(kBlock, x.rows)), y, x);
       },
-      y, x);
+      y.data, x.data);
 }
 
 template <bool kLog, class T>
-void backward(Cuda device, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
-  if (rows * cols == 0) return;
+void backward(Cuda device, Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
+  if (y.size() == 0) return;
   with_row_team<T>(
-      cols,
+      y.cols,
       [&]<bool kBlock, int kWidth>() {
         launch<softmax_backward_kernel<T, kLog, kBlock, kWidth>>(
-            on(device, blocks_for_rows(kBlock, rows)), dx, dy, y, rows, cols);
+            on(device, blocks_for_rows(kBlock, y.rows)), dx, dy, y);
       },
-      dx, dy, y);
+      dx.data, dy.data, y.data);
 }
 
 }  // namespace
 
-template <class T>
-void softmax_forward(Cuda device, T* y, const T* x, i64 rows, i64 cols) {
-  forward<false>(device, y, x, rows, cols);
-}
-template <class T>
-void softmax_backward(Cuda device, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
-  backward<false>(device, dx, dy, y, rows, cols);
-}
-template <class T>
-void log_softmax_forward(Cuda device, T* y, const T* x, i64 rows, i64 cols) {
-  forward<true>(device, y, x, rows, cols);
-}
-template <class T>
-void log_softmax_backward(Cuda device, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
-  backward<true>(device, dx, dy, y, rows, cols);
-}
-
-#define WEFT_SOFTMAX(T)                                                   \
-  template void softmax_forward(Cuda, T*, const T*, i64, i64);            \
-  template void softmax_backward(Cuda, T*, const T*, const T*, i64, i64); \
-  template void log_softmax_forward(Cuda, T*, const T*, i64, i64);        \
-  template void log_softmax_backward(Cuda, T*, const T*, const T*, i64, i64);
+#define WEFT_SOFTMAX(T)                                                                   \
+  template <>                                                                             \
+  void softmax_forward(Cuda device, Rows<T> y, Rows<const T> x) {                         \
+    forward<false>(device, y, x);                                                         \
+  }                                                                                       \
+  template <>                                                                             \
+  void softmax_backward(Cuda device, Rows<T> dx, Rows<const T> dy, Rows<const T> y) {     \
+    backward<false>(device, dx, dy, y);                                                   \
+  }                                                                                       \
+  template <>                                                                             \
+  void log_softmax_forward(Cuda device, Rows<T> y, Rows<const T> x) {                     \
+    forward<true>(device, y, x);                                                          \
+  }                                                                                       \
+  template <>                                                                             \
+  void log_softmax_backward(Cuda device, Rows<T> dx, Rows<const T> dy, Rows<const T> y) { \
+    backward<true>(device, dx, dy, y);                                                    \
+  }
 WEFT_SOFTMAX(float)
 WEFT_SOFTMAX(double)
 WEFT_SOFTMAX(half)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/optim/device_step.h"
 
+#include "weft/tensor/views.h"
 #include "weft/kernels/optim/clip_values.h"
 #include "weft/kernels/optim/global_norm.h"
 #include "weft/optim/optimizer.h"
@@ -25,8 +26,7 @@ void DeviceStep::enqueue(const GradientLimits& limits) {
     // Values are clipped in all gradients as they lie, absent ones too: nobody reads those.
     const Tensor& gradients = optimizer_.parameters().gradients();
     if (limits.clip_value > 0)
-      kernels::clip_values(device, gradients.data<T>(), gradients.elements(), limits.clip_value,
-                           control());
+      kernels::clip_values(device, span<T>(gradients), limits.clip_value, control());
   });
   optimizer_.update(table, control());
 }

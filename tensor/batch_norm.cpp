@@ -2,16 +2,15 @@
 #include "weft/kernels/batch_norm.h"
 
 #include "weft/tensor/check.h"
-#include "weft/tensor/data_or_null.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
 
-kernels::BatchNormShape shape_of(const Tensor& x) {
+void check_input(const Tensor& x) {
   WEFT_CHECK(x.rank() >= 2, "batch_norm: x is {}; (…, channels) with at least two axes is required",
              x.shape());
-  return {x.shape().elements(0, x.rank() - 1), x.size(-1)};
 }
 
 // A parameter or statistic of each channel; may be undefined.
@@ -33,6 +32,15 @@ void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tenso
              residual.shape());
 }
 
+template <class T>
+kernels::BatchNormParameters<T> parameters_of(const Tensor& gamma, const Tensor& beta,
+                                              const BatchStatistics& statistics) {
+  return {.gamma = data_or_null<T>(gamma),
+          .beta = data_or_null<T>(beta),
+          .mean = statistics.mean.data<double>(),
+          .inv_std = statistics.inv_std.data<double>()};
+}
+
 Tensor per_channel(i64 channels, const Device& device) {
   return Tensor::empty({channels}, DType::f64, device);
 }
@@ -40,21 +48,20 @@ Tensor per_channel(i64 channels, const Device& device) {
 }  // namespace
 
 BatchStatistics batch_statistics(const Tensor& x, double eps) {
-  const kernels::BatchNormShape shape = shape_of(x);
+  check_input(x);
+  const i64 channels = x.size(-1), values = x.shape().elements(0, x.rank() - 1);
   WEFT_CHECK(
-      shape.rows >= 2,
+      values >= 2,
       "batch_norm: x is {}, {} values per channel; at least 2 are required for statistics of the batch",
-      x.shape(), shape.rows);
-  BatchStatistics s{per_channel(shape.channels, x.device()),
-                    per_channel(shape.channels, x.device()),
-                    per_channel(shape.channels, x.device())};
+      x.shape(), values);
+  BatchStatistics s{per_channel(channels, x.device()), per_channel(channels, x.device()),
+                    per_channel(channels, x.device())};
+  const kernels::BatchStatistics out{.mean = s.mean.data<double>(),
+                                     .inv_std = s.inv_std.data<double>(),
+                                     .batch_var = s.variance.data<double>()};
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
-    std::visit(
-        [&](auto device) {
-          kernels::batch_statistics(device, s.mean.data<double>(), s.inv_std.data<double>(),
-                                    s.variance.data<double>(), x.data<T>(), eps, shape);
-        },
-        x.device());
+    std::visit([&](auto device) { kernels::batch_statistics<T>(device, out, rows<T>(x), eps); },
+               x.device());
   });
   return s;
 }
@@ -70,7 +77,7 @@ BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& run
 
 Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tensor& gamma,
                   const Tensor& beta, const Tensor& residual, bool relu) {
-  const kernels::BatchNormShape shape = shape_of(x);
+  check_input(x);
   check(x, gamma, beta, residual);
   check_channels("mean", statistics.mean, x);
   check_channels("inv_std", statistics.inv_std, x);
@@ -78,10 +85,8 @@ Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tens
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::batch_norm<T>(device, y.data<T>(), x.data<T>(), data_or_null<T>(residual),
-                                 data_or_null<T>(gamma), data_or_null<T>(beta),
-                                 statistics.mean.data<double>(), statistics.inv_std.data<double>(),
-                                 relu, shape);
+          kernels::batch_norm<T>(device, rows<T>(y), rows<T>(x), data_or_null<T>(residual),
+                                 parameters_of<T>(gamma, beta, statistics), relu);
         },
         x.device());
   });
@@ -91,18 +96,19 @@ Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tens
 void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, const Tensor& x,
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
                          const Tensor& beta, bool relu, bool constant_statistics) {
-  const kernels::BatchNormShape shape = shape_of(x);
+  check_input(x);
   check_output("batch_norm", dy, x.shape(), x);
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
-    const kernels::BatchNormGradients<T> out{
-        data_or_null<T>(gradients.dx), data_or_null<T>(gradients.dresidual),
-        data_or_null<T>(gradients.dgamma), data_or_null<T>(gradients.dbeta)};
+    const kernels::BatchNormGradients<T> out{.dx = data_or_null<T>(gradients.dx),
+                                             .dresidual = data_or_null<T>(gradients.dresidual),
+                                             .dgamma = data_or_null<T>(gradients.dgamma),
+                                             .dbeta = data_or_null<T>(gradients.dbeta)};
     std::visit(
         [&](auto device) {
           kernels::batch_norm_backward<T>(
-              device, out, dy.data<T>(), x.data<T>(), data_or_null<T>(y), data_or_null<T>(gamma),
-              data_or_null<T>(beta), statistics.mean.data<double>(),
-              statistics.inv_std.data<double>(), relu, constant_statistics, shape);
+              device, out, rows<T>(dy), rows<T>(x), data_or_null<T>(y),
+              parameters_of<T>(gamma, beta, statistics),
+              {.relu = relu, .constant_statistics = constant_statistics});
         },
         x.device());
   });
@@ -118,12 +124,15 @@ void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tenso
                "commit_running_stats: a statistic of the batch is {} {}; f64 {} is required",
                batch->dtype(), batch->shape(), running_mean.shape());
   visit_compute("commit_running_stats", running_mean.dtype(), [&]<class T>() {
+    const kernels::RunningStatistics<T> running{.mean = running_mean.data<T>(),
+                                                .var = running_var.data<T>(),
+                                                .batches = data_or_null<i64>(batches),
+                                                .channels = running_mean.elements()};
+    const kernels::BatchMoments batch{.mean = batch_mean.data<double>(),
+                                      .var = batch_var.data<double>()};
     std::visit(
         [&](auto device) {
-          kernels::commit_running_stats(device, running_mean.data<T>(), running_var.data<T>(),
-                                        data_or_null<i64>(batches), batch_mean.data<double>(),
-                                        batch_var.data<double>(), momentum, skip,
-                                        running_mean.elements());
+          kernels::commit_running_stats<T>(device, running, batch, momentum, skip);
         },
         running_mean.device());
   });

@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 
@@ -21,8 +22,8 @@ void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 
   visit_compute("count_top_k", scores.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::count_top_k(device, count.data<i64>(), scores.data<T>(), labels.data<i64>(), k,
-                               scores.size(0), scores.size(1));
+          kernels::count_top_k<T>(device, count.data<i64>(), rows<T>(scores), labels.data<i64>(),
+                                  k);
         },
         scores.device());
   });

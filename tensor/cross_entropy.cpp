@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
@@ -12,8 +13,8 @@ template <class T>
 kernels::LabelTerms<T> terms_of(const CrossEntropyOptions& options, const Tensor& sum) {
   const Tensor& weights = options.class_weights;
   return {.smoothing = options.label_smoothing,
-          .class_weights = weights.defined() ? weights.data<T>() : nullptr,
-          .class_weight_sum = sum.defined() ? sum.data<T>() : nullptr,
+          .class_weights = data_or_null<T>(weights),
+          .class_weight_sum = data_or_null<T>(sum),
           .ignores = options.ignore_index.has_value(),
           .ignore_index = options.ignore_index.value_or(0)};
 }
@@ -39,7 +40,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
              logits.shape());
   WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing < 1,
              "cross_entropy: label_smoothing is {}; it must be in [0, 1)", options.label_smoothing);
-  const i64 rows = logits.size(0), cols = logits.size(1);
+  const i64 cols = logits.size(1);
   const Tensor& weights = options.class_weights;
   if (weights.defined()) {
     WEFT_CHECK(
@@ -50,18 +51,20 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
     check_same_device("cross_entropy", logits, weights);
   }
   const bool counts = weights.defined() || options.ignore_index.has_value();
-  const Tensor losses = Tensor::empty({rows}, logits.dtype(), logits.device());
+  const Tensor losses = Tensor::empty({logits.size(0)}, logits.dtype(), logits.device());
   const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
   CrossEntropy result{Tensor(), Tensor::empty_like(losses), Tensor()};
   const Tensor bad_row = Tensor::empty({}, DType::int64, logits.device());
   const Tensor all = weight_sum(options);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
+    const kernels::CrossEntropyRows<T> out{.loss = losses.data<T>(),
+                                           .lse = result.log_sum_exp.data<T>(),
+                                           .row_weight = data_or_null<T>(row_weights),
+                                           .bad_row = bad_row.data<i64>()};
     std::visit(
         [&](auto device) {
-          kernels::cross_entropy_forward(device, losses.data<T>(), result.log_sum_exp.data<T>(),
-                                         counts ? row_weights.data<T>() : nullptr,
-                                         bad_row.data<i64>(), logits.data<T>(), labels.data<i64>(),
-                                         terms_of<T>(options, all), rows, cols);
+          kernels::cross_entropy_forward<T>(device, out, rows<T>(logits), labels.data<i64>(),
+                                            terms_of<T>(options, all));
         },
         logits.device());
   });
@@ -79,12 +82,11 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
   result.share = Tensor::empty_like(result.loss);
   const Tensor weight = sum(row_weights);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
-    std::visit(
-        [&](auto device) {
-          kernels::cross_entropy_mean(device, result.loss.data<T>(), result.share.data<T>(),
-                                      result.loss.data<T>(), weight.data<T>());
-        },
-        logits.device());
+    const kernels::CrossEntropyMean<T> mean{.loss = result.loss.data<T>(),
+                                            .share = result.share.data<T>(),
+                                            .sum = result.loss.data<T>(),
+                                            .weight = weight.data<T>()};
+    std::visit([&](auto device) { kernels::cross_entropy_mean(device, mean); }, logits.device());
   });
   return result;
 }
@@ -93,15 +95,14 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
                             const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options) {
   check_output("cross_entropy", dlogits, logits.shape(), logits);
-  const i64 rows = logits.size(0), cols = logits.size(1);
   const Tensor all = weight_sum(options), each = share.defined() ? mul(dloss, share) : dloss;
-  const double scale = share.defined() ? 1.0 : 1.0 / static_cast<double>(rows);
+  const double scale = share.defined() ? 1.0 : 1.0 / static_cast<double>(logits.size(0));
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::cross_entropy_backward(device, dlogits.data<T>(), logits.data<T>(),
-                                          log_sum_exp.data<T>(), labels.data<i64>(), each.data<T>(),
-                                          scale, terms_of<T>(options, all), rows, cols);
+          kernels::cross_entropy_backward<T>(device, rows<T>(dlogits), rows<T>(logits),
+                                             log_sum_exp.data<T>(), labels.data<i64>(),
+                                             each.data<T>(), scale, terms_of<T>(options, all));
         },
         logits.device());
   });

@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
@@ -44,11 +45,8 @@ template <class Op>
 void unary(Tensor& y, const Tensor& x) {
   check_output(Op::name, y, x.shape(), x);
   visit_compute(Op::name, x.dtype(), [&]<class T>() {
-    std::visit(
-        [&](auto device) {
-          kernels::unary_forward<Op>(device, y.data<T>(), x.data<T>(), x.elements());
-        },
-        x.device());
+    std::visit([&](auto device) { kernels::unary_forward<Op, T>(device, span<T>(y), span<T>(x)); },
+               x.device());
   });
 }
 
@@ -60,7 +58,7 @@ void binary(Tensor& c, const Tensor& a, const Tensor& b) {
   visit_compute(Op::name, a.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::binary_forward<Op>(device, c.data<T>(), a.data<T>(), b.data<T>(), plan);
+          kernels::binary_forward<Op, T>(device, c.data<T>(), {a.data<T>(), b.data<T>()}, plan);
         },
         a.device());
   });
@@ -93,9 +91,7 @@ void affine(Tensor& y, const Tensor& x, double scale, double shift) {
   check_output("affine", y, x.shape(), x);
   visit_compute("affine", x.dtype(), [&]<class T>() {
     std::visit(
-        [&](auto device) {
-          kernels::affine(device, y.data<T>(), x.data<T>(), scale, shift, x.elements());
-        },
+        [&](auto device) { kernels::affine<T>(device, span<T>(y), span<T>(x), scale, shift); },
         x.device());
   });
 }
@@ -112,8 +108,7 @@ void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept) {
   visit_compute(Op::name, dy.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::unary_backward<Op>(device, dx.data<T>(), dy.data<T>(), kept.data<T>(),
-                                      dy.elements());
+          kernels::unary_backward<Op, T>(device, span<T>(dx), span<T>(dy), span<T>(kept));
         },
         dy.device());
   });
@@ -125,9 +120,8 @@ void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, 
   visit_compute(Op::name, dc.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::binary_backward<Op>(device, da != nullptr ? da->data<T>() : nullptr,
-                                       db != nullptr ? db->data<T>() : nullptr, dc.data<T>(),
-                                       a.data<T>(), b.data<T>(), plan);
+          kernels::binary_backward<Op, T>(device, {data_or_null<T>(da), data_or_null<T>(db)},
+                                          dc.data<T>(), {a.data<T>(), b.data<T>()}, plan);
         },
         dc.device());
   });

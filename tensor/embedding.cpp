@@ -5,6 +5,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 
@@ -18,15 +19,15 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
              "embedding: indices are {}; at most {} axes are allowed", indices.shape(),
              Shape::kMaxRank - 1);
   check_same_device("embedding", table, indices);
-  const i64 rows = table.size(0), cols = table.size(1);
+  const i64 cols = table.size(1);
   Tensor y =
       Tensor::empty(indices.shape().inserted(indices.rank(), cols), table.dtype(), table.device());
   const Tensor bad = Tensor::empty({}, DType::int64, table.device());
   visit_compute("embedding", table.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::embedding_forward(device, y.data<T>(), bad.data<i64>(), table.data<T>(),
-                                     indices.data<i64>(), indices.elements(), rows, cols);
+          kernels::embedding_forward<T>(device, {y.data<T>(), indices.elements(), cols},
+                                        bad.data<i64>(), rows<T>(table), indices.data<i64>());
         },
         table.device());
   });
@@ -34,7 +35,7 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
   if (std::holds_alternative<Cpu>(table.device())) {
     const i64 position = bad.data<i64>()[0];
     WEFT_CHECK(position < 0, "embedding: index {} at position {}; indices must be in 0..{}",
-               indices.data<i64>()[position], position, rows - 1);
+               indices.data<i64>()[position], position, table.size(0) - 1);
   }
   return y;
 }
@@ -43,8 +44,9 @@ void embedding_backward(Tensor& dtable, const Tensor& dy, const Tensor& indices)
   visit_compute("embedding", dy.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::embedding_backward(device, dtable.data<T>(), dy.data<T>(), indices.data<i64>(),
-                                      indices.elements(), dtable.size(0), dtable.size(1));
+          kernels::embedding_backward<T>(device, rows<T>(dtable),
+                                         {dy.data<T>(), indices.elements(), dtable.size(1)},
+                                         indices.data<i64>());
         },
         dy.device());
   });

@@ -2,8 +2,8 @@
 #include "weft/kernels/layer_norm.h"
 
 #include "weft/tensor/check.h"
-#include "weft/tensor/data_or_null.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 
@@ -19,15 +19,15 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
                "layer_norm: x is {} and a parameter {}; weight and bias must be ({})", x.shape(),
                parameter->shape(), x.size(-1));
   }
-  const i64 cols = x.size(-1), rows = x.elements() / cols;
-  LayerNorm result{Tensor::empty_like(x), Tensor::empty({rows}, x.dtype(), x.device()),
-                   Tensor::empty({rows}, x.dtype(), x.device())};
+  const i64 row_count = x.elements() / x.size(-1);
+  LayerNorm result{Tensor::empty_like(x), Tensor::empty({row_count}, x.dtype(), x.device()),
+                   Tensor::empty({row_count}, x.dtype(), x.device())};
   visit_compute("layer_norm", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::layer_norm_forward(device, result.y.data<T>(), result.mean.data<T>(),
-                                      result.rstd.data<T>(), x.data<T>(), data_or_null<T>(weight),
-                                      data_or_null<T>(bias), eps, rows, cols);
+          kernels::layer_norm_forward<T>(
+              device, rows<T>(result.y), {result.mean.data<T>(), result.rstd.data<T>()}, rows<T>(x),
+              {.weight = data_or_null<T>(weight), .bias = data_or_null<T>(bias)}, eps);
         },
         x.device());
   });
@@ -37,14 +37,15 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
 void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tensor& dy,
                          const Tensor& x, const Tensor& weight, const Tensor& mean,
                          const Tensor& rstd) {
-  const i64 cols = x.size(-1), rows = x.elements() / cols;
   visit_compute("layer_norm", x.dtype(), [&]<class T>() {
-    const auto data = [](Tensor* t) { return t != nullptr ? t->data<T>() : nullptr; };
+    const kernels::LayerNormGradients<T> out{.dx = data_or_null<T>(dx),
+                                             .dweight = data_or_null<T>(dweight),
+                                             .dbias = data_or_null<T>(dbias)};
     std::visit(
         [&](auto device) {
-          kernels::layer_norm_backward(device, data(dx), data(dweight), data(dbias), dy.data<T>(),
-                                       x.data<T>(), data_or_null<T>(weight), mean.data<T>(),
-                                       rstd.data<T>(), rows, cols);
+          kernels::layer_norm_backward<T>(device, out, rows<T>(dy), rows<T>(x),
+                                          data_or_null<T>(weight),
+                                          {mean.data<T>(), rstd.data<T>()});
         },
         x.device());
   });

@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 
@@ -20,13 +21,12 @@ Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset) {
   if (x.elements() == 0) return y;
   std::visit(
       [&](auto device) {
-        const i64 rows = x.elements() / channels;
-        if (x.dtype() == DType::uint8)
-          kernels::normalize(device, y.data<float>(), x.data<u8>(), factor.data<float>(),
-                             offset.data<float>(), rows, channels);
-        else
-          kernels::normalize(device, y.data<float>(), x.data<float>(), factor.data<float>(),
-                             offset.data<float>(), rows, channels);
+        const auto run = [&]<class From>() {
+          kernels::normalize<From>(device, rows<float>(y), rows<From>(x), factor.data<float>(),
+                                   offset.data<float>());
+        };
+        if (x.dtype() == DType::uint8) run.template operator()<u8>();
+        else run.template operator()<float>();
       },
       x.device());
   return y;

@@ -3,6 +3,7 @@
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
@@ -27,12 +28,12 @@ Tensor pointwise_loss(const Tensor& x, const Tensor& target, double parameter,
     std::visit(
         [&](auto device) {
           if (each)
-            kernels::pointwise_loss_each<Op>(device, loss.data<T>(), x.data<T>(), target.data<T>(),
-                                             parameter, x.elements());
+            kernels::pointwise_loss_each<Op, T>(device, span<T>(loss), span<T>(x), span<T>(target),
+                                                parameter);
           else
-            kernels::pointwise_loss_total<Op>(device, loss.data<T>(), x.data<T>(), target.data<T>(),
-                                              parameter, scale_of(reduction, x.elements()),
-                                              x.elements());
+            kernels::pointwise_loss_total<Op, T>(device, loss.data<T>(), span<T>(x),
+                                                 span<T>(target), parameter,
+                                                 scale_of(reduction, x.elements()));
         },
         x.device());
   });
@@ -45,9 +46,10 @@ void pointwise_loss_backward(Tensor& dx, const Tensor& dloss, const Tensor& x, c
   visit_compute(Op::name, x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::pointwise_loss_backward<Op>(
-              device, dx.data<T>(), dloss.data<T>(), reduction == Reduction::none, x.data<T>(),
-              target.data<T>(), parameter, scale_of(reduction, x.elements()), x.elements());
+          kernels::pointwise_loss_backward<Op, T>(
+              device, span<T>(dx),
+              {.dloss = dloss.data<T>(), .per_element = reduction == Reduction::none}, span<T>(x),
+              span<T>(target), parameter, scale_of(reduction, x.elements()));
         },
         x.device());
   });

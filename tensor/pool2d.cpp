@@ -130,8 +130,8 @@ Tensor global_avg_pool(const Tensor& x) {
   visit_compute("global_avg_pool", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::reduce_sum(device, y.data<T>(), x.data<T>(), 1.0 / static_cast<double>(shape.n),
-                              shape);
+          kernels::reduce_sum<T>(device, y.data<T>(), x.data<T>(),
+                                 1.0 / static_cast<double>(shape.n), shape);
         },
         x.device());
   });
@@ -144,8 +144,8 @@ void global_avg_pool_backward(Tensor& dx, const Tensor& dy) {
   visit_compute("global_avg_pool", dx.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::repeat(device, dx.data<T>(), dy.data<T>(), 1.0 / static_cast<double>(shape.n),
-                          shape);
+          kernels::repeat<T>(device, dx.data<T>(), dy.data<T>(), 1.0 / static_cast<double>(shape.n),
+                             shape);
         },
         dx.device());
   });

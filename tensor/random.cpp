@@ -3,6 +3,7 @@
 
 #include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
@@ -18,7 +19,7 @@ void Generator::uniform(const Tensor& y, double low, double high) {
   visit_compute("uniform", y.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::fill_uniform(device, y.data<T>(), low, high, {seed_, counter_}, y.elements());
+          kernels::fill_uniform<T>(device, span<T>(y), low, high, {seed_, counter_});
         },
         y.device());
   });
@@ -29,7 +30,7 @@ void Generator::normal(const Tensor& y, double mean, double std) {
   visit_compute("normal", y.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::fill_normal(device, y.data<T>(), mean, std, {seed_, counter_}, y.elements());
+          kernels::fill_normal<T>(device, span<T>(y), mean, std, {seed_, counter_});
         },
         y.device());
   });

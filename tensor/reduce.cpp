@@ -15,7 +15,9 @@ kernels::ReduceShape around(const Shape& shape, int axis) {
 void sum_scaled(Tensor& y, const Tensor& x, double scale, const kernels::ReduceShape& shape) {
   visit_compute("sum", x.dtype(), [&]<class T>() {
     std::visit(
-        [&](auto device) { kernels::reduce_sum(device, y.data<T>(), x.data<T>(), scale, shape); },
+        [&](auto device) {
+          kernels::reduce_sum<T>(device, y.data<T>(), x.data<T>(), scale, shape);
+        },
         x.device());
   });
 }
@@ -39,8 +41,9 @@ void max_axis(Tensor& y, Tensor* index, const Tensor& x, int axis) {
   visit_compute("max", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::reduce_max(device, y.data<T>(), index != nullptr ? index->data<i64>() : nullptr,
-                              x.data<T>(), around(x.shape(), axis));
+          kernels::reduce_max<T>(device, y.data<T>(),
+                                 index != nullptr ? index->data<i64>() : nullptr, x.data<T>(),
+                                 around(x.shape(), axis));
         },
         x.device());
   });

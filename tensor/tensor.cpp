@@ -114,7 +114,8 @@ Tensor Tensor::to(DType dtype) const {
       [&](auto device) {
         visit_any(dtype_, [&]<class From>() {
           visit_any(dtype, [&]<class To>() {
-            kernels::convert(device, result.data<To>(), data<From>(), elements());
+            kernels::convert<To, From>(device, {result.data<To>(), elements()},
+                                       {data<From>(), elements()});
           });
         });
       },
@@ -141,7 +142,9 @@ void Tensor::copy_from(const Tensor& source) const {
 void Tensor::fill(double value) const {
   std::visit(
       [&](auto device) {
-        visit_any(dtype_, [&]<class T>() { kernels::fill(device, data<T>(), value, elements()); });
+        visit_any(dtype_, [&]<class T>() {
+          kernels::fill<T>(device, {data<T>(), elements()}, value);
+        });
       },
       device());
 }

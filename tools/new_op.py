@@ -21,19 +21,15 @@ FILES = {
 //   aliasing y may be x, dx may be dy
 //   source   none
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-template <class T>
-void @name@_forward(Cpu, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void @name@_forward(Cuda, T* y, const T* x, i64 rows, i64 cols);
-template <class T>
-void @name@_backward(Cpu, T* dx, const T* dy, i64 rows, i64 cols);
-template <class T>
-void @name@_backward(Cuda, T* dx, const T* dy, i64 rows, i64 cols);
+template <class T, class Device>
+void @name@_forward(Device device, Rows<T> y, Rows<const T> x);
+template <class T, class Device>
+void @name@_backward(Device device, Rows<T> dx, Rows<const T> dy);
 
 }  // namespace weft::kernels
 """,
@@ -42,26 +38,35 @@ void @name@_backward(Cuda, T* dx, const T* dy, i64 rows, i64 cols);
 #include "weft/kernels/common/rows.h"
 
 namespace weft::kernels {
+namespace {
 
 template <class T>
-void @name@_forward(Cpu, T* y, const T* x, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    for (i64 i = r * cols; i < (r + 1) * cols; ++i) y[i] = x[i];
+void forward(Rows<T> y, Rows<const T> x) {
+  for_rows(x.rows, x.cols, [=](i64 r) {
+    for (i64 c = 0; c < x.cols; ++c) y(r, c) = x(r, c);
   });
 }
 
 template <class T>
-void @name@_backward(Cpu, T* dx, const T* dy, i64 rows, i64 cols) {
-  for_rows(rows, cols, [=](i64 r) {
-    for (i64 i = r * cols; i < (r + 1) * cols; ++i) dx[i] = dy[i];
+void backward(Rows<T> dx, Rows<const T> dy) {
+  for_rows(dy.rows, dy.cols, [=](i64 r) {
+    for (i64 c = 0; c < dy.cols; ++c) dx(r, c) = dy(r, c);
   });
 }
 
-#define WEFT_INSTANTIATE(T)                                     \\
-  template void @name@_forward(Cpu, T*, const T*, i64, i64); \\
-  template void @name@_backward(Cpu, T*, const T*, i64, i64);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
+}  // namespace
+
+#define WEFT_SPECIALISE(T) \\
+  template <> \\
+  void @name@_forward(Cpu, Rows<T> y, Rows<const T> x) { \\
+    forward(y, x); \\
+  } \\
+  template <> \\
+  void @name@_backward(Cpu, Rows<T> dx, Rows<const T> dy) { \\
+    backward(dx, dy); \\
+  }
+WEFT_SPECIALISE(float)
+WEFT_SPECIALISE(double)
 
 }  // namespace weft::kernels
 """,
@@ -73,38 +78,42 @@ namespace weft::kernels {
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) @name@_forward_kernel(T* y, const T* x, i64 n) {
-  for (i64 i = first_index(); i < n; i += grid_stride()) y[i] = x[i];
+__global__ void __launch_bounds__(kThreads) @name@_forward_kernel(Rows<T> y, Rows<const T> x) {
+  for (i64 i = first_index(); i < x.size(); i += grid_stride()) y.data[i] = x.data[i];
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) @name@_backward_kernel(T* dx, const T* dy, i64 n) {
-  for (i64 i = first_index(); i < n; i += grid_stride()) dx[i] = dy[i];
+__global__ void __launch_bounds__(kThreads) @name@_backward_kernel(Rows<T> dx, Rows<const T> dy) {
+  for (i64 i = first_index(); i < dy.size(); i += grid_stride()) dx.data[i] = dy.data[i];
+}
+
+template <class T>
+void forward(Cuda device, Rows<T> y, Rows<const T> x) {
+  if (x.size() == 0) return;
+  launch<@name@_forward_kernel<T>>(on(device, blocks_for(x.size())), y, x);
+}
+
+template <class T>
+void backward(Cuda device, Rows<T> dx, Rows<const T> dy) {
+  if (dy.size() == 0) return;
+  launch<@name@_backward_kernel<T>>(on(device, blocks_for(dy.size())), dx, dy);
 }
 
 }  // namespace
 
-template <class T>
-void @name@_forward(Cuda device, T* y, const T* x, i64 rows, i64 cols) {
-  const i64 n = rows * cols;
-  if (n == 0) return;
-  launch<@name@_forward_kernel<T>>(on(device, blocks_for(n)), y, x, n);
-}
-
-template <class T>
-void @name@_backward(Cuda device, T* dx, const T* dy, i64 rows, i64 cols) {
-  const i64 n = rows * cols;
-  if (n == 0) return;
-  launch<@name@_backward_kernel<T>>(on(device, blocks_for(n)), dx, dy, n);
-}
-
-#define WEFT_INSTANTIATE(T)                                      \\
-  template void @name@_forward(Cuda, T*, const T*, i64, i64); \\
-  template void @name@_backward(Cuda, T*, const T*, i64, i64);
-WEFT_INSTANTIATE(float)
-WEFT_INSTANTIATE(double)
-WEFT_INSTANTIATE(half)
-WEFT_INSTANTIATE(bfloat16)
+#define WEFT_SPECIALISE(T) \\
+  template <> \\
+  void @name@_forward(Cuda device, Rows<T> y, Rows<const T> x) { \\
+    forward(device, y, x); \\
+  } \\
+  template <> \\
+  void @name@_backward(Cuda device, Rows<T> dx, Rows<const T> dy) { \\
+    backward(device, dx, dy); \\
+  }
+WEFT_SPECIALISE(float)
+WEFT_SPECIALISE(double)
+WEFT_SPECIALISE(half)
+WEFT_SPECIALISE(bfloat16)
 
 }  // namespace weft::kernels
 """,
@@ -112,31 +121,31 @@ WEFT_INSTANTIATE(bfloat16)
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
+#include "weft/tensor/views.h"
 
 namespace weft {
 namespace {
 
-// kernel(device, rows, cols) with pointers of the dtype at hand.
+// kernel.operator()<T>(device) for the dtype of x, which out has too.
 template <class Kernel>
 void run(Tensor& out, const Tensor& x, const Kernel& kernel) {
   WEFT_CHECK(x.rank() >= 1, "@name@: x is a scalar; at least one axis is required");
   check_output("@name@", out, x.shape(), x);
-  const i64 rows = x.shape().elements(0, x.rank() - 1), cols = x.size(-1);
   visit_compute("@name@", x.dtype(), [&]<class T>() {
-    std::visit([&](auto device) { kernel.template operator()<T>(device, rows, cols); }, x.device());
+    std::visit([&](auto device) { kernel.template operator()<T>(device); }, x.device());
   });
 }
 
 }  // namespace
 
 void @name@(Tensor& y, const Tensor& x) {
-  run(y, x, [&]<class T>(auto device, i64 rows, i64 cols) {
-    kernels::@name@_forward(device, y.data<T>(), x.data<T>(), rows, cols);
+  run(y, x, [&]<class T>(auto device) {
+    kernels::@name@_forward<T>(device, rows<T>(y), rows<T>(x));
   });
 }
 void @name@_backward(Tensor& dx, const Tensor& dy) {
-  run(dx, dy, [&]<class T>(auto device, i64 rows, i64 cols) {
-    kernels::@name@_backward(device, dx.data<T>(), dy.data<T>(), rows, cols);
+  run(dx, dy, [&]<class T>(auto device) {
+    kernels::@name@_backward<T>(device, rows<T>(dx), rows<T>(dy));
   });
 }
 
@@ -197,13 +206,14 @@ TEST(Cuda@Name@, IsTheCpus) {
       const Array<T> x(s.rows * s.cols, numbers), dy(s.rows * s.cols, numbers);
       const auto x64 = x.numbers(), dy64 = dy.numbers();
       std::vector<double> wanted(x64.size()), wanted_dx(x64.size());
-      @name@_forward(Cpu{}, wanted.data(), x64.data(), s.rows, s.cols);
-      @name@_backward(Cpu{}, wanted_dx.data(), dy64.data(), s.rows, s.cols);
+      @name@_forward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(x64, s.rows, s.cols));
+      @name@_backward<double>(Cpu{}, view(wanted_dx, s.rows, s.cols), view(dy64, s.rows, s.cols));
       in_every_order([&] {
         Array<T> y(x.size()), dx(dy);
-        @name@_forward(Cuda{}, y.data(), x.data(), s.rows, s.cols);
+        @name@_forward<T>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols));
         expect_near(y, wanted);
-        @name@_backward(Cuda{}, dx.data(), dx.data(), s.rows, s.cols);
+        const Rows<T> both = view(dx, s.rows, s.cols);
+        @name@_backward<T>(Cuda{}, both, both);
         expect_near(dx, wanted_dx);
       });
     }

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "weft/device/device.h"
+#include "weft/device/emulated/pointers.h"
 #include "weft/device/launch_record.h"
 
 namespace weft::detail {
@@ -27,8 +28,7 @@ template <auto Kernel, class Tuple>
 void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple& arguments) {
   static_cast<void>(known_kernel<Kernel>);
   const auto check = [&](const auto& argument) {
-    if constexpr (std::is_pointer_v<std::decay_t<decltype(argument)>>)
-      check_pointer(record, stream, argument);
+    each_pointer(argument, [&](const void* pointer) { check_pointer(record, stream, pointer); });
   };
   std::apply([&](const auto&... argument) { (check(argument), ...); }, arguments);
   launch_emulated(record, stream, [arguments] { std::apply(Kernel, arguments); });

@@ -7,6 +7,7 @@
 #include "weft/device/device.h"
 #include "weft/kernels/common/convert.h"
 #include "weft/kernels/common/device.h"
+#include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
@@ -65,17 +66,17 @@ i64 turns(i64 n, i64 packs) {
 // y[i] = f(x[i]…), by packs first and one by one for the rest. Arrays may be one another: a thread
 // reads what it writes before it writes it.
 template <class T, class F, class... X>
-__device__ void map_elements(T* y, i64 n, i64 packs, const F& f, const X*... x) {
+__device__ void map_elements(Span<T> y, i64 packs, const F& f, Span<const X>... x) {
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     Pack<T> out;
     [&](const Pack<X>&... in) {
 #pragma unroll
       for (int k = 0; k < Pack<T>::kSize; ++k)
         out.value[k] = static_cast<T>(f(static_cast<Compute<X>>(in.value[k])...));
-    }(reinterpret_cast<const Pack<X>*>(x)[i]...);
-    reinterpret_cast<Pack<T>*>(y)[i] = out;
+    }(reinterpret_cast<const Pack<X>*>(x.data)[i]...);
+    reinterpret_cast<Pack<T>*>(y.data)[i] = out;
   }
-  for (i64 i = packs * Pack<T>::kSize + first_index(); i < n; i += grid_stride())
+  for (i64 i = packs * Pack<T>::kSize + first_index(); i < y.size; i += grid_stride())
     y[i] = static_cast<T>(f(static_cast<Compute<X>>(x[i])...));
 }
 

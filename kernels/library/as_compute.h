@@ -16,7 +16,7 @@ class AsCompute {
  public:
   AsCompute(const T* x, i64 n) : copy_(Cpu{}, x == nullptr || is_computed<T> ? 0 : n) {
     if constexpr (is_computed<T>) data_ = x;
-    else if (x != nullptr) convert(Cpu{}, copy_.data(), x, n);
+    else if (x != nullptr) convert<Compute<T>, T>(Cpu{}, {copy_.data(), n}, {x, n});
     if constexpr (!is_computed<T>) data_ = copy_.data();
   }
   const Compute<T>* data() const { return data_; }
@@ -34,7 +34,7 @@ void write_computed(T* y, i64 n, const Write& write) {
   } else {
     const Scratch<Compute<T>, Cpu> result(Cpu{}, y == nullptr ? 0 : n);
     write(result.data());
-    if (y != nullptr) convert(Cpu{}, y, static_cast<const Compute<T>*>(result.data()), n);
+    if (y != nullptr) convert<T, Compute<T>>(Cpu{}, {y, n}, {result.data(), n});
   }
 }
 

@@ -30,22 +30,14 @@ inline i64 weights(const Conv2dShape& s) {
   return s.out_channels * s.kernel_h * s.kernel_w * (s.channels / s.groups);
 }
 
-template <class T, class C>
-void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,
+template <class T, class C, class Device>
+void conv2d(Device device, C* y, const T* x, const T* w, const C* bias, Activation activation,
             const Conv2dShape& shape);
-template <class T, class C>
-void conv2d(Cuda, C* y, const T* x, const T* w, const C* bias, Activation activation,
-            const Conv2dShape& shape);
-template <class T, class C>
-void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& shape);
-template <class T, class C>
-void conv2d_input_gradient(Cuda, C* dx, const T* dy, const T* w, const Conv2dShape& shape);
+template <class T, class C, class Device>
+void conv2d_input_gradient(Device device, C* dx, const T* dy, const T* w, const Conv2dShape& shape);
 // `dbias` may be null.
-template <class T, class C>
-void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x,
-                            const Conv2dShape& shape);
-template <class T, class C>
-void conv2d_weight_gradient(Cuda, C* dw, C* dbias, const T* dy, const T* x,
+template <class T, class C, class Device>
+void conv2d_weight_gradient(Device device, C* dw, C* dbias, const T* dy, const T* x,
                             const Conv2dShape& shape);
 
 }  // namespace weft::kernels

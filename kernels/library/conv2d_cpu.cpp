@@ -5,8 +5,8 @@
 
 #include <Eigen/Core>
 
-#include "weft/device/allocator.h"
 #include "weft/device/parallel.h"
+#include "weft/kernels/common/scratch.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/onednn.h"
 #include "weft/kernels/library/product_types.h"
@@ -102,25 +102,9 @@ void add_patches(T* dx, const T* patches, const Conv2dShape& s, const Plan& plan
 }
 
 template <class T>
-class Patches {
- public:
-  explicit Patches(const Plan& plan)
-      : bytes_(plan.patch_elements * static_cast<i64>(sizeof(T))),
-        data_(static_cast<T*>(allocate(Cpu{}, bytes_))) {}
-  ~Patches() { deallocate(Cpu{}, data_, bytes_); }
-  Patches(const Patches&) = delete;
-  Patches& operator=(const Patches&) = delete;
-  T* data() const { return data_; }
-
- private:
-  i64 bytes_;
-  T* data_;
-};
-
-template <class T>
 void patches_forward(T* y, const T* x, const T* w, const Conv2dShape& s) {
   const Plan plan(s);
-  const Patches<T> patches(plan);
+  const Scratch<T, Cpu> patches(Cpu{}, plan.patch_elements);
   for (i64 g = 0; g < s.groups; ++g) {
     plan.for_each_block([&](i64 begin, i64 end) {
       const i64 pixels = (end - begin) * s.out_width;
@@ -139,7 +123,7 @@ void patches_forward(T* y, const T* x, const T* w, const Conv2dShape& s) {
 template <class T>
 void patches_input_gradient(T* dx, const T* dy, const T* w, const Conv2dShape& s) {
   const Plan plan(s);
-  const Patches<T> patches(plan);
+  const Scratch<T, Cpu> patches(Cpu{}, plan.patch_elements);
   std::fill_n(dx, s.batch * s.height * s.width * s.channels, T(0));
   for (i64 g = 0; g < s.groups; ++g) {
     plan.for_each_block([&](i64 begin, i64 end) {
@@ -157,7 +141,7 @@ void patches_input_gradient(T* dx, const T* dy, const T* w, const Conv2dShape& s
 template <class T>
 void patches_weight_gradient(T* dw, const T* dy, const T* x, const Conv2dShape& s) {
   const Plan plan(s);
-  const Patches<T> patches(plan);
+  const Scratch<T, Cpu> patches(Cpu{}, plan.patch_elements);
   for (i64 g = 0; g < s.groups; ++g) {
     Map<T> sum(dw + g * plan.group_outputs * plan.patch, plan.group_outputs, plan.patch,
                Eigen::OuterStride<>(plan.patch));
@@ -176,45 +160,43 @@ void patches_weight_gradient(T* dw, const T* dy, const T* x, const Conv2dShape& 
 
 bool takes_onednn() { return cpu_backend() == CpuBackend::onednn; }
 
-}  // namespace
-
 template <class T, class C>
-void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,
-            const Conv2dShape& s) {
+void forward(C* y, const T* x, const T* w, const C* bias, Activation activation,
+             const Conv2dShape& s) {
   if (outputs(s) == 0) return;
   if constexpr (onednn::kTakes<T>)
     if (takes_onednn() && onednn::conv2d(y, x, w, bias, activation, s)) return;
   if constexpr (!is_computed<T>) {
     const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s));
-    return conv2d(Cpu{}, y, x_values.data(), w_values.data(), bias, activation, s);
+    return forward(y, x_values.data(), w_values.data(), bias, activation, s);
   } else {
     patches_forward(y, x, w, s);
-    add_bias_and_activate(Cpu{}, y, bias, activation, s.batch * s.out_height * s.out_width,
-                          s.out_channels);
+    add_bias_and_activate<C>(Cpu{}, {y, s.batch * s.out_height * s.out_width, s.out_channels}, bias,
+                             activation);
   }
 }
 
 template <class T, class C>
-void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
+void input_gradient(C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   if (s.batch == 0) return;
   if constexpr (onednn::kTakes<T>)
     if (takes_onednn() && onednn::conv2d_input_gradient(dx, dy, w, s)) return;
   if constexpr (!is_computed<T>) {
     const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
-    return conv2d_input_gradient(Cpu{}, dx, dy_values.data(), w_values.data(), s);
+    return input_gradient(dx, dy_values.data(), w_values.data(), s);
   } else {
     patches_input_gradient(dx, dy, w, s);
   }
 }
 
 template <class T, class C>
-void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
+void weight_gradient(C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
   if constexpr (onednn::kTakes<T>)
     if (s.batch > 0 && takes_onednn() && onednn::conv2d_weight_gradient(dw, dbias, dy, x, s))
       return;
   if constexpr (!is_computed<T>) {
     const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
-    return conv2d_weight_gradient(Cpu{}, dw, dbias, dy_values.data(), x_values.data(), s);
+    return weight_gradient(dw, dbias, dy_values.data(), x_values.data(), s);
   } else {
     if (dbias != nullptr)
       reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
@@ -223,10 +205,23 @@ void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x, const
   }
 }
 
-#define WEFT_CONV2D(T, C)                                                                      \
-  template void conv2d(Cpu, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cpu, C*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cpu, C*, C*, const T*, const T*, const Conv2dShape&);
+}  // namespace
+
+#define WEFT_CONV2D(T, C)                                                                     \
+  template <>                                                                                 \
+  void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,        \
+              const Conv2dShape& shape) {                                                     \
+    forward(y, x, w, bias, activation, shape);                                                \
+  }                                                                                           \
+  template <>                                                                                 \
+  void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& shape) { \
+    input_gradient(dx, dy, w, shape);                                                         \
+  }                                                                                           \
+  template <>                                                                                 \
+  void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x,                  \
+                              const Conv2dShape& shape) {                                     \
+    weight_gradient(dw, dbias, dy, x, shape);                                                 \
+  }
 WEFT_CPU_PRODUCT_TYPES(WEFT_CONV2D)
 
 }  // namespace weft::kernels

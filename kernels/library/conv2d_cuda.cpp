@@ -159,7 +159,7 @@ void write_as(Cuda device, C* y, i64 n, const Compute& compute) {
   } else {
     const Scratch<T> result(device, n);
     compute(result.data());
-    convert(device, y, static_cast<const T*>(result.data()), n);
+    convert<C, T>(device, {y, n}, {result.data(), n});
   }
 }
 
@@ -168,13 +168,9 @@ void zeroed(Cuda device, T* array, i64 n) {
   zero(device, array, n * static_cast<i64>(sizeof(T)));
 }
 
-}  // namespace
-
-std::string conv2d_library() { return fmt::format("cuDNN {}", cudnnGetVersion()); }
-
 template <class T, class C>
-void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
-            const Conv2dShape& s) {
+void forward(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
+             const Conv2dShape& s) {
   check_conv2d(s);
   if (outputs(s) == 0) return;
   const cudnnHandle_t handle = handle_on(device.stream);
@@ -199,12 +195,12 @@ void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation
                                   result),
           "cudnnConvolutionForward");
   });
-  add_bias_and_activate(device, y, bias, activation, s.batch * s.out_height * s.out_width,
-                        s.out_channels);
+  add_bias_and_activate<C>(device, {y, s.batch * s.out_height * s.out_width, s.out_channels}, bias,
+                           activation);
 }
 
 template <class T, class C>
-void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
+void input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   check_conv2d(s);
   if (inputs(s) == 0) return;
   if (outputs(s) == 0) return zeroed(device, dx, inputs(s));
@@ -233,8 +229,7 @@ void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Co
 }
 
 template <class T, class C>
-void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,
-                            const Conv2dShape& s) {
+void weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
   check_conv2d(s);
   if (dbias != nullptr)
     write_as<T>(device, dbias, s.out_channels, [&](T* result) {
@@ -267,10 +262,26 @@ void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* 
   });
 }
 
-#define WEFT_CONV2D(T, C)                                                                       \
-  template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
+}  // namespace
+
+std::string conv2d_library() { return fmt::format("cuDNN {}", cudnnGetVersion()); }
+
+#define WEFT_CONV2D(T, C)                                                                      \
+  template <>                                                                                  \
+  void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation, \
+              const Conv2dShape& shape) {                                                      \
+    forward(device, y, x, w, bias, activation, shape);                                         \
+  }                                                                                            \
+  template <>                                                                                  \
+  void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w,                      \
+                             const Conv2dShape& shape) {                                       \
+    input_gradient(device, dx, dy, w, shape);                                                  \
+  }                                                                                            \
+  template <>                                                                                  \
+  void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,           \
+                              const Conv2dShape& shape) {                                      \
+    weight_gradient(device, dw, dbias, dy, x, shape);                                          \
+  }
 WEFT_CUDA_PRODUCT_TYPES(WEFT_CONV2D)
 
 }  // namespace weft::kernels

@@ -26,13 +26,9 @@ Scratch<u8> planned(Cuda device, Conv2dDirection direction, const Conv2dShape& s
   return {device, choice.workspace_bytes};
 }
 
-}  // namespace
-
-std::string conv2d_library() { return "emulated convolutions"; }
-
 template <class T, class C>
-void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
-            const Conv2dShape& s) {
+void forward(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
+             const Conv2dShape& s) {
   check_conv2d(s);
   const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::forward, s);
   emulated::enqueue(device.stream, [=] {
@@ -45,7 +41,7 @@ void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation
 }
 
 template <class T, class C>
-void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
+void input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   check_conv2d(s);
   const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::to_input, s);
   emulated::enqueue(device.stream, [=] {
@@ -57,8 +53,7 @@ void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Co
 }
 
 template <class T, class C>
-void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,
-                            const Conv2dShape& s) {
+void weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
   check_conv2d(s);
   const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::to_weight, s);
   emulated::enqueue(device.stream, [=] {
@@ -72,10 +67,26 @@ void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* 
   });
 }
 
-#define WEFT_CONV2D(T, C)                                                                       \
-  template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
-  template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
-  template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
+}  // namespace
+
+std::string conv2d_library() { return "emulated convolutions"; }
+
+#define WEFT_CONV2D(T, C)                                                                      \
+  template <>                                                                                  \
+  void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation, \
+              const Conv2dShape& shape) {                                                      \
+    forward(device, y, x, w, bias, activation, shape);                                         \
+  }                                                                                            \
+  template <>                                                                                  \
+  void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w,                      \
+                             const Conv2dShape& shape) {                                       \
+    input_gradient(device, dx, dy, w, shape);                                                  \
+  }                                                                                            \
+  template <>                                                                                  \
+  void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,           \
+                              const Conv2dShape& shape) {                                      \
+    weight_gradient(device, dw, dbias, dy, x, shape);                                          \
+  }
 WEFT_CUDA_PRODUCT_TYPES(WEFT_CONV2D)
 
 }  // namespace weft::kernels

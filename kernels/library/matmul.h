@@ -9,8 +9,8 @@
 //   aliasing none
 //   source   oneDNN (float) where found, else Eigen
 #pragma once
-#include "weft/core/types.h"
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 #include "weft/kernels/elementwise_ops.h"
 
 namespace weft::kernels {
@@ -23,18 +23,13 @@ struct MatmulShape {
   bool transpose_a = false, transpose_b = false;
 };
 
-template <class T, class C>
-void matmul(Cpu, C* c, const T* a, const T* b, const C* bias, Activation activation,
-            const MatmulShape& shape);
-template <class T, class C>
-void matmul(Cuda, C* c, const T* a, const T* b, const C* bias, Activation activation,
+template <class T, class C, class Device>
+void matmul(Device device, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& shape);
 
-// c = act(c + bias) for each of `rows` rows of n: the epilogue of products that a library did not fuse.
-template <class T>
-void add_bias_and_activate(Cpu, T* c, const T* bias, Activation activation, i64 rows, i64 n);
-template <class T>
-void add_bias_and_activate(Cuda, T* c, const T* bias, Activation activation, i64 rows, i64 n);
+// c = act(c + bias) row by row: the epilogue of products that a library did not fuse.
+template <class T, class Device>
+void add_bias_and_activate(Device device, Rows<T> c, const T* bias, Activation activation);
 
 // Which library computes float matrix products and convolutions on the CPU. oneDNN is the default
 // where this build has it; double always takes Eigen.

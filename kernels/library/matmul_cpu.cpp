@@ -39,6 +39,48 @@ void activate(T* row, i64 n) {
   for (i64 i = 0; i < n; ++i) row[i] = Op::value(row[i]);
 }
 
+template <class T>
+void bias_and_activation(Rows<T> c, const T* bias, Activation activation) {
+  const i64 n = c.cols;
+  if (bias == nullptr && activation == Activation::none) return;
+  parallel_for(c.rows, 16 * 1024 / n + 1, [=](i64 begin, i64 end) {
+    simd([=] {
+      for (i64 r = begin; r < end; ++r) {
+        T* row = c.row(r);
+        if (bias != nullptr)
+          for (i64 i = 0; i < n; ++i) row[i] += bias[i];
+        switch (activation) {
+          case Activation::none: break;
+          case Activation::relu: activate<Relu>(row, n); break;
+          case Activation::gelu: activate<Gelu>(row, n); break;
+          case Activation::silu: activate<Silu>(row, n); break;
+          case Activation::tanh: activate<Tanh>(row, n); break;
+          case Activation::sigmoid: activate<Sigmoid>(row, n); break;
+        }
+      }
+    });
+  });
+}
+
+template <class T, class C>
+void product(C* c, const T* a, const T* b, const C* bias, Activation activation,
+             const MatmulShape& s) {
+  if (s.batch * s.m * s.n == 0) return;
+  if constexpr (onednn::kTakes<T>) {
+    if (s.k > 0 && cpu_backend() == CpuBackend::onednn &&
+        onednn::matmul(c, a, b, bias, activation, s))
+      return;
+  }
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n);
+    return product(c, a_values.data(), b_values.data(), bias, activation, s);
+  } else {
+    for (i64 i = 0; i < s.batch; ++i)
+      eigen_product(c + i * s.m * s.n, a + i * s.m * s.k, b + i * s.k * s.n, s);
+    bias_and_activation(Rows<C>{c, s.batch * s.m, s.n}, bias, activation);
+  }
+}
+
 }  // namespace
 
 CpuBackend cpu_backend() { return chosen_backend(); }
@@ -57,51 +99,20 @@ const char* name_of(CpuBackend backend) {
   return backend == CpuBackend::onednn ? onednn::version() : eigen.c_str();
 }
 
-template <class T>
-void add_bias_and_activate(Cpu, T* c, const T* bias, Activation activation, i64 rows, i64 n) {
-  if (bias == nullptr && activation == Activation::none) return;
-  parallel_for(rows, 16 * 1024 / n + 1, [=](i64 begin, i64 end) {
-    simd([=] {
-      for (i64 r = begin; r < end; ++r) {
-        T* row = c + r * n;
-        if (bias != nullptr)
-          for (i64 i = 0; i < n; ++i) row[i] += bias[i];
-        switch (activation) {
-          case Activation::none: break;
-          case Activation::relu: activate<Relu>(row, n); break;
-          case Activation::gelu: activate<Gelu>(row, n); break;
-          case Activation::silu: activate<Silu>(row, n); break;
-          case Activation::tanh: activate<Tanh>(row, n); break;
-          case Activation::sigmoid: activate<Sigmoid>(row, n); break;
-        }
-      }
-    });
-  });
-}
-
-template <class T, class C>
-void matmul(Cpu, C* c, const T* a, const T* b, const C* bias, Activation activation,
-            const MatmulShape& s) {
-  if (s.batch * s.m * s.n == 0) return;
-  if constexpr (onednn::kTakes<T>) {
-    if (s.k > 0 && cpu_backend() == CpuBackend::onednn &&
-        onednn::matmul(c, a, b, bias, activation, s))
-      return;
+#define WEFT_ADD_BIAS(T)                                                             \
+  template <>                                                                        \
+  void add_bias_and_activate(Cpu, Rows<T> c, const T* bias, Activation activation) { \
+    bias_and_activation(c, bias, activation);                                        \
   }
-  if constexpr (!is_computed<T>) {
-    const AsCompute<T> a_values(a, s.batch * s.m * s.k), b_values(b, s.batch * s.k * s.n);
-    return matmul(Cpu{}, c, a_values.data(), b_values.data(), bias, activation, s);
-  } else {
-    for (i64 i = 0; i < s.batch; ++i)
-      eigen_product(c + i * s.m * s.n, a + i * s.m * s.k, b + i * s.k * s.n, s);
-    add_bias_and_activate(Cpu{}, c, bias, activation, s.batch * s.m, s.n);
-  }
-}
+WEFT_ADD_BIAS(float)
+WEFT_ADD_BIAS(double)
 
-template void add_bias_and_activate(Cpu, float*, const float*, Activation, i64, i64);
-template void add_bias_and_activate(Cpu, double*, const double*, Activation, i64, i64);
-#define WEFT_MATMUL(T, C) \
-  template void matmul(Cpu, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+#define WEFT_MATMUL(T, C)                                                              \
+  template <>                                                                          \
+  void matmul(Cpu, C* c, const T* a, const T* b, const C* bias, Activation activation, \
+              const MatmulShape& shape) {                                              \
+    product(c, a, b, bias, activation, shape);                                         \
+  }
 WEFT_CPU_PRODUCT_TYPES(WEFT_MATMUL)
 
 }  // namespace weft::kernels

@@ -18,8 +18,10 @@ struct Identity {
 // By packs where a row holds a whole number of them, so that a pack lies in one row.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    bias_activation_kernel(T* c, const T* bias, i64 n, i64 cols, i64 packs) {
+    bias_activation_kernel(Rows<T> rows, const T* bias, i64 packs) {
   using C = Compute<T>;
+  T* c = rows.data;
+  const i64 n = rows.size(), cols = rows.cols;
   constexpr int kSize = Pack<T>::kSize;
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     Pack<T> value = reinterpret_cast<const Pack<T>*>(c)[i], add{};
@@ -39,39 +41,35 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class Op, class T>
-void run(Cuda device, T* c, const T* bias, i64 rows, i64 cols) {
-  const i64 n = rows * cols;
-  const i64 packs = cols % Pack<T>::kSize == 0 ? packs_in<T>(n, c, bias) : 0;
-  launch<bias_activation_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, bias, n,
-                                        cols, packs);
+void run(Cuda device, Rows<T> c, const T* bias) {
+  const i64 n = c.size();
+  const i64 packs = c.cols % Pack<T>::kSize == 0 ? packs_in<T>(n, c.data, bias) : 0;
+  launch<bias_activation_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, bias, packs);
 }
 
-}  // namespace
-
 template <class T>
-void add_bias_and_activate(Cuda device, T* c, const T* bias, Activation activation, i64 rows,
-                           i64 n) {
-  if (rows * n == 0) return;
+void bias_and_activation(Cuda device, Rows<T> c, const T* bias, Activation activation) {
+  if (c.size() == 0) return;
   switch (activation) {
     case Activation::none:
-      if (bias != nullptr) run<Identity>(device, c, bias, rows, n);
+      if (bias != nullptr) run<Identity>(device, c, bias);
       return;
-    case Activation::relu: return run<Relu>(device, c, bias, rows, n);
-    case Activation::gelu: return run<Gelu>(device, c, bias, rows, n);
-    case Activation::silu: return run<Silu>(device, c, bias, rows, n);
-    case Activation::tanh: return run<Tanh>(device, c, bias, rows, n);
-    case Activation::sigmoid: return run<Sigmoid>(device, c, bias, rows, n);
+    case Activation::relu: return run<Relu>(device, c, bias);
+    case Activation::gelu: return run<Gelu>(device, c, bias);
+    case Activation::silu: return run<Silu>(device, c, bias);
+    case Activation::tanh: return run<Tanh>(device, c, bias);
+    case Activation::sigmoid: return run<Sigmoid>(device, c, bias);
   }
 }
 
 template <class T, class C>
-void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
-            const MatmulShape& s) {
-  const i64 rows = s.batch * s.m;
-  if (rows * s.n == 0) return;
+void product(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation,
+             const MatmulShape& s) {
+  const Rows<C> out{c, s.batch * s.m, s.n};
+  if (out.size() == 0) return;
   if (s.k == 0) {
-    zero(device, c, rows * s.n * static_cast<i64>(sizeof(C)));
-    return add_bias_and_activate(device, c, bias, activation, rows, s.n);
+    zero(device, c, out.size() * static_cast<i64>(sizeof(C)));
+    return bias_and_activation(device, out, bias, activation);
   }
   // Epilogues in double, and with a bias that is not aligned, are not promised.
   const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= kVectorBytes;
@@ -82,15 +80,27 @@ void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation
                                              .bias = epilogue == Epilogue::bias ? bias : nullptr,
                                              .epilogue = epilogue,
                                              .shape = s});
-  if (epilogue == Epilogue::none) add_bias_and_activate(device, c, bias, activation, rows, s.n);
+  if (epilogue == Epilogue::none) bias_and_activation(device, out, bias, activation);
 }
 
-#define WEFT_MATMUL(T, C) \
-  template void matmul(Cuda, C*, const T*, const T*, const C*, Activation, const MatmulShape&);
+}  // namespace
+
+#define WEFT_MATMUL(T, C)                                                                      \
+  template <>                                                                                  \
+  void matmul(Cuda device, C* c, const T* a, const T* b, const C* bias, Activation activation, \
+              const MatmulShape& shape) {                                                      \
+    product(device, c, a, b, bias, activation, shape);                                         \
+  }
 WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
-template void add_bias_and_activate(Cuda, float*, const float*, Activation, i64, i64);
-template void add_bias_and_activate(Cuda, double*, const double*, Activation, i64, i64);
-template void add_bias_and_activate(Cuda, half*, const half*, Activation, i64, i64);
-template void add_bias_and_activate(Cuda, bfloat16*, const bfloat16*, Activation, i64, i64);
+
+#define WEFT_ADD_BIAS(T)                                                                     \
+  template <>                                                                                \
+  void add_bias_and_activate(Cuda device, Rows<T> c, const T* bias, Activation activation) { \
+    bias_and_activation(device, c, bias, activation);                                        \
+  }
+WEFT_ADD_BIAS(float)
+WEFT_ADD_BIAS(double)
+WEFT_ADD_BIAS(half)
+WEFT_ADD_BIAS(bfloat16)
 
 }  // namespace weft::kernels

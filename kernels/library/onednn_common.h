@@ -11,8 +11,8 @@
 
 #include <dnnl.hpp>
 
-#include "weft/device/allocator.h"
 #include "weft/kernels/common/half.h"
+#include "weft/kernels/common/scratch.h"
 #include "weft/kernels/library/matmul.h"
 
 namespace weft::kernels::onednn {
@@ -37,21 +37,6 @@ bool is_reference(const Plan& plan) {
   return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
-// Memory for one call, from weft's allocator.
-class Scratch {
- public:
-  explicit Scratch(std::size_t bytes)
-      : bytes_(static_cast<i64>(bytes)), data_(allocate(Cpu{}, bytes_)) {}
-  ~Scratch() { deallocate(Cpu{}, data_, bytes_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  void* data() const { return data_; }
-
- private:
-  i64 bytes_;
-  void* data_;
-};
-
 // A primitive with its arguments bound once. For each run only the addresses change, so that a call
 // builds no map and allocates nothing (but what oneDNN itself does). One user at a time.
 class Call {
@@ -59,7 +44,8 @@ class Call {
   Call() = default;
   template <class Description>
   Call(const dnnl::primitive& primitive, const Description& plan)
-      : primitive_(primitive), scratchpad_bytes_(plan.scratchpad_desc().get_size()) {
+      : primitive_(primitive),
+        scratchpad_bytes_(static_cast<i64>(plan.scratchpad_desc().get_size())) {
     bind(DNNL_ARG_SCRATCHPAD, plan.scratchpad_desc());
   }
   void bind(int argument, const dnnl::memory::desc& layout) {
@@ -71,7 +57,7 @@ class Call {
       if (arguments_[i].arg == argument) memories_[i].set_data_handle(const_cast<void*>(data));
   }
   void run() {
-    const Scratch scratch(scratchpad_bytes_);
+    const Scratch<u8, Cpu> scratch(Cpu{}, scratchpad_bytes_);
     memories_[0].set_data_handle(scratch.data());
     dnnl::error::wrap_c_api(
         dnnl_primitive_execute(primitive_.get(), stream().get(),
@@ -82,7 +68,7 @@ class Call {
 
  private:
   dnnl::primitive primitive_;
-  std::size_t scratchpad_bytes_ = 0;
+  i64 scratchpad_bytes_ = 0;
   std::vector<dnnl::memory> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;
 };
@@ -150,9 +136,8 @@ inline void append_activation(dnnl::post_ops& ops, Activation activation) {
   }
 }
 
-inline void finish_relu(float* y, Activation activation, i64 rows, i64 cols) {
-  if (activation == Activation::relu)
-    add_bias_and_activate<float>(Cpu{}, y, nullptr, activation, rows, cols);
+inline void finish_relu(Rows<float> y, Activation activation) {
+  if (activation == Activation::relu) add_bias_and_activate<float>(Cpu{}, y, nullptr, activation);
 }
 
 }  // namespace weft::kernels::onednn

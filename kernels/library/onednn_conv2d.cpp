@@ -20,8 +20,8 @@ struct Key {
 struct Entry {
   Call call, reorder;
   bool usable = false, reorders = false;
-  std::size_t weight_bytes = 0;  // in oneDNN's layout
-  std::mutex mutex;              // the addresses are rewritten for each call
+  i64 weight_bytes = 0;  // in oneDNN's layout
+  std::mutex mutex;      // the addresses are rewritten for each call
 };
 
 using Type = dnnl::memory::data_type;
@@ -142,7 +142,7 @@ std::unique_ptr<Entry> make_forward(const Conv2dShape& s, bool has_bias, Activat
     attributes.set_post_ops(post);
     const auto plan = forward_plan(l, has_bias, attributes);
     entry.usable = !is_reference(plan);
-    entry.weight_bytes = plan.weights_desc().get_size();
+    entry.weight_bytes = static_cast<i64>(plan.weights_desc().get_size());
     entry.call = Call(dnnl::convolution_forward(plan), plan);
     entry.call.bind(DNNL_ARG_SRC, l.x);
     entry.call.bind(DNNL_ARG_WEIGHTS, plan.weights_desc());
@@ -160,7 +160,7 @@ std::unique_ptr<Entry> make_input_gradient(const Conv2dShape& s) {
     const Layouts l(s, {kFloat, kMultiplied, kMultiplied});
     const auto plan = input_plan(l, Layouts(s, {kMultiplied, kMultiplied, kMultiplied}));
     entry.usable = !is_reference(plan);
-    entry.weight_bytes = plan.weights_desc().get_size();
+    entry.weight_bytes = static_cast<i64>(plan.weights_desc().get_size());
     entry.call = Call(dnnl::convolution_backward_data(plan), plan);
     entry.call.bind(DNNL_ARG_DIFF_SRC, l.x);
     entry.call.bind(DNNL_ARG_WEIGHTS, plan.weights_desc());
@@ -176,7 +176,7 @@ std::unique_ptr<Entry> make_weight_gradient(const Conv2dShape& s, bool has_bias)
     const Layouts l(s, {kMultiplied, kFloat, kMultiplied});
     const auto plan = weight_plan(l, Layouts(s, {kMultiplied, kMultiplied, kMultiplied}), has_bias);
     entry.usable = !is_reference(plan) && !overruns(s);
-    entry.weight_bytes = plan.diff_weights_desc().get_size();
+    entry.weight_bytes = static_cast<i64>(plan.diff_weights_desc().get_size());
     entry.call = Call(dnnl::convolution_backward_weights(plan), plan);
     entry.call.bind(DNNL_ARG_SRC, l.x);
     entry.call.bind(DNNL_ARG_DIFF_DST, l.y);
@@ -192,7 +192,7 @@ void run_with_weights(Entry& entry, const void* w) {
     entry.call.set(DNNL_ARG_WEIGHTS, w);
     return entry.call.run();
   }
-  const Scratch reordered(entry.weight_bytes);
+  const Scratch<u8, Cpu> reordered(Cpu{}, entry.weight_bytes);
   entry.reorder.set(DNNL_ARG_FROM, w);
   entry.reorder.set(DNNL_ARG_TO, reordered.data());
   entry.reorder.run();
@@ -215,7 +215,7 @@ bool conv2d(float* y, const T* x, const T* w, const float* bias, Activation acti
   entry.call.set(DNNL_ARG_DST, y);
   entry.call.set(DNNL_ARG_BIAS, bias);
   run_with_weights(entry, w);
-  finish_relu(y, activation, s.batch * s.out_height * s.out_width, s.out_channels);
+  finish_relu({y, s.batch * s.out_height * s.out_width, s.out_channels}, activation);
   return true;
 }
 
@@ -247,7 +247,7 @@ bool conv2d_weight_gradient(float* dw, float* dbias, const T* dy, const T* x,
     entry.call.run();
     return true;
   }
-  const Scratch reordered(entry.weight_bytes);
+  const Scratch<u8, Cpu> reordered(Cpu{}, entry.weight_bytes);
   entry.call.set(DNNL_ARG_DIFF_WEIGHTS, reordered.data());
   entry.call.run();
   entry.reorder.set(DNNL_ARG_FROM, reordered.data());

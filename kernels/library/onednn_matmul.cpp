@@ -80,7 +80,7 @@ bool matmul(float* c, const T* a, const T* b, const float* bias, Activation acti
   entry.call.set(DNNL_ARG_WEIGHTS, b);
   entry.call.set(DNNL_ARG_BIAS, bias);
   entry.call.run();
-  finish_relu(c, activation, s.batch * s.m, s.n);
+  finish_relu({c, s.batch * s.m, s.n}, activation);
   return true;
 }
 

@@ -20,11 +20,8 @@ struct AdamConstants {
 // saved:    first = m, second = v
 // aliasing: param, grad, first and second must not overlap
 // source:   Kingma & Ba, arXiv 1412.6980; Loshchilov & Hutter, arXiv 1711.05101
-template <class T>
-void adam_step(Cpu, const ParameterTable<T>& table, const StepControl* control,
-               const AdamConstants& constants);
-template <class T>
-void adam_step(Cuda, const ParameterTable<T>& table, const StepControl* control,
+template <class T, class Device>
+void adam_step(Device device, const ParameterTable<T>& table, const StepControl* control,
                const AdamConstants& constants);
 
 }  // namespace weft::kernels

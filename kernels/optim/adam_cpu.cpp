@@ -18,11 +18,9 @@ void update(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restri
   }
 }
 
-}  // namespace
-
 template <class T>
-void adam_step(Cpu, const ParameterTable<T>& table, const StepControl* control,
-               const AdamConstants& constants) {
+void step(const ParameterTable<T>& table, const StepControl* control,
+          const AdamConstants& constants) {
   if (control->skip) return;
   parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
     simd([&] {
@@ -39,9 +37,15 @@ void adam_step(Cpu, const ParameterTable<T>& table, const StepControl* control,
     if (table.segments[s].active) ++table.segments[s].steps;
 }
 
-template void adam_step(Cpu, const ParameterTable<float>&, const StepControl*,
-                        const AdamConstants&);
-template void adam_step(Cpu, const ParameterTable<double>&, const StepControl*,
-                        const AdamConstants&);
+}  // namespace
+
+#define WEFT_ADAM(T)                                                              \
+  template <>                                                                     \
+  void adam_step(Cpu, const ParameterTable<T>& table, const StepControl* control, \
+                 const AdamConstants& constants) {                                \
+    step(table, control, constants);                                              \
+  }
+WEFT_ADAM(float)
+WEFT_ADAM(double)
 
 }  // namespace weft::kernels

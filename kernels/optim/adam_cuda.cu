@@ -31,20 +31,24 @@ __global__ void __launch_bounds__(kThreads)
       [&](i64 i) { rates.update(s.param[i], s.grad[i], s.first[i], s.second[i]); });
 }
 
-}  // namespace
-
 template <class T>
-void adam_step(Cuda device, const ParameterTable<T>& table, const StepControl* control,
-               const AdamConstants& constants) {
+void step(Cuda device, const ParameterTable<T>& table, const StepControl* control,
+          const AdamConstants& constants) {
   if (table.segment_count == 0) return;
   launch<adam_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, control,
                          constants);
   count_steps(device, table, control);
 }
 
-template void adam_step(Cuda, const ParameterTable<float>&, const StepControl*,
-                        const AdamConstants&);
-template void adam_step(Cuda, const ParameterTable<double>&, const StepControl*,
-                        const AdamConstants&);
+}  // namespace
+
+#define WEFT_ADAM(T)                                                                      \
+  template <>                                                                             \
+  void adam_step(Cuda device, const ParameterTable<T>& table, const StepControl* control, \
+                 const AdamConstants& constants) {                                        \
+    step(device, table, control, constants);                                              \
+  }
+WEFT_ADAM(float)
+WEFT_ADAM(double)
 
 }  // namespace weft::kernels

@@ -8,13 +8,12 @@
 //   source   none
 #pragma once
 #include "weft/device/device.h"
+#include "weft/kernels/common/views.h"
 #include "weft/kernels/optim/parameter_table.h"
 
 namespace weft::kernels {
 
-template <class T>
-void clip_values(Cpu, T* g, i64 n, double limit, const StepControl* control);
-template <class T>
-void clip_values(Cuda, T* g, i64 n, double limit, const StepControl* control);
+template <class T, class Device>
+void clip_values(Device device, Span<T> g, double limit, const StepControl* control);
 
 }  // namespace weft::kernels

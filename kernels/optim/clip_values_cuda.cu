@@ -7,25 +7,30 @@ namespace {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    clip_values_kernel(T* g, i64 n, i64 packs, double limit, const StepControl* control) {
+    clip_values_kernel(Span<T> g, double limit, const StepControl* control, i64 packs) {
   if (control->skip) return;
   const T most = static_cast<T>(limit / control->grad_scale);
   map_elements(
-      g, n, packs, [=](T value) { return value > most ? most : (value < -most ? -most : value); },
-      static_cast<const T*>(g));
+      g, packs, [=](T value) { return value > most ? most : (value < -most ? -most : value); },
+      Span<const T>(g));
+}
+
+template <class T>
+void clip(Cuda device, Span<T> g, double limit, const StepControl* control) {
+  if (g.size == 0) return;
+  const i64 packs = packs_in<T>(g.size, g.data);
+  launch<clip_values_kernel<T>>(on(device, blocks_for(turns<T>(g.size, packs))), g, limit, control,
+                                packs);
 }
 
 }  // namespace
 
-template <class T>
-void clip_values(Cuda device, T* g, i64 n, double limit, const StepControl* control) {
-  if (n == 0) return;
-  const i64 packs = packs_in<T>(n, g);
-  launch<clip_values_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), g, n, packs, limit,
-                                control);
-}
-
-template void clip_values(Cuda, float*, i64, double, const StepControl*);
-template void clip_values(Cuda, double*, i64, double, const StepControl*);
+#define WEFT_CLIP_VALUES(T)                                                            \
+  template <>                                                                          \
+  void clip_values(Cuda device, Span<T> g, double limit, const StepControl* control) { \
+    clip(device, g, limit, control);                                                   \
+  }
+WEFT_CLIP_VALUES(float)
+WEFT_CLIP_VALUES(double)
 
 }  // namespace weft::kernels

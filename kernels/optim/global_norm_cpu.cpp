@@ -28,10 +28,8 @@ double sum_of_squares(const T* x, i64 length) {
   return sum;
 }
 
-}  // namespace
-
 template <class T>
-void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {
+void squares(const ParameterTable<T>& table, double* partials) {
   parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
     simd([&] {
       for (i64 c = begin; c < end; ++c) {
@@ -44,20 +42,29 @@ void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {
 }
 
 template <class T>
-void global_norm(Cpu device, const ParameterTable<T>& table, double max_norm, double* partials,
-                 StepControl* control) {
-  square_sums(device, table, partials);
+void norm(const ParameterTable<T>& table, double max_norm, double* partials, StepControl* control) {
+  squares(table, partials);
   double sum = 0;
   for (i64 c = 0; c < table.chunk_count; ++c) sum += partials[c];
-  const double norm = std::sqrt(sum) * control->grad_scale;
-  control->grad_norm = norm;
-  if (!std::isfinite(norm)) control->skip = true;
-  if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
+  const double length = std::sqrt(sum) * control->grad_scale;
+  control->grad_norm = length;
+  if (!std::isfinite(length)) control->skip = true;
+  if (max_norm > 0 && length > max_norm) control->grad_scale *= max_norm / (length + 1e-6);
 }
 
-template void square_sums(Cpu, const ParameterTable<float>&, double*);
-template void square_sums(Cpu, const ParameterTable<double>&, double*);
-template void global_norm(Cpu, const ParameterTable<float>&, double, double*, StepControl*);
-template void global_norm(Cpu, const ParameterTable<double>&, double, double*, StepControl*);
+}  // namespace
+
+#define WEFT_GLOBAL_NORM(T)                                                                \
+  template <>                                                                              \
+  void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {                \
+    squares(table, partials);                                                              \
+  }                                                                                        \
+  template <>                                                                              \
+  void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials, \
+                   StepControl* control) {                                                 \
+    norm(table, max_norm, partials, control);                                              \
+  }
+WEFT_GLOBAL_NORM(float)
+WEFT_GLOBAL_NORM(double)
 
 }  // namespace weft::kernels

@@ -42,24 +42,32 @@ __global__ void __launch_bounds__(kThreads)
   if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
 }
 
-}  // namespace
-
 template <class T>
-void square_sums(Cuda device, const ParameterTable<T>& table, double* partials) {
+void squares(Cuda device, const ParameterTable<T>& table, double* partials) {
   launch<square_sums_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, partials);
 }
 
 template <class T>
-void global_norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials,
-                 StepControl* control) {
-  square_sums(device, table, partials);
+void norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials,
+          StepControl* control) {
+  squares(device, table, partials);
   launch<clip_kernel>(on(device, 1), control, static_cast<const double*>(partials),
                       table.chunk_count, max_norm);
 }
 
-template void square_sums(Cuda, const ParameterTable<float>&, double*);
-template void square_sums(Cuda, const ParameterTable<double>&, double*);
-template void global_norm(Cuda, const ParameterTable<float>&, double, double*, StepControl*);
-template void global_norm(Cuda, const ParameterTable<double>&, double, double*, StepControl*);
+}  // namespace
+
+#define WEFT_GLOBAL_NORM(T)                                                                        \
+  template <>                                                                                      \
+  void square_sums(Cuda device, const ParameterTable<T>& table, double* partials) {                \
+    squares(device, table, partials);                                                              \
+  }                                                                                                \
+  template <>                                                                                      \
+  void global_norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials, \
+                   StepControl* control) {                                                         \
+    norm(device, table, max_norm, partials, control);                                              \
+  }
+WEFT_GLOBAL_NORM(float)
+WEFT_GLOBAL_NORM(double)
 
 }  // namespace weft::kernels

@@ -14,9 +14,8 @@ namespace weft::kernels {
 // saved:    first = b; null where the momentum is 0 throughout
 // aliasing: param, grad and first must not overlap
 // source:   Sutskever et al., ICML 2013; the form of PyTorch's SGD with dampening 0
-template <class T>
-void sgd_step(Cpu, const ParameterTable<T>& table, const StepControl* control, bool nesterov);
-template <class T>
-void sgd_step(Cuda, const ParameterTable<T>& table, const StepControl* control, bool nesterov);
+template <class T, class Device>
+void sgd_step(Device device, const ParameterTable<T>& table, const StepControl* control,
+              bool nesterov);
 
 }  // namespace weft::kernels

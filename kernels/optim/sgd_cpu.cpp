@@ -32,10 +32,8 @@ void update(const Segment<T>& s, const Chunk& chunk, const StepControl& control,
   else with_momentum<false>(p, g, s.first + chunk.begin, chunk.length, rates);
 }
 
-}  // namespace
-
 template <class T>
-void sgd_step(Cpu, const ParameterTable<T>& table, const StepControl* control, bool nesterov) {
+void step(const ParameterTable<T>& table, const StepControl* control, bool nesterov) {
   if (control->skip) return;
   parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
     simd([&] {
@@ -49,7 +47,14 @@ void sgd_step(Cpu, const ParameterTable<T>& table, const StepControl* control, b
     if (table.segments[s].active) ++table.segments[s].steps;
 }
 
-template void sgd_step(Cpu, const ParameterTable<float>&, const StepControl*, bool);
-template void sgd_step(Cpu, const ParameterTable<double>&, const StepControl*, bool);
+}  // namespace
+
+#define WEFT_SGD(T)                                                                               \
+  template <>                                                                                     \
+  void sgd_step(Cpu, const ParameterTable<T>& table, const StepControl* control, bool nesterov) { \
+    step(table, control, nesterov);                                                               \
+  }
+WEFT_SGD(float)
+WEFT_SGD(double)
 
 }  // namespace weft::kernels

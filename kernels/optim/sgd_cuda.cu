@@ -31,17 +31,22 @@ __global__ void __launch_bounds__(kThreads)
       [&](i64 i) { step(s.param[i], s.grad[i], s.first != nullptr ? s.first + i : nullptr); });
 }
 
-}  // namespace
-
 template <class T>
-void sgd_step(Cuda device, const ParameterTable<T>& table, const StepControl* control,
-              bool nesterov) {
+void step(Cuda device, const ParameterTable<T>& table, const StepControl* control, bool nesterov) {
   if (table.segment_count == 0) return;
   launch<sgd_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, control, nesterov);
   count_steps(device, table, control);
 }
 
-template void sgd_step(Cuda, const ParameterTable<float>&, const StepControl*, bool);
-template void sgd_step(Cuda, const ParameterTable<double>&, const StepControl*, bool);
+}  // namespace
+
+#define WEFT_SGD(T)                                                                      \
+  template <>                                                                            \
+  void sgd_step(Cuda device, const ParameterTable<T>& table, const StepControl* control, \
+                bool nesterov) {                                                         \
+    step(device, table, control, nesterov);                                              \
+  }
+WEFT_SGD(float)
+WEFT_SGD(double)
 
 }  // namespace weft::kernels

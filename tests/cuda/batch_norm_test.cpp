@@ -6,11 +6,14 @@
 namespace weft::kernels::test {
 namespace {
 
-const BatchNormShape kShapes[] = {{1, 1}, {33, 3}, {31, 64}, {300, 5}, {1025, 32}, {2, 33}};
+struct Size {
+  i64 rows, channels;
+};
+const Size kShapes[] = {{1, 1}, {33, 3}, {31, 64}, {300, 5}, {1025, 32}, {2, 33}};
 
 template <class T>
 struct Problem {
-  explicit Problem(const BatchNormShape& s, i64 shift = 0)
+  explicit Problem(const Size& s, i64 shift = 0)
       : x(s.rows * s.channels, numbers, shift),
         residual(s.rows * s.channels, numbers, shift),
         dy(s.rows * s.channels, numbers, shift),
@@ -21,20 +24,26 @@ struct Problem {
   Numbers numbers;
   Array<T> x, residual, dy, gamma, beta;
   Array<double> mean, inv_std;
+
+  BatchNormParameters<T> parameters() const {
+    return {gamma.data(), beta.data(), mean.data(), inv_std.data()};
+  }
 };
 
 TEST(CudaBatchNorm, Statistics) {
   for_types([]<class T>() {
-    for (const BatchNormShape& s : kShapes) {
+    for (const Size& s : kShapes) {
       SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.channels);
       const Problem<T> p(s);
       const auto c = static_cast<std::size_t>(s.channels);
       std::vector<double> mean(c), inv_std(c), var(c);
-      batch_statistics(Cpu{}, mean.data(), inv_std.data(), var.data(), p.x.numbers().data(), 1e-5,
-                       s);
+      const auto x64 = p.x.numbers();
+      batch_statistics<double>(Cpu{}, {mean.data(), inv_std.data(), var.data()},
+                               view(x64, s.rows, s.channels), 1e-5);
       in_every_order([&] {
         Array<double> m(s.channels), i(s.channels), v(s.channels);
-        batch_statistics(Cuda{}, m.data(), i.data(), v.data(), p.x.data(), 1e-5, s);
+        batch_statistics<T>(Cuda{}, {m.data(), i.data(), v.data()}, view(p.x, s.rows, s.channels),
+                            1e-5);
         expect_near(m, mean);
         expect_near(i, inv_std);
         expect_near(v, var);
@@ -44,12 +53,12 @@ TEST(CudaBatchNorm, Statistics) {
 }
 
 TEST(CudaBatchNorm, StatisticsWithALargeMean) {
-  const BatchNormShape s{200, 3};
-  Array<float> x(s.rows * s.channels);
-  for (i64 i = 0; i < x.size(); ++i) x[i] = 65536.0f + static_cast<float>(i / s.channels % 2);
+  Array<float> x(200 * 3);
+  for (i64 i = 0; i < x.size(); ++i) x[i] = 65536.0f + static_cast<float>(i / 3 % 2);
   in_every_order([&] {
     Array<double> mean(3), inv_std(3), var(3);
-    batch_statistics(Cuda{}, mean.data(), inv_std.data(), var.data(), x.data(), 0.0, s);
+    batch_statistics<float>(Cuda{}, {mean.data(), inv_std.data(), var.data()}, view(x, 200, 3),
+                            0.0);
     for (i64 c = 0; c < 3; ++c) {
       EXPECT_NEAR(mean[c], 65536.5, 1e-10);
       EXPECT_NEAR(inv_std[c], 2.0, 1e-10);
@@ -59,7 +68,7 @@ TEST(CudaBatchNorm, StatisticsWithALargeMean) {
 
 TEST(CudaBatchNorm, Forward) {
   for_types([]<class T>() {
-    for (const BatchNormShape& s : kShapes) {
+    for (const Size& s : kShapes) {
       for (const i64 shift : {0, 1}) {
         const Problem<T> p(s, shift);
         for (const int variant : {0, 1, 2, 3, 4}) {
@@ -68,14 +77,16 @@ TEST(CudaBatchNorm, Forward) {
           const auto gamma64 = p.gamma.numbers(), beta64 = p.beta.numbers(),
                      residual64 = p.residual.numbers(), x64 = p.x.numbers();
           std::vector<double> wanted(x64.size());
-          batch_norm(Cpu{}, wanted.data(), x64.data(), add ? residual64.data() : nullptr,
-                     affine ? gamma64.data() : nullptr, affine ? beta64.data() : nullptr,
-                     p.mean.data(), p.inv_std.data(), relu, s);
+          BatchNormParameters<double> here{gamma64.data(), beta64.data(), p.mean.data(),
+                                           p.inv_std.data()};
+          BatchNormParameters<T> there = p.parameters();
+          if (!affine) here.gamma = here.beta = nullptr, there.gamma = there.beta = nullptr;
+          batch_norm<double>(Cpu{}, view(wanted, s.rows, s.channels), view(x64, s.rows, s.channels),
+                             add ? residual64.data() : nullptr, here, relu);
           in_every_order([&] {
             const auto run = [&](T* y, const T* x, const T* residual) {
-              batch_norm(Cuda{}, y, x, add ? residual : nullptr, affine ? p.gamma.data() : nullptr,
-                         affine ? p.beta.data() : nullptr, p.mean.data(), p.inv_std.data(), relu,
-                         s);
+              batch_norm<T>(Cuda{}, {y, s.rows, s.channels}, {x, s.rows, s.channels},
+                            add ? residual : nullptr, there, relu);
             };
             Array<T> y(p.x.size(), shift), over_x(p.x), over_residual(p.residual);
             run(y.data(), p.x.data(), p.residual.data());
@@ -94,7 +105,7 @@ TEST(CudaBatchNorm, Forward) {
 // Every combination of: relu (mask from x, or from y behind a residual), statistics, gradients wanted.
 TEST(CudaBatchNorm, Backward) {
   for_types([]<class T>() {
-    for (const BatchNormShape& s : kShapes) {
+    for (const Size& s : kShapes) {
       const i64 shift = s.rows == 1025 ? 1 : 0;  // no packs, though the channels would do
       const Problem<T> p(s, shift);
       const auto x64 = p.x.numbers(), dy64 = p.dy.numbers(), gamma64 = p.gamma.numbers(),
@@ -107,16 +118,17 @@ TEST(CudaBatchNorm, Backward) {
                          << s.rows << ", " << s.channels << ": mask " << mask
                          << (constant ? ", constant" : "") << (residual ? ", residual" : ""));
             std::vector<double> dx(n), dr(n), dg(c), db(c);
-            batch_norm_backward(
+            const BatchNormMode mode{.relu = mask != 0, .constant_statistics = constant};
+            batch_norm_backward<double>(
                 Cpu{}, {dx.data(), residual ? dr.data() : nullptr, dg.data(), db.data()},
-                dy64.data(), x64.data(), mask == 2 ? y64.data() : nullptr, gamma64.data(),
-                beta64.data(), p.mean.data(), p.inv_std.data(), mask != 0, constant, s);
+                view(dy64, s.rows, s.channels), view(x64, s.rows, s.channels),
+                mask == 2 ? y64.data() : nullptr,
+                {gamma64.data(), beta64.data(), p.mean.data(), p.inv_std.data()}, mode);
             in_every_order([&] {
               const auto run = [&](const BatchNormGradients<T>& out, const T* dy) {
-                batch_norm_backward(Cuda{}, out, dy, p.x.data(),
-                                    mask == 2 ? p.residual.data() : nullptr, p.gamma.data(),
-                                    p.beta.data(), p.mean.data(), p.inv_std.data(), mask != 0,
-                                    constant, s);
+                batch_norm_backward<T>(
+                    Cuda{}, out, {dy, s.rows, s.channels}, view(p.x, s.rows, s.channels),
+                    mask == 2 ? p.residual.data() : nullptr, p.parameters(), mode);
               };
               Array<T> x_grad(p.x.size()), over_dy(p.dy), g(s.channels), b(s.channels);
               run({x_grad.data(), residual ? over_dy.data() : nullptr, g.data(), b.data()},
@@ -141,11 +153,11 @@ TEST(CudaBatchNorm, NoRows) {
   const Array<float> gamma(3, numbers);
   const Array<double> statistics(3, numbers);
   Array<float> dgamma(3), dbeta(3);
-  batch_norm<float>(Cuda{}, nullptr, nullptr, nullptr, gamma.data(), gamma.data(),
-                    statistics.data(), statistics.data(), true, {0, 3});
-  batch_norm_backward<float>(Cuda{}, {.dgamma = dgamma.data(), .dbeta = dbeta.data()}, nullptr,
-                             nullptr, nullptr, gamma.data(), gamma.data(), statistics.data(),
-                             statistics.data(), true, false, {0, 3});
+  const BatchNormParameters<float> parameters{gamma.data(), gamma.data(), statistics.data(),
+                                              statistics.data()};
+  batch_norm<float>(Cuda{}, {nullptr, 0, 3}, {nullptr, 0, 3}, nullptr, parameters, true);
+  batch_norm_backward<float>(Cuda{}, {.dgamma = dgamma.data(), .dbeta = dbeta.data()},
+                             {nullptr, 0, 3}, {nullptr, 0, 3}, nullptr, parameters, {.relu = true});
   for (i64 c = 0; c < 3; ++c) EXPECT_EQ(dgamma[c] + dbeta[c], 0.0f);
 }
 
@@ -156,22 +168,23 @@ TEST(CudaBatchNorm, CommitUnlessSkipped) {
       const Array<T> before(channels, numbers);
       const Array<double> mean(channels, numbers), var(channels, numbers);
       auto mean64 = before.numbers(), var64 = before.numbers();
-      commit_running_stats(Cpu{}, mean64.data(), var64.data(), nullptr, mean.data(), var.data(),
-                           0.1, nullptr, channels);
+      const BatchMoments batch{mean.data(), var.data()};
+      commit_running_stats<double>(Cpu{}, {mean64.data(), var64.data(), nullptr, channels}, batch,
+                                   0.1, nullptr);
       in_every_order([&] {
         OnDevice<bool> no(false), yes(true);
         OnDevice<i64> batches(5);
         for (const bool* skip :
              {static_cast<const bool*>(nullptr), static_cast<const bool*>(no.data())}) {
           Array<T> m(before), v(before);
-          commit_running_stats(Cuda{}, m.data(), v.data(), batches.data(), mean.data(), var.data(),
-                               0.1, skip, channels);
+          commit_running_stats<T>(Cuda{}, {m.data(), v.data(), batches.data(), channels}, batch,
+                                  0.1, skip);
           expect_near(m, mean64);
           expect_near(v, var64);
         }
         Array<T> m(before), v(before);
-        commit_running_stats(Cuda{}, m.data(), v.data(), batches.data(), mean.data(), var.data(),
-                             0.1, yes.data(), channels);
+        commit_running_stats<T>(Cuda{}, {m.data(), v.data(), batches.data(), channels}, batch, 0.1,
+                                yes.data());
         EXPECT_EQ(*batches, 7);
         expect_same_bytes(m, before);
         expect_same_bytes(v, before);

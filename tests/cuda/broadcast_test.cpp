@@ -48,32 +48,31 @@ void test_binary() {
       const Array<T> dc(n, numbers, shift);
       const auto a64 = a.numbers(), b64 = b.numbers(), dc64 = dc.numbers();
       std::vector<double> value(static_cast<std::size_t>(n)), to_a(value), to_b(value);
-      binary_forward<Op>(Cpu{}, value.data(), a64.data(), b64.data(), c.shape);
-      binary_backward<Op>(Cpu{}, to_a.data(), to_b.data(), dc64.data(), a64.data(), b64.data(),
-                          c.shape);
+      const BinaryInputs<double> in64{a64.data(), b64.data()};
+      const BinaryInputs<T> in{a.data(), b.data()};
+      binary_forward<Op>(Cpu{}, value.data(), in64, c.shape);
+      binary_backward<Op, double>(Cpu{}, {to_a.data(), to_b.data()}, dc64.data(), in64, c.shape);
       in_every_order([&] {
         Array<T> y(n, shift), da(n, shift), db(n);
-        binary_forward<Op>(Cuda{}, y.data(), a.data(), b.data(), c.shape);
+        binary_forward<Op>(Cuda{}, y.data(), in, c.shape);
         expect_near(y, value, 4 * tolerance<T>());
-        binary_backward<Op>(Cuda{}, da.data(), db.data(), dc.data(), a.data(), b.data(), c.shape);
+        binary_backward<Op, T>(Cuda{}, {da.data(), db.data()}, dc.data(), in, c.shape);
         expect_near(da, to_a, 4 * tolerance<T>());
         expect_near(db, to_b, 8 * tolerance<T>());
         Array<T> only(dc);  // da may be dc when db is not wanted
-        binary_backward<Op, T>(Cuda{}, only.data(), nullptr, only.data(), a.data(), b.data(),
-                               c.shape);
+        binary_backward<Op, T>(Cuda{}, {.da = only.data()}, only.data(), in, c.shape);
         expect_same_bytes(only, da);
         Array<T> other(n);
-        binary_backward<Op, T>(Cuda{}, nullptr, other.data(), dc.data(), a.data(), b.data(),
-                               c.shape);
+        binary_backward<Op, T>(Cuda{}, {.db = other.data()}, dc.data(), in, c.shape);
         expect_same_bytes(other, db);
         if (c.a == n) {  // the output may be an input of its shape
           Array<T> in_place(a);
-          binary_forward<Op>(Cuda{}, in_place.data(), in_place.data(), b.data(), c.shape);
+          binary_forward<Op, T>(Cuda{}, in_place.data(), {in_place.data(), b.data()}, c.shape);
           expect_same_bytes(in_place, y);
         }
         if (c.b == n) {
           Array<T> in_place(b);
-          binary_forward<Op>(Cuda{}, in_place.data(), a.data(), in_place.data(), c.shape);
+          binary_forward<Op, T>(Cuda{}, in_place.data(), {a.data(), in_place.data()}, c.shape);
           expect_same_bytes(in_place, y);
         }
       });

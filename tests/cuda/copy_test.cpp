@@ -38,7 +38,7 @@ TEST(CudaCopy, FillOfEveryType) {
       for (const i64 shift : {0, 1}) {
         in_every_order([&] {
           Array<T> y(n, shift);
-          fill(Cuda{}, y.data(), 3.0, n);
+          fill<T>(Cuda{}, view(y), 3.0);
           expect_near(y, std::vector<double>(static_cast<std::size_t>(n), 3.0), 0.0);
         });
       }
@@ -54,10 +54,10 @@ TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
           Numbers numbers;
           const Array<From> x(n, numbers, 0.0, 100.0, shift);
           Array<To> wanted(n);
-          convert(Cpu{}, wanted.data(), x.data(), n);
+          convert<To, From>(Cpu{}, view(wanted), view(x));
           in_every_order([&] {
             Array<To> y(n, shift);
-            convert(Cuda{}, y.data(), x.data(), n);
+            convert<To, From>(Cuda{}, view(y), view(x));
             expect_same_bytes(y, wanted);
           });
         }
@@ -70,7 +70,7 @@ TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
 TEST(CudaCopy, DISABLED_MoreThanTwoToThe31Elements) {
   constexpr i64 kSize = (i64{1} << 31) + 33;
   Array<u8> y(kSize);
-  fill(Cuda{}, y.data(), 7.0, kSize);
+  fill<u8>(Cuda{}, view(y), 7.0);
   wait_for_device();
   const u8 *const begin = y.data(), *const end = begin + kSize;
   EXPECT_EQ(std::find_if(begin, end, [](u8 value) { return value != 7; }) - begin, kSize);

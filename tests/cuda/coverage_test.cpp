@@ -28,7 +28,9 @@ class EveryKernelIsTested : public ::testing::Environment {
 #endif
 
 TEST(Coverage, KnowsTheKernels) {
-#ifndef WEFT_REAL_DEVICE
+#ifdef WEFT_REAL_DEVICE
+  GTEST_SKIP() << "a GPU keeps no list of the kernels of a program; the emulated device does";
+#else
   EXPECT_FALSE(weft::emulated_kernel_launches().empty());
 #endif
 }

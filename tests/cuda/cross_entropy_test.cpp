@@ -35,24 +35,26 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
     const auto rows = static_cast<std::size_t>(s.rows);
     std::vector<double> loss64(rows), lse64(rows), k64(rows), dx64(x64.size());
     i64 bad64 = 7;
-    cross_entropy_forward(Cpu{}, loss64.data(), lse64.data(), ignores ? k64.data() : nullptr,
-                          &bad64, x64.data(), label.data(), here, s.rows, s.cols);
+    cross_entropy_forward<double>(
+        Cpu{}, {loss64.data(), lse64.data(), ignores ? k64.data() : nullptr, &bad64},
+        view(x64, s.rows, s.cols), label.data(), here);
     in_every_order([&] {
       Array<T> loss(s.rows), lse(s.rows), k(s.rows), dx(x.size(), shift);
       Array<i64> bad(1);
       bad[0] = 7;
-      cross_entropy_forward(Cuda{}, loss.data(), lse.data(), ignores ? k.data() : nullptr,
-                            bad.data(), x.data(), label.data(), there, s.rows, s.cols);
+      cross_entropy_forward<T>(Cuda{},
+                               {loss.data(), lse.data(), ignores ? k.data() : nullptr, bad.data()},
+                               view(x, s.rows, s.cols), label.data(), there);
       expect_near(loss, loss64, 5 * tolerance<T>());
       expect_near(lse, lse64);
       if (ignores) expect_near(k, k64);
       EXPECT_EQ(bad[0], -1);
       // The backward pass follows the stored lse, which T has rounded.
       const double d = 0.5;
-      cross_entropy_backward(Cpu{}, dx64.data(), x64.data(), lse.numbers().data(), label.data(), &d,
-                             3.0, here, s.rows, s.cols);
-      cross_entropy_backward(Cuda{}, dx.data(), x.data(), lse.data(), label.data(), dloss.data(),
-                             3.0, there, s.rows, s.cols);
+      cross_entropy_backward<double>(Cpu{}, view(dx64, s.rows, s.cols), view(x64, s.rows, s.cols),
+                                     lse.numbers().data(), label.data(), &d, 3.0, here);
+      cross_entropy_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(x, s.rows, s.cols),
+                                lse.data(), label.data(), dloss.data(), 3.0, there);
       expect_near(dx, dx64, 5 * tolerance<T>());
     });
   });
@@ -77,7 +79,10 @@ TEST(CudaCrossEntropy, TheMeanOfNothingIsZero) {
       Array<T> loss(1), share(1), total(1), counted(1);
       total[0] = converted<T>(6);
       counted[0] = converted<T>(weight);
-      cross_entropy_mean(Cuda{}, loss.data(), share.data(), total.data(), counted.data());
+      cross_entropy_mean<T>(Cuda{}, {.loss = loss.data(),
+                                     .share = share.data(),
+                                     .sum = total.data(),
+                                     .weight = counted.data()});
       synchronize(Cuda{});
       EXPECT_EQ(loss.numbers()[0], weight == 0 ? 0 : 1.5);
       EXPECT_EQ(share.numbers()[0], weight == 0 ? 0 : 0.25);
@@ -96,8 +101,8 @@ TEST(CudaCrossEntropy, NamesTheFirstBadLabel) {
     in_every_order([&] {
       Array<float> loss(rows), lse(rows);
       Array<i64> bad(1);
-      cross_entropy_forward<float>(Cuda{}, loss.data(), lse.data(), nullptr, bad.data(), x.data(),
-                                   label.data(), {}, rows, 5);
+      cross_entropy_forward<float>(Cuda{}, {loss.data(), lse.data(), nullptr, bad.data()},
+                                   view(x, rows, 5), label.data(), {});
       EXPECT_EQ(bad[0], rows - 2);
       EXPECT_TRUE(std::isnan(loss[rows - 1]));
       EXPECT_TRUE(std::isnan(loss[rows - 2]));

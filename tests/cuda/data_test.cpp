@@ -20,10 +20,12 @@ TEST(CudaNormalize, BytesAndFloats) {
         const Array<From> x(s.rows * s.cols, numbers, 0, 255, shift);
         const Array<float> factor(s.cols, numbers), offset(s.cols, numbers);
         Array<float> wanted(x.size());
-        normalize(Cpu{}, wanted.data(), x.data(), factor.data(), offset.data(), s.rows, s.cols);
+        normalize<From>(Cpu{}, view(wanted, s.rows, s.cols), view(x, s.rows, s.cols), factor.data(),
+                        offset.data());
         in_every_order([&] {
           Array<float> y(x.size(), shift);
-          normalize(Cuda{}, y.data(), x.data(), factor.data(), offset.data(), s.rows, s.cols);
+          normalize<From>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols), factor.data(),
+                          offset.data());
           expect_near(y, wanted.numbers());
         });
       }
@@ -44,11 +46,12 @@ TEST(CudaCountTopK, CountsAsTheCpuDoes) {
         Array<i64> label(s.rows);
         for (i64 r = 0; r < s.rows; ++r) label[r] = numbers.below(s.cols);
         i64 wanted = 5;  // counts are added to
-        count_top_k(Cpu{}, &wanted, x.numbers().data(), label.data(), k, s.rows, s.cols);
+        const auto x64 = x.numbers();
+        count_top_k<double>(Cpu{}, &wanted, view(x64, s.rows, s.cols), label.data(), k);
         in_every_order([&] {
           Array<i64> count(1);
           count[0] = 5;
-          count_top_k(Cuda{}, count.data(), x.data(), label.data(), k, s.rows, s.cols);
+          count_top_k<T>(Cuda{}, count.data(), view(x, s.rows, s.cols), label.data(), k);
           EXPECT_EQ(count[0], wanted);
         });
       }

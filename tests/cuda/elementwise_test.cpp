@@ -18,18 +18,19 @@ void test_unary() {
       Numbers numbers;
       const Array<T> x(n, numbers, kLow<Op>, 4.0, shift), dy(n, numbers, shift);
       std::vector<double> value = x.numbers(), slope = x.numbers();
-      unary_forward<Op>(Cpu{}, value.data(), value.data(), n);
-      unary_backward<Op>(Cpu{}, slope.data(), dy.numbers().data(), slope.data(), n);
+      const auto dy64 = dy.numbers();
+      unary_forward<Op, double>(Cpu{}, view(value), view(value));
+      unary_backward<Op, double>(Cpu{}, view(slope), view(dy64), view(slope));
       in_every_order([&] {
         Array<T> y(n, shift), dx(n);  // dx is aligned, dy is not
-        unary_forward<Op>(Cuda{}, y.data(), x.data(), n);
+        unary_forward<Op, T>(Cuda{}, view(y), view(x));
         expect_near(y, value);
-        unary_backward<Op>(Cuda{}, dx.data(), dy.data(), x.data(), n);
+        unary_backward<Op, T>(Cuda{}, view(dx), view(dy), view(x));
         expect_near(dx, slope);
         Array<T> in_place(x), grad_in_place(dy);
-        unary_forward<Op>(Cuda{}, in_place.data(), in_place.data(), n);
+        unary_forward<Op, T>(Cuda{}, view(in_place), view(in_place));
         expect_same_bytes(in_place, y);
-        unary_backward<Op>(Cuda{}, grad_in_place.data(), grad_in_place.data(), x.data(), n);
+        unary_backward<Op, T>(Cuda{}, view(grad_in_place), view(grad_in_place), view(x));
         expect_same_bytes(grad_in_place, dx);
       });
     }
@@ -49,10 +50,10 @@ TEST(CudaElementwise, affine) {
         Numbers numbers;
         const Array<T> x(n, numbers, shift);
         std::vector<double> wanted = x.numbers();
-        affine(Cpu{}, wanted.data(), wanted.data(), 1.5, -0.25, n);
+        affine<double>(Cpu{}, view(wanted), view(wanted), 1.5, -0.25);
         in_every_order([&] {
           Array<T> y(x);
-          affine(Cuda{}, y.data(), y.data(), 1.5, -0.25, n);
+          affine<T>(Cuda{}, view(y), view(y), 1.5, -0.25);
           expect_near(y, wanted);
         });
       }
@@ -68,7 +69,7 @@ TEST(CudaElementwise, ExtremeInputsMatchTheCpuBitForBit) {
   const auto check = [&]<class Op>() {
     SCOPED_TRACE(Op::name);
     Array<float> y(11);
-    unary_forward<Op>(Cuda{}, y.data(), x.data(), 11);
+    unary_forward<Op, float>(Cuda{}, view(y), view(x));
     for (i64 i = 0; i < 11; ++i) {
       const float wanted_i = Op::value(x[i]);
       if (std::isnan(wanted_i)) EXPECT_TRUE(std::isnan(y[i])) << x[i];

@@ -29,8 +29,8 @@ TEST(CudaEmbedding, Forward) {
           Array<T> y(s.n * s.cols, shift);
           Array<i64> bad(1);
           bad[0] = 7;
-          embedding_forward(Cuda{}, y.data(), bad.data(), table.data(), index.data(), s.n, s.rows,
-                            s.cols);
+          embedding_forward<T>(Cuda{}, view(y, s.n, s.cols), bad.data(),
+                               view(table, s.rows, s.cols), index.data());
           EXPECT_EQ(bad[0], -1);
           for (i64 i = 0; i < s.n; ++i)
             for (i64 c = 0; c < s.cols; ++c)
@@ -52,7 +52,8 @@ TEST(CudaEmbedding, NamesTheFirstBadIndex) {
   in_every_order([&] {
     Array<float> y(400 * 33);
     Array<i64> bad(1);
-    embedding_forward(Cuda{}, y.data(), bad.data(), table.data(), index.data(), 400, 5, 33);
+    embedding_forward<float>(Cuda{}, view(y, 400, 33), bad.data(), view(table, 5, 33),
+                             index.data());
     EXPECT_EQ(bad[0], 301);
     for (i64 c = 0; c < 33; ++c) {
       EXPECT_TRUE(std::isnan(y[301 * 33 + c]) && std::isnan(y[390 * 33 + c]));
@@ -69,16 +70,19 @@ void expect_sums(bool in_order) {
       const Array<T> dy(s.n * s.cols, numbers, 1);
       const Array<i64> index = indices(s);
       std::vector<double> wanted(static_cast<std::size_t>(s.rows * s.cols));
-      embedding_backward(Cpu{}, wanted.data(), dy.numbers().data(), index.data(), s.n, s.rows,
-                         s.cols);
+      const auto dy64 = dy.numbers();
+      embedding_backward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(dy64, s.n, s.cols),
+                                 index.data());
       in_every_order([&] {
         Array<T> dtable(s.rows * s.cols);
-        embedding_backward(Cuda{}, dtable.data(), dy.data(), index.data(), s.n, s.rows, s.cols);
+        embedding_backward<T>(Cuda{}, view(dtable, s.rows, s.cols), view(dy, s.n, s.cols),
+                              index.data());
         expect_near(dtable, wanted, 5 * tolerance<T>());
         if constexpr (std::is_same_v<T, float>) {
           if (!in_order) return;
           Array<T> cpu(dtable.size());
-          embedding_backward(Cpu{}, cpu.data(), dy.data(), index.data(), s.n, s.rows, s.cols);
+          embedding_backward<T>(Cpu{}, view(cpu, s.rows, s.cols), view(dy, s.n, s.cols),
+                                index.data());
           expect_same_bytes(dtable, cpu);
         }
       });

@@ -18,7 +18,7 @@ TEST(CudaGatherRows, EveryByteOfRowsOfAnyLength) {
         for (i64 i = 0; i < n; ++i) index[i] = numbers.below(kRows);
         in_every_order([&] {
           Array<u8> y(n * row_bytes, shift);
-          gather_rows(Cuda{}, y.data(), x.data(), index.data(), n, kRows, row_bytes);
+          gather_rows(Cuda{}, view(y, n, row_bytes), view(x, kRows, row_bytes), index.data());
           wait_for_device();
           for (i64 i = 0; i < n; ++i)
             ASSERT_EQ(std::memcmp(y.data() + i * row_bytes, x.data() + index[i] * row_bytes,
@@ -29,6 +29,13 @@ TEST(CudaGatherRows, EveryByteOfRowsOfAnyLength) {
       }
     }
   }
+}
+
+Rows<u8> bytes_of(Array<float>& y, i64 rows) {
+  return {reinterpret_cast<u8*>(y.data()), rows, 3 * 4};
+}
+Rows<const u8> bytes_of(const Array<float>& x, i64 rows) {
+  return {reinterpret_cast<const u8*>(x.data()), rows, 3 * 4};
 }
 
 TEST(CudaGatherRows, ARowThatThereIsNotIsNaN) {
@@ -48,11 +55,11 @@ TEST(CudaGatherRows, ARowThatThereIsNotIsNaN) {
   };
   in_every_order([&] {
     Array<float> y(4 * 3);
-    gather_rows(Cuda{}, y.data(), x.data(), index.data(), 4, 5, 12);
+    gather_rows(Cuda{}, bytes_of(y, 4), bytes_of(x, 5), index.data());
     check(y);
   });
   Array<float> y(4 * 3);
-  gather_rows(Cpu{}, y.data(), x.data(), index.data(), 4, 5, 12);
+  gather_rows(Cpu{}, bytes_of(y, 4), bytes_of(x, 5), index.data());
   check(y);
 }
 

@@ -30,11 +30,6 @@ std::string name_of(const Size& s, const Case& c) {
   return fmt::format("{}, {}{}, shift {}", s.rows, s.cols, c.affine ? " affine" : "", c.shift);
 }
 
-template <class T>
-const T* if_given(bool given, const Array<T>& array) {
-  return given ? array.data() : nullptr;
-}
-
 TEST(CudaLayerNorm, Forward) {
   for_types([]<class T>() {
     for (const Size s : kRows) {
@@ -46,13 +41,18 @@ TEST(CudaLayerNorm, Forward) {
         const auto x64 = x.numbers(), w64 = w.numbers(), b64 = b.numbers();
         const auto rows = static_cast<std::size_t>(s.rows);
         std::vector<double> y64(x64.size()), mean64(rows), rstd64(rows);
-        layer_norm_forward(Cpu{}, y64.data(), mean64.data(), rstd64.data(), x64.data(),
-                           c.affine ? w64.data() : nullptr, c.affine ? b64.data() : nullptr, 1e-5,
-                           s.rows, s.cols);
+        LayerNormParameters<double> here;
+        LayerNormParameters<T> there;
+        if (c.affine) {
+          here = {w64.data(), b64.data()};
+          there = {w.data(), b.data()};
+        }
+        layer_norm_forward<double>(Cpu{}, view(y64, s.rows, s.cols), {mean64.data(), rstd64.data()},
+                                   view(x64, s.rows, s.cols), here, 1e-5);
         in_every_order([&] {
           Array<T> y(x), mean(s.rows), rstd(s.rows);  // y may be x
-          layer_norm_forward(Cuda{}, y.data(), mean.data(), rstd.data(), y.data(),
-                             if_given(c.affine, w), if_given(c.affine, b), 1e-5, s.rows, s.cols);
+          const Rows<T> both = view(y, s.rows, s.cols);
+          layer_norm_forward<T>(Cuda{}, both, {mean.data(), rstd.data()}, both, there, 1e-5);
           expect_near(y, y64, 4 * tolerance<T>());
           expect_near(mean, mean64);
           expect_near(rstd, rstd64);
@@ -66,8 +66,8 @@ TEST(CudaLayerNorm, Forward) {
 TEST(CudaLayerNorm, LargeMean) {
   Array<float> x(64), y(64), mean(1), rstd(1);
   for (i64 i = 0; i < 64; ++i) x[i] = 10000.0f + static_cast<float>(i % 2);
-  layer_norm_forward<float>(Cuda{}, y.data(), mean.data(), rstd.data(), x.data(), nullptr, nullptr,
-                            0.0, 1, 64);
+  layer_norm_forward<float>(Cuda{}, view(y, 1, 64), {mean.data(), rstd.data()}, view(x, 1, 64), {},
+                            0.0);
   EXPECT_EQ(mean[0], 10000.5f);
   EXPECT_EQ(rstd[0], 2.0f);
   EXPECT_EQ(y[0], -1.0f);
@@ -84,18 +84,22 @@ TEST(CudaLayerNorm, Backward) {
             w(s.cols, numbers), mean(s.rows, numbers, -0.1, 0.1), rstd(s.rows, numbers, 0.8, 1.2);
         const auto x64 = x.numbers(), dy64 = dy.numbers(), w64 = w.numbers();
         std::vector<double> dx64(x64.size()), dw64(w64.size()), db64(w64.size());
-        layer_norm_backward(Cpu{}, dx64.data(), dw64.data(), db64.data(), dy64.data(), x64.data(),
-                            c.affine ? w64.data() : nullptr, mean.numbers().data(),
-                            rstd.numbers().data(), s.rows, s.cols);
+        const auto mean64 = mean.numbers(), rstd64 = rstd.numbers();
+        layer_norm_backward<double>(Cpu{}, {dx64.data(), dw64.data(), db64.data()},
+                                    view(dy64, s.rows, s.cols), view(x64, s.rows, s.cols),
+                                    c.affine ? w64.data() : nullptr,
+                                    {mean64.data(), rstd64.data()});
         in_every_order([&] {
           Array<T> dx(x.size()), dw(s.cols), db(s.cols), only_db(s.cols);
-          layer_norm_backward(Cuda{}, dx.data(), dw.data(), db.data(), dy.data(), x.data(),
-                              if_given(c.affine, w), mean.data(), rstd.data(), s.rows, s.cols);
+          const auto run = [&](const LayerNormGradients<T>& out) {
+            layer_norm_backward<T>(Cuda{}, out, view(dy, s.rows, s.cols), view(x, s.rows, s.cols),
+                                   c.affine ? w.data() : nullptr, {mean.data(), rstd.data()});
+          };
+          run({dx.data(), dw.data(), db.data()});
           expect_near(dx, dx64, 10 * tolerance<T>());
           expect_near(dw, dw64, 40 * tolerance<T>());
           expect_near(db, db64, 40 * tolerance<T>());
-          layer_norm_backward<T>(Cuda{}, nullptr, nullptr, only_db.data(), dy.data(), x.data(),
-                                 if_given(c.affine, w), mean.data(), rstd.data(), s.rows, s.cols);
+          run({.dbias = only_db.data()});
           expect_same_bytes(only_db, db);
         });
       }

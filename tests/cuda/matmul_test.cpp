@@ -140,12 +140,12 @@ TEST(CudaMatmul, AddBiasAndActivate) {
           const Array<T> before(rows * n, numbers, shift), bias(n, numbers, shift);
           const auto bias64 = bias.numbers();
           auto wanted = before.numbers();
-          add_bias_and_activate(Cpu{}, wanted.data(), variant > 0 ? bias64.data() : nullptr,
-                                activation, rows, n);
+          add_bias_and_activate<double>(Cpu{}, view(wanted, rows, n),
+                                        variant > 0 ? bias64.data() : nullptr, activation);
           in_every_order([&, rows = rows, n = n] {
             Array<T> c(before);
-            add_bias_and_activate(Cuda{}, c.data(), variant > 0 ? bias.data() : nullptr, activation,
-                                  rows, n);
+            add_bias_and_activate<T>(Cuda{}, view(c, rows, n), variant > 0 ? bias.data() : nullptr,
+                                     activation);
             expect_near(c, wanted, 2 * tolerance<T>());
           });
         }

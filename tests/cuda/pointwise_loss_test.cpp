@@ -20,23 +20,24 @@ void test_loss() {
       std::vector<double> value(x64.size()), slope_each(x64.size()), slope_one(x64.size());
       std::vector<double> total(1);
       const double p = 0.5;
-      pointwise_loss_each<Op>(Cpu{}, value.data(), x64.data(), t64.data(), p, n);
-      pointwise_loss_total<Op>(Cpu{}, total.data(), x64.data(), t64.data(), p, 1e-3, n);
-      pointwise_loss_backward<Op>(Cpu{}, slope_each.data(), each64.data(), true, x64.data(),
-                                  t64.data(), p, 2.0, n);
-      pointwise_loss_backward<Op>(Cpu{}, slope_one.data(), one.numbers().data(), false, x64.data(),
-                                  t64.data(), p, 2.0, n);
+      const auto one64 = one.numbers();
+      pointwise_loss_each<Op, double>(Cpu{}, view(value), view(x64), view(t64), p);
+      pointwise_loss_total<Op, double>(Cpu{}, total.data(), view(x64), view(t64), p, 1e-3);
+      pointwise_loss_backward<Op, double>(Cpu{}, view(slope_each), {each64.data(), true}, view(x64),
+                                          view(t64), p, 2.0);
+      pointwise_loss_backward<Op, double>(Cpu{}, view(slope_one), {one64.data(), false}, view(x64),
+                                          view(t64), p, 2.0);
       in_every_order([&] {
         Array<T> y(n, shift), sum(1), dx(each), dx_one(n, shift);
-        pointwise_loss_each<Op>(Cuda{}, y.data(), x.data(), t.data(), p, n);
+        pointwise_loss_each<Op, T>(Cuda{}, view(y), view(x), view(t), p);
         expect_near(y, value, 4 * tolerance<T>());
-        pointwise_loss_total<Op>(Cuda{}, sum.data(), x.data(), t.data(), p, 1e-3, n);
+        pointwise_loss_total<Op, T>(Cuda{}, sum.data(), view(x), view(t), p, 1e-3);
         expect_near(sum, total, 10 * tolerance<T>());
-        pointwise_loss_backward<Op>(Cuda{}, dx.data(), dx.data(), true, x.data(), t.data(), p, 2.0,
-                                    n);  // dx may be dloss
+        pointwise_loss_backward<Op, T>(Cuda{}, view(dx), {dx.data(), true}, view(x), view(t), p,
+                                       2.0);  // dx may be dloss
         expect_near(dx, slope_each, 4 * tolerance<T>());
-        pointwise_loss_backward<Op>(Cuda{}, dx_one.data(), one.data(), false, x.data(), t.data(), p,
-                                    2.0, n);
+        pointwise_loss_backward<Op, T>(Cuda{}, view(dx_one), {one.data(), false}, view(x), view(t),
+                                       p, 2.0);
         expect_near(dx_one, slope_one, 4 * tolerance<T>());
       });
     }

@@ -26,11 +26,13 @@ TEST(CudaDropout, MasksAreTheCpus) {
           counters[1] = 5;                   // step
           counters[2] = (i64{1} << 32) - 2;  // first sample: the counter word wraps
           std::vector<double> wanted(static_cast<std::size_t>(x.size()));
-          dropout(Cpu{}, wanted.data(), x.numbers().data(), counters.data(), 9, p, s.samples,
-                  s.elements);
+          const auto x64 = x.numbers();
+          dropout<double>(Cpu{}, view(wanted, s.samples, s.elements),
+                          view(x64, s.samples, s.elements), counters.data(), 9, p);
           in_every_order([&] {
             Array<T> y(x);  // y may be x
-            dropout(Cuda{}, y.data(), y.data(), counters.data(), 9, p, s.samples, s.elements);
+            const Rows<T> both = view(y, s.samples, s.elements);
+            dropout<T>(Cuda{}, both, both, counters.data(), 9, p);
             for (i64 i = 0; i < y.size(); ++i)
               ASSERT_EQ(converted<double>(y[i]) == 0.0, wanted[static_cast<std::size_t>(i)] == 0.0);
             expect_near(y, wanted);
@@ -47,8 +49,8 @@ TEST(CudaDropout, FloatsAreTheCpusToTheBit) {
   Array<i64> counters(3);
   for (i64 i = 0; i < 3; ++i) counters[i] = 7 + i;
   Array<float> wanted(x.size()), y(x.size());
-  dropout(Cpu{}, wanted.data(), x.data(), counters.data(), 1, 0.5, 3, 1025);
-  dropout(Cuda{}, y.data(), x.data(), counters.data(), 1, 0.5, 3, 1025);
+  dropout<float>(Cpu{}, view(wanted, 3, 1025), view(x, 3, 1025), counters.data(), 1, 0.5);
+  dropout<float>(Cuda{}, view(y, 3, 1025), view(x, 3, 1025), counters.data(), 1, 0.5);
   expect_same_bytes(y, wanted);
 }
 
@@ -57,13 +59,13 @@ TEST(CudaRandom, FillsAreTheCpus) {
     for (const i64 n : kSizes) {
       const RandomRange range{0xfeedface12345678u, 77};
       Array<T> uniform(n), normal(n);
-      fill_uniform(Cpu{}, uniform.data(), -1.0, 3.0, range, n);
-      fill_normal(Cpu{}, normal.data(), 0.5, 2.0, range, n);
+      fill_uniform<T>(Cpu{}, view(uniform), -1.0, 3.0, range);
+      fill_normal<T>(Cpu{}, view(normal), 0.5, 2.0, range);
       in_every_order([&] {
         Array<T> y(n, 1), z(n, 1);
-        fill_uniform(Cuda{}, y.data(), -1.0, 3.0, range, n);
+        fill_uniform<T>(Cuda{}, view(y), -1.0, 3.0, range);
         expect_same_bytes(y, uniform);
-        fill_normal(Cuda{}, z.data(), 0.5, 2.0, range, n);
+        fill_normal<T>(Cuda{}, view(z), 0.5, 2.0, range);
         expect_near(z, normal.numbers(), 1e-7);
       });
     }

@@ -24,15 +24,18 @@ TEST(CudaSoftmax, Forward) {
         const Array<T> x(s.rows * s.cols, numbers, -reach, reach, shift);
         const auto x64 = x.numbers();
         std::vector<double> wanted(x64.size()), wanted_log(x64.size());
-        softmax_forward(Cpu{}, wanted.data(), x64.data(), s.rows, s.cols);
-        log_softmax_forward(Cpu{}, wanted_log.data(), x64.data(), s.rows, s.cols);
+        softmax_forward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(x64, s.rows, s.cols));
+        log_softmax_forward<double>(Cpu{}, view(wanted_log, s.rows, s.cols),
+                                    view(x64, s.rows, s.cols));
         in_every_order([&] {
           Array<T> y(x.size()), in_place(x), log_in_place(x);
-          softmax_forward(Cuda{}, y.data(), x.data(), s.rows, s.cols);
+          softmax_forward<T>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols));
           expect_near(y, wanted);
-          softmax_forward(Cuda{}, in_place.data(), in_place.data(), s.rows, s.cols);
+          softmax_forward<T>(Cuda{}, view(in_place, s.rows, s.cols),
+                             view(in_place, s.rows, s.cols));
           expect_same_bytes(in_place, y);
-          log_softmax_forward(Cuda{}, log_in_place.data(), log_in_place.data(), s.rows, s.cols);
+          log_softmax_forward<T>(Cuda{}, view(log_in_place, s.rows, s.cols),
+                                 view(log_in_place, s.rows, s.cols));
           expect_near(log_in_place, wanted_log);
         });
       }
@@ -49,13 +52,17 @@ TEST(CudaSoftmax, Backward) {
         const Array<T> dy(s.rows * s.cols, numbers), y(s.rows * s.cols, numbers, -3.0, 0.0, shift);
         const auto dy64 = dy.numbers(), y64 = y.numbers();
         std::vector<double> wanted(dy64.size()), wanted_log(dy64.size());
-        softmax_backward(Cpu{}, wanted.data(), dy64.data(), y64.data(), s.rows, s.cols);
-        log_softmax_backward(Cpu{}, wanted_log.data(), dy64.data(), y64.data(), s.rows, s.cols);
+        softmax_backward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(dy64, s.rows, s.cols),
+                                 view(y64, s.rows, s.cols));
+        log_softmax_backward<double>(Cpu{}, view(wanted_log, s.rows, s.cols),
+                                     view(dy64, s.rows, s.cols), view(y64, s.rows, s.cols));
         in_every_order([&] {
           Array<T> dx(dy), dx_log(dy);  // dx may be dy
-          softmax_backward(Cuda{}, dx.data(), dx.data(), y.data(), s.rows, s.cols);
+          softmax_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(dx, s.rows, s.cols),
+                              view(y, s.rows, s.cols));
           expect_near(dx, wanted, 20 * tolerance<T>());
-          log_softmax_backward(Cuda{}, dx_log.data(), dx_log.data(), y.data(), s.rows, s.cols);
+          log_softmax_backward<T>(Cuda{}, view(dx_log, s.rows, s.cols),
+                                  view(dx_log, s.rows, s.cols), view(y, s.rows, s.cols));
           expect_near(dx_log, wanted_log, 20 * tolerance<T>());
         });
       }
@@ -70,10 +77,10 @@ TEST(CudaSoftmax, NanAndMinusInfinityAreTheCpus) {
     x[7] = NAN;                                                  // row 0: NaN
     for (i64 c = 0; c < cols; ++c) x[cols + c] = -INFINITY;      // row 1: nothing to share: NaN
     for (i64 c = 1; c < cols; ++c) x[2 * cols + c] = -INFINITY;  // row 2: all for the first
-    softmax_forward(Cpu{}, wanted.data(), x.data(), 4, cols);
+    softmax_forward<float>(Cpu{}, view(wanted, 4, cols), view(x, 4, cols));
     in_every_order([&] {
       Array<float> y(4 * cols);
-      softmax_forward(Cuda{}, y.data(), x.data(), 4, cols);
+      softmax_forward<float>(Cuda{}, view(y, 4, cols), view(x, 4, cols));
       expect_near(y, wanted.numbers());
     });
   }

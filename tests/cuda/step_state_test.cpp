@@ -114,7 +114,8 @@ TEST(CudaStepState, AnUpdateBeginsWithTheRatesOfItsAppliedStep) {
     OnDevice<RateTable> rates(some_rates(10));
     OnDevice<StepControl> control({.grad_norm = 7, .skip = true, .applied = 12});
     const auto begin = [&](const std::vector<double>& weights) {
-      begin_update(device, control.data(), state.data(), rates.data(), Weights(weights).view());
+      const Weights given(weights);
+      begin_update(device, control.data(), state.data(), rates.data(), given.view());
       wait_for_device();
     };
     begin({2, 4, 2});
@@ -247,7 +248,8 @@ TEST(CudaStepState, AStepInWhichNothingCountsMovesNothing) {
   on_both([](auto device) {
     OnDevice<StepState> state({.loss_scale = {.scale = 8, .calm = 1}});
     OnDevice<StepControl> control({.grad_norm = 5, .skip = true, .applied = 3});
-    OnDevice<StepReport> report({.bad_batch = -1, .applied = true});
+    OnDevice<StepReport> report({});
+    report->applied = true;
     OnDevice<double> sum(6);
     const auto end = [&] {
       end_update(device, report.data(), state.data(), control.data(), sum.data(),
@@ -276,17 +278,17 @@ TEST(CudaClipValues, LimitsWhatTheScaleMakesOfThem) {
     for (const double scale : {1.0, 0.25}) {
       StepControl wanted_control{.grad_scale = scale};
       Array<T> wanted(given);
-      clip_values(Cpu{}, wanted.data(), 1025, 0.1, &wanted_control);
+      clip_values(Cpu{}, view(wanted), 0.1, &wanted_control);
       for (i64 i = 0; i < 1025; ++i)
         EXPECT_LE(std::abs(static_cast<double>(wanted[i]) * scale), 0.1 * (1 + 1e-6));
       in_every_order([&] {
         OnDevice<StepControl> control(wanted_control);
         Array<T> got(given);
-        clip_values(Cuda{}, got.data(), 1025, 0.1, control.data());
+        clip_values(Cuda{}, view(got), 0.1, control.data());
         expect_same_bytes(got, wanted);
         control->skip = true;
         Array<T> untouched(given);
-        clip_values(Cuda{}, untouched.data(), 1025, 0.1, control.data());
+        clip_values(Cuda{}, view(untouched), 0.1, control.data());
         expect_same_bytes(untouched, given);
       });
     }

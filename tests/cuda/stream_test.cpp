@@ -24,13 +24,14 @@ TEST(CudaStream, OpsRunWhenTheStreamDoes) {
   const auto run = [&](Cuda device, Array<half>& sum, Array<half>& table, Array<float>& product,
                        Array<float>& loss, Array<half>& dgamma) {
     reduce_sum(device, sum.data(), x.data(), 1e-3, {1, 40000, 1});
-    embedding_backward(device, table.data(), x.data(), index.data(), 200, 7, 33);
+    embedding_backward<half>(device, view(table, 7, 33), {x.data(), 200, 33}, index.data());
     matmul(device, product.data(), a.data(), b.data(), static_cast<const float*>(nullptr),
            Activation::relu, {1, 33, 17, 31});
-    pointwise_loss_total<Mse>(device, loss.data(), a.data(), a.data() + 1, 0.0, 1.0, 1000);
-    batch_norm_backward<half>(device, {.dgamma = dgamma.data()}, x.data(), x.data() + 1, nullptr,
-                              nullptr, nullptr, inv_std.data(), inv_std.data(), false, false,
-                              {300, 5});
+    pointwise_loss_total<Mse, float>(device, loss.data(), {a.data(), 1000}, {a.data() + 1, 1000},
+                                     0.0, 1.0);
+    batch_norm_backward<half>(device, {.dgamma = dgamma.data()}, {x.data(), 300, 5},
+                              {x.data() + 1, 300, 5}, nullptr,
+                              {.mean = inv_std.data(), .inv_std = inv_std.data()}, {});
   };
   struct Results {
     Array<half> sum{1}, table{7 * 33};

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/kernels/common/convert.h"
+#include "weft/kernels/common/views.h"
 #include "weft/testing/kernel_test.h"
 
 #ifdef WEFT_REAL_DEVICE
@@ -120,6 +121,17 @@ class Array {
   i64 size_, shift_;
   std::unique_ptr<T, Free> memory_;
 };
+
+// An Array or a std::vector as a kernel is given it.
+template <class A>
+auto view(A& array) {
+  return Span<std::remove_pointer_t<decltype(array.data())>>{array.data(),
+                                                             static_cast<i64>(array.size())};
+}
+template <class A>
+auto view(A& array, i64 rows, i64 cols) {
+  return Rows<std::remove_pointer_t<decltype(array.data())>>{array.data(), rows, cols};
+}
 
 // One value that kernels read or write.
 template <class T>

@@ -90,11 +90,11 @@ struct Setting {
 // A run and all that it leaves.
 class Training {
  public:
-  Training(const Setting& setting, bool capture)
+  Training(const Setting& setting, bool capture, const Device& device = device_named("cuda"))
       : setting_(setting), data_(data_of(setting)), loader_(data_, loader_options(setting)) {
     manual_seed(5);
     net_.emplace();
-    net_->to(device_named("cuda"));
+    net_->to(device);
     setting_.options.capture = capture;
     setting_.options.seed = 9;
     trainer_.emplace(*net_, setting.loss, setting_.options);

@@ -169,7 +169,7 @@ TEST_F(GpuTensorDeathTest, AHostThatFollowsADevicePointerEnds) {
 TEST_F(GpuTensor, AKernelIsGivenNoHostMemory) {
   float on_host = 0;
   const Cuda device = std::get<Cuda>(cuda());
-  const std::string error = message_of([&] { kernels::fill(device, &on_host, 1, 1); });
+  const std::string error = message_of([&] { kernels::fill<float>(device, {&on_host, 1}, 1); });
   EXPECT_NE(error.find("was given host memory at copy_cuda.cu:"), std::string::npos) << error;
 }
 
