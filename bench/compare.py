@@ -12,12 +12,11 @@ is faster. A row has the median times in milliseconds per step, the ratios' medi
 highest, the same of the processor time of all threads, and the calls of operator new per step.
 
 Nothing else should run. If something does, only the median of many short rounds is of use: for two
-equal builds on a machine with five busy processes per core, medians of 60 rounds of 0.2 seconds
-were 0.98 to 1.03 of time and 1.00 to 1.01 of processor time, and medians of 15 rounds of 0.5
-seconds were 0.89 to 1.25 of time. Processor time is the steadier measure with one thread, which is
-the default. With several threads it counts the time in which they wait for each other as well.
-Without --steps the steps are by_hand and trainer. For ResNet-18 they are by_hand alone, because an
-epoch of a Trainer takes long there.
+equal builds on a busy machine, medians of 60 rounds of 0.2 seconds were 0.98 to 1.03 of time and
+1.00 to 1.01 of processor time, and medians of 15 rounds of 0.5 seconds were 0.89 to 1.25 of time.
+Processor time is the steadier measure with one thread, which is the default. With several threads
+it counts the time in which they wait for each other as well. Without --steps the steps are by_hand
+and trainer. For ResNet-18 they are by_hand alone, because an epoch of a Trainer takes long there.
 """
 import argparse
 import contextlib

@@ -111,7 +111,7 @@ def main():
     parser.add_argument("weft", type=pathlib.Path, help="the command of the older commit")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(STOPS))
     parser.add_argument("--expect", action="store_true", help="only add results of this machine")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.names) - set(STOPS)
     if unknown:
         parser.error(f"NAME: {', '.join(sorted(unknown))} given; {', '.join(STOPS)} are known")

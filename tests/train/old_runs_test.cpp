@@ -63,8 +63,12 @@ json end_of(const fs::path& run, const RunReport& report) {
 }
 
 // That of this environment, or null. The version of weft does not count: that another version comes
-// to the same bits is what is tested.
+// to the same bits is what is tested. A build for debugging has no result: which products and sums
+// the compiler fuses depends on how it optimises.
 json result_of_this_environment(const json& results, const json& end) {
+#ifndef NDEBUG
+  return nullptr;
+#endif
   const auto machine = [](const json& result) {
     json environment = result.at("environment");
     environment.erase("weft");
