@@ -24,8 +24,11 @@ from torch import nn
 import torch_models
 
 
-# The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml.
+# The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one so small that
+# what a step costs beside its kernels shows.
 WORKS = {  # model, image shape, batch size, optimizer
+    "mlp_b32": (lambda: torch_models.mlp((64,)), (1, 28, 28), 32,
+                lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
     "mlp_b128": (torch_models.mlp, (1, 28, 28), 128, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
     "cnn_b64": (torch_models.cnn, (1, 28, 28), 64, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
     "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32,

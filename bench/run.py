@@ -23,7 +23,7 @@ import sys
 import time
 
 PEER = pathlib.Path(__file__).with_name("peer_torch.py")
-WORKS = ["mlp_b128", "cnn_b64", "resnet18_b32"]
+WORKS = ["mlp_b32", "mlp_b128", "cnn_b64", "resnet18_b32"]
 
 
 class Process:
@@ -151,8 +151,8 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of products, on both sides")
-    parser.add_argument("--steps", choices=["by_hand", "captured"], default="by_hand",
-                        help="of weft: a loop of one's own, or a Trainer's whole steps as CUDA graphs")
+    parser.add_argument("--steps", choices=["by_hand", "trainer", "captured"], default="by_hand",
+                        help="of weft: a loop of one's own, a Trainer's, or those as CUDA graphs")
     parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, in place of all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
     options = parser.parse_args()

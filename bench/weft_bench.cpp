@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft's side of bench/run.py; bench/peer_torch.py is the other and states the protocol:
 //
-//   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16] [--steps by_hand|captured]
+//   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
+//              [--steps by_hand|trainer|captured]
 //
-// then on stdin "run K" and "memory". Captured steps are those of a Trainer with its samples on the device, in
-// epochs of 64: "run" rounds up to whole ones.
+// then on stdin "run K" and "memory". The steps of a Trainer come in epochs of 16, captured ones of
+// 64, and "run" rounds up to whole epochs. Captured steps have all samples on the device. The
+// answer to "run" also has the processor time and the calls of operator new per step, of all
+// threads.
 #include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -25,13 +29,15 @@
 #include "weft/optim/adam.h"
 #include "weft/optim/sgd.h"
 #include "weft/tensor/random.h"
-#include "weft/train/trainer/trainer.h"
+#include "weft/testing/heap_counter.h"
+#include "weft/train/trainer.h"
 
 namespace {
 using namespace weft;
 
-constexpr int kBatches = 8;      // of random data, used in turn
-constexpr i64 kEpochSteps = 64;  // of captured steps: the host waits at the end of an epoch
+constexpr int kBatches = 8;  // of random data, used in turn
+// Of a Trainer, whose host waits for the device at the end of an epoch.
+constexpr i64 kEpochSteps = 16, kCapturedEpochSteps = 64;
 
 struct Work {
   Recipe<nn::Model> model;
@@ -40,10 +46,12 @@ struct Work {
   optim::OptimizerRecipe optimizer;
 };
 
-// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml.
+// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one so small that
+// what a step costs beside its kernels shows.
 const std::map<std::string, Work>& works() {
   static const auto adamw = optim::adamw({.lr = 1e-3, .weight_decay = 0.01});
   static const std::map<std::string, Work> all = {
+      {"mlp_b32", {nn::mlp({.hidden = {64}}), 32, {28, 28, 1}, adamw}},
       {"mlp_b128", {nn::mlp({.hidden = {512, 512}}), 128, {28, 28, 1}, adamw}},
       {"cnn_b64", {nn::cnn({.dropout = 0.25}), 64, {28, 28, 1}, adamw}},
       {"resnet18_b32",
@@ -116,33 +124,38 @@ class ByHand final : public Training {
   i64 done_ = 0;
 };
 
-class Captured final : public Training {
+class ByTrainer final : public Training {
  public:
-  Captured(const Work& work, const Device& device, DType products)
-      : model_(built(work, device)),
-        loader_(samples(work, device), {.batch_size = work.batch}),
+  ByTrainer(const Work& work, const Device& device, DType products, bool captured)
+      : epoch_steps_(captured ? kCapturedEpochSteps : kEpochSteps),
+        model_(built(work, device)),
+        loader_(samples(work, device, captured), {.batch_size = work.batch}),
         trainer_(*model_, train::classification(),
                  {.optimizer = work.optimizer,
-                  .capture = true,
+                  .capture = captured,
                   .precision = products == DType::bf16 ? train::bf16() : train::fp32()}) {}
 
   std::pair<i64, double> run(i64 steps) override {
-    const i64 epochs = (steps + kEpochSteps - 1) / kEpochSteps;
+    const i64 epochs = (steps + epoch_steps_ - 1) / epoch_steps_;
     double loss = 0;
     for (i64 epoch = 0; epoch < epochs; ++epoch) loss = trainer_.train_one_epoch(loader_).loss;
-    return {epochs * kEpochSteps, loss};
+    return {epochs * epoch_steps_, loss};
   }
 
  private:
-  static std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device) {
+  std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device,
+                                               bool on_device) const {
     Generator generator(1);
-    const data::Batch all = random_samples(work, kEpochSteps * work.batch, generator);
+    const data::Batch all = random_samples(work, epoch_steps_ * work.batch, generator);
     data::DatasetInfo info;
     info.name = "random";
     info.classes = 10;
-    return std::make_shared<data::ResidentDataset>(data::TensorDataset(info, all.x, all.y), device);
+    auto in_memory = std::make_shared<data::TensorDataset>(info, all.x, all.y);
+    if (!on_device) return in_memory;
+    return std::make_shared<data::ResidentDataset>(*in_memory, device);
   }
 
+  const i64 epoch_steps_;
   nn::AnyModule model_;
   data::Loader loader_;
   train::Trainer trainer_;
@@ -154,14 +167,16 @@ double peak_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 
-void serve(const std::string& name, const Device& device, DType products, bool captured) {
+void serve(const std::string& name, const Device& device, DType products,
+           const std::string& steps) {
   const auto found = works().find(name);
   WEFT_CHECK(found != works().end(), "weft_bench: '{}' is no work of the benchmark", name);
+  const bool captured = steps == "captured";
   WEFT_CHECK(!captured || !std::holds_alternative<Cpu>(device),
              "weft_bench: captured steps given on the cpu; --device cuda is required");
   std::unique_ptr<Training> training;
-  if (captured) training = std::make_unique<Captured>(found->second, device, products);
-  else training = std::make_unique<ByHand>(found->second, device, products);
+  if (steps == "by_hand") training = std::make_unique<ByHand>(found->second, device, products);
+  else training = std::make_unique<ByTrainer>(found->second, device, products, captured);
   training->run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
@@ -170,12 +185,18 @@ void serve(const std::string& name, const Device& device, DType products, bool c
     std::string word;
     words >> word;
     if (word == "run") {
-      i64 steps = 1;
-      words >> steps;
+      i64 wanted = 1;
+      words >> wanted;
+      const i64 heap_calls = testing::heap_calls();
+      const std::clock_t cpu_begin = std::clock();
       const auto begin = std::chrono::steady_clock::now();
-      const auto [done, loss] = training->run(steps);
+      const auto [done, loss] = training->run(wanted);
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-      std::printf("{\"ms\": %.6f, \"loss\": %.6f}\n", ms.count() / static_cast<double>(done), loss);
+      const double cpu_ms = 1e3 * static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC;
+      const auto allocations = static_cast<double>(testing::heap_calls() - heap_calls);
+      const auto count = static_cast<double>(done);
+      std::printf("{\"ms\": %.6f, \"loss\": %.6f, \"cpu_ms\": %.6f, \"allocations\": %.2f}\n",
+                  ms.count() / count, loss, cpu_ms / count, allocations / count);
     } else {
       std::printf("{\"peak_mb\": %.2f}\n", peak_mb());
     }
@@ -192,7 +213,7 @@ int main(int count, char** arguments) try {
       count - 1);
   Device device = Cpu{};
   DType products = DType::f32;
-  bool captured = false;
+  std::string steps = "by_hand";
   for (int i = 2; i < count; i += 2) {
     const std::string option = arguments[i], value = arguments[i + 1];
     if (option == "--threads") {
@@ -201,17 +222,18 @@ int main(int count, char** arguments) try {
       device = device_named(value);
     } else if (option == "--precision" && (value == "fp32" || value == "bf16")) {
       products = value == "bf16" ? DType::bf16 : DType::f32;
-    } else if (option == "--steps" && (value == "by_hand" || value == "captured")) {
-      captured = value == "captured";
+    } else if (option == "--steps" &&
+               (value == "by_hand" || value == "trainer" || value == "captured")) {
+      steps = value;
     } else {
       WEFT_CHECK(
           false,
           "weft_bench: '{} {}' given; --threads N, --device NAME, --precision fp32 | bf16 or "
-          "--steps by_hand | captured is required",
+          "--steps by_hand | trainer | captured is required",
           option, value);
     }
   }
-  serve(arguments[1], device, products, captured);
+  serve(arguments[1], device, products, steps);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

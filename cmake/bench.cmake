@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # weft's side of the benchmark (bench/run.py); built when asked for: ./run bench.
-add_executable(weft_bench EXCLUDE_FROM_ALL bench/weft_bench.cpp)
+# It counts allocations. Two builds of it: bench/compare.py.
+add_executable(weft_bench EXCLUDE_FROM_ALL bench/weft_bench.cpp testing/heap_counter.cpp)
 target_link_libraries(weft_bench PRIVATE weft weft_dependencies)
 # bench/checkpoints.py: ./run bench checkpoints
 add_executable(checkpoint_bench EXCLUDE_FROM_ALL bench/checkpoint_bench.cpp)

@@ -103,7 +103,10 @@ if(WEFT_PYTHON3)
   add_test(NAME run_script COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/run_test.py)
   add_test(NAME get_data COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/get_data_test.py)
   add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
-  set_tests_properties(layering snippets checks run_script get_data kernel_tools PROPERTIES LABELS quick TIMEOUT 60)
+  add_test(NAME compare_builds COMMAND ${WEFT_PYTHON3}
+                                       ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
+  set_tests_properties(layering snippets checks run_script get_data kernel_tools compare_builds
+                       PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
 # A stranger's machine: install, build the examples against the prefix, run them.

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the runs of tests/train/old_runs, which an older weft began and today's must go on with.
+
+    tools/make_old_runs.py WEFT [NAME …]            makes these runs anew, or all of them
+    tools/make_old_runs.py WEFT --expect [NAME …]   adds what their ends are on this machine
+
+WEFT is the command of the older commit: 6e903a6 made those that are here. It trains NAME/run.yaml
+to its end. NAME/run is one checkpoint inside of that run, as a run that was killed leaves it, with
+the lines of metrics up to there. Then it goes on with a copy of NAME/run to the end. Each tensor of
+the last checkpoint, each line of metrics and the environment go into NAME/expected.json, and the
+weights into NAME/expected.safetensors. A run that goes on must come to the same bits as the whole
+one, or nothing is written.
+
+Bits depend on the machine (train/environment.h). --expect leaves NAME/run as it is, goes on with it
+here, and adds a second result to expected.json, so that tests/train/old_runs_test.cpp compares bits
+on this machine too.
+"""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from compare_builds import metrics_of, read_safetensors, run_difference
+
+RUNS = pathlib.Path(__file__).resolve().parent.parent / "tests/train/old_runs"
+# Where each is stopped: epochs done, and batches of the next one.
+STOPS = {
+    "mid_epoch": (1, 7),
+    "accumulating": (1, 6),
+    "chain": (1, 4),
+    "fp16": (1, 5),
+    "ema": (1, 3),
+    "plateau": (1, 7),
+    "adversarial": (1, 5),
+}
+
+
+def train(command, config, folder, *keys):
+    """Trains in folder/run. All paths are relative: the config that is kept names none of ours."""
+    done = subprocess.run([command, "train", config, "run.dir=run", *keys], cwd=folder, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{config}: weft train ended with code {done.returncode}:\n{done.stdout}")
+    return folder / "run"
+
+
+def about(checkpoint):
+    return json.loads((checkpoint / "trainer_state.json").read_text())
+
+
+def stopped(whole, place, stopped_run):
+    """Copies what a run that was killed behind the checkpoint at `place` leaves."""
+    found = [checkpoint for checkpoint in sorted(whole.glob("checkpoints/step-*"))
+             if (about(checkpoint)["epoch"], about(checkpoint)["batch"]) == place]
+    if len(found) != 1:
+        sys.exit(f"{whole}: {len(found)} checkpoints at {place}; 1 is required")
+    shutil.copytree(found[0], stopped_run / "checkpoints" / found[0].name)
+    for name in ("config.yaml", "metrics.jsonl", "metrics.csv"):
+        text = (whole / name).read_bytes()
+        kept = text[:about(found[0])["logs"].get(name, len(text))]
+        if kept:
+            (stopped_run / name).write_bytes(kept)
+
+
+def result_of(run):
+    """What a run came to, and where."""
+    last = run / "checkpoints/last"
+    state = about(last)
+    tensors = {path.name: {name: hashlib.sha256(data).hexdigest()
+                           for name, (_, _, data) in sorted(read_safetensors(path).items())}
+               for path in sorted(last.glob("*.safetensors"))}
+    return {"environment": state["environment"], "epochs": state["epoch"], "steps": state["step"],
+            "ended": state["ended"], "tensors": tensors, "metrics": metrics_of(run)}
+
+
+def gone_on(command, name, folder):
+    """The end of NAME/run, in a copy of it."""
+    shutil.copytree(RUNS / name / "run", folder / "run")
+    return train(command, "run/config.yaml", folder, "resume=auto")
+
+
+def make(command, name, folder):
+    shutil.rmtree(RUNS / name / "run", ignore_errors=True)
+    (folder / "whole").mkdir()
+    whole = train(command, RUNS / name / "run.yaml", folder / "whole")
+    stopped(whole, STOPS[name], RUNS / name / "run")
+    run = gone_on(command, name, folder)
+    difference = run_difference(whole, run)
+    if difference:
+        sys.exit(f"{name}: the run that went on is not the whole one: {difference}")
+    shutil.copy(run / "checkpoints/last/model.safetensors", RUNS / name / "expected.safetensors")
+    return [result_of(run)]
+
+
+def expect(command, name, folder):
+    """The results so far, and that of this machine unless there is one of its environment."""
+    results = json.loads((RUNS / name / "expected.json").read_text())
+    here = result_of(gone_on(command, name, folder))
+    known = any(result["environment"] == here["environment"] for result in results)
+    return results if known else [*results, here]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weft", type=pathlib.Path, help="the command of the older commit")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of " + ", ".join(STOPS))
+    parser.add_argument("--expect", action="store_true", help="only add results of this machine")
+    options = parser.parse_intermixed_args()
+    unknown = set(options.names) - set(STOPS)
+    if unknown:
+        parser.error(f"NAME: {', '.join(sorted(unknown))} given; {', '.join(STOPS)} are known")
+    if not os.access(options.weft, os.X_OK):
+        parser.error(f"{options.weft} is not a program; a build of the weft command is required")
+    command = options.weft.resolve()
+    for name in options.names or STOPS:
+        with tempfile.TemporaryDirectory(prefix="weft-old-runs-") as folder:
+            work = expect if options.expect else make
+            results = work(command, name, pathlib.Path(folder))
+        (RUNS / name / "expected.json").write_text(json.dumps(results, indent=1) + "\n")
+        size = sum(path.stat().st_size for path in (RUNS / name).rglob("*") if path.is_file())
+        print(f"{name}: {size / 1e3:.0f} kB; {results[-1]['steps']} steps, ended: "
+              f"{results[-1]['ended'] or 'after the last epoch'}")
+
+
+if __name__ == "__main__":
+    main()
