@@ -147,10 +147,10 @@ class Orchestrator {
   std::tuple<i64, i64, i64> saved_place_{-1, -1, -1};
 };
 
-// The model of a config for this data, with its initial weights drawn from run.seed.
-// The state of a callback that was added to the run, and is not in its config.
+// Whether a state is that of a callback that was added to the run, and is not in its config.
 inline bool is_added(const std::string& name) { return name.starts_with("added."); }
 
+// The model of a config for this data, with its initial weights drawn from run.seed.
 nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info);
 
 }  // namespace weft::train
