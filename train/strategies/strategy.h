@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strategy: the how and when of training. It steers a Trainer: freezes and thaws parameters by name, sets
-// rates, has optimizer and schedule rebuilt. A config chooses one by name (`strategy:`); several are
-// one `chain`. Entries: staged_unfreeze, freeze_batch_norm, progressive_resize, chain.
+// rates, has optimizer and schedule rebuilt. A config lists them by name (`strategy:`). Entries:
+// staged_unfreeze, freeze_batch_norm, progressive_resize, chain.
 //
 // The order of a run:
 //   on_setup            once it is built: what does not fit is a UserError here
