@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of an enumeration's values, as configs write them. They are given beside the enumeration,
-// in the order of its values, which count from 0:
+// The names of an enumeration's values, as configs write them. They are given beside the
+// enumeration, in the order of its values, which count from 0:
 //
 //   enum class OnOutOfMemory { error, split };
 //   constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }

@@ -233,8 +233,9 @@ class Recipe final : public AnyRecipe {
   }
 
   explicit operator bool() const { return entry_ != nullptr; }
-  // False for an entry that is switched off: whoever makes the entries of a list leaves this one out, and
-  // the others keep their places. Only a kind that asks for it has the key (RegistryDefaults).
+  // False for an entry that is switched off: the code that makes the entries of a list leaves it
+  // out, and the others keep their places. Only a kind that asks for it has the key
+  // (RegistryDefaults).
   bool enabled() const { return enabled_; }
   void set_enabled(bool enabled) requires detail::can_be_disabled<Kind> { enabled_ = enabled; }
   const std::string& name() const override { return entry_ ? entry_->name : no_name(); }

@@ -30,7 +30,8 @@ struct ScheduleSpan {
   i64 total_steps = 1;
 };
 
-// When the rate may change: `step` samples the curve at each step, `epoch` at the first step of each epoch.
+// When the learning rate may change: `step` samples the curve at each step, `epoch` at the first
+// step of each epoch.
 enum class Interval { step, epoch };
 constexpr EnumNames<2> names_of(Interval) { return {"step", "epoch"}; }
 

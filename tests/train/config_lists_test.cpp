@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists of choices by name: entries that are switched off, and lists that may be given as their one entry.
+// Lists of choices by name: entries that are switched off, and lists that may be given as their one
+// entry.
 #include <string>
 #include <vector>
 

@@ -26,8 +26,8 @@ struct Resume {
 Resume find_resume(const RunConfig& config);
 
 // train.epochs, checkpoint.* and logging.* may change; optimizer.* and scheduler.* where resume_override names the
-// key or its section; where the run runs and reads its files from (kPlaces) always. A list of strategies and a chain
-// of them are the same. Logs what did change.
+// key or its section; where the run runs and reads its files from (kPlaces) always.
+// A list of strategies and a chain of them are the same. Logs what did change.
 // Throws one UserError that lists all the rest.
 void check_changes(RunConfig before, RunConfig after);
 

@@ -50,8 +50,8 @@ struct SchedulerOptions {
   OnRebuild on_rebuild = OnRebuild::continue_;
 };
 
-// What the trainer is given, and what batches. What the sections optimizer, scheduler, precision and run say
-// is not looked at here (RunConfig::trainer_options).
+// The options of the trainer and of the loop around it. The members that have sections of their own
+// (optimizer, scheduler, precision, seed) are not read here: RunConfig::trainer_options fills them.
 struct TrainSection : TrainerOptions {
   TrainSection() { epochs = 10; }
   i64 batch_size = 64;
@@ -89,7 +89,7 @@ struct RunConfig {
   std::vector<std::string> resume_override;
   std::vector<CallbackRecipe> callbacks;
 
-  // `train` with what other sections say of the trainer; without a normalization, which the data gives.
+  // `train`, completed from the other sections. The normalization is left empty: the data gives it.
   TrainerOptions trainer_options() const;
 };
 

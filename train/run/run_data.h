@@ -13,8 +13,8 @@ namespace weft::train {
 
 struct RunConfig;
 
-// What inputs are brought to mean 0 and standard deviation 1 by: the statistics of the training set, those
-// that the weights of model.pretrained were trained with, or nothing.
+// The statistics that bring inputs to mean 0 and standard deviation 1: those of the training set,
+// those that the weights of model.pretrained were trained with, or none.
 enum class Normalize { dataset, pretrained, none };
 constexpr EnumNames<3> names_of(Normalize) { return {"dataset", "pretrained", "none"}; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrainerOptions, and the keys of a config's section `train`. Both are described here, once: a Trainer
-// refuses the same values as a config, with the same words.
+// TrainerOptions, and the keys of a config's section `train`. Both are described here, once: a
+// Trainer refuses the same values as a config, with the same words.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,8 +19,8 @@ namespace weft::train {
 enum class OnOutOfMemory { error, split };
 constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
 
-// What a rebuild of the optimizer does to the schedule: `restart` begins it again over the steps that
-// are left.
+// What a rebuild of the optimizer does to the schedule: `restart` begins it again over the steps
+// that are left.
 enum class OnRebuild { continue_, restart };
 constexpr EnumNames<2> names_of(OnRebuild) { return {"continue", "restart"}; }
 
@@ -41,8 +41,9 @@ struct TrainerOptions {
   u64 seed = 0;  // of dropout masks
 };
 
-// The keys of the section `train`. Those of the loop around the trainer are described where the options
-// have them. Optimizer, schedule, precision and seed have sections of their own.
+// The keys of the section `train`. Those of the loop around the trainer (batch_size,
+// overfit_batches) are described for options that have them. Optimizer, schedule, precision and seed
+// have sections of their own.
 template <class Options>
 void describe_train(Fields& f, Options& o) {
   f("epochs", o.epochs, "passes over the training data", at_least(1));
