@@ -104,7 +104,7 @@ def files(root):
             yield path, comment_lines_hash
     for folder in PAGE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in (".md", ".yaml"):
+            if path.suffix in (".md", ".yaml", ".sbatch"):
                 yield path, prose_lines if path.suffix == ".md" else comment_lines_hash
     for path in sorted(root.glob("*.md")):
         yield path, prose_lines

@@ -109,6 +109,17 @@ class Snippets(unittest.TestCase):
         self.assertEqual(self.page("```cpp\nint a;\n```\n")[0], 1)
         self.assertEqual(self.page("<!-- file: examples/b.cpp -->\n```cpp\nint a;\n```\n")[0], 1)
 
+    def test_links(self):
+        code, output = self.page("[a](examples/a.cpp#L1) [b](https://example.org/b) [c](#tests)\n\n[d](examples/d.cpp)\n")
+        self.assertEqual(code, 1)
+        self.assertIn("README.md:3: examples/d.cpp does not exist\nsnippets: 0 blocks, 1 errors", output)
+
+    def test_pages_of_folders(self):
+        code, output = check("check_snippets.py", {"nn/README.md": "```cpp\nint a;\n```\n", "CHANGELOG.md": "[a](b.md)\n"})
+        self.assertEqual(code, 1)
+        self.assertIn("nn/README.md:1: ", output)
+        self.assertIn("CHANGELOG.md:1: b.md does not exist", output)
+
 
 class Words(unittest.TestCase):
     """Comments and prose of more than 100 columns."""
