@@ -236,5 +236,38 @@ class Classes(unittest.TestCase):
         self.assertEqual(code, 0, output)
 
 
+class Tour(unittest.TestCase):
+    stops = "".join(f"## {n}. Stop\n\n`nn/a.cpp:f`\n\n" for n in range(1, 13))
+
+    def page(self, text, name="docs/a.md"):
+        return check("check_tour.py", {
+            "nn/a.cpp": "// Note [Why]\n// g() is not here\nint f(int x) { return k(x); }\n"
+                        "void A::h() {\n  k(1);\n}\n"
+                        "int A::operator()(int x) {}\n",
+            "nn/a.h": "struct B : C {\n  double weight(int) const;\n};\n", name: text})
+
+    def test_functions(self):
+        for name in ("nn/a.cpp:f", "nn/a.cpp:A::h", "nn/a.cpp:weft::A::h", "nn/a.h:B::weight", "nn/a.cpp:A::operator()"):
+            code, output = self.page(f"See `{name}`.\n")
+            self.assertEqual(code, 0, output)
+        for name, finding in (("nn/a.cpp:g", "nn/a.cpp has no function g"), ("nn/a.cpp:k", "has no function k"), ("nn/b.cpp:f", "nn/b.cpp does not exist"),
+                              ("nn/a.cpp:B::h", "has no function B::h"), ("nn/a.h:D::weight", "has no function D::weight"),
+                              ("nn/a.h:B::operator()", "has no function B::operator()")):
+            code, output = self.page(f"a\n`{name}`\n")
+            self.assertEqual(code, 1)
+            self.assertIn(f"docs/a.md:2: {finding}" if finding[0] == "n" else finding, output)
+
+    def test_notes(self):
+        self.assertEqual(self.page("(Note [Why] in `nn/a.cpp`)\n")[0], 0)
+        self.assertEqual(self.page("(Note [Why] in `a.cpp`)\n", "nn/README.md")[0], 0)
+        self.assertIn("nn/a.cpp has no Note [Who knows]", self.page("(Note [Who\nknows] in `nn/a.cpp`)\n")[1])
+
+    def test_stops(self):
+        code, output = self.page(self.stops, "docs/tour.md")
+        self.assertEqual(code, 0, output)
+        self.assertIn("1 to 12 are required", self.page(self.stops + "## 14. x\n\n`nn/a.cpp:f`\n", "docs/tour.md")[1])
+        self.assertIn("docs/tour.md:1: stop 1 names no", self.page(self.stops.replace("`nn/a.cpp:f`", "", 1), "docs/tour.md")[1])
+
+
 if __name__ == "__main__":
     unittest.main()
