@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the pages say about the code is found there. `train/trainer/trainer.cpp:Trainer::state` in a
-page names a function that the file declares or defines, and Note [X] in `file` a note that stands
-in the file. docs/tour.md has the twelve stops of a training step, numbered, and each names a function.
+page names a function that the file declares or defines, and Note [X] in `file` names a note in the
+file. docs/tour.md has the twelve stops of a training step, numbered; each names a function.
 Usage: check_tour.py [ROOT]. Exit code 1 and one line per finding."""
 import re
 import sys
@@ -18,7 +18,7 @@ STOP = re.compile(r"^## (\d+)\. .*$", re.M)
 
 
 def declares(text, name):
-    """Whether C++ or Python source has this function, not only a call of it; A::f may stand in a class A."""
+    """Whether C++ or Python source declares this function. A::f may stand in a class A."""
     code = COMMENT_OR_STRING.sub('""', text)
     *scope, function = (re.escape(part) for part in name.split("::"))
     if scope and re.search(rf"\b{scope[-1]}::{function}\s*\(", code):
