@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages say about the code is found there. `train/trainer/trainer.cpp:Trainer::state` in a
+"""What the pages say about the code is found there. `autograd/tape.cpp:Tape::backward` in a
 page names a function that the file declares or defines, and Note [X] in `file` names a note in the
 file. docs/tour.md has the twelve stops of a training step, numbered; each names a function.
 Usage: check_tour.py [ROOT]. Exit code 1 and one line per finding."""
