@@ -66,15 +66,16 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
 }  // namespace
 
 void add_inspect(CLI::App& app, int& exit_code) {
-  add(app, exit_code, "summary", "print the layers of the model, their shapes and parameters", summary,
-      std::make_shared<Arguments>(), true);
+  add(app, exit_code, "summary", "print the layers of the model, their shapes and parameters",
+      summary, std::make_shared<Arguments>(), true);
   const auto config = std::make_shared<Arguments>();
   add(app, exit_code, "config", "print the resolved config and where each value came from",
       show_config, config, false)
       ->add_flag("--schema", config->schema, "print every key with its type, default and meaning");
   const auto traced = std::make_shared<Arguments>();
-  add(app, exit_code, "trace", "print one training step, op by op: shapes, bytes, times, gradient norms",
-      trace, traced, true)
+  add(app, exit_code, "trace",
+      "print one training step, op by op: shapes, bytes, times, gradient norms", trace, traced,
+      true)
       ->add_flag("--text", traced->text, "as a table (the only form there is)");
 }
 

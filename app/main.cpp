@@ -19,8 +19,8 @@ using namespace weft;
 // A waiting thread of GNU's OpenMP spins for about a millisecond before it sleeps. Beside another
 // program that needs the core, a step of 0.1 ms then takes tens of milliseconds (measured: 599
 // samples/s in place of 32.9k beside two busy processes). On an idle machine some microseconds of
-// spinning are as fast. OpenMP reads the setting once, when the program is loaded, so this loads the
-// program again. An existing setting is respected.
+// spinning are as fast. OpenMP reads the setting once, when the program is loaded, so this loads
+// the program again. An existing setting is respected.
 void shorten_thread_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   setenv("GOMP_SPINCOUNT", "2000", 1);

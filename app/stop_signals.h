@@ -4,11 +4,12 @@
 // continues.
 //
 // Note [Signals and stacks]
-// A handler runs on the stack of the thread that receives the signal. oneDNN's matrix products (2.6,
-// AVX2) use the stack pointer for a buffer on the heap, so a handler's frame overwrites the memory
-// before that buffer. (Seen: one run in ten that received SIGUSR1 while it computed died of a corrupt
-// heap.) Therefore signals are blocked in every thread that may compute, and go to one that only
-// waits for them. An application that embeds weft and installs handlers has to do the same.
+// A handler runs on the stack of the thread that receives the signal. oneDNN's matrix products
+// (2.6, AVX2) use the stack pointer for a buffer on the heap, so a handler's frame overwrites the
+// memory before that buffer. (Seen: one run in ten that received SIGUSR1 while it computed died of
+// a corrupt heap.) Therefore signals are blocked in every thread that may compute, and go to one
+// that only waits for them. An application that embeds weft and installs handlers has to do the
+// same.
 #pragma once
 #include <functional>
 #include <stop_token>
@@ -20,8 +21,8 @@ class StopSignals {
   // Must be constructed before any thread starts, because threads inherit the blocked signals. The
   // signals still end the process.
   StopSignals();
-  // From now on the signals do what the top of this file says. `on_usr1` is called on a thread of its
-  // own, also after a signal that stops. What it refers to must outlive this object.
+  // From now on the signals do what the top of this file says. `on_usr1` is called on a thread of
+  // its own, also after a signal that stops. What it refers to must outlive this object.
   void listen(std::function<void()> on_usr1);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
