@@ -34,7 +34,7 @@ class Class:
 
 
 class Parser:
-    """Reads the declarations of a source file that a compiler takes; knows no types and no macros."""
+    """Reads the declarations of a source file that compiles. Types and macros are unknown to it."""
 
     def __init__(self, text):
         text = check_layering.COMMENT_OR_STRING.sub(blank, text)
@@ -149,7 +149,7 @@ class Parser:
             self.ordinary(owner, access)
 
     def requirement(self):
-        """A requires clause in front of a declaration: terms in parentheses or names, joined by && and ||."""
+        """A requires clause before a declaration: names and terms in parentheses, && and ||."""
         while True:
             if self.peek() == "(":
                 self.skip_group()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every ```cpp block of a Markdown page is the text of a compiled file, or a part of one. The line above
-the block names the file: <!-- file: examples/quickstart.cpp -->. With --write, a block that differs
-from a whole file is replaced by it. A link to a file of the tree leads to one that exists.
+"""Every ```cpp block of a Markdown page is the text of a compiled file, or a part of one. The line
+above the block names the file: <!-- file: examples/quickstart.cpp -->. With --write, a block that
+differs from a whole file is replaced by it. A link to a file of the tree leads to one that exists.
 Usage: check_snippets.py [--write] [ROOT]."""
 import re
 import sys

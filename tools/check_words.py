@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Comments and prose are at most 100 columns wide: comments in C++, CUDA, Python (docstrings too),
-CMake, shell and YAML, and the text of every Markdown page. Tables, code blocks, URLs and the targets
-of links do not count, nor do lines without a comment. Columns are characters, not bytes.
+CMake, shell and YAML, and the text of every Markdown page. Tables, code blocks, URLs and the
+targets of links do not count, nor do lines without a comment. Columns are characters, not bytes.
 Usage: check_words.py [ROOT]. Exit code 1 and one line per finding if a line is too wide."""
 import ast
 import io

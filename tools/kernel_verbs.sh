@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154  # sourced by ./run, which defines what is used here
-# The verbs for who writes kernels: op, new-op, kernel-info, torture-kernels, gpu-check.
+# The verbs for kernel authors: op, new-op, kernel-info, torture-kernels, gpu-check.
 
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
@@ -54,7 +54,7 @@ torture_kernels() {
   exec python3 "$root/tools/torture_kernels.py" "${builds[@]}" "$@"
 }
 
-# On a machine with a GPU: build for it, test, sanitize, measure; one report. Parts can be named.
+# On a machine with a GPU: builds for it, tests, sanitizes, measures, and writes one report.
 run_gpu_check() {
   if [[ ${1:-} == pack ]]; then
     install_packages "${build_packages[@]}" "${test_packages[@]}"
