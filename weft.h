@@ -20,6 +20,8 @@
 #include "weft/train/evaluation/evaluator.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/run_config_file.h"
+#include "weft/train/step/gradient_accumulator.h"
 #include "weft/train/strategies/strategies.h"
 #include "weft/train/trainer/trainer.h"
 #include "weft/train/trainer/trainers.h"

@@ -12,12 +12,12 @@
 namespace weft::app {
 namespace {
 
-struct Arguments {
+struct EvaluateArguments {
   std::string run, checkpoint = "last", split = "test", logits;
   bool json = false;
 };
 
-void print(const train::Evaluation& result, const Arguments& arguments) {
+void print(const train::Evaluation& result, const EvaluateArguments& arguments) {
   if (arguments.json) {
     nlohmann::ordered_json object{{"split", arguments.split}, {"samples", result.samples}};
     for (const auto& [name, value] : result.metrics)
@@ -44,7 +44,7 @@ void print(const train::Evaluation& result, const Arguments& arguments) {
   }
 }
 
-int run(const Arguments& arguments) {
+int run(const EvaluateArguments& arguments) {
   train::SavedRun saved(arguments.run, arguments.checkpoint);
   Tensor outputs;
   const train::Evaluation result =
@@ -57,7 +57,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_evaluate(CLI::App& app, int& exit_code) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<EvaluateArguments>();
   CLI::App* command = app.add_subcommand("evaluate", "print loss and metrics of a trained run");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
   command->add_flag("--json", arguments->json, "print one JSON object");

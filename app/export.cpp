@@ -10,12 +10,12 @@
 namespace weft::app {
 namespace {
 
-struct Arguments {
+struct ExportArguments {
   std::string run, file, checkpoint = "last";
   std::vector<std::string> only;
 };
 
-int run(const Arguments& arguments) {
+int run(const ExportArguments& arguments) {
   WEFT_CHECK(arguments.file.ends_with(".safetensors"),
              "export: '{}' given; a name that ends in .safetensors is required", arguments.file);
   train::SavedRun saved(arguments.run, arguments.checkpoint);
@@ -36,7 +36,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_export(CLI::App& app, int& exit_code) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ExportArguments>();
   CLI::App* command =
       app.add_subcommand("export", "write the weights of a run as one safetensors file");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();

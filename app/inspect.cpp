@@ -13,19 +13,19 @@
 namespace weft::app {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   std::string config;
   std::vector<std::string> overrides;
   bool schema = false, text = false;
 };
 
-train::Orchestrator orchestrator(const Arguments& arguments) {
+train::Orchestrator orchestrator(const InspectArguments& arguments) {
   const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
   return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
           arguments.overrides};
 }
 
-int summary(const Arguments& arguments) {
+int summary(const InspectArguments& arguments) {
   train::Orchestrator run = orchestrator(arguments);
   const data::DatasetInfo& info = run.data().train->info();
   std::fputs(
@@ -34,13 +34,13 @@ int summary(const Arguments& arguments) {
   return kDone;
 }
 
-int trace(const Arguments& arguments) {
+int trace(const InspectArguments& arguments) {
   train::Orchestrator run = orchestrator(arguments);
   std::fputs(to_text(trace_step(run)).c_str(), stdout);
   return kDone;
 }
 
-int show_config(const Arguments& arguments) {
+int show_config(const InspectArguments& arguments) {
   if (arguments.schema) {
     std::fputs(config::schema<train::RunConfig>().c_str(), stdout);
     return kDone;
@@ -53,8 +53,8 @@ int show_config(const Arguments& arguments) {
 }
 
 CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
-              int (*run)(const Arguments&), const std::shared_ptr<Arguments>& arguments,
-              bool config_required) {
+              int (*run)(const InspectArguments&),
+              const std::shared_ptr<InspectArguments>& arguments, bool config_required) {
   CLI::App* command = app.add_subcommand(name, help);
   command->add_option("CONFIG", arguments->config, "YAML file")->required(config_required);
   command->add_option("key=value", arguments->overrides,
@@ -67,12 +67,12 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
 
 void add_inspect(CLI::App& app, int& exit_code) {
   add(app, exit_code, "summary", "print the layers of the model, their shapes and parameters",
-      summary, std::make_shared<Arguments>(), true);
-  const auto config = std::make_shared<Arguments>();
+      summary, std::make_shared<InspectArguments>(), true);
+  const auto config = std::make_shared<InspectArguments>();
   add(app, exit_code, "config", "print the resolved config and where each value came from",
       show_config, config, false)
       ->add_flag("--schema", config->schema, "print every key with its type, default and meaning");
-  const auto traced = std::make_shared<Arguments>();
+  const auto traced = std::make_shared<InspectArguments>();
   add(app, exit_code, "trace",
       "print one training step, op by op: shapes, bytes, times, gradient norms", trace, traced,
       true)

@@ -8,11 +8,11 @@
 namespace weft::app {
 namespace {
 
-struct Arguments {
+struct ListArguments {
   std::string kind, name;
 };
 
-int run(const Arguments& arguments) {
+int run(const ListArguments& arguments) {
   if (!arguments.name.empty()) {
     for (const FieldRow& row : field_rows(registry_of(arguments.kind), arguments.name))
       std::printf("%-18s %-28s default %-12s %s\n", row.key.c_str(), row.expected.c_str(),
@@ -32,7 +32,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_list(CLI::App& app, int& exit_code) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ListArguments>();
   CLI::App* command =
       app.add_subcommand("list", "print what a config can name, and the keys of each");
   command->add_option("KIND", arguments->kind,

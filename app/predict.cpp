@@ -14,7 +14,7 @@
 namespace weft::app {
 namespace {
 
-struct Arguments {
+struct PredictArguments {
   std::string run, checkpoint = "last";
   std::vector<std::string> files;
   bool json = false;
@@ -26,7 +26,7 @@ std::string class_name(const train::ModelMetadata& metadata, i64 index) {
 }
 
 // Every picture is read before anything is printed, so a bad file prints no partial answer.
-int run(const Arguments& arguments) {
+int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
   const train::Predictor predictor =
       train::Predictor::open(folder.weights(arguments.checkpoint).string());
@@ -68,7 +68,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_predict(CLI::App& app, int& exit_code) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "print the class of each PNG picture");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
   command->add_option("FILE", arguments->files, "pictures of the size the model was trained on")

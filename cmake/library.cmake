@@ -28,6 +28,9 @@ foreach(folder ${WEFT_FOLDERS})
     target_compile_definitions(weft_${folder} PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
     target_link_libraries(weft_${folder} PRIVATE weft_dependencies)
     target_sources(weft PRIVATE $<TARGET_OBJECTS:weft_${folder}>)
+    if(NOT folder STREQUAL "kernels")  # cmake/join.cmake says why
+      weft_join(weft_${folder} 16)
+    endif()
     if(folder STREQUAL "core" OR folder STREQUAL "kernels")  # which has options of its own
       weft_precompile(weft_${folder})
     else()
@@ -64,5 +67,8 @@ if(app_sources)
   target_link_libraries(weft_app PRIVATE weft weft_dependencies CLI11::CLI11)
   # CLI11 takes a third less time to compile, and nothing here is run often.
   target_compile_options(weft_app PRIVATE $<$<CONFIG:Release>:-O1>)
-  weft_precompile(weft_app CLI/CLI.hpp)
+  weft_join(weft_app 16)
+  if(NOT WEFT_JOIN)  # then it is one file
+    weft_precompile(weft_app CLI/CLI.hpp)
+  endif()
 endif()

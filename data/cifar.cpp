@@ -13,11 +13,11 @@
 namespace weft::data {
 namespace {
 
-constexpr i64 kSide = 32;  // pixels
+constexpr i64 kCifarSide = 32;  // pixels
 constexpr i64 kChannels = 3;
-constexpr i64 kPlane = kSide * kSide;
+constexpr i64 kPlane = kCifarSide * kCifarSide;
 constexpr i64 kRecord = 1 + kChannels * kPlane;  // bytes: the label, then a plane per channel
-constexpr i64 kClasses = 10;
+constexpr i64 kCifarClasses = 10;
 
 std::vector<std::filesystem::path> files_of(const FileSearch& search, const std::string& split) {
   if (split == "test") return {find_file(search, std::array<std::string, 1>{"test_batch.bin"})};
@@ -47,13 +47,13 @@ TensorDataset::Content read_cifar10(const std::filesystem::path& root, const std
     records.resize(begin + static_cast<std::size_t>(bytes));
     file.read(std::span(records).subspan(begin), "its records");
     for (std::size_t at = begin; at < records.size(); at += kRecord)
-      if (records[at] >= kClasses)
+      if (records[at] >= kCifarClasses)
         file.fail_with(fmt::format("has label {} in record {}; a class from 0 to 9 is required",
                                    records[at], (at - begin) / kRecord));
   }
 
   const i64 count = static_cast<i64>(records.size()) / kRecord;
-  const Tensor images = Tensor::empty({count, kSide, kSide, kChannels}, DType::uint8);
+  const Tensor images = Tensor::empty({count, kCifarSide, kCifarSide, kChannels}, DType::uint8);
   const Tensor labels = Tensor::empty({count}, DType::int64);
   for (i64 i = 0; i < count; ++i) {
     const u8* record = records.data() + i * kRecord;
@@ -66,7 +66,7 @@ TensorDataset::Content read_cifar10(const std::filesystem::path& root, const std
   DatasetInfo info;
   info.name = "cifar10";
   info.split = split;
-  info.classes = kClasses;
+  info.classes = kCifarClasses;
   info.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
                       "dog",      "frog",       "horse", "ship", "truck"};
   return {std::move(info), images, labels};

@@ -12,8 +12,8 @@
 namespace weft::data {
 namespace {
 
-constexpr i64 kSide = 28;  // pixels
-constexpr i64 kClasses = 10;
+constexpr i64 kMnistSide = 28;  // pixels
+constexpr i64 kMnistClasses = 10;
 
 u32 big_endian(const u8* bytes) {
   return u32{bytes[0]} << 24 | u32{bytes[1]} << 16 | u32{bytes[2]} << 8 | u32{bytes[3]};
@@ -35,7 +35,7 @@ TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::
   const i64 count = images.size(0);
   WEFT_CHECK(count > 0, "mnist: {} holds no images; at least one is required; {}",
              images_path.string(), search.how_to_get);
-  WEFT_CHECK(images.size(1) == kSide && images.size(2) == kSide,
+  WEFT_CHECK(images.size(1) == kMnistSide && images.size(2) == kMnistSide,
              "mnist: the images of {} are {} × {}; 28 × 28 is required; {}", images_path.string(),
              images.size(1), images.size(2), search.how_to_get);
   WEFT_CHECK(bytes.size(0) == count,
@@ -44,15 +44,16 @@ TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::
   const Tensor labels = Tensor::empty({count}, DType::int64);
   for (i64 i = 0; i < count; ++i) {
     const u8 label = bytes.data<u8>()[i];
-    WEFT_CHECK(label < kClasses, "mnist: label {} of {} is {}; a class from 0 to 9 is required; {}",
-               i, labels_path.string(), label, search.how_to_get);
+    WEFT_CHECK(label < kMnistClasses,
+               "mnist: label {} of {} is {}; a class from 0 to 9 is required; {}", i,
+               labels_path.string(), label, search.how_to_get);
     labels.data<i64>()[i] = label;
   }
   DatasetInfo info;
   info.name = "mnist";
   info.split = split;
-  info.classes = kClasses;
-  return {std::move(info), images.reshape({count, kSide, kSide, 1}), labels};
+  info.classes = kMnistClasses;
+  return {std::move(info), images.reshape({count, kMnistSide, kMnistSide, 1}), labels};
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 // batch.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "weft/data/dataset.h"
@@ -30,8 +29,5 @@ Normalization no_normalization(const DatasetInfo& info);
 // Mean and population standard deviation over all samples, from exact integer sums for bytes, in
 // double for f32. A constant channel gets std 1. Throws UserError for a sample that is not finite.
 Normalization statistics_of(const Dataset& dataset);
-
-// `name` as in data.normalize: dataset or none. Throws UserError for another.
-Normalization normalization_named(std::string_view name, const Dataset& dataset);
 
 }  // namespace weft::data

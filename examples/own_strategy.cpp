@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strategy of one's own, registered from outside weft: it trains the head alone until its loss no longer
-// falls, then thaws the layers below. Afterwards a config can choose it, `strategy: thaw_when_flat`.
+// A strategy of your own, registered from outside weft. It trains the head alone until its loss no
+// longer falls, then unfreezes the layers below. A config then chooses it: `strategy:
+// thaw_when_flat`.
 #include <weft/weft.h>
 
 #include <algorithm>
@@ -16,8 +17,8 @@ struct ThawWhenFlatOptions {
 };
 
 void describe(Fields& f, ThawWhenFlatOptions& o) {
-  f("ratio", o.ratio, "thaw when loss > ratio * best", positive)("layers", o.layers,
-                                                                 "glob of parameter names");
+  f("ratio", o.ratio, "thaw when loss > ratio * best", positive);
+  f("layers", o.layers, "glob of parameter names");
 }
 
 class ThawWhenFlat : public train::Strategy {
@@ -40,9 +41,9 @@ class ThawWhenFlat : public train::Strategy {
   void set(train::Trainer& t, bool on) {
     const i64 matched = t.set_requires_grad(options_.layers, on);
     const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
-    std::printf("%s: %lld parameters; %zu kept, %zu parked, %zu returned\n",
+    std::printf("%s: %lld parameters; %zu kept, %zu stashed, %zu restored\n",
                 on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
-                report.parked.size(), report.returned.size());
+                report.stashed.size(), report.restored.size());
   }
 
   ThawWhenFlatOptions options_;

@@ -2,6 +2,7 @@
 #include "weft/kernels/batch_norm.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/data_or_null.h"
 #include "weft/tensor/ops.h"
 
 namespace weft {
@@ -30,15 +31,6 @@ void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tenso
   WEFT_CHECK(!residual.defined() || residual.shape() == x.shape(),
              "batch_norm: x is {} and the residual is {}; the same shape is required", x.shape(),
              residual.shape());
-}
-
-template <class T>
-T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
-}
-template <class T>
-T* data_or_null(const Tensor* tensor) {
-  return tensor != nullptr ? tensor->data<T>() : nullptr;
 }
 
 Tensor per_channel(i64 channels, const Device& device) {

@@ -2,17 +2,10 @@
 #include "weft/kernels/layer_norm.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/data_or_null.h"
 #include "weft/tensor/ops.h"
 
 namespace weft {
-namespace {
-
-template <class T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-
-}  // namespace
 
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   WEFT_CHECK(x.defined() && x.rank() >= 1 && x.size(-1) >= 1,

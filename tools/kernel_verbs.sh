@@ -5,6 +5,7 @@
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
 # An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers.
+# For who is changing the op: plain is the preset that compiles a changed file alone.
 run_op() {
   local name=${1:-} filters rows kernels one binary failed=0
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
@@ -12,11 +13,11 @@ run_op() {
   { read -r rows; read -r kernels; } < <(printf '%s\n' "$filters" '')
   export GOMP_SPINCOUNT=2000 ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0 \
     TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
-  for one in "${emulated_presets[@]}"; do
+  for one in dev emulated-asan emulated-tsan; do
     preset=$one build=$root/build/$one
     local wanted=()
     [[ -z $kernels ]] || wanted+=(test_cuda)
-    [[ -z $rows || $one != emulated ]] || wanted+=(test_autograd)
+    [[ -z $rows || $one != dev ]] || wanted+=(test_autograd)
     [[ ${#wanted[@]} -gt 0 ]] || continue
     set_up ON "${build_packages[@]}" "${test_packages[@]}" -- "${wanted[@]}"
     for binary in "${wanted[@]}"; do

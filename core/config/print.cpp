@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -25,6 +26,19 @@ std::string prefixed(const std::string& block, std::string_view first, std::stri
   return result;
 }
 
+// Of a list that may be given as its one entry: the entry, if there is one.
+std::optional<ValueRef> only_entry(const Check& check, ValueRef value) {
+  const auto* list = std::get_if<ListRef>(&value);
+  if (!check.or_one || list == nullptr || list->size(list->list) != 1) return std::nullopt;
+  return list->at(list->list, 0);
+}
+
+// Whether such a list is empty, which is null.
+bool is_none(const Check& check, ValueRef value) {
+  const auto* list = std::get_if<ListRef>(&value);
+  return check.or_one && list != nullptr && list->size(list->list) == 0;
+}
+
 // A printer of one section; `text` is its lines, not indented.
 class Printer : public Fields {
  public:
@@ -38,6 +52,7 @@ class Printer : public Fields {
   virtual std::string comment(const std::string& path, const Field& field,
                               ValueRef value) const = 0;
   virtual std::string type_comment(const std::string& path, const AnyRecipe&) const = 0;
+  virtual bool prints(const Field&) const { return true; }
   // What follows the lines of a choice or a list.
   virtual void alternatives(const std::string& /*path*/, ValueRef) {}
 
@@ -66,8 +81,10 @@ class Printer : public Fields {
 
  private:
   void field(const Field& field, ValueRef value) override {
+    if (!prints(field)) return;
     const std::string path = joined(path_, field.key);
-    print(field, path, value, comment(path, field, value));
+    const ValueRef shown = only_entry(field.check, value).value_or(value);
+    print(field, path, shown, comment(path, field, shown));
   }
 
   void print(const Field& field, const std::string& path, ValueRef value,
@@ -86,7 +103,7 @@ class Printer : public Fields {
       for (i64 i = 0; i < list->size(list->list); ++i)
         text += prefixed(section_lines(joined(path, i), list->at(list->list, i)), "  - ", "    ");
     } else {
-      line(field.key, value_text(value), after);
+      line(field.key, is_none(field.check, value) ? "null" : value_text(value), after);
     }
     alternatives(path, value);
   }
@@ -103,6 +120,8 @@ class YamlPrinter final : public Printer {
   std::unique_ptr<Printer> nested(std::string path) const override {
     return std::make_unique<YamlPrinter>(std::move(path), origins_);
   }
+
+  bool prints(const Field& field) const override { return !field.check.unprinted; }
 
   std::string comment(const std::string& path, const Field&, ValueRef value) const override {
     if (const auto* optional = std::get_if<OptionalRef>(&value);
@@ -183,7 +202,11 @@ class Flattener final : public Fields {
   explicit Flattener(std::map<std::string, std::string>& values) : values_(values) {}
 
  private:
-  void field(const Field& field, ValueRef value) override { add(joined(path_, field.key), value); }
+  void field(const Field& field, ValueRef value) override {
+    const std::string path = joined(path_, field.key);
+    if (is_none(field.check, value)) values_[path] = "null";
+    else add(path, only_entry(field.check, value).value_or(value));
+  }
 
   void add(const std::string& path, ValueRef value) {
     if (const auto* optional = std::get_if<OptionalRef>(&value);

@@ -10,8 +10,9 @@
 
 namespace weft::config {
 
-// Every key with its value, defaults too: reading it back gives an equal struct. With `origins`, each
-// line ends with where its value came from ("# configs/a.yaml:3:5", "# default").
+// Every key with its value, defaults too, but not what a check leaves unprinted: reading it back gives an
+// equal struct. With `origins`, each line ends with where its value came from ("# configs/a.yaml:3:5",
+// "# default").
 std::string to_yaml(SectionRef section, const Origins* origins = nullptr);
 
 // Every key with its default, what is expected and what it means; for a choice by name, the keys of

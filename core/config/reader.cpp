@@ -105,12 +105,12 @@ class SectionReader final : public Fields {
   }
 
   // The other value is then from where this key is written.
-  void picked(std::string_view key, std::string_view other,
-              const std::function<void()>& pick) override {
+  void default_set(std::string_view key, std::string_view other,
+                   const std::function<void()>& set) override {
     const Entry* given = entry_of(map_, key);
     const bool taken = session_.origins.contains(joined(at_.path, key));
     if (given == nullptr || given->value.is(Node::Kind::null) || !taken) return;
-    pick();
+    set();
     session_.origins[joined(at_.path, other)] = given->place;
   }
 
@@ -224,8 +224,26 @@ class ValueReader {
     session_.origins[at_.path] = at_.place;
   }
 
+  void operator()(const EnumRef& named) {
+    const std::vector<std::string> choices = named.choices();
+    std::string taken;
+    if (const Refusal refusal = take(node_, taken)) return refuse(*refusal, choices);
+    const auto found = std::find(choices.begin(), choices.end(), taken);
+    if (found == choices.end()) return refuse("", choices);
+    named.set(named.value, static_cast<std::size_t>(found - choices.begin()));
+    session_.origins[at_.path] = at_.place;
+  }
+
   void operator()(const ListRef& list) {
-    if (node_.is(Node::Kind::list)) return read_list(session_, at_, node_, list, check_);
+    const bool is_list = node_.is(Node::Kind::list);
+    if (check_.or_one) {
+      if (is_list && node_.items.size() == 1)
+        return read_one(list, node_.items.front(), {node_.items.front().place, at_.path});
+      if (node_.is(Node::Kind::scalar) || node_.is(Node::Kind::map))
+        return read_one(list, node_, at_);
+      if (!is_list && !node_.is_empty_value()) return read_list(session_, at_, {}, list, check_);
+    }
+    if (is_list) return read_list(session_, at_, node_, list, check_);
     refuse(node_.is(Node::Kind::scalar) ? fmt::format("write [{}]", node_.text) : empty_hint("[]"));
   }
 
@@ -257,14 +275,23 @@ class ValueReader {
   }
 
  private:
+  // A list that may be given as its one entry: paths have no index then.
+  void read_one(const ListRef& list, const Node& node, const At& at) {
+    list.resize(list.list, 0);
+    list.resize(list.list, 1);
+    session_.origins[at.path] = at.place;
+    read_value(session_, at, node, list.at(list.list, 0), check_);
+  }
+
   std::string empty_hint(const char* empty) const {
     return node_.is_empty_value() ? fmt::format("write {}, or remove the key", empty) : "";
   }
 
-  void refuse(const std::string& hint) {
+  void refuse(const std::string& hint) { refuse(hint, check_.choices); }
+  void refuse(const std::string& hint, const std::vector<std::string>& choices) {
     session_.report(at_, fmt::format("expected {}, got {}{}{}{}", expected_text(expected_, check_),
                                      got_text(node_), hint.empty() ? "" : "; ", hint,
-                                     did_you_mean(node_.text, check_.choices)));
+                                     did_you_mean(node_.text, choices)));
   }
 
   Session& session_;

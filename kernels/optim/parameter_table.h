@@ -51,6 +51,7 @@ struct StepControl {
   double grad_scale = 1;  // multiplies gradients: 1 / loss scale, times the clip coefficient
   double grad_norm = 0;   // of the unscaled gradients; written by global_norm
   bool skip = false;      // nothing is written, no step is counted
+  i64 applied = 0;        // steps that changed the parameters
 };
 
 }  // namespace weft::kernels

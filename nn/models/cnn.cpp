@@ -46,12 +46,12 @@ struct Cnn : Module {
   Sequential features, classifier;
 };
 
-AnyModule make(const CnnOptions& options, const ModelInput& input) {
+AnyModule make_cnn(const CnnOptions& options, const ModelInput& input) {
   require_image("cnn", input);
   return checked(Cnn{options, input}, input);
 }
 
-const bool registered = Registry<Model>::add<CnnOptions>("cnn", make);
+const bool registered = Registry<Model>::add<CnnOptions>("cnn", make_cnn);
 
 }  // namespace
 

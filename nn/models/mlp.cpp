@@ -18,7 +18,7 @@ AnyModule hidden_end(const MlpOptions& o) {
   return both;
 }
 
-AnyModule make(const MlpOptions& options, const ModelInput& input) {
+AnyModule make_mlp(const MlpOptions& options, const ModelInput& input) {
   Sequential model;
   model.push(Flatten{});
   i64 width = input.sample.elements();
@@ -30,7 +30,7 @@ AnyModule make(const MlpOptions& options, const ModelInput& input) {
   return checked(std::move(model), input);
 }
 
-const bool registered = Registry<Model>::add<MlpOptions>("mlp", make);
+const bool registered = Registry<Model>::add<MlpOptions>("mlp", make_mlp);
 
 }  // namespace
 

@@ -14,7 +14,7 @@ namespace weft::nn {
 namespace {
 
 // Tokens go in and come out, so there are as many of them as outputs.
-AnyModule make(const TextMlpOptions& options, const ModelInput& input) {
+AnyModule make_text_mlp(const TextMlpOptions& options, const ModelInput& input) {
   WEFT_CHECK(input.sample.rank() == 1 && input.sample.elements() > 0,
              "text_mlp: a sample is {}; tokens (context) are required", input.sample);
   Sequential model;
@@ -30,7 +30,7 @@ AnyModule make(const TextMlpOptions& options, const ModelInput& input) {
   return checked(std::move(model), input, DType::int64);
 }
 
-const bool registered = Registry<Model>::add<TextMlpOptions>("text_mlp", make);
+const bool registered = Registry<Model>::add<TextMlpOptions>("text_mlp", make_text_mlp);
 
 }  // namespace
 

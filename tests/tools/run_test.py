@@ -29,7 +29,7 @@ class Run(unittest.TestCase):
             if found := shutil.which(tool):
                 (self.bin / tool).symlink_to(found)
         self.stub("dpkg-query", 'for p; do case $p in -*) ;; *) echo "installed $p";; esac; done')
-        self.stub("cmake", 'for preset in cpu emulated; do mkdir -p build/$preset; : >build/$preset/build.ninja; '
+        self.stub("cmake", 'for preset in cpu emulated dev; do mkdir -p build/$preset; : >build/$preset/build.ninja; '
                            'echo CMAKE_HOME_DIRECTORY:INTERNAL="$PWD" >build/$preset/CMakeCache.txt; done')
         self.stub("ninja", "exit 0")
         self.stub("apt-get", "exit 0")

@@ -82,7 +82,7 @@ TEST_F(ConfigCompose, AnotherTypeReplacesTheWholeSection) {
   write("a.yaml", "defaults: [base]\noptimizer: {type: adaptive}\nprecision: {loss_scale: 4}");
   const Config config = loaded("a.yaml");
   EXPECT_EQ(config.optimizer.options_if<sample::AdaptiveOptions>()->lr, 1e-3);
-  EXPECT_EQ(config.precision.type, "bf16");
+  EXPECT_EQ(config.precision.type, sample::Format::bf16);
   EXPECT_EQ(config.precision.loss_scale, 4);
 }
 

@@ -275,7 +275,7 @@ TEST(SeveralOptimizersOfATrainer, SkipAStepEachByItself) {
   EXPECT_EQ(optimizers[1].optimizer->applied_steps(), 1);
   EXPECT_EQ(bytes_of_model(second), before);
   EXPECT_NE(bytes_of_model(*model), model_before);
-  EXPECT_EQ(trainer.loss_scaler()->scale(), 512);  // one scale for both
+  EXPECT_EQ(trainer.optimizers().loss_scaler()->scale(), 512);  // one scale for both
 }
 
 TEST(SeveralOptimizersOfATrainer, AParameterHasOneOfThem) {

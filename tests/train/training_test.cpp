@@ -146,7 +146,7 @@ TEST(Trainer, FrozenParametersKeepTheirBytes) {
                   {.optimizer = optim::adamw({.lr = 1e-2, .weight_decay = 0.1})});
   EXPECT_EQ(trainer.set_requires_grad("1.*", false), 2);
   const optim::RebuildReport report = trainer.rebuild_optimizer_and_scheduler();
-  EXPECT_EQ(report.parked.size(), 2u);
+  EXPECT_EQ(report.stashed.size(), 2u);
   const std::vector<float> frozen =
       model->named_parameters()[0].variable.value().to_vector<float>();
   const std::vector<float> head = model->named_parameters()[2].variable.value().to_vector<float>();

@@ -4,6 +4,7 @@
 #pragma once
 #include <string>
 
+#include "weft/core/monitor_mode.h"
 #include "weft/train/run/callback.h"
 
 namespace weft::train {
@@ -12,7 +13,7 @@ namespace weft::train {
 // validation, or per epoch for train/loss. A NaN is no improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
-  std::string mode = "min";  // min | max
+  MonitorMode mode = MonitorMode::min;
   i64 patience = 3;
   double min_delta = 0;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "weft/train/callbacks/callbacks.h"
 #include "weft/train/run/orchestrator.h"
@@ -18,7 +19,10 @@ class EarlyStopping final : public Callback {
   }
   void state(State& s) override { s("best", best_)("looks_without", bad_); }
 
-  void on_validation_end(Orchestrator&, const Evaluation& evaluation) override {
+  // Once for each step: an application may validate again.
+  void on_validation_end(Orchestrator& run, const Evaluation& evaluation) override {
+    const i64 step = run.trainer().optimizer().applied_steps();
+    if (evaluation.split != "validation" || std::exchange(looked_at_, step) == step) return;
     for (const auto& [name, value] : evaluation.metrics)
       if ("validation/" + name == options_.monitor) look(value);
   }
@@ -30,8 +34,8 @@ class EarlyStopping final : public Callback {
   bool better(double value) const {
     if (std::isnan(value)) return false;
     if (!best_) return true;
-    return options_.mode == "max" ? value > *best_ + options_.min_delta
-                                  : value < *best_ - options_.min_delta;
+    return options_.mode == MonitorMode::max ? value > *best_ + options_.min_delta
+                                             : value < *best_ - options_.min_delta;
   }
 
   void look(double value) {
@@ -49,7 +53,8 @@ class EarlyStopping final : public Callback {
   EarlyStoppingOptions options_;
   Orchestrator* run_ = nullptr;
   std::optional<double> best_;
-  i64 bad_ = 0;  // looks since the best
+  i64 bad_ = 0;         // looks since the best
+  i64 looked_at_ = -1;  // the step of the last validation
 };
 
 const bool registered =
@@ -58,10 +63,10 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, EarlyStoppingOptions& o) {
-  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss")(
-      "mode", o.mode, "whether it should fall or rise", one_of({"min", "max"}))(
-      "patience", o.patience, "looks without improvement that end the run", at_least(1))(
-      "min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
+  f("monitor", o.monitor, "metric to watch, like validation/accuracy or train/loss");
+  f("mode", o.mode, kMonitorModeHelp);
+  f("patience", o.patience, "looks without improvement that end the run", at_least(1));
+  f("min_delta", o.min_delta, "a change up to this is no improvement", non_negative);
 }
 
 CallbackRecipe early_stopping(const EarlyStoppingOptions& options) {

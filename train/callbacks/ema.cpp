@@ -70,6 +70,7 @@ class Ema final : public Callback {
   }
   // The model's weights and statistics, and their averages, change places.
   void swap(Orchestrator& run) {
+    if (!average_.defined()) return;  // before training
     exchange(run.trainer().optimizer().parameters().values(), average_, scratch_);
     for (const Averaged& b : buffers_) exchange(b.value, b.average, b.scratch);
   }
@@ -90,8 +91,8 @@ const bool registered = Registry<Callback>::add<Ema, EmaOptions>("ema");
 }  // namespace
 
 void describe(Fields& f, EmaOptions& o) {
-  f("decay", o.decay, "share of the average that a step keeps", from_to_below(0, 1))(
-      "warmup", o.warmup, "a shorter average at the beginning");
+  f("decay", o.decay, "share of the average that a step keeps", from_to_below(0, 1));
+  f("warmup", o.warmup, "a shorter average at the beginning");
 }
 
 CallbackRecipe ema(const EmaOptions& options) { return CallbackRecipe::of("ema", options); }

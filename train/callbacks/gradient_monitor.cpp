@@ -16,14 +16,14 @@ class GradientMonitor final : public Callback {
 
   void on_setup(Orchestrator& run) override {
     run_ = &run;
-    every_ = std::max<i64>(1, options_.every.steps(run.trainer().steps_per_epoch()));
+    every_ = std::max<i64>(1, options_.every.steps(run.trainer().optimizers().length().steps_per_epoch));
   }
 
   bool needs_gradients(const Trainer& trainer) const override {
-    return trainer.steps_begun() % every_ == 0;
+    return trainer.progress().steps_begun % every_ == 0;
   }
   void on_gradients(Trainer& trainer, double scale) override {
-    if (trainer.steps_begun() % every_ != 0) return;
+    if (trainer.progress().steps_begun % every_ != 0) return;
     optim::Optimizer& optimizer = trainer.optimizer();
     const std::vector<double> of_parameters = optimizer.gradient_norms();
     std::map<std::string, double> squares;  // by layer
@@ -55,7 +55,7 @@ class GradientMonitor final : public Callback {
     const std::string kind = alarm(norm);
     if (kind.empty() || !warned_.insert(layer + " " + kind).second) return;
     log_warning("gradient_monitor: the gradient of {} is {} (norm {:.3g}) at step {} of epoch {}",
-                layer, kind, norm, trainer.steps_begun() + 1, trainer.epochs_done() + 1);
+                layer, kind, norm, trainer.progress().steps_begun + 1, trainer.progress().epochs_done + 1);
   }
 
   GradientMonitorOptions options_;
@@ -70,9 +70,9 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, GradientMonitorOptions& o) {
-  f("every", o.every, "how often to look, like 50ba; a look reads every gradient")(
-      "vanishing", o.vanishing, "a norm below it is an alarm", non_negative)(
-      "exploding", o.exploding, "a norm above it is an alarm", positive);
+  f("every", o.every, "how often to look, like 50ba; a look reads every gradient");
+  f("vanishing", o.vanishing, "a norm below it is an alarm", non_negative);
+  f("exploding", o.exploding, "a norm above it is an alarm", positive);
 }
 
 CallbackRecipe gradient_monitor(const GradientMonitorOptions& options) {

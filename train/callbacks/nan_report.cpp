@@ -82,7 +82,7 @@ class NanReport final : public Callback {
 
   void on_non_finite(Trainer& trainer, const BatchInProgress& batch) override {
     const std::string text =
-        fmt::format("nan_report: batch {} of epoch {} (step {}): {}", batch.number, batch.epoch,
+        fmt::format("nan_report: batch {} of epoch {} (step {}): {}", batch.batch_idx, batch.epoch,
                     batch.step, first_bad(trainer, batch));
     log_warning("{}", text);
     if (run_->folder() != nullptr) run_->folder()->append("nan_report.txt", text);

@@ -51,7 +51,7 @@ class Rollback final : public Callback {
       else load_state(*model.module, initial_[model.name], "the initial weights");
     }
     const auto reader = last ? std::optional<CheckpointReader>(*last) : std::nullopt;
-    for (const ScheduledOptimizer& each : run.trainer().optimizers())
+    for (const ScheduledOptimizer& each : run.trainer().optimizers().all())
       if (reader) restore(*each.optimizer, reader->part(each.name));
       else forget_momentum(*each.optimizer);
     run.trainer().scale_lr(options_.lr_factor);
@@ -89,10 +89,10 @@ const bool registered = Registry<Callback>::add<Rollback, RollbackOptions>("roll
 }  // namespace
 
 void describe(Fields& f, RollbackOptions& o) {
-  f("lr_factor", o.lr_factor, "of every rate, at each rollback", positive)(
-      "times", o.times, "rollbacks before the run is given up", at_least(1))(
-      "diverged", o.diverged, "a running loss above this many times the best epoch's; 0: off",
-      non_negative);
+  f("lr_factor", o.lr_factor, "of every rate, at each rollback", positive);
+  f("times", o.times, "rollbacks before the run is given up", at_least(1));
+  f("diverged", o.diverged, "a running loss above this many times the best epoch's; 0: off",
+    non_negative);
 }
 
 CallbackRecipe rollback(const RollbackOptions& options) {

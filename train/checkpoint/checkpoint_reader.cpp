@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr int kSchema = 2;
+constexpr int kStateSchema = 2;
 
 Json read_json(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -38,7 +38,7 @@ std::map<std::string, double> metrics_of(const Json& json) {
 
 std::string trainer_state_text(const CheckpointAbout& about, const StateParts& parts,
                                TensorMap& tensors) {
-  Json json{{"schema", kSchema},        {"epoch", about.epoch},     {"batch", about.batch},
+  Json json{{"schema", kStateSchema},   {"epoch", about.epoch},     {"batch", about.batch},
             {"step", about.step},       {"samples", about.samples}, {"ended", about.ended},
             {"metrics", Json::object()}};
   for (const auto& [name, value] : about.metrics)
@@ -58,9 +58,9 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
   verify_checkpoint(folder_);
   try {
     const Json json = read_json(folder_ / kTrainerStateFile);
-    WEFT_CHECK(json.at("schema") == kSchema,
+    WEFT_CHECK(json.at("schema") == kStateSchema,
                "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
-               folder_.string(), kTrainerStateFile, json.at("schema").dump(), kSchema);
+               folder_.string(), kTrainerStateFile, json.at("schema").dump(), kStateSchema);
     about_ = {.epoch = json.at("epoch").get<i64>(),
               .batch = json.at("batch").get<i64>(),
               .step = json.at("step").get<i64>(),

@@ -69,7 +69,7 @@ void describe(Fields& f, CheckpointOptions& o) {
   f("keep_last", o.keep_last, "newest checkpoints to keep", at_least(1));
   f("keep_best", o.keep_best, "best checkpoints to keep besides", non_negative);
   f("monitor", o.monitor, "metric that says which is best");
-  f("mode", o.mode, "min: lower is better; max: higher is better", one_of({"min", "max"}));
+  f("mode", o.mode, kMonitorModeHelp);
 }
 
 Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
@@ -107,7 +107,7 @@ Checkpoints::~Checkpoints() {
 double Checkpoints::score_of(const std::map<std::string, double>& metrics) const {
   const auto found = metrics.find(options_.monitor);
   if (found == metrics.end()) return kNoScore;
-  return options_.mode == "max" ? found->second : -found->second;
+  return options_.mode == MonitorMode::max ? found->second : -found->second;
 }
 
 CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,

@@ -14,6 +14,7 @@
 
 #include "weft/core/duration.h"
 #include "weft/core/fields.h"
+#include "weft/core/monitor_mode.h"
 #include "weft/train/checkpoint/snapshot.h"
 
 namespace weft::train {
@@ -23,7 +24,7 @@ struct CheckpointOptions {
   i64 keep_last = 1;
   i64 keep_best = 1;
   std::string monitor = "validation/loss";
-  std::string mode = "min";
+  MonitorMode mode = MonitorMode::min;
 };
 void describe(Fields& f, CheckpointOptions& o);
 

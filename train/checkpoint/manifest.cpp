@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kManifestSchema = 1;
 constexpr i64 kLargest = 1 << 20;  // bytes of a manifest that is read
 
 std::string text_of_file(const fs::path& path) {
@@ -29,7 +29,7 @@ std::string text_of_file(const fs::path& path) {
 }  // namespace
 
 std::string manifest_text(const Manifest& manifest) {
-  Json json{{"schema", kSchema}, {"files", Json::object()}};
+  Json json{{"schema", kManifestSchema}, {"files", Json::object()}};
   for (const auto& [name, file] : manifest)
     json["files"][name] = {{"bytes", file.bytes}, {"sha256", file.sha256}};
   json["sha256"] = sha256_of(json.dump());
@@ -52,9 +52,9 @@ Manifest read_manifest(const fs::path& checkpoint) {
     const Json json = Json::parse(text);
     for (const auto& [name, file] : json.at("files").items())
       manifest[name] = {file.at("bytes").get<i64>(), file.at("sha256").get<std::string>()};
-    WEFT_CHECK(json.at("schema") == kSchema,
+    WEFT_CHECK(json.at("schema") == kManifestSchema,
                "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
-               checkpoint.string(), kManifestFile, json.at("schema").dump(), kSchema);
+               checkpoint.string(), kManifestFile, json.at("schema").dump(), kManifestSchema);
     intact = text == manifest_text(manifest);
   } catch (const Json::exception&) {
     intact = false;

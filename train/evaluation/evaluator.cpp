@@ -21,17 +21,24 @@ Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorO
       loss_(loss.make()),
       names_(options.metrics),
       options_(options),
-      products_(options.precision.make()->products) {
+      compute_dtype_(options.precision.make()->compute_dtype) {
   if (names_.empty()) names_ = loss_->default_metrics();
+  metrics_ = make_metrics();
+}
+
+Evaluator::Metrics Evaluator::make_metrics() const {
+  Metrics metrics;
   for (const std::string& name : names_) {
     MetricRecipe recipe;
     recipe.choose(name);
-    metrics_.push_back(recipe.make());
+    metrics.push_back(recipe.make());
   }
+  return metrics;
 }
 
 // Metrics see each position as a sample, and none that the loss leaves out.
-void Evaluator::measure(const Tensor& output, const Tensor& target) {
+void Evaluator::measure(const Metrics& metrics, const Tensor& output,
+                        const Tensor& target) const {
   Tensor seen = output, wanted = target;
   if (target.dtype() == DType::int64 && target.rank() > 1) {
     wanted = target.reshape({target.elements()});
@@ -43,7 +50,14 @@ void Evaluator::measure(const Tensor& output, const Tensor& target) {
     seen = embedding(seen, counted.rows.to(output.device()));
     wanted = counted.labels.to(output.device());
   }
-  for (const std::unique_ptr<Metric>& metric : metrics_) metric->update(seen, wanted);
+  for (const std::unique_ptr<Metric>& metric : metrics) metric->update(seen, wanted);
+}
+
+std::map<std::string, double> Evaluator::values_of(const Metrics& metrics) const {
+  std::map<std::string, double> values;
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (!metrics[i]->table().defined()) values[names_[i]] = metrics[i]->value();
+  return values;
 }
 
 Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
@@ -56,25 +70,33 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);
   WeightCasts casts;
-  const Autocast autocast(products_, casts);
+  const Autocast autocast(compute_dtype_, casts);
   RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;
+  if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
+  i64 index = 0;
   for (const data::Batch& batch : loader) {
     const auto [x, target] = (*input_)(batch);
     const Variable output = model_(x);
-    running.add(loss_->forward(output, target).value(), loss_->weight(batch.y));
-    measure(output.value(), target);
+    const Tensor loss = loss_->forward(output, target).value();
+    running.add(loss, loss_->weight(batch.y));
+    measure(metrics_, output.value(), target);
+    if (on_batch_) {
+      for (const std::unique_ptr<Metric>& metric : batch_metrics_) metric->reset();
+      measure(batch_metrics_, output.value(), target);
+      on_batch_({index++, result.samples, loss.to(DType::f64).item<double>(),
+                 values_of(batch_metrics_), output.value(), target});
+    }
     if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
     result.samples += batch.x.size(0);
   }
   result.loss = running.mean();
   result.metrics["loss"] = result.loss;
-  for (std::size_t i = 0; i < names_.size(); ++i) {
+  result.metrics.merge(values_of(metrics_));
+  for (std::size_t i = 0; i < names_.size(); ++i)
     if (const Tensor table = metrics_[i]->table(); table.defined())
       result.tables[names_[i]] = table;
-    else result.metrics[names_[i]] = metrics_[i]->value();
-  }
   const auto accuracy = result.metrics.find("accuracy");
   result.accuracy = accuracy != result.metrics.end() ? accuracy->second
                                                      : std::numeric_limits<double>::quiet_NaN();

@@ -59,10 +59,10 @@ const bool registered =
 
 void describe(Fields& f, ClassificationOptions& o) {
   f("label_smoothing", o.label_smoothing, "share of the target spread evenly over all classes",
-    in_range(0, 0.999))("class_weights", o.class_weights,
-                        "how much a sample of each class counts; empty: all the same",
-                        non_negative)("ignore_index", o.ignore_index,
-                                      "a label whose samples count for nothing");
+    in_range(0, 0.999));
+  f("class_weights", o.class_weights, "how much a sample of each class counts; empty: all the same",
+    non_negative);
+  f("ignore_index", o.ignore_index, "a label whose samples count for nothing");
 }
 
 LossRecipe classification(const ClassificationOptions& options) {

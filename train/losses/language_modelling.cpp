@@ -50,8 +50,8 @@ const bool registered =
 
 void describe(Fields& f, LanguageModellingOptions& o) {
   f("label_smoothing", o.label_smoothing, "share of the target spread evenly over all tokens",
-    in_range(0, 0.999))("ignore_index", o.ignore_index,
-                        "a token whose positions count for nothing, like padding");
+    in_range(0, 0.999));
+  f("ignore_index", o.ignore_index, "a token whose positions count for nothing, like padding");
 }
 
 LossRecipe language_modelling(const LanguageModellingOptions& options) {

@@ -51,9 +51,13 @@ void describe(Fields& f, LanguageModellingOptions& o);
 // samples together.
 LossRecipe language_modelling(const LanguageModellingOptions& options = {});
 
+// Squared, absolute, or squared up to `delta` and absolute from there on.
+enum class Distance { mse, l1, huber };
+constexpr EnumNames<3> names_of(Distance) { return {"mse", "l1", "huber"}; }
+
 struct RegressionOptions {
-  std::string distance = "mse";  // mse | l1 | huber
-  double delta = 1;              // huber only
+  Distance distance = Distance::mse;
+  double delta = 1;  // huber only
 };
 void describe(Fields& f, RegressionOptions& o);
 // A distance between numbers.

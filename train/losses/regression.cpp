@@ -13,9 +13,12 @@ class Regression final : public Loss {
     // (samples, 1) and (samples) are the same numbers.
     const Tensor shaped =
         target.elements() == output.value().elements() ? target.reshape(output.shape()) : target;
-    if (options_.distance == "l1") return l1(output, shaped);
-    if (options_.distance == "huber") return huber(output, shaped, options_.delta);
-    return mse(output, shaped);
+    switch (options_.distance) {
+      case Distance::mse: return mse(output, shaped);
+      case Distance::l1: return l1(output, shaped);
+      case Distance::huber: break;
+    }
+    return huber(output, shaped, options_.delta);
   }
   i64 outputs(const data::DatasetInfo& info) const override {
     WEFT_CHECK(!info.has_labels(),
@@ -35,8 +38,8 @@ const bool registered = Registry<Loss>::add<Regression, RegressionOptions>("regr
 }  // namespace
 
 void describe(Fields& f, RegressionOptions& o) {
-  f("distance", o.distance, "squared, absolute, or squared up to delta and absolute from there on",
-    one_of({"mse", "l1", "huber"}))("delta", o.delta, "where huber turns into a line", positive);
+  f("distance", o.distance, "squared, absolute, or squared up to delta and absolute from there on");
+  f("delta", o.delta, "where huber turns into a line", positive);
 }
 
 LossRecipe regression(const RegressionOptions& options) {

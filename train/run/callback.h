@@ -5,15 +5,16 @@
 // The order of a run:
 //   on_setup               once it is built, before a folder is made: what does not fit is a UserError
 //   state                  when a run is resumed
-//   on_train_begin, then for each epoch: on_epoch_begin, the hooks of TrainerObserver, with validations in
-//   between where they are due, on_epoch_end after the last validation of the epoch; on_train_end
+//   on_train_begin
+//   for each epoch         the hooks of TrainerObserver, with validations after the steps where they are due;
+//                          on_epoch_end(EpochReport) after the last validation of the epoch
+//   on_train_end
 #pragma once
 #include <map>
 #include <string>
 
-#include "weft/train/evaluation/evaluator.h"
 #include "weft/train/checkpoint/snapshot.h"
-#include "weft/train/strategies/strategy.h"
+#include "weft/train/evaluation/evaluator.h"
 #include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
@@ -36,14 +37,17 @@ struct EpochReport {
 
 class Callback : public TrainerObserver {
  public:
-  static constexpr const char* kKind = "callback";
   virtual void on_setup(Orchestrator&) {}
   virtual void on_train_begin(Orchestrator&) {}
-  // `epoch` counts from 0: the epochs that are done.
-  virtual void on_epoch_begin(Orchestrator&, i64 /*epoch*/) {}
+  using TrainerObserver::on_epoch_end;  // right after training; the next one after the validation
   virtual void on_epoch_end(const EpochReport&) {}
+  // Around every evaluation of the run: those that are due, Orchestrator::validate() and test().
+  // Evaluation::split says which data it was.
   virtual void on_validation_begin(Orchestrator&) {}
   virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
+  // Each batch of an evaluation, for a callback that asks for them.
+  virtual bool needs_validation_batches() const { return false; }
+  virtual void on_validation_batch(Orchestrator&, const EvaluatedBatch&) {}
   // A checkpoint is about to be written: more files may be added to it.
   virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
   // An epoch broke off because training failed. True: it was put right, and the epoch starts again.
@@ -52,6 +56,16 @@ class Callback : public TrainerObserver {
   virtual void state(State&) {}
 };
 
-using CallbackRecipe = Recipe<Callback>;
-
 }  // namespace weft::train
+
+namespace weft {
+template <>
+struct RegistryTraits<train::Callback> : RegistryDefaults<train::Callback> {
+  static constexpr const char* kind = "callback";
+  static constexpr bool can_be_disabled = true;
+};
+}  // namespace weft
+
+namespace weft::train {
+using CallbackRecipe = Recipe<Callback>;
+}

@@ -12,7 +12,7 @@
 namespace weft::train {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kMetricsSchema = 1;
 constexpr const char *kLines = "metrics.jsonl", *kTable = "metrics.csv";
 
 // JSON has no NaN: null stands for it.
@@ -61,12 +61,9 @@ void MetricsLog::restore(const std::map<std::string, i64>& sizes,
 }
 
 void MetricsLog::add(const EpochReport& report) {
-  nlohmann::ordered_json line{{"schema", kSchema},
-                              {"event", "epoch"},
-                              {"epoch", report.train.epoch},
-                              {"step", report.step},
-                              {"samples", report.samples_seen},
-                              {"lr", number(report.train.lr)}};
+  nlohmann::ordered_json line{{"schema", kMetricsSchema},       {"event", "epoch"},
+                              {"epoch", report.train.epoch},    {"step", report.step},
+                              {"samples", report.samples_seen}, {"lr", number(report.train.lr)}};
   for (const auto& [name, value] : report.metrics) line[name] = number(value);
   line["skipped_steps"] = report.train.skipped;
   line["samples_per_second"] = number(report.train.samples_per_second);
@@ -95,8 +92,10 @@ void MetricsLog::add(const EpochReport& report) {
 }
 
 void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
-  nlohmann::ordered_json line{
-      {"schema", kSchema}, {"event", "test"}, {"step", step}, {"samples", evaluation.samples}};
+  nlohmann::ordered_json line{{"schema", kMetricsSchema},
+                              {"event", "test"},
+                              {"step", step},
+                              {"samples", evaluation.samples}};
   for (const auto& [name, value] : evaluation.metrics) line["test/" + name] = number(value);
   for (const auto& [name, table] : evaluation.tables) line["test/" + name] = rows_of(table);
   folder_.append(kLines, line.dump());
@@ -104,22 +103,22 @@ void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
 
 void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluation) {
   nlohmann::ordered_json line{
-      {"schema", kSchema}, {"event", "validation"}, {"epoch", epoch}, {"step", step}};
+      {"schema", kMetricsSchema}, {"event", "validation"}, {"epoch", epoch}, {"step", step}};
   for (const auto& [name, value] : evaluation.metrics) line["validation/" + name] = number(value);
   folder_.append(kLines, line.dump());
 }
 
 void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report) {
-  const nlohmann::ordered_json line{{"schema", kSchema},       {"event", "rebuild"},
+  const nlohmann::ordered_json line{{"schema", kMetricsSchema},       {"event", "rebuild"},
                                     {"epoch", epoch},          {"step", step},
                                     {"kept", report.kept},     {"created", report.created},
-                                    {"parked", report.parked}, {"returned", report.returned}};
+                                    {"parked", report.stashed}, {"returned", report.restored}};
   folder_.append(kLines, line.dump());
 }
 
 void MetricsLog::add_event(const std::string& event, i64 step,
                            const std::map<std::string, double>& values) {
-  nlohmann::ordered_json line{{"schema", kSchema}, {"event", event}, {"step", step}};
+  nlohmann::ordered_json line{{"schema", kMetricsSchema}, {"event", event}, {"step", step}};
   for (const auto& [name, value] : values) line[name] = number(value);
   folder_.append(kLines, line.dump());
 }

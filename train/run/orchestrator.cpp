@@ -12,21 +12,12 @@
 #include "weft/kernels/library/matmul_plans.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
-
-// A duration as whole epochs, or else as optimizer steps; the other is 0.
-struct Every {
-  i64 epochs = 0, steps = 0;
-};
-Every every_of(const char* key, const Duration& every, i64 steps_per_epoch) {
-  WEFT_CHECK(!every.is_zero(), "{}: 0 given; a duration above 0 is required", key);
-  if (every.in_epochs() && every.amount() == std::floor(every.amount()))
-    return {.epochs = static_cast<i64>(every.amount())};
-  return {.steps = std::max<i64>(1, every.steps(steps_per_epoch))};
-}
 
 // Of the data that a run began with.
 data::Normalization saved_normalization(const CheckpointReader& from) {
@@ -41,7 +32,7 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   manual_seed(static_cast<u64>(config.run.seed));
   nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
   if (config.model.common.pretrained) {
-    const PretrainedSection& pretrained = *config.model.common.pretrained;
+    const PretrainedOptions& pretrained = *config.model.common.pretrained;
     load(*model, pretrained.path, {.exclude = pretrained.exclude});
   }
   model->to(device_named(config.run.device));
@@ -49,24 +40,12 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   return model;
 }
 
-// Between the steps of an epoch.
-class Orchestrator::Steps final : public TrainerObserver {
+class Orchestrator::RebuildLog final : public TrainerObserver {
  public:
-  explicit Steps(Orchestrator& run) : run_(run) {}
-  void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
-    if (run_.validate_steps_ > 0 && outcome.applied &&
-        trainer.optimizer().applied_steps() % run_.validate_steps_ == 0)
-      run_.validate_now();
-  }
-  // Where this step may be the one to validate at.
-  bool needs_outcome(const Trainer& trainer) const override {
-    const i64 every = run_.validate_steps_, known = trainer.optimizer().applied_steps();
-    return every > 0 && (known / every + 1) * every <= known + trainer.steps_in_flight();
-  }
-  void on_step_settled(Trainer&) override { run_.step_settled(); }
+  explicit RebuildLog(Orchestrator& run) : run_(run) {}
   void on_rebuild(Trainer& trainer, const optim::RebuildReport& report) override {
-    if (run_.log_)
-      run_.log_->add_rebuild(trainer.epochs_done(), trainer.optimizer().applied_steps(), report);
+    if (MetricsLog* log = run_.metrics_log())
+      log->add_rebuild(trainer.progress().epochs_done, trainer.optimizer().applied_steps(), report);
   }
 
  private:
@@ -79,91 +58,88 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
   kernels::set_matmul_autotune(config_.run.autotune);
   kernels::embedding_atomics = config_.run.atomics;
+  config_.strategy = unchained(config_.strategy);
   resume_ = find_resume(config_);
-  data_ = load_data(
+  input_.data = load_data(
       config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);
   RunConfig begin = config_;
   if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
-  model_ = build_model(begin, data_.train->info());
-  const TrainerOptions options{.optimizer = config_.optimizer,
-                               .scheduler = config_.scheduler.recipe,
-                               .on_rebuild = config_.scheduler.common.on_rebuild,
-                               .epochs = config_.train.epochs,
-                               .accumulate = config_.train.accumulate,
-                               .out_of_memory = config_.train.out_of_memory,
-                               .clip_norm = config_.train.clip_norm,
-                               .clip_value = config_.train.clip_value,
-                               .max_steps = config_.train.max_steps,
-                               .capture = config_.train.capture,
-                               .precision = config_.precision,
-                               .normalization = data_.normalization,
-                               .seed = static_cast<u64>(config_.run.seed)};
+  model_ = build_model(begin, data().train->info());
+  TrainerOptions options = config_.trainer_options();
+  options.normalization = data().normalization;
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
                      .loss = config_.loss,
                      .options = options,
-                     .data = data_.train->info(),
+                     .data = data().train->info(),
                      .checkpoint = resume_.from ? resume_.from->folder().string() : ""});
-  evaluator_ = std::make_unique<Evaluator>(**model_, config_.loss,
-                                           EvaluatorOptions{.metrics = config_.validation.metrics,
-                                                            .precision = config_.precision,
-                                                            .normalization = data_.normalization});
+  evaluator_ = std::make_unique<Evaluator>(
+      **model_, config_.loss,
+      EvaluatorOptions{.metrics = config_.validation.metrics,
+                       .precision = config_.precision,
+                       .normalization = data().normalization});
   try_one_batch();
-  set_up_times();
-  set_up_steering();
+  set_up_triggers();
+  set_up_hooks();
 }
 
-// When to validate and to save.
-void Orchestrator::set_up_times() {
-  loader_ = loader_for(data_.train, true);
-  trainer_->set_epoch_length(loader_->batches_per_epoch());
-  const i64 steps = trainer_->steps_per_epoch();
-  const Every validation = every_of("validation.every", config_.validation.every, steps);
-  validate_epochs_ = std::max<i64>(1, validation.epochs);
-  validate_steps_ = data_.validation == nullptr ? 0 : validation.steps;
-  const Every saves = every_of("checkpoint.every", config_.checkpoint.every, steps);
-  save_epochs_ = saves.epochs;
-  save_steps_ = saves.steps;
-  for (const ScheduledOptimizer& each : trainer_->optimizers())
+void Orchestrator::set_up_triggers() {
+  input_.loader = loader_for(data().train, true);
+  trainer_->set_epoch_length(input_.loader->batches_per_epoch());
+  const i64 steps = trainer_->optimizers().length().steps_per_epoch;
+  validation_.emplace("validation.every", config_.validation.every, steps);
+  saves_.emplace("checkpoint.every", config_.checkpoint.every, steps);
+  for (const ScheduledOptimizer& each : trainer_->optimizers().all())
     if (const std::string metric = each.schedule->monitor(); !metric.empty())
       check_monitor(each.name == "optimizer" ? "scheduler.monitor" : each.name + ": monitor",
                     metric);
   // Without validation data there is nothing to monitor, and the newest is the best.
-  if (data_.validation != nullptr) check_monitor("checkpoint.monitor", config_.checkpoint.monitor);
+  if (data().validation != nullptr) check_monitor("checkpoint.monitor", config_.checkpoint.monitor);
 }
 
-void Orchestrator::set_up_steering() {
-  if (config_.strategy) {
-    strategy_ = config_.strategy->make();
-    strategy_->on_setup(*trainer_);
-    trainer_->add_observer(*strategy_);
+void Orchestrator::set_up_hooks() {
+  for (std::size_t i = 0; i < config_.strategy.size(); ++i) {
+    const StrategyRecipe& recipe = config_.strategy[i];
+    if (!recipe.enabled()) continue;
+    std::unique_ptr<Strategy> strategy = recipe.make();
+    strategy->on_setup(*trainer_);
+    trainer_->add_observer(*strategy);
+    hooks_.add(std::move(strategy), fmt::format("{}.{}", i, recipe.name()));
   }
-  for (const CallbackRecipe& recipe : config_.callbacks) add_callback(recipe.make());
-  steps_ = std::make_unique<Steps>(*this);
-  trainer_->add_observer(*steps_);
+  for (std::size_t i = 0; i < config_.callbacks.size(); ++i) {
+    const CallbackRecipe& recipe = config_.callbacks[i];
+    if (!recipe.enabled()) continue;
+    std::shared_ptr<Callback> callback = recipe.make();
+    callback->on_setup(*this);
+    trainer_->add_observer(*callback);
+    hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
+  }
+  rebuild_log_ = std::make_unique<RebuildLog>(*this);
+  trainer_->add_observer(*rebuild_log_);
 }
 
 void Orchestrator::add_callback(std::shared_ptr<Callback> callback) {
   callback->on_setup(*this);
   trainer_->add_observer(*callback);
-  callbacks_.push_back(std::move(callback));
+  hooks_.add(std::move(callback), "");
 }
 
 void Orchestrator::stop(std::string reason) {
-  if (end_reason_.empty()) end_reason_ = reason.empty() ? "by a callback" : std::move(reason);
-  ending_.request_stop();
+  if (progress_.end_reason.empty())
+    progress_.end_reason = reason.empty() ? "by a callback" : std::move(reason);
+  control_.ending.request_stop();
 }
 
 void Orchestrator::check_monitor(const std::string& key, const std::string& metric) const {
   std::vector<std::string> known{"train/loss"};
-  if (data_.validation != nullptr) {
+  if (data().validation != nullptr) {
     known.emplace_back("validation/loss");
     for (const std::string& name : evaluator_->metric_names())
       known.push_back("validation/" + name);
   }
   WEFT_CHECK(std::find(known.begin(), known.end(), metric) != known.end(),
              "{}: '{}' is not measured by this run{}; known: {}", key, metric,
-             data_.validation == nullptr ? ", which holds no validation data out" : "",
+             data().validation == nullptr ? ", which holds no validation data out" : "",
              listed(known));
 }
 
@@ -171,7 +147,7 @@ Orchestrator::~Orchestrator() = default;
 
 data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>& dataset,
                                       bool training) const {
-  // Numbers of samples are at hand at once.
+  // Index batches need no worker threads.
   const bool resident = data::as_resident(*dataset) != nullptr;
   return {dataset,
           {.batch_size = training ? config_.train.batch_size : std::min<i64>(dataset->size(), 256),
@@ -184,27 +160,43 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
 // anything is written.
 void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =
-      data::first_samples(data_.train, std::min<i64>(2, data_.train->size()));
+      data::first_samples(data().train, std::min<i64>(2, data().train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
   Evaluator(**model_, config_.loss,
             {.metrics = config_.validation.metrics,
              .precision = config_.precision,
-             .normalization = data_.normalization})
+             .normalization = data().normalization})
       .evaluate(loader);
 }
 
+Evaluation Orchestrator::evaluate(const std::string& split,
+                                  const std::shared_ptr<const data::Dataset>& data) {
+  bool by_batches = false;
+  for (const auto& callback : hooks_.callbacks())
+    by_batches = by_batches || callback->needs_validation_batches();
+  evaluator_->on_batch(!by_batches ? std::function<void(const EvaluatedBatch&)>()
+                                   : [this](const EvaluatedBatch& batch) {
+                                       for (const auto& callback : hooks_.callbacks())
+                                         callback->on_validation_batch(*this, batch);
+                                     });
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_begin(*this);
+  data::Loader loader = loader_for(data, false);
+  Evaluation result = evaluator_->evaluate(loader);
+  result.split = split;
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, result);
+  return result;
+}
+
 Evaluation Orchestrator::validate() {
-  WEFT_CHECK(data_.validation != nullptr,
+  WEFT_CHECK(data().validation != nullptr,
              "validate: no samples were held out; set data.validation_split above 0");
-  data::Loader loader =
-      loader_for(placed_.validation ? placed_.validation : data_.validation, false);
-  return evaluator_->evaluate(loader);
+  return evaluate("validation",
+                  input_.placed.validation ? input_.placed.validation : data().validation);
 }
 
 Evaluation Orchestrator::test() {
-  WEFT_CHECK(data_.test != nullptr, "test: {} has no test split", data_.train->info().name);
-  data::Loader loader = loader_for(data_.test, false);
-  return evaluator_->evaluate(loader);
+  WEFT_CHECK(data().test != nullptr, "test: {} has no test split", data().train->info().name);
+  return evaluate("test", data().test);
 }
 
 }  // namespace weft::train

@@ -10,6 +10,7 @@
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/manifest.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 
@@ -138,7 +139,8 @@ Resume find_resume(const RunConfig& config) {
   return resume;
 }
 
-void check_changes(const RunConfig& before, const RunConfig& after) {
+void check_changes(RunConfig before, RunConfig after) {
+  for (RunConfig* config : {&before, &after}) config->strategy = unchained(config->strategy);
   for (const std::string& key : after.resume_override)
     WEFT_CHECK(in_any(key, kOverridable),
                "resume_override: '{}' given; keys of optimizer or scheduler are required", key);

@@ -26,9 +26,10 @@ struct Resume {
 Resume find_resume(const RunConfig& config);
 
 // train.epochs, checkpoint.* and logging.* may change; optimizer.* and scheduler.* where resume_override names the
-// key or its section; where the run runs and reads its files from (kPlaces) always. Logs what did change.
+// key or its section; where the run runs and reads its files from (kPlaces) always. A list of strategies and a chain
+// of them are the same. Logs what did change.
 // Throws one UserError that lists all the rest.
-void check_changes(const RunConfig& before, const RunConfig& after);
+void check_changes(RunConfig before, RunConfig after);
 
 // What differs between two environments (train/checkpoint/environment.h), so that the same run need not give the same bits in
 // both: "threads 4 -> 2, …"; empty if nothing does.

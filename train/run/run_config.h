@@ -17,13 +17,14 @@
 #include "weft/train/checkpoint/checkpoints.h"
 #include "weft/train/losses/loss.h"
 #include "weft/train/metrics/metric.h"
+#include "weft/train/run/run_data.h"
 #include "weft/train/step/precision.h"
 #include "weft/train/strategies/strategy.h"
 #include "weft/train/trainer/trainers.h"
 
 namespace weft::train {
 
-struct RunSection {
+struct RunOptions {
   i64 seed = 0;
   std::string device = "auto";
   bool deterministic = false;
@@ -33,69 +34,59 @@ struct RunSection {
   std::string dir;  // "": runs/<config>/<date>-<time>
 };
 
-struct DataSection {
-  i64 subset = 0;  // 0: all
-  double validation_split = 0;
-  std::string normalize = "dataset";
-  i64 workers = 1;
-  std::string on_device = "auto";
-};
-
-struct PretrainedSection {
+struct PretrainedOptions {
   std::string path;
   std::vector<std::string> exclude;
 };
-struct ModelSection {
-  std::optional<PretrainedSection> pretrained;
+struct ModelOptions {
+  std::optional<PretrainedOptions> pretrained;
 };
 
-struct SchedulerSection {
-  std::string on_rebuild = "continue";
+struct SchedulerOptions {
+  OnRebuild on_rebuild = OnRebuild::continue_;
 };
 
-struct TrainSection {
-  i64 epochs = 10;
+// What the trainer is given, and what batches. What the sections optimizer, scheduler, precision and run say
+// is not looked at here (RunConfig::trainer_options).
+struct TrainSection : TrainerOptions {
+  TrainSection() { epochs = 10; }
   i64 batch_size = 64;
-  double clip_norm = 0;
-  double clip_value = 0;
-  i64 accumulate = 1;
-  std::string out_of_memory = "error";
-  i64 max_steps = 0;
   i64 overfit_batches = 0;
-  bool capture = false;
 };
 
-struct ValidationSection {
+struct ValidationOptions {
   Duration every = "1ep";
   std::vector<std::string> metrics;
 };
 
-void describe(Fields& f, RunSection& o);
-void describe(Fields& f, DataSection& o);
-void describe(Fields& f, PretrainedSection& o);
-void describe(Fields& f, ModelSection& o);
-void describe(Fields& f, SchedulerSection& o);
+void describe(Fields& f, RunOptions& o);
+void describe(Fields& f, PretrainedOptions& o);
+void describe(Fields& f, ModelOptions& o);
+void describe(Fields& f, SchedulerOptions& o);
 void describe(Fields& f, TrainSection& o);
-void describe(Fields& f, ValidationSection& o);
+void describe(Fields& f, ValidationOptions& o);
 
 struct RunConfig {
-  RunSection run;
-  RecipeWith<data::Dataset, DataSection> data;
-  RecipeWith<nn::Model, ModelSection> model;
+  RunOptions run;
+  RecipeWith<data::Dataset, DataOptions> data;
+  RecipeWith<nn::Model, ModelOptions> model;
   // The name of a loss: it and its metrics are the defaults of `loss` and `validation.metrics`.
   std::optional<std::string> task;
   LossRecipe loss = classification();
   TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();
-  RecipeWith<optim::Schedule, SchedulerSection> scheduler = optim::constant();
-  std::optional<StrategyRecipe> strategy;
+  RecipeWith<optim::Schedule, SchedulerOptions> scheduler = optim::constant();
+  std::vector<StrategyRecipe> strategy;  // each hook in this order
   PrecisionRecipe precision = fp32();
   TrainSection train;
-  ValidationSection validation;
+  ValidationOptions validation;
   CheckpointOptions checkpoint;
   std::string resume = "never";
   std::vector<std::string> resume_override;
   std::vector<CallbackRecipe> callbacks;
+
+  // `train` with what other sections say of the trainer; without a normalization, which the data gives.
+  TrainerOptions trainer_options() const;
 };
 
 void describe(Fields& f, RunConfig& o);

@@ -2,12 +2,35 @@
 // The data of a run: its three splits, and what inputs are normalised with.
 #pragma once
 #include <memory>
+#include <optional>
 
+#include "weft/core/fields.h"
 #include "weft/data/loader.h"
 #include "weft/data/normalize.h"
-#include "weft/train/run/run_config.h"
+#include "weft/device/device.h"
 
 namespace weft::train {
+
+struct RunConfig;
+
+// What inputs are brought to mean 0 and standard deviation 1 by: the statistics of the training set, those
+// that the weights of model.pretrained were trained with, or nothing.
+enum class Normalize { dataset, pretrained, none };
+constexpr EnumNames<3> names_of(Normalize) { return {"dataset", "pretrained", "none"}; }
+
+// Whether a GPU holds all samples. auto_: where a quarter of its free memory holds them.
+enum class OnDevice { auto_, always, never };
+constexpr EnumNames<3> names_of(OnDevice) { return {"auto", "always", "never"}; }
+
+// The keys of a config's section `data` that every dataset has.
+struct DataOptions {
+  i64 subset = 0;  // 0: all
+  double validation_split = 0;
+  Normalize normalize = Normalize::dataset;
+  i64 workers = 1;
+  OnDevice on_device = OnDevice::auto_;
+};
+void describe(Fields& f, DataOptions& o);
 
 struct RunData {
   std::shared_ptr<const data::Dataset> train, validation, test;  // validation and test may be null
@@ -26,6 +49,6 @@ RunData load_data(const RunConfig& config,
 struct PlacedData {
   std::shared_ptr<const data::Dataset> train, validation;
 };
-PlacedData place_data(const RunData& data, const DataSection& section, const Device& device);
+PlacedData place_data(const RunData& data, const DataOptions& options, const Device& device);
 
 }  // namespace weft::train

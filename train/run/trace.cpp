@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/trace.h"
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "weft/autograd/tape.h"
+#include "weft/core/clock.h"
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Ops are met again on the way back in reverse order, so the backward times fill the list from its end.
 class Recorder final : public TapeObserver {
@@ -52,7 +50,7 @@ class Recorder final : public TapeObserver {
  private:
   double lap(const Device& device) {
     synchronize(device);
-    return std::chrono::duration<double>(Clock::now() - mark_).count();
+    return seconds_since(mark_);
   }
   std::size_t cursor() const { return current_ < trace_.ops.size() ? current_ : trace_.ops.size(); }
 
@@ -70,21 +68,19 @@ Trace trace_step(Orchestrator& run) {
                                          .shuffle = true,
                                          .seed = static_cast<u64>(run.config().run.seed),
                                          .workers = 0});
-  loader.start_epoch();
   Trainer& trainer = run.trainer();
-  trainer.step(*loader.next(), loader);
-  const data::Batch* batch = loader.next();
-  if (batch == nullptr) {  // one batch is all there is
-    loader.start_epoch();
-    batch = loader.next();
-  }
+  trainer.begin_epoch(loader);
+  trainer.train_step();
+  trainer.begin_epoch(loader);  // whose loss is that of the traced step
   Recorder recorder(trace);
   const Clock::time_point start = Clock::now();
-  trace.loss = trainer.step(*batch, loader);
+  trainer.train_step();
+  trainer.synchronize();
   recorder.end_backward(trainer.device());
   double in_ops = 0;
   for (const TracedOp& op : trace.ops) in_ops += op.forward_seconds + op.backward_seconds;
-  trace.update_seconds = std::chrono::duration<double>(Clock::now() - start).count() - in_ops;
+  trace.update_seconds = seconds_since(start) - in_ops;
+  trace.loss = trainer.end_epoch().loss;
   return trace;
 }
 

@@ -10,12 +10,12 @@ const bool registered =
     Registry<Precision>::add<NoOptions>(
         "bf16",
         [](const NoOptions&) {
-          return std::make_unique<Precision>(Precision{.products = DType::bf16});
+          return std::make_unique<Precision>(Precision{.compute_dtype = DType::bf16});
         }) &&
     Registry<Precision>::add<optim::LossScalerOptions>(
         "fp16", [](const optim::LossScalerOptions& options) {
           return std::make_unique<Precision>(
-              Precision{.products = DType::f16, .loss_scaling = options});
+              Precision{.compute_dtype = DType::f16, .loss_scaling = options});
         });
 
 }  // namespace

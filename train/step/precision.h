@@ -12,7 +12,7 @@ namespace weft::train {
 
 struct Precision {
   static constexpr const char* kKind = "precision";
-  DType products = DType::f32;
+  DType compute_dtype = DType::f32;
   // For types whose range is too small for gradients as they are.
   std::optional<optim::LossScalerOptions> loss_scaling = {};
 };

@@ -21,25 +21,17 @@ class RunningLoss {
 
   // `loss`: a mean that divides by `weight` (train/losses/loss.h), a scalar. Of weight 0, it counts for nothing.
   void add(const Tensor& loss, double weight);
-  // Of one that somebody else adds to the sum.
+  // Counts a loss that a training step adds to the sum (train/step/step_scalars.h).
   void count(double weight);
-  // With a sum of its own: to go back to.
-  RunningLoss copy() const;
-  void go_back_to(const RunningLoss& copy);
   // Over all that was added; NaN before the first. Waits for the device.
   double mean() const;
   // Waits for the device.
   LossTotals totals() const;
-  // Whether the loss added last is finite. On the CPU that costs nothing; on a device that has to be
-  // waited for it looks at the sum now and then.
-  bool finite() const;
   // Throws TrainingError naming epoch, batch and the loss.
-  [[noreturn]] void fail(i64 epoch, i64 batch) const { fail(epoch, batch, looked_at()); }
-  [[noreturn]] static void fail(i64 epoch, i64 batch, double loss);
+  [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss);
 
  private:
-  double looked_at() const;
-  Tensor sum_, last_;
+  Tensor sum_;
   double weight_ = 0;
   i64 added_ = 0;
 };

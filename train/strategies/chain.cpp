@@ -1,77 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
+// `chain`: another way to write a list of strategies in a config.
 #include "weft/train/strategies/strategies.h"
-
-#include <algorithm>
 
 namespace weft::train {
 namespace {
 
-class Chain final : public Strategy {
- public:
-  explicit Chain(const ChainOptions& options) {
-    for (const StrategyRecipe& recipe : options.strategies) {
-      names_.push_back(recipe.name());
-      parts_.push_back(recipe.make());
-    }
-  }
-
-  void on_setup(Trainer& t) override { each(&Strategy::on_setup, t); }
-  void on_train_begin(Trainer& t) override { each(&Strategy::on_train_begin, t); }
-  void on_epoch_begin(Trainer& t, i64 epoch) override { each(&Strategy::on_epoch_begin, t, epoch); }
-  void on_epoch_end(Trainer& t, const EpochResult& result) override {
-    each(&Strategy::on_epoch_end, t, result);
-  }
-  void on_step_begin(Trainer& t, i64 step) override { each(&Strategy::on_step_begin, t, step); }
-  void on_batch_begin(Trainer& t, const BatchInProgress& batch) override {
-    each(&Strategy::on_batch_begin, t, batch);
-  }
-  void on_batch_end(Trainer& t, const Progress& progress) override {
-    each(&Strategy::on_batch_end, t, progress);
-  }
-  void on_gradients(Trainer& t, double scale) override { each(&Strategy::on_gradients, t, scale); }
-  void on_step_end(Trainer& t, const optim::StepOutcome& outcome) override {
-    each(&Strategy::on_step_end, t, outcome);
-  }
-  void on_step_settled(Trainer& t) override { each(&Strategy::on_step_settled, t); }
-  bool needs_gradients(const Trainer& t) const override {
-    return std::any_of(parts_.begin(), parts_.end(),
-                       [&](const auto& part) { return part->needs_gradients(t); });
-  }
-  bool needs_outcome(const Trainer& t) const override {
-    return std::any_of(parts_.begin(), parts_.end(),
-                       [&](const auto& part) { return part->needs_outcome(t); });
-  }
-  void on_non_finite(Trainer& t, const BatchInProgress& batch) override {
-    each(&Strategy::on_non_finite, t, batch);
-  }
-  void on_rebuild(Trainer& t, const optim::RebuildReport& report) override {
-    each(&Strategy::on_rebuild, t, report);
-  }
-  void state(State& s) override {
-    for (std::size_t i = 0; i < parts_.size(); ++i)
-      s(fmt::format("{}.{}", i, names_[i]), *parts_[i]);
-  }
-
- private:
-  template <class... A, class... Given>
-  void each(void (Strategy::*hook)(A...), Given&&... arguments) {
-    for (const auto& part : parts_) ((*part).*hook)(arguments...);
-  }
-  template <class... A, class... Given>
-  void each(void (TrainerObserver::*hook)(A...), Given&&... arguments) {
-    for (const auto& part : parts_) ((*part).*hook)(arguments...);
-  }
-
-  std::vector<std::string> names_;
-  std::vector<std::unique_ptr<Strategy>> parts_;
-};
-
-const bool registered = Registry<Strategy>::add<Chain, ChainOptions>("chain");
+const bool registered = Registry<Strategy>::add<ChainOptions>(
+    "chain", [](const ChainOptions& options) -> std::unique_ptr<Strategy> {
+      fail(
+          "chain: {} strategies are given as one; a list of them (unchained()), each an observer of "
+          "its own, is required",
+          options.strategies.size());
+    });
 
 }  // namespace
 
 void describe(Fields& f, ChainOptions& o) {
   f("strategies", o.strategies, "several, in this order", required());
+}
+
+std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies) {
+  std::vector<StrategyRecipe> all;
+  for (const StrategyRecipe& each : strategies) {
+    const auto* chain = each.options_if<ChainOptions>();
+    if (chain == nullptr) {
+      all.push_back(each);
+      continue;
+    }
+    for (StrategyRecipe& inner : unchained(chain->strategies)) {
+      if (!each.enabled()) inner.set_enabled(false);
+      all.push_back(std::move(inner));
+    }
+  }
+  return all;
 }
 
 StrategyRecipe chain(const ChainOptions& options) { return StrategyRecipe::of("chain", options); }

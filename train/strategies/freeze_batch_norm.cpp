@@ -40,7 +40,7 @@ class FreezeBatchNorm final : public Strategy {
     bool changed = false;
     for (nn::BatchNorm* norm : norms_) {
       norm->freeze_statistics(true);
-      if (options_.affine == "train") continue;
+      if (options_.affine == Affine::train) continue;
       for (const nn::Parameter* p : {&norm->weight, &norm->bias}) {
         changed |= p->variable().requires_grad();
         p->variable().set_requires_grad(false);
@@ -60,9 +60,9 @@ const bool registered =
 }  // namespace
 
 void describe(Fields& f, FreezeBatchNormOptions& o) {
-  f("layers", o.layers, "globs of the paths of batch norms, like features.1")(
-      "at", o.at, "from when on")("affine", o.affine, "what becomes of their weights and biases",
-                                  one_of({"freeze", "train"}));
+  f("layers", o.layers, "globs of the paths of batch norms, like features.1");
+  f("at", o.at, "from when on");
+  f("affine", o.affine, "what becomes of their weights and biases");
   f.rule(!o.layers.empty(), "layers", "at least one glob");
 }
 

@@ -53,8 +53,8 @@ bool in_order(const std::vector<ResizeStage>& stages) {
 }  // namespace
 
 void describe(Fields& f, ResizeStage& o) {
-  f("at", o.at, "when: 3ep is when three epochs are done", required())(
-      "shrink", o.shrink, "height and width of training images are divided by this", at_least(1));
+  f("at", o.at, "when: 3ep is when three epochs are done", required());
+  f("shrink", o.shrink, "height and width of training images are divided by this", at_least(1));
 }
 
 void describe(Fields& f, ProgressiveResizeOptions& o) {

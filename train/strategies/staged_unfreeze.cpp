@@ -100,7 +100,7 @@ class StagedUnfreeze final : public Strategy {
       for (const i64 i : glob_select("strategy", stages_[s].freeze, names_))
         train[static_cast<std::size_t>(i)] = false;
     }
-    if (options_.batch_norm == "always_frozen")
+    if (options_.batch_norm == ThawBatchNorm::always_frozen)
       for (std::size_t i = 0; i < names_.size(); ++i)
         if (is_norm(names_[i])) train[i] = false;
     return train;
@@ -146,23 +146,23 @@ bool in_order(const std::vector<UnfreezeStage>& stages) {
 }  // namespace
 
 void describe(Fields& f, UnfreezeStage& o) {
-  f("at", o.at, "when: 3ep is when three epochs are done", required())(
-      "train", o.train, "globs of parameters that train from then on")(
-      "freeze", o.freeze, "globs of parameters that no longer do")(
-      "lr_factor", o.lr_factor, "of every rate, until the next stage", non_negative)(
-      "rates", o.rates, "factors by parameter, times lr_factor");
+  f("at", o.at, "when: 3ep is when three epochs are done", required());
+  f("train", o.train, "globs of parameters that train from then on");
+  f("freeze", o.freeze, "globs of parameters that no longer do");
+  f("lr_factor", o.lr_factor, "of every rate, until the next stage", non_negative);
+  f("rates", o.rates, "factors by parameter, times lr_factor");
 }
 
 void describe(Fields& f, GradualUnfreeze& o) {
-  f("every", o.every, "time between one layer and the next")(
-      "lr_decay", o.lr_decay, "rate of a layer over that of the one above it", positive);
+  f("every", o.every, "time between one layer and the next");
+  f("lr_decay", o.lr_decay, "rate of a layer over that of the one above it", positive);
   f.rule(!o.every.is_zero(), "every", "a duration above 0");
 }
 
 void describe(Fields& f, StagedUnfreezeOptions& o) {
-  f("batch_norm", o.batch_norm, "whether batch norms thaw with what matches them",
-    one_of({"follow", "always_frozen"}))("stages", o.stages, "what thaws when")(
-      "gradual", o.gradual, "in place of stages: layer by layer, from the top down");
+  f("batch_norm", o.batch_norm, "whether batch norms thaw with what matches them");
+  f("stages", o.stages, "what thaws when");
+  f("gradual", o.gradual, "in place of stages: layer by layer, from the top down");
   f.rule(o.stages.empty() == o.gradual.has_value(), "stages",
          "either stages or gradual, and not both");
   f.rule(o.stages.empty() || o.stages.front().at.is_zero(), "stages", "a first stage at 0ep");

@@ -26,9 +26,13 @@ struct GradualUnfreeze {
   Duration every = "1ep";
   double lr_decay = 1;
 };
+// Whether batch norms thaw with the other parameters that a stage matches.
+enum class ThawBatchNorm { follow, always_frozen };
+constexpr EnumNames<2> names_of(ThawBatchNorm) { return {"follow", "always_frozen"}; }
+
 // Everything is frozen but what stages thaw. Either `stages` or `gradual`.
 struct StagedUnfreezeOptions {
-  std::string batch_norm = "follow";  // the layer's other parameters | always_frozen
+  ThawBatchNorm batch_norm = ThawBatchNorm::follow;
   std::vector<UnfreezeStage> stages = {};
   std::optional<GradualUnfreeze> gradual = {};
 };
@@ -37,12 +41,16 @@ void describe(Fields& f, GradualUnfreeze& o);
 void describe(Fields& f, StagedUnfreezeOptions& o);
 StrategyRecipe staged_unfreeze(const StagedUnfreezeOptions& options);
 
+// What becomes of the weights and biases of batch norms whose statistics are frozen.
+enum class Affine { freeze, train };
+constexpr EnumNames<2> names_of(Affine) { return {"freeze", "train"}; }
+
 // Batch norms keep the statistics they came with, from `at` on; their weights and biases too, unless
 // `affine: train`.
 struct FreezeBatchNormOptions {
   std::vector<std::string> layers = {"*"};  // globs of module paths
   Duration at = {};
-  std::string affine = "freeze";  // freeze | train
+  Affine affine = Affine::freeze;
 };
 void describe(Fields& f, FreezeBatchNormOptions& o);
 StrategyRecipe freeze_batch_norm(const FreezeBatchNormOptions& options = {});
@@ -60,11 +68,14 @@ void describe(Fields& f, ResizeStage& o);
 void describe(Fields& f, ProgressiveResizeOptions& o);
 StrategyRecipe progressive_resize(const ProgressiveResizeOptions& options);
 
-// Several strategies, each hook in this order.
+// Another way to write a list of strategies, which a config of weft 0.1 may have. It cannot be made itself.
 struct ChainOptions {
   std::vector<StrategyRecipe> strategies = {};
 };
 void describe(Fields& f, ChainOptions& o);
 StrategyRecipe chain(const ChainOptions& options);
+
+// The list with the entries of each chain in its place.
+std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies);
 
 }  // namespace weft::train

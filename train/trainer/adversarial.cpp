@@ -56,15 +56,15 @@ const bool registered = Registry<Trainer>::add<Adversarial, AdversarialOptions>(
 }  // namespace
 
 void describe(Fields& f, AdversaryOptions& o) {
-  f("model", o.model, "from an input to as many numbers", required())(
-      "optimizer", o.optimizer, "of the adversary", required())(
-      "scheduler", o.scheduler, "of its learning rate; null: constant");
+  f("model", o.model, "from an input to as many numbers", required());
+  f("optimizer", o.optimizer, "of the adversary", required());
+  f("scheduler", o.scheduler, "of its learning rate; null: constant");
 }
 
 void describe(Fields& f, AdversarialOptions& o) {
-  f("strength", o.strength, "what a number of a normalised input is changed by at most", positive)(
-      "weight", o.weight, "share of changed inputs in the loss", in_range(0, 1))(
-      "adversary", o.adversary, "the model that changes inputs, and how it learns to");
+  f("strength", o.strength, "what a number of a normalised input is changed by at most", positive);
+  f("weight", o.weight, "share of changed inputs in the loss", in_range(0, 1));
+  f("adversary", o.adversary, "the model that changes inputs, and how it learns to");
 }
 
 TrainerRecipe adversarial(const AdversarialOptions& options) {

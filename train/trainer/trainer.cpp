@@ -1,55 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/trainer/trainer.h"
 
-#include <chrono>
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
+#include "weft/core/clock.h"
 #include "weft/core/log.h"
 #include "weft/tensor/random.h"
 
 namespace weft::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+TrainerOptions checked(TrainerOptions options) {
+  validate("Trainer", section_ref(options));
+  return options;
 }
 
-void check(const TrainerOptions& o) {
-  WEFT_CHECK(o.epochs >= 1, "Trainer: epochs is {}; at least 1 is required", o.epochs);
-  WEFT_CHECK(o.accumulate >= 1, "Trainer: accumulate is {}; at least 1 is required", o.accumulate);
-  WEFT_CHECK(
-      o.clip_norm >= 0 && o.clip_value >= 0 && (o.clip_norm == 0 || o.clip_value == 0),
-      "Trainer: clip_norm is {} and clip_value {}; 0 (off) or more is required, and only one of "
-      "them",
-      o.clip_norm, o.clip_value);
-  WEFT_CHECK(o.max_steps >= 0, "Trainer: max_steps is {}; 0 (no limit) or more is required",
-             o.max_steps);
-  WEFT_CHECK(o.out_of_memory == "error" || o.out_of_memory == "split",
-             "Trainer: out_of_memory is '{}'; error or split is required", o.out_of_memory);
-  WEFT_CHECK(!o.capture || o.out_of_memory == "error",
-             "Trainer: capture is given with out_of_memory '{}'; error is required",
-             o.out_of_memory);
-  WEFT_CHECK(o.on_rebuild == "continue" || o.on_rebuild == "restart",
-             "Trainer: on_rebuild is '{}'; continue or restart is required", o.on_rebuild);
+ScheduledOptimizer first_optimizer(nn::Module& model, const TrainerOptions& options) {
+  const nn::NamedParameters parameters = model.named_parameters();
+  WEFT_CHECK(!parameters.empty(),
+             "Trainer: the model has no parameters; there is nothing to train");
+  return {"optimizer", options.optimizer.make(parameters), options.scheduler};
 }
 
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
-    : model_(model), options_(options), loss_(loss.make()), precision_(*options.precision.make()) {
-  check(options_);
-  if (precision_.loss_scaling) scaler_.emplace(*precision_.loss_scaling);
-  const nn::NamedParameters parameters = model_.named_parameters();
-  WEFT_CHECK(!parameters.empty(),
-             "Trainer: the model has no parameters; there is nothing to train");
-  device_ = parameters.front().variable.device();
-  optimizers_.push_back({"optimizer", options_.optimizer.make(parameters), options_.scheduler});
-  loss_sum_ = Tensor::zeros({}, DType::f64, device_);
-  if (options_.capture) set_up_capture();
+    : model_(model),
+      options_(checked(options)),
+      loss_(loss.make()),
+      optimizers_(first_optimizer(model, options_), options_.precision.make()->loss_scaling),
+      step_(model, optimizers_,
+            {.loss = [this](const Variable& x,
+                            const Tensor& target) { return compute_loss(x, target); },
+             .compute_dtype = options_.precision.make()->compute_dtype,
+             .normalization = options_.normalization,
+             .clip_norm = options_.clip_norm,
+             .clip_value = options_.clip_value,
+             .seed = options_.seed}),
+      runner_(make_runner(options_.capture)),
+      in_flight_(device()) {
   if (options_.accumulate == 1) return;
-  if (const std::string batch_norm = first_batch_norm(); !batch_norm.empty())
+  if (const std::string batch_norm = first_batch_norm(model_); !batch_norm.empty())
     log_warning(
         "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
         "is not that of one large batch",
@@ -58,218 +50,231 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
 
 Trainer::~Trainer() = default;
 
+std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
+  auto runner = split_runner(step_, direct_runner(step_),
+                             {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
+                              .weight = [this](const Tensor& y) { return loss_->weight(y); }});
+  if (!capture) return runner;
+  if constexpr (kHasCuda)
+    if (!is_cpu(device())) return graph_runner(step_, std::move(runner));
+  log_warning("capture: the model is on the {}, which has no graphs; steps run op by op",
+              name_of(device()));
+  return runner;
+}
+
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
   return loss_->forward(model_(x), target);
 }
 
-// Note [Several optimizers]
-// A trainer of another kind may have optimizers besides the run's, each for parameters of its own, say of a second
-// model (add_optimizer). There is one loss, whose gradients all of them step on at the same moment; a loss that is
-// one's alone is a term whose other gradients are cut or turned round (train/trainer/adversarial.cpp). Each steps on
-// its own terms: its kind and rate, its schedule by its own count of applied steps, the norm of its own gradients to
-// clip by; and where its gradients are not finite it alone skips the step. The loss scale they share falls when any
-// of them did, as PyTorch's GradScaler has it.
-// Checkpoints and rollback have each by name. max_steps, validation and the lines of a run go by the run's own.
-void Trainer::begin_update(double grad_scale) {
-  for (ScheduledOptimizer& each : optimizers_) {
-    each.set_rates(each.rates(each.optimizer->applied_steps(), lr_scale_));
-    each.optimizer->begin_step({.clip_norm = options_.clip_norm,
-                                .clip_value = options_.clip_value,
-                                .grad_scale = grad_scale,
-                                .skip_non_finite = scaler_.has_value()});
-  }
-}
-
-optim::StepOutcome Trainer::finish_update() {
-  std::optional<optim::StepOutcome> first;
-  bool all_finite = true;
-  for (ScheduledOptimizer& each : optimizers_) {
-    const optim::StepOutcome outcome = each.optimizer->finish_step();
-    all_finite = all_finite && outcome.applied;
-    if (!first) first = outcome;
-  }
-  if (captured_) captured_->state_changed();
-  if (scaler_) scaler_->update(!all_finite);
-  return *first;
-}
-
-void Trainer::zero_grad() {
-  for (ScheduledOptimizer& each : optimizers_) each.optimizer->zero_grad();
-}
-
-void Trainer::prepare(const data::Dataset& dataset) {
-  if (!input_)
-    input_.emplace(dataset, options_.normalization, device_,
-                   optimizer().parameters().values().dtype());
-  else if (input_->read_from(dataset)) forget_graphs();
-  model_.train();
-}
-
-InputPipeline::Prepared Trainer::input_of(const data::Batch& batch) const {
-  InputPipeline::Prepared prepared = (*input_)(batch);
-  if (input_transform_) prepared.x = Variable(input_transform_(prepared.x.value()));
-  return prepared;
-}
-
 Variable Trainer::loss_of(const BatchInProgress& batch) {
   set_random_step(options_.seed, batch.step, batch.first_sample);
-  const auto [x, target] = input_of(batch.batch);
-  return loss_of(x, target);
+  return step_.loss_of(batch.batch);
 }
 
-Variable Trainer::loss_of(const Variable& x, const Tensor& target) {
-  const Autocast autocast(precision_.products, casts_);
-  return compute_loss(x, target);
-}
+// What observers and progress learn of the micro-batches of a step.
+class Trainer::Events final : public StepEvents {
+ public:
+  Events(Trainer& trainer, const StepInput& input, Clock::time_point start)
+      : trainer_(trainer), input_(input), start_(start) {}
 
-double Trainer::step(const data::Batch& batch, const data::Loader& loader) {
-  settle();
-  build_schedule(loader.batches_per_epoch());
-  prepare(loader.dataset());
-  zero_grad();
-  casts_.clear();
-  nn::StatisticsScope statistics;
-  const Variable loss = loss_of({batch, epochs_done_ + 1, 1, steps_begun_, 0});
-  ++steps_begun_;
-  const double scale = loss_scale();
-  loss.backward(Tensor::full(loss.shape(), scale, loss.dtype(), device_));
-  begin_update(1 / scale);
-  statistics.commit_unless(optimizer().skip_flag());
-  finish_update();
-  return loss.value().item<double>();
-}
-
-// Note [Accumulation]
-// The gradient of a step is that of the mean loss over all its samples, however they are cut into
-// batches: Σ w·∇L / Σ w, where L is the mean loss of a batch and w the weight it divides by
-// (Loss::weight: its samples, or fewer where some are ignored). So a last short batch, or a last short
-// step, counts by what is in it. Backward starts from w / w₁, with w₁ the weight of the step's first
-// batch, which is 1 for batches of one size; the update multiplies with w₁ / Σ w. The loss scale, where
-// there is one (Note [Loss scaling]), multiplies the start and divides the update.
-void Trainer::begin_step() {
-  notify(&TrainerObserver::on_step_begin, steps_begun_);
-  casts_.clear();  // the update has written the weights, or whoever was called in between
-  window_.is_captured =
-      captured_ && batch_parts_ == 1 && !anyone(&TrainerObserver::needs_gradients);
-  if (!window_.is_captured) collect(0);  // its loss scale and rate are the host's
-}
-
-// Note [The outcome of a step]
-// Whether a step that clips or scales was skipped, a GPU knows when it is through with it, and the host asks when
-// it has to know: for the loss scale of the next step, which its backward pass starts from, and for the next rate. By
-// then the device has the next forward pass, or the whole of the next step, to go on with. A captured step
-// needs neither (Note [Captured steps]).
-
-// The step of the gradients that are there, or of the batches that were held.
-void Trainer::end_step(nn::StatisticsScope& statistics) {
-  settle();
-  if (window_.is_captured) add_gradients_of_held();
-  const bool is_step = window_.weight > 0;
-  if (is_step) {
-    const double scale = window_.first_weight / window_.weight / loss_scale();
-    notify(&TrainerObserver::on_gradients, scale);
-    begin_update(scale);
-    statistics.commit_unless(optimizer().skip_flag());
+  void begin(i64 i) override {
+    const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
+    trainer_.notify(
+        &TrainerObserver::on_batch_begin,
+        BatchInProgress{at.batch, input_.epoch, at.batch_idx, input_.step, at.first_sample});
   }
-  statistics.commit(true);  // of a step that was none
-  zero_grad();
-  ++steps_begun_;
-  window_ = {};
-  if (!is_step) return note({.applied = false});
-  outcome_due_ = true;
-  if (!optimizer().outcome_on_device() || anyone(&TrainerObserver::needs_outcome)) settle();
-}
+  void end(i64 i) override {
+    const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
+    trainer_.running_->count(at.weight);
+    trainer_.progress_.epoch.samples += at.batch.x.size(0);
+    ++trainer_.progress_.epoch.batches;
+    if (&at != &input_.micro_batches.back()) batch_end();
+  }
+  void gradients(double scale) override {
+    if (trainer_.observers_.empty()) return;
+    const optim::LossScaler* scaler = trainer_.optimizers_.loss_scaler();
+    if (scaler != nullptr) trainer_.synchronize();  // its scale follows from the last step
+    trainer_.notify(&TrainerObserver::on_gradients, scaler ? scale / scaler->scale() : scale);
+  }
+  void batch_end() {
+    if (trainer_.observers_.empty()) return;
+    const EpochProgress& epoch = trainer_.progress_.epoch;
+    trainer_.notify(&TrainerObserver::on_batch_end,
+                    Progress{input_.epoch, epoch.batches, trainer_.loader_->batches_per_epoch(),
+                             epoch.samples, epoch.seconds + seconds_since(start_),
+                             [&trainer = trainer_] { return trainer.running_->mean(); }});
+  }
 
-void Trainer::settle() {
-  collect(0);
-  if (std::exchange(outcome_due_, false)) note(finish_update());
-}
-
-void Trainer::note(const optim::StepOutcome& outcome) {
-  outcome.applied ? ++epoch_.steps : ++epoch_.skipped;
-  if (observers_.empty()) return;
-  const Clock::time_point observed = Clock::now();
-  notify(&TrainerObserver::on_step_end, outcome);
-  seconds_observed_ += seconds_since(observed);
-}
+ private:
+  Trainer& trainer_;
+  const StepInput& input_;
+  Clock::time_point start_;
+};
 
 EpochResult Trainer::train_one_epoch(data::Loader& loader) {
-  settle();
-  build_schedule(loader.batches_per_epoch());
-  prepare(loader.dataset());
-  zero_grad();
-  if (!std::exchange(goes_on_, false)) epoch_ = {};
-  window_ = {};
-  const data::LoaderPosition stands = loader.position(), goes_on{epochs_done_, epoch_.batches};
-  WEFT_CHECK(epoch_.batches == 0 || stands == goes_on,
-             "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
-             "epoch was broken off, is required",
-             stands.batch, stands.epoch, goes_on.batch, goes_on.epoch);
-
-  EpochResult result{.epoch = epochs_done_ + 1, .complete = false};
-  running_.emplace(loss_sum_, epoch_.loss);
-  nn::StatisticsScope
-      statistics;  // batch-norm statistics move with the step, never on a skipped one
-  const Clock::time_point start = Clock::now();
-  const double seconds_before = epoch_.seconds;
-  seconds_observed_ = 0;
-  const auto seconds = [&] { return seconds_before + seconds_since(start) - seconds_observed_; };
-  const i64 batches = loader.batches_per_epoch();
-  for (const data::Batch& batch : loader) {
-    if (window_.batches == 0 && (stop_.stop_requested() || limit_reached())) break;
-    if (window_.batches == 0) begin_step();
-    // Masks depend on the step and the sample's place in it, not on how the batch is cut.
-    const BatchInProgress place{batch, result.epoch, epoch_.batches + 1, steps_begun_,
-                                window_.samples};
-    notify(&TrainerObserver::on_batch_begin, place);
-    if (window_.is_captured)
-      window_.held.push_back({batch, place.number, place.first_sample, loss_->weight(batch.y)});
-    else if (options_.out_of_memory == "split") add_gradients_as_memory_allows(place, statistics);
-    else add_gradients(place);
-    window_.samples += batch.x.size(0);
-    epoch_.samples += batch.x.size(0);
-    ++window_.batches;
-    ++epoch_.batches;
-    const bool settles = window_.batches == options_.accumulate || epoch_.batches == batches;
-    if (settles && !(window_.is_captured && run_captured(loader))) end_step(statistics);
-    if (observers_.empty()) continue;
-    epoch_.seconds = seconds();
-    notify(&TrainerObserver::on_batch_end,
-           Progress{result.epoch, epoch_.batches, batches, epoch_.samples, epoch_.seconds,
-                    [&] { return running_->mean(); }});
-    if (!settles) continue;
-    const Clock::time_point observed = Clock::now();
-    notify(&TrainerObserver::on_step_settled);
-    seconds_observed_ += seconds_since(observed);
+  begin_epoch(loader);
+  while (train_step()) {
   }
-  settle();
-  epoch_.seconds = seconds();
-  finish(result, epoch_.batches == batches);
-  result.seconds_waited = loader.seconds_waited();
-  return result;
+  return end_epoch();
 }
 
-bool Trainer::limit_reached() {
-  if (options_.max_steps == 0) return false;
-  if (optimizer().applied_steps() + steps_in_flight() >= options_.max_steps) settle();
-  return optimizer().applied_steps() >= options_.max_steps;
+void Trainer::begin_epoch(data::Loader& loader) {
+  synchronize();
+  set_epoch_length(loader.batches_per_epoch());
+  if (step_.read_from(loader.dataset())) invalidate_graphs();
+  optimizers_.zero_grad();
+  if (!std::exchange(progress_.resumed, false)) progress_.epoch = {};
+  const data::LoaderPosition stands = loader.position(),
+                             required{progress_.epochs_done, progress_.epoch.batches};
+  WEFT_CHECK(progress_.epoch.batches == 0 || stands == required,
+             "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
+             "epoch was broken off, is required",
+             stands.batch, stands.epoch, required.batch, required.epoch);
+  if (!std::exchange(progress_.epoch_begun, true))
+    notify(&TrainerObserver::on_epoch_begin, progress_.epochs_done);
+  running_.emplace(step_.scalars().loss_sum(), progress_.epoch.loss);
+  loader_ = &loader;
+  loader.start_epoch();
+}
+
+// The micro-batches of the next step. False at the end of the epoch.
+bool Trainer::pull(StepInput& input) {
+  input.epoch = progress_.epochs_done + 1;
+  input.step = progress_.steps_begun;
+  const i64 done = progress_.epoch.batches, batches = loader_->batches_per_epoch();
+  i64 samples = 0;
+  bool full = true;
+  for (i64 i = 0; i < options_.accumulate && (i == 0 || done + i < batches); ++i) {
+    const data::Batch* batch = loader_->next();
+    if (batch == nullptr) break;
+    input.micro_batches.push_back({.batch = *batch,
+                                   .batch_idx = done + i + 1,
+                                   .first_sample = samples,
+                                   .weight = loss_->weight(batch->y)});
+    samples += batch->x.size(0);
+    full = full && batch->x.size(0) == loader_->options().batch_size &&
+           input.micro_batches.back().weight > 0;
+  }
+  input.capturable =
+      full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
+  return !input.micro_batches.empty();
+}
+
+bool Trainer::train_step() {
+  WEFT_CHECK(loader_ != nullptr, "train_step: no epoch has begun; begin_epoch() is required");
+  if (stop_.stop_requested() || limit_reached()) return false;
+  const Clock::time_point start = Clock::now();
+  drain(StepsInFlight::kMost - 1);
+  StepInput& input = in_flight_.next_input();
+  if (!pull(input)) return false;
+  notify(&TrainerObserver::on_step_begin, progress_.steps_begun);
+  if (any_observer(&TrainerObserver::needs_gradients)) input.capturable = false;
+
+  StepScalars& scalars = step_.scalars();
+  if (scalars.needs_drain()) synchronize();
+  scalars.prepare(in_flight_.size());
+  Events events(*this, input, start);
+  runner_->run(input, events);
+  in_flight_.submitted(scalars.reports(), scalars.report_count());
+  ++progress_.steps_begun;
+  const bool waits = any_observer(&TrainerObserver::needs_outcome);
+  drain(waits || is_cpu(device()) ? 0 : StepsInFlight::kMost - 1);
+  if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
+    log_info(
+        "capture: a callback wants to know at once what came of a step; the host waits for it");
+  events.batch_end();
+  progress_.epoch.seconds += seconds_since(start);
+  return true;
+}
+
+void Trainer::drain(i64 allowed_in_flight) {
+  while (in_flight_.size() > allowed_in_flight) {
+    const std::span<const kernels::StepReport> reports = in_flight_.wait();
+    if (reports.back().halted) fail(reports);
+    optimizers_.record(reports);
+    in_flight_.release();
+    reports.front().applied ? ++progress_.epoch.steps : ++progress_.epoch.skipped;
+    notify(&TrainerObserver::on_step_end,
+           optim::StepOutcome{reports.front().applied, reports.front().grad_norm});
+  }
+}
+
+// The device applied neither this step nor those behind it: they have not begun.
+void Trainer::fail(std::span<const kernels::StepReport> reports) {
+  const std::vector<kernels::StepReport> of_step(reports.begin(), reports.end());
+  const StepInput input = in_flight_.oldest_input();
+  in_flight_.drop();
+  step_.scalars().reset();
+  progress_.steps_begun = input.step;
+  if (const kernels::StepReport& last = of_step.back(); last.bad_batch >= 0) {
+    const MicroBatch bad = runner_->micro_batch(input, last.bad_batch);
+    notify(&TrainerObserver::on_non_finite,
+           BatchInProgress{bad.batch, input.epoch, bad.batch_idx, input.step, bad.first_sample});
+    RunningLoss::fail(input.epoch, bad.batch_idx, last.bad_loss);
+  }
+  optimizers_.record(of_step);
+  WEFT_ASSERT(false, "training step: halted without a reason");
 }
 
 // What an epoch that was broken off has done is kept, for a checkpoint.
-void Trainer::finish(EpochResult& result, bool complete) {
-  result.complete = complete;
-  result.loss = running_->mean();
-  result.lr = optimizer().lr();
-  result.steps = epoch_.steps;
-  result.skipped = epoch_.skipped;
-  result.samples = epoch_.samples;
-  result.seconds = epoch_.seconds;
-  result.samples_per_second =
-      result.seconds > 0 ? static_cast<double>(result.samples) / result.seconds : 0;
-  if (!complete) return;
-  ++epochs_done_;
-  epoch_ = {};
+EpochResult Trainer::end_epoch() {
+  WEFT_CHECK(loader_ != nullptr, "end_epoch: no epoch has begun; begin_epoch() is required");
+  synchronize();
+  const EpochProgress& epoch = progress_.epoch;
+  EpochResult result{.epoch = progress_.epochs_done + 1,
+                     .loss = running_->mean(),
+                     .lr = optimizer().lr(),
+                     .steps = epoch.steps,
+                     .skipped = epoch.skipped,
+                     .samples = epoch.samples,
+                     .seconds = epoch.seconds,
+                     .samples_per_second =
+                         epoch.seconds > 0 ? static_cast<double>(epoch.samples) / epoch.seconds : 0,
+                     .seconds_waited = loader_->seconds_waited(),
+                     .complete = epoch.batches == loader_->batches_per_epoch()};
+  loader_ = nullptr;
+  if (result.complete) {
+    ++progress_.epochs_done;
+    progress_.epoch = {};
+    running_.reset();
+  } else if (stop_.stop_requested()) {
+    return result;
+  }
+  progress_.epoch_begun = false;
+  notify(&TrainerObserver::on_epoch_end, result);
+  return result;
+}
+
+bool Trainer::applied_at_least(i64 steps) {
+  const i64 known = optimizer().applied_steps();
+  if (known < steps && known + in_flight_.size() >= steps) synchronize();
+  return optimizer().applied_steps() >= steps;
+}
+
+bool Trainer::limit_reached() {
+  return options_.max_steps > 0 && applied_at_least(options_.max_steps);
+}
+
+bool Trainer::any_observer(bool (TrainerObserver::*needs)(const Trainer&) const) const {
+  return std::any_of(observers_.begin(), observers_.end(),
+                     [&](const TrainerObserver* observer) { return (observer->*needs)(*this); });
+}
+
+void Trainer::state(State& s) {
+  synchronize();
+  i64 batch_parts = runner_->batch_parts();
+  i64 steps_per_epoch = optimizers_.length().steps_per_epoch;
+  s("epochs_done", progress_.epochs_done)("steps_begun", progress_.steps_begun);
+  s("batch_parts", batch_parts)("steps_per_epoch", steps_per_epoch);
+  if (optimizers_.all().front().schedule == nullptr) set_epoch_length(1);
+  if (s.loading()) set_steps_per_epoch(steps_per_epoch);
+  optimizers_.state(s);
+  if (running_) progress_.epoch.loss = running_->totals();
+  s("epoch", progress_.epoch);
+  if (!s.loading()) return;
+  runner_->set_batch_parts(batch_parts);
   running_.reset();
+  progress_.resumed = progress_.epoch.batches > 0;
 }
 
 }  // namespace weft::train
