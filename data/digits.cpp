@@ -185,11 +185,11 @@ TensorDataset::Content draw_all(const DigitsOptions& options) {
 Digits::Digits(const DigitsOptions& options) : TensorDataset(draw_all(options)) {}
 
 void describe(Fields& f, DigitsSource& o) {
-  f("style", o.style, "how digits are drawn: with a pen, or the edge of thick ones");
+  f("style", o.style, "strokes: drawn with a pen; outline: the edge of thick digits");
   f("train_size", o.train_size, "training samples", at_least(1));
   f("test_size", o.test_size, "test samples", at_least(1));
   f("difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2));
-  f("seed", o.seed, "other digits of the same kind");
+  f("seed", o.seed, "another seed gives other digits of the same kind");
 }
 
 static const bool registered =
