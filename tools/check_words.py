@@ -3,11 +3,14 @@
 """Comments and prose are at most 100 columns wide: comments in C++, CUDA, Python (docstrings too),
 CMake, shell and YAML, and the text of every Markdown page. Tables, code blocks, URLs and the
 targets of links do not count, nor do lines without a comment. Columns are characters, not bytes.
-Usage: check_words.py [ROOT]. Exit code 1 and one line per finding if a line is too wide."""
+With --fix, paragraphs of whole-line comments are wrapped again from their first wide line on; what
+is laid out by hand (indented text, comments behind code, docstrings, pages) is left to the author.
+Usage: check_words.py [--fix] [ROOT]. Exit code 1 and one line per finding if a line is too wide."""
 import ast
 import io
 import re
 import sys
+import textwrap
 import tokenize
 from pathlib import Path
 
@@ -25,6 +28,9 @@ FENCE = re.compile(r"^\s*(?:[-*+]\s+|\d+\.\s+)?(```+|~~~+)")
 LIST_ITEM = re.compile(r"^\s{0,3}(?:[-*+]|\d+\.)\s")
 URL = re.compile(r"<?https?://[^\s)>]*>?")
 LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)")
+# A line of a paragraph in a comment. What is indented further is code or a table.
+PARAGRAPH = re.compile(r"^(?P<prefix>\s*(?://|#) )(?!Note \[|SPDX|---)(?P<text>\S.*)$")
+RULE = re.compile(r"^\s*(?://|#) ---.*---$")
 REFERENCE = re.compile(r"^\s{0,3}\[[^\]]+\]:\s")
 
 
@@ -89,6 +95,24 @@ def width(line):
     return len(LINK_TARGET.sub("", URL.sub("", line)).rstrip())
 
 
+def fixed(lines, wide):
+    """The lines with the paragraphs wrapped that have one of the line numbers `wide`."""
+    out, at = [], 0
+    while at < len(lines):
+        found = PARAGRAPH.match(lines[at])
+        if not found or at + 1 not in wide:
+            out.append(lines[at][:MAX_COLUMNS] if RULE.match(lines[at]) else lines[at])
+            at += 1
+            continue
+        words = []
+        while at < len(lines) and (line := PARAGRAPH.match(lines[at])) and line["prefix"] == found["prefix"]:
+            words.append(line["text"].strip())
+            at += 1
+        out += textwrap.wrap(" ".join(words), MAX_COLUMNS, initial_indent=found["prefix"],
+                             subsequent_indent=found["prefix"], break_long_words=False, break_on_hyphens=False)
+    return out
+
+
 def files(root):
     """Yields (path, function that finds the lines to measure)."""
     for path in check_layering.sources(root):
@@ -110,17 +134,26 @@ def files(root):
         yield path, prose_lines
 
 
+def wide_lines(text, find):
+    lines = text.split("\n")
+    return {number: columns for number in sorted(find(text)) if (columns := width(lines[number - 1])) > MAX_COLUMNS}
+
+
 def main():
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
+    arguments = [a for a in sys.argv[1:] if a != "--fix"]
+    root = Path(arguments[0] if arguments else Path(__file__).parent.parent).resolve()
     errors = 0
     for path, find in files(root):
         text = path.read_text(encoding="utf-8")
-        lines = text.split("\n")
-        for number in sorted(find(text)):
-            if (columns := width(lines[number - 1])) > MAX_COLUMNS:
-                errors += 1
-                print(f"{path.relative_to(root)}:{number}: {columns} columns; a comment and prose have "
-                      f"{MAX_COLUMNS} at most")
+        wide = wide_lines(text, find)
+        if wide and "--fix" in sys.argv[1:] and find is not prose_lines:
+            text = "\n".join(fixed(text.split("\n"), wide))
+            path.write_text(text, encoding="utf-8")
+            wide = wide_lines(text, find)
+        for number, columns in wide.items():
+            errors += 1
+            print(f"{path.relative_to(root)}:{number}: {columns} columns; a comment and prose have "
+                  f"{MAX_COLUMNS} at most")
     print(f"words: {errors} errors")
     return 1 if errors else 0
 

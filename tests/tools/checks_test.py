@@ -162,6 +162,25 @@ class Words(unittest.TestCase):
         self.assertEqual(self.found("nn/README.md", self.long), [1])
         self.assertEqual(self.found("README.md", self.long), [1])
 
+    def test_fix(self):
+        words = "word " * 30
+        text = (f"int a;\n  // First stays.\n  // {words}\n  // End.\n  //   {words}\n// Note [A]\n"
+                f"int b;  // {words}\n// --- Rule {'-' * 99}\n// Short.\n")
+        with tempfile.TemporaryDirectory() as root:
+            path = Path(root, "nn/a.cpp")
+            path.parent.mkdir()
+            path.write_text(text)
+            done = subprocess.run([sys.executable, str(TOOLS / "check_words.py"), "--fix", root],
+                                  capture_output=True, text=True)
+            lines = path.read_text().split("\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(lines[:2], ["int a;", "  // First stays."])
+        self.assertEqual(lines[2], "  // " + "word " * 18 + "word")
+        self.assertEqual(lines[3], "  // " + "word " * 11 + "End.")
+        self.assertEqual(lines[4:], [f"  //   {words}", "// Note [A]", f"int b;  // {words}",
+                                     "// --- Rule " + "-" * 88, "// Short.", ""])
+        self.assertEqual([line.split(":")[1] for line in done.stdout.split("\n")[:2]], ["5", "7"])
+
 
 class Classes(unittest.TestCase):
     def counts(self, text):
