@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A subcommand of `weft`: one file each, collected in app/main.cpp.
+// The subcommands of `weft`, one file each; app/main.cpp collects them.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ namespace weft::app {
 
 inline constexpr int kDone = 0, kUserMistake = 2;
 
-// Each adds its subcommand to the parser. The callback runs it and stores the exit code.
+// Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);
 void add_predict(CLI::App& app, int& exit_code);

@@ -26,7 +26,7 @@ std::string rate(double samples_per_second) {
                                      : fmt::format("{:.0f} samples/s", samples_per_second);
 }
 
-// "  validation loss 0.1234  accuracy 0.9876": the loss, then all else whose name begins with `split`.
+// "  validation loss 0.1234  accuracy 0.9876": the loss, then the other metrics of `split`.
 std::string metrics_of(const std::map<std::string, double>& metrics, const std::string& split,
                        const char* label) {
   std::string text;
@@ -56,7 +56,7 @@ void Display::say(const std::string& line) {
   try {
     folder_->append("log.txt", line);
   } catch (
-      const Error&) {  // a full disk; what was printed is on the screen, and training can go on
+      const Error&) {  // on a full disk the line is on the screen alone, and training continues
   }
 }
 

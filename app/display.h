@@ -16,7 +16,7 @@ class Display : public train::Callback {
   void on_epoch_end(const train::EpochReport& report) override;
   void on_train_end(const train::RunReport& report) override;
 
-  // A line above the bar, and in log.txt once there is one.
+  // Prints a line above the bar and adds it to log.txt, if there is one.
   void say(const std::string& line);
 
  private:

@@ -58,7 +58,7 @@ int run(const EvaluateArguments& arguments) {
 
 void add_evaluate(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<EvaluateArguments>();
-  CLI::App* command = app.add_subcommand("evaluate", "loss and metrics of a trained run");
+  CLI::App* command = app.add_subcommand("evaluate", "print loss and metrics of a trained run");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
   command->add_flag("--json", arguments->json, "print one JSON object");
   command->add_option("--logits", arguments->logits,

@@ -40,7 +40,9 @@ void add_export(CLI::App& app, int& exit_code) {
   CLI::App* command =
       app.add_subcommand("export", "write the weights of a run as one safetensors file");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
-  command->add_option("FILE", arguments->file, "file to write; PyTorch's load_state_dict takes it")
+  command
+      ->add_option("FILE", arguments->file,
+                   "file to write, which PyTorch's load_state_dict accepts")
       ->required();
   command->add_option("--only", arguments->only,
                       "globs of names to write, like 'features.*' for a backbone");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// summary, config and trace: looking at a run before it is made.
+// summary, config and trace show a run before it starts.
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -67,15 +67,16 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
 }  // namespace
 
 void add_inspect(CLI::App& app, int& exit_code) {
-  add(app, exit_code, "summary", "the layers of a config's model: shapes and parameters", summary,
-      std::make_shared<InspectArguments>(), true);
+  add(app, exit_code, "summary", "print the layers of the model, their shapes and parameters",
+      summary, std::make_shared<InspectArguments>(), true);
   const auto config = std::make_shared<InspectArguments>();
-  add(app, exit_code, "config", "the resolved config, each value with where it came from",
+  add(app, exit_code, "config", "print the resolved config and where each value came from",
       show_config, config, false)
-      ->add_flag("--schema", config->schema, "every key there is: type, default, meaning");
+      ->add_flag("--schema", config->schema, "print every key with its type, default and meaning");
   const auto traced = std::make_shared<InspectArguments>();
-  add(app, exit_code, "trace", "one training step, op by op: shapes, bytes, times, gradient norms",
-      trace, traced, true)
+  add(app, exit_code, "trace",
+      "print one training step, op by op: shapes, bytes, times, gradient norms", trace, traced,
+      true)
       ->add_flag("--text", traced->text, "as a table (the only form there is)");
 }
 

@@ -33,10 +33,11 @@ int run(const ListArguments& arguments) {
 
 void add_list(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<ListArguments>();
-  CLI::App* command = app.add_subcommand("list", "what a config can name, and the keys of each");
+  CLI::App* command =
+      app.add_subcommand("list", "print what a config can name, and the keys of each");
   command->add_option("KIND", arguments->kind,
                       "data, model, loss, optimizer, scheduler, metric, …");
-  command->add_option("NAME", arguments->name, "an entry of that kind: its keys are shown");
+  command->add_option("NAME", arguments->name, "an entry of that kind, whose keys are printed");
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

@@ -16,17 +16,18 @@ namespace {
 
 using namespace weft;
 
-// GNU's OpenMP spins for about a millisecond before a waiting thread sleeps. Where another program
-// wants the core, that turns a step of 0.1 ms into tens (measured: 599 samples/s for 32.9k beside two
-// busy processes), and on an idle machine some microseconds do as well. It reads the setting once, as
-// the program is loaded, so the program is loaded again; who has set it keeps what was set.
+// A waiting thread of GNU's OpenMP spins for about a millisecond before it sleeps. Beside another
+// program that needs the core, a step of 0.1 ms then takes tens of milliseconds (measured: 599
+// samples/s in place of 32.9k beside two busy processes). On an idle machine some microseconds of
+// spinning are as fast. OpenMP reads the setting once, when the program is loaded, so this loads
+// the program again. An existing setting is respected.
 void shorten_thread_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   setenv("GOMP_SPINCOUNT", "2000", 1);
-  execv("/proc/self/exe", argv);  // comes back only where there is no /proc: then it is as before
+  execv("/proc/self/exe", argv);  // returns only without /proc, and then nothing changes
 }
 
-// CLI11 would only say that a subcommand is missing.
+// CLI11 would report a misspelled subcommand as a missing one.
 void check_command(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return;
   std::vector<std::string> known;

@@ -25,7 +25,7 @@ std::string class_name(const train::ModelMetadata& metadata, i64 index) {
   return i < metadata.class_names.size() ? metadata.class_names[i] : std::to_string(index);
 }
 
-// Every picture is read before anything is printed: a bad file gives no half of an answer.
+// Every picture is read before anything is printed, so a bad file prints no partial answer.
 int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
   const train::Predictor predictor =
@@ -69,7 +69,7 @@ int run(const PredictArguments& arguments) {
 
 void add_predict(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<PredictArguments>();
-  CLI::App* command = app.add_subcommand("predict", "what a trained run says about PNG pictures");
+  CLI::App* command = app.add_subcommand("predict", "print the class of each PNG picture");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
   command->add_option("FILE", arguments->files, "pictures of the size the model was trained on")
       ->required();

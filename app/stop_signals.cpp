@@ -20,7 +20,7 @@ int pipe_ends[2] = {-1, -1};
 std::thread watcher;
 std::function<void()> checkpoint;  // what SIGUSR1 asks for
 
-// request_stop() may lock, so it must not run in a signal handler: a thread waits for this byte.
+// request_stop() may lock, so it must not run in a signal handler. A thread waits for this byte.
 constexpr char kEnd = 0, kStop = 1, kCheckpoint = 2;
 
 void tell(char what) {
@@ -62,7 +62,7 @@ StopSignals::StopSignals() {
 }
 
 void StopSignals::listen(std::function<void()> on_usr1) {
-  checkpoint = std::move(on_usr1);  // before a handler can tell of it
+  checkpoint = std::move(on_usr1);  // set before a handler can ask for it
   std::signal(SIGINT, on_stop);
   std::signal(SIGTERM, on_stop);
   std::signal(SIGUSR1, on_usr1_signal);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and SIGTERM as a request to stop: training ends after the optimizer step at hand, with a checkpoint. A
-// second Ctrl-C ends the process at once. SIGUSR1 asks for a checkpoint, and training goes on.
+// Ctrl-C and SIGTERM request a stop: training ends after the current optimizer step, with a
+// checkpoint. A second Ctrl-C ends the process at once. SIGUSR1 requests a checkpoint, and training
+// continues.
 //
 // Note [Signals and stacks]
-// A handler runs on the stack of the thread that the signal came to, and oneDNN's matrix products (2.6, AVX2) use
-// the stack pointer for a buffer on the heap: the frame of a handler then overwrites what lies before it (seen: one
-// run in ten that was sent SIGUSR1 while it computed died of a corrupt heap). So signals are blocked in every thread
-// that may compute, and come to one that only waits for them. An application that embeds weft and installs
-// handlers has to do the same.
+// A handler runs on the stack of the thread that receives the signal. oneDNN's matrix products
+// (2.6, AVX2) use the stack pointer for a buffer on the heap, so a handler's frame overwrites the
+// memory before that buffer. (Seen: one run in ten that received SIGUSR1 while it computed died of
+// a corrupt heap.) Therefore signals are blocked in every thread that may compute, and go to one
+// that only waits for them. An application that embeds weft and installs handlers has to do the
+// same.
 #pragma once
 #include <functional>
 #include <stop_token>
@@ -16,10 +18,11 @@ namespace weft::app {
 
 class StopSignals {
  public:
-  // To be made before any thread is started: they inherit what is blocked. The signals end the process as ever.
+  // Must be constructed before any thread starts, because threads inherit the blocked signals. The
+  // signals still end the process.
   StopSignals();
-  // From now on they do what is said above. `on_usr1` is called on a thread of its own, also after the signal
-  // that stops; it must outlive this.
+  // From now on the signals do what the top of this file says. `on_usr1` is called on a thread of
+  // its own, also after a signal that stops. What it refers to must outlive this object.
   void listen(std::function<void()> on_usr1);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;

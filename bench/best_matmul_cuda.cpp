@@ -13,7 +13,7 @@
 namespace {
 using namespace weft;
 
-constexpr int kAsked = 64;  // algorithms
+constexpr int kAsked = 64;  // algorithms asked for
 constexpr std::size_t kWorkspaceBytes = std::size_t{64} << 20;
 
 void check(cublasStatus_t status) {
@@ -58,7 +58,7 @@ double seconds_of(const Call& call) {
 
 }  // namespace
 
-// The handles live as long as the process: this is a benchmark.
+// The handles are never freed, because this is a benchmark.
 std::function<void()> best_matmul(Tensor& c, const Tensor& a, const Tensor& b) {
   if (!std::holds_alternative<Cuda>(a.device())) return {};
   const auto m = static_cast<std::uint64_t>(a.size(0)), k = static_cast<std::uint64_t>(a.size(1)),

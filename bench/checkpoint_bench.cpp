@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/checkpoints.py: saving and loading a state, and what a batch and a run cost beside the
-// kernels.
+// weft's side of bench/checkpoints.py: saving and loading a state, and the cost of a batch and a
+// run beside the kernels.
 //
-//   checkpoint_bench MEGABYTES FOLDER [--threads N], then on stdin "save", "load", "hooks", "run CONFIG"
+//   checkpoint_bench MEGABYTES FOLDER [--threads N]
+//
+// Then it reads "save", "load", "hooks" and "run CONFIG" from stdin.
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -34,7 +36,7 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// Weights and two slots of an optimizer, random numbers, in tensors of 4 MB.
+// Weights and two slots of an optimizer, random values, in tensors of 4 MB.
 class Numbers {
  public:
   explicit Numbers(i64 megabytes) {
@@ -51,7 +53,8 @@ class Numbers {
       }
   }
 
-  // `stall`: until training may go on. `all`: until it is on the disk, read back and verified.
+  // `stall` lasts until training can continue. `all` lasts until the state is on the disk, read
+  // back and verified.
   void save(const std::string& folder) const {
     std::filesystem::remove_all(folder);
     train::Snapshot snapshot;
@@ -67,7 +70,7 @@ class Numbers {
                 stall + written);
   }
 
-  // Verified, read, and every number looked at.
+  // The state is verified and read, and every element is looked at.
   void load(const std::string& folder) const {
     double total = 0;
     const double seconds = seconds_of([&] {
@@ -87,7 +90,7 @@ class Numbers {
   i64 bytes_ = 0;
 };
 
-// An epoch by the Trainer with this many observers, beside the loop that one would write by hand.
+// An epoch by the Trainer with this many observers, beside a hand-written loop.
 void hooks() {
   constexpr i64 kSamples = 20'000, kBatch = 10;
   manual_seed(1);
@@ -127,7 +130,7 @@ void hooks() {
               hand / batches * 1e6, bare / batches * 1e6, observed / batches * 1e6);
 }
 
-// A callback, and how long its hooks within an epoch take, in all.
+// A callback, and the time that its hooks within an epoch take together.
 class Timed final : public train::Callback {
  public:
   Timed(const train::CallbackRecipe& recipe, double& seconds)
@@ -155,7 +158,8 @@ class Timed final : public train::Callback {
   double& seconds_;
 };
 
-// From the config to the first step, and what each callback with its default options takes of a step. The clock is read twice per hook, and counts.
+// The time from the config to the first step, and the time per step of each callback with its
+// default options. The clock is read twice per hook; these readings are counted in.
 void run(const std::string& config, const std::string& folder) {
   using Clock = std::chrono::steady_clock;
   struct FirstStep : train::Callback {

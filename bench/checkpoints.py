@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Saving and loading a state beside torch.save and torch.load, and what a batch and a run cost beside the kernels.
+"""Measures saving and loading of a state beside torch.save and torch.load, and the cost of a batch
+and a run beside the kernels.
 
-    bench/checkpoints.py CHECKPOINT_BENCH [--megabytes 600] [--rounds 7] [--folder DIR] [--output FILE]
+    bench/checkpoints.py CHECKPOINT_BENCH [--megabytes 600] [--rounds 7] [--folder DIR]
+                         [--output FILE]
 
-Both sides hold the same random numbers (weights and two slots of an optimizer) and take turns; the table has the
-medians with lowest and highest. Saving ends when the bytes are on the disk: weft's is hashed, read back and verified
-besides, and PyTorch's file is fsynced. Loading verifies in weft, and looks at every number on both sides. `stall` is
-how long training waits: one copy of the state; the rest is another thread's. The files are in the page cache when they
-are read. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else should run.
+Both sides hold the same random values (weights and two slots of an optimizer) and take turns. The
+table has the medians with lowest and highest. Saving ends when the bytes are on the disk: weft also
+hashes, reads back and verifies them, and PyTorch's file is fsynced. Loading verifies in weft, and
+looks at every element on both sides. `stall` is how long training waits for one copy of the state;
+another thread does the rest. The files are in the page cache when they are read. The Python with
+PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else should run on the machine.
 """
 import argparse
 import json

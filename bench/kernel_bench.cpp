@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How close kernels come to what the memory gives, and products to the best that cuBLASLt has:
+// Compares kernels with the bandwidth of the memory, and products with cuBLASLt's best algorithm:
 //
 //   kernel_bench [--device cpu|cuda] [--elements N] [--rounds R]
 //
-// Each round times a copy of the same array and then each kernel; the ratio is taken per round, the kernel's bytes per
-// second over the copy's, counting what must be read and written once. One line of JSON per kernel: the median ratio
-// with the lowest and highest. Inputs are random numbers. Arrays of 256 MB by default, beyond any cache.
+// Each round times a copy of the same array and then each kernel. The ratio of a round is the
+// kernel's bytes per second over the copy's; bytes that must be read or written count once. The
+// output is one line of JSON per kernel: the median ratio with the lowest and highest. Inputs are
+// random. Arrays have 256 MB by default, beyond any cache.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -41,7 +42,7 @@ double seconds_of(const Device& device, int repeats, const std::function<void()>
   return seconds.count() / repeats;
 }
 
-// So many that they take about a fifth of a second.
+// The number of repeats that take about a fifth of a second.
 int repeats_for(const Device& device, const std::function<void()>& body) {
   body();
   const double once = seconds_of(device, 1, body);
@@ -59,7 +60,7 @@ Tensor random(const Shape& shape, const Settings& settings, DType dtype = DType:
   return x.to(dtype);
 }
 
-// A thing to time, and a yardstick of the same work in other units.
+// A call to time, and a reference of the same work.
 struct Line {
   std::string name;
   double amount;  // bytes or operations
@@ -104,7 +105,7 @@ void memory_bound(const Settings& settings) {
   const Tensor weight = random({kCols}, settings), bias = random({kCols}, settings);
   line("layer_norm", 2, [&] { layer_norm(x, weight, bias, 1e-5); });
 
-  // Reads and writes weights and two moments, reads gradients.
+  // The step reads and writes weights and two moments, and reads gradients.
   nn::Linear layer{kCols, rows, {.bias = false}};
   layer.to(settings.device);
   optim::Adam adam(layer.named_parameters());
@@ -113,7 +114,8 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
-// With the library's first guess of an algorithm, and on a GPU with the one that autotuning finds.
+// Products by the library's first suggestion of an algorithm, and on a GPU by the one that
+// autotuning finds.
 void products(const Settings& settings, bool autotune) {
   kernels::forget_matmul_plans();
   kernels::set_matmul_autotune(autotune);
@@ -122,7 +124,7 @@ void products(const Settings& settings, bool autotune) {
     const Tensor a = random({n, n}, settings, dtype), b = random({n, n}, settings, dtype);
     const double operations = 2 * std::pow(static_cast<double>(n), 3);
     Tensor c = matmul(a, b);
-    // Where nothing else measures it, the yardstick is the product itself.
+    // Without another measurement, the reference is the product itself.
     std::function<void()> best = best_matmul(c, a, b);
     if (!best) best = [&] { matmul(c, a, b); };
     report({fmt::format("matmul {} {}{}", n, name_of(dtype), autotune ? " autotuned" : ""),

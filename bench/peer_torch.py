@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch, doing the work of the benchmark in one of its modes. Driven by bench/run.py:
+"""PyTorch's side of the benchmark, in one of its modes. bench/run.py drives it:
 
     peer_torch.py --list WORK          one line: the modes this version can try, as a JSON list
-    peer_torch.py WORK --mode MODE [--device cuda] [--precision bf16]     then, line by line on stdin:
-        run K      trains K steps                -> {"ms": milliseconds per step, "loss": the last one}
+    peer_torch.py WORK --mode MODE [--device cuda] [--precision bf16]
+                                       then, line by line on stdin:
+        run K      trains K steps                -> {"ms": per step, "loss": of the last step}
         memory                                   -> {"peak_mb": highest resident memory so far}
-    It says {"ready": ..., "mode": ...} when it is warm, and ends with its input.
+    It prints {"ready": ..., "mode": ...} when it is warm, and ends when its input ends.
 
-Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel), step (forward,
-backward and optimizer compiled as one); on a GPU also graph (the whole step as one CUDA graph).
+Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel),
+step (forward, backward and optimizer compiled as one); on a GPU also graph (the whole step as one
+CUDA graph).
 """
 import argparse
 import inspect
@@ -74,7 +76,7 @@ class Trainer:
             self.step = self.captured()
 
     def captured(self):
-        """The whole step as one graph, by the recipe of PyTorch's documentation (CUDA semantics, "CUDA Graphs")."""
+        """The step as one graph, as in PyTorch's documentation (CUDA semantics, "CUDA Graphs")."""
         x, y = self.images[0].clone(), self.labels[0].clone()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Speed and memory of weft beside PyTorch, measured together; on the CPU unless --device cuda is given.
+"""Measures speed and memory of weft beside PyTorch, on the CPU unless --device cuda is given.
 
-    bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps by_hand] [--work NAME …] [--rounds 7]
-                 [--seconds 1.5] [--output bench-results.json]
+    bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps by_hand] [--work NAME …]
+                 [--rounds 7] [--seconds 1.5] [--output bench-results.json]
 
-For each work: PyTorch's modes are tried one after another, each in a process of its own, and the fastest becomes
-the peer. Then both processes live side by side and train in turns (A B, B A, …), so that a change in the machine's
-speed meets both. The ratio is taken per round, peer over weft: above 1, weft is faster. The table and the file hold
-the median of the rounds with the lowest and highest. Inputs are random numbers, never zeros.
+For each work, PyTorch's modes are tried one after another, each in its own process, and the fastest
+becomes the peer. Then both processes train in turns (A B, B A, …), so that a change in the
+machine's speed affects both. The ratio is taken per round, the peer's time over weft's: above 1,
+weft is faster. The table and the file hold the median of the rounds with the lowest and highest.
+Inputs are random, never zeros.
 
-Memory is the highest resident memory of a process that did nothing but this work; PyTorch's is that of its leanest
-mode. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else should run.
+Memory is the highest resident memory of a process that did only this work; PyTorch's is that of its
+leanest mode. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else
+should run on the machine.
 """
 import argparse
 import json
@@ -27,7 +29,7 @@ WORKS = ["mlp_b32", "mlp_b128", "cnn_b64", "resnet18_b32"]
 
 
 class Process:
-    """One side: a program that answers each line with one line of JSON."""
+    """One side: a program that answers each line with a line of JSON."""
 
     def __init__(self, command):
         self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -46,7 +48,7 @@ class Process:
         return self.answer()
 
     def calibrate(self, seconds):
-        """Warm up, and find how many steps take this long."""
+        """Warms up, and finds how many steps take this long."""
         steps = 1
         while True:
             begin = time.perf_counter()
@@ -81,14 +83,14 @@ def torch_process(python, work, mode, threads, options):
 
 
 def best_mode(python, work, options):
-    """(mode, threads) of the fastest, and the least memory of any; with what each took, for the record."""
+    """(mode, threads) of the fastest mode, the least memory of all, and the figures of each."""
     modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list", "--device", options.device], check=True, text=True,
                                                        capture_output=True).stdout)
     tried, memory = {}, []
     for mode in modes:
         for threads in sorted({1, options.threads}, reverse=True):
             if threads != options.threads and (options.device != "cpu" or not mode.startswith("eager")):
-                continue  # compiling takes long; the thread count is settled by eager
+                continue  # compiling takes long; eager modes decide the number of threads
             try:
                 with torch_process(python, work, mode, threads, options) as peer:
                     peer.calibrate(options.seconds / 2)
@@ -113,7 +115,7 @@ def compare(python, work, options):
             ms = {}
             for side in sides if number % 2 == 0 else sides[::-1]:
                 ms[side] = side.measure()
-                time.sleep(0.3)  # the other side's threads spin for a while before they sleep
+                time.sleep(0.3)  # the other side's threads spin before they sleep
             rounds.append((ms[weft], ms[peer]))
         ratios = [peer_ms / weft_ms for weft_ms, peer_ms in rounds]
         return {
@@ -147,13 +149,13 @@ def main():
     parser.add_argument("weft_bench", help="the program built from bench/weft_bench.cpp")
     parser.add_argument("--work", nargs="+", choices=WORKS, default=WORKS)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=1.5, help="seconds of each measurement")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="of products, on both sides")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="compute dtype on both sides")
     parser.add_argument("--steps", choices=["by_hand", "trainer", "captured"], default="by_hand",
-                        help="of weft: a loop of one's own, a Trainer's, or those as CUDA graphs")
-    parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, in place of all")
+                        help="of weft: a hand-written loop, a Trainer's, or those as CUDA graphs")
+    parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, instead of all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
     options = parser.parse_args()
     if options.rounds < 5:

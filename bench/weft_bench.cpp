@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/run.py; bench/peer_torch.py is the other and states the protocol:
+// weft's side of bench/run.py. bench/peer_torch.py is the other side and states the protocol:
 //
 //   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
 //              [--steps by_hand|trainer|captured]
@@ -74,7 +74,7 @@ data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
 class Training {
  public:
   virtual ~Training() = default;
-  // At least so many steps: how many, and the loss of the last.
+  // Makes at least this many steps. Returns how many, and the loss of the last.
   virtual std::pair<i64, double> run(i64 steps) = 0;
 
  protected:
@@ -87,7 +87,7 @@ class Training {
 
 class ByHand final : public Training {
  public:
-  // `products`: the type in which the forward and backward passes multiply.
+  // `products` is the type in which the forward and backward passes multiply.
   ByHand(const Work& work, const Device& device, DType products)
       : model_(built(work, device)),
         optimizer_(work.optimizer.make(model_->named_parameters())),

@@ -97,15 +97,16 @@ endif()
 # The checks of the sources themselves, and of the checks.
 find_program(WEFT_PYTHON3 python3)
 if(WEFT_PYTHON3)
-  add_test(NAME layering COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_layering.py)
-  add_test(NAME snippets COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_snippets.py)
+  foreach(check layering classes words snippets tour)
+    add_test(NAME ${check} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_${check}.py)
+  endforeach()
   add_test(NAME checks COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/checks_test.py)
   add_test(NAME run_script COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/run_test.py)
   add_test(NAME get_data COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/get_data_test.py)
   add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
   add_test(NAME compare_builds COMMAND ${WEFT_PYTHON3}
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
-  set_tests_properties(layering snippets checks run_script get_data kernel_tools compare_builds
+  set_tests_properties(layering classes words snippets tour checks run_script get_data kernel_tools compare_builds
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 

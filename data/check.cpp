@@ -28,7 +28,7 @@ void check_sample(const DatasetInfo& info, i64 index, const void* sample, const 
     const std::span values(static_cast<const float*>(numbers),
                            static_cast<std::size_t>(shape.elements()));
     if (const auto bad = find_non_finite(values))
-      fail("{} ({}): {} of sample {} holds {} at position {}; finite numbers are required",
+      fail("{} ({}): {} of sample {} holds {} at position {}; finite values are required",
            info.name, info.split, what, index, values[static_cast<std::size_t>(*bad)], *bad);
   };
   if (info.sample_dtype == DType::f32) check_numbers("the input", sample, info.sample);

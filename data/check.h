@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every sample must satisfy before it reaches a model.
+// The checks of every sample before it reaches a model.
 #pragma once
 #include <optional>
 #include <span>
@@ -8,14 +8,15 @@
 
 namespace weft::data {
 
-// The position of the first number that is NaN or infinite.
+// The position of the first value that is NaN or infinite.
 std::optional<i64> find_non_finite(std::span<const float> numbers);
 
-// Throws UserError naming dataset and split unless the index is in [0, size): the first thing of read().
+// Throws UserError naming dataset and split unless the index is in [0, size). read() calls it
+// first.
 void check_index(const DatasetInfo& info, i64 index, i64 size);
 
-// Throws UserError naming dataset, split and sample when numbers of the sample or of its target are not
-// finite, or its label is not in [0, classes).
+// Throws UserError naming dataset, split and sample when a value of the sample or of its target is
+// not finite, or its label is not in [0, classes).
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target);
 
 }  // namespace weft::data

@@ -8,11 +8,12 @@
 
 namespace weft::data {
 
-// Images (32, 32, 3) in uint8, 10 classes. Train: every data_batch_1.bin … data_batch_5.bin that is there, in
-// order (one is enough); test: test_batch.bin; in `root`, else in $WEFT_DATA_DIR/cifar-10-batches-bin.
+// Images (32, 32, 3) in uint8, 10 classes. The training set is every data_batch_1.bin …
+// data_batch_5.bin that exists, in order; one is enough. The test set is test_batch.bin. Both are
+// looked for in `root`, then in $WEFT_DATA_DIR/cifar-10-batches-bin.
 class Cifar10 : public TensorDataset {
  public:
-  // `split` is train or test. Throws UserError for whatever is wrong with the files.
+  // `split` is train or test. Throws UserError for every defect of the files.
   explicit Cifar10(const std::filesystem::path& root = "data/cifar-10-batches-bin",
                    const std::string& split = "train");
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dataset: numbered samples, each with a target. Everything that can be trained on is one of these.
+// Dataset: indexed samples, each with a target. Everything that can be trained on is a Dataset.
 #pragma once
 #include <string>
 #include <vector>
@@ -10,11 +10,11 @@
 
 namespace weft::data {
 
-// What a dataset holds. Three forms of sample: an image, (height, width, channels) in uint8 as its file
-// stores it (normalisation comes later, on the device); numbers of any shape in f32; or tokens, (positions) in
-// int64, which nothing normalises. (A ResidentDataset gives the number of a sample in its place.)
-// Two forms of target: class labels in int64, in [0, classes), one () or one for each position of a text
-// (positions); or numbers of any shape in f32 (regression), with classes = 0.
+// What a dataset holds. A sample is an image, (height, width, channels) in uint8 as its file stores
+// it; or values of any shape in f32; or tokens, (positions) in int64. Images and values are
+// normalized later, on the device; tokens are not. (A ResidentDataset gives the index of a sample
+// in its place.) A target is a class label in int64, in [0, classes), one () or one per position of
+// a text (positions); or values of any shape in f32 (regression), with classes = 0.
 struct DatasetInfo {
   std::string name;   // "mnist"
   std::string split;  // "train", "test", …
@@ -24,14 +24,15 @@ struct DatasetInfo {
   DType target_dtype = DType::int64;
   i64 classes = 0;
   std::vector<std::string> class_names;  // one per class
-  // Neighbours hold the same numbers, as windows of one text do: what is held out is the end of the set.
+  // Neighbouring samples share elements, as windows of one text do. Then the end of the set is held
+  // out.
   bool overlaps = false;
 
   i64 sample_bytes() const { return sample.elements() * bytes_of(sample_dtype); }
   i64 target_bytes() const { return target.elements() * bytes_of(target_dtype); }
   bool has_labels() const { return classes > 0; }
   bool has_tokens() const { return sample_dtype == DType::int64; }
-  // The last axis of a sample, which is normalised channel by channel; 0 for tokens.
+  // The size of a sample's last axis, which is normalized channel by channel; 0 for tokens.
   i64 channels() const { return has_tokens() ? 0 : sample.rank() == 0 ? 1 : sample[-1]; }
 };
 
@@ -42,8 +43,8 @@ class Dataset {
   virtual i64 size() const = 0;
   virtual const DatasetInfo& info() const = 0;
 
-  // Writes sample `index`, in [0, size()), to `sample` (info().sample_bytes() bytes) and its target to
-  // `target` (info().target_bytes() bytes). The same index gives the same bytes every time.
+  // Writes sample `index`, in [0, size()), to `sample` (info().sample_bytes() bytes) and its target
+  // to `target` (info().target_bytes() bytes). The same index gives the same bytes every time.
   // Thread-safe. Throws UserError for a sample that cannot be read.
   virtual void read(i64 index, void* sample, void* target) const = 0;
 };

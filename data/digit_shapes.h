@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The skeletons of the ten digits: where the pen goes, as a hand would write them.
+// The skeletons of the ten digits: the path of the pen of a person who writes them.
 #pragma once
 #include <vector>
 
@@ -9,7 +9,7 @@ struct Point {
   double x, y;  // x to the right, y downwards; a digit fills about [0, 1] × [0, 1]
 };
 
-// A line through its points, short enough in its pieces to be bent.
+// A line through its points. Its pieces are short, so that it can be bent.
 using Stroke = std::vector<Point>;
 using DigitShape = std::vector<Stroke>;
 

@@ -19,8 +19,9 @@ constexpr int kSide = Digits::kSide;
 constexpr int kPixels = kSide * kSide;
 constexpr int kClasses = 10;
 
-// How far samples differ at difficulty 1. Test accuracy after training on 18,000 (PyTorch, AdamW, 10 epochs,
-// the CNN 6), strokes and outline: linear 0.87 and 0.76, MLP (128, 64) 0.98 and 0.93, small CNN 0.99 and 0.99.
+// How far samples differ at difficulty 1. Test accuracy after training on 18,000 samples (PyTorch,
+// AdamW, 10 epochs, the CNN 6), for strokes and outline: linear 0.87 and 0.76, MLP (128, 64) 0.98
+// and 0.93, small CNN 0.99 and 0.99.
 constexpr double kHeight = 18.0;    // pixels, before scaling
 constexpr double kWidth = 15.0;     // pixels
 constexpr double kScale = 0.22;     // ± part of the size
@@ -83,7 +84,8 @@ struct Affine {
   }
 };
 
-// Squared distance from each pixel's centre to the nearest piece of line, up to `reach` pixels away.
+// Squared distance from each pixel's centre to the nearest piece of line, up to `reach` pixels
+// away.
 struct DistanceField {
   std::array<float, kPixels> squared;
   float reach;
@@ -183,11 +185,11 @@ TensorDataset::Content draw_all(const DigitsOptions& options) {
 Digits::Digits(const DigitsOptions& options) : TensorDataset(draw_all(options)) {}
 
 void describe(Fields& f, DigitsSource& o) {
-  f("style", o.style, "how digits are drawn: with a pen, or the edge of thick ones");
+  f("style", o.style, "strokes: drawn with a pen; outline: the edge of thick digits");
   f("train_size", o.train_size, "training samples", at_least(1));
   f("test_size", o.test_size, "test samples", at_least(1));
   f("difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2));
-  f("seed", o.seed, "other digits of the same kind");
+  f("seed", o.seed, "another seed gives other digits of the same kind");
 }
 
 static const bool registered =

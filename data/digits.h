@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digits: generated images of the ten digits. They need no file and no download, and there is no end of
-// them; a new sample is a new way to write the digit.
+// Digits: generated images of the ten digits. They need no file and no download. There is no limit
+// to their number; a new sample is a new way to write the digit.
 #pragma once
 #include <string>
 
@@ -17,14 +17,14 @@ struct DigitsOptions {
   DigitsStyle style = DigitsStyle::strokes;
   std::string split = "train";  // samples of different splits are unrelated
   i64 size = 20000;             // samples; sample i does not depend on it
-  // Scales every change of form and the noise; at 0 there are ten different images.
+  // Scales every change of form and the noise. At 0 there are ten different images.
   double difficulty = 1.0;
   u64 seed = 1;
 };
 
-// Images (28, 28, 1) in uint8, light on dark, classes 0 to 9 in turn: any stretch of samples is balanced.
-// Sample i is a function of (style, split, difficulty, seed, i). The constructor draws all of them, in
-// parallel.
+// Images (28, 28, 1) in uint8, light on dark. Classes 0 to 9 take turns, so any range of samples is
+// balanced. Sample i is a function of (style, split, difficulty, seed, i). The constructor draws
+// all samples, in parallel.
 class Digits : public TensorDataset {
  public:
   static constexpr int kSide = 28;  // pixels

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of datasets: where they are looked for, and reading them whole, unpacked, with every defect named.
+// Files of datasets: where they are looked for, and reading them whole and unpacked. Every defect
+// is named.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -11,7 +12,7 @@
 
 namespace weft::data {
 
-// Where a dataset's files may lie, and what to tell a user who has none.
+// Where a dataset's files may be, and what a user without them is told.
 struct FileSearch {
   std::string dataset;         // "mnist", for messages
   std::filesystem::path root;  // looked in first; may be empty
@@ -23,8 +24,8 @@ struct FileSearch {
 // places.
 std::filesystem::path find_file(const FileSearch& search, std::span<const std::string> names);
 
-// The bytes of a file, unpacked while they are read if it is a gzip file (by its first bytes, whatever its
-// name). Errors are UserErrors: they name the path, the defect, and `how_to_get`.
+// The bytes of a file. A gzip file, which its first bytes show, is unpacked while it is read.
+// Errors are UserErrors that name the path, the defect, and `how_to_get`.
 class InputFile {
  public:
   InputFile(std::filesystem::path path, std::string how_to_get);
@@ -33,12 +34,13 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  // No more than this many bytes can follow: exact for a plain file, a bound for gzip. To check a count
-  // from a header before memory is allocated for it.
+  // An upper bound of the bytes that follow; exact for a plain file. It checks a count from a
+  // header before memory is allocated for it.
   i64 most_bytes_left() const;
-  // Fills `out`; `what` ("the header", "60000 images") goes into the message when the file ends before.
+  // Fills `out`. `what` ("the header", "60000 images") is part of the message when the file is too
+  // short.
   void read(std::span<u8> out, const std::string& what);
-  // Throws unless all was read; checks a gzip file's checksum.
+  // Throws unless the whole file was read. Checks a gzip file's checksum.
   void expect_end();
   // Throws a UserError: the path, `defect`, and how to get the file.
   [[noreturn]] void fail_with(const std::string& defect) const;

@@ -9,17 +9,18 @@
 
 namespace weft::data {
 
-// The numbers of an IDX file of unsigned bytes, plain or gzip, as a uint8 tensor of `rank` axes.
-// Throws UserError (path, defect, `how_to_get`) for a missing or damaged file, another magic number,
-// another size than the header says.
+// The elements of an IDX file of unsigned bytes, plain or gzip, as a uint8 tensor of `rank` axes.
+// Throws UserError (path, defect, `how_to_get`) for a missing or damaged file, another magic
+// number, or another size than the header's.
 Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& how_to_get);
 
-// MNIST (LeCun, Cortes, Burges), or a set in the same files and sizes (Fashion-MNIST): images (28, 28, 1)
-// in uint8, 10 classes. Files: train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
-// t10k-labels-idx1-ubyte, each with or without .gz, in `root`, else in $WEFT_DATA_DIR/mnist.
+// MNIST (LeCun, Cortes, Burges), or a set in the same files and sizes (Fashion-MNIST): images (28,
+// 28, 1) in uint8, 10 classes. The files are train-images-idx3-ubyte, train-labels-idx1-ubyte,
+// t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz. They are looked for
+// in `root`, then in $WEFT_DATA_DIR/mnist.
 class Mnist : public TensorDataset {
  public:
-  // `split` is train or test. Throws UserError for whatever is wrong with the files.
+  // `split` is train or test. Throws UserError for every defect of the files.
   explicit Mnist(const std::filesystem::path& root = "data/mnist",
                  const std::string& split = "train");
 };

@@ -8,7 +8,7 @@ namespace {
 
 constexpr i64 kMaxBytes = i64{1} << 28;
 
-// libpng's simplified interface, freed whatever happens.
+// libpng's simplified interface; its destructor frees it.
 struct Png {
   png_image image{};
   Png() { image.version = PNG_IMAGE_VERSION; }

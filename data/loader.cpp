@@ -17,11 +17,12 @@
 namespace weft::data {
 namespace {
 
-// One place of the ring of batches. `x` and `y` are the whole buffers, `batch` what the caller sees of them.
+// One slot of the ring of batches. `x` and `y` are the whole buffers; `batch` is the part that the
+// caller sees.
 struct Slot {
   Tensor x, y;
   Batch batch;
-  i64 ready = -1;  // the batch that lies here complete
+  i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
 };
 
@@ -29,7 +30,7 @@ Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
   return Tensor::empty(entry.inserted(0, batch_size), dtype);
 }
 
-// dataset.read(), whose errors name the sample.
+// Calls dataset.read(). Its errors name the sample.
 void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
   const auto& info = dataset.info();
   const auto named = [&](const char* problem) {
@@ -47,8 +48,8 @@ void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte
 
 }  // namespace
 
-// Batch b of an epoch goes through slot b mod slots. Workers take batches in order, each a whole one, as
-// long as its slot is free; the caller takes them in order.
+// Batch b of an epoch uses slot b mod slots. Each worker takes the next whole batch when its slot
+// is free. The caller takes the batches in order.
 class Loader::Pipeline {
  public:
   Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
@@ -142,7 +143,7 @@ class Loader::Pipeline {
  private:
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
 
-  // From the identity, so that an epoch's order does not depend on the epochs before it.
+  // Starts from the identity, so that an epoch's order does not depend on the epochs before it.
   void shuffle(i64 epoch) {
     order_.resize(static_cast<std::size_t>(dataset_->size()));
     std::iota(order_.begin(), order_.end(), i64{0});
@@ -201,7 +202,7 @@ class Loader::Pipeline {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
 
-  // Gives the slot of the batch in use back to the workers.
+  // Returns the slot of the batch in use to the workers.
   void release() {
     if (!std::exchange(holding_, false)) return;
     {
@@ -211,7 +212,7 @@ class Loader::Pipeline {
     slot_freed_.notify_one();
   }
 
-  // Keeps the workers from taking more, and waits until none is at work.
+  // Keeps the workers from taking more batches, and waits until all are idle.
   void drain() {
     std::unique_lock lock(mutex_);
     to_fill_ = batches_;

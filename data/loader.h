@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loader: the batches of a dataset, epoch after epoch, prepared by threads in the background.
+// Loader: the batches of a dataset, epoch after epoch. Threads prepare them in the background.
 //
 //   data::Loader loader{train_set, {.batch_size = 128, .shuffle = true, .seed = 1}};
 //   for (auto& [x, y] : loader) …      // each loop is one epoch
@@ -14,19 +14,19 @@
 
 namespace weft::data {
 
-// x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types: labels are (samples).
-// Of a ResidentDataset x holds the numbers of the samples.
+// x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types; labels are
+// (samples). For a ResidentDataset, x holds int64 sample indices instead of samples.
 struct Batch {
   Tensor x, y;
 };
 
 struct LoaderOptions {
   i64 batch_size = 64;
-  bool shuffle = false;  // every epoch in another order, a function of (seed, epoch)
+  bool shuffle = false;  // each epoch has another order, a function of (seed, epoch)
   u64 seed = 0;
-  bool drop_last = false;  // leave out a last batch that is not full
+  bool drop_last = false;  // leaves out a last batch that is not full
   i64 prefetch = 2;        // batches prepared ahead of the one in use
-  i64 workers = 1;  // threads that prepare batches; 0: the caller's, when it asks for a batch
+  i64 workers = 1;         // threads that prepare batches; 0: the caller prepares its batch itself
 };
 
 // Where an epoch stands: `batch` is the next one to be handed out.
@@ -36,19 +36,20 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// What is in a batch depends on dataset, batch_size, shuffle, seed and position only, never on workers or
-// timing; so do errors: one that a sample causes is thrown when its batch is asked for, naming the sample.
+// The content of a batch depends on dataset, batch_size, shuffle, seed and position only, never on
+// workers or timing. So do errors: one that a sample causes is thrown when its batch is asked for,
+// and names the sample.
 //
-// Buffers are used again: nothing is allocated after the first prefetch + 1 batches, unless a caller keeps
-// a tensor of a batch; that one stays his, and the loader takes another. The Batch itself is valid until
-// the next is asked for.
+// Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
+// a tensor of a batch; the loader then takes another buffer. The Batch itself is valid until the
+// next one is asked for.
 //
-// A loader is used by one thread. Leaving a loop early is fine: the next loop is the next epoch.
+// One thread uses a loader. A loop may be left early: the next loop is the next epoch.
 class Loader {
  public:
-  // The dataset must outlive the loader. Throws UserError for an empty dataset, and for options out of range.
-  // A batch_size above the dataset's size is refused where it is part of a training recipe (shuffle or
-  // drop_last); a loader that reads everything in order gives one short batch.
+  // The dataset must outlive the loader. Throws UserError for an empty dataset, for options out of
+  // range, and for a batch_size above the dataset's size with shuffle or drop_last, as in training.
+  // A loader that reads everything in order gives one short batch instead.
   Loader(const Dataset& dataset, const LoaderOptions& options);
   Loader(const Dataset&& dataset, const LoaderOptions& options) = delete;
   Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
@@ -61,20 +62,24 @@ class Loader {
   i64 batches_per_epoch() const;
   i64 samples_per_epoch() const;
 
-  // The next loop runs epoch `epoch` from its first batch. Without this call loops run epochs 0, 1, 2, ….
+  // The next loop runs epoch `epoch` from its first batch. Without this call, loops run epochs 0,
+  // 1, 2, ….
   void set_epoch(i64 epoch) { set_position({epoch, 0}); }
-  // To resume: the next loop begins with this batch, and is otherwise the same as one that was not broken off.
+  // For resuming: the next loop begins with this batch. Its batches are those of an uninterrupted
+  // loop.
   void set_position(LoaderPosition position);
   LoaderPosition position() const;
-  // The position, for a checkpoint. What the position depends on (size, batch_size, shuffle, seed,
-  // drop_last) must be what it was.
+  // The position, for a checkpoint. On loading, size, batch_size, shuffle, seed and drop_last must
+  // equal those that were saved.
   void state(State& s);
 
-  // The same without a range-for: begins an epoch, and gives its next batch, or null after the last.
+  // The same without a range-for: start_epoch() begins an epoch, and next() gives its next batch,
+  // or null after the last.
   void start_epoch();
   Batch* next();
 
-  // How long next() waited for a batch since the epoch began: training is faster than its data when this grows.
+  // How long next() has waited for batches since the epoch began. It grows when training is faster
+  // than the data.
   double seconds_waited() const;
 
   class Iterator {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalization: shift and scale that bring a dataset's inputs to mean 0 and standard deviation 1. The
-// numbers are found here once and applied on the device, batch by batch, in the training loop.
+// Normalization: shift and scale that bring a dataset's inputs to mean 0 and standard deviation 1.
+// The statistics are computed here once. The training loop applies them on the device, batch by
+// batch.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,8 +10,9 @@
 
 namespace weft::data {
 
-// One entry per index of the sample's last axis: per channel of an image (height, width, channels), per
-// feature of a vector. Bytes count as parts of one, x / 255, as everywhere in the field; f32 as it is.
+// Each vector has one entry per index of the sample's last axis: per channel of an image (height,
+// width, channels), or per feature of a vector. Bytes are divided by 255, as is usual in the field;
+// f32 values are taken as they are.
 //   input = (x - mean) / std = x * factor + offset, with factor and offset for x as stored
 struct Normalization {
   std::vector<double> mean, std;
@@ -21,11 +23,11 @@ struct Normalization {
   friend bool operator==(const Normalization&, const Normalization&) = default;
 };
 
-// Mean 0 and std 1: bytes become [0, 1], numbers stay.
+// Mean 0 and std 1: bytes are mapped to [0, 1], and f32 values do not change.
 Normalization no_normalization(const DatasetInfo& info);
 
-// Mean and population standard deviation over all samples: from exact integer sums for bytes, in double
-// for f32. A channel that never changes gets std 1. Throws UserError for a sample that is not finite.
+// Mean and population standard deviation over all samples, from exact integer sums for bytes, in
+// double for f32. A constant channel gets std 1. Throws UserError for a sample that is not finite.
 Normalization statistics_of(const Dataset& dataset);
 
 }  // namespace weft::data

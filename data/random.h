@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers for data, by hashing: what is drawn for a sample depends on its number alone, so any
-// thread may draw it, in any order, and nothing has to be saved to resume.
+// Random numbers for data, by hashing. What is drawn for a sample depends on its index alone. So
+// any thread may draw it, in any order, and resuming needs no saved state.
 #pragma once
 #include <string_view>
 
@@ -8,15 +8,15 @@
 
 namespace weft::data {
 
-// The output function of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
-// OOPSLA 2014): a bijection of u64 that passes BigCrush on a counter.
+// The output function of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+// generators, OOPSLA 2014): a bijection of u64 that passes BigCrush on a counter.
 constexpr u64 mix(u64 z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
 }
 
-// One key out of several numbers, in order.
+// One key out of several integers, in order.
 template <class... U>
 constexpr u64 key_of(u64 first, U... rest) {
   u64 key = mix(first + 0x9e3779b97f4a7c15);
@@ -24,14 +24,14 @@ constexpr u64 key_of(u64 first, U... rest) {
   return key;
 }
 
-// A number for a name ("train", "test"), to make keys of: FNV-1a.
+// The FNV-1a hash of a name ("train", "test"), as a part of keys.
 constexpr u64 number_of(std::string_view text) {
   u64 hash = 0xcbf29ce484222325;
   for (const char c : text) hash = (hash ^ static_cast<u8>(c)) * 0x100000001b3;
   return hash;
 }
 
-// The stream of one key. Cheap to make: make one where you need it, share none.
+// The stream of one key. It is cheap to construct, so each user constructs its own.
 class Random {
  public:
   explicit constexpr Random(u64 key) : state_(key) {}
@@ -40,7 +40,7 @@ class Random {
   // In [0, 1).
   constexpr double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
   constexpr double uniform(double low, double high) { return low + (high - low) * uniform(); }
-  // In [-1, 1), denser in the middle: the sum of two uniforms.
+  // In [-1, 1), denser in the middle: the sum of two uniforms minus 1.
   constexpr double triangular() { return uniform() + uniform() - 1.0; }
   // In [0, n), n > 0. The bias of the multiplication is below n / 2^64.
   constexpr i64 below(i64 n) {

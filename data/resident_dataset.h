@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// ResidentDataset: a dataset that was copied to a device, once, so that training sends numbers of samples in place
-// of samples.
+// ResidentDataset: a dataset that was copied to a device once, so that training sends sample
+// indices instead of samples.
 //
 //   auto resident = std::make_shared<data::ResidentDataset>(train_set, device);
 //   data::Loader loader{resident, {.batch_size = 128, .shuffle = true, .seed = 1}};
 //   trainer.train_one_epoch(loader);  // gathers each batch on the device
 //
-// A loader gives the batches that it would give of the dataset itself, in the same order; but a batch's x holds the
-// numbers of its samples, int64 (samples). Its y are the targets, for the host.
+// A loader gives the same batches in the same order as for the dataset itself, but a batch's x
+// holds the indices of its samples, int64 (samples). Its y holds the targets, for the host.
 #pragma once
 #include "weft/data/dataset.h"
 #include "weft/tensor/tensor.h"
@@ -16,12 +16,13 @@ namespace weft::data {
 
 class ResidentDataset : public Dataset {
  public:
-  // Reads every sample, on `workers` threads, with a loader's errors; `whole` is not needed afterwards. Throws
-  // UserError for an empty dataset and OutOfMemory where the device has no room.
+  // Reads every sample, on `workers` threads, with a loader's errors. `whole` is not needed
+  // afterwards. Throws UserError for an empty dataset, and OutOfMemory where the device has too
+  // little memory.
   explicit ResidentDataset(const Dataset& whole, const Device& device, i64 workers = 0);
 
   i64 size() const override { return samples_.size(0); }
-  const DatasetInfo& info() const override { return info_; }  // of the numbers
+  const DatasetInfo& info() const override { return info_; }  // of the indices
   void read(i64 index, void* sample, void* target) const override;
 
   const DatasetInfo& stored() const { return stored_; }  // of the samples themselves
@@ -34,9 +35,9 @@ class ResidentDataset : public Dataset {
   Tensor samples_, targets_, host_targets_;
 };
 
-// What it would take of the device's memory.
+// The bytes of device memory that it would take.
 i64 bytes_in(const Dataset& whole);
-// The dataset as one whose samples lie on a device; null for any other.
+// The dataset as a ResidentDataset; null for any other.
 const ResidentDataset* as_resident(const Dataset& dataset);
 
 }  // namespace weft::data

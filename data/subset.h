@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Subset: some samples of another dataset; and holding out training samples for validation.
+// Subset: some samples of another dataset. hold_out() splits off training samples for validation.
 #pragma once
 #include <memory>
 #include <span>
@@ -12,8 +12,8 @@ namespace weft::data {
 
 class Subset : public Dataset {
  public:
-  // The samples of `whole` at `indices`, in that order; a sample may come twice. `split` renames the split,
-  // if not empty. Throws UserError for an index out of range.
+  // The samples of `whole` at `indices`, in that order. An index may occur twice. `split` renames
+  // the split, if not empty. Throws UserError for an index out of range.
   Subset(std::shared_ptr<const Dataset> whole, std::vector<i64> indices,
          const std::string& split = "");
 
@@ -32,8 +32,8 @@ class Subset : public Dataset {
 // The first `count` samples. Throws UserError if there are fewer.
 std::shared_ptr<const Dataset> first_samples(std::shared_ptr<const Dataset> whole, i64 count);
 
-// `count` samples in their order, a function of (seed, labels); every class gives its share, to within
-// one sample. Throws UserError if there are fewer.
+// `count` samples in their order, a function of (seed, labels). Every class has its share, to
+// within one sample. Throws UserError if there are fewer.
 std::shared_ptr<const Dataset> some_samples(std::shared_ptr<const Dataset> whole, i64 count,
                                             u64 seed);
 
@@ -42,10 +42,10 @@ struct ValidationSplit {
   std::shared_ptr<const Dataset> validation;  // split name "validation"
 };
 
-// Holds out round(fraction × size) samples, a function of (seed, labels); both parts keep the order of the
-// whole. With labels and `stratified`, every class gives its share, to within one sample. Where samples overlap
-// (DatasetInfo), the last ones are held out.
-// Throws UserError unless 0 < fraction < 1 and both parts have a sample.
+// Holds out round(fraction × size) samples, a function of (seed, labels). Both parts keep the order
+// of the whole. With labels and `stratified`, every class has its share, to within one sample.
+// Where samples overlap (DatasetInfo), the last ones are held out. Throws UserError unless 0 <
+// fraction < 1 and both parts have a sample.
 ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, u64 seed,
                          bool stratified = true);
 

@@ -15,12 +15,12 @@ class TensorDataset : public Dataset {
     Tensor samples, targets;
   };
 
-  // `samples` is (count, …) in uint8 (images: (count, height, width, channels)) or f32. `targets` is
-  // (count) in int64: labels in [0, classes); or (count, …) in f32 with classes = 0. Both on the CPU; they
-  // are shared, not copied, and must not be written afterwards.
-  // `info` gives name, split, classes and class_names; shapes and types follow from the tensors, and
-  // missing class names are numbers. Throws UserError for tensors that do not fit together, no samples,
-  // a label out of range, and numbers that are not finite.
+  // `samples` is (count, …) in uint8 (images: (count, height, width, channels)) or f32. `targets`
+  // is (count) in int64, labels in [0, classes); or (count, …) in f32 with classes = 0. Both are on
+  // the CPU. They are shared, not copied, and must not be written afterwards. `info` gives name,
+  // split, classes and class_names. Shapes and types follow from the tensors; missing class names
+  // are "0", "1", …. Throws UserError for tensors that do not fit together, no samples, a label out
+  // of range, and values that are not finite.
   TensorDataset(DatasetInfo info, Tensor samples, Tensor targets);
   explicit TensorDataset(Content content)
       : TensorDataset(std::move(content.info), std::move(content.samples),

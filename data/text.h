@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A text as bytes, for models that say which byte comes next.
+// A text as bytes, for models that predict the next byte.
 #pragma once
 #include <filesystem>
 #include <vector>
@@ -8,12 +8,13 @@
 
 namespace weft::data {
 
-// Sample i is bytes [i, i + context) of the file, int64 (context); its target is the byte behind them, (1): one
-// position. So a file of n bytes has n − context samples, in the order of the text, and 256 classes. Whatever the
-// bytes stand for (UTF-8, ASCII, anything) is left to the reader.
+// Sample i is bytes [i, i + context) of the file, int64 (context). Its target is the next byte,
+// (1): one position. So a file of n bytes has n − context samples, in the order of the text, and
+// 256 classes. The bytes may be of any encoding.
 class Text : public Dataset {
  public:
-  // Throws UserError for a file that cannot be read or is not longer than `context`, which must be at least 1.
+  // Throws UserError for a file that cannot be read or is not longer than `context`, and for a
+  // `context` below 1.
   Text(const std::filesystem::path& path, i64 context);
 
   i64 size() const override { return static_cast<i64>(bytes_.size()) - info_.sample[0]; }

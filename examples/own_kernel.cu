@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CUDA kernel of one's own, written outside weft: each row over the root of its mean square (RMSNorm, Zhang and
-// Sennrich 2019, arXiv 1910.07467). nvcc compiles this file for a GPU; weft_add_op_test compiles it as plain C++ and
-// runs it on the CPU, under sanitizers too.
+// A CUDA kernel of your own, written outside weft: each row divided by the root of its mean square
+// (RMSNorm, Zhang and Sennrich 2019, arXiv 1910.07467). nvcc compiles this file for a GPU.
+// weft_add_op_test compiles it as plain C++ and runs it on the CPU, under sanitizers too.
 #include <weft/kernels/device.h>
 
 #include "own_kernel.h"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr unsigned kThreads = 128;
 
-// One block per row. Every thread adds up its part of the squares, a tree adds up the threads.
+// One block per row. Each thread adds up its part of the squares, and a tree adds up the threads.
 __global__ void rms_norm_kernel(Rows<float> y, Rows<const float> x, float eps) {
   WEFT_SHARED(partial, float[kThreads]);
   const i64 cols = x.cols;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel against a loop, in every order of its threads. Take a __syncthreads() out of own_kernel.cu and see the orders
-// disagree, and ThreadSanitizer name both lines; read behind a row's end and see AddressSanitizer stop.
+// Compares the kernel with a loop, in every order of its threads. Without a __syncthreads() of
+// own_kernel.cu the orders disagree, and ThreadSanitizer names both lines. With a read beyond a
+// row's end, AddressSanitizer stops.
 #include <weft/testing/kernel_test.h>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An op of one's own, written and tested outside weft: log(cosh(x)), a smooth |x|. One row gives it
-// the tests of weft's own ops: values and every element of the gradient, sizes, threads, poisoned memory.
+// An op of your own, written and tested outside weft: log(cosh(x)), a smooth |x|. One row gives it
+// the tests of weft's own ops: values, every element of the gradient, sizes, threads, poisoned
+// memory.
 #include <weft/autograd/ops.h>
 #include <weft/autograd/tape.h>
 #include <weft/testing/testing.h>
@@ -11,7 +12,7 @@ using namespace weft;
 
 namespace {
 
-// |x| + log(1 + exp(-2|x|)) - log 2, which does not overflow.
+// Computes |x| + log(1 + exp(-2|x|)) - log 2, which does not overflow.
 Tensor log_cosh(const Tensor& x) {
   const Tensor size = abs(x);
   const Tensor tail = log(affine(exp(affine(size, -2, 0)), 1, 1));

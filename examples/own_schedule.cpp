@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A learning-rate schedule of one's own, registered from outside weft: afterwards it is chosen by
-// name like weft's, its options are checked and documented, and it is listed with the others.
+// A learning-rate schedule of your own, registered from outside weft. A config then chooses it by
+// name like weft's schedules. Its options are checked and documented, and it is listed with the
+// others.
 #include <weft/core/registry.h>
 #include <weft/optim/schedule.h>
 
@@ -16,7 +17,7 @@ struct InverseSqrtOptions {
 };
 
 void describe(Fields& f, InverseSqrtOptions& o) {
-  f("flat_steps", o.flat_steps, "steps at the full rate before it falls", positive);
+  f("flat_steps", o.flat_steps, "steps at the full learning rate before it falls", positive);
 }
 
 class InverseSqrt : public optim::Schedule {
@@ -46,7 +47,7 @@ int main() try {
       optim::ScheduleRecipe::of("inverse_sqrt", InverseSqrtOptions{.flat_steps = 10});
   const auto schedule = recipe.make(optim::ScheduleSpan{.steps_per_epoch = 50, .total_steps = 500});
   for (const i64 step : {0, 10, 40, 90})
-    std::printf("step %2lld: %.3f of the rate\n", static_cast<long long>(step),
+    std::printf("step %2lld: %.3f of the learning rate\n", static_cast<long long>(step),
                 schedule->lr_factor(step));
   return registered ? 0 : 1;
 } catch (const Error& error) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strategy of one's own, registered from outside weft: it trains the head alone until its loss no longer
-// falls, then thaws the layers below. Afterwards a config can choose it, `strategy: thaw_when_flat`.
+// A strategy of your own, registered from outside weft. It trains the head alone until its loss no
+// longer falls, then unfreezes the layers below. A config then chooses it: `strategy:
+// thaw_when_flat`.
 #include <weft/weft.h>
 
 #include <algorithm>

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the rules of the house that a compiler does not: who includes whom, which headers may appear
-where, a licence line on every source, file sizes. Usage: check_layering.py [ROOT]. Exit code 1 and one
-line per finding if a rule is broken; long files only get a note until they pass the hard limit."""
+"""Checks the rules of the house that a compiler does not: who includes whom, which headers may
+appear where, a licence line on every source, file sizes. Usage: check_layering.py [ROOT]. Exit code
+1 and one line per finding if a rule is broken. A long file gets a note until it passes the
+limit."""
 import re
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^
 BACKEND = re.compile(r"^(Eigen/|dnnl|oneapi/|cuda|cublas|cudnn|nccl|mma\.h)")
 PRINTS = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|quick_exit)\b|\bfmt::print\b"
                     r"|(?<![\w:.>])(?:std::)?(?:printf|puts|putchar|exit|_exit|abort)\s*\(")
-ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # the only files that know oneDNN
+ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # these know oneDNN
 LAUNCHER = "device/cuda/launch.h"  # the only file that may launch a kernel by CUDA's own means
 LAUNCHES = re.compile(r"<<<|\bcudaLaunch\w+|\bcuLaunch\w+")
 
@@ -59,7 +60,7 @@ def floors(folder):
 
 
 def check_rooms(folder, room, target):
-    """Of an include within one folder."""
+    """Checks an include within one folder."""
     floor = {name: level for level, names in enumerate(ROOMS[folder]) for name in names}
     other = room_of(target.split("/")[1:])
     if other not in floor:
@@ -75,7 +76,7 @@ def check_includes(name, folder, text):
         yield f"lies in {room if room != '.' else folder + '/ itself'}; the rooms are {floors(folder)}"
     for mark, target in INCLUDE.findall(text):
         if not target.startswith("weft/"):
-            if mark == '"' and folder != "examples":  # whose code is a stranger's
+            if mark == '"' and folder != "examples":  # which are a user's code
                 yield f'includes "{target}"; our headers are spelled "weft/<folder>/..."'
             if folder == "kernels" and name.endswith(".h") and BACKEND.match(target) and not ONEDNN_FILE.match(name):
                 yield f"includes <{target}>; no back end's types in a kernel header"

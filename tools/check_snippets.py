@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every ```cpp block of README.md and docs/*.md is the text of a compiled file, or a part of one.
-The line above the block names it: <!-- file: examples/quickstart.cpp -->. With --write, a block that
-differs from a whole file is replaced by it. Usage: check_snippets.py [--write] [ROOT]."""
+"""Every ```cpp block of a Markdown page is the text of a compiled file, or a part of one. The line
+above the block names the file: <!-- file: examples/quickstart.cpp -->. With --write, a block that
+differs from a whole file is replaced by it. A link to a file of the tree leads to one that exists.
+Usage: check_snippets.py [--write] [ROOT]."""
 import re
 import sys
 from pathlib import Path
 
 BLOCK = re.compile(r"(?:<!-- file: (?P<file>[^ ]+) -->\n+)?```cpp\n(?P<code>.*?)```", re.S)
+LINK = re.compile(r"\]\((?!https?://|#)(?P<file>[^)#\s]+)[^)\s]*\)")
+
+
+def pages(root):
+    return [page for pattern in ("*.md", "docs/*.md", "*/README.md") for page in sorted(root.glob(pattern))]
 
 
 def body(path):
@@ -33,9 +39,7 @@ def main():
     arguments = [a for a in sys.argv[1:] if a != "--write"]
     root = Path(arguments[0] if arguments else Path(__file__).parent.parent).resolve()
     errors = blocks = 0
-    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
-        if not page.is_file():
-            continue
+    for page in dict.fromkeys(pages(root)):
         text = page.read_text(encoding="utf-8")
 
         def updated(block):
@@ -53,6 +57,11 @@ def main():
                 errors += 1
                 line = text.count("\n", 0, block.start()) + 1
                 print(f"{page.relative_to(root)}:{line}: {finding}")
+        for link in LINK.finditer(text):
+            if not (page.parent / link["file"]).exists():
+                errors += 1
+                line = text.count("\n", 0, link.start()) + 1
+                print(f"{page.relative_to(root)}:{line}: {link['file']} does not exist")
     print(f"snippets: {blocks} blocks, {errors} errors")
     return 1 if errors else 0
 

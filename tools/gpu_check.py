@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that only a GPU can say about weft, in one go and one report: `./run gpu-check [PART …]`.
+"""Checks what only a GPU can show, in one report: `./run gpu-check [PART …]`.
 
     build      the library, the kernel tests and the benchmarks, by nvcc, for this machine's GPU
     test       the kernel tests, whole training steps and the op rows, on the GPU
     sanitize   the kernel tests under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
-    bench      kernels beside a copy and the best of cuBLASLt; training steps beside PyTorch where it is installed
+    bench      kernels beside a copy and the best of cuBLASLt; training steps beside PyTorch, where
+               it is installed
 
-Without a PART all of them, in this order; a part after `build` needs what `build` made. No network is used. --deps DIR: a
-folder from `./run gpu-check pack DIR`, for machines without the packages. CUDA libraries that the toolkit lacks are
-looked for in the site-packages of python3. Each part has its time budget and is ended there; the whole is meant for 10
-minutes on 16 cores.
+Without a PART it runs all of them, in this order. A part after `build` needs what `build` made. No
+network is used. --deps DIR names a folder from `./run gpu-check pack DIR`, for machines without the
+packages. CUDA libraries that the toolkit lacks are looked for in the site-packages of python3. Each
+part has a time budget and is ended there. The whole is meant for 10 minutes on 16 cores.
 
-The report is written to gpu-check.txt and gpu-check.json in --output (build/gpu-check) as parts end, so that what was
-seen stays when the rest is cut off. Exit code 1 where a part failed, 2 where it could not begin."""
+The report is written to gpu-check.txt and gpu-check.json in --output (build/gpu-check) after each
+part, so that results stay when the rest is cut off. Exit code 1 if a part failed, 2 if it could not
+begin."""
 import argparse
 import json
 import os
@@ -24,7 +26,7 @@ import sys
 import time
 from pathlib import Path
 
-PARTS = {"build": 270, "test": 90, "sanitize": 150, "bench": 120}  # seconds, so that the last one has its time too
+PARTS = {"build": 270, "test": 90, "sanitize": 150, "bench": 120}  # seconds
 TOOLS = ["memcheck", "racecheck", "initcheck", "synccheck"]
 TARGETS = ["weft_app", "test_cuda", "test_gpu", "test_autograd", "weft_bench", "kernel_bench"]
 
@@ -42,7 +44,7 @@ def output_of(command, default=""):
 
 
 def site_libraries():
-    """{name: path} of CUDA libraries in python3's packages, which carry no unversioned names; and their headers."""
+    """{name: path} of the CUDA libraries and cudnn.h in python3's packages, under any version."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     folder = Path(output_of(["python3", "-c", code], "/nowhere")) / "nvidia"
     found = {}
@@ -88,7 +90,7 @@ class Check:
                 code = 127
         return code, log.read_text(encoding="utf-8", errors="replace")
 
-    # Each part gives back (passed, what to report).
+    # Each part returns (passed, what to report).
 
     def do_build(self, deadline):
         architecture = self.report["machine"]["gpu"]["compute_cap"].replace(".", "")
@@ -202,12 +204,12 @@ def main():
     parser.add_argument("root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--deps", default="")
-    parser.add_argument("--seconds", type=float, help="for each part, in place of its budget")
+    parser.add_argument("--seconds", type=float, help="a limit for each part, instead of its budget")
     parser.add_argument("--output", type=Path)
     options = parser.parse_intermixed_args()
     for part in options.parts:
         if part not in PARTS:
-            stop(f"'{part}' is no part; known: {', '.join(PARTS)}")
+            stop(f"'{part}' is not a part; known: {', '.join(PARTS)}")
     options.output = (options.output or options.root / "build/gpu-check").resolve()
     if "build" not in (options.parts or PARTS) and not (options.root / "build/cuda/test_cuda").exists():
         stop("build/cuda/test_cuda does not exist; run the part build first")

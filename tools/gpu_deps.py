@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fills a folder with what the build needs beside CUDA, to carry to a machine with a GPU and no network:
+"""Fills a folder with what the build needs beside CUDA, for a machine with a GPU and no network:
 
     ./run gpu-check pack DIR                 here, where the packages are installed (or can be)
     ./run --deps DIR gpu-check               there
 
-Headers and static libraries of the Debian packages that ./run installs, some 25 MB, with the files by which CMake finds
-them. libfmt is taken as headers only; oneDNN, which is large, is left out: Eigen multiplies on that machine's CPU."""
+The folder holds headers and static libraries of the Debian packages that ./run installs, about 25
+MB, with the files by which CMake finds them. libfmt is taken as headers only. oneDNN is left out,
+because it is large: Eigen multiplies on that machine's CPU."""
 import os
 import shutil
 import subprocess
@@ -60,7 +61,7 @@ def place_of(path):
     if path.parts[1] != "usr":
         return None
     architecture = next((part for part in parts if part.endswith("-linux-gnu")), None)
-    if parts[0] == "include":  # a library looks at one folder, not at the architecture's
+    if parts[0] == "include":  # a library searches one folder, not the architecture's
         return Path(*(part for part in parts if part != architecture))
     if path.name in LIBRARIES:
         return Path("lib", path.name)
@@ -81,7 +82,7 @@ def main():
             if place := place_of(path):
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(os.path.realpath(path), folder / place)
-    # Without symbols of local use and debugging, which nobody needs here.
+    # Local and debugging symbols are not needed here.
     for library in LIBRARIES:
         subprocess.run(["strip", "--strip-debug", folder / "lib" / library], check=True)
     for name, text in CONFIGS.items():

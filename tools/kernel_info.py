@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Registers, shared memory and spills of an op's kernels, per GPU architecture: `./run kernel-info NAME`.
+"""Prints registers, shared memory and spills of an op's kernels: `./run kernel-info NAME`.
 
-Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the architectures it is
-configured for, and reads what ptxas says.
-No GPU is needed, nvcc is. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE]. Exit code 2 where no kernel has the name.
+Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the GPU
+architectures that it is configured for, and reads the output of ptxas. It needs nvcc, but no GPU.
+Exit code 2 if no kernel has the name. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE].
 
-Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes that a thread stores
-to and loads from local memory because registers ran out."""
+Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes
+that a thread stores to and loads from local memory because registers ran out."""
 import argparse
 import json
 import re
@@ -24,7 +24,7 @@ SHARED = re.compile(r"(\d+) bytes smem")
 
 
 def command_of(build, source):
-    """What the build compiles `source` with, without the compiler cache and the output."""
+    """The command that compiles `source`, without the compiler cache and the output."""
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         if Path(entry["file"]).resolve() == source:
             words = shlex.split(entry["command"])

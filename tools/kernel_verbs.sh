@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154  # sourced by ./run, which defines what is used here
-# The verbs for who writes kernels: op, new-op, kernel-info, torture-kernels, gpu-check.
+# The verbs for kernel authors: op, new-op, kernel-info, torture-kernels, gpu-check.
 
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
-# An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers. For who is
-# changing the op: plain is the preset that compiles a changed file alone.
+# An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers.
+# For who is changing the op: plain is the preset that compiles a changed file alone.
 run_op() {
   local name=${1:-} filters rows kernels one binary failed=0
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
@@ -55,7 +55,7 @@ torture_kernels() {
   exec python3 "$root/tools/torture_kernels.py" "${builds[@]}" "$@"
 }
 
-# On a machine with a GPU: build for it, test, sanitize, measure; one report. Parts can be named.
+# On a machine with a GPU: builds for it, tests, sanitizes, measures, and writes one report.
 run_gpu_check() {
   if [[ ${1:-} == pack ]]; then
     install_packages "${build_packages[@]}" "${test_packages[@]}"

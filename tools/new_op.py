@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the files of a new op, which compile and whose row fails: `./run new-op NAME`.
 
-The op starts as y = x on both devices, and its row asks for 2x: change the row into the specification first, then
-the kernels until it passes (CONTRIBUTING.md, "Add an op in six steps"). An elementwise op needs none of this: a
-formula and its line in kernels/elementwise_ops.h. Exit code 2 where the name is taken or no name of an op."""
+The op starts as y = x on both devices, and its row expects 2x. Change the row into the
+specification first, then the kernels until it passes (CONTRIBUTING.md, "Add an op in six steps").
+An elementwise op needs only a formula and its line in kernels/elementwise_ops.h. Exit code 2 if the
+name is taken or cannot name an op."""
 import argparse
 import re
 import sys

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The GoogleTest filter for the tests of one op: op_tests.py NAME prints two lines, for test_autograd (the op's rows)
-and for test_cuda (its kernels); an empty line where there are none. Used by `./run op NAME`.
+"""Prints the GoogleTest filters for the tests of one op: op_tests.py NAME. Used by `./run op NAME`.
 
-The tests of an op are those in the files of its name, and a row that names it in a file of its family. Exit code 2, and
-the known names, where there is nothing."""
+The first line is for test_autograd (the op's rows) and the second for test_cuda (its kernels). A
+line is empty if there are none. The tests of an op are those in the files of its name, and a row
+that names it in a file of its family. Exit code 2, and the known names, if there is nothing."""
 import re
 import sys
 from pathlib import Path

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Does a run survive anything? Kills it at random moments and inside saves, lets disks fail, damages checkpoints.
+"""Kills runs at random moments and inside of saves, lets disks fail, and damages checkpoints.
 
     tools/torture_checkpoints.py WEFT FAULTS_LIBRARY [--short] [--seed N] [--keep]
 
-After each blow, every checkpoint that is to be seen must verify (here, in Python, by the manifest), none that was good
-may be gone without a newer one, and `last` must lead to one. When the run is let go on it must come to the same
-weights and the same lines of metrics as one that nothing happened to. FAULTS_LIBRARY is tests/torture/faults.cpp.
+After each blow, every visible checkpoint must verify (here, in Python, by the manifest). No good
+checkpoint may be gone without a newer one, and `last` must lead to one. When the run continues, it
+must reach the same weights and the same lines of metrics as an undisturbed one. FAULTS_LIBRARY is
+built from tests/torture/faults.cpp.
 """
 import argparse
 import hashlib
@@ -63,7 +64,7 @@ def order(name):
 
 
 def outcome(run):
-    """What must be equal: weights, all other state, and metrics without the clock."""
+    """What must be equal: weights, all other state, and metrics without times."""
     last = run / "checkpoints/last"
     files = {name: hashlib.sha256((last / name).read_bytes()).hexdigest()
              for name in ("model.safetensors", "optimizer.safetensors", "ema.safetensors")}
@@ -100,7 +101,7 @@ class Torture:
         return process.returncode, output
 
     def newest_good(self, name):
-        """Checks what holds at any moment; the newest checkpoint."""
+        """Checks what holds at any moment, and returns the newest checkpoint."""
         folder = self.folder / name / "checkpoints"
         seen = sorted(filter(None, map(order, os.listdir(folder)))) if folder.is_dir() else []
         for found in seen:
@@ -123,7 +124,7 @@ class Torture:
         shutil.rmtree(self.folder / name)
 
     def blow_by_blow(self, prefix, blows, blow):
-        """Runs, hit until they end; then the next one."""
+        """Hits a run until it ends, then begins the next one."""
         hit = number = 0
         while hit < blows:
             name, newest, number = f"{prefix}-{number}", (-1, 0), number + 1
@@ -178,7 +179,7 @@ class Torture:
         self.expect_the_same(name)
 
     def damage(self):
-        """One of a finished run's files, and the run goes on from the checkpoint before."""
+        """Damages one file of a finished run, which must continue from the checkpoint before."""
         name = "damaged"
         shutil.copytree(self.folder / "whole", self.folder / name, symlinks=True)
         last = self.folder / name / "checkpoints/last"
@@ -232,7 +233,7 @@ def main():
     except Broken as broken:
         print(f"torture: seed {options.seed}: {broken}", file=sys.stderr)
         if options.keep:
-            print(f"torture: what is left is in {folder}", file=sys.stderr)
+            print(f"torture: the files are in {folder}", file=sys.stderr)
         return 1
     finally:
         if torture:

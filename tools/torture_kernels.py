@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Are the tests of the CUDA kernels a net without holes? On the emulated device, no GPU needed:
-  1. the kernel tests and the planted bugs, plain, under ASan + UBSan, and under TSan;
-  2. each __syncthreads(), __syncwarp() and __threadfence() in kernels/ is deleted in turn: a test must
-     fail, plain or under TSan. One that no test comes to is a finding too;
-  3. a launch over more than 2^31 elements, which takes two gigabytes (not with --short).
-Deleting is done by the emulator, which lets threads pass the named line (WEFT_SKIP_SITE), so that
-nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short]
---short: without ASan (./run --preset emulated-asan test), and a deletion must be caught by the tests that reach it first.
-Exit code 1 and one line per finding if the net has a hole."""
+"""Looks for holes in the tests of the CUDA kernels, on the emulated device; no GPU is needed.
+
+  1. The kernel tests and the planted bugs run plain, under ASan + UBSan, and under TSan.
+  2. Each __syncthreads(), __syncwarp() and __threadfence() in kernels/ is deleted in turn. A test
+     must fail, plain or under TSan. One that no test reaches is a finding too.
+  3. A launch covers more than 2^31 elements, which takes two gigabytes (not with --short).
+
+The emulator does the deleting: it lets threads pass the named line (WEFT_SKIP_SITE), so that
+nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short].
+--short leaves ASan out (./run --preset emulated-asan test runs it), and the tests that reach a
+deleted line first must fail. Exit code 1 and one line per finding if there is a hole."""
 import argparse
 import os
 import re
@@ -130,7 +132,7 @@ def main():
     sites = sites_in_sources(ROOT / "kernels")
 
     def delete(site):
-        """Which build's tests find it out."""
+        """The build whose tests find the deletion."""
         for name, build in (builds[0], builds[-1]):
             passed, _ = run(build / "test_cuda", tests[site], WEFT_SKIP_SITE=site)
             if not passed:
@@ -139,7 +141,7 @@ def main():
 
     reached = [site for site in sites if site in tests]
     for site in sites.keys() - reached:
-        print(f"{site}: no test comes to this {sites[site]}")
+        print(f"{site}: no test reaches this {sites[site]}")
         findings.append(site)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for site, name in zip(reached, pool.map(delete, reached)):

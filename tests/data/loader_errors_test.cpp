@@ -82,10 +82,10 @@ TEST(LoaderErrors, NameBadSamples) {
     });
   };
   EXPECT_EQ(error(NAN, 0),
-            "careless (train): the input of sample 2 holds nan at position 2; finite numbers are "
+            "careless (train): the input of sample 2 holds nan at position 2; finite values are "
             "required");
   EXPECT_EQ(error(-INFINITY, 0),
-            "careless (train): the input of sample 2 holds -inf at position 2; finite numbers are "
+            "careless (train): the input of sample 2 holds -inf at position 2; finite values are "
             "required");
   EXPECT_EQ(error(1, 4),
             "careless (train): the label of sample 2 is 4; a class from 0 to 3 is required");

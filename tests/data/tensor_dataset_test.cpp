@@ -89,13 +89,13 @@ TEST(TensorDataset, NamesNumbersThatAreNotFinite) {
       user_error_of([&] {
         TensorDataset(named(2), x, labels({0, 1, 0}));
       }),
-      "mine (train): the input of sample 2 holds nan at position 7; finite numbers are required");
+      "mine (train): the input of sample 2 holds nan at position 7; finite values are required");
   const Tensor y = Tensor::copy_of(std::vector<float>{1, INFINITY, 2}, {3});
   EXPECT_EQ(
       user_error_of([&] {
         TensorDataset(named(0), numbers({3, 1}), y);
       }),
-      "mine (train): the target of sample 1 holds inf at position 0; finite numbers are required");
+      "mine (train): the target of sample 1 holds inf at position 0; finite values are required");
 }
 
 }  // namespace

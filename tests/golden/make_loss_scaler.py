@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The scales of PyTorch's GradScaler on the CPU, for tests/optim/loss_scaler_test.cpp. Run with PyTorch 2.3 or
-later; writes loss_scaler.json beside itself.
+"""Writes loss_scaler.json beside itself: the scales of PyTorch's GradScaler on the CPU, for
+tests/optim/loss_scaler_test.cpp. It needs PyTorch 2.3 or later.
 
-A case is [growth factor, backoff factor, interval, first scale, a digit per step: 1 where a gradient is infinite];
-what comes of it is the scale after each step.
+A case is [growth factor, backoff factor, interval, first scale, a digit per step: 1 where a
+gradient is infinite]. Its result is the scale after each step.
 """
 import json
 import pathlib

@@ -3,14 +3,16 @@
 
     python3 make_optimizers.py     # needs torch >= 1.13, writes beside itself
 
-18 numbers w[i] start at sin(0.7 (i + 1)). The first 13 are the group `weight`; the last 5 the group `bias`, which has
-half the rate and no weight decay. The gradient of step k (from 0) is, in double and then rounded to the dtype,
+18 weights w[i] start at sin(0.7 (i + 1)). The first 13 are the group `weight`. The last 5 are the
+group `bias`, which has half the learning rate and no weight decay. The gradient of step k (from 0)
+is, in double and then rounded to the dtype,
 
     g[i] = (0.5 + 0.1 i) (w[i] - cos(i)) + 0.2 sin(2 w[i] + 0.1 k)
 
-The pull to cos(i) is stronger than the slope of the sine, and rates are low, so that rounding does not grow from step
-to step (Adam with a short memory, beta2 = 0.95, is chaotic here: two builds of PyTorch differ by 4e-3).
-`decreasing`: step k uses lr (1 - 0.9 k / 1000). `sparse`: bias has no gradient in every third step (k % 3 == 0).
+The pull to cos(i) is stronger than the slope of the sine, and learning rates are low, so that
+rounding does not grow from step to step. (Adam with a short memory, beta2 = 0.95, is chaotic here:
+two builds of PyTorch differ by 4e-3.) `decreasing`: step k uses lr (1 - 0.9 k / 1000). `sparse`:
+bias has no gradient in every third step (k % 3 == 0).
 """
 import json
 import math

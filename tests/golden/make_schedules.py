@@ -3,8 +3,9 @@
 
     python3 make_schedules.py      # needs torch >= 1.13, writes beside itself
 
-Every case has base_lr 0.1, 1,000 steps, 20 steps per epoch. `lr[k]` is the rate used by step k, counted from 0.
-A number followed by a count, `[value, count]`, stands for `count` equal steps. Numbers keep 15 digits.
+Every case has base_lr 0.1, 1,000 steps, 20 steps per epoch. `lr[k]` is the learning rate of step k,
+counted from 0. A value with a count, `[value, count]`, stands for `count` equal steps. Values keep
+15 digits.
 """
 import json
 import math
@@ -15,7 +16,8 @@ import torch
 from torch.optim import lr_scheduler as sched
 
 STEPS, PER_EPOCH, BASE = 1000, 20, 0.1
-warnings.filterwarnings("ignore")  # scheduler.step() before optimizer.step(): no gradients are needed here
+# PyTorch warns of scheduler.step() before optimizer.step(); no gradients are needed here.
+warnings.filterwarnings("ignore")
 
 
 def optimizer():
@@ -34,7 +36,7 @@ def shorten(values):
 
 
 def trace(make, every=1, metrics=None):
-    """lr of every step; the scheduler steps once per `every` steps (with a metric if it wants one)."""
+    """lr of every step. The scheduler steps once per `every` steps, with a metric if given."""
     opt = optimizer()
     scheduler = make(opt)
     lr, momentum = [], []

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""weft's weight files and PyTorch's are the same: parity_test.py PARITY_TOOL
+"""Checks that weft's weight files and PyTorch's are the same: parity_test.py PARITY_TOOL
 
-Each model is exported by weft and loaded with load_state_dict, and the other way round; both times PyTorch and weft
-must give the same logits to 1e-4 of the largest. Images have three different sizes, so that a swapped axis shows.
-Where torch or safetensors cannot be imported (by this Python or $WEFT_PYTHON), it exits with 77: skipped.
+Each model is exported by weft and loaded with load_state_dict, and the other way round. Both times
+PyTorch and weft must give the same logits to 1e-4 of the largest. Images have three different
+sizes, so that a swapped axis shows. If torch or safetensors cannot be imported (by this Python or
+$WEFT_PYTHON), it exits with 77: skipped.
 """
 import os
 import pathlib

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // weft's side of parity_test.py:
 //
-//   parity_tool export MODEL WEIGHTS HEIGHT WIDTH CHANNELS     a model with random weights
-//   parity_tool logits MODEL WEIGHTS IMAGES LOGITS             what it says to images (batch, h, w, c)
+//   parity_tool export MODEL WEIGHTS HEIGHT WIDTH CHANNELS   writes a model with random weights
+//   parity_tool logits MODEL WEIGHTS IMAGES LOGITS           writes logits of images (n, h, w, c)
 //
-// WEIGHTS, IMAGES and LOGITS are safetensors files; the last two hold one tensor of their name.
+// WEIGHTS, IMAGES and LOGITS are safetensors files. The last two hold one tensor of their name.
 #include <cstdio>
 #include <string>
 #include <vector>

@@ -21,7 +21,8 @@ cmake --build "$folder/build" >"$folder/log" || { cat "$folder/log"; fail "the e
 ctest --test-dir "$folder/build" --output-on-failure >"$folder/log" || { cat "$folder/log"; fail "ctest in examples/"; }
 grep -q 'example_own_op_test .* Passed' "$folder/log" || fail "the op test of examples/ did not run"
 
-# A kernel of one's own, plain and under both sanitizers; without its first barrier, a race that is named by line.
+# A kernel of a user, plain and under both sanitizers. Without its first barrier, the race is
+# reported with its line.
 [[ $(grep -c 'example_own_kernel_test.* Passed' "$folder/log") == 3 ]] || fail "the kernel of examples/ was not tested three times"
 sed -i '0,/  __syncthreads();/s///' "$folder/examples/own_kernel.cu"
 cmake --build "$folder/build" --target example_own_kernel_test_tsan >"$folder/log" || { cat "$folder/log"; fail "a kernel without a barrier does not build"; }

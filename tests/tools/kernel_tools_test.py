@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The tools of who writes kernels: new-op, op, kernel-info and gpu-check, the last with stand-ins for the GPU's tools."""
+"""Tests the tools of kernel authors: new-op, op, kernel-info, and gpu-check with stand-ins for the
+GPU's tools."""
 import json
 import os
 import shutil

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""./run's set-up and exit codes, tried in a copy whose path has a space, with stand-ins for apt-get,
-cmake, ninja and weft that write down how they were called."""
+"""Tests ./run's set-up and exit codes, in a copy whose path has a space. Stand-ins for apt-get,
+cmake, ninja and weft record how they were called."""
 import os
 import shutil
 import subprocess

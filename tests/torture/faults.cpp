@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Disks that fail, for tools/torture_checkpoints.py: loaded before libc (LD_PRELOAD), it lets chosen calls of
-// write, fsync and rename fail, or ends the process in them. The environment says which:
+// Disks that fail, for tools/torture_checkpoints.py. Loaded before libc (LD_PRELOAD), this library
+// lets chosen calls of write, fsync and rename fail, or ends the process in them. The environment
+// chooses:
 //
 //   WEFT_FAULT_UNDER   only paths that contain this
 //   WEFT_FAULT_CALLS   of write, fsync, rename, with commas
 //   WEFT_FAULT_AT      the n-th of these calls, from 1; or WEFT_FAULT_EVERY: each k-th
 //   WEFT_FAULT_KIND    ENOSPC, EIO: the call fails so, and a write after half of it
 //                      short: a write does half of what it was given
-//                      kill-before, kill-after: SIGKILL, a write after half of it, or after the call
+//                      kill-before, kill-after: SIGKILL; a write is half done, or the call is over
 #include <dlfcn.h>
 #include <sys/uio.h>
 #include <unistd.h>

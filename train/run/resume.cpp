@@ -25,7 +25,7 @@ constexpr std::array kPlaces{"run.threads",         "run.device",    "run.autotu
                              "train.out_of_memory", "train.capture", "trainer.teacher"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // what it picks is compared
-constexpr std::array kFree{"train.epochs", "checkpoint", "logging"};
+constexpr std::array kFree{"train.epochs", "checkpoint"};
 constexpr std::array kOverridable{"optimizer", "scheduler"};
 
 bool is_or_is_in(const std::string& path, std::string_view section) {
@@ -162,8 +162,8 @@ void check_changes(RunConfig before, RunConfig after) {
   }
   WEFT_CHECK(
       refused.empty(),
-      "resume: the config is not that of the checkpoint ({}); train.epochs, checkpoint and "
-      "logging may change, optimizer and scheduler where resume_override names the key{}, "
+      "resume: the config is not that of the checkpoint ({}); train.epochs and "
+      "checkpoint may change, optimizer and scheduler where resume_override names the key{}, "
       "and nothing else",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));
