@@ -68,7 +68,7 @@ void Display::on_train_begin(train::Orchestrator& run) {
                   run.config().model.recipe.name(), run.model().parameter_count(),
                   data.train->info().name, data.train->size(),
                   data.validation ? data.validation->size() : 0, data.test ? data.test->size() : 0,
-                  name_of(run.trainer().device())));
+                  name_of(run.trainer().optimizers().device())));
   say(fmt::format("run folder: {}", folder_->path().string()));
 }
 

@@ -15,8 +15,7 @@ Nothing else should run. If something does, only the median of many short rounds
 equal builds on a busy machine, medians of 60 rounds of 0.2 seconds were 0.98 to 1.03 of time and
 1.00 to 1.01 of processor time, and medians of 15 rounds of 0.5 seconds were 0.89 to 1.25 of time.
 Processor time is the steadier measure with one thread, which is the default. With several threads
-it counts the time in which they wait for each other as well. Without --steps the steps are by_hand
-and trainer. For ResNet-18 they are by_hand alone, because an epoch of a Trainer takes long there.
+it counts the time in which they wait for each other as well.
 """
 import argparse
 import contextlib
@@ -78,7 +77,7 @@ def main():
     parser.add_argument("old", type=pathlib.Path, help="weft_bench of the tree to compare with")
     parser.add_argument("new", type=pathlib.Path, help="weft_bench of the tree that is compared")
     parser.add_argument("--work", nargs="+", choices=WORKS, default=WORKS)
-    parser.add_argument("--steps", nargs="+", choices=["by_hand", "trainer", "captured"])
+    parser.add_argument("--steps", nargs="+", choices=["trainer", "captured"], default=["trainer"])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=0.2, help="of each measurement")
     parser.add_argument("--threads", type=int, default=1)
@@ -96,8 +95,7 @@ def main():
     print(f"{'work':<14}{'steps':<9}{'old ms':>9}{'new ms':>9}  {'ratio, its range':<23}"
           f"{'of processor time':<23}allocations")
     for work in options.work:
-        usual = ["by_hand"] if work.startswith("resnet") else ["by_hand", "trainer"]
-        for steps in options.steps or usual:
+        for steps in options.steps:
             r = compare(work, steps, options)
             rows.append(r)
             ratios = [f"{ratio['median']:.3f}, {ratio['low']:.2f} to {ratio['high']:.2f}"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures speed and memory of weft beside PyTorch, on the CPU unless --device cuda is given.
 
-    bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps by_hand] [--work NAME …]
+    bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps trainer] [--work NAME …]
                  [--rounds 7] [--seconds 1.5] [--output bench-results.json]
 
 For each work, PyTorch's modes are tried one after another, each in its own process, and the fastest
@@ -153,8 +153,8 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="compute dtype on both sides")
-    parser.add_argument("--steps", choices=["by_hand", "trainer", "captured"], default="by_hand",
-                        help="of weft: a hand-written loop, a Trainer's, or those as CUDA graphs")
+    parser.add_argument("--steps", choices=["trainer", "captured"], default="trainer",
+                        help="of weft's Trainer: op by op, or as CUDA graphs")
     parser.add_argument("--modes", nargs="+", help="modes of PyTorch to try, instead of all")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-results.json"))
     options = parser.parse_args()

@@ -2,12 +2,11 @@
 // weft's side of bench/run.py. bench/peer_torch.py is the other side and states the protocol:
 //
 //   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
-//              [--steps by_hand|trainer|captured]
+//              [--steps trainer|captured]
 //
-// then on stdin "run K" and "memory". The steps of a Trainer come in epochs of 16, captured ones of
-// 64, and "run" rounds up to whole epochs. Captured steps have all samples on the device. The
-// answer to "run" also has the processor time and the calls of operator new per step, of all
-// threads.
+// then on stdin "run K" and "memory". The steps are those of a Trainer, whose samples all lie on the
+// device. The answer to "run" has the mean loss of the last epoch's steps, and also the processor
+// time and the calls of operator new per step, of all threads.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -20,7 +19,6 @@
 #include <string>
 #include <utility>
 
-#include "weft/autograd/autocast.h"
 #include "weft/core/error.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/tensor_dataset.h"
@@ -30,14 +28,13 @@
 #include "weft/optim/sgd.h"
 #include "weft/tensor/random.h"
 #include "weft/testing/heap_counter.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace {
 using namespace weft;
 
-constexpr int kBatches = 8;  // of random data, used in turn
-// Of a Trainer, whose host waits for the device at the end of an epoch.
-constexpr i64 kEpochSteps = 16, kCapturedEpochSteps = 64;
+// Of random data: an epoch, at the end of which the host waits for the device.
+constexpr i64 kBatches = 16, kBatchesOnGpu = 64;
 
 struct Work {
   Recipe<nn::Model> model;
@@ -71,91 +68,48 @@ data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
   return samples;
 }
 
+// Steps of a Trainer, so of TrainStep: the function that every run executes.
 class Training {
  public:
-  virtual ~Training() = default;
-  // Makes at least this many steps. Returns how many, and the loss of the last.
-  virtual std::pair<i64, double> run(i64 steps) = 0;
-
- protected:
-  static nn::AnyModule built(const Work& work, const Device& device) {
-    nn::AnyModule model = work.model.make(nn::ModelInput{work.image, 10});
-    model->to(device);
-    return model;
-  }
-};
-
-class ByHand final : public Training {
- public:
   // `products` is the type in which the forward and backward passes multiply.
-  ByHand(const Work& work, const Device& device, DType products)
+  Training(const Work& work, const Device& device, DType products, bool captured)
       : model_(built(work, device)),
-        optimizer_(work.optimizer.make(model_->named_parameters())),
-        products_(products) {
-    Generator generator(1);
-    for (int i = 0; i < kBatches; ++i) {
-      const data::Batch samples = random_samples(work, work.batch, generator);
-      batches_.push_back({samples.x.to(device), samples.y.to(device)});
-    }
-  }
-
-  std::pair<i64, double> run(i64 steps) override {
-    Variable loss;
-    for (i64 k = 0; k < steps; ++k, ++done_) {
-      const auto& [x, y] = batches_[static_cast<std::size_t>(done_ % kBatches)];
-      optimizer_->zero_grad();
-      casts_.clear();
-      {
-        const Autocast autocast(products_, casts_);
-        loss = cross_entropy((*model_)(x), y);
-      }
-      loss.backward();
-      optimizer_->step();
-    }
-    return {steps, loss.value().item<double>()};
-  }
-
- private:
-  nn::AnyModule model_;
-  std::unique_ptr<optim::Optimizer> optimizer_;
-  DType products_;
-  WeightCasts casts_;
-  std::vector<data::Batch> batches_;
-  i64 done_ = 0;
-};
-
-class ByTrainer final : public Training {
- public:
-  ByTrainer(const Work& work, const Device& device, DType products, bool captured)
-      : epoch_steps_(captured ? kCapturedEpochSteps : kEpochSteps),
-        model_(built(work, device)),
-        loader_(samples(work, device, captured), {.batch_size = work.batch}),
+        loader_(samples(work, device), {.batch_size = work.batch}),
         trainer_(*model_, train::classification(),
                  {.optimizer = work.optimizer,
                   .capture = captured,
                   .precision = products == DType::bf16 ? train::bf16() : train::fp32()}) {}
 
-  std::pair<i64, double> run(i64 steps) override {
-    const i64 epochs = (steps + epoch_steps_ - 1) / epoch_steps_;
+  // Returns the mean loss of the last epoch's steps.
+  double run(i64 steps) {
     double loss = 0;
-    for (i64 epoch = 0; epoch < epochs; ++epoch) loss = trainer_.train_one_epoch(loader_).loss;
-    return {epochs * epoch_steps_, loss};
+    while (steps > 0) {
+      trainer_.begin_epoch(loader_);
+      while (steps > 0 && trainer_.train_step()) --steps;
+      loss = trainer_.end_epoch().loss;
+    }
+    return loss;
   }
 
  private:
-  std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device,
-                                               bool on_device) const {
+  static nn::AnyModule built(const Work& work, const Device& device) {
+    nn::AnyModule model = work.model.make(nn::ModelInput{work.image, 10});
+    model->to(device);
+    return model;
+  }
+  static std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device) {
+    const bool on_cpu = std::holds_alternative<Cpu>(device);
     Generator generator(1);
-    const data::Batch all = random_samples(work, epoch_steps_ * work.batch, generator);
+    const data::Batch all =
+        random_samples(work, (on_cpu ? kBatches : kBatchesOnGpu) * work.batch, generator);
     data::DatasetInfo info;
     info.name = "random";
     info.classes = 10;
     auto in_memory = std::make_shared<data::TensorDataset>(info, all.x, all.y);
-    if (!on_device) return in_memory;
+    if (on_cpu) return in_memory;
     return std::make_shared<data::ResidentDataset>(*in_memory, device);
   }
 
-  const i64 epoch_steps_;
   nn::AnyModule model_;
   data::Loader loader_;
   train::Trainer trainer_;
@@ -174,10 +128,8 @@ void serve(const std::string& name, const Device& device, DType products,
   const bool captured = steps == "captured";
   WEFT_CHECK(!captured || !std::holds_alternative<Cpu>(device),
              "weft_bench: captured steps given on the cpu; --device cuda is required");
-  std::unique_ptr<Training> training;
-  if (steps == "by_hand") training = std::make_unique<ByHand>(found->second, device, products);
-  else training = std::make_unique<ByTrainer>(found->second, device, products, captured);
-  training->run(3);
+  Training training(found->second, device, products, captured);
+  training.run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {
@@ -185,18 +137,18 @@ void serve(const std::string& name, const Device& device, DType products,
     std::string word;
     words >> word;
     if (word == "run") {
-      i64 wanted = 1;
-      words >> wanted;
+      i64 count = 1;
+      words >> count;
       const i64 heap_calls = testing::heap_calls();
       const std::clock_t cpu_begin = std::clock();
       const auto begin = std::chrono::steady_clock::now();
-      const auto [done, loss] = training->run(wanted);
+      const double loss = training.run(count);
       const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
       const double cpu_ms = 1e3 * static_cast<double>(std::clock() - cpu_begin) / CLOCKS_PER_SEC;
       const auto allocations = static_cast<double>(testing::heap_calls() - heap_calls);
-      const auto count = static_cast<double>(done);
+      const auto each = static_cast<double>(count);
       std::printf("{\"ms\": %.6f, \"loss\": %.6f, \"cpu_ms\": %.6f, \"allocations\": %.2f}\n",
-                  ms.count() / count, loss, cpu_ms / count, allocations / count);
+                  ms.count() / each, loss, cpu_ms / each, allocations / each);
     } else {
       std::printf("{\"peak_mb\": %.2f}\n", peak_mb());
     }
@@ -213,7 +165,7 @@ int main(int count, char** arguments) try {
       count - 1);
   Device device = Cpu{};
   DType products = DType::f32;
-  std::string steps = "by_hand";
+  std::string steps = "trainer";
   for (int i = 2; i < count; i += 2) {
     const std::string option = arguments[i], value = arguments[i + 1];
     if (option == "--threads") {
@@ -222,14 +174,13 @@ int main(int count, char** arguments) try {
       device = device_named(value);
     } else if (option == "--precision" && (value == "fp32" || value == "bf16")) {
       products = value == "bf16" ? DType::bf16 : DType::f32;
-    } else if (option == "--steps" &&
-               (value == "by_hand" || value == "trainer" || value == "captured")) {
+    } else if (option == "--steps" && (value == "trainer" || value == "captured")) {
       steps = value;
     } else {
       WEFT_CHECK(
           false,
           "weft_bench: '{} {}' given; --threads N, --device NAME, --precision fp32 | bf16 or "
-          "--steps by_hand | trainer | captured is required",
+          "--steps trainer | captured is required",
           option, value);
     }
   }

@@ -51,7 +51,7 @@ class Orchestrator::RebuildLog final : public TrainerObserver {
 
 Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides)
-    : config_(config), name_(std::move(name)), overrides_(std::move(overrides)) {
+    : config_(config), origin_{std::move(name), std::move(overrides)} {
   config_.strategy = unchained(config_.strategy);
   resume_ = find_resume(config_);
   input_.data = load_data(

@@ -117,6 +117,10 @@ class Orchestrator {
   void restore_training();
   std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
 
+  struct Origin {
+    std::string name;  // of the config
+    std::vector<std::string> overrides;
+  };
   struct Input {
     RunData data;
     PlacedData placed = {};                    // as loaders read them; null before training begins
@@ -133,6 +137,7 @@ class Orchestrator {
     std::optional<Evaluation> validation;  // the last one,
     i64 validated_at = -1;                 // and the step it was at
     std::vector<EpochMetrics> history;
+    bool epoch_begun = false;  // and not ended, by this process or an earlier one
     std::string end_reason;  // of a callback's stop()
     Clock::time_point started = {};
     double seconds_before = 0;  // of earlier processes
@@ -144,8 +149,7 @@ class Orchestrator {
   };
 
   RunConfig config_;
-  std::string name_;
-  std::vector<std::string> overrides_;
+  Origin origin_;
   Resume resume_;
   Input input_;
   std::optional<nn::AnyModule> model_;

@@ -27,21 +27,19 @@ std::vector<StatefulPart> Orchestrator::training_parts() {
     parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
   parts.push_back({"run", [this](State& s) { state(s); }});
   if constexpr (kHasCuda)
-    if (!is_cpu(trainer_->device())) parts.push_back({"library_plans", library_plans, true});
+    if (!is_cpu(trainer_->optimizers().device())) parts.push_back({"library_plans", library_plans, true});
   return parts;
 }
 
 void Orchestrator::state(State& s) {
   double elapsed = seconds();
-  bool epoch_begun = trainer_->progress().epoch_begun;
-  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun", epoch_begun);
+  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun", progress_.epoch_begun);
   s("end_reason", progress_.end_reason)("validated_at", progress_.validated_at);
   s("validation", progress_.validation)("history", progress_.history)("loader", *input_.loader);
   u64 seed = default_generator().seed(), counter = default_generator().counter();
   s("generator_seed", seed)("generator_counter", counter);
   if (!s.loading()) return;
   progress_.seconds_before = elapsed;
-  trainer_->set_epoch_begun(epoch_begun);
   default_generator() = Generator(seed, counter);
 }
 
@@ -84,7 +82,7 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
                         .environment = environment(),
                         .logs = output_.log->sizes(),
                         .config = config::to_yaml(config_)};
-  about.environment["device"] = name_of(trainer_->device());
+  about.environment["device"] = name_of(trainer_->optimizers().device());
   TensorMap tensors;
   snapshot.add(kTrainerStateFile, trainer_state_text(about, states, tensors));
   states.clear();
@@ -148,7 +146,7 @@ void Orchestrator::restore_training() {
            from->folder().string(), about.step, about.epoch, about.batch);
   if (!about.ended.empty()) log_info("resume: that run has ended ({})", about.ended);
   std::map<std::string, std::string> here = environment();
-  here["device"] = name_of(trainer_->device());
+  here["device"] = name_of(trainer_->optimizers().device());
   if (const std::string changes = not_bit_exact(about.environment, here); !changes.empty())
     log_warning("resume: not bit-exact, because the run goes on elsewhere than it was: {}",
                 changes);

@@ -15,14 +15,14 @@ double Orchestrator::seconds() const {
 
 void Orchestrator::open_folder() {
   const bool continues = !resume_.folder.empty();
-  output_.folder = continues ? RunFolder::reuse(resume_.folder) : RunFolder::create(config_.run.dir, name_);
+  output_.folder = continues ? RunFolder::reuse(resume_.folder) : RunFolder::create(config_.run.dir, origin_.name);
   const std::filesystem::path checkpoints = output_.folder->file("checkpoints");
   WEFT_CHECK(!continues || checkpoints_in(checkpoints) == resume_.seen,
              "resume: another process has continued {}; start again to continue after it",
              output_.folder->path().string());
   output_.folder->write("config.yaml", config::to_yaml(config_));
   std::string lines;
-  for (const std::string& line : overrides_) lines += line + "\n";
+  for (const std::string& line : origin_.overrides) lines += line + "\n";
   output_.folder->write("overrides.txt", lines);
   output_.folder->write("environment.json", environment_json());
   output_.log.emplace(*output_.folder);
@@ -49,7 +49,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
   control_.ending = std::stop_source();
   const std::stop_callback forward(control_.stop, [this] { control_.ending.request_stop(); });
   if (input_.placed.train == nullptr) {
-    input_.placed = place_data(data(), config_.data.common, trainer_->device());
+    input_.placed = place_data(data(), config_.data.common, trainer_->optimizers().device());
     input_.loader = loader_for(input_.placed.train, true);
   }
   begin();
@@ -90,7 +90,7 @@ void Orchestrator::train_epochs() {
     if (control_.stop.stop_requested()) break;
     // An epoch that was begun is ended, so that a resumed run logs what an uninterrupted one does.
     const i64 limit = config_.train.max_steps;
-    if (limit > 0 && trainer_->applied_at_least(limit) && !trainer_->progress().epoch_begun) break;
+    if (limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun) break;
     const std::optional<EpochResult> result = train_epoch();
     if (!result) continue;
     if (!result->complete && control_.stop.stop_requested()) break;
@@ -107,6 +107,7 @@ std::optional<EpochResult> Orchestrator::train_epoch() {
   const TrainingProgress& progress = trainer_->progress();
   input_.loader->set_position({progress.epochs_done, progress.batches_to_skip()});
   try {
+    progress_.epoch_begun = true;
     trainer_->begin_epoch(*input_.loader);
     while (trainer_->train_step()) {
       if (validation_due()) validate_now();
@@ -115,7 +116,7 @@ std::optional<EpochResult> Orchestrator::train_epoch() {
     }
     return trainer_->end_epoch();
   } catch (const TrainingError& error) {
-    trainer_->set_epoch_begun(false);
+    progress_.epoch_begun = false;
     for (const auto& callback : hooks_.callbacks())
       if (callback->on_failure(*this, error)) return std::nullopt;
     throw;
@@ -158,7 +159,7 @@ void Orchestrator::end_epoch(const EpochResult& result) {
                                                     : validation_->due_after_epoch(result.epoch));
   const EpochReport report = report_epoch(result, data().validation != nullptr && due);
   for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(report);
-  trainer_->set_epoch_begun(false);
+  progress_.epoch_begun = false;
   const std::string& reason = progress_.end_reason;
   const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
   if (saves || !ended.empty() || control_.stop.stop_requested()) save(report.metrics, ended);

@@ -77,7 +77,7 @@ Trace trace_step(Orchestrator& run) {
   const Clock::time_point start = Clock::now();
   trainer.train_step();
   trainer.synchronize();
-  recorder.end_backward(trainer.device());
+  recorder.end_backward(trainer.optimizers().device());
   double in_ops = 0;
   for (const TracedOp& op : trace.ops) in_ops += op.forward_seconds + op.backward_seconds;
   trace.update_seconds = seconds_since(start) - in_ops;

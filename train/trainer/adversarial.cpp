@@ -27,7 +27,7 @@ class Adversarial final : public Trainer {
         "trainer 'adversarial': the samples of {} are tokens; images or numbers are required",
         context.data.name);
     adversary_->to(optimizer().parameters().values().dtype());
-    adversary_->to(device());
+    adversary_->to(optimizers().device());
     adversary_->name_paths("adversary");
     add_optimizer("adversary", adversary_->named_parameters(), options.adversary.optimizer,
                   options.adversary.scheduler.value_or(optim::constant()));

@@ -23,7 +23,7 @@ class Distillation final : public Trainer {
     check_fit(context);
     load(*teacher_, file_);
     teacher_->to(optimizer().parameters().values().dtype());
-    teacher_->to(device());
+    teacher_->to(optimizers().device());
     teacher_->name_paths("teacher");
     teacher_->eval();
     for (const nn::NamedParameter& p : teacher_->named_parameters())
@@ -82,8 +82,8 @@ class Distillation final : public Trainer {
     }
     const auto channels = static_cast<i64>(factor.size());
     const DType dtype = optimizer().parameters().values().dtype();
-    factor_ = Tensor::copy_of(factor, {channels}).to(dtype).to(device());
-    offset_ = Tensor::copy_of(offset, {channels}).to(dtype).to(device());
+    factor_ = Tensor::copy_of(factor, {channels}).to(dtype).to(optimizers().device());
+    offset_ = Tensor::copy_of(offset, {channels}).to(dtype).to(optimizers().device());
   }
 
   Variable outputs_of_teacher(const Variable& x) {

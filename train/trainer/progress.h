@@ -35,8 +35,6 @@ struct TrainingProgress {
   i64 epochs_done = 0;
   i64 steps_begun = 0;       // applied or skipped
   EpochProgress epoch = {};  // of the epoch that runs, or was broken off; zeros between epochs
-  // Whether on_epoch_begin was called for the epoch that runs, or was broken off.
-  bool epoch_begun = false;
   // Whether `epoch` was loaded: the next begin_epoch() continues there.
   bool resumed = false;
 

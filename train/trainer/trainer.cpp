@@ -39,7 +39,7 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
              .clip_value = options_.clip_value,
              .seed = options_.seed}),
       runner_(make_runner(options_.capture)),
-      in_flight_(device()) {
+      in_flight_(optimizers().device()) {
   if (options_.accumulate == 1) return;
   if (const std::string batch_norm = first_batch_norm(model_); !batch_norm.empty())
     log_warning(
@@ -56,9 +56,9 @@ std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
                               .weight = [this](const Tensor& y) { return loss_->weight(y); }});
   if (!capture) return runner;
   if constexpr (kHasCuda)
-    if (!is_cpu(device())) return graph_runner(step_, std::move(runner));
+    if (!is_cpu(optimizers().device())) return graph_runner(step_, std::move(runner));
   log_warning("capture: the model is on the {}, which has no graphs; steps run op by op",
-              name_of(device()));
+              name_of(optimizers().device()));
   return runner;
 }
 
@@ -123,15 +123,15 @@ void Trainer::begin_epoch(data::Loader& loader) {
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader.dataset())) invalidate_graphs();
   optimizers_.zero_grad();
-  if (!std::exchange(progress_.resumed, false)) progress_.epoch = {};
+  const bool resumes = std::exchange(progress_.resumed, false);
+  if (!resumes) progress_.epoch = {};
   const data::LoaderPosition stands = loader.position(),
                              required{progress_.epochs_done, progress_.epoch.batches};
   WEFT_CHECK(progress_.epoch.batches == 0 || stands == required,
              "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
              "epoch was broken off, is required",
              stands.batch, stands.epoch, required.batch, required.epoch);
-  if (!std::exchange(progress_.epoch_begun, true))
-    notify(&TrainerObserver::on_epoch_begin, progress_.epochs_done);
+  if (!resumes) notify(&TrainerObserver::on_epoch_begin, progress_.epochs_done);
   running_.emplace(step_.scalars().loss_sum(), progress_.epoch.loss);
   loader_ = &loader;
   loader.start_epoch();
@@ -162,7 +162,7 @@ bool Trainer::pull(StepInput& input) {
 
 bool Trainer::train_step() {
   WEFT_CHECK(loader_ != nullptr, "train_step: no epoch has begun; begin_epoch() is required");
-  if (stop_.stop_requested() || limit_reached()) return false;
+  if ((stop_.stop_requested() && progress_.epoch.batches > 0) || limit_reached()) return false;
   const Clock::time_point start = Clock::now();
   drain(StepsInFlight::kMost - 1);
   StepInput& input = in_flight_.next_input();
@@ -178,7 +178,7 @@ bool Trainer::train_step() {
   in_flight_.submitted(scalars.reports(), scalars.report_count());
   ++progress_.steps_begun;
   const bool waits = any_observer(&TrainerObserver::needs_outcome);
-  drain(waits || is_cpu(device()) ? 0 : StepsInFlight::kMost - 1);
+  drain(waits || is_cpu(optimizers().device()) ? 0 : StepsInFlight::kMost - 1);
   if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
     log_info(
         "capture: a callback wants to know at once what came of a step; the host waits for it");
@@ -240,7 +240,6 @@ EpochResult Trainer::end_epoch() {
   } else if (stop_.stop_requested()) {
     return result;
   }
-  progress_.epoch_begun = false;
   notify(&TrainerObserver::on_epoch_end, result);
   return result;
 }

@@ -57,7 +57,7 @@ class Trainer {
 
   // Called back from now on, after those added before. It must outlive the trainer.
   void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
-  // Epochs end after the optimizer step during which a stop is requested.
+  // An epoch ends after the optimizer step during which a stop is requested, its first one at the earliest.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
   // --- for strategies -------------------------------------------------------------------------------
@@ -101,22 +101,19 @@ class Trainer {
   const TrainingProgress& progress() const { return progress_; }
   const StepRunner& runner() const { return *runner_; }
   i64 steps_in_flight() const { return in_flight_.size(); }
-  const Device& device() const { return optimizers_.device(); }
   // The loss of a batch of the epoch that runs, computed again: for replays.
   Variable loss_of(const BatchInProgress& batch);
 
   // Epochs and steps done, how far the current epoch has come, and where the schedules stand. The optimizers'
   // state has a form of its own (Optimizer::state()); what strategies have set is theirs to set again.
   virtual void state(State& s);
-  // Set by whoever saved it: whether on_epoch_begin was called for the epoch that was broken off.
-  void set_epoch_begun(bool begun) { progress_.epoch_begun = begun; }
 
  protected:
   // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
   const Loss& loss() const { return *loss_; }
   // One more optimizer, for the constructor of a trainer of another kind: Note [Several optimizers]. The
-  // parameters are on device() and of the model's type. Throws UserError for a parameter that another
+  // parameters are on optimizers().device() and of the model's type. Throws UserError for a parameter that another
   // optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,

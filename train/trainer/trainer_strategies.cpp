@@ -48,7 +48,7 @@ void Trainer::add_optimizer(const std::string& name, nn::NamedParameters paramet
                             const optim::OptimizerRecipe& optimizer,
                             const optim::ScheduleRecipe& scheduler) {
   optimizers_.add(name, std::move(parameters), optimizer, scheduler);
-  if (!options_.capture || is_cpu(device())) return;
+  if (!options_.capture || is_cpu(optimizers().device())) return;
   runner_ = make_runner(false);
   log_warning("capture: the trainer has {} optimizers; steps run op by op",
               optimizers_.all().size());
