@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/evaluation/evaluator.h"
 
-#include <chrono>
 #include <limits>
 
 #include "weft/autograd/autocast.h"
+#include "weft/core/clock.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/losses/valid_rows.h"
 #include "weft/train/step/running_loss.h"
@@ -47,17 +47,24 @@ void Evaluator::measure(const Tensor& output, const Tensor& target) {
 }
 
 Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   const nn::NamedParameters parameters = model_.named_parameters();
-  const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
-  if (!input_) input_.emplace(loader.dataset(), options_.normalization, device);
-  else input_->read_from(loader.dataset());
+  const Tensor first = parameters.empty() ? Tensor::empty({}) : parameters.front().variable.value();
+  check_targets(*loss_, loader.dataset());
+  // The model may have been converted or moved since the last time.
+  if (!input_ || input_dtype_ != first.dtype() || input_device_ != first.device()) {
+    input_dtype_ = first.dtype();
+    input_device_ = first.device();
+    input_.emplace(loader.dataset(), options_.normalization, input_device_, input_dtype_);
+  } else {
+    input_->read_from(loader.dataset());
+  }
 
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);
   WeightCasts casts;
   const Autocast autocast(products_, casts);
-  RunningLoss running(device);
+  RunningLoss running(first.device());
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;
   for (const data::Batch& batch : loader) {
@@ -78,7 +85,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const auto accuracy = result.metrics.find("accuracy");
   result.accuracy = accuracy != result.metrics.end() ? accuracy->second
                                                      : std::numeric_limits<double>::quiet_NaN();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = seconds_since(start);
   return result;
 }
 
@@ -89,7 +96,7 @@ Evaluation Evaluator::evaluate(data::Loader& loader, Tensor& outputs) {
   Evaluation result = run(loader, &parts);
   if (parts.empty()) return result;
   const i64 width = parts.front().elements() / parts.front().size(0);
-  outputs = Tensor::empty({result.samples, width});
+  outputs = Tensor::empty({result.samples, width}, parts.front().dtype());
   i64 row = 0;
   for (const Tensor& part : parts) {
     outputs.slice(row, row + part.size(0)).copy_from(part.reshape({part.size(0), width}));

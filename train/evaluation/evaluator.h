@@ -41,9 +41,11 @@ class Evaluator {
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
 
   // Runs the model in evaluation mode over one pass of the loader and puts it back in the mode it was
-  // in. An empty loader gives NaN.
+  // in. An empty loader gives NaN. Throws UserError when the dataset's targets are not of the kind that
+  // the loss takes.
   Evaluation evaluate(data::Loader& loader);
-  // The same, and the model's outputs for every sample in the loader's order, f32 (samples, outputs).
+  // The same, and the model's outputs for every sample in the loader's order: (samples, outputs) on the
+  // CPU, in the outputs' dtype.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
   // Of what it measures besides the loss.
   const std::vector<std::string>& metric_names() const { return names_; }
@@ -59,6 +61,8 @@ class Evaluator {
   EvaluatorOptions options_;
   DType products_;
   std::optional<InputPipeline> input_;
+  DType input_dtype_ = DType::f32;
+  Device input_device_;
 };
 
 }  // namespace weft::train
