@@ -7,26 +7,25 @@ namespace weft::detail {
 
 void* Pool::take(std::size_t bytes) {
   ++blocks_;
-  const std::size_t units = (bytes + kAlignment - 1) / kAlignment;
-  if (units > kClasses) return ::operator new(bytes, std::align_val_t{kAlignment});
+  const std::size_t units = (bytes + kUnit - 1) / kUnit;
+  if (units > kClasses) return ::operator new(bytes);
   if (Block* block = free_[units]; block != nullptr) {
     free_[units] = block->next;
     return block;
   }
-  if (used_ + units * kAlignment > kChunkBytes) {
-    chunks_.emplace_back(
-        static_cast<std::byte*>(::operator new[](kChunkBytes, std::align_val_t{kAlignment})));
+  if (used_ + units * kUnit > kChunkBytes) {
+    chunks_.push_back(std::make_unique<std::byte[]>(kChunkBytes));
     used_ = 0;
   }
   void* memory = chunks_.back().get() + used_;
-  used_ += units * kAlignment;
+  used_ += units * kUnit;
   return memory;
 }
 
 void Pool::give_back(void* block, std::size_t bytes) {
   --blocks_;
-  const std::size_t units = (bytes + kAlignment - 1) / kAlignment;
-  if (units > kClasses) return ::operator delete (block, std::align_val_t{kAlignment});
+  const std::size_t units = (bytes + kUnit - 1) / kUnit;
+  if (units > kClasses) return ::operator delete(block);
   free_[units] = new (block) Block{free_[units]};
 }
 

@@ -3,6 +3,7 @@
 // and the memory they lie in.
 #pragma once
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <new>
 #include <span>
@@ -23,7 +24,7 @@ struct Node;
 // back. It lives until its tape is gone and the last block was given back.
 class Pool {
  public:
-  static constexpr std::size_t kAlignment = 64;  // of every block; blocks are multiples of it
+  static constexpr std::size_t kAlignment = alignof(std::max_align_t);
 
   void* take(std::size_t bytes);
   void give_back(void* block, std::size_t bytes);
@@ -34,19 +35,15 @@ class Pool {
 
  private:
   static constexpr std::size_t kChunkBytes = 64 * 1024;
+  static constexpr std::size_t kUnit = 64;     // blocks are multiples of it
   static constexpr std::size_t kClasses = 32;  // larger blocks come from the heap
   struct Block {
     Block* next;
   };
-  struct DeleteChunk {
-    void operator()(std::byte* chunk) const {
-      ::operator delete[](chunk, std::align_val_t{kAlignment});
-    }
-  };
   void delete_if_unused();
 
-  std::array<Block*, kClasses + 1> free_{};  // by size in units of kAlignment
-  std::vector<std::unique_ptr<std::byte[], DeleteChunk>> chunks_;
+  std::array<Block*, kClasses + 1> free_{};  // by size in units
+  std::vector<std::unique_ptr<std::byte[]>> chunks_;
   std::size_t used_ = kChunkBytes;  // of the last chunk
   i64 blocks_ = 0;                  // handed out
   Node* to_destroy_ = nullptr;

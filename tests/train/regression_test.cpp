@@ -10,6 +10,7 @@
 #include "weft/tensor/random.h"
 #include "weft/train/evaluation/evaluator.h"
 #include "weft/train/trainer/trainer.h"
+#include "weft/tests/support/message_of.h"
 
 namespace weft::train {
 namespace {
@@ -74,15 +75,7 @@ TEST(Regression, AnF64ModelIsEvaluatedAsItIsTrained) {
   EXPECT_EQ(of_classes.evaluate(of_labels).samples, 12);
 }
 
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test_support::message_of;
 
 TEST(Regression, DataThatDoesNotFitTheLossIsNamedAsByAConfig) {
   const data::TensorDataset numbers = points(false), labels = points(true);

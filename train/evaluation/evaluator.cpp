@@ -49,13 +49,14 @@ void Evaluator::measure(const Tensor& output, const Tensor& target) {
 Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const Clock::time_point start = Clock::now();
   const nn::NamedParameters parameters = model_.named_parameters();
-  const Tensor first = parameters.empty() ? Tensor::empty({}) : parameters.front().variable.value();
+  const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
+  const DType dtype = parameters.empty() ? DType::f32 : parameters.front().variable.dtype();
   check_targets(*loss_, loader.dataset());
   // The model may have been converted or moved since the last time.
-  if (!input_ || input_dtype_ != first.dtype() || input_device_ != first.device()) {
-    input_dtype_ = first.dtype();
-    input_device_ = first.device();
-    input_.emplace(loader.dataset(), options_.normalization, input_device_, input_dtype_);
+  if (!input_ || input_dtype_ != dtype || input_device_ != device) {
+    input_dtype_ = dtype;
+    input_device_ = device;
+    input_.emplace(loader.dataset(), options_.normalization, device, dtype);
   } else {
     input_->read_from(loader.dataset());
   }
@@ -64,7 +65,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const nn::EvalMode mode(model_);
   WeightCasts casts;
   const Autocast autocast(products_, casts);
-  RunningLoss running(first.device());
+  RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;
   for (const data::Batch& batch : loader) {

@@ -55,14 +55,14 @@ class Evaluator {
   void measure(const Tensor& output, const Tensor& target);
 
   nn::Module& model_;
+  Device input_device_;  // what input_ is for
+  DType input_dtype_ = DType::f32;
   std::unique_ptr<Loss> loss_;
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<Metric>> metrics_;
   EvaluatorOptions options_;
   DType products_;
   std::optional<InputPipeline> input_;
-  DType input_dtype_ = DType::f32;
-  Device input_device_;
 };
 
 }  // namespace weft::train
