@@ -17,12 +17,13 @@ Variable normalised(const char* op, const Variable& x, const Variable& gamma, co
   // Without a residual the sign of y follows from x, which is read anyway.
   const Tensor kept = relu && residual.defined() ? y : Tensor();
   return record(op, std::move(y),
-                in_place_joint(std::array{&residual, &x, &gamma, &beta},
-                               [=](const Tensor& dy, std::span<Tensor* const> d) {
-                                 batch_norm_backward(
-                                     {.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]},
-                                     dy, X, kept, statistics, G, B, relu, constant_statistics);
-                               }));
+                in_place_multi_input_edge(
+                    std::array{&residual, &x, &gamma, &beta},
+                    [=](const Tensor& dy, std::span<Tensor* const> d) {
+                      batch_norm_backward(
+                          {.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]}, dy, X,
+                          kept, statistics, G, B, relu, constant_statistics);
+                    }));
 }
 
 }  // namespace

@@ -23,20 +23,21 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
   const Variable absent;
   return record(
       "conv2d", std::move(y),
-      joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
-            [X, W, kept, plain, activation = options.activation](const Tensor& dY,
-                                                                 std::span<Tensor* const> dx) {
-              // Where nobody else holds dY, its memory is ours.
-              Tensor dZ = !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
-              if (kept.defined()) activation_backward(dZ, dY, kept, activation);
-              // The bias has the gradient before it is rounded to a half type.
-              const Tensor factor = dZ.to(X.dtype());
-              const bool with_bias = dx[0] != nullptr && factor.dtype() == dZ.dtype();
-              if (dx[0] != nullptr)
-                conv2d_weight_gradient(*dx[0], with_bias ? dx[1] : nullptr, factor, X, plain);
-              if (dx[1] != nullptr && !with_bias) sum_to(*dx[1], dZ);
-              if (dx[2] != nullptr) conv2d_input_gradient(*dx[2], factor, W, plain);
-            }));
+      multi_input_edge(
+          std::array{&w, bias.defined() ? &bias : &absent, &x},
+          [X, W, kept, plain, activation = options.activation](const Tensor& dY,
+                                                               std::span<Tensor* const> dx) {
+            // Where nobody else holds dY, its memory is ours.
+            Tensor dZ = !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
+            if (kept.defined()) activation_backward(dZ, dY, kept, activation);
+            // The bias has the gradient before it is rounded to a half type.
+            const Tensor factor = dZ.to(X.dtype());
+            const bool with_bias = dx[0] != nullptr && factor.dtype() == dZ.dtype();
+            if (dx[0] != nullptr)
+              conv2d_weight_gradient(*dx[0], with_bias ? dx[1] : nullptr, factor, X, plain);
+            if (dx[1] != nullptr && !with_bias) sum_to(*dx[1], dZ);
+            if (dx[2] != nullptr) conv2d_input_gradient(*dx[2], factor, W, plain);
+          }));
 }
 
 }  // namespace weft

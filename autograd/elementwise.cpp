@@ -35,7 +35,7 @@ template <class Record>
 Variable sum_like(const char* op, const Variable& a, const Variable& b, Tensor c,
                   const Record& edge_b) {
   const auto edge_a = [](const Tensor& dC, Tensor& dA) { sum_to(dA, dC); };
-  if (a.shape() == c.shape()) return record(op, std::move(c), pass(a), edge_b(b));
+  if (a.shape() == c.shape()) return record(op, std::move(c), identity_edge(a), edge_b(b));
   return record(op, std::move(c), edge(a, edge_a), edge_b(b));
 }
 
@@ -60,7 +60,7 @@ WEFT_DEFINE(minimum, Minimum)
 Variable add(const Variable& a, const Variable& b) {
   Tensor c = add(a.value(), b.value());
   if (b.shape() == c.shape())
-    return sum_like("add", a, b, std::move(c), [](const Variable& x) { return pass(x); });
+    return sum_like("add", a, b, std::move(c), [](const Variable& x) { return identity_edge(x); });
   return sum_like("add", a, b, std::move(c), [](const Variable& x) {
     return edge(x, [](const Tensor& dC, Tensor& dB) { sum_to(dB, dC); });
   });

@@ -26,25 +26,26 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias,
   Tensor y = linear(X, W, bias.defined() ? bias.value() : no_bias, activation);
   const Tensor kept = activation == kernels::Activation::none ? Tensor() : y;
   const Variable absent;
-  return record("linear", std::move(y),
-                joint(std::array{&w, bias.defined() ? &bias : &absent, &x},
-                      [X, W, kept, activation](const Tensor& dY, std::span<Tensor* const> dx) {
-                        const i64 rows = dY.shape().elements(0, dY.rank() - 1);
-                        Tensor dZ = dY.reshape(Shape{rows, dY.size(-1)});
-                        if (kept.defined()) {
-                          dZ = Tensor::empty_like(dZ);
-                          activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()),
-                                              activation);
-                        }
-                        const Tensor factor = dZ.to(X.dtype());
-                        if (dx[0] != nullptr)
-                          matmul(*dx[0], transposed(factor), X.reshape({rows, X.size(-1)}));
-                        if (dx[1] != nullptr) sum_to(*dx[1], dZ);
-                        if (dx[2] != nullptr) {
-                          Tensor flat = dx[2]->reshape({rows, X.size(-1)});
-                          matmul(flat, factor, W);
-                        }
-                      }));
+  return record(
+      "linear", std::move(y),
+      multi_input_edge(std::array{&w, bias.defined() ? &bias : &absent, &x},
+                       [X, W, kept, activation](const Tensor& dY, std::span<Tensor* const> dx) {
+                         const i64 rows = dY.shape().elements(0, dY.rank() - 1);
+                         Tensor dZ = dY.reshape(Shape{rows, dY.size(-1)});
+                         if (kept.defined()) {
+                           dZ = Tensor::empty_like(dZ);
+                           activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()),
+                                               activation);
+                         }
+                         const Tensor factor = dZ.to(X.dtype());
+                         if (dx[0] != nullptr)
+                           matmul(*dx[0], transposed(factor), X.reshape({rows, X.size(-1)}));
+                         if (dx[1] != nullptr) sum_to(*dx[1], dZ);
+                         if (dx[2] != nullptr) {
+                           Tensor flat = dx[2]->reshape({rows, X.size(-1)});
+                           matmul(flat, factor, W);
+                         }
+                       }));
 }
 
 }  // namespace weft

@@ -42,7 +42,6 @@ Variable mean(const Variable& x, int axis);
 // --- shape (autograd/shape.cpp) -------------------------------------------------------------------
 // The same numbers, shared, under another shape; one size may be -1.
 Variable reshape(const Variable& x, const Shape& shape);
-Variable reshape(const Variable& x, std::initializer_list<i64> sizes);
 // (batch, …) → (batch, rest)
 Variable flatten(const Variable& x);
 Variable permute(const Variable& x, std::initializer_list<int> order);

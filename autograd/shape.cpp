@@ -8,10 +8,7 @@
 namespace weft {
 
 Variable reshape(const Variable& x, const Shape& shape) {
-  return record("reshape", x.value().reshape(shape), pass(x));
-}
-Variable reshape(const Variable& x, std::initializer_list<i64> sizes) {
-  return record("reshape", x.value().reshape(sizes), pass(x));
+  return record("reshape", x.value().reshape(shape), identity_edge(x));
 }
 
 Variable flatten(const Variable& x) {

@@ -14,7 +14,14 @@ Tape& own_tape() {
   return tape;
 }
 
-// The rest of a failed backward pass: whatever was recorded is given up.
+void refuse_freed(const detail::Node& input) {
+  WEFT_CHECK(
+      !input.freed,
+      "backward: the graph behind an input of this variable was freed by an earlier backward(); "
+      "compute it again, or detach() what should not be differentiated");
+}
+
+// The rest of a failed backward pass.
 template <class F>
 struct OnFailure {
   F action;
@@ -36,129 +43,116 @@ std::string& module_scope() {
   return scope;
 }
 
-namespace detail {
-
-void* Arena::take(std::size_t bytes, std::size_t alignment) {
-  used_ = (used_ + alignment - 1) / alignment * alignment;
-  while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size) {
-    ++chunk_;
-    used_ = 0;
-  }
-  if (chunk_ == chunks_.size()) {
-    const std::size_t size = std::max(kChunkBytes, bytes);
-    chunks_.push_back({std::make_unique<std::byte[]>(size), size});
-  }
-  void* memory = chunks_[chunk_].memory.get() + used_;
-  used_ += bytes;
-  return memory;
+Tape::Tape() : pool_(new detail::Pool) {}
+Tape::~Tape() {
+  give_up();
+  pool_->abandon();
 }
-
-void Arena::reset() { chunk_ = used_ = 0; }
-
-}  // namespace detail
-
-Tape::Tape() = default;
-Tape::~Tape() { reset(); }
 
 Tape& Tape::current() { return scoped_tape != nullptr ? *scoped_tape : own_tape(); }
 Tape::Scope::Scope(Tape& tape) : before_(std::exchange(scoped_tape, &tape)) {}
 Tape::Scope::~Scope() { scoped_tape = before_; }
 
-detail::Pull* Tape::new_pull(detail::Pull*& list) {
-  auto* pull = new (arena_.take(sizeof(detail::Pull), alignof(detail::Pull))) detail::Pull;
-  // Kept in the order given: an in-place edge is honoured only as the last one.
-  detail::Pull** end = &list;
-  while (*end != nullptr) end = &(*end)->next;
-  *end = pull;
-  return pull;
-}
-
 detail::Target Tape::target_of(const Variable& input) {
-  if (input.leaf_ != nullptr) {
-    ++input.leaf_->pending_uses;
-    return {.leaf = input.leaf_};
+  if (input.leaf_state() != nullptr) {
+    ++input.leaf_state()->pending_uses;
+    return {.leaf = input.leaf_state()};
   }
   WEFT_CHECK(
-      input.tape_ == this,
+      input.node_->tape == this,
       "record: an input was recorded on another tape (another thread's, or an outer one); detach() it");
-  return {.node = input.node_, .generation = input.generation_};
+  ++input.node_->references;
+  return {.node = input.node_};
 }
 
-Variable Tape::finish(const char* op, Tensor y, detail::Pull* pulls) {
+Variable Tape::finish(const char* op, Tensor y, detail::BackwardFunction* functions) {
   if (current_observer != nullptr) current_observer->on_forward(op, module_scope(), y);
-  if (pulls == nullptr) return Variable(std::move(y));
-  if (used_ == nodes_.size()) nodes_.emplace_back();
-  detail::Node& node = nodes_[used_++];
-  node.op = op;
-  node.pulls = pulls;
-  node.shape = y.shape();
-  node.dtype = y.dtype();
-  node.device = y.device();
-  node.freed = false;
-  if (current_observer != nullptr) node.scope = module_scope();
+  if (functions == nullptr) return Variable(std::move(y));
+  auto* node = new (pool_->take(sizeof(detail::Node))) detail::Node;
+  node->tape = this;
+  node->pool = pool_;
+  node->op = op;
+  node->functions = functions;
+  node->shape = y.shape();
+  node->dtype = y.dtype();
+  node->device = y.device();
+  if (current_observer != nullptr) node->scope = module_scope();
+  node->before = last_;
+  if (last_ != nullptr) last_->after = node;
+  last_ = node;
   ++live_nodes_;
-  ++live_variables_;
-  return Variable(std::move(y), this, static_cast<i64>(used_) - 1, generation_);
+  return Variable(std::move(y), node);
 }
 
-void Tape::release_variable() {
-  if (--live_variables_ == 0) reset();
-}
-
-void Tape::free_pulls(detail::Node& node) {
-  if (node.freed) return;
-  for (detail::Pull* pull = node.pulls; pull != nullptr; pull = pull->next) {
-    if (pull->destroy != nullptr) pull->destroy(pull->function);
-    for (detail::Target& target : pull->target)
+void Tape::free_functions(detail::BackwardFunction*& functions) {
+  while (functions != nullptr) {
+    detail::BackwardFunction* first = std::exchange(functions, functions->next);
+    if (first->destroy != nullptr) first->destroy(first->function);
+    for (detail::Target& target : first->target) {
       if (target.leaf != nullptr) --target.leaf->pending_uses;
-    pull->~Pull();
+      if (target.node != nullptr) release(target.node);
+    }
+    const std::size_t bytes = first->block_bytes;
+    first->~BackwardFunction();
+    pool_->give_back(first, bytes);
   }
-  node.pulls = nullptr;
-  node.grad = Tensor();
+}
+
+void Tape::unlink(detail::Node& node) {
+  if (node.before != nullptr) node.before->after = node.after;
+  (node.after != nullptr ? node.after->before : last_) = node.before;
   node.freed = true;
+  node.grad = Tensor();
   --live_nodes_;
 }
 
-// Nothing recorded is of use any more: the next op writes at the front again, and variables of before
-// are known by their older generation.
-void Tape::reset() {
-  for (std::size_t i = used_; i-- > 0;) free_pulls(nodes_[i]);
-  used_ = 0;
-  ++generation_;
-  arena_.reset();
+void Tape::free(detail::Node& node) {
+  free_functions(node.functions);
+  unlink(node);
+}
+
+// Whatever is recorded can no longer be differentiated.
+void Tape::give_up() {
+  while (last_ != nullptr) {
+    detail::Node* node = last_;
+    if (!std::exchange(node->reached, true)) ++node->references;  // it must outlive free()
+    free(*node);
+    node->reached = false;
+    release(node);
+  }
+  reached_nodes_ = 0;
   for (const std::shared_ptr<Leaf>& leaf : waiting_) leaf->waiting = false;
   waiting_.clear();
 }
 
 void Tape::backward(const Variable& from, const Tensor& seed) {
-  constexpr const char* kTwice =
-      "backward: the graph behind this variable was freed by an earlier backward(); compute it again, "
-      "or detach() what should not be differentiated";
-  WEFT_CHECK(from.generation_ == generation_ && !nodes_[static_cast<std::size_t>(from.node_)].freed,
-             kTwice);
-
-  ++live_variables_;  // the tape must not reset itself below our feet
-  const auto give_up = [&] {
-    reset();
-    --live_variables_;
-  };
-  OnFailure<decltype(give_up)> guard{give_up};
+  const auto on_failure = [&] { give_up(); };
+  OnFailure<decltype(on_failure)> guard{on_failure};
   const NoGrad no_grad;
-  nodes_[static_cast<std::size_t>(from.node_)].grad = seed;
-  for (i64 i = from.node_; i >= 0; --i) {
-    detail::Node& node = nodes_[static_cast<std::size_t>(i)];
-    if (!node.grad.defined()) continue;
-    WEFT_CHECK(!node.freed, kTwice);
-    run(node);
-    free_pulls(node);
+  const i64 reached_before =
+      std::exchange(reached_nodes_, 0);  // of a pass that this one is inside of
+  detail::Target start{.node = from.node_};
+  add_contribution(start, seed);
+  for (detail::Node* node = from.node_; reached_nodes_ > 0;) {
+    if (!node->reached) {
+      node = node->before;
+      continue;
+    }
+    run(*node);
+    free_functions(node->functions);
+    detail::Node* const before = node->before;  // read now: others may have left the tape
+    unlink(*node);
+    node->reached = false;
+    --reached_nodes_;
+    release(node);
+    node = before;
   }
+  reached_nodes_ = reached_before;
   // Some use of these lies outside what was differentiated.
   for (const std::shared_ptr<Leaf>& leaf : waiting_)
     if (std::exchange(leaf->waiting, false)) on_ready_(*leaf);
   waiting_.clear();
   guard.failed = false;
-  if (live_nodes_ == 0) reset();
-  release_variable();
 }
 
 void Tape::run(detail::Node& node) {
@@ -166,46 +160,43 @@ void Tape::run(detail::Node& node) {
   Tensor dy = std::move(node.grad);
   node.grad = Tensor();
   if (current_observer != nullptr) current_observer->on_backward(node.op, node.scope, dy);
-  for (detail::Pull* pull = node.pulls; pull != nullptr; pull = pull->next)
-    deliver(*pull, dy, pull->next == nullptr);
+  for (detail::BackwardFunction* f = node.functions; f != nullptr; f = f->next)
+    deliver(*f, dy, f->next == nullptr);
 }
 
-void Tape::deliver(detail::Pull& pull, const Tensor& dy, bool last) {
-  if (pull.kind == detail::Pull::Kind::pass) {
-    deliver_pass(pull.target[0], dy);
-    contribution_done(pull.target[0]);
+void Tape::deliver(detail::BackwardFunction& backward, const Tensor& dy, bool last) {
+  if (backward.kind == detail::BackwardFunction::Kind::identity) {
+    deliver_identity(backward.target[0], dy);
+    contribution_done(backward.target[0]);
     return;
   }
-  std::array<Tensor, detail::Pull::kMaxTargets> written;
-  std::array<Tensor*, detail::Pull::kMaxTargets> dx{};
-  std::array<bool, detail::Pull::kMaxTargets> is_first{};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(pull.targets); ++i) {
-    detail::Target& target = pull.target[i];
+  std::array<Tensor, detail::BackwardFunction::kMaxTargets> written;
+  std::array<Tensor*, detail::BackwardFunction::kMaxTargets> dx{};
+  std::array<bool, detail::BackwardFunction::kMaxTargets> is_first{};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(backward.targets); ++i) {
+    detail::Target& target = backward.target[i];
     if (!target.wanted()) continue;
     dx[i] = &written[i];
     if (target.leaf != nullptr) {
       Leaf& leaf = *target.leaf;
-      // The same leaf twice in one joint pull (tied inputs): only one may write into its buffer.
+      // The same leaf twice in one function (tied inputs): only one may write into its buffer.
       is_first[i] = !leaf.has_grad;
       for (std::size_t j = 0; j < i; ++j)
-        is_first[i] = is_first[i] && pull.target[j].leaf != target.leaf;
+        is_first[i] = is_first[i] && backward.target[j].leaf != target.leaf;
       if (!leaf.grad.defined()) leaf.grad = Tensor::empty_like(leaf.value);
       written[i] = is_first[i] ? leaf.grad : Tensor::empty_like(leaf.value);
       continue;
     }
-    WEFT_CHECK(
-        target.generation == generation_ && !nodes_[static_cast<std::size_t>(target.node)].freed,
-        "backward: the graph behind an input of this variable was freed by an earlier backward(); "
-        "compute it again, or detach() what should not be differentiated");
-    const detail::Node& node = nodes_[static_cast<std::size_t>(target.node)];
-    const bool reuse = pull.kind == detail::Pull::Kind::in_place && last &&
+    const detail::Node& node = *target.node;
+    refuse_freed(node);
+    const bool reuse = backward.kind == detail::BackwardFunction::Kind::in_place && last &&
                        dy.storage_is_unique() && node.shape == dy.shape() &&
                        node.dtype == dy.dtype();
     written[i] = reuse ? dy : Tensor::empty(node.shape, node.dtype, node.device);
   }
-  pull.invoke(pull.function, dy, {dx.data(), static_cast<std::size_t>(pull.targets)});
-  for (std::size_t i = 0; i < static_cast<std::size_t>(pull.targets); ++i) {
-    detail::Target& target = pull.target[i];
+  backward.invoke(backward.function, dy, {dx.data(), static_cast<std::size_t>(backward.targets)});
+  for (std::size_t i = 0; i < static_cast<std::size_t>(backward.targets); ++i) {
+    detail::Target& target = backward.target[i];
     if (!target.wanted()) continue;
     if (is_first[i]) target.leaf->has_grad = true;
     else add_contribution(target, written[i]);
@@ -214,13 +205,10 @@ void Tape::deliver(detail::Pull& pull, const Tensor& dy, bool last) {
   }
 }
 
-void Tape::deliver_pass(detail::Target& target, const Tensor& dy) {
+void Tape::deliver_identity(detail::Target& target, const Tensor& dy) {
   if (target.leaf == nullptr) {
-    WEFT_CHECK(
-        target.generation == generation_ && !nodes_[static_cast<std::size_t>(target.node)].freed,
-        "backward: the graph behind an input of this variable was freed by an earlier backward(); "
-        "compute it again, or detach() what should not be differentiated");
-    add_contribution(target, dy.reshape(nodes_[static_cast<std::size_t>(target.node)].shape));
+    refuse_freed(*target.node);
+    add_contribution(target, dy.reshape(target.node->shape));
     return;
   }
   Leaf& leaf = *target.leaf;
@@ -235,8 +223,12 @@ void Tape::add_contribution(detail::Target& target, const Tensor& contribution) 
     add(target.leaf->grad, target.leaf->grad, contribution);
     return;
   }
-  Tensor& grad = nodes_[static_cast<std::size_t>(target.node)].grad;
-  if (!grad.defined()) {
+  detail::Node& node = *target.node;
+  Tensor& grad = node.grad;
+  if (!node.reached) {
+    node.reached = true;  // which keeps it until it has run
+    ++node.references;
+    ++reached_nodes_;
     grad = contribution;
   } else if (grad.storage_is_unique()) {
     add(grad, grad, contribution);
@@ -249,13 +241,14 @@ void Tape::contribution_done(detail::Target& target) {
   if (target.leaf == nullptr) return;
   Leaf& leaf = *target.leaf;
   --leaf.pending_uses;
+  if (on_gradient_) on_gradient_(leaf);
   if (on_ready_ && leaf.pending_uses == 0) {
     leaf.waiting = false;
     on_ready_(leaf);
   } else if (on_ready_ && !std::exchange(leaf.waiting, true)) {
     waiting_.push_back(target.leaf);
   }
-  target.leaf.reset();  // so that freeing the pull does not count it again
+  target.leaf.reset();  // so that freeing the function does not count it again
 }
 
 }  // namespace weft

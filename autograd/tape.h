@@ -16,9 +16,13 @@
 // - An edge toward an input that wants no gradient is dropped here, with all it captured.
 // - Edges write; only the tape adds. A leaf's first contribution is written straight into its grad
 //   buffer, an inner node's into a fresh tensor; later ones go to scratch that the tape adds.
-// - The tape is a vector in execution order. backward() walks it in reverse, freeing as it goes: no
-//   sorting, no recursion. When nothing recorded is left, the memory is reused from the start.
-// - Edges lie in an arena, so that recording an op costs no call to the heap once warm.
+// - The tape is a list of nodes in execution order, one node per op. backward() walks it in reverse
+//   from its start, freeing as it goes, until no gradient is under way: no sorting, no recursion.
+// - A node lives while a Variable or the node of a later op refers to it. So a Variable that is held
+//   keeps the graph behind it, as its backward() needs it, and nothing that was recorded later;
+//   after backward() it keeps its own node only.
+// - Nodes and backward functions lie in a pool of the tape's, whose blocks are used again, so that
+//   recording an op costs no call to the heap once warm.
 #pragma once
 #include <functional>
 #include <new>
@@ -26,6 +30,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "weft/autograd/node.h"
 #include "weft/autograd/variable.h"
 
 namespace weft {
@@ -50,67 +55,17 @@ std::string& module_scope();
 
 namespace detail {
 
-// Memory for edges: chunks handed out front to back, reset as a whole.
-class Arena {
- public:
-  void* take(std::size_t bytes, std::size_t alignment);
-  void reset();
-
- private:
-  static constexpr std::size_t kChunkBytes = 64 * 1024;
-  struct Chunk {
-    std::unique_ptr<std::byte[]> memory;
-    std::size_t size = 0;
-  };
-  std::vector<Chunk> chunks_;
-  std::size_t chunk_ = 0, used_ = 0;
-};
-
-// Where a gradient goes.
-struct Target {
-  std::shared_ptr<Leaf> leaf = nullptr;  // or
-  i64 node = -1;
-  u64 generation = 0;
-  bool wanted() const { return leaf != nullptr || node >= 0; }
-};
-
-// One recorded backward function: several targets for a joint one, else one.
-struct Pull {
-  static constexpr int kMaxTargets = 4;
-  using Invoke = void (*)(void* function, const Tensor& dy, std::span<Tensor* const> dx);
-  enum class Kind : u8 { write, in_place, pass };
-
-  Pull* next = nullptr;
-  Invoke invoke = nullptr;
-  void (*destroy)(void* function) = nullptr;
-  void* function = nullptr;
-  Kind kind = Kind::write;
-  int targets = 1;
-  std::array<Target, kMaxTargets> target;
-};
-
-struct Node {
-  const char* op = nullptr;
-  Pull* pulls = nullptr;
-  Tensor grad;
-  Shape shape;
-  DType dtype = DType::f32;
-  Device device;
-  std::string scope;  // filled only under an observer
-  bool freed = false;
-};
-
 template <class F>
 struct EdgeOf {
   const Variable& input;
   F function;
-  Pull::Kind kind;
+  BackwardFunction::Kind kind;
 };
 template <class F, std::size_t N>
-struct JointOf {
+struct MultiInputEdgeOf {
   std::array<const Variable*, N> inputs;
   F function;
-  Pull::Kind kind;
+  BackwardFunction::Kind kind;
 };
 
 }  // namespace detail
@@ -118,31 +73,34 @@ struct JointOf {
 // {input, function(dy, dx)}: writes all of dx, which has the input's shape and dtype.
 template <class F>
 auto edge(const Variable& input, F function) {
-  return detail::EdgeOf<F>{input, std::move(function), detail::Pull::Kind::write};
+  return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::write};
 }
 // The same for a function that reads dy[i] before it writes dx[i], with dx of dy's shape: when nobody
 // else needs dy, dx is dy.
 template <class F>
 auto in_place_edge(const Variable& input, F function) {
-  return detail::EdgeOf<F>{input, std::move(function), detail::Pull::Kind::in_place};
+  return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::in_place};
 }
 // dx = dy, under the input's shape; no copy is made unless needed.
-inline auto pass(const Variable& input) {
+inline auto identity_edge(const Variable& input) {
   auto nothing = [](const Tensor&, Tensor&) {};
-  return detail::EdgeOf<decltype(nothing)>{input, nothing, detail::Pull::Kind::pass};
+  return detail::EdgeOf<decltype(nothing)>{input, nothing,
+                                           detail::BackwardFunction::Kind::identity};
 }
 // A kernel that yields several gradients at once: function(dy, dx) where dx[i] is null when input i
 // wants none. Dropped when no input wants one.
 template <std::size_t N, class F>
-auto joint(std::array<const Variable*, N> inputs, F function) {
-  static_assert(N <= detail::Pull::kMaxTargets);
-  return detail::JointOf<F, N>{inputs, std::move(function), detail::Pull::Kind::write};
+auto multi_input_edge(std::array<const Variable*, N> inputs, F function) {
+  static_assert(N <= detail::BackwardFunction::kMaxTargets);
+  return detail::MultiInputEdgeOf<F, N>{inputs, std::move(function),
+                                        detail::BackwardFunction::Kind::write};
 }
 // The same for a function that lets the first dx of dy's shape that is wanted be dy.
 template <std::size_t N, class F>
-auto in_place_joint(std::array<const Variable*, N> inputs, F function) {
-  static_assert(N <= detail::Pull::kMaxTargets);
-  return detail::JointOf<F, N>{inputs, std::move(function), detail::Pull::Kind::in_place};
+auto in_place_multi_input_edge(std::array<const Variable*, N> inputs, F function) {
+  static_assert(N <= detail::BackwardFunction::kMaxTargets);
+  return detail::MultiInputEdgeOf<F, N>{inputs, std::move(function),
+                                        detail::BackwardFunction::Kind::in_place};
 }
 
 class Tape {
@@ -156,7 +114,8 @@ class Tape {
   static Tape& current();
 
   // Makes a tape current on this thread while it lives. Tapes nest, for recomputation inside a
-  // backward pass (with EnableGrad). The tape must outlive every variable recorded on it.
+  // backward pass (with EnableGrad). A variable that outlives its tape keeps its value, and its
+  // backward() is an error.
   class Scope {
    public:
     explicit Scope(Tape& tape);
@@ -171,6 +130,11 @@ class Tape {
   // Called when a leaf's last recorded use has delivered its gradient in a backward pass, so that
   // communication can overlap the rest; at the latest when the pass ends.
   void set_on_ready(std::function<void(Leaf&)> on_ready) { on_ready_ = std::move(on_ready); }
+  // Called for each contribution that a backward pass has added to a leaf's gradient, so that a
+  // trainer learns of leaves that are not its own. Null, the default, costs one comparison.
+  void set_on_gradient(std::function<void(Leaf&)> on_gradient) {
+    on_gradient_ = std::move(on_gradient);
+  }
 
   i64 recorded_ops() const { return live_nodes_; }  // not yet freed
   void backward(const Variable& from, const Tensor& seed);
@@ -179,35 +143,33 @@ class Tape {
   Variable record(const char* op, Tensor y, Edges&&... edges);
 
  private:
-  friend class Variable;
-  friend bool requires_grad(const Variable& variable);
+  friend class detail::Pool;
 
   template <class F>
-  bool attach(detail::Pull*& pulls, detail::EdgeOf<F>& edge);
+  void attach(detail::BackwardFunction*& functions, detail::EdgeOf<F>& edge);
   template <class F, std::size_t N>
-  bool attach(detail::Pull*& pulls, detail::JointOf<F, N>& joint);
+  void attach(detail::BackwardFunction*& functions, detail::MultiInputEdgeOf<F, N>& edge);
+  // A backward function at the end of the list, which holds `function`.
   template <class F>
-  void hold(detail::Pull& pull, F& function);
-  detail::Pull* new_pull(detail::Pull*& list);
+  detail::BackwardFunction* append(detail::BackwardFunction*& functions, F& function);
   detail::Target target_of(const Variable& input);
-  Variable finish(const char* op, Tensor y, detail::Pull* pulls);
+  Variable finish(const char* op, Tensor y, detail::BackwardFunction* functions);
 
-  void release_variable();
-  void free_pulls(detail::Node& node);
+  void free_functions(detail::BackwardFunction*& functions);
+  void free(detail::Node& node);
+  void unlink(detail::Node& node);
   void run(detail::Node& node);
-  void deliver(detail::Pull& pull, const Tensor& dy, bool last);
-  void deliver_pass(detail::Target& target, const Tensor& dy);
+  void deliver(detail::BackwardFunction& backward, const Tensor& dy, bool last);
+  void deliver_identity(detail::Target& target, const Tensor& dy);
   void add_contribution(detail::Target& target, const Tensor& contribution);
   void contribution_done(detail::Target& target);
-  void reset();
+  void give_up();
 
-  std::vector<detail::Node> nodes_;
-  std::size_t used_ = 0;  // nodes in use; the rest of the vector keeps its capacity
+  detail::Pool* pool_;
+  detail::Node* last_ = nullptr;  // of the nodes that are not freed, in execution order
   i64 live_nodes_ = 0;
-  i64 live_variables_ = 0;
-  u64 generation_ = 1;
-  detail::Arena arena_;
-  std::function<void(Leaf&)> on_ready_;
+  i64 reached_nodes_ = 0;  // that the backward pass under way has yet to run
+  std::function<void(Leaf&)> on_ready_, on_gradient_;
   std::vector<std::shared_ptr<Leaf>> waiting_;
 };
 
@@ -219,46 +181,62 @@ Variable record(const char* op, Tensor y, Edges&&... edges) {
 
 template <class... Edges>
 Variable Tape::record(const char* op, Tensor y, Edges&&... edges) {
-  detail::Pull* pulls = nullptr;
-  if (grad_enabled()) (attach(pulls, edges), ...);
-  return finish(op, std::move(y), pulls);
+  detail::BackwardFunction* functions = nullptr;
+  if (grad_enabled()) {
+    try {
+      (attach(functions, edges), ...);
+    } catch (...) {  // an input of another tape
+      free_functions(functions);
+      throw;
+    }
+  }
+  return finish(op, std::move(y), functions);
 }
 
 template <class F>
-void Tape::hold(detail::Pull& pull, F& function) {
-  pull.function = new (arena_.take(sizeof(F), alignof(F))) F(std::move(function));
+detail::BackwardFunction* Tape::append(detail::BackwardFunction*& functions, F& function) {
+  using detail::BackwardFunction;
+  static_assert(alignof(F) <= detail::Pool::kAlignment);
+  constexpr std::size_t offset =
+      (sizeof(BackwardFunction) + alignof(F) - 1) / alignof(F) * alignof(F);
+  constexpr std::size_t bytes = offset + sizeof(F);
+  auto* block = static_cast<std::byte*>(pool_->take(bytes));
+  auto* added = new (block) BackwardFunction;
+  added->block_bytes = bytes;
+  added->function = new (block + offset) F(std::move(function));
   if constexpr (!std::is_trivially_destructible_v<F>)
-    pull.destroy = [](void* held) { static_cast<F*>(held)->~F(); };
+    added->destroy = [](void* held) { static_cast<F*>(held)->~F(); };
+  // Kept in the order given: an in-place edge is honoured only as the last one.
+  BackwardFunction** end = &functions;
+  while (*end != nullptr) end = &(*end)->next;
+  return *end = added;
 }
 
 template <class F>
-bool Tape::attach(detail::Pull*& pulls, detail::EdgeOf<F>& edge) {
-  if (!edge.input.requires_grad()) return false;
-  detail::Pull* pull = new_pull(pulls);
-  pull->kind = edge.kind;
-  pull->target[0] = target_of(edge.input);
-  hold(*pull, edge.function);
-  pull->invoke = [](void* function, const Tensor& dy, std::span<Tensor* const> dx) {
+void Tape::attach(detail::BackwardFunction*& functions, detail::EdgeOf<F>& edge) {
+  if (!edge.input.requires_grad()) return;
+  detail::Target target = target_of(edge.input);
+  detail::BackwardFunction* added = append(functions, edge.function);
+  added->kind = edge.kind;
+  added->target[0] = std::move(target);
+  added->invoke = [](void* function, const Tensor& dy, std::span<Tensor* const> dx) {
     (*static_cast<F*>(function))(dy, *dx[0]);
   };
-  return true;
 }
 
 template <class F, std::size_t N>
-bool Tape::attach(detail::Pull*& pulls, detail::JointOf<F, N>& joint) {
+void Tape::attach(detail::BackwardFunction*& functions, detail::MultiInputEdgeOf<F, N>& edge) {
   bool wanted = false;
-  for (const Variable* input : joint.inputs) wanted |= input->requires_grad();
-  if (!wanted) return false;
-  detail::Pull* pull = new_pull(pulls);
-  pull->kind = joint.kind;
-  pull->targets = static_cast<int>(N);
+  for (const Variable* input : edge.inputs) wanted |= input->requires_grad();
+  if (!wanted) return;
+  detail::BackwardFunction* added = append(functions, edge.function);
+  added->kind = edge.kind;
+  added->targets = static_cast<int>(N);
   for (std::size_t i = 0; i < N; ++i)
-    if (joint.inputs[i]->requires_grad()) pull->target[i] = target_of(*joint.inputs[i]);
-  hold(*pull, joint.function);
-  pull->invoke = [](void* function, const Tensor& dy, std::span<Tensor* const> dx) {
+    if (edge.inputs[i]->requires_grad()) added->target[i] = target_of(*edge.inputs[i]);
+  added->invoke = [](void* function, const Tensor& dy, std::span<Tensor* const> dx) {
     (*static_cast<F*>(function))(dy, dx);
   };
-  return true;
 }
 
 }  // namespace weft

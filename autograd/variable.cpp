@@ -29,40 +29,31 @@ Variable Variable::of_leaf(std::shared_ptr<Leaf> leaf) {
   return variable;
 }
 
-Variable::Variable(Tensor value, Tape* tape, i64 node, u64 generation)
-    : value_(std::move(value)), tape_(tape), node_(node), generation_(generation) {}
+Variable::Variable(Tensor value, detail::Node* node) : value_(std::move(value)), node_(node) {}
 
 Variable::Variable(const Variable& other)
-    : value_(other.value_),
-      leaf_(other.leaf_),
-      tape_(other.tape_),
-      node_(other.node_),
-      generation_(other.generation_) {
-  if (tape_ != nullptr) ++tape_->live_variables_;
+    : value_(other.value_), leaf_(other.leaf_), node_(other.node_) {
+  if (node_ != nullptr) ++node_->references;
 }
 
 Variable::Variable(Variable&& other) noexcept
     : value_(std::move(other.value_)),
       leaf_(std::move(other.leaf_)),
-      tape_(std::exchange(other.tape_, nullptr)),
-      node_(other.node_),
-      generation_(other.generation_) {}
+      node_(std::exchange(other.node_, nullptr)) {}
 
 Variable& Variable::operator=(Variable other) noexcept {
   std::swap(value_, other.value_);
   std::swap(leaf_, other.leaf_);
-  std::swap(tape_, other.tape_);
   std::swap(node_, other.node_);
-  std::swap(generation_, other.generation_);
   return *this;
 }
 
 Variable::~Variable() {
-  if (tape_ != nullptr) tape_->release_variable();
+  if (node_ != nullptr) release(node_);
 }
 
 bool Variable::requires_grad() const {
-  return leaf_ != nullptr ? leaf_->requires_grad : tape_ != nullptr;
+  return leaf_ != nullptr ? leaf_->requires_grad : node_ != nullptr;
 }
 
 void Variable::set_requires_grad(bool on) const {
@@ -94,10 +85,14 @@ void Variable::backward(const Tensor& seed) const {
              "backward: the seed is {} {} and the variable {} {}; they must be equal", seed.dtype(),
              seed.shape(), dtype(), shape());
   WEFT_CHECK(
-      tape_ != nullptr,
+      node_ != nullptr,
       "backward: nothing was recorded for this variable; it must be computed, with grad mode on, "
       "from a leaf that requires a gradient");
-  tape_->backward(*this, seed);
+  WEFT_CHECK(
+      !node_->freed,
+      "backward: the graph behind this variable was freed by an earlier backward(); compute it again, "
+      "or detach() what should not be differentiated");
+  node_->tape->backward(*this, seed);
 }
 
 }  // namespace weft

@@ -13,6 +13,9 @@
 namespace weft {
 
 class Tape;
+namespace detail {
+struct Node;
+}
 
 // What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its numbers mean
 // something only while `has_grad` is true.
@@ -70,13 +73,11 @@ class Variable {
 
  private:
   friend class Tape;
-  Variable(Tensor value, Tape* tape, i64 node, u64 generation);
+  Variable(Tensor value, detail::Node* node);  // takes over a reference to the node
 
   Tensor value_;
   std::shared_ptr<Leaf> leaf_;
-  Tape* tape_ = nullptr;
-  i64 node_ = -1;
-  u64 generation_ = 0;
+  detail::Node* node_ = nullptr;  // of the op that computed it; see Note [Tape]
 };
 
 // While one lives, ops on this thread record nothing. Guards nest.

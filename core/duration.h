@@ -15,6 +15,7 @@ class Duration {
   // Throws UserError unless `text` is a number that is not negative, followed by "ep" or "ba"; "0" is zero.
   Duration(std::string_view text);
   Duration(const char* text) : Duration(std::string_view(text)) {}
+  Duration(const std::string& text) : Duration(std::string_view(text)) {}
 
   bool is_zero() const { return amount_ == 0; }
   bool in_epochs() const { return in_epochs_; }

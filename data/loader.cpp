@@ -2,7 +2,6 @@
 #include "weft/data/loader.h"
 
 #include <algorithm>
-#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "weft/core/clock.h"
 #include "weft/core/error.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
@@ -196,10 +196,9 @@ class Loader::Pipeline {
   void wait_for(const Slot& slot) {
     std::unique_lock lock(mutex_);
     if (slot.ready == position_.batch) return;
-    const auto begin = std::chrono::steady_clock::now();
+    const Clock::time_point begin = Clock::now();
     batch_filled_.wait(lock, [&] { return slot.ready == position_.batch; });
-    seconds_waited_ +=
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    seconds_waited_ += seconds_since(begin);
   }
 
   // Returns the slot of the batch in use to the workers.

@@ -3,12 +3,12 @@
 
 namespace weft::nn {
 
-Tensor dry_run(Module& module, const Shape& sample, DType dtype) {
+Tensor dry_run(Module& module, const Shape& sample, DType dtype, i64 samples) {
   const NamedParameters parameters = module.named_parameters();
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
   const NoGrad no_grad;
   const EvalMode mode(module);
-  return module(Tensor::zeros(sample.inserted(0, 1), dtype, device)).value();
+  return module(Tensor::zeros(sample.inserted(0, samples), dtype, device)).value();
 }
 
 Tensor dry_run(Module& module, const Shape& sample) {

@@ -27,8 +27,9 @@ void Linear::settle_file_layout(const Tensor& x) {
   if (image && (layout.kind == Kind::open || layout.kind == Kind::unknown)) {
     weight.set_file_layout({Kind::flattened_image, image});
   } else if (image) {
+    // Height and width only say how many pixels there are: the order depends on the channels.
     WEFT_CHECK(
-        layout.image == image,
+        layout.image.channels == image.channels,
         "Linear: the input is a flattened image of {} × {} × {} and the weights belong to {}; "
         "these stand in another order in a file, so run the model on one batch of images "
         "before weights are loaded or saved",

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/module.h"
 
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <typeinfo>
+#include <unordered_map>
 #include <unordered_set>
+#include <variant>
 
 #include "weft/autograd/activation.h"
 #include "weft/autograd/tape.h"
@@ -13,13 +19,48 @@ std::string joined(const std::string& prefix, std::string_view name) {
   return prefix.empty() ? std::string(name) : prefix + "." + std::string(name);
 }
 
+// "my::Net"
+std::string class_name_of(const Module& module) {
+  const char* mangled = typeid(module).name();
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr), &std::free);
+  return name != nullptr ? name.get() : mangled;
+}
+
+std::string described(const Module& module) {
+  const std::string label = module.label();
+  return label == "Module" ? class_name_of(module) : label;
+}
+std::string described(const Parameter& p) {
+  return fmt::format("a parameter {}", p.value().shape());
+}
+std::string described(const Buffer& b) { return fmt::format("a buffer {}", b.value.shape()); }
+
+// The parts of one walk by their full names, each of which may be used once: by the name a file and a
+// checkpoint know a tensor.
+class PartNames {
+ public:
+  template <class Part>
+  void add(const std::string& name, Part& part) {
+    const auto [first, is_new] = parts_.try_emplace(name, &part);
+    if (is_new) return;
+    const std::string used =
+        std::visit([](auto* other) { return described(*other); }, first->second);
+    fail("parts: '{}' names {} and {}; a name may be used once", name, used, described(part));
+  }
+
+ private:
+  std::unordered_map<std::string, std::variant<Module*, Parameter*, Buffer*>> parts_;
+};
+
 // Walks a tree of modules; the three callables see every part with its full name.
 template <class OnModule, class OnParameter, class OnBuffer>
 class Walk final : public Parts {
  public:
-  Walk(std::string prefix, const OnModule& on_module, const OnParameter& on_parameter,
-       const OnBuffer& on_buffer)
-      : prefix_(std::move(prefix)),
+  Walk(PartNames& names, std::string prefix, const OnModule& on_module,
+       const OnParameter& on_parameter, const OnBuffer& on_buffer)
+      : names_(names),
+        prefix_(std::move(prefix)),
         on_module_(on_module),
         on_parameter_(on_parameter),
         on_buffer_(on_buffer) {}
@@ -31,17 +72,24 @@ class Walk final : public Parts {
 
  protected:
   void visit(std::string_view name, Module& child) override {
-    Walk below(joined(prefix_, name), on_module_, on_parameter_, on_buffer_);
+    const std::string full = joined(prefix_, name);
+    names_.add(full, child);
+    Walk below(names_, full, on_module_, on_parameter_, on_buffer_);
     below.start(child);
   }
   void visit(std::string_view name, Parameter& parameter) override {
-    on_parameter_(joined(prefix_, name), parameter);
+    const std::string full = joined(prefix_, name);
+    names_.add(full, parameter);
+    on_parameter_(full, parameter);
   }
   void visit(std::string_view name, Buffer& buffer) override {
-    on_buffer_(joined(prefix_, name), buffer);
+    const std::string full = joined(prefix_, name);
+    names_.add(full, buffer);
+    on_buffer_(full, buffer);
   }
 
  private:
+  PartNames& names_;
   std::string prefix_;
   const OnModule& on_module_;
   const OnParameter& on_parameter_;
@@ -53,7 +101,8 @@ constexpr auto kIgnore = [](const std::string&, auto&) {};
 template <class OnModule, class OnParameter, class OnBuffer>
 void walk(Module& root, const OnModule& on_module, const OnParameter& on_parameter,
           const OnBuffer& on_buffer, const std::string& prefix = "") {
-  Walk(prefix, on_module, on_parameter, on_buffer).start(root);
+  PartNames names;
+  Walk(names, prefix, on_module, on_parameter, on_buffer).start(root);
 }
 
 thread_local OutputObserver* current_output_observer = nullptr;
@@ -112,6 +161,13 @@ Parts& Parts::operator()(std::string_view name, Parameter& parameter) {
 Parts& Parts::operator()(std::string_view name, Buffer& buffer) {
   if (buffer.value.defined()) visit(name, buffer);
   return *this;
+}
+
+Variable Module::forward(const Variable&) {
+  fail(
+      "{}: called with one input; it has no forward(const Variable&), so it must be called with the "
+      "inputs of a forward() of its own",
+      class_name_of(*this));
 }
 
 Variable Module::run(Variable (*call)(const void*), const void* function) {
@@ -230,7 +286,7 @@ EvalMode::~EvalMode() {
       kIgnore, kIgnore);
 }
 
-void tie_like(Module& copy, Module& original) {
+void copy_weight_tying(Module& copy, Module& original) {
   std::vector<const Leaf*> order;
   std::vector<std::size_t> first;  // for each parameter, the place where its leaf was met first
   walk(

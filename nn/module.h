@@ -57,8 +57,11 @@ class Module {
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
 
+  // Each name may be used once: UserError otherwise.
   virtual void parts(Parts&) {}
-  virtual Variable forward(const Variable& x) = 0;
+  // A module with several inputs or outputs has a forward() of its own instead, with an operator()
+  // that calls it through run(); this one then throws UserError.
+  virtual Variable forward(const Variable& x);
   // For summaries: "Linear(784, 512)".
   virtual std::string label() const { return "Module"; }
 
@@ -90,7 +93,8 @@ class Module {
   Variable fused(const Variable& x, kernels::Activation activation);
 
   // A table with a line per module: path, label, the shape of its output, parameters. `sample` is what
-  // goes in, without the batch: (28, 28, 1). Runs the model once (nn/dry_run.h).
+  // goes in, without the batch: (28, 28, 1). The shape of an output has no batch axis either; that of an
+  // output without one is whole. Runs the model on one sample and on two (nn/dry_run.h).
   std::string summary(const Shape& sample);
   std::string summary(const Shape& sample, DType dtype);
 
@@ -100,7 +104,10 @@ class Module {
   void name_paths(const std::string& root = "");
 
  protected:
-  // For further ways to call a module: forward_it(), with what operator() does around forward().
+  // For further ways to call a module: forward_it(), with what operator() does around forward():
+  //   Variable operator()(const Variable& a, const Variable& b) {
+  //     return run([&] { return forward(a, b); });
+  //   }
   template <class F>
   Variable run(const F& forward_it) {
     return run([](const void* f) { return (*static_cast<const F*>(f))(); }, &forward_it);
@@ -138,11 +145,11 @@ class EvalMode {
 };
 
 // A deep copy that keeps tied parameters tied (a plain copy unties them).
-void tie_like(Module& copy, Module& original);
+void copy_weight_tying(Module& copy, Module& original);
 template <class M>
 M clone(M& module) {
   M copy(module);
-  tie_like(copy, module);
+  copy_weight_tying(copy, module);
   return copy;
 }
 

@@ -11,8 +11,9 @@ namespace {
 void refuse_unknown(const FileLayout& layout) {
   WEFT_CHECK(
       layout.kind != Kind::unknown,
-      "file layout: a Linear after Flatten has not seen an image yet, so the order of its inputs is "
-      "unknown; run the model on one batch first");
+      "file layout: this Linear after a Flatten has not seen a sample yet, so the order of its inputs "
+      "in a file is unknown; nn::dry_run(model, {{height, width, channels}}), with the sizes of a "
+      "sample, is required once before the model is loaded or saved");
 }
 }  // namespace
 

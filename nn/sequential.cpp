@@ -2,9 +2,42 @@
 #include "weft/nn/sequential.h"
 
 #include "weft/autograd/ops.h"
+#include "weft/nn/batch_norm.h"
+#include "weft/nn/conv2d.h"
+#include "weft/nn/dropout.h"
 #include "weft/nn/linear.h"
+#include "weft/nn/pool.h"
 
 namespace weft::nn {
+namespace {
+
+// Whether a module gives images of as many channels as it takes.
+bool keeps_channels(Module& module) {
+  return module.activation() != kernels::Activation::none ||
+         dynamic_cast<Identity*>(&module) != nullptr ||
+         dynamic_cast<Dropout*>(&module) != nullptr ||
+         dynamic_cast<MaxPool2d*>(&module) != nullptr ||
+         dynamic_cast<AvgPool2d*>(&module) != nullptr ||
+         dynamic_cast<BatchNorm*>(&module) != nullptr;
+}
+
+}  // namespace
+
+// The layout of a Linear's weight behind the Flatten at `flatten`: known where a convolution before it
+// shows how many channels the image has, unknown until the first sample otherwise.
+FileLayout Sequential::layout_behind(std::size_t flatten, i64 inputs) {
+  for (std::size_t i = flatten; i-- > 0;) {
+    Module& module = *modules_[i];
+    if (const auto* convolution = dynamic_cast<Conv2d*>(&module)) {
+      const i64 channels = convolution->weight.value().size(0), pixels = inputs / channels;
+      if (inputs % channels != 0) break;  // the first sample will tell
+      if (channels == 1 || pixels == 1) return {};
+      return {FileLayout::Kind::flattened_image, {pixels, 1, channels}};
+    }
+    if (!keeps_channels(module)) break;
+  }
+  return {.kind = FileLayout::Kind::unknown};
+}
 
 Sequential& Sequential::push(AnyModule module) {
   modules_.push_back(std::move(module));
@@ -14,7 +47,7 @@ Sequential& Sequential::push(AnyModule module) {
   // dropout and activations keep the order.
   for (std::size_t i = modules_.size() - 1; i-- > 0;) {
     if (dynamic_cast<Flatten*>(&*modules_[i]) != nullptr)
-      linear->weight.set_file_layout({.kind = FileLayout::Kind::unknown});
+      linear->weight.set_file_layout(layout_behind(i, linear->weight.value().size(1)));
     if (!modules_[i]->named_parameters().empty()) break;
   }
   return *this;

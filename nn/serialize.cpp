@@ -2,6 +2,8 @@
 #include "weft/nn/serialize.h"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <unordered_set>
 
 #include "weft/core/glob.h"
@@ -74,6 +76,55 @@ std::vector<bool> excluded_of(const std::vector<std::string>& names, const LoadO
     excluded[static_cast<std::size_t>(i)] = true;
   return excluded;
 }
+
+// A list of the weights whose inputs are a flattened image: "1.weight=7x7x64;3.weight=…".
+constexpr const char* kFlattenedImages = "flattened_images";
+
+// The weights of a module whose layout only a sample or a file's metadata can tell.
+class UnknownLayouts {
+ public:
+  explicit UnknownLayouts(nn::Module& module) {
+    for (const nn::NamedParameter& p : module.named_parameters(true))
+      if (p.layout.kind == nn::FileLayout::Kind::unknown) parameters_.push_back(p);
+  }
+  // Nothing for a file that another program wrote.
+  void take_from(const Metadata& metadata, const std::string& path) const {
+    const auto listed = metadata.find(kFlattenedImages);
+    if (listed == metadata.end()) return;
+    for (const nn::NamedParameter& p : parameters_)
+      p.parameter->set_file_layout(layout_of(p, listed->second, path));
+  }
+  // As it was, but for the weights that were loaded.
+  void restore(const std::vector<std::string>& loaded) const {
+    for (const nn::NamedParameter& p : parameters_)
+      if (std::find(loaded.begin(), loaded.end(), p.name) == loaded.end())
+        p.parameter->set_file_layout(p.layout);
+  }
+
+ private:
+  static nn::FileLayout layout_of(const nn::NamedParameter& p, const std::string& listed,
+                                  const std::string& path) {
+    const std::string text = ";" + listed, key = ";" + p.name + "=";
+    const std::size_t found = text.find(key);
+    if (found == std::string::npos) return {};  // as in memory
+    FlatImage image;
+    const int read =
+        std::sscanf(text.c_str() + found + key.size(), "%" SCNd64 "x%" SCNd64 "x%" SCNd64,
+                    &image.height, &image.width, &image.channels);
+    const i64 inputs = p.variable.value().size(-1);
+    WEFT_CHECK(
+        read == 3 && image.height > 0 && image.height <= inputs && image.width > 0 &&
+            image.width <= inputs && image.channels > 0 && image.channels <= inputs &&
+            image.height * image.width <= inputs &&
+            image.height * image.width * image.channels == inputs,
+        "load: {}: the metadata gives {} a flattened image of {} × {} × {}; one of {} elements "
+        "is required",
+        path, p.name, image.height, image.width, image.channels, inputs);
+    return {nn::FileLayout::Kind::flattened_image, image};
+  }
+
+  nn::NamedParameters parameters_;
+};
 
 }  // namespace
 
@@ -152,12 +203,35 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
   return report;
 }
 
+Metadata layout_metadata(nn::Module& module) {
+  std::string text;
+  for (const nn::NamedParameter& p : module.named_parameters(true))
+    if (p.layout.kind == nn::FileLayout::Kind::flattened_image)
+      text += fmt::format("{}{}={}x{}x{}", text.empty() ? "" : ";", p.name, p.layout.image.height,
+                          p.layout.image.width, p.layout.image.channels);
+  return {{kFlattenedImages, text}};
+}
+
 void save(nn::Module& module, const std::string& path, const Metadata& metadata) {
-  write_safetensors(path, state_of(module), metadata);
+  const TensorMap state = state_of(module);
+  Metadata all = metadata;
+  all.merge(layout_metadata(module));
+  write_safetensors(path, state, all);
 }
 
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options) {
-  return load_state(module, read_safetensors(path), path, options);
+  Metadata metadata;
+  const TensorMap state = read_safetensors(path, &metadata);
+  const UnknownLayouts unknown(module);
+  unknown.take_from(metadata, path);
+  try {
+    LoadReport report = load_state(module, state, path, options);
+    unknown.restore(report.loaded);
+    return report;
+  } catch (...) {
+    unknown.restore({});
+    throw;
+  }
 }
 
 }  // namespace weft

@@ -39,6 +39,10 @@ TensorMap state_of(nn::Module& module);
 LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
                       const LoadOptions& options = {});
 
+// For the metadata of a file with the module's state: the layouts by which load() knows the order of the
+// inputs of a Linear behind a Flatten that has not seen a sample yet. save() adds it.
+Metadata layout_metadata(nn::Module& module);
+
 // Both with the file at `path`; errors of read_safetensors and write_safetensors included.
 void save(nn::Module& module, const std::string& path, const Metadata& metadata = {});
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options = {});

@@ -21,11 +21,18 @@ class OutputShapes final : public OutputObserver {
   void on_output(const Module& module, const Variable& output) override {
     shapes_[&module] = output.shape();
   }
-  // Without the batch; "" for a module that was not called.
-  std::string text_of(const Module& module) const {
+  void forget() { shapes_.clear(); }
+  // Without the batch, where `of_two`, the shapes for two samples, show that the first axis is that;
+  // "" for a module that was not called.
+  std::string text_of(const Module& module, const OutputShapes& of_two) const {
     const auto found = shapes_.find(&module);
     if (found == shapes_.end()) return "";
-    return found->second.rank() == 0 ? "()" : found->second.without(0).to_string();
+    const Shape& shape = found->second;
+    const auto other = of_two.shapes_.find(&module);
+    // A model that takes one sample only is taken to have the batch in front, as most have.
+    const bool has_batch = shape.rank() > 0 && shape[0] == 1 &&
+                           (other == of_two.shapes_.end() || other->second == shape.with(0, 2));
+    return (has_batch ? shape.without(0) : shape).to_string();
   }
 
  private:
@@ -85,6 +92,12 @@ std::string Module::summary(const Shape& sample) {
 std::string Module::summary(const Shape& sample, DType dtype) {
   OutputShapes shapes;
   dry_run(*this, sample, dtype);
+  OutputShapes of_two;
+  try {
+    dry_run(*this, sample, dtype, 2);
+  } catch (const UserError&) {
+    of_two.forget();
+  }
 
   std::vector<Row> rows{{"layer", "type", "output", "parameters"}};
   std::unordered_set<const Leaf*> seen;  // a tied parameter counts where it comes first
@@ -94,7 +107,7 @@ std::string Module::summary(const Shape& sample, DType dtype) {
     i64 count = 0;
     for (const Leaf* leaf : own.leaves)
       if (seen.insert(leaf).second) count += leaf->value.elements();
-    rows.push_back({named.path, named.module->label(), shapes.text_of(*named.module),
+    rows.push_back({named.path, named.module->label(), shapes.text_of(*named.module, of_two),
                     own.leaves.empty() ? "" : grouped(count)});
   }
   i64 total = 0, trained = 0, bytes = 0;

@@ -69,7 +69,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
         logits.device());
   });
   // Free to look at on the CPU; elsewhere the NaN loss tells.
-  if (std::holds_alternative<Cpu>(logits.device())) {
+  if (is_cpu(logits.device())) {
     const i64 bad = bad_row.values<i64>()[0];
     WEFT_CHECK(bad < 0, "cross_entropy: label {} in row {}; labels must be in 0..{}",
                labels.values<i64>()[static_cast<std::size_t>(bad)], bad, cols - 1);

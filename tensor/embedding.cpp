@@ -32,7 +32,7 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
         table.device());
   });
   // Free to look at on the CPU; elsewhere the NaN tells.
-  if (std::holds_alternative<Cpu>(table.device())) {
+  if (is_cpu(table.device())) {
     const i64 position = bad.data<i64>()[0];
     WEFT_CHECK(position < 0, "embedding: index {} at position {}; indices must be in 0..{}",
                indices.data<i64>()[position], position, table.size(0) - 1);

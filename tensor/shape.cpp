@@ -2,6 +2,7 @@
 #include "weft/tensor/shape.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "weft/core/error.h"
 
@@ -10,12 +11,35 @@ namespace weft {
 Shape::Shape(std::span<const i64> sizes) {
   WEFT_CHECK(sizes.size() <= kMaxRank, "shape: {} axes given; at most {} are supported",
              sizes.size(), kMaxRank);
+  bool open = false;
   for (const i64 size : sizes) {
+    if (size == kOpen) {
+      WEFT_CHECK(!std::exchange(open, true),
+                 "shape: two sizes of -1 given; at most one is allowed, in a shape for reshape()");
+      sizes_[static_cast<std::size_t>(rank_++)] = kOpen;
+      continue;
+    }
     WEFT_CHECK(size >= 0, "shape: size {} on axis {}; sizes must not be negative", size, rank_);
     WEFT_CHECK(!__builtin_mul_overflow(elements_, size, &elements_),
                "shape: the number of elements exceeds 2^63 at axis {}", rank_);
     sizes_[static_cast<std::size_t>(rank_++)] = size;
   }
+  if (open) elements_ = kOpen;
+}
+
+Shape Shape::completed(const Shape& of) const {
+  if (elements_ != kOpen) return *this;
+  i64 known = 1;
+  int open = 0;
+  for (int axis = 0; axis < rank_; ++axis) {
+    const i64 size = sizes_[static_cast<std::size_t>(axis)];
+    if (size == kOpen) open = axis;
+    else known *= size;
+  }
+  WEFT_CHECK(known > 0 && of.elements() % known == 0,
+             "reshape: {} has {} elements; they must be a multiple of {} to fill the size of -1",
+             of, of.elements(), known);
+  return with(open, of.elements() / known);
 }
 
 i64 Shape::elements(int begin, int end) const {

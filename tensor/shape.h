@@ -16,21 +16,27 @@ namespace weft {
 class Shape {
  public:
   static constexpr int kMaxRank = 6;
+  // A size that reshape() finds from the others. A shape may have one; no tensor is made of it.
+  static constexpr i64 kOpen = -1;
 
   Shape() = default;  // rank 0: a scalar, one element
   Shape(std::initializer_list<i64> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
-  // Throws UserError for more than kMaxRank axes, a negative size, or a product that exceeds i64.
+  // Throws UserError for more than kMaxRank axes, a negative size other than one kOpen, or a product
+  // that exceeds i64.
   explicit Shape(std::span<const i64> sizes);
 
   int rank() const { return rank_; }
   // Negative axes count from the end: shape[-1] is the innermost size.
   i64 operator[](int axis) const { return sizes_[static_cast<std::size_t>(checked_axis(axis))]; }
-  i64 elements() const { return elements_; }
+  i64 elements() const { return elements_; }  // kOpen where a size is
   // Product of the sizes of axes [begin, end).
   i64 elements(int begin, int end) const;
   // `axis` in [0, rank), from an axis that may count from the end. Throws UserError if out of range.
   int checked_axis(int axis) const;
 
+  // This shape, where one size may be kOpen, for the elements of `of`. Throws UserError unless they
+  // are a multiple of the other sizes' product.
+  Shape completed(const Shape& of) const;
   Shape with(int axis, i64 size) const;      // one size replaced
   Shape without(int axis) const;             // one axis removed
   Shape inserted(int axis, i64 size) const;  // one axis added before `axis`

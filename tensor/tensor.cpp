@@ -7,6 +7,9 @@ namespace weft {
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
   i64 bytes = 0;
+  WEFT_CHECK(shape.elements() >= 0,
+             "Tensor::empty: shape {} given; a size of -1 is for reshape(), which knows the others",
+             shape);
   WEFT_CHECK(!__builtin_mul_overflow(shape.elements(), bytes_of(dtype), &bytes),
              "Tensor::empty: shape {} of {}; its size must be below 2^63 bytes", shape, dtype);
   return {StorageRef(new Storage(device, bytes)), 0, shape, dtype};
@@ -41,8 +44,8 @@ Tensor Tensor::wrap(void* data, i64 bytes, const Shape& shape, DType dtype,
 
 void Tensor::check_host_access(const char* what, DType wanted) const {
   WEFT_CHECK(defined(), "Tensor::{}: the tensor is undefined; give it a shape first", what);
-  WEFT_CHECK(std::holds_alternative<Cpu>(device()),
-             "Tensor::{}: the tensor is on {}; call to(Cpu{{}}) first", what, name_of(device()));
+  WEFT_CHECK(is_cpu(device()), "Tensor::{}: the tensor is on {}; call to(Cpu{{}}) first", what,
+             name_of(device()));
   WEFT_CHECK(dtype_ == wanted, "Tensor::{}: {} asked of a tensor of {}; call to(DType) first", what,
              wanted, dtype_);
 }
@@ -52,7 +55,8 @@ void Tensor::check_item() const {
              "Tensor::item: the tensor has shape {}; exactly one element is required", shape_);
 }
 
-Tensor Tensor::reshape(const Shape& shape) const {
+Tensor Tensor::reshape(const Shape& given) const {
+  const Shape shape = given.completed(shape_);
   WEFT_CHECK(shape.elements() == elements(),
              "reshape: {} has {} elements and {} has {}; the counts must be equal", shape_,
              elements(), shape, shape.elements());
@@ -64,28 +68,6 @@ Tensor Tensor::reshape(const Shape& shape) const {
   return result;
 }
 
-Tensor Tensor::reshape(std::initializer_list<i64> sizes) const {
-  std::vector<i64> known(sizes);
-  i64 product = 1;
-  i64* free = nullptr;
-  for (i64& size : known) {
-    if (size != -1) {
-      product *= size;
-      continue;
-    }
-    WEFT_CHECK(free == nullptr, "reshape: two sizes of -1 given for {}; at most one is allowed",
-               shape_);
-    free = &size;
-  }
-  if (free != nullptr) {
-    WEFT_CHECK(product > 0 && elements() % product == 0,
-               "reshape: {} has {} elements; they must be a multiple of {} to fill the size of -1",
-               shape_, elements(), product);
-    *free = elements() / product;
-  }
-  return reshape(Shape(known));
-}
-
 Tensor Tensor::slice(i64 begin, i64 end) const {
   WEFT_CHECK(rank() >= 1 && 0 <= begin && begin <= end && end <= size(0),
              "slice: entries {}..{} of shape {}; the range must lie within the first axis", begin,
@@ -94,7 +76,7 @@ Tensor Tensor::slice(i64 begin, i64 end) const {
 }
 
 Tensor Tensor::range(i64 begin, const Shape& shape) const {
-  WEFT_CHECK(begin >= 0 && begin + shape.elements() <= elements(),
+  WEFT_CHECK(begin >= 0 && shape.elements() >= 0 && begin + shape.elements() <= elements(),
              "range: elements {}..{} of shape {}; it has {}", begin, begin + shape.elements(),
              shape_, elements());
   return {storage_, offset_bytes_ + begin * bytes_of(dtype_), shape, dtype_};

@@ -77,7 +77,6 @@ class Tensor {
 
   // The same numbers under another shape of as many elements; one size may be -1. A view.
   Tensor reshape(const Shape& shape) const;
-  Tensor reshape(std::initializer_list<i64> sizes) const;
   // Of a matrix that reshape() made of images, and of what was made like it (empty_like).
   const FlatImage& flat_image() const { return flat_image_; }
   // Entries [begin, end) of the first axis. A view.

@@ -11,6 +11,7 @@
 
 #include "weft/device/device.h"
 #include "weft/tests/app/run_command.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft::app {
 namespace {
@@ -19,26 +20,20 @@ namespace fs = std::filesystem;
 
 using testing_app::Result;
 
-class Command : public ::testing::Test {
+class Command : public test_support::InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-command-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+  Command() : InScratchFolder("command") {
     write("small.yaml",
           "data: {type: digits, train_size: 200, test_size: 40, validation_split: 0.1}\n"
           "model: {type: mlp, hidden: [16]}\n"
           "train: {epochs: 2, batch_size: 20}\n");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name) << text;
   }
 
   Result weft(const std::string& arguments) { return testing_app::run_command(folder_, arguments); }
-
-  fs::path folder_;
 };
 
 TEST_F(Command, TrainsEvaluatesExports) {

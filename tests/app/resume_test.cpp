@@ -18,12 +18,9 @@ namespace {
 
 using namespace train::testing_runs;
 
-class Processes : public ::testing::Test {
+class Processes : public InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-process-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+  Processes() : InScratchFolder("process") {
     write(folder_ / "small.yaml",
           "data: {type: digits, train_size: 240, test_size: 20, validation_split: 0.1}\n"
           "model: {type: mlp, hidden: [64]}\n"
@@ -31,7 +28,6 @@ class Processes : public ::testing::Test {
           "callbacks: [ema]\n"
           "checkpoint: {every: 5ba, keep_last: 2}\n");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   pid_t start(std::vector<std::string> keys) const {
     keys.insert(keys.begin(), {"weft", "train", "small.yaml"});
@@ -64,8 +60,6 @@ class Processes : public ::testing::Test {
     return fs::exists(folder_ / name / "checkpoints/last/model.safetensors");
   }
   std::string output() const { return text_of(folder_ / "out.txt"); }
-
-  fs::path folder_;
 };
 
 TEST_F(Processes, SlowKilledAndResumedIsTheSame) {

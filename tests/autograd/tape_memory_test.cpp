@@ -42,6 +42,84 @@ TEST(TapeMemory, AChainThatIsDroppedIsFreed) {
   EXPECT_EQ(Tape::current().recorded_ops(), 0);
 }
 
+TEST(TapeMemory, AHeldOutputKeepsNothingThatWasRecordedLater) {
+  const Variable x = big_leaf();
+  const Variable held = sum(exp(x));
+  const i64 start = in_use(), uses = x.leaf_state()->pending_uses;
+  for (int pass = 0; pass < 20; ++pass) {
+    const Variable dropped = sum(exp(x));  // without backward()
+    EXPECT_EQ(Tape::current().recorded_ops(), 4);
+  }
+  for (int pass = 0; pass < 20; ++pass) sum(exp(x)).backward();
+  EXPECT_EQ(Tape::current().recorded_ops(), 2);
+  EXPECT_LE(in_use() - start, kMegabyte + 4096);  // the gradient of x
+  EXPECT_EQ(x.leaf_state()->pending_uses, uses);
+  x.zero_grad();
+  held.backward();
+  EXPECT_EQ(x.grad().to_vector<float>()[0], exp(x.value()).to_vector<float>()[0]);
+}
+
+TEST(TapeMemory, LossesThatAreKeptAfterBackwardKeepTheirOwnNodeOnly) {
+  const Variable x = big_leaf();
+  sum(exp(x)).backward();
+  const i64 start = in_use();
+  std::vector<Variable> losses;
+  for (int pass = 0; pass < 20; ++pass) {
+    losses.push_back(sum(exp(x)));
+    losses.back().backward();
+  }
+  EXPECT_LE(in_use() - start, 20 * 4096);
+  EXPECT_EQ(Tape::current().recorded_ops(), 0);
+}
+
+TEST(TapeMemory, WithOneOldOutputHeldTheHeapIsNotAskedEither) {
+  const Variable x = Variable::leaf(Tensor::full({64}, 0.5)), held = sum(exp(x));
+  const auto pass = [&] {
+    const Variable dropped = exp(exp(x));
+    sum(exp(exp(x))).backward();
+  };
+  pass();
+  const i64 before = testing::heap_calls();
+  for (int i = 0; i < 100; ++i) pass();
+  EXPECT_EQ(testing::heap_calls() - before, 0);
+}
+
+TEST(TapeMemory, PartsOfAGraphThatNothingRefersToAreFreedAtOnce) {
+  const Variable x = big_leaf();
+  const Variable trunk = exp(x);
+  const i64 start = in_use();
+  { const Variable branch = exp(exp(trunk)); }
+  EXPECT_LE(in_use() - start, 4096);
+  EXPECT_EQ(Tape::current().recorded_ops(), 1);
+  sum(trunk).backward();
+  EXPECT_TRUE(x.grad().defined());
+}
+
+// By recursion, freeing it would take more stack than there is.
+TEST(TapeMemory, AVeryLongChainIsFreed) {
+  const Variable x = Variable::leaf(Tensor::full({1}, 0.5));
+  {
+    Variable y = x;
+    for (int i = 0; i < 300'000; ++i) y = y + 1.0;
+    EXPECT_EQ(Tape::current().recorded_ops(), 300'000);
+  }
+  EXPECT_EQ(Tape::current().recorded_ops(), 0);
+}
+
+TEST(TapeMemory, AVariableMayOutliveItsTape) {
+  const Variable x = Variable::leaf(Tensor::full({1}, 0.5));
+  Variable y;
+  {
+    Tape inner;
+    const Tape::Scope scope(inner);
+    y = x + 1.0;
+  }
+  EXPECT_EQ(y.value().item<float>(), 1.5f);
+  EXPECT_EQ(x.leaf_state()->pending_uses, 0);
+  EXPECT_THROW(y.backward(), UserError);
+  EXPECT_THROW(y + 1.0, UserError);
+}
+
 TEST(TapeMemory, InPlaceEdgesNeedOneGradientForAChain) {
   const Variable x = big_leaf();
   Variable y = affine(x, 2.0, 0.0);  // affine keeps nothing
@@ -105,9 +183,22 @@ TEST(TapeMemory, WhatAnEdgeCapturesLivesUntilItsNodeHasRun) {
 TEST(TapeMemory, AnEdgeThatIsNotWantedDropsItsCaptureAtOnce) {
   Watched captured;
   const Variable wanted = Variable::leaf(Tensor::full({2}, 1.0)), constant(Tensor::full({2}, 1.0));
-  const Variable y = record("op", wanted.value().clone(), pass(wanted),
+  const Variable y = record("op", wanted.value().clone(), identity_edge(wanted),
                             edge(constant, [kept = captured.take()](const Tensor&, Tensor&) {}));
   EXPECT_TRUE(captured.alive.expired());
+}
+
+TEST(TapeMemory, AnOpThatIsRefusedDropsWhatItsEdgesCaptured) {
+  Watched captured;
+  const Variable x = Variable::leaf(Tensor::full({2}, 1.0)), y = exp(x);
+  Tape inner;
+  const Tape::Scope scope(inner);
+  EXPECT_THROW(
+      record("op", x.value().clone(), edge(x, [kept = captured.take()](const Tensor&, Tensor&) {}),
+             identity_edge(y)),
+      UserError);
+  EXPECT_TRUE(captured.alive.expired());
+  EXPECT_EQ(x.leaf_state()->pending_uses, 1);  // by y
 }
 
 // Ten steps of a small network whose every op is ours.

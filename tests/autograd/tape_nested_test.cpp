@@ -118,6 +118,18 @@ TEST_F(OnReady, FrozenLeavesAndThoseOutsideAreNotNamed) {
   EXPECT_EQ(order_, "a ");
 }
 
+TEST(OnGradient, NamesEveryLeafThatAPassAddsTo) {
+  std::string named;
+  Tape::current().set_on_gradient([&](Leaf& leaf) { named += leaf.name + " "; });
+  const Variable a = leaf(1, "a"), b = leaf(2, "b"), frozen = leaf(3, "frozen");
+  frozen.set_requires_grad(false);
+  sum((a * b) * frozen + a).backward();
+  EXPECT_EQ(named, "a a b ");
+  Tape::current().set_on_gradient(nullptr);
+  sum(a * b).backward();
+  EXPECT_EQ(named, "a a b ");
+}
+
 class Recorder : public TapeObserver {
  public:
   Recorder() : before_(set_tape_observer(this)) {}

@@ -189,19 +189,20 @@ TEST(Tape, AFirstContributionIsWrittenStraightIntoAPresetGradient) {
   EXPECT_EQ(flat.to_vector<double>(), (std::vector<double>{99, 7, 8, 99, 99}));
 }
 
-TEST(Tape, AJointEdgeIsToldWhichGradientsAreWanted) {
+TEST(Tape, AMultiInputEdgeIsToldWhichGradientsAreWanted) {
   const Variable a = leaf({2}), b = leaf({3}), c = leaf({4});
   b.set_requires_grad(false);
   std::vector<bool> wanted;
   const auto joined = [&] {
-    return record("joined", numbers({1}),
-                  joint(std::array{&a, &b, &c}, [&](const Tensor& dy, std::span<Tensor* const> d) {
-                    wanted.clear();
-                    for (Tensor* dx : d) {
-                      wanted.push_back(dx != nullptr);
-                      if (dx != nullptr) affine(*dx, dy, 2.0, 0.0);
-                    }
-                  }));
+    return record(
+        "joined", numbers({1}),
+        multi_input_edge(std::array{&a, &b, &c}, [&](const Tensor& dy, std::span<Tensor* const> d) {
+          wanted.clear();
+          for (Tensor* dx : d) {
+            wanted.push_back(dx != nullptr);
+            if (dx != nullptr) affine(*dx, dy, 2.0, 0.0);
+          }
+        }));
   };
   joined().backward();
   EXPECT_EQ(wanted, (std::vector<bool>{true, false, true}));
@@ -211,11 +212,11 @@ TEST(Tape, AJointEdgeIsToldWhichGradientsAreWanted) {
   EXPECT_FALSE(joined().requires_grad());
 }
 
-TEST(Tape, AJointEdgeMayNameOneLeafTwice) {
+TEST(Tape, AMultiInputEdgeMayNameOneLeafTwice) {
   const Variable a = leaf({2});
   const Variable y =
       record("twice", numbers({1}),
-             joint(std::array{&a, &a}, [](const Tensor& dy, std::span<Tensor* const> d) {
+             multi_input_edge(std::array{&a, &a}, [](const Tensor& dy, std::span<Tensor* const> d) {
                affine(*d[0], dy, 2.0, 0.0);
                affine(*d[1], dy, 5.0, 0.0);
              }));
@@ -223,7 +224,7 @@ TEST(Tape, AJointEdgeMayNameOneLeafTwice) {
   expect_grad(a, {7});
 }
 
-// pass() hands one gradient to several, and in_place_edge writes over what it got: never over a shared one.
+// identity_edge() hands one gradient to several, and in_place_edge writes over what it got: never over a shared one.
 TEST(Tape, AGradientPassedToSeveralIsNotWrittenOver) {
   const auto check = [](const char* name, const testing::Function& f) {
     EXPECT_EQ(gradcheck(name, f, {numbers({0.3, -0.4, 0.5}), numbers({1.1, 0.7, -0.2})}), "");

@@ -16,6 +16,15 @@ TEST(Duration, CountsStepsInBothUnits) {
   EXPECT_TRUE(Duration().is_zero());
 }
 
+TEST(Duration, IsMadeOfAnyKindOfString) {
+  struct Options {
+    Duration warmup;
+  };
+  const std::string text = "3ep";
+  EXPECT_EQ((Options{.warmup = text}).warmup, Duration("3ep"));
+  EXPECT_EQ((Options{.warmup = std::string_view(text)}).warmup, Duration("3ep"));
+}
+
 TEST(Duration, ReadsBackWhatItPrints) {
   for (const char* text : {"3ep", "200ba", "0.25ep", "0ba"})
     EXPECT_EQ(Duration(text).to_string(), text);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/core/error.h"
+#include "weft/tests/support/message_of.h"
 
 namespace weft {
 namespace {
@@ -59,22 +60,19 @@ TEST(Glob, SelectsWhatAnyPatternMatchesOnceAndInOrder) {
   EXPECT_EQ(glob_select("freeze", {}, kNames), std::vector<i64>{});
 }
 
-std::string message_of(const std::string& pattern, const std::vector<std::string>& names) {
-  try {
+std::string refusal(const std::string& pattern, const std::vector<std::string>& names) {
+  return test_support::message_of([&] {
     glob_select("freeze", std::vector<std::string>{"*", pattern}, names);
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  });
 }
 
 TEST(Glob, APatternThatMatchesNothingNamesTheNearest) {
-  EXPECT_EQ(message_of("clasifier.*", kNames),
+  EXPECT_EQ(refusal("clasifier.*", kNames),
             "freeze: pattern 'clasifier.*' matches none of 5 names; "
             "nearest: classifier.weight, classifier.bias, features.0.weight");
-  EXPECT_EQ(message_of("*.bais", kNames).substr(0, 76),
+  EXPECT_EQ(refusal("*.bais", kNames).substr(0, 76),
             "freeze: pattern '*.bais' matches none of 5 names; nearest: features.0.bias, ");
-  EXPECT_EQ(message_of("x", {}), "freeze: pattern '*' matches none of 0 names; nearest: none");
+  EXPECT_EQ(refusal("x", {}), "freeze: pattern '*' matches none of 0 names; nearest: none");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/registry.h"
+#include "weft/tests/support/message_of.h"
 
 #include <gtest/gtest.h>
 
@@ -61,14 +62,7 @@ const bool sum_registered = Registry<Sum>::add<SumOptions>(
       return Sum{o.more + base + static_cast<i64>(text.size())};
     });
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
+using test_support::message_of;
 
 TEST(Registry, MakesWhatTheOptionsSay) {
   auto recipe = Recipe<Animal>::of("dog", DogOptions{.barks = 2});

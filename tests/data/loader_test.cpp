@@ -11,21 +11,9 @@
 
 #include "weft/data/random.h"
 #include "weft/device/allocator.h"
+#include "weft/testing/heap_counter.h"
 #include "weft/tests/data/numbers.h"
 #include "weft/tests/data/temp_folder.h"
-
-// Counts what the whole process takes from the heap. Sanitizers have an allocator of their own.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WEFT_TEST_COUNTS_NEW
-static std::atomic<long> heap_allocations{0};
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++heap_allocations;
-  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-#endif
 
 namespace weft::data {
 namespace {
@@ -168,14 +156,10 @@ TEST(Loader, AllocatesNothingOnceItRuns) {
     };
     run_epoch();
     const auto before = allocator_counters(Cpu{}).allocations;
-#ifdef WEFT_TEST_COUNTS_NEW
-    const long heap_before = heap_allocations;
-#endif
+    const i64 heap_before = testing::heap_calls();
     run_epoch();
     EXPECT_EQ(allocator_counters(Cpu{}).allocations, before) << workers;
-#ifdef WEFT_TEST_COUNTS_NEW
-    EXPECT_EQ(heap_allocations, heap_before) << workers;
-#endif
+    EXPECT_EQ(testing::heap_calls(), heap_before) << workers;
   }
 }
 

@@ -13,31 +13,21 @@
 
 #include "weft/core/error.h"
 #include "weft/core/types.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft::data {
 
 using Bytes = std::vector<u8>;
 
-class TempFolder {
+class TempFolder : public test_support::ScratchFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "weft-data-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
+  TempFolder() : ScratchFolder("data") {}
   std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
-    std::ofstream(path_ / name, std::ios::binary)
+    std::ofstream(path() / name, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
-    return path_ / name;
+    return path() / name;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 // A variable of the environment, for the length of a test; null: unset.

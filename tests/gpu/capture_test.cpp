@@ -5,6 +5,7 @@
 #include "weft/core/log.h"
 #include "weft/device/allocator.h"
 #include "weft/optim/adam.h"
+#include "weft/tests/support/message_of.h"
 
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/stream.h"
@@ -13,6 +14,7 @@
 namespace weft {
 namespace {
 
+using test_support::message_of;
 using namespace testing_gpu;  // NOLINT(google-build-using-namespace)
 
 class GpuCapture : public testing_gpu::OnGpu {
@@ -28,14 +30,6 @@ class GpuCapture : public testing_gpu::OnGpu {
     }
     EXPECT_EQ(captured->difference_from(eager), "");
     return captured;
-  }
-  static std::string message_of(const std::function<void()>& call) {
-    try {
-      call();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
   }
 };
 
@@ -155,7 +149,7 @@ TEST_F(GpuCapture, ALossThatIsNotFiniteLeavesTheWeightsThatGaveIt) {
   until.options.max_steps = 6;
   Training stopped(until, false), halted(setting, true);
   stopped.train();
-  const std::string error = message_of([&] { halted.train(); });
+  const std::string error = message_of<Error>([&] { halted.train(); });
   EXPECT_NE(error.find("at batch 7 of epoch 1; try a lower learning rate"), std::string::npos)
       << error;
   EXPECT_EQ(halted.trainer().optimizer().applied_steps(), 6);
@@ -172,8 +166,8 @@ TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
                         .planted = {{6 * kBatch + 1, 0.0f}},
                         .shuffle = false};
   Training eager(setting, false), captured(setting, true);
-  const std::string error = message_of([&] { captured.train(); });
-  EXPECT_EQ(error, message_of([&] { eager.train(); }));
+  const std::string error = message_of<Error>([&] { captured.train(); });
+  EXPECT_EQ(error, message_of<Error>([&] { eager.train(); }));
   EXPECT_NE(error.find("a gradient is not finite at the smallest loss scale, 1"), std::string::npos)
       << error;
   EXPECT_EQ(captured.trainer().steps_in_flight(), 0);
@@ -210,7 +204,7 @@ TEST_F(GpuCapture, AStepThatLooksAtNumbersIsRefusedAndNamed) {
   Training run({.options = {.optimizer = optim::sgd({.lr = 0.1})}}, true);
   run.net().look = [](const Variable& h) { EXPECT_GE(h.value().to_vector<float>()[0], 0.0f); };
   EXPECT_EQ(
-      message_of([&] { run.train(); }),
+      message_of<Error>([&] { run.train(); }),
       "copy to the host: asked for while a graph is recorded; work that neither waits for the "
       "device nor reads or sends from the host is required");
   run.net().look = {};
@@ -232,7 +226,7 @@ TEST_F(GpuCapture, OnTheCpuStepsRunOpByOpWithANotice) {
   run.train();
   EXPECT_EQ(run.trainer().optimizer().applied_steps(), 10);
   EXPECT_EQ(run.trainer().runner().launches(), 0);
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(message_of<Error>([&] {
               train::Trainer(net, train::classification(),
                              {.out_of_memory = train::OnOutOfMemory::split, .capture = true});
             }),

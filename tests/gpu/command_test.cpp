@@ -12,6 +12,7 @@
 #include "weft/testing/compare.h"
 #include "weft/tests/app/run_command.h"
 #include "weft/tests/gpu/tools.h"
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/run_files.h"
 
 namespace weft {
@@ -23,14 +24,6 @@ using testing_app::Result;
 
 class GpuCommand : public testing_gpu::OnGpu {
  protected:
-  void SetUp() override {
-    OnGpu::SetUp();
-    folder_ = fs::temp_directory_path() / ("weft-gpu-command-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Result weft(const std::string& arguments) { return testing_app::run_command(folder_, arguments); }
 
   // Of the last checkpoints of two runs.
@@ -45,7 +38,8 @@ class GpuCommand : public testing_gpu::OnGpu {
       EXPECT_EQ(testing::difference_in_bytes(value, there.at(name)), "") << file << ": " << name;
   }
 
-  fs::path folder_;
+  const test_support::ScratchFolder scratch_{"gpu-command"};
+  const fs::path& folder_ = scratch_.path();
 };
 
 // Whole runs of ready configs, made small.

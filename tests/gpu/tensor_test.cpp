@@ -12,6 +12,7 @@
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/copy.h"
+#include "weft/tests/support/message_of.h"
 #endif
 
 namespace weft {
@@ -28,14 +29,7 @@ class GpuTensor : public testing_gpu::OnGpu {
   }
 };
 
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test_support::message_of;
 
 TEST_F(GpuTensor, GoesUpAndComesDown) {
   const Tensor x = numbers({3, 5}), copy = x.clone();
@@ -92,32 +86,36 @@ TEST_F(GpuTensor, DrawsTheNumbersOfTheCpu) {
 
 TEST_F(GpuTensor, TheHostMayNotLookAtIt) {
   const Tensor x = Tensor::zeros({2}, DType::f32, cuda());
-  EXPECT_EQ(message_of([&] { x.values<float>(); }),
+  EXPECT_EQ(message_of<Error>([&] { x.values<float>(); }),
             "Tensor::values: the tensor is on cuda; call to(Cpu{}) first");
 }
 
 TEST_F(GpuTensor, DevicesDoNotMix) {
   const Tensor x = Tensor::zeros({2}), y = Tensor::zeros({2}, DType::f32, cuda());
   const std::string required = " inputs on cpu and cuda; one device is required";
-  EXPECT_EQ(message_of([&] { add(x, y); }), "add:" + required);
+  EXPECT_EQ(message_of<Error>([&] { add(x, y); }), "add:" + required);
   const Tensor labels = Tensor::zeros({2}, DType::int64, cuda());
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(message_of<Error>([&] {
               cross_entropy(Tensor::zeros({2, 3}), labels);
             }),
             "cross_entropy:" + required);
-  EXPECT_EQ(message_of([&] { embedding(Tensor::zeros({2, 3}), labels); }), "embedding:" + required);
+  EXPECT_EQ(message_of<Error>([&] {
+              embedding(Tensor::zeros({2, 3}), labels);
+            }),
+            "embedding:" + required);
   const Tensor w = Tensor::zeros({3, 2}, DType::f32, cuda()), bias = Tensor::zeros({3});
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(message_of<Error>([&] {
               linear(Tensor::zeros({4, 2}, DType::f32, cuda()), w, bias);
             }),
             "linear: bias is on cpu; cuda is required");
   Tensor product = Tensor::zeros({4, 2});
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(message_of<Error>([&] {
               matmul(product, Tensor::zeros({4, 3}, DType::f32, cuda()), w);
             }),
             "matmul: the output is on cpu; cuda is required");
   Tensor on_cpu = x;
-  EXPECT_EQ(message_of([&] { relu(on_cpu, y); }), "relu: the output is on cpu; cuda is required");
+  EXPECT_EQ(message_of<Error>([&] { relu(on_cpu, y); }),
+            "relu: the output is on cpu; cuda is required");
 }
 
 TEST_F(GpuTensor, CudaWithoutAStreamIsTheOneOfTensors) {
@@ -169,7 +167,7 @@ TEST_F(GpuTensorDeathTest, AHostThatFollowsADevicePointerEnds) {
 TEST_F(GpuTensor, AKernelIsGivenNoHostMemory) {
   float on_host = 0;
   const Cuda device = std::get<Cuda>(cuda());
-  const std::string error = message_of([&] { kernels::fill<float>(device, {&on_host, 1}, 1); });
+  const std::string error = message_of<Error>([&] { kernels::fill<float>(device, {&on_host, 1}, 1); });
   EXPECT_NE(error.find("was given host memory at copy_cuda.cu:"), std::string::npos) << error;
 }
 

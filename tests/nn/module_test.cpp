@@ -187,6 +187,76 @@ TEST(Module, SummaryCountsATiedParameterWhereItComesFirst) {
   EXPECT_CONTAINS(text, "16 parameters, 16 of them trained");
 }
 
+TEST(Module, SummaryPrintsOutputsWithoutABatchWhole) {
+  struct WithPositions : Module {
+    Embedding positions{7, 4};
+    Linear head{4, 2};
+    void parts(Parts& p) override { p("positions", positions)("head", head); }
+    Variable forward(const Variable& x) override {
+      const std::vector<i64> indices{0, 1, 2, 3, 4};
+      return head(x + positions(Variable(Tensor::copy_of(indices, {5}))));
+    }
+  } model;
+  const std::string text = model.summary({5, 4});
+  EXPECT_CONTAINS(text, "Embedding(7, 4)  (5, 4)");
+  EXPECT_CONTAINS(text, "Linear(4, 2)     (5, 2)");
+  struct OneOnly : Module {
+    Linear head{4, 2};
+    void parts(Parts& p) override { p("head", head); }
+    Variable forward(const Variable& x) override { return head(reshape(x, {1, 4})); }
+  } one;
+  EXPECT_CONTAINS(one.summary({4}), "head   Linear(4, 2)  (2)");
+}
+
+TEST(Module, AModuleOfTwoInputsHasAForwardOfItsOwn) {
+  struct Sum : Module {
+    Linear a{3, 2}, b{4, 2};
+    void parts(Parts& p) override { p("a", a)("b", b); }
+    Variable forward(const Variable& x, const Variable& y) { return a(x) + b(y); }
+    Variable operator()(const Variable& x, const Variable& y) {
+      return run([&] { return forward(x, y); });
+    }
+  } both;
+  EXPECT_EQ(both(numbers({5, 3}), numbers({5, 4})).shape(), (Shape{5, 2}));
+  EXPECT_EQ(error_of([&] {
+              both(numbers({5, 3}), numbers({5, 3}));
+            }).find("layer b: linear: "),
+            0u);
+  Module& module = both;
+  const std::string error = error_of([&] { module(numbers({5, 3})); });
+  EXPECT_CONTAINS(error, "Sum: called with one input");
+  EXPECT_CONTAINS(error, "forward(const Variable&)");
+}
+
+TEST(Module, ANameOfTwoPartsIsAnError) {
+  struct Twice : Module {
+    Linear a{3, 3}, b{3, 2};
+    void parts(Parts& p) override { p("fc", a)("fc", b); }
+    Variable forward(const Variable& x) override { return b(a(x)); }
+  };
+  Sequential outer{Twice{}};
+  EXPECT_EQ(error_of([&] { outer.named_parameters(); }),
+            "parts: '0.fc' names Linear(3, 3) and Linear(3, 2); a name may be used once");
+  EXPECT_THROW(state_of(outer), UserError);
+  struct Mixed : Module {
+    Linear block{3, 3};
+    Parameter scale{Tensor::zeros({3})};
+    std::vector<Linear> list = std::vector<Linear>(1, Linear{3, 3});
+    int kind = 0;
+    void parts(Parts& p) override {
+      if (kind == 0) p("block", block)("block", scale);
+      if (kind == 1) p("block", block)("block.weight", scale);
+      if (kind == 2) p("list.0", block)("list", list);
+    }
+  } mixed;
+  EXPECT_EQ(error_of([&] { mixed.named_parameters(); }),
+            "parts: 'block' names Linear(3, 3) and a parameter (3); a name may be used once");
+  mixed.kind = 1;
+  EXPECT_CONTAINS(error_of([&] { mixed.train(); }), "'block.weight' names a parameter (3, 3) and ");
+  mixed.kind = 2;
+  EXPECT_CONTAINS(error_of([&] { mixed.train(); }), "'list.0' names Linear(3, 3) and Linear(3, 3)");
+}
+
 TEST(Module, ADryRunChangesNothing) {
   Net net;
   net.blocks[0].eval();

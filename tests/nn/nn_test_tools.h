@@ -2,14 +2,13 @@
 // What the tests of modules share.
 #pragma once
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "weft/nn/nn.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft::nn {
 
@@ -52,17 +51,10 @@ std::string error_of(const F& f) {
 // A path in a folder that goes with it.
 class TempFile {
  public:
-  TempFile() {
-    std::string name = (std::filesystem::temp_directory_path() / "weft-nn-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~TempFile() { std::filesystem::remove_all(folder_); }
-  TempFile(const TempFile&) = delete;
-  TempFile& operator=(const TempFile&) = delete;
-  std::string path() const { return (folder_ / "a.safetensors").string(); }
+  std::string path() const { return (folder_.path() / "a.safetensors").string(); }
 
  private:
-  std::filesystem::path folder_;
+  test_support::ScratchFolder folder_{"nn"};
 };
 
 }  // namespace weft::nn

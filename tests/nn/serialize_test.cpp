@@ -81,6 +81,78 @@ TEST(Serialize, AModelThatHasSeenNoImageIsRefused) {
   expect_same(state_of(model).at("1.weight"), static_cast<Linear&>(model[1]).weight.value());
 }
 
+TEST(Serialize, TheErrorOfAModelThatHasSeenNoImageNamesTheCallThatHelps) {
+  Sequential model{Flatten{}, Linear{30, 2}};
+  const std::string error = error_of([&] { state_of(model); });
+  EXPECT_CONTAINS(error, "nn::dry_run(model, {height, width, channels})");
+  dry_run(model, {2, 3, 5});
+  state_of(model);
+}
+
+Sequential flattening() { return Sequential{Flatten{}, Linear{30, 4}, ReLU{}, Linear{4, 2}}; }
+// A trained model, of images or of plain features, and one that has seen no sample.
+void expect_loads_at_once(const Shape& sample) {
+  const TempFile file;
+  Sequential trained = flattening(), loaded = flattening();
+  dry_run(trained, sample);
+  save(trained, file.path(), {{"model", "mine"}});
+  load(loaded, file.path());
+  const Tensor x = numbers(sample.inserted(0, 2));
+  expect_same(loaded(x).value(), trained(x).value());
+  const TensorMap a = state_of(trained), b = state_of(loaded);
+  expect_same(a.at("1.weight"), b.at("1.weight"));
+  EXPECT_EQ(read_safetensors_metadata(file.path()).at("model"), "mine");
+}
+TEST(Serialize, AFileOfSaveIsLoadedBeforeTheFirstSample) {
+  expect_loads_at_once({2, 3, 5});
+  expect_loads_at_once({6, 5, 1});
+  expect_loads_at_once({30});
+}
+
+TEST(Serialize, AFileOfAnotherProgramIsNotLoadedBeforeTheFirstSample) {
+  const TempFile file;
+  Sequential trained = flattening(), loaded = flattening();
+  dry_run(trained, {2, 3, 5});
+  write_safetensors(file.path(), state_of(trained));
+  EXPECT_CONTAINS(error_of([&] { load(loaded, file.path()); }), "nn::dry_run(model, ");
+  write_safetensors(file.path(), state_of(trained), {{"flattened_images", "1.weight=9x9x9"}});
+  EXPECT_CONTAINS(error_of([&] { load(loaded, file.path()); }),
+                  "the metadata gives 1.weight a flattened image of 9 × 9 × 9; one of 30 elements");
+  dry_run(loaded, {2, 3, 5});
+  load(loaded, file.path());
+}
+
+TEST(Serialize, WeightsThatWereNotLoadedStillWaitForTheFirstSample) {
+  const TempFile file;
+  Sequential backbone{Identity{}, Linear{3, 3}};
+  save(backbone, file.path());
+  Sequential whole = flattening();
+  load(whole, file.path(), {.strict = false, .exclude = {"1.*"}});
+  EXPECT_CONTAINS(error_of([&] { state_of(whole); }), "nn::dry_run(model, ");
+  dry_run(whole, {2, 3, 5});
+}
+
+TEST(Serialize, AConvolutionBeforeFlattenShowsTheOrder) {
+  const auto model = [] {
+    return Sequential{Conv2d{1, 5, 1}, BatchNorm{5}, ReLU{},
+                      MaxPool2d{2},    Flatten{},    Linear{30, 2}};
+  };
+  Sequential fresh = model(), run = model();
+  load_state(run, state_of(fresh), "fresh");
+  dry_run(run, {4, 6, 1});
+  expect_same(state_of(fresh).at("5.weight"), state_of(run).at("5.weight"));
+  expect_same(static_cast<Linear&>(run[5]).weight.value(),
+              static_cast<Linear&>(fresh[5]).weight.value());
+  const auto file = state_of(fresh).at("5.weight").values<float>();
+  const auto memory = static_cast<Linear&>(fresh[5]).weight.value().values<float>();
+  EXPECT_EQ(file[6 * 4 + 1], memory[1 * 5 + 4]);  // channel 4 of pixel 1
+  EXPECT_CONTAINS(error_of([&] {
+                    state_of(*std::make_unique<Sequential>(
+                        Sequential{Conv2d{1, 5, 1}, GlobalAvgPool{}, Flatten{}, Linear{5, 2}}));
+                  }),
+                  "nn::dry_run(model, ");
+}
+
 // A network that flattens by itself, with something between the image and the Linear.
 struct FlattensItself : Module {
   Linear fc{30, 2};

@@ -35,11 +35,22 @@ TEST(Shape, ChangesGiveNewShapes) {
 }
 
 TEST(Shape, RefusesWhatIsNone) {
-  EXPECT_THROW((Shape{2, -1}), UserError);
+  EXPECT_THROW((Shape{2, -2}), UserError);
+  EXPECT_THROW((Shape{-1, 2, -1}), UserError);
   EXPECT_THROW((Shape{1, 1, 1, 1, 1, 1, 1}), UserError);
   EXPECT_THROW((Shape{i64{1} << 40, i64{1} << 40}), UserError);
   EXPECT_THROW((Shape{2, 3})[2], UserError);
   EXPECT_THROW((Shape{2, 3})[-3], UserError);
+}
+
+TEST(Shape, OneSizeMayBeLeftToReshape) {
+  EXPECT_EQ((Shape{2, -1}).completed({3, 4}), (Shape{2, 6}));
+  EXPECT_EQ((Shape{-1}).completed({}), Shape{1});
+  EXPECT_EQ((Shape{2, 6}).completed({3, 4}), (Shape{2, 6}));
+  EXPECT_THROW((Shape{5, -1}).completed({3, 4}), UserError);
+  EXPECT_THROW((Shape{0, -1}).completed({0, 4}), UserError);
+  EXPECT_EQ((Shape{2, -1}).to_string(), "(2, -1)");
+  EXPECT_EQ((Shape{0, -1}).elements(), -1);  // and so it is no shape of a tensor's
 }
 
 TEST(Shape, BroadcastsByNumPysRule) {

@@ -47,8 +47,19 @@ TEST(Tensor, ViewsAreRangesOfTheStorage) {
   EXPECT_EQ(x.slice(2, 2).elements(), 0);
   EXPECT_EQ(x.range(5, {2, 2}).to_vector<float>(), (std::vector<float>{5, 6, 7, 8}));
   EXPECT_EQ(x.reshape({2, -1}).shape(), (Shape{2, 6}));
+  const Shape open{-1, 2};
+  EXPECT_EQ(x.reshape(open).shape(), (Shape{6, 2}));
   x.slice(0, 1).fill(-1);
   EXPECT_EQ(x.reshape({12}).slice(2, 4).to_vector<float>(), (std::vector<float>{-1, 3}));
+}
+
+TEST(Tensor, IsNotMadeOfAShapeThatReshapeHasYetToComplete) {
+  const Shape open{2, -1};
+  EXPECT_EQ(
+      error_of([&] { Tensor::zeros(open); }),
+      "Tensor::empty: shape (2, -1) given; a size of -1 is for reshape(), which knows the others");
+  EXPECT_THROW(Tensor::copy_of(std::vector<float>{1, 2}, open), UserError);
+  EXPECT_THROW(counted({4}).range(0, open), UserError);
 }
 
 TEST(Tensor, ViewsAreChecked) {

@@ -13,6 +13,30 @@ prefix="$folder/moved here"
 mv "$folder/first" "$prefix"
 [[ $(cd "$prefix/include" && echo *) == weft ]] || fail "headers lie outside include/weft"
 
+# A component that is not there says why; one that is optional is done without.
+mkdir "$folder/finds"
+asks_for() {  # asks_for "ARGUMENTS OF find_package" [OPTION OF cmake…]: the log in one line, which CMake breaks
+  printf 'cmake_minimum_required(VERSION 3.25)\nproject(finds LANGUAGES CXX)\nfind_package(weft %s)\n' "$1" >"$folder/finds/CMakeLists.txt"
+  rm -rf "$folder/finds/build"
+  local code=0
+  cmake -S "$folder/finds" -B "$folder/finds/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" "${@:2}" >"$folder/log" 2>&1 || code=$?
+  tr -s '\n ' ' ' <"$folder/log"
+  return "$code"
+}
+refused() {  # refused WHY [ARGUMENT OF asks_for…]
+  local log
+  log=$(asks_for "${@:2}") && fail "find_package(weft ${*:2}) is not refused"
+  [[ $log == *"$1"* ]] || fail "find_package(weft ${*:2}) does not say '$1': $log"
+}
+refused "component tests is not available: it is unknown; known: testing" "REQUIRED COMPONENTS tests"
+refused "GoogleTest was not found" "REQUIRED COMPONENTS testing" -DCMAKE_DISABLE_FIND_PACKAGE_GTest=ON
+testing=$(find "$prefix" -name weftTesting.cmake)
+mv "$testing" "$folder/weftTesting.cmake"
+refused "built without tests" "REQUIRED COMPONENTS testing"
+asks_for "REQUIRED OPTIONAL_COMPONENTS testing" >/dev/null || { cat "$folder/log"; fail "an optional component is required"; }
+mv "$folder/weftTesting.cmake" "$testing"
+asks_for "REQUIRED COMPONENTS testing" >/dev/null || { cat "$folder/log"; fail "the component testing is not found"; }
+
 cp -r "$root/examples" "$folder/examples"
 cmake -S "$folder/examples" -B "$folder/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$folder/log" ||
   { cat "$folder/log"; fail "find_package(weft)"; }

@@ -8,8 +8,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/run/orchestrator.h"
@@ -25,19 +25,14 @@ optimizer: {type: sgd, lr: 0.05}
 train: {epochs: 4, batch_size: 30}
 )";
 
-class CallbackRun : public ::testing::Test {
+class CallbackRun : public test_support::InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-callbacks-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
+  CallbackRun() : InScratchFolder("callbacks") {
     before_ = set_log_sink([this](LogLevel level, std::string_view message) {
       if (level == LogLevel::warning) warnings_.emplace_back(message);
     });
   }
-  void TearDown() override {
-    set_log_sink(before_);
-    fs::remove_all(folder_);
-  }
+  ~CallbackRun() override { set_log_sink(before_); }
 
   RunConfig config(std::vector<std::string> overrides) const {
     overrides.push_back("run.dir=" + (folder_ / "run").string());
@@ -52,7 +47,6 @@ class CallbackRun : public ::testing::Test {
     return found;
   }
 
-  fs::path folder_;
   std::vector<std::string> warnings_;
 
  private:

@@ -181,7 +181,8 @@ TEST_F(Distilling, WhatDoesNotFitIsRefusedBeforeAnythingIsWritten) {
 }
 
 TEST(DistillExample, FindsItsTeacherBesideTheConfigAndRuns) {
-  const fs::path folder = scratch_folder("distill-example");
+  const ScratchFolder scratch("distill-example");
+  const fs::path& folder = scratch.path();
   const RunConfig config = load_run_config(WEFT_SOURCE_ROOT "/configs/distill_digits.yaml",
                                            {"data.train_size=200", "data.test_size=50",
                                             "train.epochs=1", "run.dir=" + folder.string()})
@@ -193,11 +194,11 @@ TEST(DistillExample, FindsItsTeacherBesideTheConfigAndRuns) {
   const RunReport report = Orchestrator(config, "test").train();
   EXPECT_EQ(report.failed, "");
   EXPECT_TRUE(fs::exists(folder / "checkpoints/last/teacher.safetensors"));
-  fs::remove_all(folder);
 }
 
 TEST(DistillExample, SlowBeatsTheLabelsAlone) {
-  const fs::path folder = scratch_folder("distill-slow");
+  const ScratchFolder scratch("distill-slow");
+  const fs::path& folder = scratch.path();
   const auto accuracy = [&](const std::string& name, Keys keys) {
     keys.push_back("run.dir=" + (folder / name).string());
     const std::string path = WEFT_SOURCE_ROOT "/configs/distill_digits.yaml";
@@ -206,7 +207,6 @@ TEST(DistillExample, SlowBeatsTheLabelsAlone) {
   const double taught = accuracy("taught", {}), alone = accuracy("alone", {"trainer=standard"});
   std::printf("test accuracy: with the teacher %.4f, with the labels alone %.4f\n", taught, alone);
   EXPECT_GT(taught, alone + 0.02);
-  fs::remove_all(folder);
 }
 
 }  // namespace

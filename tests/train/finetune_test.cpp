@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/nn/safetensors.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
@@ -18,19 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kConfig = WEFT_SOURCE_ROOT "/configs/finetune_staged_unfreeze.yaml";
 
-class FineTune : public ::testing::Test {
+class FineTune : public test_support::InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-finetune-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  FineTune() : InScratchFolder("finetune") {}
   RunReport run(const char* name, std::vector<std::string> overrides) const {
     overrides.push_back("run.dir=" + (folder_ / name).string());
     Orchestrator orchestrator(load_run_config(kConfig, overrides).value, name, overrides);
     return orchestrator.train();
   }
-  fs::path folder_;
 };
 
 std::string joined(const nlohmann::json& names) {

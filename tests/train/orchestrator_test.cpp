@@ -10,8 +10,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/nn/serialize.h"
 #include "weft/core/config/config.h"
 #include "weft/train/run/orchestrator.h"
@@ -56,22 +56,15 @@ const bool registered_empty = Registry<data::Dataset>::add<NoOptions>(
       return {std::make_shared<Empty>(), nullptr};
     });
 
-class Runs : public ::testing::Test {
+class Runs : public test_support::InScratchFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("weft-orchestrator-test-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  Runs() : InScratchFolder("orchestrator") {}
 
   RunConfig config(std::vector<std::string> overrides = {}) const {
     overrides.push_back("run.dir=" + (folder_ / "run").string());
     return config::load_text<RunConfig>(kConfig, "test.yaml", overrides).value;
   }
   fs::path run_folder() const { return folder_ / "run"; }
-
- private:
-  fs::path folder_;
 };
 
 TEST_F(Runs, WriteWhatTheirFolderPromises) {

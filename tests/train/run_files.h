@@ -10,34 +10,17 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "weft/core/log.h"
 #include "weft/core/sha256.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft::train::testing_runs {
 
 namespace fs = std::filesystem;
 
-// In memory where there is such a place: these tests sync hundreds of files to the disk.
-inline fs::path scratch_folder(const std::string& name) {
-  const fs::path memory = "/dev/shm";
-  const fs::path root = access(memory.c_str(), W_OK) == 0 ? memory : fs::temp_directory_path();
-  return root / ("weft-" + name + "-" + std::to_string(getpid()));
-}
-
-// A test with an empty folder of its own.
-class InScratchFolder : public ::testing::Test {
- protected:
-  explicit InScratchFolder(const std::string& name) : folder_(scratch_folder(name)) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~InScratchFolder() override { fs::remove_all(folder_); }
-  fs::path dir(const std::string& name = "run") const { return folder_ / name; }
-
-  const fs::path folder_;
-};
+using test_support::InScratchFolder;
+using test_support::ScratchFolder;
 
 inline std::string text_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

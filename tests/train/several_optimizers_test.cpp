@@ -292,7 +292,8 @@ TEST(SeveralOptimizersOfATrainer, AParameterHasOneOfThem) {
 }
 
 TEST(AdversarialExample, Runs) {
-  const fs::path folder = scratch_folder("adversarial-example");
+  const ScratchFolder scratch("adversarial-example");
+  const fs::path& folder = scratch.path();
   const RunConfig config = load_run_config(WEFT_SOURCE_ROOT "/configs/adversarial_digits.yaml",
                                            {"data.train_size=200", "data.test_size=50",
                                             "train.epochs=1", "run.dir=" + folder.string()})
@@ -300,7 +301,6 @@ TEST(AdversarialExample, Runs) {
   const RunReport report = Orchestrator(config, "test").train();
   EXPECT_EQ(report.failed, "");
   EXPECT_TRUE(fs::exists(folder / "checkpoints/last/adversary.safetensors"));
-  fs::remove_all(folder);
 }
 
 // Accuracy on test digits that were changed by one step along the sign of the input's gradient, an attack that no
@@ -330,7 +330,8 @@ double attacked_accuracy(Orchestrator& run, double strength) {
 }
 
 TEST(AdversarialExample, SlowHoldsOutAgainstAnAttack) {
-  const fs::path folder = scratch_folder("adversarial-slow");
+  const ScratchFolder scratch("adversarial-slow");
+  const fs::path& folder = scratch.path();
   const auto accuracy = [&](const std::string& name, Keys keys) {
     keys.push_back("run.dir=" + (folder / name).string());
     const std::string path = WEFT_SOURCE_ROOT "/configs/adversarial_digits.yaml";
@@ -343,7 +344,6 @@ TEST(AdversarialExample, SlowHoldsOutAgainstAnAttack) {
              plain = accuracy("standard", {"trainer=standard"});
   EXPECT_GT(hardened.second, plain.second + 0.03);
   EXPECT_GT(hardened.first, plain.first - 0.03);
-  fs::remove_all(folder);
 }
 
 }  // namespace

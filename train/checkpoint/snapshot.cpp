@@ -15,7 +15,7 @@ constexpr i64 kHeaderBytes = 512;  // of a tensor in its file's header, at most
 
 // A tensor that nobody else holds is a copy already.
 Tensor on_host(const Tensor& tensor) {
-  if (!std::holds_alternative<Cpu>(tensor.device())) return tensor.to(Device{Cpu{}});
+  if (!is_cpu(tensor.device())) return tensor.to(Device{Cpu{}});
   return tensor.storage_is_unique() ? tensor : tensor.clone();
 }
 

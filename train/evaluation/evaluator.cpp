@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/evaluation/evaluator.h"
 
-#include <chrono>
 #include <limits>
 
 #include "weft/autograd/autocast.h"
+#include "weft/core/clock.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/losses/valid_rows.h"
 #include "weft/train/step/running_loss.h"
@@ -61,11 +61,19 @@ std::map<std::string, double> Evaluator::values_of(const Metrics& metrics) const
 }
 
 Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   const nn::NamedParameters parameters = model_.named_parameters();
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
-  if (!input_) input_.emplace(loader.dataset(), options_.normalization, device);
-  else input_->read_from(loader.dataset());
+  const DType dtype = parameters.empty() ? DType::f32 : parameters.front().variable.dtype();
+  check_targets(*loss_, loader.dataset());
+  // The model may have been converted or moved since the last time.
+  if (!input_ || input_dtype_ != dtype || input_device_ != device) {
+    input_dtype_ = dtype;
+    input_device_ = device;
+    input_.emplace(loader.dataset(), options_.normalization, device, dtype);
+  } else {
+    input_->read_from(loader.dataset());
+  }
 
   const NoGrad no_grad;
   const nn::EvalMode mode(model_);
@@ -100,7 +108,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const auto accuracy = result.metrics.find("accuracy");
   result.accuracy = accuracy != result.metrics.end() ? accuracy->second
                                                      : std::numeric_limits<double>::quiet_NaN();
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = seconds_since(start);
   return result;
 }
 
@@ -111,7 +119,7 @@ Evaluation Evaluator::evaluate(data::Loader& loader, Tensor& outputs) {
   Evaluation result = run(loader, &parts);
   if (parts.empty()) return result;
   const i64 width = parts.front().elements() / parts.front().size(0);
-  outputs = Tensor::empty({result.samples, width});
+  outputs = Tensor::empty({result.samples, width}, parts.front().dtype());
   i64 row = 0;
   for (const Tensor& part : parts) {
     outputs.slice(row, row + part.size(0)).copy_from(part.reshape({part.size(0), width}));

@@ -53,9 +53,11 @@ class Evaluator {
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
 
   // Runs the model in evaluation mode over one pass of the loader and puts it back in the mode it was
-  // in. An empty loader gives NaN.
+  // in. An empty loader gives NaN. Throws UserError when the dataset's targets are not of the kind that
+  // the loss takes.
   Evaluation evaluate(data::Loader& loader);
-  // The same, and the model's outputs for every sample in the loader's order, f32 (samples, outputs).
+  // The same, and the model's outputs for every sample in the loader's order: (samples, outputs) on the
+  // CPU, in the outputs' dtype.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
   // Called with each batch from now on: metrics are measured twice then, and a GPU is waited for.
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }
@@ -70,6 +72,8 @@ class Evaluator {
   std::map<std::string, double> values_of(const Metrics& metrics) const;
 
   nn::Module& model_;
+  Device input_device_;  // what input_ is for
+  DType input_dtype_ = DType::f32;
   std::unique_ptr<Loss> loss_;
   std::vector<std::string> names_;
   Metrics metrics_, batch_metrics_;

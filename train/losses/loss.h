@@ -30,6 +30,11 @@ class Loss {
   virtual std::vector<std::string> default_metrics() const = 0;
 };
 
+// Throws UserError, naming loss and dataset, unless the dataset's targets are of the kind the loss
+// takes: as outputs() does for a config, wherever the samples lie. A dataset of labels that does not
+// say how many classes there are passes.
+void check_targets(const Loss& loss, const data::Dataset& dataset);
+
 using LossRecipe = Recipe<Loss>;
 
 struct ClassificationOptions {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <string>
+
+#include "weft/core/error.h"
+
+namespace weft::test_support {
+
+// The message of the error that `call` throws, which must be of type E; "no error" without one.
+template <class E = UserError, class F>
+std::string message_of(const F& call) {
+  try {
+    call();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace weft::test_support

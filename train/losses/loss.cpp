@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/losses/loss.h"
+
+#include "weft/data/resident_dataset.h"
+
+namespace weft::train {
+
+void check_targets(const Loss& loss, const data::Dataset& dataset) {
+  const data::ResidentDataset* resident = data::as_resident(dataset);
+  const data::DatasetInfo& info = resident != nullptr ? resident->stored() : dataset.info();
+  if (info.classes == 0 && !is_floating(info.target_dtype)) return;
+  loss.outputs(info);
+}
+
+}  // namespace weft::train
