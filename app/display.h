@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "weft/train/orchestrator.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::app {
 

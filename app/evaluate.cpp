@@ -7,7 +7,7 @@
 
 #include "weft/app/command.h"
 #include "weft/nn/safetensors.h"
-#include "weft/train/saved_run.h"
+#include "weft/train/run/saved_run.h"
 
 namespace weft::app {
 namespace {

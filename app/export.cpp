@@ -5,7 +5,7 @@
 #include "weft/app/command.h"
 #include "weft/core/glob.h"
 #include "weft/nn/serialize.h"
-#include "weft/train/saved_run.h"
+#include "weft/train/run/saved_run.h"
 
 namespace weft::app {
 namespace {

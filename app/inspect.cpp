@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "weft/app/command.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/run_config_file.h"
-#include "weft/train/trace.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
+#include "weft/train/run/trace.h"
 
 namespace weft::app {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "weft/app/command.h"
 #include "weft/core/nearest.h"
-#include "weft/train/environment.h"
+#include "weft/train/checkpoint/environment.h"
 
 namespace {
 

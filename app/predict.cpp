@@ -8,8 +8,8 @@
 #include "weft/app/command.h"
 #include "weft/data/image_file.h"
 #include "weft/tensor/ops.h"
-#include "weft/train/predictor.h"
-#include "weft/train/run_folder.h"
+#include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/run_folder.h"
 
 namespace weft::app {
 namespace {
@@ -20,9 +20,9 @@ struct PredictArguments {
   bool json = false;
 };
 
-std::string class_name(const train::ModelCard& card, i64 index) {
+std::string class_name(const train::ModelMetadata& metadata, i64 index) {
   const auto i = static_cast<std::size_t>(index);
-  return i < card.class_names.size() ? card.class_names[i] : std::to_string(index);
+  return i < metadata.class_names.size() ? metadata.class_names[i] : std::to_string(index);
 }
 
 // Every picture is read before anything is printed: a bad file gives no half of an answer.
@@ -30,10 +30,10 @@ int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
   const train::Predictor predictor =
       train::Predictor::open(folder.weights(arguments.checkpoint).string());
-  const Shape sample = predictor.card().input.sample;
-  WEFT_CHECK(sample.rank() == 3 && predictor.card().sample_dtype == DType::uint8,
+  const Shape sample = predictor.metadata().input.sample;
+  WEFT_CHECK(sample.rank() == 3 && predictor.metadata().sample_dtype == DType::uint8,
              "predict: the model takes samples of {} {}; this command reads pictures only",
-             predictor.card().sample_dtype, sample);
+             predictor.metadata().sample_dtype, sample);
   Tensor pictures =
       Tensor::empty(sample.inserted(0, static_cast<i64>(arguments.files.size())), DType::uint8);
   for (std::size_t i = 0; i < arguments.files.size(); ++i) {
@@ -52,13 +52,13 @@ int run(const PredictArguments& arguments) {
     if (arguments.json) {
       const nlohmann::ordered_json line{
           {"file", arguments.files[i]},
-          {"class", class_name(predictor.card(), best[i])},
+          {"class", class_name(predictor.metadata(), best[i])},
           {"probability", share},
           {"probabilities", std::vector<float>(row.begin(), row.end())}};
       std::printf("%s\n", line.dump().c_str());
     } else {
       std::printf("%s: %s (%.1f %%)\n", arguments.files[i].c_str(),
-                  class_name(predictor.card(), best[i]).c_str(),
+                  class_name(predictor.metadata(), best[i]).c_str(),
                   100.0 * static_cast<double>(share));
     }
   }

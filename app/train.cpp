@@ -6,8 +6,8 @@
 #include "weft/app/display.h"
 #include "weft/app/stop_signals.h"
 #include "weft/core/log.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/run_config_file.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::app {
 namespace {

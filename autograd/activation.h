@@ -2,7 +2,7 @@
 // Activations by their run-time name, for ops that fuse one.
 #pragma once
 #include "weft/autograd/variable.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 
 namespace weft {
 

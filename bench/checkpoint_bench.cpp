@@ -18,12 +18,12 @@
 #include "weft/nn/nn.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/random.h"
-#include "weft/train/callbacks.h"
-#include "weft/train/checkpoint_reader.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/snapshot.h"
-#include "weft/train/run_config_file.h"
-#include "weft/train/trainer.h"
+#include "weft/train/callbacks/callbacks.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/checkpoint/snapshot.h"
+#include "weft/train/run/run_config_file.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace {
 using namespace weft;

@@ -17,7 +17,7 @@
 #include "weft/bench/best_matmul.h"
 #include "weft/core/error.h"
 #include "weft/device/device.h"
-#include "weft/kernels/matmul_plans.h"
+#include "weft/kernels/library/matmul_plans.h"
 #include "weft/nn/nn.h"
 #include "weft/optim/adam.h"
 #include "weft/tensor/ops.h"

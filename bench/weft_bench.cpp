@@ -25,7 +25,7 @@
 #include "weft/optim/adam.h"
 #include "weft/optim/sgd.h"
 #include "weft/tensor/random.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace {
 using namespace weft;

@@ -42,13 +42,13 @@ if(WEFT_CUDA STREQUAL "ON")
 endif()
 
 # Library calls (cuBLASLt, cuDNN) are in *_cuda.cpp; what stands for them on the emulated device, in
-# *_emulated.cpp.
+# *_emulated.cpp. Host code that needs either of the two is in *_gpu.cpp.
 #
 # Leaves in the list named `variable` the sources of the chosen device, and sees to the .cu files.
 macro(weft_choose_device variable)
   if(WEFT_CUDA STREQUAL "OFF")
     list(FILTER ${variable} EXCLUDE REGEX
-         "/(device|testing|train)/(simt|emulated|cuda|gpu)/|\\.cu$|_(cuda|emulated)\\.cpp$")
+         "/(device|testing)/(simt|emulated|cuda|gpu)/|\\.cu$|_(cuda|emulated|gpu)\\.cpp$")
   elseif(WEFT_CUDA STREQUAL "EMULATED")
     list(FILTER ${variable} EXCLUDE REGEX "/(device|testing)/cuda/|_cuda\\.cpp$")
     foreach(source ${${variable}})

@@ -20,7 +20,7 @@ if(NOT WEFT_CUDA STREQUAL "OFF")
 endif()
 
 foreach(folder ${WEFT_FOLDERS})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu ${folder}/*/*_cuda.cu)
   weft_choose_device(sources)
   if(sources)
     add_library(weft_${folder} OBJECT ${sources})

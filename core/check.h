@@ -16,6 +16,8 @@ struct Check {
   bool low_excluded = false, high_excluded = false;
   std::vector<std::string> choices = {};  // for strings; empty: any
   bool required = false;                  // the key must be given
+  bool or_one = false;     // for lists: one entry may be given as it is, none as null
+  bool unprinted = false;  // to_yaml leaves the key out
 
   bool accepts(double number) const;  // NaN: false, if there is a bound
   bool accepts(std::string_view string) const;
@@ -27,6 +29,9 @@ Check from_to_below(double low, double high);  // low <= x < high, as for moment
 Check one_of(std::vector<std::string> choices);
 Check required(Check check = {});  // no default: the key must be given
 
+inline Check unprinted_if(bool unprinted) { return {.unprinted = unprinted}; }
+
+inline const Check one_or_several{.or_one = true};
 inline const Check positive{.text = "above 0", .low = 0, .low_excluded = true};
 inline const Check non_negative = at_least(0);
 

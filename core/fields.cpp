@@ -26,34 +26,40 @@ std::string noun(ValueRef value, const Check& check, bool many) {
   const std::string limit = check.text.empty() ? "" : " " + check.text;
   const auto pick = [&](const char* one, const char* several) { return many ? several : one; };
   return std::visit(
-      Overloaded{[&](bool*) -> std::string { return "true or false"; },
-                 [&](int*) { return pick("an integer", "integers") + limit; },
-                 [&](i64*) { return pick("an integer", "integers") + limit; },
-                 [&](double*) { return pick("a number", "numbers") + limit; },
-                 [&](std::string*) -> std::string {
-                   if (check.choices.empty()) return pick("text", "texts");
-                   return (many ? "" : "one of ") + listed(check.choices);
-                 },
-                 [&](Duration*) {
-                   return pick("a duration", "durations") + std::string(" such as 3ep or 200ba");
-                 },
-                 [&](const ListRef& list) {
-                   std::string text;
-                   list.with_sample([&](ValueRef element) { text = noun(element, check, true); });
-                   return pick("a list of ", "lists of ") + text;
-                 },
-                 [&](const OptionalRef& optional) {
-                   std::string text;
-                   optional.with_sample([&](ValueRef held) { text = noun(held, check, many); });
-                   return text + " or null";
-                 },
-                 [&](const SectionRef&) -> std::string { return pick("a section", "sections"); },
-                 [&](AnyRecipe* recipe) {
-                   return fmt::format("{} ({})",
-                                      many ? std::string(recipe->kind()) + " entries"
-                                           : "a section or name of " + std::string(recipe->kind()),
-                                      listed(recipe->names()));
-                 }},
+      Overloaded{
+          [&](bool*) -> std::string { return "true or false"; },
+          [&](int*) { return pick("an integer", "integers") + limit; },
+          [&](i64*) { return pick("an integer", "integers") + limit; },
+          [&](double*) { return pick("a number", "numbers") + limit; },
+          [&](std::string*) -> std::string {
+            if (check.choices.empty()) return pick("text", "texts");
+            return (many ? "" : "one of ") + listed(check.choices);
+          },
+          [&](Duration*) {
+            return pick("a duration", "durations") + std::string(" such as 3ep or 200ba");
+          },
+          [&](const EnumRef& named) { return (many ? "" : "one of ") + listed(named.choices()); },
+          [&](const ListRef& list) {
+            std::string text, one;
+            list.with_sample([&](ValueRef element) {
+              text = noun(element, check, true);
+              one = noun(element, check, false);
+            });
+            if (check.or_one) return one + ", a list of these, or null";
+            return pick("a list of ", "lists of ") + text;
+          },
+          [&](const OptionalRef& optional) {
+            std::string text;
+            optional.with_sample([&](ValueRef held) { text = noun(held, check, many); });
+            return text + " or null";
+          },
+          [&](const SectionRef&) -> std::string { return pick("a section", "sections"); },
+          [&](AnyRecipe* recipe) {
+            return fmt::format("{} ({})",
+                               many ? std::string(recipe->kind()) + " entries"
+                                    : "a section or name of " + std::string(recipe->kind()),
+                               listed(recipe->names()));
+          }},
       value);
 }
 
@@ -63,6 +69,7 @@ class OneLine : public Fields {
 
  private:
   void field(const Field& field, ValueRef value) override {
+    if (field.check.unprinted) return;
     if (!text.empty()) text += ", ";
     text += fmt::format("{}: {}", field.key, value_text(value));
   }
@@ -102,6 +109,9 @@ class Validator : public Fields {
             [&](i64* given) { number(*given); }, [&](double* given) { number(*given); },
             [&](std::string* given) {
               if (!check.accepts(std::string_view(*given))) refuse(key, value, check);
+            },
+            [&](const EnumRef& named) {
+              if (!named.has_name()) refuse(key, value, check);
             },
             [&](const ListRef& list) {
               for (i64 i = 0; i < list.size(list.list); ++i)
@@ -171,6 +181,9 @@ std::string value_text(ValueRef value) {
                                [](double* given) { return fmt::format("{}", *given); },
                                [](std::string* given) { return quoted_where_needed(*given); },
                                [](Duration* given) { return given->to_string(); },
+                               [](const EnumRef& named) {
+                                 return named.has_name() ? quoted_where_needed(named.name()) : "?";
+                               },
                                [](const ListRef& list) {
                                  std::vector<std::string> parts;
                                  for (i64 i = 0; i < list.size(list.list); ++i)

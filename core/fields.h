@@ -2,18 +2,21 @@
 // One description per options struct:
 //
 //   void describe(Fields& f, SgdOptions& o) {
-//     f("lr", o.lr, "learning rate", positive)("nesterov", o.nesterov, "look ahead");
+//     f("lr", o.lr, "learning rate", positive);
+//     f("nesterov", o.nesterov, "look ahead");
 //   }
 //
 // It drives parsing, validation, defaults, printing back and the documentation: each of them is a
 // Fields, a visitor, and none of them knows the struct.
 //
-// A value may be: bool, int, i64, double, std::string, Duration, a struct that has a describe, a
-// Recipe<Kind> (core/registry.h), and std::optional and std::vector of these.
+// A value may be: bool, int, i64, double, std::string, Duration, an enumeration that has names
+// (core/enum_names.h), a struct that has a describe, a Recipe<Kind> (core/registry.h), and
+// std::optional and std::vector of these.
 #pragma once
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -22,6 +25,7 @@
 
 #include "weft/core/check.h"
 #include "weft/core/duration.h"
+#include "weft/core/enum_names.h"
 #include "weft/core/types.h"
 
 namespace weft {
@@ -29,14 +33,27 @@ namespace weft {
 class AnyRecipe;
 class AnyRegistry;
 class Fields;
+struct EnumRef;
 struct ListRef;
 struct OptionalRef;
 struct SectionRef;
 
 // A described value without its C++ type. It refers, and must not outlive what it refers to.
-using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, ListRef,
+using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, EnumRef, ListRef,
                               OptionalRef, SectionRef, AnyRecipe*>;
 using ValueFunction = std::function<void(ValueRef)>;
+
+// An enumeration that has names.
+struct EnumRef {
+  void* value;
+  std::span<const std::string_view> names;
+  std::size_t (*get)(const void* value);  // the index of its name; another number if it has none
+  void (*set)(void* value, std::size_t index);
+
+  std::vector<std::string> choices() const { return {names.begin(), names.end()}; }
+  bool has_name() const { return get(value) < names.size(); }
+  std::string_view name() const { return names[get(value)]; }  // has_name must hold
+};
 
 // A std::vector.
 struct ListRef {
@@ -86,19 +103,20 @@ class Fields {
     return *this;
   }
 
-  // What a value that was given picks for a key after it, which may be given too and then holds:
-  // f.picks("task", "loss.type", [&] { o.loss.choose(*o.task); }). Ignored where values are only
-  // shown.
-  Fields& picks(std::string_view key, std::string_view other, const std::function<void()>& pick) {
-    picked(key, other, pick);
+  // A value that was given sets the default of a key after it, which may be given as well and then
+  // counts: f.sets_default("task", "loss.type", [&] { o.loss.choose(*o.task); }). Ignored where
+  // values are only shown.
+  Fields& sets_default(std::string_view key, std::string_view other,
+                       const std::function<void()>& set) {
+    default_set(key, other, set);
     return *this;
   }
 
  protected:
   virtual void field(const Field& field, ValueRef value) = 0;
   virtual void broken_rule(std::string_view /*key*/, std::string_view /*required*/) {}
-  virtual void picked(std::string_view /*key*/, std::string_view /*other*/,
-                      const std::function<void()>& /*pick*/) {}
+  virtual void default_set(std::string_view /*key*/, std::string_view /*other*/,
+                           const std::function<void()>& /*set*/) {}
 };
 
 template <class T>
@@ -146,6 +164,13 @@ inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
+template <NamedEnum E>
+EnumRef enum_ref(E& value) {
+  return {&value, enum_names<E>,
+          [](const void* v) { return static_cast<std::size_t>(*static_cast<const E*>(v)); },
+          [](void* v, std::size_t index) { *static_cast<E*>(v) = static_cast<E>(index); }};
+}
+
 template <class L>
 ListRef list_ref(L& list) {
   return {&list, [](void* l) { return static_cast<i64>(static_cast<L*>(l)->size()); },
@@ -175,10 +200,12 @@ OptionalRef optional_ref(O& optional) {
 
 template <class T>
 ValueRef value_ref(T& value) {
+  static_assert(!std::is_enum_v<T> || NamedEnum<T>, "an enumeration needs names_of");
   if constexpr (detail::is_list<T>) return detail::list_ref(value);
   else if constexpr (detail::is_optional<T>) return detail::optional_ref(value);
   else if constexpr (std::is_base_of_v<AnyRecipe, T>) return static_cast<AnyRecipe*>(&value);
   else if constexpr (Described<T>) return section_ref(value);
+  else if constexpr (NamedEnum<T>) return detail::enum_ref(value);
   else return ValueRef(std::in_place_type<T*>, &value);
 }
 

@@ -32,6 +32,8 @@ template <class Kind>
 struct RegistryDefaults {
   using Product = std::unique_ptr<Kind>;
   using Context = std::tuple<>;
+  // Whether every entry has the key `enabled: true | false` (Recipe::enabled).
+  static constexpr bool can_be_disabled = false;
 };
 // By default the kind's name is Kind::kKind. Specialise for others:
 //   template <> struct RegistryTraits<Optimizer> : RegistryDefaults<Optimizer> {
@@ -69,7 +71,7 @@ class AnyRecipe {
   // Throws UserError for an unknown name, listing the known ones and the nearest.
   virtual void choose(std::string_view name) = 0;
   virtual void describe(Fields& fields) = 0;  // the options; nothing before one is chosen
-  virtual void describe_common(Fields&) {}    // of them, the keys that every entry has (RecipeWith)
+  virtual void describe_common(Fields&) {}    // of them, the keys that every entry of the kind has
 
  protected:
   AnyRecipe() = default;
@@ -88,6 +90,13 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
                                const std::vector<std::string>& known);
+
+template <class Kind>
+inline constexpr bool can_be_disabled = [] {
+  if constexpr (requires { RegistryTraits<Kind>::can_be_disabled; })
+    return RegistryTraits<Kind>::can_be_disabled;
+  else return false;
+}();
 }  // namespace detail
 
 template <class Kind>
@@ -224,6 +233,10 @@ class Recipe final : public AnyRecipe {
   }
 
   explicit operator bool() const { return entry_ != nullptr; }
+  // False for an entry that is switched off: whoever makes the entries of a list leaves this one out, and
+  // the others keep their places. Only a kind that asks for it has the key (RegistryDefaults).
+  bool enabled() const { return enabled_; }
+  void set_enabled(bool enabled) requires detail::can_be_disabled<Kind> { enabled_ = enabled; }
   const std::string& name() const override { return entry_ ? entry_->name : no_name(); }
   std::string_view kind() const override { return RegistryTraits<Kind>::kind; }
   const AnyRegistry& registry() const override { return Registry<Kind>::instance(); }
@@ -233,10 +246,17 @@ class Recipe final : public AnyRecipe {
     if (&entry == entry_) return;
     entry_ = &entry;
     options_ = entry.defaults;
+    enabled_ = true;
   }
 
   void describe(Fields& fields) override {
-    if (entry_ != nullptr) entry_->describe(fields, options_);
+    if (entry_ == nullptr) return;
+    entry_->describe(fields, options_);
+    describe_common(fields);
+  }
+  void describe_common(Fields& fields) override {
+    if constexpr (detail::can_be_disabled<Kind>)
+      fields("enabled", enabled_, "false: as if the entry were not there", unprinted_if(enabled_));
   }
 
  private:
@@ -247,6 +267,7 @@ class Recipe final : public AnyRecipe {
 
   const typename Registry<Kind>::Entry* entry_ = nullptr;
   std::any options_;
+  bool enabled_ = true;
 };
 
 // A choice and, in the same section, keys that every entry of the kind has:
@@ -267,9 +288,12 @@ class RecipeWith final : public AnyRecipe {
   void choose(std::string_view name) override { recipe.choose(name); }
   void describe(Fields& fields) override {
     recipe.describe(fields);
-    describe_common(fields);
+    section_ref(common).describe(fields);
   }
-  void describe_common(Fields& fields) override { section_ref(common).describe(fields); }
+  void describe_common(Fields& fields) override {
+    recipe.describe_common(fields);
+    section_ref(common).describe(fields);
+  }
 };
 
 }  // namespace weft

@@ -125,7 +125,7 @@ void draw(const DigitsOptions& options, i64 index, u8* image) {
   const Elastic elastic{random, difficulty * kElastic};
 
   // The pen's half width, and for `outline` how far the edge lies from the skeleton, in pixels.
-  const bool outline = options.style == "outline";
+  const bool outline = options.style == DigitsStyle::outline;
   const double pen = outline ? 0.8 + 0.2 * difficulty * random.triangular()
                              : 1.25 + 0.65 * difficulty * random.triangular();
   const double edge = outline ? 2.1 + 0.6 * difficulty * random.triangular() : 0.0;
@@ -160,8 +160,6 @@ void draw(const DigitsOptions& options, i64 index, u8* image) {
 }
 
 TensorDataset::Content draw_all(const DigitsOptions& options) {
-  WEFT_CHECK(options.style == "strokes" || options.style == "outline",
-             "digits: style is '{}'; strokes or outline is required", options.style);
   WEFT_CHECK(options.size > 0, "digits: size is {}; at least one sample is required", options.size);
   WEFT_CHECK(options.difficulty >= 0 && options.difficulty <= 2,
              "digits: difficulty is {}; a number from 0 to 2 is required", options.difficulty);
@@ -185,11 +183,11 @@ TensorDataset::Content draw_all(const DigitsOptions& options) {
 Digits::Digits(const DigitsOptions& options) : TensorDataset(draw_all(options)) {}
 
 void describe(Fields& f, DigitsSource& o) {
-  f("style", o.style, "how digits are drawn: with a pen, or the edge of thick ones",
-    one_of({"strokes", "outline"}))("train_size", o.train_size, "training samples", at_least(1))(
-      "test_size", o.test_size, "test samples", at_least(1))(
-      "difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2))(
-      "seed", o.seed, "other digits of the same kind");
+  f("style", o.style, "how digits are drawn: with a pen, or the edge of thick ones");
+  f("train_size", o.train_size, "training samples", at_least(1));
+  f("test_size", o.test_size, "test samples", at_least(1));
+  f("difficulty", o.difficulty, "scales the changes of form and the noise", in_range(0, 2));
+  f("seed", o.seed, "other digits of the same kind");
 }
 
 static const bool registered =

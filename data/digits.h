@@ -4,14 +4,19 @@
 #pragma once
 #include <string>
 
+#include "weft/core/enum_names.h"
 #include "weft/data/tensor_dataset.h"
 
 namespace weft::data {
 
+// Strokes: drawn with a pen; outline: the edge of a thick digit.
+enum class DigitsStyle { strokes, outline };
+constexpr EnumNames<2> names_of(DigitsStyle) { return {"strokes", "outline"}; }
+
 struct DigitsOptions {
-  std::string style = "strokes";  // strokes: drawn with a pen; outline: the edge of a thick digit
-  std::string split = "train";    // samples of different splits are unrelated
-  i64 size = 20000;               // samples; sample i does not depend on it
+  DigitsStyle style = DigitsStyle::strokes;
+  std::string split = "train";  // samples of different splits are unrelated
+  i64 size = 20000;             // samples; sample i does not depend on it
   // Scales every change of form and the noise; at 0 there are ten different images.
   double difficulty = 1.0;
   u64 seed = 1;
@@ -24,7 +29,7 @@ class Digits : public TensorDataset {
  public:
   static constexpr int kSide = 28;  // pixels
 
-  // Throws UserError for an unknown style, size < 1, or a difficulty outside [0, 2].
+  // Throws UserError for size < 1 or a difficulty outside [0, 2].
   explicit Digits(const DigitsOptions& options = {});
 };
 

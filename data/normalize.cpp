@@ -119,10 +119,4 @@ Normalization statistics_of(const Dataset& dataset) {
                                            : measure<float, FloatMoments>(dataset);
 }
 
-Normalization normalization_named(std::string_view name, const Dataset& dataset) {
-  if (name == "dataset") return statistics_of(dataset);
-  WEFT_CHECK(name == "none", "normalize: '{}' was given; dataset or none is required", name);
-  return no_normalization(dataset.info());
-}
-
 }  // namespace weft::data

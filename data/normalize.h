@@ -3,7 +3,6 @@
 // numbers are found here once and applied on the device, batch by batch, in the training loop.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "weft/data/dataset.h"
@@ -28,8 +27,5 @@ Normalization no_normalization(const DatasetInfo& info);
 // Mean and population standard deviation over all samples: from exact integer sums for bytes, in double
 // for f32. A channel that never changes gets std 1. Throws UserError for a sample that is not finite.
 Normalization statistics_of(const Dataset& dataset);
-
-// `name` as in data.normalize: dataset or none. Throws UserError for another.
-Normalization normalization_named(std::string_view name, const Dataset& dataset);
 
 }  // namespace weft::data

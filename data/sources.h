@@ -7,6 +7,7 @@
 
 #include "weft/core/registry.h"
 #include "weft/data/dataset.h"
+#include "weft/data/digits.h"
 
 namespace weft {
 
@@ -27,7 +28,7 @@ namespace data {
 using DataRecipe = Recipe<Dataset>;
 
 struct DigitsSource {
-  std::string style = "strokes";
+  DigitsStyle style = DigitsStyle::strokes;
   i64 train_size = 20000;
   i64 test_size = 4000;
   double difficulty = 1.0;

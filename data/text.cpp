@@ -54,8 +54,8 @@ void Text::read(i64 index, void* sample, void* target) const {
 }
 
 void describe(Fields& f, TextSource& o) {
-  f("path", o.path, "file whose bytes are learnt, beside the config or not", required())(
-      "context", o.context, "bytes from which the next is told", at_least(1));
+  f("path", o.path, "file whose bytes are learnt, beside the config or not", required());
+  f("context", o.context, "bytes from which the next is told", at_least(1));
 }
 
 static const bool registered = Registry<Dataset>::add<TextSource>("text", [](const TextSource& o) {

@@ -37,6 +37,8 @@ using Device = std::variant<Cpu>;
 // Whether this build can name a GPU; the machine may have none all the same.
 inline constexpr bool kHasCuda = std::variant_size_v<Device> > 1;
 
+inline bool is_cpu(const Device& device) { return std::holds_alternative<Cpu>(device); }
+
 // "cpu", "cuda"
 std::string name_of(const Device& device);
 

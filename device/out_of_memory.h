@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running out of memory: an error of its own, because a training step that fails with it can be made again
-// in smaller parts (train/trainer.h).
+// in smaller parts (train/trainer/trainer.h).
 #pragma once
 #include "weft/core/error.h"
 #include "weft/core/types.h"

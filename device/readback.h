@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A few bytes that a GPU sends to the host while the host goes on: asked for now, read when they are needed.
+// A few bytes that a device sends to the host while the host goes on: they are asked for now and
+// read when they are needed. The CPU's are copied at once.
 #pragma once
 #include <memory>
 
@@ -12,14 +13,16 @@ namespace weft {
 class Readback {
  public:
   virtual ~Readback() = default;  // waits
-  // The bytes at `from`, as they are when the stream has come by; in place of those asked for before.
-  // Throws UserError while a graph is recorded.
+  // The bytes at `from`, as they are when the stream has come by; in place of those asked for
+  // before. Throws UserError while a graph is recorded.
   virtual void start(const void* from) = 0;
-  // Waits until they are there; they stay until the next start(). Throws InternalError for what failed on
-  // the device.
+  // Waits until they are there; they stay until the next start(). Throws InternalError for what
+  // failed on the device.
   virtual const void* wait() = 0;
 };
-// In the order of the device's stream. Only in builds that have a GPU.
+// In the order of the device's stream. The overload for a GPU is only in builds that have one.
+std::unique_ptr<Readback> make_readback(Cpu device, i64 bytes);
 std::unique_ptr<Readback> make_readback(Cuda device, i64 bytes);
+std::unique_ptr<Readback> make_readback(const Device& device, i64 bytes);
 
 }  // namespace weft

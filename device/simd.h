@@ -6,7 +6,7 @@
 // function compiled for the widest instruction set of this machine; `flatten` inlines the body and
 // all it calls into that function, so the compiler vectorises the loops in it for that set.
 // What is inlined must be visible: formulas live in headers, and libm calls stay scalar
-// (kernels/math.h has an exp, tanh, … that vectorise).
+// (kernels/common/math.h has an exp, tanh, … that vectorise).
 #pragma once
 #include <string_view>
 

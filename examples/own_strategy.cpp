@@ -16,8 +16,8 @@ struct ThawWhenFlatOptions {
 };
 
 void describe(Fields& f, ThawWhenFlatOptions& o) {
-  f("ratio", o.ratio, "thaw when loss > ratio * best", positive)("layers", o.layers,
-                                                                 "glob of parameter names");
+  f("ratio", o.ratio, "thaw when loss > ratio * best", positive);
+  f("layers", o.layers, "glob of parameter names");
 }
 
 class ThawWhenFlat : public train::Strategy {
@@ -40,9 +40,9 @@ class ThawWhenFlat : public train::Strategy {
   void set(train::Trainer& t, bool on) {
     const i64 matched = t.set_requires_grad(options_.layers, on);
     const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
-    std::printf("%s: %lld parameters; %zu kept, %zu parked, %zu returned\n",
+    std::printf("%s: %lld parameters; %zu kept, %zu stashed, %zu restored\n",
                 on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
-                report.parked.size(), report.returned.size());
+                report.stashed.size(), report.restored.size());
   }
 
   ThawWhenFlatOptions options_;

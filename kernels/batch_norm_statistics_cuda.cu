@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "weft/kernels/batch_norm.h"
-#include "weft/kernels/columns.h"
-#include "weft/kernels/scratch.h"
+#include "weft/kernels/common/columns.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {

@@ -2,7 +2,7 @@
 // The elements of a broadcast as a GPU's threads see them.
 #pragma once
 #include "weft/kernels/elementwise.h"
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 

@@ -9,7 +9,7 @@
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"
-#include "weft/kernels/half.h"
+#include "weft/kernels/common/half.h"
 
 namespace weft::kernels {
 

@@ -3,7 +3,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/convert.h"
+#include "weft/kernels/common/convert.h"
 #include "weft/kernels/copy.h"
 
 namespace weft::kernels {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/device/gpu/gpu.h"
 #include "weft/device/gpu/staging.h"
-#include "weft/kernels/convert.h"
+#include "weft/kernels/common/convert.h"
 #include "weft/kernels/copy.h"
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 namespace {

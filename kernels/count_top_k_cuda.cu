@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/count_top_k.h"
-#include "weft/kernels/team.h"
+#include "weft/kernels/common/team.h"
 
 namespace weft::kernels {
 namespace {

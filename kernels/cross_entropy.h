@@ -15,7 +15,7 @@
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"
-#include "weft/kernels/host_device.h"
+#include "weft/kernels/common/host_device.h"
 
 namespace weft::kernels {
 

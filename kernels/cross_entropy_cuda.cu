@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/cross_entropy.h"
-#include "weft/kernels/first_bad.h"
+#include "weft/kernels/common/first_bad.h"
 #include "weft/kernels/softmax_team.h"
 
 namespace weft::kernels {

@@ -4,7 +4,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/dropout.h"
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/philox.h"
 
 namespace weft::kernels {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/copy.h"
 #include "weft/kernels/dropout.h"
-#include "weft/kernels/grid.h"
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/philox.h"
 
 namespace weft::kernels {
 namespace {

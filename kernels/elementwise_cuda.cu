@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/elementwise.h"
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 namespace {

@@ -9,8 +9,8 @@
 #pragma once
 #include <cmath>
 
-#include "weft/kernels/host_device.h"
-#include "weft/kernels/math.h"
+#include "weft/kernels/common/host_device.h"
+#include "weft/kernels/common/math.h"
 
 namespace weft::kernels {
 

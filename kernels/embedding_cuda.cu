@@ -3,8 +3,8 @@
 
 #include "weft/kernels/copy.h"
 #include "weft/kernels/embedding.h"
-#include "weft/kernels/first_bad.h"
-#include "weft/kernels/scratch.h"
+#include "weft/kernels/common/first_bad.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 namespace {

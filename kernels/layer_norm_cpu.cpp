@@ -6,7 +6,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/layer_norm.h"
-#include "weft/kernels/rows.h"
+#include "weft/kernels/common/rows.h"
 
 namespace weft::kernels {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "weft/kernels/columns.h"
+#include "weft/kernels/common/columns.h"
 #include "weft/kernels/layer_norm.h"
-#include "weft/kernels/scratch.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "weft/core/types.h"
 #include "weft/device/device.h"
-#include "weft/kernels/half.h"
+#include "weft/kernels/common/half.h"
 
 namespace weft::kernels {
 

@@ -5,7 +5,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/pointwise_loss.h"
-#include "weft/kernels/rows.h"
+#include "weft/kernels/common/rows.h"
 
 namespace weft::kernels {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/pointwise_loss.h"
-#include "weft/kernels/scratch.h"
-#include "weft/kernels/team.h"
+#include "weft/kernels/common/scratch.h"
+#include "weft/kernels/common/team.h"
 
 namespace weft::kernels {
 namespace {

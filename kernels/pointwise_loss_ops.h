@@ -2,8 +2,8 @@
 // The formulas of losses that compare a prediction x with a target t element by element: value and
 // slope dvalue/dx stand together, once, for every device and dtype. `p` is the loss's parameter.
 #pragma once
-#include "weft/kernels/host_device.h"
-#include "weft/kernels/math.h"
+#include "weft/kernels/common/host_device.h"
+#include "weft/kernels/common/math.h"
 
 namespace weft::kernels {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 #include "weft/kernels/pool2d.h"
 
 namespace weft::kernels {

@@ -5,7 +5,7 @@
 //   shapes   n elements; a fill uses ⌈n/4⌉ counters
 //   saved    nothing
 //   aliasing none
-//   source   kernels/philox.h; Box & Muller 1958
+//   source   kernels/common/philox.h; Box & Muller 1958
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

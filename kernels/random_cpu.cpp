@@ -3,7 +3,7 @@
 #include <numbers>
 
 #include "weft/device/parallel.h"
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
 
 namespace weft::kernels {

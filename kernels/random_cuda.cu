@@ -2,8 +2,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "weft/kernels/grid.h"
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
 
 namespace weft::kernels {

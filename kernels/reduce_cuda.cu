@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/columns.h"
+#include "weft/kernels/common/columns.h"
 #include "weft/kernels/reduce.h"
-#include "weft/kernels/scratch.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {

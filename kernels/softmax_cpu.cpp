@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/rows.h"
+#include "weft/kernels/common/rows.h"
 #include "weft/kernels/softmax.h"
 #include "weft/kernels/softmax_row.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One row of a softmax on the CPU; to be called inside simd().
 #pragma once
-#include "weft/kernels/math.h"
-#include "weft/kernels/rows.h"
+#include "weft/kernels/common/math.h"
+#include "weft/kernels/common/rows.h"
 
 namespace weft::kernels {
 

@@ -2,8 +2,8 @@
 // The sum of a softmax's exponentials in one pass over a row, shared by a team of threads.
 // source: Milakov & Gimelshein 2018, "Online normalizer calculation for softmax", arXiv:1805.02867
 #pragma once
-#include "weft/kernels/math.h"
-#include "weft/kernels/team.h"
+#include "weft/kernels/common/math.h"
+#include "weft/kernels/common/team.h"
 
 namespace weft::kernels {
 

@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 #include "weft/nn/parameter.h"
 
 namespace weft::nn {

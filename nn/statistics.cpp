@@ -12,16 +12,24 @@ void StatisticsUpdate::apply(const bool* skip) {
   commit_running_stats(running_mean, running_var, mean, variance, momentum, skip, batches);
 }
 
-StatisticsScope::StatisticsScope() : before_(std::exchange(innermost, this)) {}
-StatisticsScope::~StatisticsScope() { innermost = before_; }
+StatisticsScope::StatisticsScope(std::vector<StatisticsUpdate>* storage)
+    : before_(std::exchange(innermost, this)), storage_(storage) {
+  if (storage_ != nullptr) std::swap(updates_, *storage_);
+}
+StatisticsScope::~StatisticsScope() {
+  innermost = before_;
+  if (storage_ == nullptr) return;
+  updates_.clear();
+  std::swap(updates_, *storage_);
+}
 
 void StatisticsScope::commit(bool skip) {
-  if (!skip) commit_unless(nullptr);
+  if (!skip) commit_if_finite(nullptr);
   updates_.clear();
 }
 
-void StatisticsScope::commit_unless(const bool* skip) {
-  for (StatisticsUpdate& update : updates_) update.apply(skip);
+void StatisticsScope::commit_if_finite(const bool* found_inf) {
+  for (StatisticsUpdate& update : updates_) update.apply(found_inf);
   updates_.clear();
 }
 

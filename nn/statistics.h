@@ -28,7 +28,9 @@ struct StatisticsUpdate {
 // collects. What was not committed when it ends is dropped.
 class StatisticsScope {
  public:
-  StatisticsScope();
+  // `storage`: a vector whose capacity the scope uses and gives back, empty, so that a loop allocates
+  // nothing once it is warm.
+  explicit StatisticsScope(std::vector<StatisticsUpdate>* storage = nullptr);
   ~StatisticsScope();
   StatisticsScope(const StatisticsScope&) = delete;
   StatisticsScope& operator=(const StatisticsScope&) = delete;
@@ -36,15 +38,17 @@ class StatisticsScope {
   // Applies what was observed since the last commit, in order, or forgets it. To be called once per
   // optimizer step: `skip` is whether that was skipped.
   void commit(bool skip = false);
-  // The same where the device knows whether the step was skipped (Optimizer::skip_flag): nobody waits.
-  void commit_unless(const bool* skip);
+  // The same where only the device knows whether the step is skipped (*found_inf, which may be null):
+  // nobody waits.
+  void commit_if_finite(const bool* found_inf);
   // Updates waiting for commit().
   i64 pending() const { return static_cast<i64>(updates_.size()); }
 
  private:
   friend void update_statistics(StatisticsUpdate update);
   StatisticsScope* before_;
-  std::vector<StatisticsUpdate> updates_;  // its capacity stays: no allocation once warm
+  std::vector<StatisticsUpdate>* storage_;
+  std::vector<StatisticsUpdate> updates_;
 };
 
 // For layers: now, or at the commit of this thread's scope.

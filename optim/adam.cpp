@@ -6,12 +6,12 @@ namespace {
 
 template <class Options>
 void describe_adam(Fields& f, Options& o, std::string_view decay_help) {
-  f("lr", o.lr, "learning rate", positive)("beta1", o.beta1, "memory of the mean",
-                                           from_to_below(0, 1))(
-      "beta2", o.beta2, "memory of the mean square", from_to_below(0, 1))(
-      "eps", o.eps, "added to the root of the mean square", positive)(
-      "weight_decay", o.weight_decay, decay_help, non_negative)(
-      "param_groups", o.param_groups, "rates and decays by parameter name");
+  f("lr", o.lr, "learning rate", positive);
+  f("beta1", o.beta1, "memory of the mean", from_to_below(0, 1));
+  f("beta2", o.beta2, "memory of the mean square", from_to_below(0, 1));
+  f("eps", o.eps, "added to the root of the mean square", positive);
+  f("weight_decay", o.weight_decay, decay_help, non_negative);
+  f("param_groups", o.param_groups, "rates and decays by parameter name");
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ Optimizer::Rates Adam::rates_of(const char* name, Options options) {
 
 Adam::Adam(const nn::NamedParameters& parameters, const Rates& rates,
            const kernels::AdamConstants& constants, const std::vector<ParamGroup>& groups)
-    : Optimizer(parameters, rates, 2, groups), constants_(constants) {}
+    : Optimizer(parameters, rates, {"mean", "mean_square"}, groups), constants_(constants) {}
 
 Adam::Adam(const nn::NamedParameters& parameters, const AdamOptions& o)
     : Adam(parameters, rates_of("adam", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = false},
@@ -39,16 +39,10 @@ AdamW::AdamW(const nn::NamedParameters& parameters, const AdamWOptions& o)
     : Adam(parameters, rates_of("adamw", o), {.beta2 = o.beta2, .eps = o.eps, .decoupled = true},
            o.param_groups) {}
 
-void Adam::update(const kernels::ParameterTable<float>& table,
-                  const kernels::StepControl* control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
-             parameters().values().device());
-}
-
-void Adam::update(const kernels::ParameterTable<double>& table,
-                  const kernels::StepControl* control) {
-  std::visit([&](auto device) { kernels::adam_step(device, table, control, constants_); },
-             parameters().values().device());
+void Adam::update(const AnyTable& table, const kernels::StepControl* control) {
+  table.visit([&](auto device, const auto& typed) {
+    kernels::adam_step(device, typed, control, constants_);
+  });
 }
 
 static const bool registered =

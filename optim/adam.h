@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adam and AdamW (the formula is in kernels/adam.h).
+// Adam and AdamW (the formula is in kernels/optim/adam.h).
 #pragma once
-#include "weft/kernels/adam.h"
+#include "weft/kernels/optim/adam.h"
 #include "weft/optim/optimizer.h"
 
 namespace weft::optim {
@@ -31,8 +31,6 @@ class Adam : public Optimizer {
   // Throws UserError for options out of range and a glob that matches no parameter.
   Adam(const nn::NamedParameters& parameters, const AdamOptions& options = {});
 
-  std::vector<std::string> slot_names() const override { return {"mean", "mean_square"}; }
-
  protected:
   template <class Options>
   static Rates rates_of(const char* name, Options options);
@@ -40,10 +38,7 @@ class Adam : public Optimizer {
        const kernels::AdamConstants& constants, const std::vector<ParamGroup>& groups);
 
  private:
-  void update(const kernels::ParameterTable<float>& table,
-              const kernels::StepControl* control) override;
-  void update(const kernels::ParameterTable<double>& table,
-              const kernels::StepControl* control) override;
+  void update(const AnyTable& table, const kernels::StepControl* control) override;
 
   kernels::AdamConstants constants_;
 };

@@ -6,17 +6,19 @@
 namespace weft::optim {
 
 void describe(Fields& f, LossScalerOptions& o) {
-  f("init_scale", o.init_scale, "what the loss is multiplied with at first", positive)(
-      "growth_factor", o.growth_factor, "times the scale, after growth_interval calm steps",
-      at_least(1))("backoff_factor", o.backoff_factor, "times the scale, after an overflow",
-                   Check{.text = "above 0 and below 1",
-                         .low = 0,
-                         .high = 1,
-                         .low_excluded = true,
-                         .high_excluded = true})(
-      "growth_interval", o.growth_interval, "steps without overflow before the scale grows",
-      at_least(1))("min_scale", o.min_scale, "the run stops when this overflows too", positive)(
-      "max_scale", o.max_scale, "the scale does not grow beyond", positive);
+  f("init_scale", o.init_scale, "what the loss is multiplied with at first", positive);
+  f("growth_factor", o.growth_factor, "times the scale, after growth_interval calm steps",
+    at_least(1));
+  f("backoff_factor", o.backoff_factor, "times the scale, after an overflow",
+    Check{.text = "above 0 and below 1",
+          .low = 0,
+          .high = 1,
+          .low_excluded = true,
+          .high_excluded = true});
+  f("growth_interval", o.growth_interval, "steps without overflow before the scale grows",
+    at_least(1));
+  f("min_scale", o.min_scale, "the run stops when this overflows too", positive);
+  f("max_scale", o.max_scale, "the scale does not grow beyond", positive);
   f.rule(o.min_scale <= o.init_scale, "init_scale", "at least min_scale");
   f.rule(o.init_scale <= o.max_scale, "max_scale", "at least init_scale");
 }
@@ -29,12 +31,15 @@ LossScaler::LossScaler(const LossScalerOptions& options)
             .ceiling = options.max_scale},
       state_{.scale = options.init_scale} {}
 
+void LossScaler::fail_at_min_scale() const {
+  throw TrainingError(fmt::format(
+      "a gradient is not finite at the smallest loss scale, {} (precision.min_scale), after {} skipped "
+      "steps; try a lower learning rate, train.clip_norm, or precision: bf16",
+      rule_.floor, state_.skipped));
+}
+
 void LossScaler::update(bool overflow) {
-  if (overflow && state_.scale <= rule_.floor)
-    throw TrainingError(fmt::format(
-        "a gradient is not finite at the smallest loss scale, {} (precision.min_scale), after {} skipped "
-        "steps; try a lower learning rate, train.clip_norm, or precision: bf16",
-        rule_.floor, state_.skipped));
+  if (overflow && state_.scale <= rule_.floor) fail_at_min_scale();
   kernels::update_loss_scale(state_, rule_, overflow);
 }
 

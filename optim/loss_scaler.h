@@ -14,7 +14,7 @@
 // digit is lost.
 #pragma once
 #include "weft/core/fields.h"
-#include "weft/kernels/loss_scale.h"
+#include "weft/kernels/optim/loss_scale.h"
 #include "weft/tensor/state.h"
 
 namespace weft::optim {
@@ -34,11 +34,14 @@ class LossScaler {
   explicit LossScaler(const LossScalerOptions& options = {});
 
   double scale() const { return state_.scale; }
-  // For steps whose scale is the device's own (train/captured_steps.h).
+  // For steps whose scale lies on the device (train/step/step_scalars.h).
   const kernels::LossScaleRule& rule() const { return rule_; }
-  const kernels::LossScale& numbers() const { return state_; }
+  const kernels::LossScale& loss_scale() const { return state_; }
+  void set_loss_scale(const kernels::LossScale& scale) { state_ = scale; }
+  // Throws TrainingError: a gradient is not finite at min_scale, and no smaller scale is left to try.
+  [[noreturn]] void fail_at_min_scale() const;
   // After each step: whether a gradient was not finite, which means that the step was skipped.
-  // Throws TrainingError when that happens at min_scale: no scale is left to try.
+  // Throws TrainingError when that happens at min_scale.
   void update(bool overflow);
   i64 skipped() const { return state_.skipped; }  // steps, in all
 

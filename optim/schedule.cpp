@@ -12,11 +12,11 @@ std::optional<double> Schedule::momentum(i64) const { return std::nullopt; }
 void Schedule::observe(double, i64) {}
 
 WarmSchedule::WarmSchedule(const ScheduleSpan& span, const Duration& warmup, double warmup_start,
-                           std::string_view interval)
+                           Interval interval)
     : span_(span),
       warmup_steps_(warmup.steps(span.steps_per_epoch)),
       warmup_start_(warmup_start),
-      by_epoch_(interval == "epoch") {
+      by_epoch_(interval == Interval::epoch) {
   WEFT_CHECK(span.steps_per_epoch >= 1 && span.total_steps >= 1,
              "scheduler: {} steps per epoch and {} in all; at least 1 of each is required",
              span.steps_per_epoch, span.total_steps);

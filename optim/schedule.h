@@ -15,7 +15,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <tuple>
 
 #include "weft/core/duration.h"
@@ -30,6 +29,10 @@ struct ScheduleSpan {
   i64 steps_per_epoch = 1;
   i64 total_steps = 1;
 };
+
+// When the rate may change: `step` samples the curve at each step, `epoch` at the first step of each epoch.
+enum class Interval { step, epoch };
+constexpr EnumNames<2> names_of(Interval) { return {"step", "epoch"}; }
 
 class Schedule {
  public:
@@ -55,10 +58,9 @@ class WarmSchedule : public Schedule {
   double lr_factor(i64 applied_step) const final;
 
  protected:
-  // `interval`: "step" samples the curve at each step, "epoch" at the first step of each epoch. The
-  // warm-up rises step by step in both.
+  // The warm-up rises step by step with either interval.
   WarmSchedule(const ScheduleSpan& span, const Duration& warmup, double warmup_start,
-               std::string_view interval = "step");
+               Interval interval = Interval::step);
   virtual double curve(i64 step) const = 0;
 
   // The first step at or after `step` at which the rate may change: `step`, or the first of an epoch.

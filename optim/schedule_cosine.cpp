@@ -42,10 +42,10 @@ class Cosine : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, CosineOptions& o) {
-  f("final_factor", o.final_factor, "fraction of the rate at the end", in_range(0, 1))(
-      "restart_every", o.restart_every, "length of the first cycle; 0 for no restarts")(
-      "restart_mult", o.restart_mult, "each cycle is this many times as long as the last",
-      at_least(1));
+  f("final_factor", o.final_factor, "fraction of the rate at the end", in_range(0, 1));
+  f("restart_every", o.restart_every, "length of the first cycle; 0 for no restarts");
+  f("restart_mult", o.restart_mult, "each cycle is this many times as long as the last",
+    at_least(1));
   describe_warmup(f, o);
   describe_interval(f, o);
 }

@@ -30,8 +30,8 @@ class MultiStep : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, MultiStepOptions& o) {
-  f("milestones", o.milestones, "times of the drops, from the start of training")(
-      "gamma", o.gamma, "factor of a drop", positive);
+  f("milestones", o.milestones, "times of the drops, from the start of training");
+  f("gamma", o.gamma, "factor of a drop", positive);
   describe_warmup(f, o);
   describe_interval(f, o);
 }

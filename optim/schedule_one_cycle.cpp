@@ -20,7 +20,7 @@ struct Phase {
 class OneCycle : public Schedule {
  public:
   OneCycle(const OneCycleOptions& o, const ScheduleSpan& span)
-      : options_(o), stride_(o.interval == "epoch" ? span.steps_per_epoch : 1) {
+      : options_(o), stride_(o.interval == Interval::epoch ? span.steps_per_epoch : 1) {
     const auto steps = static_cast<double>(span.total_steps);
     const double low = 1 / o.div_factor, end = low / o.final_div_factor;
     const double peak = o.pct_start * steps - 1;
@@ -62,7 +62,7 @@ class OneCycle : public Schedule {
   }
 
   double between(double from, double to, double done) const {
-    if (options_.anneal == "linear") return from + (to - from) * done;
+    if (options_.anneal == Anneal::linear) return from + (to - from) * done;
     return to + (from - to) * (1 + std::cos(std::numbers::pi * done)) / 2;
   }
 
@@ -74,14 +74,14 @@ class OneCycle : public Schedule {
 }  // namespace
 
 void describe(Fields& f, OneCycleOptions& o) {
-  f("pct_start", o.pct_start, "part of training in which the rate rises", in_range(0, 1))(
-      "div_factor", o.div_factor, "full rate over first rate", at_least(1))(
-      "final_div_factor", o.final_div_factor, "first rate over last rate", at_least(1))(
-      "anneal", o.anneal, "shape of rise and fall", one_of({"cosine", "linear"}))(
-      "three_phase", o.three_phase, "fall as fast as it rose, then to the end value")(
-      "cycle_momentum", o.cycle_momentum, "move momentum (beta1) against the rate")(
-      "base_momentum", o.base_momentum, "momentum at the full rate", from_to_below(0, 1))(
-      "max_momentum", o.max_momentum, "momentum at the first and last step", from_to_below(0, 1));
+  f("pct_start", o.pct_start, "part of training in which the rate rises", in_range(0, 1));
+  f("div_factor", o.div_factor, "full rate over first rate", at_least(1));
+  f("final_div_factor", o.final_div_factor, "first rate over last rate", at_least(1));
+  f("anneal", o.anneal, "shape of rise and fall");
+  f("three_phase", o.three_phase, "fall as fast as it rose, then to the end value");
+  f("cycle_momentum", o.cycle_momentum, "move momentum (beta1) against the rate");
+  f("base_momentum", o.base_momentum, "momentum at the full rate", from_to_below(0, 1));
+  f("max_momentum", o.max_momentum, "momentum at the first and last step", from_to_below(0, 1));
   describe_interval(f, o);
   f.rule(!o.three_phase || o.pct_start <= 0.5, "pct_start", "at most 0.5 with three_phase");
 }

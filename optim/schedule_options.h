@@ -7,14 +7,13 @@ namespace weft::optim {
 
 template <class Options>
 void describe_warmup(Fields& f, Options& o) {
-  f("warmup", o.warmup, "time to rise to the full rate, like 1ep or 200ba")(
-      "warmup_start", o.warmup_start, "fraction of the rate at the first step", in_range(0, 1));
+  f("warmup", o.warmup, "time to rise to the full rate, like 1ep or 200ba");
+  f("warmup_start", o.warmup_start, "fraction of the rate at the first step", in_range(0, 1));
 }
 
 template <class Options>
 void describe_interval(Fields& f, Options& o) {
-  f("interval", o.interval, "when the rate changes: at each step or at each epoch",
-    one_of({"step", "epoch"}));
+  f("interval", o.interval, "when the rate changes: at each step or at each epoch");
 }
 
 }  // namespace weft::optim

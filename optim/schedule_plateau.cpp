@@ -13,8 +13,8 @@ class Plateau : public WarmSchedule {
  public:
   Plateau(const PlateauOptions& o, const ScheduleSpan& span)
       : WarmSchedule(span, o.warmup, o.warmup_start, o.interval), options_(o) {
-    best_ = options_.mode == "max" ? -std::numeric_limits<double>::infinity()
-                                   : std::numeric_limits<double>::infinity();
+    best_ = options_.mode == MonitorMode::max ? -std::numeric_limits<double>::infinity()
+                                              : std::numeric_limits<double>::infinity();
   }
 
   std::string monitor() const override { return options_.monitor; }
@@ -50,10 +50,10 @@ class Plateau : public WarmSchedule {
   // A NaN is never better.
   bool better(double metric) const {
     if (std::isinf(best_)) return std::isfinite(metric);
-    const double margin = options_.threshold_mode == "absolute"
+    const double margin = options_.threshold_mode == ThresholdMode::absolute
                               ? options_.threshold
                               : options_.threshold * std::abs(best_);
-    return options_.mode == "max" ? metric > best_ + margin : metric < best_ - margin;
+    return options_.mode == MonitorMode::max ? metric > best_ + margin : metric < best_ - margin;
   }
 
   PlateauOptions options_;
@@ -67,14 +67,14 @@ class Plateau : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, PlateauOptions& o) {
-  f("monitor", o.monitor, "metric to watch")("mode", o.mode, "which is better",
-                                             one_of({"min", "max"}))(
-      "factor", o.factor, "factor of a drop", from_to_below(0, 1))(
-      "patience", o.patience, "validations without improvement to bear", non_negative)(
-      "cooldown", o.cooldown, "validations to wait after a drop", non_negative)(
-      "threshold", o.threshold, "least change that counts", non_negative)(
-      "threshold_mode", o.threshold_mode, "how it is measured", one_of({"relative", "absolute"}))(
-      "min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
+  f("monitor", o.monitor, "metric to watch");
+  f("mode", o.mode, kMonitorModeHelp);
+  f("factor", o.factor, "factor of a drop", from_to_below(0, 1));
+  f("patience", o.patience, "validations without improvement to bear", non_negative);
+  f("cooldown", o.cooldown, "validations to wait after a drop", non_negative);
+  f("threshold", o.threshold, "least change that counts", non_negative);
+  f("threshold_mode", o.threshold_mode, "relative to the best value, or an absolute difference");
+  f("min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
   describe_warmup(f, o);
   describe_interval(f, o);
 }

@@ -30,9 +30,9 @@ class Polynomial : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, PolynomialOptions& o) {
-  f("power", o.power, "exponent", positive)("final_factor", o.final_factor,
-                                            "fraction of the rate at the end", in_range(0, 1))(
-      "over", o.over, "time until the end value; 0 for all of training");
+  f("power", o.power, "exponent", positive);
+  f("final_factor", o.final_factor, "fraction of the rate at the end", in_range(0, 1));
+  f("over", o.over, "time until the end value; 0 for all of training");
   describe_warmup(f, o);
   describe_interval(f, o);
 }

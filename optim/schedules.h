@@ -10,6 +10,7 @@
 #pragma once
 #include <vector>
 
+#include "weft/core/monitor_mode.h"
 #include "weft/optim/schedule.h"
 
 namespace weft::optim {
@@ -17,7 +18,7 @@ namespace weft::optim {
 struct ConstantOptions {
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // gamma^⌊step / every⌋
@@ -26,7 +27,7 @@ struct StepOptions {
   double gamma = 0.1;
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // gamma^(milestones passed)
@@ -35,7 +36,7 @@ struct MultiStepOptions {
   double gamma = 0.1;
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // Half a cosine from 1 to final_factor; with restarts, one after another, each `restart_mult` times
@@ -46,7 +47,7 @@ struct CosineOptions {
   i64 restart_mult = 1;
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // A line from 1 to final_factor over `over` (zero: until the end), flat after it.
@@ -55,7 +56,7 @@ struct LinearOptions {
   Duration over = {};
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // gamma^(step / every)
@@ -64,7 +65,7 @@ struct ExponentialOptions {
   Duration every = "1ep";
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 // final_factor + (1 - final_factor) · (1 - step/over)^power
@@ -74,8 +75,12 @@ struct PolynomialOptions {
   Duration over = {};  // zero: until the end
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
+
+// The shape of the rise and the fall of one_cycle.
+enum class Anneal { cosine, linear };
+constexpr EnumNames<2> names_of(Anneal) { return {"cosine", "linear"}; }
 
 // Rises from 1/div_factor to 1 in the first pct_start of training, then falls to
 // 1/(div_factor · final_div_factor); momentum moves the other way. With three_phase it falls back
@@ -85,29 +90,33 @@ struct OneCycleOptions {
   double pct_start = 0.3;
   double div_factor = 25;
   double final_div_factor = 1e4;
-  std::string anneal = "cosine";  // cosine | linear
+  Anneal anneal = Anneal::cosine;
   bool three_phase = false;
   bool cycle_momentum = true;
   double base_momentum = 0.85;
   double max_momentum = 0.95;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
+
+// `threshold` is a fraction of the best value, or a difference to it.
+enum class ThresholdMode { relative, absolute };
+constexpr EnumNames<2> names_of(ThresholdMode) { return {"relative", "absolute"}; }
 
 // Multiplied by `factor` when `monitor` has not improved by `threshold` for more than `patience`
 // validations; then waits `cooldown` of them before it counts again. By `interval` the rate falls at once,
 // or with the next epoch where validation is within one.
 struct PlateauOptions {
   std::string monitor = "validation/loss";
-  std::string mode = "min";  // min | max
+  MonitorMode mode = MonitorMode::min;
   double factor = 0.1;
   i64 patience = 10;
   i64 cooldown = 0;
   double threshold = 1e-4;
-  std::string threshold_mode = "relative";  // relative | absolute
+  ThresholdMode threshold_mode = ThresholdMode::relative;
   double min_factor = 0;
   Duration warmup = {};
   double warmup_start = 0.01;
-  std::string interval = "step";  // step | epoch
+  Interval interval = Interval::step;
 };
 
 void describe(Fields& f, ConstantOptions& o);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stochastic gradient descent (the formula is in kernels/sgd.h).
+// Stochastic gradient descent (the formula is in kernels/optim/sgd.h).
 #pragma once
 #include "weft/optim/optimizer.h"
 
@@ -20,16 +20,12 @@ class SGD : public Optimizer {
   SGD(const nn::NamedParameters& parameters, const SGDOptions& options = {});
 
   void set_momentum(double momentum) override;
-  std::vector<std::string> slot_names() const override;
 
  private:
   static Rates rates_of(SGDOptions options);
-  void update(const kernels::ParameterTable<float>& table,
-              const kernels::StepControl* control) override;
-  void update(const kernels::ParameterTable<double>& table,
-              const kernels::StepControl* control) override;
+  static std::vector<std::string> slots_of(const SGDOptions& options);
+  void update(const AnyTable& table, const kernels::StepControl* control) override;
 
-  bool has_momentum_;
   bool nesterov_;
 };
 

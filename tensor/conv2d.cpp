@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/conv2d.h"
+#include "weft/kernels/library/conv2d.h"
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"

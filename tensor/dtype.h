@@ -7,7 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/types.h"
-#include "weft/kernels/half.h"
+#include "weft/kernels/common/half.h"
 
 namespace weft {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"

@@ -7,9 +7,9 @@
 #pragma once
 #include <optional>
 
-#include "weft/kernels/conv2d.h"
+#include "weft/kernels/library/conv2d.h"
 #include "weft/kernels/elementwise_ops.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 #include "weft/kernels/pointwise_loss_ops.h"
 #include "weft/tensor/random.h"
 #include "weft/tensor/tensor.h"

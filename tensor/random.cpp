@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/tensor/random.h"
 
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
 
 namespace weft {

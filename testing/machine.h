@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "weft/device/simd.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 
 namespace weft::testing {
 

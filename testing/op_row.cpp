@@ -10,7 +10,7 @@
 #include "weft/core/error.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 #include "weft/testing/compare.h"
 #include "weft/testing/machine.h"
 

@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 # A folder includes itself and the folders to its left.
-ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data", "dist", "train", "app"]
+ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data", "train", "app"]
+# The rooms of a folder, floor by floor: a room includes itself and the floors to its left, not its
+# neighbours. "." is the folder itself; a folder without one keeps all its files in rooms.
+ROOMS = {
+    "core": [["."], ["config"]],
+    "kernels": [["common"], [".", "optim"], ["library"]],
+    "train": [["losses", "metrics", "checkpoint"], ["step"], ["trainer", "evaluation"], ["strategies"], ["run"],
+              ["callbacks"]],
+}
 # These are not part of libweft and see all of it.
 OUTSIDE = ["testing", "tests", "bench", "examples"]
 CPP = {".h", ".cpp", ".cu", ".cuh"}
@@ -20,7 +28,7 @@ COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^
 BACKEND = re.compile(r"^(Eigen/|dnnl|oneapi/|cuda|cublas|cudnn|nccl|mma\.h)")
 PRINTS = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|quick_exit)\b|\bfmt::print\b"
                     r"|(?<![\w:.>])(?:std::)?(?:printf|puts|putchar|exit|_exit|abort)\s*\(")
-ONEDNN_FILE = re.compile(r"^kernels/onednn[a-z0-9_]*\.(h|cpp)$")  # the only files that know oneDNN
+ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # the only files that know oneDNN
 LAUNCHER = "device/cuda/launch.h"  # the only file that may launch a kernel by CUDA's own means
 LAUNCHES = re.compile(r"<<<|\bcudaLaunch\w+|\bcuLaunch\w+")
 
@@ -41,7 +49,30 @@ def is_source(path):
     return not path.suffix and path.read_bytes()[:2] == b"#!"
 
 
+def room_of(parts):
+    return parts[1] if len(parts) > 2 else "."
+
+
+def floors(folder):
+    return " <- ".join(", ".join(room if room != "." else f"{folder}/ itself" for room in floor)
+                       for floor in ROOMS[folder])
+
+
+def check_rooms(folder, room, target):
+    """Of an include within one folder."""
+    floor = {name: level for level, names in enumerate(ROOMS[folder]) for name in names}
+    other = room_of(target.split("/")[1:])
+    if other not in floor:
+        yield f"includes {target}; {folder}/ has no room '{other}' ({floors(folder)})"
+    elif other != room and floor[other] >= floor[room]:
+        yield f"includes {target}; the arrow {room} -> {other} is wrong: {floors(folder)}"
+
+
 def check_includes(name, folder, text):
+    room = room_of(name.split("/"))
+    known = folder not in ROOMS or any(room in names for names in ROOMS[folder])
+    if not known:
+        yield f"lies in {room if room != '.' else folder + '/ itself'}; the rooms are {floors(folder)}"
     for mark, target in INCLUDE.findall(text):
         if not target.startswith("weft/"):
             if mark == '"' and folder != "examples":  # whose code is a stranger's
@@ -59,6 +90,8 @@ def check_includes(name, folder, text):
             yield f"includes {target}; {parts[1]}/ is not part of the library"
         elif ORDER.index(parts[1]) > ORDER.index(folder):
             yield f"includes {target}; {folder}/ comes before {parts[1]}/ and must not know it"
+        elif parts[1] == folder and folder in ROOMS and known:
+            yield from check_rooms(folder, room, target)
 
 
 def check_cpp(name, text):
@@ -70,7 +103,7 @@ def check_cpp(name, text):
     if folder in ORDER[:-1] and (found := PRINTS.search(code)):
         yield f"uses {found.group().strip()}; the library throws or logs, it never prints or exits"
     if folder in ORDER and "dnnl.hpp" in text and not ONEDNN_FILE.match(name):
-        yield "knows oneDNN; only kernels/onednn*.{h,cpp} do"
+        yield "knows oneDNN; only kernels/library/onednn*.{h,cpp} do"
     if folder in ORDER and "using namespace std" in code:
         yield "has `using namespace std`"
     if name.endswith((".h", ".cuh")) and "#pragma once" not in code:

@@ -69,9 +69,9 @@ def main():
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     sources = sorted({path for pattern in (f"{options.name}_cuda.cu", f"{options.name}_*_cuda.cu")
-                      for path in (ROOT / "kernels").glob(pattern)})
+                      for path in (ROOT / "kernels").rglob(pattern)})
     if not sources:
-        known = ", ".join(sorted(p.name.removesuffix("_cuda.cu") for p in (ROOT / "kernels").glob("*_cuda.cu")))
+        known = ", ".join(sorted(p.name.removesuffix("_cuda.cu") for p in (ROOT / "kernels").rglob("*_cuda.cu")))
         print(f"kernel-info: no kernels/{options.name}_cuda.cu; known: {known}", file=sys.stderr)
         sys.exit(2)
     rows = []

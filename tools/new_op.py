@@ -39,7 +39,7 @@ void @name@_backward(Cuda, T* dx, const T* dy, i64 rows, i64 cols);
 """,
     "kernels/@name@_cpu.cpp": """#include "weft/kernels/@name@.h"
 
-#include "weft/kernels/rows.h"
+#include "weft/kernels/common/rows.h"
 
 namespace weft::kernels {
 
@@ -67,7 +67,7 @@ WEFT_INSTANTIATE(double)
 """,
     "kernels/@name@_cuda.cu": """#include "weft/kernels/@name@.h"
 
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 namespace {

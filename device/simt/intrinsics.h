@@ -5,7 +5,7 @@
 // source: CUDA C++ Programming Guide, "C++ Language Extensions"
 #pragma once
 #ifdef __CUDACC__
-#error "nvcc has these of its own; include weft/kernels/device.h"
+#error "nvcc has these of its own; include weft/kernels/common/device.h"
 #endif
 #include <bit>
 #include <cstring>

@@ -45,10 +45,14 @@ struct CnnOptions {
 void describe(Fields& f, CnnOptions& o);
 Recipe<Model> cnn(const CnnOptions& options = {});
 
+// The first layers. cifar: 3×3; imagenet: 7×7 with stride 2, then max-pooling.
+enum class ResNetStem { cifar, imagenet };
+constexpr EnumNames<2> names_of(ResNetStem) { return {"cifar", "imagenet"}; }
+
 struct ResNetOptions {
-  i64 depth = 18;              // 18 | 34
-  std::string stem = "cifar";  // cifar: 3×3; imagenet: 7×7 with stride 2, then max-pooling
-  i64 width = 64;              // channels of the first stage
+  i64 depth = 18;  // 18 | 34
+  ResNetStem stem = ResNetStem::cifar;
+  i64 width = 64;  // channels of the first stage
 };
 void describe(Fields& f, ResNetOptions& o);
 Recipe<Model> resnet(const ResNetOptions& options = {});

@@ -57,11 +57,11 @@ struct BasicBlock : Module {
 
 struct ResNet : Module {
   ResNet(const ResNetOptions& o, const ModelInput& input)
-      : conv1(o.stem == "cifar" ? convolution(input.sample[2], o.width, 3, 1)
-                                : convolution(input.sample[2], o.width, 7, 2)),
+      : conv1(o.stem == ResNetStem::cifar ? convolution(input.sample[2], o.width, 3, 1)
+                                          : convolution(input.sample[2], o.width, 7, 2)),
         bn1(o.width),
         fc(8 * o.width, input.outputs),
-        has_max_pool(o.stem == "imagenet") {
+        has_max_pool(o.stem == ResNetStem::imagenet) {
     const std::array<i64, 4> blocks =
         o.depth == 18 ? std::array<i64, 4>{2, 2, 2, 2} : std::array<i64, 4>{3, 4, 6, 3};
     i64 in = o.width;
@@ -105,8 +105,7 @@ const bool registered = Registry<Model>::add<ResNetOptions>("resnet", make_resne
 
 void describe(Fields& f, ResNetOptions& o) {
   f("depth", o.depth, "layers with weights: 18 or 34");
-  f("stem", o.stem, "for small images (cifar) or large ones (imagenet)",
-    one_of({"cifar", "imagenet"}));
+  f("stem", o.stem, "for small images (cifar) or large ones (imagenet)");
   f("width", o.width, "channels of the first stage", at_least(1));
   f.rule(o.depth == 18 || o.depth == 34, "depth", "18 or 34");
 }

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/device/allocator.h"
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/philox.h"
 #include "weft/testing/testing.h"
 
 namespace weft {

@@ -8,12 +8,16 @@
 namespace weft {
 namespace {
 
+enum class Side { left, right, neither };
+constexpr EnumNames<3> names_of(Side) { return {"left", "right", "none"}; }
+
 struct Group {
   std::vector<std::string> match = {};
   std::optional<double> lr_factor = {};
 };
 void describe(Fields& f, Group& o) {
-  f("match", o.match, "globs of names", required())("lr_factor", o.lr_factor, "factor", positive);
+  f("match", o.match, "globs of names", required());
+  f("lr_factor", o.lr_factor, "factor", positive);
 }
 
 struct Options {
@@ -22,6 +26,9 @@ struct Options {
   i64 seed = 1;
   double lr = 1e-3;
   std::string mode = "min";
+  Side side = Side::right;
+  std::optional<Side> other_side = {};
+  std::vector<Side> sides = {Side::left, Side::neither};
   Duration warmup = "1ep";
   std::vector<double> betas = {0.9, 0.999};
   std::optional<i64> limit = {};
@@ -29,10 +36,19 @@ struct Options {
   Group first = {};
 };
 void describe(Fields& f, Options& o) {
-  f("nesterov", o.nesterov, "")("workers", o.workers, "", non_negative)("seed", o.seed, "")(
-      "lr", o.lr, "", positive)("mode", o.mode, "", one_of({"min", "max"}))("warmup", o.warmup, "")(
-      "betas", o.betas, "", from_to_below(0, 1))("limit", o.limit, "", at_least(1))(
-      "groups", o.groups, "")("first", o.first, "");
+  f("nesterov", o.nesterov, "");
+  f("workers", o.workers, "", non_negative);
+  f("seed", o.seed, "");
+  f("lr", o.lr, "", positive);
+  f("mode", o.mode, "", one_of({"min", "max"}));
+  f("side", o.side, "");
+  f("other_side", o.other_side, "");
+  f("sides", o.sides, "");
+  f("warmup", o.warmup, "");
+  f("betas", o.betas, "", from_to_below(0, 1));
+  f("limit", o.limit, "", at_least(1));
+  f("groups", o.groups, "");
+  f("first", o.first, "");
   f.rule(o.seed != 13, "seed", "another seed than 13");
 }
 
@@ -45,6 +61,9 @@ TEST(Fields, EveryKindOfValueSaysWhatIsExpectedAndPrintsOnOneLine) {
       {"seed", "an integer", "1"},
       {"lr", "a number above 0", "0.001"},
       {"mode", "one of min, max", "min"},
+      {"side", "one of left, right, none", "right"},
+      {"other_side", "one of left, right, none or null", "null"},
+      {"sides", "a list of left, right, none", R"([left, "none"])"},
       {"warmup", "a duration such as 3ep or 200ba", "1ep"},
       {"betas", "a list of numbers from 0 to below 1", "[0.9, 0.999]"},
       {"limit", "an integer of at least 1 or null", "null"},
@@ -73,6 +92,9 @@ TEST(Fields, ValidateReportsEveryRefusedValue) {
   EXPECT_EQ(refusal({.workers = -1, .lr = 0, .mode = "mix"}),
             "options: workers: expected an integer of at least 0, got -1; "
             "lr: expected a number above 0, got 0; mode: expected one of min, max, got mix");
+  EXPECT_EQ(refusal({.side = static_cast<Side>(3), .sides = {Side::left, static_cast<Side>(-1)}}),
+            "options: side: expected one of left, right, none, got ?; "
+            "sides[1]: expected one of left, right, none, got ?");
   EXPECT_EQ(refusal({.betas = {0.9, 1}}),
             "options: betas[1]: expected a number from 0 to below 1, got 1");
   EXPECT_EQ(refusal({.limit = 0}), "options: limit: expected an integer of at least 1, got 0");
@@ -81,6 +103,12 @@ TEST(Fields, ValidateReportsEveryRefusedValue) {
   EXPECT_EQ(refusal({.seed = 13}), "options: seed: expected another seed than 13");
   EXPECT_EQ(refusal({.lr = std::numeric_limits<double>::quiet_NaN()}),
             "options: lr: expected a number above 0, got nan");
+}
+
+TEST(Fields, AnEnumerationIsCalledByItsNames) {
+  EXPECT_EQ(enum_name(Side::left), "left");
+  EXPECT_EQ(enum_name(Side::neither), "none");
+  EXPECT_EQ(enum_name(static_cast<Side>(3)), "?");
 }
 
 TEST(Check, BoundsIncludeOrExcludeTheirEnds) {

@@ -17,7 +17,8 @@ struct DogOptions {
   double volume = 0.5;
 };
 void describe(Fields& f, DogOptions& o) {
-  f("barks", o.barks, "how often", at_least(1))("volume", o.volume, "how loud", in_range(0, 1));
+  f("barks", o.barks, "how often", at_least(1));
+  f("volume", o.volume, "how loud", in_range(0, 1));
 }
 struct Dog : Animal {
   explicit Dog(DogOptions o) : options(o) {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which algorithm computes a convolution: the library's guess, or one that was given.
-#include "weft/kernels/conv2d_plans.h"
+#include "weft/kernels/library/conv2d_plans.h"
 
 #include "weft/device/gpu/gpu.h"
 #include "weft/tests/cuda/tools.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions: on the emulated device the conversions around the CPU's, on a real one cuDNN's.
-#include "weft/kernels/conv2d.h"
+#include "weft/kernels/library/conv2d.h"
 
 #include "weft/core/error.h"
-#include "weft/kernels/conv2d_limits.h"
+#include "weft/kernels/library/conv2d_limits.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

@@ -8,7 +8,7 @@
 
 #include "weft/device/gpu/allocator.h"
 #include "weft/device/gpu/staging.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/common/device.h"
 
 namespace weft {
 namespace {

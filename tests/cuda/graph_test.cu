@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/device/gpu/staging.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/common/device.h"
 
 namespace weft {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversions of half types on a device, by its instructions, are the host's to the bit.
-#include "weft/kernels/grid.h"
+#include "weft/kernels/common/grid.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

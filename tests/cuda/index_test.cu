@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The index arithmetic of the kernels beyond 2³¹ and 2³² elements, which no test has memory for.
 #include "weft/kernels/broadcast_walk.h"
-#include "weft/kernels/columns.h"
+#include "weft/kernels/common/columns.h"
 
 #include <vector>
 

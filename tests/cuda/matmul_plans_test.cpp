@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which algorithm computes a product: the library's first guess, the fastest of several, or a stored one.
-#include "weft/kernels/matmul_plans.h"
+#include "weft/kernels/library/matmul_plans.h"
 
 #include "weft/core/error.h"
 #include "weft/core/log.h"
 #include "weft/device/gpu/graph.h"
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products: what the library is asked for, the epilogue kernel, and on the emulated device the
 // conversions around the CPU's product.
-#include "weft/kernels/matmul.h"
+#include "weft/kernels/library/matmul.h"
 
 #include <fmt/core.h>
 
-#include "weft/kernels/matmul_layout.h"
+#include "weft/kernels/library/matmul_layout.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SGD, Adam and the global norm over a parameter table.
-#include "weft/kernels/adam.h"
-#include "weft/kernels/global_norm.h"
-#include "weft/kernels/sgd.h"
+#include "weft/kernels/optim/adam.h"
+#include "weft/kernels/optim/global_norm.h"
+#include "weft/kernels/optim/sgd.h"
 
 #include "weft/tests/cuda/tools.h"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The numbers that captured steps hand on to each other, and clipping by value.
-#include "weft/kernels/step_state.h"
+#include "weft/kernels/optim/step_state.h"
 
 #include <limits>
 
-#include "weft/kernels/clip_values.h"
+#include "weft/kernels/optim/clip_values.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

@@ -3,7 +3,7 @@
 // or given to somebody else before.
 #include "weft/device/gpu/gpu.h"
 #include "weft/kernels/batch_norm.h"
-#include "weft/kernels/conv2d.h"
+#include "weft/kernels/library/conv2d.h"
 #include "weft/kernels/embedding.h"
 #include "weft/kernels/pointwise_loss.h"
 #include "weft/kernels/reduce.h"

@@ -3,7 +3,7 @@
 // thread still reads of the first.
 #include <numeric>
 
-#include "weft/kernels/columns.h"
+#include "weft/kernels/common/columns.h"
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {

@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "weft/kernels/convert.h"
+#include "weft/kernels/common/convert.h"
 #include "weft/testing/kernel_test.h"
 
 #ifdef WEFT_REAL_DEVICE

@@ -55,16 +55,13 @@ TEST(Normalization, BringsADatasetToMeanZeroAndDeviationOne) {
   EXPECT_NEAR(squares / (500 * 784), 1, 1e-12);
 }
 
-TEST(Normalization, HasPresets) {
+TEST(Normalization, CanBeNone) {
   const auto set = memory(Tensor::copy_of(Bytes{0, 51, 100, 51}, {2, 1, 1, 2}));
-  EXPECT_EQ(normalization_named("dataset", set), statistics_of(set));
-  const auto none = normalization_named("none", set);
+  const auto none = no_normalization(set.info());
   EXPECT_EQ(none.mean, (std::vector<double>{0, 0}));
   EXPECT_DOUBLE_EQ(none.factor(0, DType::uint8), 1 / 255.0);
   EXPECT_DOUBLE_EQ(none.factor(0, DType::f32), 1.0);
   EXPECT_DOUBLE_EQ(none.offset(0), 0);
-  EXPECT_EQ(user_error_of([&] { normalization_named("imagenet", set); }),
-            "normalize: 'imagenet' was given; dataset or none is required");
 }
 
 TEST(Normalization, CanBeRead) {

@@ -18,7 +18,8 @@ TEST(Sources, AreRegistered) {
 }
 
 TEST(Sources, DigitsAreATrainingSetAndATestSet) {
-  const auto sets = digits({.style = "outline", .train_size = 30, .test_size = 20}).make();
+  const auto sets =
+      digits({.style = DigitsStyle::outline, .train_size = 30, .test_size = 20}).make();
   EXPECT_EQ(sets.train->size(), 30);
   EXPECT_EQ(sets.train->info().split, "train");
   EXPECT_EQ(sets.test->size(), 20);
@@ -26,7 +27,7 @@ TEST(Sources, DigitsAreATrainingSetAndATestSet) {
 }
 
 TEST(Sources, OptionsAreChecked) {
-  EXPECT_CONTAINS(user_error_of([] { digits({.style = "cursive"}); }), "style");
+  EXPECT_CONTAINS(user_error_of([] { digits({.style = static_cast<DigitsStyle>(2)}); }), "style");
   EXPECT_CONTAINS(user_error_of([] { digits({.train_size = 0}); }), "train_size");
   EXPECT_CONTAINS(user_error_of([] { digits({.difficulty = -1}); }), "difficulty");
 }

@@ -42,7 +42,7 @@ TEST(Text, IsEachWindowAndTheByteBehindIt) {
   EXPECT_TRUE(text.info().has_tokens());
   EXPECT_THROW(window_of(text, 7), UserError);
   EXPECT_THROW(window_of(text, -1), UserError);
-  EXPECT_TRUE(normalization_named("dataset", text).mean.empty());
+  EXPECT_TRUE(statistics_of(text).mean.empty());
 }
 
 // The byte that a held-out window asks for is in no window of the training part.

@@ -58,8 +58,8 @@ TEST_F(GpuCapture, AHundredStepsAreThoseOfOpByOp) {
   });
   EXPECT_EQ(captured->listener().outcomes.size(), 100u);
   EXPECT_EQ(captured->skipped(), 10);
-  EXPECT_EQ(captured->trainer().captured()->graphs(), 2) << "before and after the rebuild";
-  EXPECT_EQ(captured->trainer().captured()->launches(), 100 - 2 * 2);
+  EXPECT_EQ(captured->trainer().runner().graphs(), 2) << "before and after the rebuild";
+  EXPECT_EQ(captured->trainer().runner().launches(), 100 - 2 * 2);
   i64 clipped = 0;
   for (const Outcome& outcome : captured->listener().outcomes) clipped += outcome.grad_norm > 0.5;
   EXPECT_GT(clipped, 10);
@@ -73,8 +73,8 @@ TEST_F(GpuCapture, AccumulatedBatchesAreOneGraphAndAShortStepIsNone) {
                                                   .clip_value = 0.02},
                                       .planted = {{33, 0.0f}}});
   EXPECT_EQ(captured->listener().outcomes.size(), 4u * 4);  // 3 + 3 + 3 + 1 batches
-  EXPECT_EQ(captured->trainer().captured()->graphs(), 1);
-  EXPECT_EQ(captured->trainer().captured()->launches(), 4 * 3 - 2);
+  EXPECT_EQ(captured->trainer().runner().graphs(), 1);
+  EXPECT_EQ(captured->trainer().runner().launches(), 4 * 3 - 2);
 }
 
 // By its labels every shuffled batch counts differently, and the host tells the device how much.
@@ -85,7 +85,7 @@ TEST_F(GpuCapture, BatchesMayCountDifferently) {
       const auto captured = expect_equal(
           {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 2, .accumulate = accumulate},
            .loss = train::classification(loss)});
-      EXPECT_EQ(captured->trainer().captured()->launches(), 20 / accumulate - 2);
+      EXPECT_EQ(captured->trainer().runner().launches(), 20 / accumulate - 2);
     }
 }
 
@@ -95,7 +95,7 @@ TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
                                 .scheduler = optim::one_cycle(),
                                 .epochs = 4},
                     .samples = 77});
-  EXPECT_EQ(captured->trainer().captured()->launches(), 4 * 9 - 2);
+  EXPECT_EQ(captured->trainer().runner().launches(), 4 * 9 - 2);
 }
 
 TEST_F(GpuCapture, HalfPrecisionScalesItsLossOnTheDevice) {
@@ -106,7 +106,7 @@ TEST_F(GpuCapture, HalfPrecisionScalesItsLossOnTheDevice) {
        .samples = 77});
   EXPECT_GT(captured->skipped(), 0);
   EXPECT_LT(captured->skipped(), 20);
-  EXPECT_EQ(captured->trainer().loss_scaler()->skipped(), captured->skipped());
+  EXPECT_EQ(captured->trainer().optimizers().loss_scaler()->skipped(), captured->skipped());
   expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1}),
                             .epochs = 2,
                             .accumulate = 2,
@@ -134,12 +134,12 @@ TEST_F(GpuCapture, AnObserverMaySeeGradientsAndOutcomes) {
       .planted = {{33, 0.0f}}};
   auto captured = expect_equal(setting, [](Training& run) { run.listener().gradients_every = 5; });
   EXPECT_EQ(captured->listener().gradients_seen, 6);
-  EXPECT_EQ(captured->trainer().captured()->launches(), 30 - 6 - 2);
+  EXPECT_EQ(captured->trainer().runner().launches(), 30 - 6 - 2);
   for (const bool waits : {false, true}) {
     captured = expect_equal(setting, [&](Training& run) { run.listener().waits = waits; });
     const std::vector<i64>& late = captured->listener().lateness;
     EXPECT_EQ(*std::max_element(late.begin(), late.end()),
-              waits ? 0 : train::CapturedSteps::kInFlight - 1);
+              waits ? 0 : train::StepsInFlight::kMost - 1);
   }
   setting.options.max_steps = 17;
   captured = expect_equal(setting);
@@ -228,9 +228,9 @@ TEST_F(GpuCapture, OnTheCpuStepsRunOpByOpWithANotice) {
   EXPECT_EQ(said[0], "capture: the model is on the cpu, which has no graphs; steps run op by op");
   EXPECT_EQ(message_of([&] {
               train::Trainer(net, train::classification(),
-                             {.out_of_memory = "split", .capture = true});
+                             {.out_of_memory = train::OnOutOfMemory::split, .capture = true});
             }),
-            "Trainer: capture is given with out_of_memory 'split'; error is required");
+            "Trainer: capture: expected false where out_of_memory is split");
 }
 
 #ifndef WEFT_REAL_DEVICE

@@ -15,7 +15,7 @@
 #include "weft/tensor/random.h"
 #include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::testing_gpu {
 
@@ -69,10 +69,10 @@ struct Listener : train::TrainerObserver {
   void on_step_end(train::Trainer& trainer, const optim::StepOutcome& outcome) override {
     outcomes.push_back({outcome.applied, outcome.grad_norm, trainer.optimizer().lr(),
                         trainer.optimizer().applied_steps()});
-    lateness.push_back(trainer.steps_begun() - static_cast<i64>(outcomes.size()));
+    lateness.push_back(trainer.progress().steps_begun - static_cast<i64>(outcomes.size()));
   }
   bool needs_gradients(const train::Trainer& trainer) const override {
-    return gradients_every > 0 && trainer.steps_begun() % gradients_every == 0;
+    return gradients_every > 0 && trainer.progress().steps_begun % gradients_every == 0;
   }
   bool needs_outcome(const train::Trainer&) const override { return waits; }
 };
@@ -128,8 +128,8 @@ class Training {
             !d.empty())
           return name + ": " + d;
     }
-    if (const auto* scaler = trainer_->loss_scaler(); scaler != nullptr)
-      if (scaler->scale() != other.trainer_->loss_scaler()->scale()) return "the loss scale";
+    if (const auto* scaler = trainer_->optimizers().loss_scaler(); scaler != nullptr)
+      if (scaler->scale() != other.trainer_->optimizers().loss_scaler()->scale()) return "the loss scale";
     return "";
   }
   i64 skipped() const {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which algorithms the libraries compute with, as a part of a checkpoint (Note [Plans of a run]).
-#include "weft/train/library_plans.h"
+#include "weft/train/step/library_plans.h"
 
 #include <nlohmann/json.hpp>
 
 #include "weft/core/log.h"
-#include "weft/kernels/conv2d_plans.h"
-#include "weft/kernels/matmul_plans.h"
+#include "weft/kernels/library/conv2d_plans.h"
+#include "weft/kernels/library/matmul_plans.h"
 #include "weft/tests/gpu/tools.h"
 
 namespace weft {

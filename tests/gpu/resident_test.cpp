@@ -5,8 +5,8 @@
 #include "weft/optim/adam.h"
 #include "weft/tests/gpu/capture_tools.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/run_data.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/run/run_data.h"
 
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/memory.h"
@@ -29,7 +29,7 @@ class GpuResident : public testing_gpu::OnGpu {
       device.train();
       EXPECT_EQ(device.difference_from(host), "") << "captured: " << capture;
       if (capture) {
-        EXPECT_GT(device.trainer().captured()->launches(), 0);
+        EXPECT_GT(device.trainer().runner().launches(), 0);
       }
     }
   }
@@ -67,7 +67,7 @@ TEST_F(GpuResident, AGraphReadsNoOtherSamplesThanItsLoaders) {
     }
   }
   EXPECT_EQ(runs[1]->difference_from(*runs[0]), "");
-  EXPECT_EQ(runs[1]->trainer().captured()->graphs(), 3) << "one for each epoch's samples";
+  EXPECT_EQ(runs[1]->trainer().runner().graphs(), 3) << "one for each epoch's samples";
 }
 
 TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {
@@ -123,7 +123,7 @@ class WithMemory : public GpuResident {
   }
   void TearDown() override { set_log_sink(before_); }
 
-  train::PlacedData place(const std::string& on_device, i64 free_bytes) {
+  train::PlacedData place(train::OnDevice on_device, i64 free_bytes) {
     const gpu::MemoryInfo info = gpu::memory_info();
     struct Limit {
       explicit Limit(i64 bytes) : before(emulated::set_memory_limit(bytes)) {}
@@ -133,9 +133,9 @@ class WithMemory : public GpuResident {
       i64 before;
     };
     const Limit limit(info.total_bytes - info.free_bytes + free_bytes);
-    train::DataSection section;
-    section.on_device = on_device;
-    return train::place_data(data_, section, cuda());
+    train::DataOptions options;
+    options.on_device = on_device;
+    return train::place_data(data_, options, cuda());
   }
 
   static constexpr i64 kMiB = i64{1} << 20;
@@ -147,7 +147,8 @@ class WithMemory : public GpuResident {
 };
 
 TEST_F(WithMemory, AutoTakesAQuarterOfWhatIsFree) {
-  const train::PlacedData stays = place("auto", 3 * kMiB), moves = place("auto", 8 * kMiB);
+  const train::PlacedData stays = place(train::OnDevice::auto_, 3 * kMiB),
+                          moves = place(train::OnDevice::auto_, 8 * kMiB);
   EXPECT_EQ(stays.train, data_.train);
   ASSERT_NE(data::as_resident(*moves.train), nullptr);
   EXPECT_EQ(moves.validation, nullptr);
@@ -157,13 +158,13 @@ TEST_F(WithMemory, AutoTakesAQuarterOfWhatIsFree) {
                 "quarter of the device's 3.0 free MiB is less",
                 "data: 40000 training and 0 validation samples (0.9 MiB) lie on the device; "
                 "batches are gathered there"}));
-  EXPECT_EQ(place("never", 8 * kMiB).train, data_.train);
+  EXPECT_EQ(place(train::OnDevice::never, 8 * kMiB).train, data_.train);
 }
 
 TEST_F(WithMemory, AlwaysIsRefusedWhereItDoesNotFit) {
-  EXPECT_NE(data::as_resident(*place("always", 3 * kMiB).train), nullptr);
+  EXPECT_NE(data::as_resident(*place(train::OnDevice::always, 3 * kMiB).train), nullptr);
   try {
-    place("always", kMiB / 2);
+    place(train::OnDevice::always, kMiB / 2);
     ADD_FAILURE() << "no error";
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
@@ -175,9 +176,9 @@ TEST_F(WithMemory, AlwaysIsRefusedWhereItDoesNotFit) {
 
 TEST_F(GpuResident, OnTheCpuTheKeyDoesNothing) {
   const train::RunData data{train::testing_models::tiny_images(40), {}, {}, {}};
-  train::DataSection section;
-  section.on_device = "always";
-  EXPECT_EQ(train::place_data(data, section, Cpu{}).train, data.train);
+  train::DataOptions options;
+  options.on_device = train::OnDevice::always;
+  EXPECT_EQ(train::place_data(data, options, Cpu{}).train, data.train);
 }
 
 }  // namespace

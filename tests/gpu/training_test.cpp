@@ -13,8 +13,8 @@
 #include "weft/tensor/random.h"
 #include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/trainer/trainer.h"
 
 #ifndef WEFT_REAL_DEVICE
 #include "weft/device/emulated/stream.h"
@@ -55,7 +55,7 @@ class Side {
     loss.backward();
     return loss.value();
   }
-  void update(const optim::StepSettings& settings = {}) { outcome_ = optimizer_->step(settings); }
+  void update(const optim::UpdateOptions& settings = {}) { outcome_ = optimizer_->step(settings); }
 
   nn::Module& model() { return *model_; }
   optim::Optimizer& optimizer() { return *optimizer_; }
@@ -85,7 +85,7 @@ void make_equal(Side& other, Side& like) {
 
 void expect_equal_steps(const Device& device, const Problem& problem,
                         const optim::OptimizerRecipe& optimizer, i64 steps, double tolerance,
-                        const optim::StepSettings& settings = {}) {
+                        const optim::UpdateOptions& settings = {}) {
   Side cpu(problem, optimizer, Cpu{}), gpu(problem, optimizer, device);
   for (i64 step = 0; step < steps; ++step) {
     SCOPED_TRACE(fmt::format("step {}", step));
@@ -172,7 +172,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   nn::StatisticsScope statistics;
   side.differentiate(0);
   side.update({.clip_norm = 1});
-  statistics.commit_unless(side.optimizer().skip_flag());
+  statistics.commit_if_finite(side.optimizer().device_step().found_inf());
   const TensorMap before = [&] {
     TensorMap copies;
     for (const auto& [name, value] : state_of(side.model())) copies[name] = value.clone();
@@ -181,7 +181,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   side.differentiate(1);
   side.model().named_parameters()[0].variable.grad().fill(NAN);
   side.update({.clip_norm = 1});
-  statistics.commit_unless(side.optimizer().skip_flag());
+  statistics.commit_if_finite(side.optimizer().device_step().found_inf());
   EXPECT_FALSE(side.outcome().applied);
   EXPECT_EQ(side.optimizer().applied_steps(), 1);
   for (const auto& [name, value] : state_of(side.model()))

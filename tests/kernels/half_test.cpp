@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/half.h"
+#include "weft/kernels/common/half.h"
 
 #include <cmath>
 #include <limits>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The elementary functions in float against the library's in double, over their whole range.
-#include "weft/kernels/math.h"
+#include "weft/kernels/common/math.h"
 
 #include <limits>
 

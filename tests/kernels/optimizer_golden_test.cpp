@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/tests/kernels/optimizer_problem.h"
-#include "weft/kernels/adam.h"
-#include "weft/kernels/sgd.h"
+#include "weft/kernels/optim/adam.h"
+#include "weft/kernels/optim/sgd.h"
 
 namespace weft::kernels {
 namespace {

@@ -8,9 +8,9 @@
 #include "weft/tests/kernels/optimizer_problem.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/adam.h"
-#include "weft/kernels/global_norm.h"
-#include "weft/kernels/sgd.h"
+#include "weft/kernels/optim/adam.h"
+#include "weft/kernels/optim/global_norm.h"
+#include "weft/kernels/optim/sgd.h"
 
 namespace weft::kernels {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "weft/kernels/parameter_table.h"
+#include "weft/kernels/optim/parameter_table.h"
 
 namespace weft::kernels {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/philox.h"
+#include "weft/kernels/common/philox.h"
 
 #include <gtest/gtest.h>
 

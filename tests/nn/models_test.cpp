@@ -120,8 +120,8 @@ TEST(Models, ResNet18IsTheOneOfCifar) {
 TEST(Models, ResNetShapesAndStems) {
   AnyModule small = resnet({.width = 4}).make(ModelInput{{8, 8, 3}, 5});
   EXPECT_EQ((*small)(numbers({2, 8, 8, 3})).shape(), (Shape{2, 5}));
-  AnyModule large =
-      resnet({.depth = 34, .stem = "imagenet", .width = 2}).make(ModelInput{{64, 48, 3}, 5});
+  AnyModule large = resnet({.depth = 34, .stem = ResNetStem::imagenet, .width = 2})
+                        .make(ModelInput{{64, 48, 3}, 5});
   EXPECT_CONTAINS(large->summary({64, 48, 3}), "layer1.2.bn2");
   EXPECT_CONTAINS(large->summary({64, 48, 3}), "layer4.2");
   const std::string summary = large->summary({64, 48, 3});

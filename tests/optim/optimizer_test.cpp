@@ -7,60 +7,10 @@
 #include "weft/device/allocator.h"
 #include "weft/optim/adam.h"
 #include "weft/optim/sgd.h"
+#include "weft/tests/optim/net.h"
 
 namespace weft::optim {
 namespace {
-
-// Three parameters in f64; backward() gives each trained one the gradient value + 1.
-struct Net {
-  nn::NamedParameters parameters;
-  Net() {
-    add("fc1.weight", {3, 5});
-    add("fc1.bias", {3});
-    add("fc2.weight", {40, 1000});
-  }
-  void add(const char* name, const Shape& shape) {
-    std::vector<double> values;
-    for (i64 i = 0; i < shape.elements(); ++i)
-      values.push_back(std::sin(0.7 * static_cast<double>(i)));
-    parameters.push_back({name, Variable::leaf(Tensor::copy_of(values, shape), name), {}});
-  }
-  Leaf& leaf(int i) { return *parameters[static_cast<std::size_t>(i)].variable.leaf_state(); }
-  void backward(int i) {
-    if (!leaf(i).requires_grad) return;
-    const auto value = leaf(i).value.values<double>();
-    const auto grad = leaf(i).grad.values<double>();
-    for (std::size_t j = 0; j < grad.size(); ++j) grad[j] = value[j] + 1;
-    leaf(i).has_grad = true;
-  }
-  void backward() {
-    for (int i = 0; i < 3; ++i) backward(i);
-  }
-  std::vector<double> values(int i) { return leaf(i).value.to_vector<double>(); }
-  std::vector<double> values() {
-    std::vector<double> all;
-    for (int i = 0; i < 3; ++i)
-      for (const double value : values(i)) all.push_back(value);
-    return all;
-  }
-};
-
-void train(Net& net, Optimizer& opt, int steps) {
-  for (int k = 0; k < steps; ++k) {
-    opt.zero_grad();
-    net.backward();
-    opt.step();
-  }
-}
-
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 using Names = std::vector<std::string>;
 
@@ -229,15 +179,15 @@ TEST(Optimizer, RebuildKeepsStateByName) {
   RebuildReport report = opt.rebuild();
   EXPECT_EQ(report.kept, Names{"fc1.weight"});
   EXPECT_EQ(report.created, Names{"fc2.weight"});
-  EXPECT_EQ(report.parked, Names{"fc1.bias"});
-  EXPECT_TRUE(report.returned.empty());
+  EXPECT_EQ(report.stashed, Names{"fc1.bias"});
+  EXPECT_TRUE(report.restored.empty());
   train(net, opt, 3);
   EXPECT_EQ(opt.applied_steps(), 5);
 
   net.leaf(1).requires_grad = true;
   report = opt.rebuild();
   EXPECT_EQ(report.kept, (Names{"fc1.weight", "fc2.weight"}));
-  EXPECT_EQ(report.returned, Names{"fc1.bias"});
+  EXPECT_EQ(report.restored, Names{"fc1.bias"});
   const auto parameters = opt.state().parameters;
   EXPECT_EQ(parameters.at("fc1.bias").slots[0].to_vector<double>(), mean);
   EXPECT_EQ(parameters.at("fc1.bias").steps, 2);

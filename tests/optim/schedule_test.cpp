@@ -50,7 +50,7 @@ TEST(Schedule, AMilestoneIsAtItsWrittenTimeAlsoAfterAWarmUp) {
 
 TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
   const auto schedule =
-      linear({.warmup = "5ba", .warmup_start = 0, .interval = "epoch"}).make(kSpan);
+      linear({.warmup = "5ba", .warmup_start = 0, .interval = Interval::epoch}).make(kSpan);
   EXPECT_DOUBLE_EQ(schedule->lr_factor(2), 0.4);
   EXPECT_DOUBLE_EQ(schedule->lr_factor(10), schedule->lr_factor(19));
   EXPECT_LT(schedule->lr_factor(20), schedule->lr_factor(19));
@@ -58,7 +58,7 @@ TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
 
 // The rate of every kind, by epoch, is the one that it has by step at the first step of the epoch.
 TEST(Schedule, EveryKindTakesItsIntervalByName) {
-  const auto by = [](const std::string& interval) {
+  const auto by = [](Interval interval) {
     return std::vector<ScheduleRecipe>{
         constant({.interval = interval}),
         cosine({.final_factor = 0.1, .interval = interval}),
@@ -71,7 +71,7 @@ TEST(Schedule, EveryKindTakesItsIntervalByName) {
         step({.every = "7ba", .gamma = 0.8, .interval = interval})};
   };
   std::vector<std::string> names;
-  const auto steps = by("step"), epochs = by("epoch");
+  const auto steps = by(Interval::step), epochs = by(Interval::epoch);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const std::string& name = names.emplace_back(steps[i].name());
     const auto by_step = steps[i].make(kSpan), by_epoch = epochs[i].make(kSpan);
@@ -122,14 +122,15 @@ TEST(Schedule, PlateauTakesNoNanForAnImprovement) {
 
 TEST(Schedule, OptionsOutOfRangeAreRefusedByName) {
   try {
-    cosine({.warmup_start = 2, .interval = "minute"});
+    cosine({.warmup_start = 2, .interval = static_cast<Interval>(2)});
     FAIL();
   } catch (const UserError& error) {
     const std::string message = error.what();
     EXPECT_NE(message.find("cosine: warmup_start: expected a number from 0 to 1, got 2"),
               std::string::npos)
         << message;
-    EXPECT_NE(message.find("interval"), std::string::npos) << message;
+    EXPECT_NE(message.find("interval: expected one of step, epoch, got ?"), std::string::npos)
+        << message;
   }
   EXPECT_THROW(step({.every = "0ba"}), UserError);
   EXPECT_THROW(one_cycle({.pct_start = 0.6, .three_phase = true}), UserError);

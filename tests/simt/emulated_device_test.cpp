@@ -4,7 +4,7 @@
 #include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/allocator.h"
 #include "weft/device/gpu/gpu.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/common/device.h"
 #include "weft/tests/simt/planted_bugs.cuh"
 #include "weft/tests/simt/simt_test_tools.h"
 

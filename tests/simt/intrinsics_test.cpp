@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "weft/tests/simt/simt_test_tools.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/common/device.h"
 
 namespace weft::testing {
 namespace {

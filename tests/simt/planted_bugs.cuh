@@ -2,8 +2,8 @@
 // Kernels with one deliberate mistake each, and some without: what the emulator must and must not
 // report. The tests find the lines by the marks at their ends.
 #pragma once
-#include "weft/kernels/team.h"
-#include "weft/kernels/device.h"
+#include "weft/kernels/common/team.h"
+#include "weft/kernels/common/device.h"
 
 namespace weft::bugs {
 

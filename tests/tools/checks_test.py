@@ -32,8 +32,8 @@ class Layering(unittest.TestCase):
     def test_allowed(self):
         code, output = check("check_layering.py", {
             "tensor/a.cpp": SPDX + '#include "weft/tensor/a.h"\n#include "weft/kernels/b.h"\n#include <vector>\n',
-            "tests/tensor/a_test.cpp": SPDX + '#include "weft/train/trainer.h"\n',
-            "kernels/onednn_gemm.cpp": SPDX + "#include <dnnl.hpp>\n",
+            "tests/tensor/a_test.cpp": SPDX + '#include "weft/train/trainer/trainer.h"\n',
+            "kernels/library/onednn_gemm.cpp": SPDX + "#include <dnnl.hpp>\n",
             "core/a.cpp": SPDX + 'const char* text = "std::cout <<<"; // exit(1)\n'})
         self.assertEqual(code, 0, output)
 
@@ -41,7 +41,20 @@ class Layering(unittest.TestCase):
         self.broken("kernels/a.cpp", SPDX + '#include "weft/tensor/tensor.h"\n', "must not know it")
 
     def test_include_of_tests(self):
-        self.broken("train/a.cpp", SPDX + '#include "weft/tests/util.h"\n', "not part of the library")
+        self.broken("train/run/a.cpp", SPDX + '#include "weft/tests/util.h"\n', "not part of the library")
+
+    def test_rooms(self):
+        code, output = check("check_layering.py", {
+            "train/run/a.cpp": SPDX + '#include "weft/train/step/b.h"\n#include "weft/train/run/c.h"\n',
+            "kernels/a_cpu.cpp": SPDX + '#include "weft/kernels/common/rows.h"\n#include "weft/kernels/a.h"\n'})
+        self.assertEqual(code, 0, output)
+        self.broken("train/step/a.cpp", SPDX + '#include "weft/train/run/b.h"\n', "the arrow step -> run is wrong")
+        self.broken("train/trainer/a.cpp", SPDX + '#include "weft/train/evaluation/b.h"\n',
+                    "the arrow trainer -> evaluation is wrong")
+        self.broken("kernels/common/a.cpp", SPDX + '#include "weft/kernels/b.h"\n', "the arrow common -> . is wrong")
+        self.broken("train/a.cpp", SPDX, "lies in train/ itself; the rooms are losses, metrics, checkpoint <- step")
+        self.broken("train/attic/a.cpp", SPDX, "lies in attic")
+        self.broken("train/run/a.cpp", SPDX + '#include "weft/train/attic/b.h"\n', "has no room 'attic'")
 
     def test_unprefixed_include(self):
         self.broken("nn/a.cpp", SPDX + '#include "linear.h"\n', "weft/<folder>")
@@ -50,14 +63,14 @@ class Layering(unittest.TestCase):
         self.broken("kernels/a.h", SPDX + "#pragma once\n#include <Eigen/Core>\n", "back end")
 
     def test_onednn_elsewhere(self):
-        self.broken("kernels/matmul_cpu.cpp", SPDX + "#include <dnnl.hpp>\n", "knows oneDNN")
+        self.broken("kernels/library/matmul_cpu.cpp", SPDX + "#include <dnnl.hpp>\n", "knows oneDNN")
 
     def test_launch_outside_the_launcher(self):
         self.broken("kernels/a.cu", SPDX + "void f() { k<<<1, 2>>>(); }\n", "<<<")
 
     def test_printing_library(self):
-        self.broken("train/a.cpp", SPDX + "void f() { std::cout << 1; }\n", "never prints")
-        self.broken("train/b.cpp", SPDX + "void f() { exit(1); }\n", "never prints")
+        self.broken("train/run/a.cpp", SPDX + "void f() { std::cout << 1; }\n", "never prints")
+        self.broken("train/run/b.cpp", SPDX + "void f() { exit(1); }\n", "never prints")
 
     def test_licence_line(self):
         self.broken("nn/a.cpp", "int a;\n", "SPDX")

@@ -8,7 +8,7 @@
 
 #include "weft/optim/adam.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/evaluator.h"
+#include "weft/train/evaluation/evaluator.h"
 
 namespace weft::train {
 namespace {

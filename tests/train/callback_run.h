@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "weft/core/log.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train::testing_callbacks {
 

@@ -5,7 +5,7 @@
 
 #include "weft/tests/train/callback_run.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/callbacks.h"
+#include "weft/train/callbacks/callbacks.h"
 
 namespace weft::train {
 namespace {
@@ -76,7 +76,7 @@ TEST_F(CallbacksOnFailure, RollbackBringsTheMomentumOfTheCheckpointBack) {
       steps_after = o.trainer().optimizer().applied_steps();
     }
     void on_batch_begin(Trainer& t, const BatchInProgress& batch) override {
-      if (batch.epoch != 2 || batch.number != 3 || !broken.empty()) return;
+      if (batch.epoch != 2 || batch.batch_idx != 3 || !broken.empty()) return;
       broken = slots(*run);
       steps = t.optimizer().applied_steps();
       for (const nn::NamedParameter& p : t.named_parameters())

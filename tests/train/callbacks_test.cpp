@@ -12,9 +12,9 @@
 #include "weft/nn/serialize.h"
 #include "weft/tests/train/callback_run.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/callbacks.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/predictor.h"
+#include "weft/train/callbacks/callbacks.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/evaluation/predictor.h"
 
 namespace weft::train {
 namespace {

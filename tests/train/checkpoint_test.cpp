@@ -8,9 +8,9 @@
 
 #include "weft/core/error.h"
 #include "weft/tests/train/run_files.h"
-#include "weft/train/checkpoint_reader.h"
-#include "weft/train/checkpoints.h"
-#include "weft/train/manifest.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/checkpoints.h"
+#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configs put together from files.
-#include "weft/train/config/compose.h"
+#include "weft/core/config/compose.h"
 
 #include <filesystem>
 #include <fstream>
@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_sample.h"
-#include "weft/train/config/merge.h"
-#include "weft/train/config/parse.h"
+#include "weft/core/config/merge.h"
+#include "weft/core/config/parse.h"
 
 namespace weft::config {
 namespace {
@@ -82,7 +82,7 @@ TEST_F(ConfigCompose, AnotherTypeReplacesTheWholeSection) {
   write("a.yaml", "defaults: [base]\noptimizer: {type: adaptive}\nprecision: {loss_scale: 4}");
   const Config config = loaded("a.yaml");
   EXPECT_EQ(config.optimizer.options_if<sample::AdaptiveOptions>()->lr, 1e-3);
-  EXPECT_EQ(config.precision.type, "bf16");
+  EXPECT_EQ(config.precision.type, sample::Format::bf16);
   EXPECT_EQ(config.precision.loss_scale, 4);
 }
 

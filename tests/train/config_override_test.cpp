@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of the command line, and the environment.
-#include "weft/train/config/overrides.h"
+#include "weft/core/config/overrides.h"
 
 #include <cstdlib>
 
@@ -35,7 +35,7 @@ TEST(ConfigOverride, SetsValuesAtAnyDepth) {
   EXPECT_EQ(config.hidden, (std::vector<i64>{1, 2}));
   EXPECT_EQ(config.callbacks[0].options_if<sample::StopperOptions>()->patience, 9);
   EXPECT_EQ(config.callbacks[1].options_if<sample::StopperOptions>()->mode, "max");
-  EXPECT_EQ(config.precision.type, "bf16");
+  EXPECT_EQ(config.precision.type, sample::Format::bf16);
   EXPECT_EQ(config.precision.loss_scale, 2);
   EXPECT_EQ(config.checkpoint->every, Duration("20ba"));
   EXPECT_EQ(config.resume, "a=b");

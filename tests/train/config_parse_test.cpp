@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // YAML as such: anchors, duplicate keys, marks, limits.
-#include "weft/train/config/parse.h"
+#include "weft/core/config/parse.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Printing back, origins, schema, differences.
-#include "weft/train/config/print.h"
+#include "weft/core/config/print.h"
 
 #include <gtest/gtest.h>
 

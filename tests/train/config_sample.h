@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "weft/core/registry.h"
-#include "weft/train/config/config.h"
+#include "weft/core/config/config.h"
 
 namespace weft::config::sample {
 
@@ -28,8 +28,8 @@ struct GroupOptions {
   std::optional<double> weight_decay = {};
 };
 inline void describe(Fields& f, GroupOptions& o) {
-  f("match", o.match, "globs of parameter names", required())(
-      "weight_decay", o.weight_decay, "instead of the optimizer's", non_negative);
+  f("match", o.match, "globs of parameter names", required());
+  f("weight_decay", o.weight_decay, "instead of the optimizer's", non_negative);
 }
 
 struct MomentumOptions {
@@ -37,8 +37,9 @@ struct MomentumOptions {
   bool nesterov = false;
 };
 inline void describe(Fields& f, MomentumOptions& o) {
-  f("lr", o.lr, "learning rate", positive)("momentum", o.momentum, "", from_to_below(0, 1))(
-      "nesterov", o.nesterov, "look ahead");
+  f("lr", o.lr, "learning rate", positive);
+  f("momentum", o.momentum, "", from_to_below(0, 1));
+  f("nesterov", o.nesterov, "look ahead");
   f.rule(!o.nesterov || o.momentum > 0, "nesterov", "a momentum above 0 with nesterov");
 }
 struct AdaptiveOptions {
@@ -47,16 +48,19 @@ struct AdaptiveOptions {
   std::vector<GroupOptions> param_groups = {};
 };
 inline void describe(Fields& f, AdaptiveOptions& o) {
-  f("lr", o.lr, "learning rate", positive)("weight_decay", o.weight_decay, "", non_negative)(
-      "betas", o.betas, "", from_to_below(0, 1))("param_groups", o.param_groups, "");
+  f("lr", o.lr, "learning rate", positive);
+  f("weight_decay", o.weight_decay, "", non_negative);
+  f("betas", o.betas, "", from_to_below(0, 1));
+  f("param_groups", o.param_groups, "");
 }
 struct StopperOptions {
   std::string monitor = "validation/loss", mode = "min";
   int patience = 3;
 };
 inline void describe(Fields& f, StopperOptions& o) {
-  f("monitor", o.monitor, "metric")("mode", o.mode, "", one_of({"min", "max"}))(
-      "patience", o.patience, "epochs", at_least(1));
+  f("monitor", o.monitor, "metric");
+  f("mode", o.mode, "", one_of({"min", "max"}));
+  f("patience", o.patience, "epochs", at_least(1));
 }
 
 struct TrainOptions {
@@ -66,25 +70,28 @@ struct TrainOptions {
   bool capture = false;
 };
 inline void describe(Fields& f, TrainOptions& o) {
-  f("epochs", o.epochs, "passes over the data", non_negative)("batch_size", o.batch_size,
-                                                              "samples per step", positive)(
-      "clip_norm", o.clip_norm, "gradients are scaled down to this norm", positive)(
-      "capture", o.capture, "replay steps as graphs");
+  f("epochs", o.epochs, "passes over the data", non_negative);
+  f("batch_size", o.batch_size, "samples per step", positive);
+  f("clip_norm", o.clip_norm, "gradients are scaled down to this norm", positive);
+  f("capture", o.capture, "replay steps as graphs");
 }
+enum class Format { fp32, bf16, fp16 };
+constexpr EnumNames<3> names_of(Format) { return {"fp32", "bf16", "fp16"}; }
 struct PrecisionOptions {
-  std::string type = "fp32";
+  Format type = Format::fp32;
   double loss_scale = 65536;
 };
 inline void describe(Fields& f, PrecisionOptions& o) {
-  f("type", o.type, "of activations", one_of({"fp32", "bf16", "fp16"}))("loss_scale", o.loss_scale,
-                                                                        "at the start", positive);
+  f("type", o.type, "of activations");
+  f("loss_scale", o.loss_scale, "at the start", positive);
 }
 struct CheckpointOptions {
   Duration every = "1ep";
   int keep_last = 2;
 };
 inline void describe(Fields& f, CheckpointOptions& o) {
-  f("every", o.every, "")("keep_last", o.keep_last, "", at_least(1));
+  f("every", o.every, "");
+  f("keep_last", o.keep_last, "", at_least(1));
 }
 
 struct Config {
@@ -98,10 +105,14 @@ struct Config {
   std::vector<Recipe<Hook>> callbacks = {};
 };
 inline void describe(Fields& f, Config& c) {
-  f("resume", c.resume, "never, auto or a path")("seed", c.seed, "of everything random")(
-      "hidden", c.hidden, "sizes of the hidden layers", positive)("optimizer", c.optimizer, "")(
-      "train", c.train, "the loop")("precision", c.precision, "number formats")(
-      "checkpoint", c.checkpoint, "none if null")("callbacks", c.callbacks, "in this order");
+  f("resume", c.resume, "never, auto or a path");
+  f("seed", c.seed, "of everything random");
+  f("hidden", c.hidden, "sizes of the hidden layers", positive);
+  f("optimizer", c.optimizer, "");
+  f("train", c.train, "the loop");
+  f("precision", c.precision, "number formats");
+  f("checkpoint", c.checkpoint, "none if null");
+  f("callbacks", c.callbacks, "in this order");
 }
 
 inline const bool registered = Registry<Rule>::add<Momentum, MomentumOptions>("momentum") &&

@@ -8,7 +8,7 @@
 
 #include "weft/tests/train/config_sample.h"
 #include "weft/tests/train/config_typos.h"
-#include "weft/train/run_config.h"
+#include "weft/train/run/run_config.h"
 
 namespace weft::config {
 namespace {

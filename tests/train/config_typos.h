@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "weft/train/config/node.h"
+#include "weft/core/config/node.h"
 
 namespace weft::config::typos {
 

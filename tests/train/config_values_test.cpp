@@ -42,7 +42,7 @@ callbacks:
   EXPECT_EQ(config.train.epochs, 1000);
   EXPECT_EQ(config.train.clip_norm, 1.0);
   EXPECT_TRUE(config.train.capture);
-  EXPECT_EQ(config.precision.type, "bf16");
+  EXPECT_EQ(config.precision.type, sample::Format::bf16);
   EXPECT_EQ(config.precision.loss_scale, 65536);
   ASSERT_TRUE(config.checkpoint);
   EXPECT_EQ(config.checkpoint->every, Duration("200ba"));
@@ -154,6 +154,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"precision: fp61",
              "a.yaml:1:1: precision.type: expected one of fp32, bf16, fp16, got "
              "'fp61'; did you mean 'fp16'?"},
+        Case{"precision: {type: 16}",
+             "a.yaml:1:13: precision.type: expected one of fp32, bf16, fp16, got '16'"},
+        Case{"precision: {type: null}",
+             "a.yaml:1:13: precision.type: expected one of fp32, bf16, fp16, got null; put it in "
+             "quotes to mean the word"},
+        Case{"precision: {type: [fp16]}",
+             "a.yaml:1:13: precision.type: expected one of fp32, bf16, fp16, got a list"},
         Case{"checkpoint: {every: 5}",
              "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep "
              "or 200ba, got '5'; write 5ep (epochs) or 5ba (batches)"},

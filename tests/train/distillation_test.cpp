@@ -9,10 +9,10 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/tests/train/stopped_run.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/predictor.h"
-#include "weft/train/run_config_file.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "weft/nn/safetensors.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/run_config_file.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {
@@ -93,7 +93,7 @@ TEST_F(FineTune, TakesItsBackboneAndNormalizationFromTheFileBesideTheConfig) {
   }
   // Those of pen strokes: outlines have more ink.
   const double pretrained = orchestrator.data().normalization.mean[0];
-  small.data.common.normalize = "dataset";
+  small.data.common.normalize = Normalize::dataset;
   EXPECT_GT(load_data(small).normalization.mean[0], pretrained + 0.005);
 
   RunConfig without = load_run_config(WEFT_SOURCE_ROOT "/configs/digits_mlp.yaml",

@@ -67,7 +67,7 @@ std::string broken_by(u64 seed) {
   data::Loader loader(tiny_images(7, seed), {.batch_size = 3, .workers = 0});
   Trainer trainer(*model, classification(),
                   {.optimizer = some_optimizer(engine),
-                   .on_rebuild = engine() % 2 == 0 ? "continue" : "restart",
+                   .on_rebuild = engine() % 2 == 0 ? OnRebuild::continue_ : OnRebuild::restart,
                    .epochs = 4,
                    .accumulate = engine() % 2 == 0 ? 1 : 2,
                    .clip_norm = 0.5});

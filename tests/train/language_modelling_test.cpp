@@ -10,8 +10,8 @@
 #include "weft/nn/nn.h"
 #include "weft/optim/adam.h"
 #include "weft/tensor/random.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/small_models.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/metric.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/metrics/metric.h"
 
 namespace weft::train {
 namespace {

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "weft/nn/serialize.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/predictor.h"
-#include "weft/train/saved_run.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/saved_run.h"
 
 namespace weft::train {
 namespace {

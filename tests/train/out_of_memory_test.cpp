@@ -10,7 +10,7 @@
 #include "weft/optim/adam.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {
@@ -35,7 +35,7 @@ class Shortage : public TrainerObserver {
  public:
   Shortage(i64 batch, i64 bytes) : batch_(batch), bytes_(bytes) {}
   void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
-    if (batch.epoch == 2 && batch.number == batch_) limit_.set(bytes_);
+    if (batch.epoch == 2 && batch.batch_idx == batch_) limit_.set(bytes_);
   }
 
  private:
@@ -51,7 +51,7 @@ struct Result {
 // In f64, with dropout; activations take more memory than weights. 172 samples: steps of 64, 64 and 44, from batches
 // of 64 / accumulate.
 Result train(i64 accumulate, TrainerObserver* observer = nullptr,
-             const std::string& out_of_memory = "split") {
+             OnOutOfMemory out_of_memory = OnOutOfMemory::split) {
   manual_seed(5);
   nn::AnyModule model =
       nn::mlp({.hidden = {16, 16}, .dropout = 0.3}).make(nn::ModelInput{Shape{4, 4, 1}, 3});
@@ -74,7 +74,7 @@ Result train(i64 accumulate, TrainerObserver* observer = nullptr,
     result.losses.push_back(epoch.loss);
     result.steps += epoch.steps;
   }
-  result.parts = trainer.batch_parts();
+  result.parts = trainer.runner().batch_parts();
   result.peak_bytes = allocator_counters(Cpu{}).peak_bytes_in_use - before;
   result.weights = trainer.optimizer().parameters().values().to_vector<double>();
   return result;
@@ -134,7 +134,7 @@ TEST(OutOfMemory, OfOneSampleIsAnError) {
 TEST(OutOfMemory, IsAnErrorWhereNothingElseWasAskedFor) {
   Shortage shortage(2, 2000);
   try {
-    train(1, &shortage, "error");
+    train(1, &shortage, OnOutOfMemory::error);
     FAIL() << "no error";
   } catch (const OutOfMemory& error) {
     EXPECT_EQ(std::string(error.what()).rfind("allocate: ", 0), 0u) << error.what();
@@ -146,7 +146,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   const Threads one(1);
   nn::AnyModule model = testing_models::tiny_cnn();
   data::Loader loader(tiny_images(48), {.batch_size = 24, .workers = 0});
-  Trainer trainer(*model, classification(), {.epochs = 3, .out_of_memory = "split"});
+  Trainer trainer(*model, classification(), {.epochs = 3, .out_of_memory = OnOutOfMemory::split});
   trainer.train_one_epoch(loader);
   release_cached(Cpu{});
   reset_peak(Cpu{});
@@ -157,7 +157,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   MemoryLimit limit;
   limit.set(peak * 7 / 10);
   trainer.train_one_epoch(loader);
-  EXPECT_GT(trainer.batch_parts(), 1) << log.text();
+  EXPECT_GT(trainer.runner().batch_parts(), 1) << log.text();
   EXPECT_TRUE(
       log.has("warning: out of memory in step 5: batches go through the model in 2 parts from "
               "here on; batch norm (features.1) sees each part alone"))
@@ -165,14 +165,14 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   // What the failed attempts observed is forgotten: 2 + 2 batches, then 2 in parts.
   for (const nn::NamedBuffer& b : model->named_buffers()) {
     if (b.name != "features.1.num_batches_tracked") continue;
-    EXPECT_EQ(b.buffer->value.item<i64>(), 4 + 2 * trainer.batch_parts());
+    EXPECT_EQ(b.buffer->value.item<i64>(), 4 + 2 * trainer.runner().batch_parts());
   }
 }
 
 TEST(OutOfMemory, ThePartsAreInTheState) {
   nn::AnyModule first = testing_models::tiny_mlp(), second = testing_models::tiny_mlp();
   data::Loader loader(tiny_images(44), {.batch_size = 22, .workers = 0});
-  const TrainerOptions options{.out_of_memory = "split"};
+  const TrainerOptions options{.out_of_memory = OnOutOfMemory::split};
   Trainer a(*first, classification(), options), b(*second, classification(), options);
   {
     MemoryLimit limit;
@@ -180,9 +180,9 @@ TEST(OutOfMemory, ThePartsAreInTheState) {
     limit.set(3000);
     a.train_one_epoch(loader);
   }
-  EXPECT_GT(a.batch_parts(), 1);
+  EXPECT_GT(a.runner().batch_parts(), 1);
   load_state(b, save_state(a), "trainer");
-  EXPECT_EQ(b.batch_parts(), a.batch_parts());
+  EXPECT_EQ(b.runner().batch_parts(), a.runner().batch_parts());
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "weft/optim/adam.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {
@@ -54,8 +54,8 @@ TEST(Precision, a_skipped_step_changes_nothing_but_the_scale) {
   EXPECT_EQ(result.skipped, 4);
   EXPECT_EQ(run.trainer.optimizer().applied_steps(), 0);  // what the schedule counts
   EXPECT_EQ(run.trainer.optimizer().parameters().values().to_vector<float>(), before);
-  EXPECT_EQ(run.trainer.loss_scaler()->scale(), 64);
-  EXPECT_EQ(run.trainer.loss_scaler()->skipped(), 4);
+  EXPECT_EQ(run.trainer.optimizers().loss_scaler()->scale(), 64);
+  EXPECT_EQ(run.trainer.optimizers().loss_scaler()->skipped(), 4);
   EXPECT_EQ(overflow.scales, (std::vector<double>{1.0 / 1024, 1.0 / 512, 1.0 / 256, 1.0 / 128}));
 }
 
@@ -121,8 +121,8 @@ TEST(Precision, a_resumed_trainer_goes_on_with_the_scale) {
   run.trainer.train_one_epoch(run.loader);
   Training resumed({.precision = fp16({.init_scale = 1024})});
   load_state(resumed.trainer, save_state(run.trainer), "trainer");
-  EXPECT_EQ(resumed.trainer.loss_scaler()->scale(), 512);
-  EXPECT_EQ(resumed.trainer.loss_scaler()->skipped(), 1);
+  EXPECT_EQ(resumed.trainer.optimizers().loss_scaler()->scale(), 512);
+  EXPECT_EQ(resumed.trainer.optimizers().loss_scaler()->skipped(), 1);
 }
 
 }  // namespace

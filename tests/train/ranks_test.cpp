@@ -42,8 +42,8 @@ class MeanOverRanks : public TrainerObserver {
     if (group_ != nullptr) group_->mean(rank_, trainer.optimizer().parameters().gradients());
   }
   void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
-    scales.push_back(trainer.loss_scaler()->scale());
-    if (!outcome.applied) skipped.push_back(trainer.steps_begun() - 1);
+    scales.push_back(trainer.optimizers().loss_scaler()->scale());
+    if (!outcome.applied) skipped.push_back(trainer.progress().steps_begun - 1);
   }
   std::vector<double> scales;
   std::vector<i64> skipped;

@@ -8,8 +8,8 @@
 #include "weft/nn/models/models.h"
 #include "weft/optim/adam.h"
 #include "weft/tensor/random.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {
@@ -29,7 +29,7 @@ data::TensorDataset plane(i64 count) {
 
 TEST(Regression, FitsAPlaneWithEachDistance) {
   const data::TensorDataset dataset = plane(77);
-  for (const char* distance : {"mse", "l1", "huber"}) {
+  for (const Distance distance : {Distance::mse, Distance::l1, Distance::huber}) {
     manual_seed(1);
     nn::AnyModule model = nn::mlp({.hidden = {}}).make(nn::ModelInput{Shape{2}, 1});
     data::Loader loader(dataset, {.batch_size = 11, .shuffle = true, .seed = 1});
@@ -38,7 +38,7 @@ TEST(Regression, FitsAPlaneWithEachDistance) {
                     {.optimizer = optim::adamw({.lr = 0.02, .weight_decay = 0}), .epochs = 60});
     for (int epoch = 0; epoch < 60; ++epoch) trainer.train_one_epoch(loader);
     const Evaluation result = Evaluator(*model, loss).evaluate(loader);
-    EXPECT_LT(result.metrics.at("mae"), 0.03) << distance;
+    EXPECT_LT(result.metrics.at("mae"), 0.03) << enum_name(distance);
     EXPECT_TRUE(std::isnan(result.accuracy));
   }
 }

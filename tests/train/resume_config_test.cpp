@@ -8,8 +8,8 @@
 
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {
@@ -88,6 +88,25 @@ TEST_F(ResumeConfig, WhatMayChange) {
   for (const char* key : {"run.seed: 0 -> 4", "train.batch_size: 20 -> 10", "model.hidden",
                           "callbacks", "optimizer.lr"})
     EXPECT_HAS(all, key);
+}
+
+TEST_F(ResumeConfig, TheSameInOtherWordsIsNoChange) {
+  const std::string frozen = "{type: freeze_batch_norm, at: 1ep}",
+                    resized = "{type: progressive_resize, stages: [{at: 0ep, shrink: 2}]}";
+  const std::string list = "strategy=[" + frozen + ", " + resized + "]";
+  const std::string chained =
+      "strategy={type: chain, strategies: [" + frozen + ", " + resized + "]}";
+  Log log;
+  EXPECT_EQ(changes({chained}, {list}), "accepted");
+  EXPECT_EQ(changes({list}, {chained}), "accepted");
+  EXPECT_EQ(changes({"strategy=" + frozen}, {"strategy=[" + frozen + "]"}), "accepted");
+  EXPECT_EQ(changes({"strategy=null"}, {"strategy=[]"}), "accepted");
+  EXPECT_EQ(changes({"callbacks=[ema]"}, {"callbacks=[{type: ema, enabled: true}]"}), "accepted");
+  EXPECT_EQ(log.text(), "");
+  EXPECT_HAS(changes({list}, {"strategy=[" + resized + ", " + frozen + "]"}), "strategy: [");
+  EXPECT_HAS(changes({list}, {"strategy=" + frozen}), "strategy.at: none -> 1ep");
+  EXPECT_HAS(changes({"callbacks=[ema]"}, {"callbacks=[{type: ema, enabled: false}]"}),
+             "enabled: false");
 }
 
 TEST_F(ResumeConfig, ARefusedChangeTouchesNothing) {

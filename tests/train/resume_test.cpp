@@ -8,8 +8,8 @@
 
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {
@@ -141,6 +141,34 @@ TEST_F(Resuming, WithAFrozenBatchNormAndAScheduleThatStartsAgain) {
       {4, 5, 7, 8, 11});
 }
 
+TEST_F(Resuming, OfAChainWhoseStrategiesAreNowAList) {
+  const std::string strategies =
+      "[{type: staged_unfreeze, stages: [{at: 0ep, train: ['classifier.*']}, {at: 4ba, train: "
+      "['*']}]}, {type: freeze_batch_norm, at: 7ba}]";
+  expect_law({"model={type: cnn, channels: [2, 3], hidden: 8, dropout: 0}",
+              "strategy={type: chain, strategies: " + strategies + "}"},
+             {5, 8}, {"strategy=" + strategies});
+}
+
+TEST_F(Resuming, WithCallbacksAndAStrategyThatAreSwitchedOff) {
+  const Keys keys{
+      "callbacks=[{type: early_stopping, patience: 1, min_delta: 9, enabled: false}, "
+      "{type: ema, decay: 0.9}]",
+      "strategy={type: staged_unfreeze, stages: [{at: 0ep, train: ['3.*']}], "
+      "enabled: false}"};
+  expect_law(keys, {3, 8});
+
+  train(config("run", keys));
+  const CheckpointReader checkpoint(dir("run") / "checkpoints/last");
+  EXPECT_TRUE(checkpoint.has("callbacks.1.ema"));
+  EXPECT_FALSE(checkpoint.has("callbacks.0.early_stopping"));
+  EXPECT_FALSE(checkpoint.has("strategy"));
+  EXPECT_EQ(checkpoint.about().epoch, 3);  // not ended early
+  // Nothing was frozen.
+  train(config("plain", {"callbacks=[{type: ema, decay: 0.9}]"}));
+  EXPECT_EQ(outcome_of(dir("run")), outcome_of(dir("plain")));
+}
+
 TEST_F(Resuming, WithScheduleThatWatchesAndEarlyStopping) {
   expect_law(
       {"scheduler={type: plateau, monitor: validation/loss, patience: 1}", "validation.every=2ba",
@@ -199,7 +227,7 @@ TEST_F(Resuming, ThenRollsBack) {
   struct Fails : Callback {
     bool failed = false;
     void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
-      if (batch.number == 5 && !std::exchange(failed, true)) throw TrainingError("made up");
+      if (batch.batch_idx == 5 && !std::exchange(failed, true)) throw TrainingError("made up");
     }
   };
   Keys again = keys;

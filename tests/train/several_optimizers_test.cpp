@@ -12,10 +12,10 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/tests/train/stopped_run.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/predictor.h"
-#include "weft/train/run_config_file.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {
@@ -275,7 +275,7 @@ TEST(SeveralOptimizersOfATrainer, SkipAStepEachByItself) {
   EXPECT_EQ(optimizers[1].optimizer->applied_steps(), 1);
   EXPECT_EQ(bytes_of_model(second), before);
   EXPECT_NE(bytes_of_model(*model), model_before);
-  EXPECT_EQ(trainer.loss_scaler()->scale(), 512);  // one scale for both
+  EXPECT_EQ(trainer.optimizers().loss_scaler()->scale(), 512);  // one scale for both
 }
 
 TEST(SeveralOptimizersOfATrainer, AParameterHasOneOfThem) {

@@ -15,7 +15,7 @@
 #include "weft/device/parallel.h"
 #include "weft/nn/nn.h"
 #include "weft/tensor/random.h"
-#include "weft/train/trainer.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train::testing_models {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <stop_token>
 
-#include "weft/train/orchestrator.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train::testing_runs {
 

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/small_models.h"
-#include "weft/train/strategies.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
@@ -20,7 +20,8 @@ struct ListenerOptions {
   bool demands = false;
 };
 void describe(Fields& f, ListenerOptions& o) {
-  f("name", o.name, "what it writes")("demands", o.demands, "gradients and outcomes");
+  f("name", o.name, "what it writes");
+  f("demands", o.demands, "gradients and outcomes");
 }
 class Listener final : public Strategy {
  public:
@@ -97,6 +98,45 @@ TEST(StrategyChain, NeedsWhatAnyOfItsStrategiesNeeds) {
       chain({.strategies = {listener("first"), listener("second", true)}}).make();
   EXPECT_TRUE(demanding->needs_gradients(trainer));
   EXPECT_TRUE(demanding->needs_outcome(trainer));
+}
+
+std::string state_text(const StrategyRecipe& recipe) { return save_state(*recipe.make()).json; }
+
+TEST(StrategyChain, LeavesOutWhatIsSwitchedOffAndKeepsThePlacesOfTheOthers) {
+  StrategyRecipe off = freeze_batch_norm();
+  off.set_enabled(false);
+  const StrategyRecipe on = freeze_batch_norm();
+  EXPECT_EQ(state_text(chain({.strategies = {off, on}})),
+            R"({"1.freeze_batch_norm":{"frozen":false}})");
+  EXPECT_EQ(state_text(chain({.strategies = {on, off}})),
+            R"({"0.freeze_batch_norm":{"frozen":false}})");
+}
+
+TEST(StrategyChain, IsAnotherWayToWriteAListOfSeveral) {
+  const StrategyRecipe first = listener("first"), second = listener("second");
+  const auto names = [](const std::vector<StrategyRecipe>& strategies) {
+    std::string text;
+    for (const StrategyRecipe& each : strategies) text += each.name() + " ";
+    return text;
+  };
+  EXPECT_EQ(names(unchained({chain({.strategies = {first, freeze_batch_norm()}})})),
+            first.name() + " freeze_batch_norm ");
+  // The one in it has its state in another form.
+  EXPECT_EQ(names(unchained({chain({.strategies = {first}})})), "chain ");
+  EXPECT_EQ(names(unchained({first, chain({.strategies = {first, second}})})),
+            first.name() + " chain ");
+
+  EXPECT_FALSE(as_one({}));
+  EXPECT_EQ(as_one({first}).name(), first.name());
+  const StrategyRecipe both = as_one({freeze_batch_norm(), freeze_batch_norm()});
+  EXPECT_EQ(both.name(), "chain");
+  EXPECT_EQ(state_text(both),
+            state_text(chain({.strategies = {freeze_batch_norm(), freeze_batch_norm()}})));
+  StrategyRecipe off = first;
+  off.set_enabled(false);
+  EXPECT_FALSE(as_one({off}));
+  EXPECT_FALSE(as_one({off, off}));
+  EXPECT_TRUE(as_one({off, first}));
 }
 
 }  // namespace

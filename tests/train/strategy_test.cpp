@@ -8,7 +8,7 @@
 #include "weft/nn/batch_norm.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/strategies.h"
+#include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
@@ -34,16 +34,16 @@ struct Bench : TrainerObserver {
   }
   void on_rebuild(Trainer& t, const optim::RebuildReport& r) override {
     events.push_back(fmt::format("step {}: kept {} created {} parked {} returned {}",
-                                 t.steps_begun(), r.kept.size(), r.created.size(), r.parked.size(),
-                                 r.returned.size()));
+                                 t.progress().steps_begun, r.kept.size(), r.created.size(), r.stashed.size(),
+                                 r.restored.size()));
   }
   void on_step_end(Trainer& t, const optim::StepOutcome&) override {
     rates.push_back(t.optimizer().lr());
   }
   void run(i64 epochs) {
-    if (trainer.epochs_done() == 0) strategy->on_train_begin(trainer);
+    if (trainer.progress().epochs_done == 0) strategy->on_train_begin(trainer);
     for (i64 e = 0; e < epochs; ++e) {
-      strategy->on_epoch_begin(trainer, trainer.epochs_done());
+      strategy->on_epoch_begin(trainer, trainer.progress().epochs_done);
       trained.push_back(trainable(*model).size());
       strategy->on_epoch_end(trainer, trainer.train_one_epoch(loader));
     }
@@ -136,8 +136,9 @@ TEST(StagedUnfreeze, StagesMayBeginWithinAnEpochAndFreezeAgain) {
 
 TEST(StagedUnfreeze, BatchNormsFollowOrStayFrozen) {
   for (const bool follow : {true, false}) {
-    Bench bench(staged_unfreeze({.batch_norm = follow ? "follow" : "always_frozen",
-                                 .stages = {{.at = "0ep", .train = {"*"}}}}));
+    Bench bench(staged_unfreeze(
+        {.batch_norm = follow ? ThawBatchNorm::follow : ThawBatchNorm::always_frozen,
+         .stages = {{.at = "0ep", .train = {"*"}}}}));
     const Bytes before = bytes_of_model(*bench.model);
     bench.run(1);
     Bytes after = bytes_of_model(*bench.model);
@@ -206,7 +207,7 @@ TEST(StagedUnfreeze, RefusesWhatDoesNotFit) {
 }
 
 TEST(Schedule, ContinuesOrRestartsAtARebuild) {
-  const auto rates = [](const char* on_rebuild) {
+  const auto rates = [](OnRebuild on_rebuild) {
     Bench bench(staged_unfreeze({.stages = {{.at = "0ep", .train = {"classifier.*"}},
                                             {.at = "2ep", .train = {"*"}}}}),
                 {.optimizer = optim::sgd({.lr = 1.0}),
@@ -216,7 +217,7 @@ TEST(Schedule, ContinuesOrRestartsAtARebuild) {
     bench.run(4);
     return bench.rates;
   };
-  const std::vector<double> on = rates("continue"), again = rates("restart");
+  const std::vector<double> on = rates(OnRebuild::continue_), again = rates(OnRebuild::restart);
   ASSERT_EQ(on.size(), 12u);
   for (std::size_t step = 0; step < 12; ++step) {
     const auto s = static_cast<double>(step);
@@ -254,7 +255,7 @@ TEST(FreezeBatchNorm, KeepsStatisticsAndWeights) {
 }
 
 TEST(FreezeBatchNorm, FromSomeTimeOnAndStatisticsAlone) {
-  Bench bench(freeze_batch_norm({.at = "4ba", .affine = "train"}));
+  Bench bench(freeze_batch_norm({.at = "4ba", .affine = Affine::train}));
   bench.run(1);
   const auto statistics = [&] { return bytes_of_model(*bench.model)["features.1.running_mean"]; };
   const auto weight = [&] { return bytes_of_model(*bench.model)["features.1.weight"]; };

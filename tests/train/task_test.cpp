@@ -4,8 +4,8 @@
 
 #include "weft/tests/train/config_typos.h"
 #include "weft/tests/train/small_models.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {

@@ -10,10 +10,10 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/tests/train/stopped_run.h"
-#include "weft/train/config/config.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/predictor.h"
-#include "weft/train/run_config_file.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/evaluation/predictor.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {
@@ -75,7 +75,7 @@ TEST_F(TextRun, LearnsWhatTheLettersSay) {
   EXPECT_FALSE(report.test.has_value());
   // From the file of its weights alone.
   const Predictor model = Predictor::open(dir("run/checkpoints/last/model.safetensors").string());
-  EXPECT_EQ(model.card().sample_dtype, DType::int64);
+  EXPECT_EQ(model.metadata().sample_dtype, DType::int64);
   const std::vector<i64> last{'a', 'a', 'a', 'b', 'b', 'b', 'b', 'a'};
   const Tensor next = argmax(model.predict(Tensor::copy_of(last, {4, 2})), 1);
   EXPECT_EQ(next.to_vector<i64>(), (std::vector<i64>{'b', 'b', 'a', 'a'}));

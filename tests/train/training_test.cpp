@@ -13,9 +13,9 @@
 #include "weft/optim/adam.h"
 #include "weft/optim/schedules.h"
 #include "weft/tensor/random.h"
-#include "weft/train/evaluator.h"
-#include "weft/train/strategy.h"
-#include "weft/train/trainer.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/strategies/strategy.h"
+#include "weft/train/trainer/trainer.h"
 
 namespace weft::train {
 namespace {
@@ -146,7 +146,7 @@ TEST(Trainer, FrozenParametersKeepTheirBytes) {
                   {.optimizer = optim::adamw({.lr = 1e-2, .weight_decay = 0.1})});
   EXPECT_EQ(trainer.set_requires_grad("1.*", false), 2);
   const optim::RebuildReport report = trainer.rebuild_optimizer_and_scheduler();
-  EXPECT_EQ(report.parked.size(), 2u);
+  EXPECT_EQ(report.stashed.size(), 2u);
   const std::vector<float> frozen =
       model->named_parameters()[0].variable.value().to_vector<float>();
   const std::vector<float> head = model->named_parameters()[2].variable.value().to_vector<float>();

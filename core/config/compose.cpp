@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/config/compose.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "weft/core/nearest.h"
+#include "weft/core/config/merge.h"
+#include "weft/core/config/parse.h"
+
+namespace weft::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One entry of a defaults list.
+struct Default {
+  enum class Kind { self, file, group, override_group };
+  Kind kind = Kind::file;
+  std::string group = {};  // "optimizer", "model/backbone"
+  std::optional<std::string> choice =
+      {};  // the file's name, .yaml or not; nullopt: null, nothing is chosen
+  bool optional = false;
+  Place place;
+};
+
+struct Choice {
+  std::optional<std::string> name;
+  fs::path folder;  // of the file that overrides: the group's files are found from there
+  bool used = false;
+};
+using Choices = std::map<std::string, Choice>;  // by group
+
+std::string strip_word(std::string& text, std::string_view word) {
+  if (!text.starts_with(word)) return "";
+  std::string found = text.substr(0, word.size());
+  text.erase(0, text.find_first_not_of(' ', word.size()));
+  return found;
+}
+
+std::optional<Default> default_of(const Node& item) {
+  Default entry{.place = item.place};
+  if (item.is(Node::Kind::scalar)) {
+    std::string name = item.text;
+    if (name == "_self_") entry.kind = Default::Kind::self;
+    entry.optional = !strip_word(name, "optional ").empty();
+    entry.choice = name;
+    return name.empty() ? std::nullopt : std::optional(entry);
+  }
+  if (!item.is(Node::Kind::map) || item.entries.size() != 1) return std::nullopt;
+  const auto& [key, place, value] = item.entries.front();
+  entry.group = key;
+  entry.place = place;
+  entry.kind = strip_word(entry.group, "override ").empty() ? Default::Kind::group
+                                                            : Default::Kind::override_group;
+  entry.optional = !strip_word(entry.group, "optional ").empty();
+  if (value.is(Node::Kind::scalar)) entry.choice = value.text;
+  else if (!value.is(Node::Kind::null) || value.is_empty_value()) return std::nullopt;
+  return entry.group.empty() ? std::nullopt : std::optional(entry);
+}
+
+fs::path with_extension(fs::path path) {
+  const fs::path extension = path.extension();
+  if (extension != ".yaml" && extension != ".yml") path += ".yaml";
+  return path;
+}
+
+// "; did you mean 'adamw'?", from the files there are beside a missing one.
+std::string nearest_file(const fs::path& missing) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  const fs::path folder = missing.has_parent_path() ? missing.parent_path() : fs::path(".");
+  for (fs::directory_iterator file(folder, ignored), end; !ignored && file != end;
+       file.increment(ignored))
+    if (file->path().extension() == ".yaml" || file->path().extension() == ".yml")
+      names.push_back(file->path().filename().string());
+  std::sort(names.begin(), names.end());
+  return did_you_mean(missing.filename().string(), names);
+}
+
+class Composer {
+ public:
+  explicit Composer(std::vector<Problem>& problems) : problems_(problems) {}
+
+  // `wanted` is where the file was asked for: itself, or an entry of a defaults list.
+  bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
+    const std::string name = path.string();
+    std::error_code error;
+    if (!fs::exists(path, error))
+      return stop(wanted, fmt::format("expected the file {}, which does not exist{}", name,
+                                      nearest_file(path)));
+    std::ifstream file(path, std::ios::binary);
+    // One byte above the limit is enough for the parser to refuse it.
+    std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (fs::is_directory(path, error) || (!file && !file.eof()))
+      return stop(wanted, fmt::format("expected the file {}, which cannot be read", name));
+    return load_text(text, name, wanted, choices, root);
+  }
+
+  bool load_text(std::string_view text, const std::string& name, const Place& wanted,
+                 Choices& choices, Node& root) {
+    std::error_code ignored;
+    const fs::path canonical = fs::weakly_canonical(name, ignored);
+    if (std::find(open_.begin(), open_.end(), canonical) != open_.end())
+      return stop(wanted,
+                  fmt::format("expected files that do not include each other, got {} again", name));
+    if (static_cast<int>(open_.size()) >= kMaxFilesInFiles || ++files_ > kMaxFiles)
+      return stop(wanted, fmt::format("expected at most {} files, {} in each other", kMaxFiles,
+                                      kMaxFilesInFiles));
+    Node own;
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+    if (!parse_yaml({text, name}, own, problems_)) return false;
+    if (own.place.line == 0)
+      own = {.kind = Node::Kind::map, .place = {name, 1, 1}};  // an empty file
+    if (!own.is(Node::Kind::map)) {
+      problems_.push_back({own.place, "", "expected keys with values (key: value)"});
+      return false;
+    }
+    open_.push_back(canonical);
+    const bool readable = add_defaults(std::move(own), fs::path(name).parent_path(), choices, root);
+    open_.pop_back();
+    return readable;
+  }
+
+ private:
+  bool add_defaults(Node own, const fs::path& folder, Choices& outer, Node& root) {
+    root = {.kind = Node::Kind::map, .place = own.place};
+    const std::vector<Default> entries = defaults_of(own);
+    own.erase("defaults");
+    Choices choices = overrides_of(entries, folder);
+    for (auto& [group, choice] : outer) choices.insert_or_assign(group, choice);
+
+    bool readable = true;
+    bool has_self = false;
+    for (const Default& entry : entries) {
+      if (entry.kind == Default::Kind::self) {
+        has_self = true;
+        merge(root, own);
+      } else if (entry.kind != Default::Kind::override_group) {
+        readable &= add(entry, folder, choices, root);
+      }
+    }
+    if (!has_self) merge(root, std::move(own));
+    for (auto& [group, choice] : outer) choice.used |= choices[group].used;
+    for (const Default& entry : entries)
+      if (entry.kind == Default::Kind::override_group && !choices[entry.group].used)
+        problems_.push_back(
+            {entry.place, "defaults",
+             fmt::format("expected a group that an entry of this list chooses, got '{}'",
+                         entry.group)});
+    return readable;
+  }
+
+  std::vector<Default> defaults_of(const Node& own) {
+    std::vector<Default> entries;
+    const Node* list = own.find("defaults");
+    if (list == nullptr) return entries;
+    if (!list->is(Node::Kind::list))
+      problems_.push_back(
+          {list->place, "defaults", "expected a list such as [base, {optimizer: sgd}]"});
+    for (const Node& item : list->items) {
+      if (const auto entry = default_of(item)) entries.push_back(*entry);
+      else
+        problems_.push_back({item.place, "defaults",
+                             "expected a file (base), a choice (optimizer: sgd) or _self_"});
+    }
+    return entries;
+  }
+
+  static Choices overrides_of(const std::vector<Default>& entries, const fs::path& folder) {
+    Choices choices;
+    for (const Default& entry : entries)
+      if (entry.kind == Default::Kind::override_group)
+        choices[entry.group] = {entry.choice, folder};
+    return choices;
+  }
+
+  // Adds one file under its group's section, or on top where it has none.
+  bool add(const Default& entry, fs::path folder, Choices& choices, Node& root) {
+    std::optional<std::string> choice = entry.choice;
+    if (const auto overridden = choices.find(entry.group); overridden != choices.end()) {
+      choice = overridden->second.name;
+      folder = overridden->second.folder;
+      overridden->second.used = true;
+    }
+    if (!choice) return true;
+    const fs::path path = with_extension(folder / entry.group / *choice);
+    std::error_code error;
+    if (entry.optional && !fs::exists(path, error)) return true;
+    Node added;
+    if (!load_file(path, entry.place, choices, added)) return false;
+    std::string group = entry.group;
+    while (!group.empty()) {  // the innermost section first
+      const std::size_t slash = group.rfind('/');
+      Node section{.kind = Node::Kind::map, .place = entry.place};
+      section.set(group.substr(slash == group.npos ? 0 : slash + 1), entry.place) =
+          std::move(added);
+      added = std::move(section);
+      group.resize(slash == group.npos ? 0 : slash);
+    }
+    merge(root, std::move(added));
+    return true;
+  }
+
+  bool stop(const Place& place, std::string message) {
+    problems_.push_back({place, place.line == 0 ? "" : "defaults", std::move(message)});
+    return false;
+  }
+
+  std::vector<Problem>& problems_;
+  std::vector<fs::path> open_;  // the files being read, outermost first
+  int files_ = 0;
+};
+
+}  // namespace
+
+bool compose(const std::string& path, Node& root, std::vector<Problem>& problems) {
+  Choices none;
+  return Composer(problems).load_file(path, {path}, none, root);
+}
+
+bool compose_text(std::string_view yaml, const std::string& path, Node& root,
+                  std::vector<Problem>& problems) {
+  Choices none;
+  return Composer(problems).load_text(yaml, path, {path}, none, root);
+}
+
+}  // namespace weft::config

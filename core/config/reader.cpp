@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/config/reader.h"
+
+#include <algorithm>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "weft/core/nearest.h"
+#include "weft/core/registry.h"
+#include "weft/core/config/scalar.h"
+
+namespace weft::config {
+namespace {
+
+// Where a problem is reported: at the key, or at the item of a list.
+struct At {
+  Place place;
+  std::string path;
+};
+
+// A key that its section does not have; said only at the end, when the keys of all sections are known.
+struct UnknownKey {
+  Place place;
+  std::string path, key, expected, suggestion;
+};
+
+struct Session {
+  Origins& origins;
+  std::vector<Problem>& problems;
+  std::vector<UnknownKey> unknown = {};
+  std::vector<std::string> described = {};  // the paths of all keys seen
+
+  void report(const At& at, std::string message) {
+    problems.push_back({at.place, at.path, std::move(message)});
+  }
+  std::size_t mistakes() const { return problems.size() + unknown.size(); }
+};
+
+void read_value(Session& session, const At& at, const Node& node, ValueRef value,
+                const Check& check);
+void read_absent(Session& session, const At& at, ValueRef value, const Check& check);
+
+const Node& empty_map() {
+  static const Node empty{.kind = Node::Kind::map};
+  return empty;
+}
+
+const Entry* entry_of(const Node& map, std::string_view key) {
+  const auto found = std::find_if(map.entries.begin(), map.entries.end(),
+                                  [&](const Entry& entry) { return entry.key == key; });
+  return found == map.entries.end() ? nullptr : &*found;
+}
+
+class SectionReader final : public Fields {
+ public:
+  SectionReader(Session& session, const Node& map, At at, std::string what)
+      : session_(session),
+        map_(map),
+        at_(std::move(at)),
+        what_(std::move(what)),
+        mistakes_before_(session.mistakes()) {}
+
+  // A key that is read by others.
+  void knows(std::string key) { keys_.push_back(std::move(key)); }
+
+  // What is left when all keys have been described: unknown ones, then missing ones.
+  void finish() {
+    std::vector<std::string> suggested;
+    for (const Entry& entry : map_.entries) {
+      if (std::find(keys_.begin(), keys_.end(), entry.key) != keys_.end()) continue;
+      suggested.push_back(nearest(entry.key, keys_));
+      session_.unknown.push_back({entry.place, joined(at_.path, entry.key), entry.key,
+                                  fmt::format("a key of {} ({})", what_, listed(keys_)),
+                                  suggested.back()});
+    }
+    for (auto& [key, report_missing] : absent_)
+      if (std::find(suggested.begin(), suggested.end(), key) == suggested.end()) report_missing();
+    if (session_.mistakes() > mistakes_before_)
+      return;  // a rule may be about a value that was not taken
+    for (const auto& [key, required] : broken_) {
+      const Entry* given = entry_of(map_, key);
+      session_.report({given == nullptr ? at_.place : given->place, joined(at_.path, key)},
+                      fmt::format("expected {}", required));
+    }
+  }
+
+ private:
+  void field(const Field& field, ValueRef value) override {
+    const std::string key(field.key);
+    const std::string path = joined(at_.path, key);
+    keys_.push_back(key);
+    session_.described.push_back(path);
+    if (const Entry* entry = entry_of(map_, key))
+      return read_value(session_, {entry->place, path}, entry->value, value, field.check);
+    absent_.emplace_back(key, [this, path, value, check = field.check] {
+      read_absent(session_, {at_.place, path}, value, check);
+    });
+  }
+
+  void broken_rule(std::string_view key, std::string_view required) override {
+    broken_.emplace_back(key, required);
+  }
+
+  // The other value is then from where this key is written.
+  void default_set(std::string_view key, std::string_view other,
+                   const std::function<void()>& set) override {
+    const Entry* given = entry_of(map_, key);
+    const bool taken = session_.origins.contains(joined(at_.path, key));
+    if (given == nullptr || given->value.is(Node::Kind::null) || !taken) return;
+    set();
+    session_.origins[joined(at_.path, other)] = given->place;
+  }
+
+  Session& session_;
+  const Node& map_;
+  At at_;
+  std::string what_;  // "optimizer 'adamw'", for messages
+  std::size_t mistakes_before_;
+  std::vector<std::string> keys_;
+  std::vector<std::pair<std::string, std::function<void()>>> absent_;
+  std::vector<std::pair<std::string, std::string>> broken_;  // rules: key, what is required
+};
+
+// A scalar where a section is expected is its type.
+Node as_map(const Node& scalar, const Place& place) {
+  Node map{.kind = Node::Kind::map, .place = scalar.place};
+  map.set("type", place) = scalar;
+  return map;
+}
+
+bool has_key(SectionRef section, std::string_view key) {
+  const auto rows = field_rows(section);
+  return std::any_of(rows.begin(), rows.end(), [&](const FieldRow& row) { return row.key == key; });
+}
+
+void read_section(Session& session, const At& at, const Node& map, SectionRef section) {
+  SectionReader reader(session, map, at, at.path.empty() ? "the config" : at.path);
+  section.describe(reader);
+  reader.finish();
+}
+
+// A key that is probably a mistyped `type`, or null.
+const Entry* mistyped_type(const Node& map, AnyRecipe& recipe) {
+  for (const Entry& entry : map.entries)
+    if (!nearest(entry.key, std::vector<std::string>{"type"}).empty() &&
+        !has_key(options_ref(recipe), entry.key))
+      return &entry;
+  return nullptr;
+}
+
+// The name that a recipe's section chooses; "" if it has a mistake there, which is reported. The other
+// keys say nothing then: they belong to an entry that is not known.
+std::string chosen_name(Session& session, const At& at, const Node& map, AnyRecipe& recipe) {
+  const std::vector<std::string> names = recipe.names();
+  const Entry* type = entry_of(map, "type");
+  if (type != nullptr) {
+    std::string name;
+    const At type_at{type->place, joined(at.path, "type")};
+    if (!take(type->value, name) && std::find(names.begin(), names.end(), name) != names.end()) {
+      session.origins[type_at.path] = type->place;
+      return name;
+    }
+    session.report(type_at, fmt::format("expected one of {}, got {}{}", listed(names),
+                                        got_text(type->value), did_you_mean(name, names)));
+    return "";
+  }
+  if (const Entry* mistyped = mistyped_type(map, recipe)) {
+    session.unknown.push_back({mistyped->place, joined(at.path, mistyped->key), mistyped->key,
+                               fmt::format("the key type of {}", recipe.kind()), "type"});
+    return "";
+  }
+  if (recipe.name().empty())
+    session.report(at, fmt::format("expected a type, one of {}, got none", listed(names)));
+  return recipe.name();
+}
+
+void read_recipe(Session& session, const At& at, const Node& map, AnyRecipe& recipe) {
+  const std::string name = chosen_name(session, at, map, recipe);
+  if (name.empty()) return;
+  recipe.choose(name);
+  SectionReader reader(session, map, at, fmt::format("{} '{}'", recipe.kind(), name));
+  reader.knows("type");
+  recipe.describe(reader);
+  reader.finish();
+}
+
+void read_list(Session& session, const At& at, const Node& node, const ListRef& list,
+               const Check& check) {
+  list.resize(list.list, 0);  // the given items, not these over the default ones
+  list.resize(list.list, static_cast<i64>(node.items.size()));
+  session.origins[at.path] = at.place;
+  for (i64 i = 0; i < static_cast<i64>(node.items.size()); ++i) {
+    const Node& item = node.items[static_cast<std::size_t>(i)];
+    read_value(session, {item.place, joined(at.path, i)}, item, list.at(list.list, i), check);
+  }
+}
+
+bool accepted(const Check&, bool) { return true; }
+bool accepted(const Check& check, int value) { return check.accepts(static_cast<double>(value)); }
+bool accepted(const Check& check, i64 value) { return check.accepts(static_cast<double>(value)); }
+bool accepted(const Check& check, double value) { return check.accepts(value); }
+bool accepted(const Check& check, const std::string& value) {
+  return check.accepts(std::string_view(value));
+}
+bool accepted(const Check&, const Duration&) { return true; }
+
+// Reads a node into a value of any type. `expected` is the value for messages: the optional, where the
+// value is what it holds.
+class ValueReader {
+ public:
+  ValueReader(Session& session, const At& at, const Node& node, ValueRef expected,
+              const Check& check)
+      : session_(session), at_(at), node_(node), expected_(expected), check_(check) {}
+
+  template <class T>
+  void operator()(T* value) {
+    T taken = *value;
+    if (const Refusal refusal = take(node_, taken)) return refuse(*refusal);
+    if (!accepted(check_, taken)) return refuse("");
+    *value = std::move(taken);
+    session_.origins[at_.path] = at_.place;
+  }
+
+  void operator()(const EnumRef& named) {
+    const std::vector<std::string> choices = named.choices();
+    std::string taken;
+    if (const Refusal refusal = take(node_, taken)) return refuse(*refusal, choices);
+    const auto found = std::find(choices.begin(), choices.end(), taken);
+    if (found == choices.end()) return refuse("", choices);
+    named.set(named.value, static_cast<std::size_t>(found - choices.begin()));
+    session_.origins[at_.path] = at_.place;
+  }
+
+  void operator()(const ListRef& list) {
+    const bool is_list = node_.is(Node::Kind::list);
+    if (check_.or_one) {
+      if (is_list && node_.items.size() == 1)
+        return read_one(list, node_.items.front(), {node_.items.front().place, at_.path});
+      if (node_.is(Node::Kind::scalar) || node_.is(Node::Kind::map))
+        return read_one(list, node_, at_);
+      if (!is_list && !node_.is_empty_value()) return read_list(session_, at_, {}, list, check_);
+    }
+    if (is_list) return read_list(session_, at_, node_, list, check_);
+    refuse(node_.is(Node::Kind::scalar) ? fmt::format("write [{}]", node_.text) : empty_hint("[]"));
+  }
+
+  void operator()(const OptionalRef& optional) {
+    if (node_.is(Node::Kind::null) && !node_.is_empty_value()) {
+      optional.reset(optional.optional);
+      session_.origins[at_.path] = at_.place;
+      return;
+    }
+    const std::size_t before = session_.mistakes();
+    const bool had_value = optional.has_value(optional.optional);
+    std::visit(ValueReader(session_, at_, node_, expected_, check_),
+               optional.emplace(optional.optional));
+    if (!had_value && session_.mistakes() > before) optional.reset(optional.optional);
+  }
+
+  void operator()(const SectionRef& section) {
+    if (node_.is(Node::Kind::map)) return read_section(session_, at_, node_, section);
+    if (node_.is(Node::Kind::scalar) && has_key(section, "type"))
+      return read_section(session_, at_, as_map(node_, at_.place), section);
+    refuse(empty_hint("{}"));
+  }
+
+  void operator()(AnyRecipe* recipe) {
+    if (node_.is(Node::Kind::map)) return read_recipe(session_, at_, node_, *recipe);
+    if (node_.is(Node::Kind::scalar))
+      return read_recipe(session_, at_, as_map(node_, at_.place), *recipe);
+    refuse(empty_hint("{}"));
+  }
+
+ private:
+  // A list that may be given as its one entry: paths have no index then.
+  void read_one(const ListRef& list, const Node& node, const At& at) {
+    list.resize(list.list, 0);
+    list.resize(list.list, 1);
+    session_.origins[at.path] = at.place;
+    read_value(session_, at, node, list.at(list.list, 0), check_);
+  }
+
+  std::string empty_hint(const char* empty) const {
+    return node_.is_empty_value() ? fmt::format("write {}, or remove the key", empty) : "";
+  }
+
+  void refuse(const std::string& hint) { refuse(hint, check_.choices); }
+  void refuse(const std::string& hint, const std::vector<std::string>& choices) {
+    session_.report(at_, fmt::format("expected {}, got {}{}{}{}", expected_text(expected_, check_),
+                                     got_text(node_), hint.empty() ? "" : "; ", hint,
+                                     did_you_mean(node_.text, choices)));
+  }
+
+  Session& session_;
+  const At& at_;
+  const Node& node_;
+  ValueRef expected_;
+  const Check& check_;
+};
+
+void read_value(Session& session, const At& at, const Node& node, ValueRef value,
+                const Check& check) {
+  std::visit(ValueReader(session, at, node, value, check), value);
+}
+
+// A key that is not given: an error if it must be, and inside a section there may be such keys.
+void read_absent(Session& session, const At& at, ValueRef value, const Check& check) {
+  AnyRecipe** recipe = std::get_if<AnyRecipe*>(&value);
+  if (check.required || (recipe != nullptr && (*recipe)->name().empty()))
+    return session.report(at, fmt::format("expected {}, got nothing", expected_text(value, check)));
+  if (recipe != nullptr) read_recipe(session, at, empty_map(), **recipe);
+  if (const auto* section = std::get_if<SectionRef>(&value))
+    read_section(session, at, empty_map(), *section);
+}
+
+// Another section's key of this name: "; did you mean 'train.batch_size'?", or "".
+std::string elsewhere(const Session& session, const std::string& key) {
+  for (const std::string& path : session.described)
+    if (path.ends_with("." + key) || path == key) return fmt::format("; did you mean '{}'?", path);
+  return "";
+}
+
+}  // namespace
+
+void read(const Node& root, SectionRef into, Origins& origins, std::vector<Problem>& problems) {
+  Session session{origins, problems};
+  read_section(session, {root.place, ""}, root, into);
+  for (const UnknownKey& unknown : session.unknown)
+    session.report({unknown.place, unknown.path},
+                   fmt::format("expected {}, got '{}'{}", unknown.expected, unknown.key,
+                               unknown.suggestion.empty()
+                                   ? elsewhere(session, unknown.key)
+                                   : fmt::format("; did you mean '{}'?", unknown.suggestion)));
+}
+
+}  // namespace weft::config

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the elements of a tensor are dealt out to the threads of a launch. All index arithmetic is i64.
+#pragma once
+#include <algorithm>
+
+#include "weft/core/types.h"
+#include "weft/device/device.h"
+#include "weft/kernels/common/convert.h"
+#include "weft/kernels/common/device.h"
+
+namespace weft::kernels {
+
+inline constexpr int kThreads = 256;  // per block, where nothing speaks for another number
+inline constexpr i64 kMaxBlocks = 1 << 14;
+inline constexpr i64 kVectorBytes = 16;  // the widest load and store of a thread
+
+// As many elements as one load brings.
+template <class T>
+struct alignas(kVectorBytes) Pack {
+  static constexpr int kSize = static_cast<int>(kVectorBytes / sizeof(T));
+  T value[kSize];
+};
+
+// The index of a thread in its launch, and how far the next of its turns is in a grid-stride loop.
+WEFT_HOST_DEVICE inline i64 linear_index(u32 block, u32 threads, u32 thread) {
+  return static_cast<i64>(block) * threads + thread;
+}
+__device__ inline i64 first_index() { return linear_index(blockIdx.x, blockDim.x, threadIdx.x); }
+__device__ inline i64 grid_stride() { return linear_index(gridDim.x, blockDim.x, 0); }
+
+WEFT_HOST_DEVICE inline i64 divide_up(i64 a, i64 b) { return (a + b - 1) / b; }
+
+// Quotient and remainder of x ≥ 0 by d > 0: 64-bit division takes a GPU some hundred instructions, so
+// numbers that fit are divided as 32-bit ones.
+struct Division {
+  i64 quotient, rest;
+};
+WEFT_HOST_DEVICE inline Division divide(i64 x, i64 d) {
+  if (((x | d) >> 32) == 0) {
+    const u32 q = static_cast<u32>(x) / static_cast<u32>(d);
+    return {q, static_cast<u32>(x) - q * static_cast<u32>(d)};
+  }
+  return {x / d, x % d};
+}
+
+// Blocks for `work` threads in a grid-stride loop.
+inline u32 blocks_for(i64 work) {
+  return static_cast<u32>(std::clamp<i64>(divide_up(work, kThreads), 1, kMaxBlocks));
+}
+
+inline bool is_aligned(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % kVectorBytes == 0;
+}
+// How many whole packs of T lie in n elements, if all the arrays can be read by packs; else none.
+template <class T, class... Array>
+i64 packs_in(i64 n, const Array*... array) {
+  return (is_aligned(array) && ...) ? n / Pack<T>::kSize : 0;
+}
+// What a thread of a loop over packs and the elements behind them has to do at most.
+template <class T>
+i64 turns(i64 n, i64 packs) {
+  return std::max(packs, n - packs * Pack<T>::kSize);
+}
+
+// y[i] = f(x[i]…), by packs first and one by one for the rest. Arrays may be one another: a thread
+// reads what it writes before it writes it.
+template <class T, class F, class... X>
+__device__ void map_elements(T* y, i64 n, i64 packs, const F& f, const X*... x) {
+  for (i64 i = first_index(); i < packs; i += grid_stride()) {
+    Pack<T> out;
+    [&](const Pack<X>&... in) {
+#pragma unroll
+      for (int k = 0; k < Pack<T>::kSize; ++k)
+        out.value[k] = static_cast<T>(f(static_cast<Compute<X>>(in.value[k])...));
+    }(reinterpret_cast<const Pack<X>*>(x)[i]...);
+    reinterpret_cast<Pack<T>*>(y)[i] = out;
+  }
+  for (i64 i = packs * Pack<T>::kSize + first_index(); i < n; i += grid_stride())
+    y[i] = static_cast<T>(f(static_cast<Compute<X>>(x[i])...));
+}
+
+// The launch of a kernel that runs on a device's stream.
+inline LaunchConfig on(Cuda device, u32 blocks, CallSite caller = CallSite::here()) {
+  return {.grid = blocks, .block = kThreads, .stream = device.stream, .caller = caller};
+}
+
+}  // namespace weft::kernels

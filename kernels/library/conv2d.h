@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// 2-d convolution (cross-correlation, as in every deep-learning library), and its gradients.
+//   math     y[n,i,j,o] = act(bias[o] + Σ_{a,b,c} x[n, i·sh − ph + a·dh, j·sw − pw + b·dw, first(o) + c]·w[o,a,b,c]),
+//            x = 0 outside of the image; first(o) = channels/groups · (o div out_channels/groups)
+//            dx, dw, dbias = the gradients for act = none
+//   shapes   x (batch, height, width, channels), w (out_channels, kernel_h, kernel_w, channels/groups),
+//            bias (out_channels) or null, y (batch, out_height, out_width, out_channels)
+//   types    as in matmul.h: what is multiplied is of T, the result and bias of C
+//   saved    x, w; for the backward of act: y
+//   aliasing none
+//   source   oneDNN (float) where found, else patches (im2col; Chellapilla et al. 2006) times a matrix, by Eigen
+#pragma once
+#include "weft/kernels/library/matmul.h"
+
+namespace weft::kernels {
+
+struct Conv2dShape {
+  i64 batch = 0, height = 0, width = 0, channels = 0;
+  i64 out_height = 0, out_width = 0, out_channels = 0;
+  i64 kernel_h = 1, kernel_w = 1;
+  i64 stride_h = 1, stride_w = 1, padding_h = 0, padding_w = 0, dilation_h = 1, dilation_w = 1;
+  i64 groups = 1;
+};
+// Elements of x, y and w.
+inline i64 inputs(const Conv2dShape& s) { return s.batch * s.height * s.width * s.channels; }
+inline i64 outputs(const Conv2dShape& s) {
+  return s.batch * s.out_height * s.out_width * s.out_channels;
+}
+inline i64 weights(const Conv2dShape& s) {
+  return s.out_channels * s.kernel_h * s.kernel_w * (s.channels / s.groups);
+}
+
+template <class T, class C>
+void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,
+            const Conv2dShape& shape);
+template <class T, class C>
+void conv2d(Cuda, C* y, const T* x, const T* w, const C* bias, Activation activation,
+            const Conv2dShape& shape);
+template <class T, class C>
+void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& shape);
+template <class T, class C>
+void conv2d_input_gradient(Cuda, C* dx, const T* dy, const T* w, const Conv2dShape& shape);
+// `dbias` may be null.
+template <class T, class C>
+void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x,
+                            const Conv2dShape& shape);
+template <class T, class C>
+void conv2d_weight_gradient(Cuda, C* dw, C* dbias, const T* dy, const T* x,
+                            const Conv2dShape& shape);
+
+}  // namespace weft::kernels

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/library/conv2d.h"
+
+#include <algorithm>
+
+#include <Eigen/Core>
+
+#include "weft/device/allocator.h"
+#include "weft/device/parallel.h"
+#include "weft/kernels/library/as_compute.h"
+#include "weft/kernels/library/onednn.h"
+#include "weft/kernels/library/product_types.h"
+#include "weft/kernels/reduce.h"
+
+namespace weft::kernels {
+namespace {
+
+// Patches are made for so many elements at a time: they stay in the cache, and the memory is bounded.
+constexpr i64 kPatchElements = 256 * 1024;
+constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
+
+template <class T>
+using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <class T>
+using Map = Eigen::Map<Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
+template <class T>
+using ConstMap = Eigen::Map<const Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
+
+// The products of one group at a time over blocks of output rows, numbered through the batch. Their
+// borders depend on the shape alone, so that sums over blocks do not depend on the threads.
+struct Plan {
+  explicit Plan(const Conv2dShape& s)
+      : group_channels(s.channels / s.groups),
+        group_outputs(s.out_channels / s.groups),
+        patch(s.kernel_h * s.kernel_w * group_channels),
+        rows(s.batch * s.out_height),
+        rows_per_block(
+            std::clamp<i64>(kPatchElements / std::max<i64>(s.out_width * patch, 1), 1, rows)),
+        patch_elements(rows_per_block * s.out_width * patch) {}
+  i64 group_channels, group_outputs;
+  i64 patch;  // elements under the kernel
+  i64 rows, rows_per_block, patch_elements;
+
+  template <class Body>
+  void for_each_block(const Body& body) const {
+    for (i64 row = 0; row < rows; row += rows_per_block)
+      body(row, std::min(rows, row + rows_per_block));
+  }
+};
+
+// For the output row `row` and kernel row a, calls body(element of x, element of the patch) at each
+// tap inside the image and outside(element of the patch) at the others. Elements are of the group's
+// first channel; the patch's count from the row's first.
+template <class Inside, class Outside>
+void walk_row(const Conv2dShape& s, const Plan& plan, i64 row, const Inside& inside,
+              const Outside& outside) {
+  const i64 image = row / s.out_height, top = row % s.out_height * s.stride_h - s.padding_h;
+  for (i64 j = 0; j < s.out_width; ++j) {
+    i64 at = j * plan.patch;
+    for (i64 a = 0; a < s.kernel_h; ++a) {
+      const i64 y = top + a * s.dilation_h;
+      for (i64 b = 0; b < s.kernel_w; ++b, at += plan.group_channels) {
+        const i64 x = j * s.stride_w - s.padding_w + b * s.dilation_w;
+        if (y < 0 || y >= s.height || x < 0 || x >= s.width) outside(at);
+        else inside(((image * s.height + y) * s.width + x) * s.channels, at);
+      }
+    }
+  }
+}
+
+// patches[row − begin, j, a, b, c]
+template <class T>
+void make_patches(T* patches, const T* x, const Conv2dShape& s, const Plan& plan, i64 begin,
+                  i64 end) {
+  parallel_for(end - begin, kGrain / (s.out_width * plan.patch) + 1, [&](i64 from, i64 to) {
+    for (i64 row = from; row < to; ++row) {
+      T* line = patches + row * s.out_width * plan.patch;
+      walk_row(
+          s, plan, begin + row,
+          [&](i64 source, i64 at) { std::copy_n(x + source, plan.group_channels, line + at); },
+          [&](i64 at) { std::fill_n(line + at, plan.group_channels, T(0)); });
+    }
+  });
+}
+
+// Patches overlap, so threads share out the channels.
+template <class T>
+void add_patches(T* dx, const T* patches, const Conv2dShape& s, const Plan& plan, i64 begin,
+                 i64 end) {
+  const i64 per_channel = (end - begin) * s.out_width * s.kernel_h * s.kernel_w;
+  parallel_for(plan.group_channels, kGrain / per_channel + 1, [&](i64 from, i64 to) {
+    for (i64 row = begin; row < end; ++row) {
+      const T* line = patches + (row - begin) * s.out_width * plan.patch;
+      walk_row(
+          s, plan, row,
+          [&](i64 target, i64 at) {
+            for (i64 c = from; c < to; ++c) dx[target + c] += line[at + c];
+          },
+          [](i64) {});
+    }
+  });
+}
+
+template <class T>
+class Patches {
+ public:
+  explicit Patches(const Plan& plan)
+      : bytes_(plan.patch_elements * static_cast<i64>(sizeof(T))),
+        data_(static_cast<T*>(allocate(Cpu{}, bytes_))) {}
+  ~Patches() { deallocate(Cpu{}, data_, bytes_); }
+  Patches(const Patches&) = delete;
+  Patches& operator=(const Patches&) = delete;
+  T* data() const { return data_; }
+
+ private:
+  i64 bytes_;
+  T* data_;
+};
+
+template <class T>
+void patches_forward(T* y, const T* x, const T* w, const Conv2dShape& s) {
+  const Plan plan(s);
+  const Patches<T> patches(plan);
+  for (i64 g = 0; g < s.groups; ++g) {
+    plan.for_each_block([&](i64 begin, i64 end) {
+      const i64 pixels = (end - begin) * s.out_width;
+      make_patches(patches.data(), x + g * plan.group_channels, s, plan, begin, end);
+      Map<T>(y + begin * s.out_width * s.out_channels + g * plan.group_outputs, pixels,
+             plan.group_outputs, Eigen::OuterStride<>(s.out_channels))
+          .noalias() =
+          ConstMap<T>(patches.data(), pixels, plan.patch, Eigen::OuterStride<>(plan.patch)) *
+          ConstMap<T>(w + g * plan.group_outputs * plan.patch, plan.group_outputs, plan.patch,
+                      Eigen::OuterStride<>(plan.patch))
+              .transpose();
+    });
+  }
+}
+
+template <class T>
+void patches_input_gradient(T* dx, const T* dy, const T* w, const Conv2dShape& s) {
+  const Plan plan(s);
+  const Patches<T> patches(plan);
+  std::fill_n(dx, s.batch * s.height * s.width * s.channels, T(0));
+  for (i64 g = 0; g < s.groups; ++g) {
+    plan.for_each_block([&](i64 begin, i64 end) {
+      const i64 pixels = (end - begin) * s.out_width;
+      Map<T>(patches.data(), pixels, plan.patch, Eigen::OuterStride<>(plan.patch)).noalias() =
+          ConstMap<T>(dy + begin * s.out_width * s.out_channels + g * plan.group_outputs, pixels,
+                      plan.group_outputs, Eigen::OuterStride<>(s.out_channels)) *
+          ConstMap<T>(w + g * plan.group_outputs * plan.patch, plan.group_outputs, plan.patch,
+                      Eigen::OuterStride<>(plan.patch));
+      add_patches(dx + g * plan.group_channels, patches.data(), s, plan, begin, end);
+    });
+  }
+}
+
+template <class T>
+void patches_weight_gradient(T* dw, const T* dy, const T* x, const Conv2dShape& s) {
+  const Plan plan(s);
+  const Patches<T> patches(plan);
+  for (i64 g = 0; g < s.groups; ++g) {
+    Map<T> sum(dw + g * plan.group_outputs * plan.patch, plan.group_outputs, plan.patch,
+               Eigen::OuterStride<>(plan.patch));
+    sum.setZero();
+    plan.for_each_block([&](i64 begin, i64 end) {
+      const i64 pixels = (end - begin) * s.out_width;
+      make_patches(patches.data(), x + g * plan.group_channels, s, plan, begin, end);
+      sum.noalias() +=
+          ConstMap<T>(dy + begin * s.out_width * s.out_channels + g * plan.group_outputs, pixels,
+                      plan.group_outputs, Eigen::OuterStride<>(s.out_channels))
+              .transpose() *
+          ConstMap<T>(patches.data(), pixels, plan.patch, Eigen::OuterStride<>(plan.patch));
+    });
+  }
+}
+
+bool takes_onednn() { return cpu_backend() == CpuBackend::onednn; }
+
+}  // namespace
+
+template <class T, class C>
+void conv2d(Cpu, C* y, const T* x, const T* w, const C* bias, Activation activation,
+            const Conv2dShape& s) {
+  if (outputs(s) == 0) return;
+  if constexpr (onednn::kTakes<T>)
+    if (takes_onednn() && onednn::conv2d(y, x, w, bias, activation, s)) return;
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s));
+    return conv2d(Cpu{}, y, x_values.data(), w_values.data(), bias, activation, s);
+  } else {
+    patches_forward(y, x, w, s);
+    add_bias_and_activate(Cpu{}, y, bias, activation, s.batch * s.out_height * s.out_width,
+                          s.out_channels);
+  }
+}
+
+template <class T, class C>
+void conv2d_input_gradient(Cpu, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
+  if (s.batch == 0) return;
+  if constexpr (onednn::kTakes<T>)
+    if (takes_onednn() && onednn::conv2d_input_gradient(dx, dy, w, s)) return;
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
+    return conv2d_input_gradient(Cpu{}, dx, dy_values.data(), w_values.data(), s);
+  } else {
+    patches_input_gradient(dx, dy, w, s);
+  }
+}
+
+template <class T, class C>
+void conv2d_weight_gradient(Cpu, C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
+  if constexpr (onednn::kTakes<T>)
+    if (s.batch > 0 && takes_onednn() && onednn::conv2d_weight_gradient(dw, dbias, dy, x, s))
+      return;
+  if constexpr (!is_computed<T>) {
+    const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
+    return conv2d_weight_gradient(Cpu{}, dw, dbias, dy_values.data(), x_values.data(), s);
+  } else {
+    if (dbias != nullptr)
+      reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
+    if (s.batch == 0) std::fill_n(dw, weights(s), T(0));
+    else patches_weight_gradient(dw, dy, x, s);
+  }
+}
+
+#define WEFT_CONV2D(T, C)                                                                      \
+  template void conv2d(Cpu, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
+  template void conv2d_input_gradient(Cpu, C*, const T*, const T*, const Conv2dShape&);        \
+  template void conv2d_weight_gradient(Cpu, C*, C*, const T*, const T*, const Conv2dShape&);
+WEFT_CPU_PRODUCT_TYPES(WEFT_CONV2D)
+
+}  // namespace weft::kernels

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// On the emulated device, convolutions are the CPU's. What cuDNN would be asked for is checked by its
+// rules first.
+#include "weft/device/emulated/stream.h"
+#include "weft/kernels/library/as_compute.h"
+#include "weft/kernels/library/conv2d_limits.h"
+#include "weft/kernels/library/conv2d_plans.h"
+#include "weft/kernels/library/product_types.h"
+#include "weft/kernels/common/scratch.h"
+
+namespace weft::kernels {
+namespace {
+
+// Three algorithms, which differ in nothing but their workspace; the first is the guess.
+constexpr i64 kAlgorithms = 3;
+
+template <class T>
+Scratch<u8> planned(Cuda device, Conv2dDirection direction, const Conv2dShape& s) {
+  constexpr i64 kType = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
+  const Conv2dChoice choice = detail::conv2d_plan_for(
+      direction, kType, s, [] { return Conv2dChoice{}; },
+      [](const Conv2dChoice& c) {
+        return c.algorithm >= 0 && c.algorithm < kAlgorithms &&
+               c.workspace_bytes == 256 * c.algorithm;
+      });
+  return {device, choice.workspace_bytes};
+}
+
+}  // namespace
+
+std::string conv2d_library() { return "emulated convolutions"; }
+
+template <class T, class C>
+void conv2d(Cuda device, C* y, const T* x, const T* w, const C* bias, Activation activation,
+            const Conv2dShape& s) {
+  check_conv2d(s);
+  const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::forward, s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> x_values(x, inputs(s)), w_values(w, weights(s));
+    const AsCompute<C> bias_values(bias, s.out_channels);
+    write_computed(y, outputs(s), [&](Compute<C>* result) {
+      conv2d(Cpu{}, result, x_values.data(), w_values.data(), bias_values.data(), activation, s);
+    });
+  });
+}
+
+template <class T, class C>
+void conv2d_input_gradient(Cuda device, C* dx, const T* dy, const T* w, const Conv2dShape& s) {
+  check_conv2d(s);
+  const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::to_input, s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> dy_values(dy, outputs(s)), w_values(w, weights(s));
+    write_computed(dx, inputs(s), [&](Compute<C>* result) {
+      conv2d_input_gradient(Cpu{}, result, dy_values.data(), w_values.data(), s);
+    });
+  });
+}
+
+template <class T, class C>
+void conv2d_weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x,
+                            const Conv2dShape& s) {
+  check_conv2d(s);
+  const Scratch<u8> workspace = planned<T>(device, Conv2dDirection::to_weight, s);
+  emulated::enqueue(device.stream, [=] {
+    const AsCompute<T> dy_values(dy, outputs(s)), x_values(x, inputs(s));
+    write_computed(dw, weights(s), [&](Compute<C>* weight_gradient) {
+      write_computed(dbias, s.out_channels, [&](Compute<C>* bias_gradient) {
+        conv2d_weight_gradient(Cpu{}, weight_gradient, bias_gradient, dy_values.data(),
+                               x_values.data(), s);
+      });
+    });
+  });
+}
+
+#define WEFT_CONV2D(T, C)                                                                       \
+  template void conv2d(Cuda, C*, const T*, const T*, const C*, Activation, const Conv2dShape&); \
+  template void conv2d_input_gradient(Cuda, C*, const T*, const T*, const Conv2dShape&);        \
+  template void conv2d_weight_gradient(Cuda, C*, C*, const T*, const T*, const Conv2dShape&);
+WEFT_CUDA_PRODUCT_TYPES(WEFT_CONV2D)
+
+}  // namespace weft::kernels

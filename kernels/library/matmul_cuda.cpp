@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products by cuBLASLt.
+#include <cstring>
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include "weft/core/error.h"
+#include "weft/kernels/library/matmul_tuning.h"
+#include "weft/kernels/library/product_types.h"
+#include "weft/kernels/common/scratch.h"
+
+namespace weft::kernels {
+namespace {
+
+constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // what Hopper's kernels may want
+
+void check(cublasStatus_t status, const char* call) {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw InternalError(fmt::format("matmul: {} of cuBLASLt gave {}; success is required", call,
+                                    cublasLtGetStatusString(status)));
+}
+
+// Thread-safe by cuBLASLt's word, and never destroyed: the driver may be gone before static objects.
+cublasLtHandle_t handle() {
+  static const cublasLtHandle_t shared = [] {
+    cublasLtHandle_t created = nullptr;
+    check(cublasLtCreate(&created), "cublasLtCreate");
+    return created;
+  }();
+  return shared;
+}
+
+// Floats are multiplied as floats: TF32 would not give the CPU's losses.
+template <class T>
+struct Types {
+  static constexpr cudaDataType_t kData =
+      std::is_same_v<T, double>
+          ? CUDA_R_64F
+          : (std::is_same_v<T, float> ? CUDA_R_32F
+                                      : (std::is_same_v<T, half> ? CUDA_R_16F : CUDA_R_16BF));
+  static constexpr cublasComputeType_t kCompute =
+      std::is_same_v<T, double> ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F;
+  static constexpr cudaDataType_t kScale = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F;
+};
+
+template <class Value>
+void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t name, const Value& value) {
+  check(cublasLtMatmulDescSetAttribute(operation, name, &value, sizeof value), "set attribute");
+}
+template <class Value>
+void set(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t name, const Value& value) {
+  check(cublasLtMatrixLayoutSetAttribute(layout, name, &value, sizeof value), "set layout");
+}
+template <class Value>
+void set(cublasLtMatmulPreference_t wish, cublasLtMatmulPreferenceAttributes_t name,
+         const Value& value) {
+  check(cublasLtMatmulPreferenceSetAttribute(wish, name, &value, sizeof value), "set preference");
+}
+
+// Descriptors without memory of their own.
+struct Matrix {
+  Matrix(cudaDataType_t type, const ColumnMajor& m, i64 batch) {
+    check(cublasLtMatrixLayoutInit(&memory, type, static_cast<std::uint64_t>(m.rows),
+                                   static_cast<std::uint64_t>(m.cols), m.leading),
+          "cublasLtMatrixLayoutInit");
+    if (batch == 1) return;
+    set(&memory, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<std::int32_t>(batch));
+    set(&memory, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, static_cast<std::int64_t>(m.stride));
+  }
+  cublasLtMatrixLayoutOpaque_t memory{};
+};
+
+i64 library_version() { return static_cast<i64>(cublasLtGetVersion()); }
+
+// Architecture and multiprocessors: 90'132 for an H100.
+i64 gpu_make() {
+  static const i64 make = [] {
+    const auto attribute = [](cudaDeviceAttr name) {
+      int value = 0;
+      return cudaDeviceGetAttribute(&value, name, 0) == cudaSuccess ? i64{value} : 0;
+    };
+    return (attribute(cudaDevAttrComputeCapabilityMajor) * 10 +
+            attribute(cudaDevAttrComputeCapabilityMinor)) *
+               1000 +
+           attribute(cudaDevAttrMultiProcessorCount);
+  }();
+  return make;
+}
+
+static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof(MatmulChoice::algorithm));
+// The library's promise: its words may be stored and given back to the same version of it.
+cublasLtMatmulAlgo_t algorithm_of(const MatmulChoice& choice) {
+  cublasLtMatmulAlgo_t algorithm{};
+  std::memcpy(&algorithm, choice.algorithm.data(), sizeof algorithm);
+  return algorithm;
+}
+MatmulChoice choice_of(const cublasLtMatmulHeuristicResult_t& found) {
+  MatmulChoice choice{.workspace_bytes = static_cast<i64>(found.workspaceSize)};
+  std::memcpy(choice.algorithm.data(), &found.algo, sizeof found.algo);
+  return choice;
+}
+
+// One product, described to cuBLASLt.
+template <class T, class C>
+class Call {
+ public:
+  Call(Cuda device, const MatmulRequest<T, C>& request)
+      : device_(device),
+        request_(request),
+        layout_(layout_of(request.shape)),
+        first_(Types<T>::kData, layout_.first, layout_.batch),
+        second_(Types<T>::kData, layout_.second, layout_.batch),
+        result_(Types<C>::kData, layout_.result, layout_.batch) {
+    check(cublasLtMatmulDescInit(&operation_, Types<T>::kCompute, Types<T>::kScale),
+          "cublasLtMatmulDescInit");
+    const auto operation = [](const ColumnMajor& m) {
+      return m.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    };
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout_.first));
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout_.second));
+    if (request.epilogue == Epilogue::bias) {
+      set(&operation_, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+      set(&operation_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(request.bias));
+    }
+  }
+
+  MatmulProduct product() const {
+    return product_of(request_, library_version(), gpu_make(),
+                      static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData));
+  }
+
+  // Asking takes about as long as a small product.
+  std::vector<MatmulChoice> guesses(int most) {
+    cublasLtMatmulPreferenceOpaque_t wish{};
+    check(cublasLtMatmulPreferenceInit(&wish), "cublasLtMatmulPreferenceInit");
+    set(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+    const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t name, const void* pointer) {
+      set(&wish, name, static_cast<std::uint32_t>(alignment_of(pointer)));
+    };
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, request_.b);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, request_.a);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, request_.c);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, request_.c);
+    std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
+    int count = 0;
+    check(cublasLtMatmulAlgoGetHeuristic(handle(), &operation_, &first_.memory, &second_.memory,
+                                         &result_.memory, &result_.memory, &wish, most,
+                                         found.data(), &count),
+          "cublasLtMatmulAlgoGetHeuristic");
+    std::vector<MatmulChoice> all;
+    for (int i = 0; i < count; ++i) {
+      const auto& one = found[static_cast<std::size_t>(i)];
+      if (one.state == CUBLAS_STATUS_SUCCESS) all.push_back(choice_of(one));
+    }
+    const MatmulShape& s = request_.shape;
+    if (all.empty())
+      throw InternalError(fmt::format(
+          "matmul: cuBLASLt has no algorithm for m {}, n {}, k {}, batch {}; one is required", s.m,
+          s.n, s.k, s.batch));
+    return all;
+  }
+
+  bool takes(const MatmulChoice& choice) {
+    const cublasLtMatmulAlgo_t algorithm = algorithm_of(choice);
+    cublasLtMatmulHeuristicResult_t result{};
+    return cublasLtMatmulAlgoCheck(handle(), &operation_, &first_.memory, &second_.memory,
+                                   &result_.memory, &result_.memory, &algorithm,
+                                   &result) == CUBLAS_STATUS_SUCCESS &&
+           static_cast<i64>(result.workspaceSize) <= choice.workspace_bytes &&
+           choice.workspace_bytes <= static_cast<i64>(kWorkspaceBytes);
+  }
+
+  void run(const MatmulChoice& choice) {
+    const cublasLtMatmulAlgo_t algorithm = algorithm_of(choice);
+    const Scratch<u8> workspace(device_, choice.workspace_bytes);
+    const Compute<T> one = 1, nothing = 0;
+    check(cublasLtMatmul(handle(), &operation_, &one, request_.b, &first_.memory, request_.a,
+                         &second_.memory, &nothing, request_.c, &result_.memory, request_.c,
+                         &result_.memory, &algorithm, workspace.data(),
+                         static_cast<std::size_t>(choice.workspace_bytes), device_.stream),
+          "cublasLtMatmul");
+  }
+
+ private:
+  Cuda device_;
+  MatmulRequest<T, C> request_;
+  MatmulLayout layout_;
+  cublasLtMatmulDescOpaque_t operation_{};
+  Matrix first_, second_, result_;
+};
+
+}  // namespace
+
+std::string matmul_library() { return fmt::format("cuBLASLt {}", library_version()); }
+
+template <class T, class C>
+void library_matmul(Cuda device, const MatmulRequest<T, C>& request) {
+  Call<T, C> call(device, request);
+  call.run(plan_for(device, call.product(), call));
+}
+
+#define WEFT_MATMUL(T, C) template void library_matmul(Cuda, const MatmulRequest<T, C>&);
+WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
+
+}  // namespace weft::kernels

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// On the emulated device, matrix products are the CPU's. What cuBLASLt would be asked for is checked by
+// its rules first.
+#include "weft/core/error.h"
+#include "weft/device/emulated/stream.h"
+#include "weft/kernels/library/as_compute.h"
+#include "weft/kernels/library/matmul.h"
+#include "weft/kernels/library/matmul_tuning.h"
+#include "weft/kernels/library/product_types.h"
+
+namespace weft::kernels {
+namespace {
+
+void check_matrix(const char* name, const ColumnMajor& m, i64 rows, i64 cols) {
+  const i64 op_rows = m.transposed ? m.cols : m.rows, op_cols = m.transposed ? m.rows : m.cols;
+  WEFT_ASSERT(
+      m.leading >= m.rows && m.leading > 0 && op_rows == rows && op_cols == cols &&
+          m.stride >= m.leading * m.cols,
+      "matmul: {} is ({}, {}) by columns of {}, {} apart; as an operand it must be ({}, {})", name,
+      m.rows, m.cols, m.leading, m.stride, rows, cols);
+}
+
+template <class T>
+void check_pointer(const char* name, const T* pointer) {
+  WEFT_ASSERT(alignment_of(pointer) >= static_cast<i64>(sizeof(T)),
+              "matmul: {} is aligned to {} bytes; the {} of an element are required", name,
+              alignment_of(pointer), sizeof(T));
+}
+
+template <class T>
+constexpr i64 kCode = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
+
+// Three algorithms, which are one but for the time they say they take: the first guess is not the fastest.
+constexpr std::array kSeconds{3e-6, 1e-6, 2e-6};
+
+template <class T, class C>
+class Call {
+ public:
+  Call(Cuda device, const MatmulRequest<T, C>& request) : device_(device), request_(request) {
+    const MatmulShape& s = request.shape;
+    const MatmulLayout layout = layout_of(s);
+    check_matrix("b", layout.first, s.n, s.k);
+    check_matrix("a", layout.second, s.k, s.m);
+    check_matrix("c", layout.result, s.n, s.m);
+    check_pointer("a", request.a);
+    check_pointer("b", request.b);
+    check_pointer("c", request.c);
+    WEFT_ASSERT((request.bias != nullptr) == (request.epilogue == Epilogue::bias) &&
+                    (request.bias == nullptr ||
+                     (!std::is_same_v<T, double> && alignment_of(request.bias) >= 16)),
+                "matmul: epilogue {} with a bias aligned to {} bytes; a bias aligned to 16, and "
+                "none in double, is required",
+                static_cast<int>(request.epilogue), alignment_of(request.bias));
+  }
+
+  MatmulProduct product() const { return product_of(request_, 1, 0, kCode<T> << 8 | kCode<C>); }
+  std::vector<MatmulChoice> guesses(int most) {
+    std::vector<MatmulChoice> all;
+    for (i64 i = 0; i < std::min<i64>(most, static_cast<i64>(kSeconds.size())); ++i)
+      all.push_back({.workspace_bytes = 256 * i, .algorithm = {i}});
+    return all;
+  }
+  bool takes(const MatmulChoice& choice) {
+    return choice.algorithm[0] >= 0 && choice.algorithm[0] < static_cast<i64>(kSeconds.size()) &&
+           choice.workspace_bytes == 256 * choice.algorithm[0];
+  }
+  void run(const MatmulChoice& choice) {
+    const Scratch<u8> workspace(device_, choice.workspace_bytes);
+    const double seconds = kSeconds.at(static_cast<std::size_t>(choice.algorithm[0]));
+    emulated::enqueue(device_.stream, [r = request_, seconds, stream = device_.stream] {
+      emulated::pass_time(stream, seconds);
+      const MatmulShape& s = r.shape;
+      const AsCompute<T> a_values(r.a, s.batch * s.m * s.k), b_values(r.b, s.batch * s.k * s.n);
+      const AsCompute<C> bias_values(r.bias, s.n);
+      write_computed(r.c, s.batch * s.m * s.n, [&](Compute<C>* result) {
+        matmul(Cpu{}, result, a_values.data(), b_values.data(), bias_values.data(),
+               Activation::none, s);
+      });
+    });
+  }
+
+ private:
+  Cuda device_;
+  MatmulRequest<T, C> request_;
+};
+
+}  // namespace
+
+std::string matmul_library() { return "emulated products"; }
+
+template <class T, class C>
+void library_matmul(Cuda device, const MatmulRequest<T, C>& request) {
+  Call<T, C> call(device, request);
+  call.run(plan_for(device, call.product(), call));
+}
+
+#define WEFT_MATMUL(T, C) template void library_matmul(Cuda, const MatmulRequest<T, C>&);
+WEFT_CUDA_PRODUCT_TYPES(WEFT_MATMUL)
+
+}  // namespace weft::kernels

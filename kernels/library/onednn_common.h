@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the oneDNN sources share: the engine, the stream, and a cache of primitives by shape.
+// Included by kernels/onednn_*.cpp only.
+#pragma once
+#ifdef WEFT_HAS_ONEDNN
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include <dnnl.hpp>
+
+#include "weft/device/allocator.h"
+#include "weft/kernels/common/half.h"
+#include "weft/kernels/library/matmul.h"
+
+namespace weft::kernels::onednn {
+
+inline dnnl::engine& engine() {
+  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+inline dnnl::stream& stream() {
+  thread_local dnnl::stream cpu(engine());
+  return cpu;
+}
+
+template <class T>
+constexpr dnnl::memory::data_type type_of() {
+  return std::is_same_v<T, bfloat16> ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
+// Its reference code is slower than our own by orders of magnitude.
+template <class Plan>
+bool is_reference(const Plan& plan) {
+  return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
+}
+
+// Memory for one call, from weft's allocator.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t bytes)
+      : bytes_(static_cast<i64>(bytes)), data_(allocate(Cpu{}, bytes_)) {}
+  ~Scratch() { deallocate(Cpu{}, data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  i64 bytes_;
+  void* data_;
+};
+
+// A primitive with its arguments bound once. For each run only the addresses change, so that a call
+// builds no map and allocates nothing (but what oneDNN itself does). One user at a time.
+class Call {
+ public:
+  Call() = default;
+  template <class Description>
+  Call(const dnnl::primitive& primitive, const Description& plan)
+      : primitive_(primitive), scratchpad_bytes_(plan.scratchpad_desc().get_size()) {
+    bind(DNNL_ARG_SCRATCHPAD, plan.scratchpad_desc());
+  }
+  void bind(int argument, const dnnl::memory::desc& layout) {
+    memories_.emplace_back(layout, engine(), nullptr);
+    arguments_.push_back({argument, memories_.back().get()});
+  }
+  void set(int argument, const void* data) {
+    for (std::size_t i = 0; i < arguments_.size(); ++i)
+      if (arguments_[i].arg == argument) memories_[i].set_data_handle(const_cast<void*>(data));
+  }
+  void run() {
+    const Scratch scratch(scratchpad_bytes_);
+    memories_[0].set_data_handle(scratch.data());
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), stream().get(),
+                               static_cast<int>(arguments_.size()), arguments_.data()),
+        "could not execute a primitive");
+    stream().wait();
+  }
+
+ private:
+  dnnl::primitive primitive_;
+  std::size_t scratchpad_bytes_ = 0;
+  std::vector<dnnl::memory> memories_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+};
+
+// make(entry) fills a new entry and says whether it is usable; oneDNN throws for what it has no code for.
+template <class Entry, class Make>
+std::unique_ptr<Entry> make_entry(const Make& make) {
+  auto entry = std::make_unique<Entry>();
+  try {
+    make(*entry);
+  } catch (const dnnl::error& error) {
+    if (error.status != dnnl_unimplemented) throw;
+  }
+  return entry;
+}
+
+// Primitives by a key that is a plain struct without padding. Making one takes about a millisecond,
+// finding it again well under a microsecond. Entries are never dropped: a run has few shapes.
+template <class Key, class Entry>
+class PrimitiveCache {
+  static_assert(std::has_unique_object_representations_v<Key>);
+
+ public:
+  template <class Make>
+  Entry& find(const Key& key, const Make& make) {
+    std::lock_guard lock(mutex_);
+    std::unique_ptr<Entry>& entry = entries_[key];
+    if (entry == nullptr) entry = make();
+    return *entry;
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Key& key) const {
+      u64 words[sizeof(Key) / 8];
+      std::memcpy(words, &key, sizeof(words));
+      u64 hash = 0x9e3779b97f4a7c15u;
+      for (const u64 word : words) hash = (hash ^ word) * 0xff51afd7ed558ccdu, hash ^= hash >> 32;
+      return hash;
+    }
+  };
+  struct Equal {
+    bool operator()(const Key& a, const Key& b) const {
+      return std::memcmp(&a, &b, sizeof(Key)) == 0;
+    }
+  };
+  std::mutex mutex_;
+  std::unordered_map<Key, std::unique_ptr<Entry>, Hash, Equal> entries_;
+};
+
+// The epilogue as a post-op. gelu is the erf form, as in elementwise_ops.h. relu is left to
+// finish_relu: oneDNN's turns NaN into 0, which would hide that training has gone wrong.
+inline void append_activation(dnnl::post_ops& ops, Activation activation) {
+  switch (activation) {
+    case Activation::none:
+    case Activation::relu: return;
+    case Activation::gelu:
+      return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+    case Activation::silu:
+      return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_swish, 1.0f, 0.0f);
+    case Activation::tanh:
+      return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_tanh, 0.0f, 0.0f);
+    case Activation::sigmoid:
+      return ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_logistic, 0.0f, 0.0f);
+  }
+}
+
+inline void finish_relu(float* y, Activation activation, i64 rows, i64 cols) {
+  if (activation == Activation::relu)
+    add_bias_and_activate<float>(Cpu{}, y, nullptr, activation, rows, cols);
+}
+
+}  // namespace weft::kernels::onednn
+#endif

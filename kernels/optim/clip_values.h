@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gradients, number by number, within limits.
+//   math     g[i] = min(max(g[i], −l), l) with l = limit / control.grad_scale: what counts is the gradient after
+//            that factor; nothing where control.skip
+//   shapes   g (n)
+//   saved    nothing
+//   aliasing in place
+//   source   none
+#pragma once
+#include "weft/device/device.h"
+#include "weft/kernels/optim/parameter_table.h"
+
+namespace weft::kernels {
+
+template <class T>
+void clip_values(Cpu, T* g, i64 n, double limit, const StepControl* control);
+template <class T>
+void clip_values(Cuda, T* g, i64 n, double limit, const StepControl* control);
+
+}  // namespace weft::kernels

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The norm of all gradients taken as one vector, and the factor that clips it.
+#pragma once
+#include "weft/device/device.h"
+#include "weft/kernels/optim/parameter_table.h"
+
+namespace weft::kernels {
+
+// math:     partials[c] = Σ g² over chunk c, unscaled; 0 where its segment is not active
+// shapes:   partials (chunk_count)
+// aliasing: writes partials only; squares are summed in double
+template <class T>
+void square_sums(Cpu, const ParameterTable<T>& table, double* partials);
+template <class T>
+void square_sums(Cuda, const ParameterTable<T>& table, double* partials);
+
+// math:     norm = ‖grad_scale · g‖₂ over active segments; control.grad_norm = norm;
+//           where norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6); norm not finite sets
+//           skip
+// shapes:   partials (chunk_count), scratch
+// saved:    nothing
+// aliasing: writes partials and control only; squares are summed in double, chunk by chunk, in
+//           order
+// source:   Pascanu et al., arXiv 1211.5063; 1e-6 as in PyTorch's clip_grad_norm_
+template <class T>
+void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control);
+template <class T>
+void global_norm(Cuda, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control);
+
+}  // namespace weft::kernels

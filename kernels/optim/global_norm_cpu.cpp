@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/optim/global_norm.h"
+
+#include <cmath>
+
+#include "weft/device/parallel.h"
+#include "weft/device/simd.h"
+
+namespace weft::kernels {
+namespace {
+
+// Sixteen running sums, whatever the vector width. The square of a float is exact in double, so that the
+// result for float has the same bytes on every machine.
+template <class T>
+double sum_of_squares(const T* x, i64 length) {
+  constexpr i64 kLanes = 16;
+  double lanes[kLanes] = {};
+  i64 i = 0;
+  for (; i + kLanes <= length; i += kLanes)
+    for (i64 lane = 0; lane < kLanes; ++lane) {
+      const auto value = static_cast<double>(x[i + lane]);
+      lanes[lane] += value * value;
+    }
+  for (; i < length; ++i)
+    lanes[i % kLanes] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  double sum = 0;
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {
+  parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
+    simd([&] {
+      for (i64 c = begin; c < end; ++c) {
+        const Chunk& chunk = table.chunks[c];
+        const Segment<T>& segment = table.segments[chunk.segment];
+        partials[c] = segment.active ? sum_of_squares(segment.grad + chunk.begin, chunk.length) : 0;
+      }
+    });
+  });
+}
+
+template <class T>
+void global_norm(Cpu device, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control) {
+  square_sums(device, table, partials);
+  double sum = 0;
+  for (i64 c = 0; c < table.chunk_count; ++c) sum += partials[c];
+  const double norm = std::sqrt(sum) * control->grad_scale;
+  control->grad_norm = norm;
+  if (!std::isfinite(norm)) control->skip = true;
+  if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
+}
+
+template void square_sums(Cpu, const ParameterTable<float>&, double*);
+template void square_sums(Cpu, const ParameterTable<double>&, double*);
+template void global_norm(Cpu, const ParameterTable<float>&, double, double*, StepControl*);
+template void global_norm(Cpu, const ParameterTable<double>&, double, double*, StepControl*);
+
+}  // namespace weft::kernels

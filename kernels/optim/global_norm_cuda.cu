@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "weft/kernels/optim/global_norm.h"
+#include "weft/kernels/optim/parameter_step.h"
+#include "weft/kernels/common/team.h"
+
+namespace weft::kernels {
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    square_sums_kernel(ParameterTable<T> table, double* partials) {
+  const Chunk chunk = table.chunks[blockIdx.x];
+  const Segment<T> s = table.segments[chunk.segment];
+  double sum = 0;
+  const auto add = [&](T value) { sum += static_cast<double>(value) * static_cast<double>(value); };
+  if (s.active) {
+    const Segment<T> gradient{.grad = s.grad};
+    each_in_chunk(
+        gradient, chunk,
+        [&](i64 i) {
+          const Pack<T> g = pack_at(s.grad, i);
+#pragma unroll
+          for (int k = 0; k < Pack<T>::kSize; ++k) add(g.value[k]);
+        },
+        [&](i64 i) { add(s.grad[i]); });
+  }
+  sum = block_combine(sum, Plus{});
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    clip_kernel(StepControl* control, const double* partials, i64 chunks, double max_norm) {
+  double sum = 0;
+  for (i64 c = threadIdx.x; c < chunks; c += kThreads) sum += partials[c];
+  sum = block_combine(sum, Plus{});
+  if (threadIdx.x != 0) return;
+  const double norm = std::sqrt(sum) * control->grad_scale;
+  control->grad_norm = norm;
+  if (!(norm < INFINITY)) control->skip = true;  // NaN too
+  if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
+}
+
+}  // namespace
+
+template <class T>
+void square_sums(Cuda device, const ParameterTable<T>& table, double* partials) {
+  launch<square_sums_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, partials);
+}
+
+template <class T>
+void global_norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials,
+                 StepControl* control) {
+  square_sums(device, table, partials);
+  launch<clip_kernel>(on(device, 1), control, static_cast<const double*>(partials),
+                      table.chunk_count, max_norm);
+}
+
+template void square_sums(Cuda, const ParameterTable<float>&, double*);
+template void square_sums(Cuda, const ParameterTable<double>&, double*);
+template void global_norm(Cuda, const ParameterTable<float>&, double, double*, StepControl*);
+template void global_norm(Cuda, const ParameterTable<double>&, double, double*, StepControl*);
+
+}  // namespace weft::kernels

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/common/device.h"
+#include "weft/kernels/optim/step_state.h"
+
+namespace weft::kernels {
+namespace {
+
+// One thread each: they compute a handful of scalars.
+template <class T>
+__global__ void add_loss_kernel(double* sum, StepState* state, const T* loss, LossWeights weights,
+                                i64 i) {
+  step::add_loss(*sum, *state, static_cast<double>(*loss), weights, i);
+}
+
+template <class T>
+__global__ void seed_gradient_kernel(T* seed, const StepState* state, LossWeights weights, i64 i) {
+  *seed = static_cast<T>(step::seed(*state, weights, i));
+}
+
+__global__ void begin_update_kernel(StepControl* control, const StepState* state,
+                                    const RateTable* rates, LossWeights weights) {
+  step::begin_update(*control, *state, *rates, weights);
+}
+
+__global__ void end_update_kernel(StepReport* report, StepState* state, StepControl* control,
+                                  const double* loss_sum, UpdateEnd end) {
+  step::end_update(*report, *state, *control, *loss_sum, end);
+}
+
+}  // namespace
+
+template <class T>
+void add_loss(Cuda device, double* sum, StepState* state, const T* loss, LossWeights weights,
+              i64 i) {
+  launch<add_loss_kernel<T>>({.stream = device.stream}, sum, state, loss, weights, i);
+}
+template void add_loss(Cuda, double*, StepState*, const float*, LossWeights, i64);
+template void add_loss(Cuda, double*, StepState*, const double*, LossWeights, i64);
+
+template <class T>
+void seed_gradient(Cuda device, T* seed, const StepState* state, LossWeights weights, i64 i) {
+  launch<seed_gradient_kernel<T>>({.stream = device.stream}, seed, state, weights, i);
+}
+template void seed_gradient(Cuda, float*, const StepState*, LossWeights, i64);
+template void seed_gradient(Cuda, double*, const StepState*, LossWeights, i64);
+
+void begin_update(Cuda device, StepControl* control, const StepState* state, const RateTable* rates,
+                  LossWeights weights) {
+  launch<begin_update_kernel>({.stream = device.stream}, control, state, rates, weights);
+}
+
+void end_update(Cuda device, StepReport* report, StepState* state, StepControl* control,
+                const double* loss_sum, const UpdateEnd& end) {
+  launch<end_update_kernel>({.stream = device.stream}, report, state, control, loss_sum, end);
+}
+
+}  // namespace weft::kernels

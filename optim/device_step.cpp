@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/optim/device_step.h"
+
+#include "weft/kernels/optim/clip_values.h"
+#include "weft/kernels/optim/global_norm.h"
+#include "weft/optim/optimizer.h"
+
+namespace weft::optim {
+
+DeviceStep::DeviceStep(Optimizer& optimizer)
+    : optimizer_(optimizer), control_(optimizer.parameters().values().device()) {
+  send_control();
+}
+
+void DeviceStep::prepare() { optimizer_.table_.refresh(); }
+
+void DeviceStep::send_control() { control_.send(optimizer_.numbers_); }
+
+void DeviceStep::enqueue(const GradientLimits& limits) {
+  const AnyTable table = optimizer_.table_.view();
+  table.visit([&]<class T>(auto device, const kernels::ParameterTable<T>& typed) {
+    if (limits.measure())
+      kernels::global_norm(device, typed, limits.clip_norm, optimizer_.table_.partials(),
+                           control());
+    // Values are clipped in all gradients as they lie, absent ones too: nobody reads those.
+    const Tensor& gradients = optimizer_.parameters().gradients();
+    if (limits.clip_value > 0)
+      kernels::clip_values(device, gradients.data<T>(), gradients.elements(), limits.clip_value,
+                           control());
+  });
+  optimizer_.update(table, control());
+}
+
+void DeviceStep::record(bool applied, double lr, double momentum) {
+  optimizer_.numbers_.lr = lr;
+  optimizer_.numbers_.momentum = momentum;
+  optimizer_.numbers_.applied += applied ? 1 : 0;
+}
+
+}  // namespace weft::optim

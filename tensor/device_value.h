@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// One plain value, such as a struct of numbers, where the tensors of a device are.
+#pragma once
+#include <type_traits>
+
+#include "weft/kernels/copy.h"
+#include "weft/tensor/tensor.h"
+
+namespace weft {
+
+// Copies share the value, like tensors.
+template <class T>
+class DeviceValue {
+ public:
+  // The value is uninitialised. Its address never changes.
+  explicit DeviceValue(const Device& device)
+      : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
+
+  T* get() const { return bytes_.data<T>(); }  // on the device
+  // From the host, in the order of the device's stream; `value` may change when the call has
+  // returned.
+  void send(const T& value) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::visit([&](auto device) { kernels::copy(device, Cpu{}, get(), &value, sizeof(T)); },
+               bytes_.device());
+  }
+
+ private:
+  Tensor bytes_;
+};
+
+}  // namespace weft

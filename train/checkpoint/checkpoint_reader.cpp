@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/checkpoint/checkpoint_reader.h"
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "weft/core/nearest.h"
+#include "weft/train/checkpoint/manifest.h"
+
+namespace weft::train {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr int kStateSchema = 2;
+
+Json read_json(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return Json::parse(text.str());
+}
+
+// A metric that is not a number (null) was measured, and counts as none.
+std::map<std::string, double> metrics_of(const Json& json) {
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : json.items())
+    if (value.is_number()) metrics[name] = value.get<double>();
+  return metrics;
+}
+
+}  // namespace
+
+std::string trainer_state_text(const CheckpointAbout& about, const StateParts& parts,
+                               TensorMap& tensors) {
+  Json json{{"schema", kStateSchema},   {"epoch", about.epoch},     {"batch", about.batch},
+            {"step", about.step},       {"samples", about.samples}, {"ended", about.ended},
+            {"metrics", Json::object()}};
+  for (const auto& [name, value] : about.metrics)
+    json["metrics"][name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+  json["environment"] = about.environment;
+  json["logs"] = about.logs;
+  json["config"] = about.config;
+  json["state"] = Json::object();
+  for (const auto& [part, record] : parts) {
+    json["state"][part] = Json::parse(record.json);
+    for (const auto& [path, tensor] : record.tensors) tensors[part + "." + path] = tensor;
+  }
+  return json.dump(1) + "\n";
+}
+
+CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder)) {
+  verify_checkpoint(folder_);
+  try {
+    const Json json = read_json(folder_ / kTrainerStateFile);
+    WEFT_CHECK(json.at("schema") == kStateSchema,
+               "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
+               folder_.string(), kTrainerStateFile, json.at("schema").dump(), kStateSchema);
+    about_ = {.epoch = json.at("epoch").get<i64>(),
+              .batch = json.at("batch").get<i64>(),
+              .step = json.at("step").get<i64>(),
+              .samples = json.at("samples").get<i64>(),
+              .ended = json.at("ended").get<std::string>(),
+              .metrics = metrics_of(json.at("metrics")),
+              .environment = json.at("environment").get<std::map<std::string, std::string>>(),
+              .logs = json.at("logs").get<std::map<std::string, i64>>(),
+              .config = json.at("config").get<std::string>()};
+    for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
+  } catch (const Json::exception& error) {
+    fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
+         folder_.string(), kTrainerStateFile, error.what());
+  }
+  // The longest name that fits: parts have dots in their names too.
+  for (auto& [name, tensor] : read_safetensors(file(kOptimizerFile))) {
+    std::string part;
+    for (const auto& [candidate, record] : parts_)
+      if (name.starts_with(candidate + ".") && candidate.size() > part.size()) part = candidate;
+    WEFT_CHECK(!part.empty(), "checkpoint {}: {} has '{}', which belongs to no part of the run",
+               folder_.string(), kOptimizerFile, name);
+    parts_[part].tensors[name.substr(part.size() + 1)] = tensor;
+  }
+}
+
+std::vector<std::string> CheckpointReader::parts() const {
+  std::vector<std::string> names;
+  for (const auto& [name, record] : parts_) names.push_back(name);
+  return names;
+}
+
+const StateRecord& CheckpointReader::part(const std::string& name) const {
+  const auto found = parts_.find(name);
+  WEFT_CHECK(found != parts_.end(),
+             "checkpoint {}: it has no state of '{}'; it has that of {}: the same strategy and "
+             "callbacks are required",
+             folder_.string(), name, listed(parts()));
+  return found->second;
+}
+
+std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::path& folder) {
+  try {
+    return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace weft::train

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/checkpoint/snapshot.h"
+
+#include "weft/core/atomic_file.h"
+#include "weft/core/sha256.h"
+#include "weft/train/checkpoint/manifest.h"
+
+namespace weft::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr i64 kHeaderBytes = 512;  // of a tensor in its file's header, at most
+
+// A tensor that nobody else holds is a copy already.
+Tensor on_host(const Tensor& tensor) {
+  if (!std::holds_alternative<Cpu>(tensor.device())) return tensor.to(Device{Cpu{}});
+  return tensor.storage_is_unique() ? tensor : tensor.clone();
+}
+
+}  // namespace
+
+void Snapshot::add(const std::string& file, TensorMap tensors, Metadata metadata) {
+  for (auto& [name, tensor] : tensors) tensor = on_host(tensor);
+  tensors_[file] = {std::move(tensors), std::move(metadata)};
+}
+
+void Snapshot::add(const std::string& file, std::string text) { texts_[file] = std::move(text); }
+
+i64 Snapshot::bytes() const {
+  i64 bytes = 0;
+  for (const auto& [file, text] : texts_) bytes += static_cast<i64>(text.size());
+  for (const auto& [file, entry] : tensors_) {
+    for (const auto& [name, tensor] : entry.tensors) bytes += tensor.bytes() + kHeaderBytes;
+    for (const auto& [key, text] : entry.metadata) bytes += static_cast<i64>(text.size());
+  }
+  return bytes;
+}
+
+void Snapshot::write(const fs::path& folder) const {
+  for (const fs::path& file : before_) sync_to_disk(file.string());
+  fs::create_directories(folder);
+  Manifest manifest;
+  for (const auto& [file, entry] : tensors_) {
+    Sha256 hash;
+    write_safetensors((folder / file).string(), entry.tensors, entry.metadata, &hash);
+    manifest[file] = {static_cast<i64>(fs::file_size(folder / file)), hash.hex()};
+  }
+  for (const auto& [file, text] : texts_) {
+    write_file_atomically((folder / file).string(), text);
+    manifest[file] = {static_cast<i64>(text.size()), sha256_of(text)};
+  }
+  write_file_atomically((folder / kManifestFile).string(), manifest_text(manifest));
+  verify_checkpoint(folder);
+}
+
+}  // namespace weft::train

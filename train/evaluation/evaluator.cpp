@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/evaluation/evaluator.h"
+
+#include <chrono>
+#include <limits>
+
+#include "weft/autograd/autocast.h"
+#include "weft/tensor/ops.h"
+#include "weft/train/losses/valid_rows.h"
+#include "weft/train/step/running_loss.h"
+
+namespace weft::train {
+
+void Evaluation::state(State& s) {
+  s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
+  s("samples", samples)("seconds", seconds);
+}
+
+Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
+    : model_(model),
+      loss_(loss.make()),
+      names_(options.metrics),
+      options_(options),
+      compute_dtype_(options.precision.make()->compute_dtype) {
+  if (names_.empty()) names_ = loss_->default_metrics();
+  metrics_ = make_metrics();
+}
+
+Evaluator::Metrics Evaluator::make_metrics() const {
+  Metrics metrics;
+  for (const std::string& name : names_) {
+    MetricRecipe recipe;
+    recipe.choose(name);
+    metrics.push_back(recipe.make());
+  }
+  return metrics;
+}
+
+// Metrics see each position as a sample, and none that the loss leaves out.
+void Evaluator::measure(const Metrics& metrics, const Tensor& output,
+                        const Tensor& target) const {
+  Tensor seen = output, wanted = target;
+  if (target.dtype() == DType::int64 && target.rank() > 1) {
+    wanted = target.reshape({target.elements()});
+    seen = output.reshape({target.elements(), output.size(-1)});
+  }
+  if (const std::optional<i64> ignored = loss_->ignore_index()) {
+    const ValidRows counted = valid_rows(wanted, *ignored);
+    if (counted.count == 0) return;
+    seen = embedding(seen, counted.rows.to(output.device()));
+    wanted = counted.labels.to(output.device());
+  }
+  for (const std::unique_ptr<Metric>& metric : metrics) metric->update(seen, wanted);
+}
+
+std::map<std::string, double> Evaluator::values_of(const Metrics& metrics) const {
+  std::map<std::string, double> values;
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (!metrics[i]->table().defined()) values[names_[i]] = metrics[i]->value();
+  return values;
+}
+
+Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
+  const auto start = std::chrono::steady_clock::now();
+  const nn::NamedParameters parameters = model_.named_parameters();
+  const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
+  if (!input_) input_.emplace(loader.dataset(), options_.normalization, device);
+  else input_->read_from(loader.dataset());
+
+  const NoGrad no_grad;
+  const nn::EvalMode mode(model_);
+  WeightCasts casts;
+  const Autocast autocast(compute_dtype_, casts);
+  RunningLoss running(device);
+  for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
+  Evaluation result;
+  if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
+  i64 index = 0;
+  for (const data::Batch& batch : loader) {
+    const auto [x, target] = (*input_)(batch);
+    const Variable output = model_(x);
+    const Tensor loss = loss_->forward(output, target).value();
+    running.add(loss, loss_->weight(batch.y));
+    measure(metrics_, output.value(), target);
+    if (on_batch_) {
+      for (const std::unique_ptr<Metric>& metric : batch_metrics_) metric->reset();
+      measure(batch_metrics_, output.value(), target);
+      on_batch_({index++, result.samples, loss.to(DType::f64).item<double>(),
+                 values_of(batch_metrics_), output.value(), target});
+    }
+    if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
+    result.samples += batch.x.size(0);
+  }
+  result.loss = running.mean();
+  result.metrics["loss"] = result.loss;
+  result.metrics.merge(values_of(metrics_));
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (const Tensor table = metrics_[i]->table(); table.defined())
+      result.tables[names_[i]] = table;
+  const auto accuracy = result.metrics.find("accuracy");
+  result.accuracy = accuracy != result.metrics.end() ? accuracy->second
+                                                     : std::numeric_limits<double>::quiet_NaN();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+Evaluation Evaluator::evaluate(data::Loader& loader) { return run(loader, nullptr); }
+
+Evaluation Evaluator::evaluate(data::Loader& loader, Tensor& outputs) {
+  std::vector<Tensor> parts;
+  Evaluation result = run(loader, &parts);
+  if (parts.empty()) return result;
+  const i64 width = parts.front().elements() / parts.front().size(0);
+  outputs = Tensor::empty({result.samples, width});
+  i64 row = 0;
+  for (const Tensor& part : parts) {
+    outputs.slice(row, row + part.size(0)).copy_from(part.reshape({part.size(0), width}));
+    row += part.size(0);
+  }
+  return result;
+}
+
+}  // namespace weft::train

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/autograd/ops.h"
+#include "weft/train/losses/valid_rows.h"
+#include "weft/train/losses/loss.h"
+
+namespace weft::train {
+namespace {
+
+class Classification final : public Loss {
+ public:
+  explicit Classification(const ClassificationOptions& options) : options_(options) {}
+  Variable forward(const Variable& output, const Tensor& target) const override {
+    return cross_entropy(output, target,
+                         {.label_smoothing = options_.label_smoothing,
+                          .class_weights = weights_beside(output.value()),
+                          .ignore_index = options_.ignore_index});
+  }
+  double weight(const Tensor& target) const override {
+    return weight_of_labels(target, options_.class_weights, options_.ignore_index);
+  }
+  std::optional<i64> ignore_index() const override { return options_.ignore_index; }
+  i64 outputs(const data::DatasetInfo& info) const override {
+    WEFT_CHECK(info.has_labels(),
+               "loss 'classification': the targets of {} are numbers of shape {}; class labels "
+               "are required (loss.type: regression fits numbers)",
+               info.name, info.target);
+    WEFT_CHECK(info.target.rank() == 0,
+               "loss 'classification': the targets of {} are labels of shape {}; one label per "
+               "sample is required (loss.type: language_modelling takes one per position)",
+               info.name, info.target);
+    const auto weights = static_cast<i64>(options_.class_weights.size());
+    WEFT_CHECK(
+        weights == 0 || weights == info.classes,
+        "loss.class_weights: {} given for {}, which has {} classes; one per class is required",
+        weights, info.name, info.classes);
+    return info.classes;
+  }
+  std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
+
+ private:
+  // Sent when the first output comes: a captured step sends nothing.
+  const Tensor& weights_beside(const Tensor& output) const {
+    const auto classes = static_cast<i64>(options_.class_weights.size());
+    if (classes > 0 && (!weights_.defined() || weights_.dtype() != output.dtype() ||
+                        weights_.device() != output.device()))
+      weights_ =
+          Tensor::copy_of(options_.class_weights, {classes}).to(output.dtype()).to(output.device());
+    return weights_;
+  }
+
+  ClassificationOptions options_;
+  mutable Tensor weights_;
+};
+
+const bool registered =
+    Registry<Loss>::add<Classification, ClassificationOptions>("classification");
+
+}  // namespace
+
+void describe(Fields& f, ClassificationOptions& o) {
+  f("label_smoothing", o.label_smoothing, "share of the target spread evenly over all classes",
+    in_range(0, 0.999));
+  f("class_weights", o.class_weights, "how much a sample of each class counts; empty: all the same",
+    non_negative);
+  f("ignore_index", o.ignore_index, "a label whose samples count for nothing");
+}
+
+LossRecipe classification(const ClassificationOptions& options) {
+  return LossRecipe::of("classification", options);
+}
+
+}  // namespace weft::train

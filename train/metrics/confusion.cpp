@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics that follow from how often each class was taken for each other: confusion_matrix, f1_macro,
+// f1_micro.
+#include <limits>
+#include <vector>
+
+#include "weft/tensor/ops.h"
+#include "weft/train/metrics/metric.h"
+
+namespace weft::train {
+namespace {
+
+// counts[label · classes + prediction], the prediction being the first of the largest outputs.
+class Confusion : public Metric {
+ public:
+  void update(const Tensor& output, const Tensor& target) override {
+    classes_ = output.size(1);
+    counts_.resize(static_cast<std::size_t>(classes_ * classes_), 0);
+    const std::vector<i64> predictions = argmax(output, 1).to_vector<i64>();
+    const std::vector<i64> labels = target.to_vector<i64>();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      WEFT_CHECK(labels[i] >= 0 && labels[i] < classes_,
+                 "metric: label {}; labels must be in 0..{}", labels[i], classes_ - 1);
+      ++counts_[static_cast<std::size_t>(labels[i] * classes_ + predictions[i])];
+    }
+  }
+  void reset() override { counts_.clear(); }
+
+ protected:
+  struct Counts {
+    double hits = 0, labelled = 0, predicted = 0;
+  };
+  Counts of(i64 c) const {
+    Counts n{at(c, c)};
+    for (i64 other = 0; other < classes_; ++other) {
+      n.labelled += at(c, other);
+      n.predicted += at(other, c);
+    }
+    return n;
+  }
+  bool empty() const { return counts_.empty(); }
+  i64 classes() const { return classes_; }
+  const std::vector<i64>& counts() const { return counts_; }
+
+ private:
+  double at(i64 label, i64 prediction) const {
+    return static_cast<double>(counts_[static_cast<std::size_t>(label * classes_ + prediction)]);
+  }
+  i64 classes_ = 0;
+  std::vector<i64> counts_;
+};
+
+// int64 (classes, classes): row label, column prediction.
+class ConfusionMatrix final : public Confusion {
+ public:
+  double value() const override { return std::numeric_limits<double>::quiet_NaN(); }
+  Tensor table() const override {
+    return empty() ? Tensor::zeros({0, 0}, DType::int64)
+                   : Tensor::copy_of(counts(), {classes(), classes()});
+  }
+};
+
+// 2·hits / (labelled + predicted): macro, the mean over the classes that were met or predicted; micro, of
+// all classes together.
+class F1 final : public Confusion {
+ public:
+  explicit F1(bool macro) : macro_(macro) {}
+  double value() const override {
+    if (empty()) return std::numeric_limits<double>::quiet_NaN();
+    double sum = 0, met = 0, hits = 0, seen = 0;
+    for (i64 c = 0; c < classes(); ++c) {
+      const Counts n = of(c);
+      if (n.labelled + n.predicted == 0) continue;
+      sum += 2 * n.hits / (n.labelled + n.predicted);
+      ++met;
+      hits += n.hits;
+      seen += n.labelled + n.predicted;
+    }
+    return macro_ ? sum / met : 2 * hits / seen;
+  }
+
+ private:
+  bool macro_;
+};
+
+const bool matrix = Registry<Metric>::add<ConfusionMatrix>("confusion_matrix");
+const bool macro = Registry<Metric>::add<NoOptions>(
+    "f1_macro",
+    [](const NoOptions&) -> std::unique_ptr<Metric> { return std::make_unique<F1>(true); });
+const bool micro = Registry<Metric>::add<NoOptions>(
+    "f1_micro",
+    [](const NoOptions&) -> std::unique_ptr<Metric> { return std::make_unique<F1>(false); });
+
+}  // namespace
+}  // namespace weft::train

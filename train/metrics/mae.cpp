@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+
+#include "weft/tensor/ops.h"
+#include "weft/train/metrics/metric.h"
+
+namespace weft::train {
+namespace {
+
+// Mean absolute error over all numbers of all samples.
+class MeanAbsoluteError : public Metric {
+ public:
+  void update(const Tensor& output, const Tensor& target) override {
+    const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
+    const Tensor total = sum(abs(difference)).to(DType::f64);
+    total_ = total_.defined() ? add(total_, total) : total;
+    numbers_ += output.elements();
+  }
+  double value() const override {
+    if (numbers_ == 0) return std::numeric_limits<double>::quiet_NaN();
+    return total_.item<double>() / static_cast<double>(numbers_);
+  }
+  void reset() override {
+    total_ = Tensor();
+    numbers_ = 0;
+  }
+
+ private:
+  Tensor total_;
+  i64 numbers_ = 0;
+};
+
+const bool registered = Registry<Metric>::add<MeanAbsoluteError>("mae");
+
+}  // namespace
+}  // namespace weft::train

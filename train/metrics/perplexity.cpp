@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <limits>
+
+#include "weft/tensor/ops.h"
+#include "weft/train/metrics/metric.h"
+
+namespace weft::train {
+namespace {
+
+// e to the mean of −ln of the probability given to the right class.
+class Perplexity final : public Metric {
+ public:
+  void update(const Tensor& output, const Tensor& target) override {
+    const auto rows = static_cast<double>(output.size(0));
+    sum_ += cross_entropy(output, target).loss.item<double>() * rows;
+    samples_ += rows;
+  }
+  double value() const override {
+    return samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : std::exp(sum_ / samples_);
+  }
+  void reset() override { sum_ = samples_ = 0; }
+
+ private:
+  double sum_ = 0, samples_ = 0;
+};
+
+const bool registered = Registry<Metric>::add<Perplexity>("perplexity");
+
+}  // namespace
+}  // namespace weft::train

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits>
+
+#include "weft/tensor/ops.h"
+#include "weft/train/metrics/metric.h"
+
+namespace weft::train {
+namespace {
+
+// The share of samples whose label is among the k largest outputs.
+class TopK : public Metric {
+ public:
+  explicit TopK(i64 k) : k_(k) {}
+  void update(const Tensor& output, const Tensor& target) override {
+    if (!count_.defined()) count_ = Tensor::zeros({}, DType::int64, output.device());
+    count_top_k(count_, output, target, k_);
+    samples_ += output.size(0);
+  }
+  double value() const override {
+    if (samples_ == 0) return std::numeric_limits<double>::quiet_NaN();
+    return static_cast<double>(count_.item<i64>()) / static_cast<double>(samples_);
+  }
+  void reset() override {
+    if (count_.defined()) count_.zero();
+    samples_ = 0;
+  }
+
+ private:
+  i64 k_;
+  Tensor count_;
+  i64 samples_ = 0;
+};
+
+const bool accuracy = Registry<Metric>::add<NoOptions>(
+    "accuracy",
+    [](const NoOptions&) -> std::unique_ptr<Metric> { return std::make_unique<TopK>(1); });
+const bool top_k = Registry<Metric>::add<NoOptions>(
+    "top_k", [](const NoOptions&) -> std::unique_ptr<Metric> { return std::make_unique<TopK>(5); });
+
+}  // namespace
+}  // namespace weft::train

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Callbacks: what happens beside training. They watch a run and may end it (Orchestrator::stop). A config
+// lists them by name (`callbacks:`); an application adds its own (Orchestrator::add_callback).
+//
+// The order of a run:
+//   on_setup               once it is built, before a folder is made: what does not fit is a UserError
+//   state                  when a run is resumed
+//   on_train_begin
+//   for each epoch         the hooks of TrainerObserver, with validations after the steps where they are due;
+//                          on_epoch_end(EpochReport) after the last validation of the epoch
+//   on_train_end
+#pragma once
+#include <map>
+#include <string>
+
+#include "weft/train/checkpoint/snapshot.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/trainer/trainer.h"
+
+namespace weft::train {
+
+struct RunReport;
+class Orchestrator;
+
+// One epoch as it is shown and logged. `metrics` has "train/loss", "validation/loss",
+// "validation/accuracy", …
+struct EpochReport {
+  EpochResult train;
+  i64 epochs = 0;  // in all
+  i64 step = 0;    // optimizer steps applied since the run began
+  i64 samples_seen = 0;
+  double seconds = 0;  // since the run began
+  std::map<std::string, double> metrics = {};
+  std::map<std::string, Tensor> tables =
+      {};  // int64 (rows, columns): "validation/confusion_matrix"
+};
+
+class Callback : public TrainerObserver {
+ public:
+  virtual void on_setup(Orchestrator&) {}
+  virtual void on_train_begin(Orchestrator&) {}
+  using TrainerObserver::on_epoch_end;  // right after training; the next one after the validation
+  virtual void on_epoch_end(const EpochReport&) {}
+  // Around every evaluation of the run: those that are due, Orchestrator::validate() and test().
+  // Evaluation::split says which data it was.
+  virtual void on_validation_begin(Orchestrator&) {}
+  virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
+  // Each batch of an evaluation, for a callback that asks for them.
+  virtual bool needs_validation_batches() const { return false; }
+  virtual void on_validation_batch(Orchestrator&, const EvaluatedBatch&) {}
+  // A checkpoint is about to be written: more files may be added to it.
+  virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
+  // An epoch broke off because training failed. True: it was put right, and the epoch starts again.
+  virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
+  virtual void on_train_end(const RunReport&) {}
+  virtual void state(State&) {}
+};
+
+}  // namespace weft::train
+
+namespace weft {
+template <>
+struct RegistryTraits<train::Callback> : RegistryDefaults<train::Callback> {
+  static constexpr const char* kind = "callback";
+  static constexpr bool can_be_disabled = true;
+};
+}  // namespace weft
+
+namespace weft::train {
+using CallbackRecipe = Recipe<Callback>;
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/orchestrator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "weft/core/nearest.h"
+#include "weft/data/resident_dataset.h"
+#include "weft/data/subset.h"
+#include "weft/device/parallel.h"
+#include "weft/kernels/embedding.h"
+#include "weft/kernels/library/matmul_plans.h"
+#include "weft/nn/serialize.h"
+#include "weft/tensor/random.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/strategies/strategies.h"
+
+namespace weft::train {
+namespace {
+
+// Of the data that a run began with.
+data::Normalization saved_normalization(const CheckpointReader& from) {
+  const std::string file = from.file(kModelFile);
+  return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
+}
+
+}  // namespace
+
+nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info) {
+  const std::unique_ptr<Loss> loss = config.loss.make();
+  manual_seed(static_cast<u64>(config.run.seed));
+  nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
+  if (config.model.common.pretrained) {
+    const PretrainedOptions& pretrained = *config.model.common.pretrained;
+    load(*model, pretrained.path, {.exclude = pretrained.exclude});
+  }
+  model->to(device_named(config.run.device));
+  model->name_paths();
+  return model;
+}
+
+class Orchestrator::RebuildLog final : public TrainerObserver {
+ public:
+  explicit RebuildLog(Orchestrator& run) : run_(run) {}
+  void on_rebuild(Trainer& trainer, const optim::RebuildReport& report) override {
+    if (MetricsLog* log = run_.metrics_log())
+      log->add_rebuild(trainer.progress().epochs_done, trainer.optimizer().applied_steps(), report);
+  }
+
+ private:
+  Orchestrator& run_;
+};
+
+Orchestrator::Orchestrator(const RunConfig& config, std::string name,
+                           std::vector<std::string> overrides)
+    : config_(config), name_(std::move(name)), overrides_(std::move(overrides)) {
+  if (config_.run.threads > 0) set_threads(static_cast<int>(config_.run.threads));
+  kernels::set_matmul_autotune(config_.run.autotune);
+  kernels::embedding_atomics = config_.run.atomics;
+  config_.strategy = unchained(config_.strategy);
+  resume_ = find_resume(config_);
+  input_.data = load_data(
+      config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);
+  RunConfig begin = config_;
+  if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
+  model_ = build_model(begin, data().train->info());
+  TrainerOptions options = config_.trainer_options();
+  options.normalization = data().normalization;
+  trainer_ = config_.trainer.make(
+      TrainerContext{.model = **model_,
+                     .loss = config_.loss,
+                     .options = options,
+                     .data = data().train->info(),
+                     .checkpoint = resume_.from ? resume_.from->folder().string() : ""});
+  evaluator_ = std::make_unique<Evaluator>(
+      **model_, config_.loss,
+      EvaluatorOptions{.metrics = config_.validation.metrics,
+                       .precision = config_.precision,
+                       .normalization = data().normalization});
+  try_one_batch();
+  set_up_triggers();
+  set_up_hooks();
+}
+
+void Orchestrator::set_up_triggers() {
+  input_.loader = loader_for(data().train, true);
+  trainer_->set_epoch_length(input_.loader->batches_per_epoch());
+  const i64 steps = trainer_->optimizers().length().steps_per_epoch;
+  validation_.emplace("validation.every", config_.validation.every, steps);
+  saves_.emplace("checkpoint.every", config_.checkpoint.every, steps);
+  for (const ScheduledOptimizer& each : trainer_->optimizers().all())
+    if (const std::string metric = each.schedule->monitor(); !metric.empty())
+      check_monitor(each.name == "optimizer" ? "scheduler.monitor" : each.name + ": monitor",
+                    metric);
+  // Without validation data there is nothing to monitor, and the newest is the best.
+  if (data().validation != nullptr) check_monitor("checkpoint.monitor", config_.checkpoint.monitor);
+}
+
+void Orchestrator::set_up_hooks() {
+  for (std::size_t i = 0; i < config_.strategy.size(); ++i) {
+    const StrategyRecipe& recipe = config_.strategy[i];
+    if (!recipe.enabled()) continue;
+    std::unique_ptr<Strategy> strategy = recipe.make();
+    strategy->on_setup(*trainer_);
+    trainer_->add_observer(*strategy);
+    hooks_.add(std::move(strategy), fmt::format("{}.{}", i, recipe.name()));
+  }
+  for (std::size_t i = 0; i < config_.callbacks.size(); ++i) {
+    const CallbackRecipe& recipe = config_.callbacks[i];
+    if (!recipe.enabled()) continue;
+    std::shared_ptr<Callback> callback = recipe.make();
+    callback->on_setup(*this);
+    trainer_->add_observer(*callback);
+    hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
+  }
+  rebuild_log_ = std::make_unique<RebuildLog>(*this);
+  trainer_->add_observer(*rebuild_log_);
+}
+
+void Orchestrator::add_callback(std::shared_ptr<Callback> callback) {
+  callback->on_setup(*this);
+  trainer_->add_observer(*callback);
+  hooks_.add(std::move(callback), "");
+}
+
+void Orchestrator::stop(std::string reason) {
+  if (progress_.end_reason.empty())
+    progress_.end_reason = reason.empty() ? "by a callback" : std::move(reason);
+  control_.ending.request_stop();
+}
+
+void Orchestrator::check_monitor(const std::string& key, const std::string& metric) const {
+  std::vector<std::string> known{"train/loss"};
+  if (data().validation != nullptr) {
+    known.emplace_back("validation/loss");
+    for (const std::string& name : evaluator_->metric_names())
+      known.push_back("validation/" + name);
+  }
+  WEFT_CHECK(std::find(known.begin(), known.end(), metric) != known.end(),
+             "{}: '{}' is not measured by this run{}; known: {}", key, metric,
+             data().validation == nullptr ? ", which holds no validation data out" : "",
+             listed(known));
+}
+
+Orchestrator::~Orchestrator() = default;
+
+data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>& dataset,
+                                      bool training) const {
+  // Index batches need no worker threads.
+  const bool resident = data::as_resident(*dataset) != nullptr;
+  return {dataset,
+          {.batch_size = training ? config_.train.batch_size : std::min<i64>(dataset->size(), 256),
+           .shuffle = training,
+           .seed = static_cast<u64>(config_.run.seed),
+           .workers = resident ? 0 : config_.data.common.workers}};
+}
+
+// One small batch through model and loss: shapes, classes and dtypes that do not fit are found before
+// anything is written.
+void Orchestrator::try_one_batch() {
+  const std::shared_ptr<const data::Dataset> few =
+      data::first_samples(data().train, std::min<i64>(2, data().train->size()));
+  data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
+  Evaluator(**model_, config_.loss,
+            {.metrics = config_.validation.metrics,
+             .precision = config_.precision,
+             .normalization = data().normalization})
+      .evaluate(loader);
+}
+
+Evaluation Orchestrator::evaluate(const std::string& split,
+                                  const std::shared_ptr<const data::Dataset>& data) {
+  bool by_batches = false;
+  for (const auto& callback : hooks_.callbacks())
+    by_batches = by_batches || callback->needs_validation_batches();
+  evaluator_->on_batch(!by_batches ? std::function<void(const EvaluatedBatch&)>()
+                                   : [this](const EvaluatedBatch& batch) {
+                                       for (const auto& callback : hooks_.callbacks())
+                                         callback->on_validation_batch(*this, batch);
+                                     });
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_begin(*this);
+  data::Loader loader = loader_for(data, false);
+  Evaluation result = evaluator_->evaluate(loader);
+  result.split = split;
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, result);
+  return result;
+}
+
+Evaluation Orchestrator::validate() {
+  WEFT_CHECK(data().validation != nullptr,
+             "validate: no samples were held out; set data.validation_split above 0");
+  return evaluate("validation",
+                  input_.placed.validation ? input_.placed.validation : data().validation);
+}
+
+Evaluation Orchestrator::test() {
+  WEFT_CHECK(data().test != nullptr, "test: {} has no test split", data().train->info().name);
+  return evaluate("test", data().test);
+}
+
+}  // namespace weft::train

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Orchestrator: a whole run from a config. It drives the steps of the Trainer, and owns validation,
+// strategies, callbacks, the run folder, metrics and checkpoints; the Trainer knows of none of them.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "weft/core/clock.h"
+#include "weft/nn/module.h"
+#include "weft/train/checkpoint/checkpoints.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/run/hooks.h"
+#include "weft/train/run/metrics_log.h"
+#include "weft/train/run/resume.h"
+#include "weft/train/run/run_config.h"
+#include "weft/train/run/run_data.h"
+#include "weft/train/run/run_folder.h"
+#include "weft/train/run/trigger.h"
+#include "weft/train/trainer/trainer.h"
+
+namespace weft::train {
+
+struct RunReport {
+  i64 epochs = 0;
+  i64 steps = 0;
+  double seconds = 0;
+  bool stopped = false;          // by the stop token: it can be resumed
+  std::string ended_early = {};  // why, when a callback ended it (Orchestrator::stop)
+  std::string failed = {};       // why, when training failed: a loss that is not finite
+  std::optional<Evaluation> validation = {};  // the last one
+  // Of the last one, for comparisons of runs: infinity when training failed, NaN without validation data.
+  double validation_loss = 0;
+  std::optional<Evaluation> test = {};  // on the final weights
+  std::string folder;
+};
+
+// The metrics of an epoch that is done, as its line in metrics.jsonl has them.
+struct EpochMetrics {
+  i64 epoch = 0, step = 0;
+  std::map<std::string, double> metrics;
+  void state(State& s) { s("epoch", epoch)("step", step)("metrics", metrics); }
+};
+
+class Orchestrator {
+ public:
+  // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one batch: whatever
+  // does not fit together is a UserError here, before a folder is made. `name` is the config's, for the run folder.
+  Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
+  ~Orchestrator();
+
+  // After those of the config. Throws what its on_setup() throws.
+  void add_callback(std::shared_ptr<Callback> callback);
+  // For callbacks: ends the run after the current step as if it were complete. `reason` is logged.
+  void stop(std::string reason);
+
+  // Trains to the end, or until a stop is requested: then the current optimizer step is finished, a checkpoint
+  // written, and the report says so. Test data is read once, at the end.
+  // When training fails (TrainingError) the report says why, and the last good checkpoint stays. A checkpoint that
+  // cannot be written is a warning, and InternalError when it was the last.
+  RunReport train(std::stop_token stop = {});
+  // A checkpoint after the current optimizer step; training continues. May be called from any thread.
+  void request_checkpoint() { control_.checkpoint_requested = true; }
+  // On held-out training samples; UserError when there are none.
+  Evaluation validate();
+  Evaluation test();
+
+  const RunConfig& config() const { return config_; }
+  nn::Module& model() { return **model_; }
+  Trainer& trainer() { return *trainer_; }
+  const RunData& data() const { return input_.data; }
+  // What the weights file of the run's model says about itself.
+  Metadata model_metadata() const;
+  // Both made when training begins.
+  const RunFolder* folder() const { return output_.folder ? &*output_.folder : nullptr; }
+  MetricsLog* metrics_log() { return output_.log ? &*output_.log : nullptr; }
+  // The folder of the newest good checkpoint, after waiting for one that is being written.
+  std::optional<std::filesystem::path> last_checkpoint();
+  const std::vector<EpochMetrics>& history() const { return progress_.history; }
+  // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with validation
+  // data validation/ and what the evaluator measures.
+  void check_monitor(const std::string& key, const std::string& metric) const;
+
+ private:
+  data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training) const;
+  class RebuildLog;  // writes rebuilds into metrics.jsonl
+  void try_one_batch();
+  void set_up_triggers();
+  void set_up_hooks();
+  Evaluation evaluate(const std::string& split, const std::shared_ptr<const data::Dataset>& data);
+
+  // orchestrator_train.cpp
+  void begin();
+  void open_folder();
+  void train_epochs();
+  std::optional<EpochResult> train_epoch();
+  void end_epoch(const EpochResult& result);
+  bool validation_due();
+  bool save_due();
+  void validate_now();
+  std::map<std::string, double> newest_validation();
+  EpochReport report_epoch(const EpochResult& result, bool validate);
+  double seconds() const;  // since the run began, earlier processes included
+
+  // orchestrator_checkpoint.cpp
+  std::vector<StatefulPart> training_parts();
+  void state(State& s);
+  void save(const std::map<std::string, double>& metrics, const std::string& ended = {});
+  void restore_hooks();
+  void restore_training();
+  std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
+
+  struct Input {
+    RunData data;
+    PlacedData placed = {};                    // as loaders read them; null before training begins
+    std::optional<data::Loader> loader = {};  // of the training data
+  };
+  struct Output {
+    std::optional<RunFolder> folder;
+    std::optional<MetricsLog> log;
+    std::optional<Checkpoints> checkpoints;
+    std::tuple<i64, i64, i64> saved_place{-1, -1, -1};
+  };
+  struct RunProgress {
+    i64 samples_seen = 0;
+    std::optional<Evaluation> validation;  // the last one,
+    i64 validated_at = -1;                 // and the step it was at
+    std::vector<EpochMetrics> history;
+    std::string end_reason;  // of a callback's stop()
+    Clock::time_point started = {};
+    double seconds_before = 0;  // of earlier processes
+  };
+  struct Control {
+    std::stop_token stop;      // from outside: stop now, continue another day
+    std::stop_source ending;  // that, or a callback's stop()
+    std::atomic<bool> checkpoint_requested = false;
+  };
+
+  RunConfig config_;
+  std::string name_;
+  std::vector<std::string> overrides_;
+  Resume resume_;
+  Input input_;
+  std::optional<nn::AnyModule> model_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<Evaluator> evaluator_;
+  Hooks hooks_;
+  std::unique_ptr<RebuildLog> rebuild_log_;
+  std::optional<Trigger> validation_, saves_;
+  Output output_;
+  RunProgress progress_;
+  Control control_;
+};
+
+// The model of a config for this data, with its initial weights drawn from run.seed.
+nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info);
+
+}  // namespace weft::train

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run saves, and how it goes on from that.
+//
+// Note [The order of a resume]
+// Weights; the state of strategies and callbacks; on_train_begin of both, which freezes what they say; then the
+// trainer, the optimizer, whose stashed state must find its parameters frozen, and the run itself. The files of
+// metrics are cut to the checkpoint's place last of all, when nothing can be refused any more.
+#include "weft/core/log.h"
+#include "weft/nn/serialize.h"
+#include "weft/tensor/random.h"
+#include "weft/core/config/config.h"
+#include "weft/train/checkpoint/environment.h"
+#include "weft/train/step/library_plans.h"
+#include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/checkpoint/optimizer_state.h"
+
+#include <nlohmann/json.hpp>
+
+namespace weft::train {
+
+namespace fs = std::filesystem;
+
+std::vector<StatefulPart> Orchestrator::training_parts() {
+  std::vector<StatefulPart> parts{{"trainer", [this](State& s) { trainer_->state(s); }}};
+  for (const ScheduledOptimizer& each : trainer_->optimizers().all())
+    parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
+  parts.push_back({"run", [this](State& s) { state(s); }});
+  if constexpr (kHasCuda)
+    if (!is_cpu(trainer_->device())) parts.push_back({"library_plans", library_plans, true});
+  return parts;
+}
+
+void Orchestrator::state(State& s) {
+  double elapsed = seconds();
+  bool epoch_begun = trainer_->progress().epoch_begun;
+  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun", epoch_begun);
+  s("end_reason", progress_.end_reason)("validated_at", progress_.validated_at);
+  s("validation", progress_.validation)("history", progress_.history)("loader", *input_.loader);
+  u64 seed = default_generator().seed(), counter = default_generator().counter();
+  s("generator_seed", seed)("generator_counter", counter);
+  if (!s.loading()) return;
+  progress_.seconds_before = elapsed;
+  trainer_->set_epoch_begun(epoch_begun);
+  default_generator() = Generator(seed, counter);
+}
+
+std::tuple<i64, i64, i64> Orchestrator::place() const {
+  const TrainingProgress& progress = trainer_->progress();
+  return {progress.steps_begun, progress.epochs_done, progress.epoch.batches};
+}
+
+Metadata Orchestrator::model_metadata() const {
+  const data::DatasetInfo& info = data().train->info();
+  return metadata_of({config_.model.recipe,
+                      {info.sample, config_.loss.make()->outputs(info)},
+                      info.sample_dtype,
+                      data().normalization,
+                      info.class_names});
+}
+
+void Orchestrator::save(const std::map<std::string, double>& metrics, const std::string& ended) {
+  trainer_->synchronize();
+  Snapshot snapshot;
+  const Metadata metadata = model_metadata();
+  for (const NamedModel& model : trainer_->models())
+    snapshot.add(model.name + ".safetensors", state_of(*model.module),
+                 model.metadata.empty() ? metadata : model.metadata);
+  for (const auto& callback : hooks_.callbacks()) callback->on_checkpoint(*this, snapshot);
+
+  StateParts states;
+  for (const auto& parts : {hooks_.parts(config_.strategy.size() > 1), training_parts()})
+    for (const StatefulPart& part : parts) {
+      StateRecord record = save_state(part.state);
+      if (!part.optional || record.json != "{}") states[part.name] = std::move(record);
+    }
+  const EpochProgress& epoch = trainer_->progress().epoch;
+  CheckpointAbout about{.epoch = trainer_->progress().epochs_done,
+                        .batch = epoch.batches,
+                        .step = trainer_->optimizer().applied_steps(),
+                        .samples = progress_.samples_seen + epoch.samples,
+                        .ended = ended,
+                        .metrics = metrics,
+                        .environment = environment(),
+                        .logs = output_.log->sizes(),
+                        .config = config::to_yaml(config_)};
+  about.environment["device"] = name_of(trainer_->device());
+  TensorMap tensors;
+  snapshot.add(kTrainerStateFile, trainer_state_text(about, states, tensors));
+  states.clear();
+  snapshot.add(kOptimizerFile, std::move(tensors));
+  for (const auto& [name, bytes] : about.logs)
+    if (bytes > 0) snapshot.after(output_.folder->file(name));
+  output_.checkpoints->save(std::move(snapshot), about.step, metrics);
+  output_.saved_place = place();
+}
+
+std::optional<fs::path> Orchestrator::last_checkpoint() {
+  if (!output_.checkpoints || !output_.checkpoints->any_good()) return std::nullopt;
+  return output_.folder->file("checkpoints/last");
+}
+
+void Orchestrator::restore_hooks() {
+  const CheckpointReader& from = *resume_.from;
+  for (const NamedModel& model : trainer_->models())
+    load(*model.module, from.file(model.name + ".safetensors"));
+  bool as_list = config_.strategy.size() > 1;
+  if (!as_list && from.has("strategy")) {  // a chain of one, which a run of 6e903a6 may have had
+    const std::string key = "0." + config_.strategy.front().name();
+    as_list = nlohmann::json::parse(from.part("strategy").json).contains(key);
+  }
+  for (const StatefulPart& part : hooks_.parts(as_list))
+    if (!part.optional || from.has(part.name))
+      load_state(part.state, from.part(part.name), "resume: " + part.name);
+}
+
+namespace {
+
+// A schedule of another kind, which resume_override allows, begins without what the one before has observed.
+StateRecord with_schedule(const StateRecord& trainer, optim::Schedule& schedule) {
+  auto json = nlohmann::ordered_json::parse(trainer.json);
+  json["schedule"] = nlohmann::ordered_json::parse(save_state(schedule).json);
+  return {json.dump(), trainer.tensors};
+}
+
+}  // namespace
+
+void Orchestrator::restore_training() {
+  const std::shared_ptr<const CheckpointReader> from = resume_.from;
+  const CheckpointAbout& about = from->about();
+  const std::string source = from->file(kTrainerStateFile);
+  const RunConfig before = config::load_text<RunConfig>(about.config, source).value;
+  const bool other_schedule = before.scheduler.name() != config_.scheduler.name();
+  for (const StatefulPart& part : training_parts()) {
+    if (part.optional && !from->has(part.name)) continue;
+    StateRecord record = from->part(part.name);
+    if (part.name == "trainer" && other_schedule)
+      record = with_schedule(record, *trainer_->optimizers().all().front().schedule);
+    load_state(part.state, record, "resume: " + part.name);
+  }
+  if (!progress_.end_reason.empty()) control_.ending.request_stop();
+  const bool goes_on = !resume_.folder.empty();
+  output_.log->restore(about.logs,
+                goes_on ? fs::path() : fs::canonical(from->folder()).parent_path().parent_path());
+  if (goes_on) output_.saved_place = place();
+
+  log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
+           from->folder().string(), about.step, about.epoch, about.batch);
+  if (!about.ended.empty()) log_info("resume: that run has ended ({})", about.ended);
+  std::map<std::string, std::string> here = environment();
+  here["device"] = name_of(trainer_->device());
+  if (const std::string changes = not_bit_exact(about.environment, here); !changes.empty())
+    log_warning("resume: not bit-exact, because the run goes on elsewhere than it was: {}",
+                changes);
+}
+
+}  // namespace weft::train

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The course of a run: the only epoch loop.
+#include <limits>
+
+#include "weft/core/log.h"
+#include "weft/core/config/config.h"
+#include "weft/train/checkpoint/environment.h"
+#include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/orchestrator.h"
+
+namespace weft::train {
+double Orchestrator::seconds() const {
+  return progress_.seconds_before + seconds_since(progress_.started);
+}
+
+void Orchestrator::open_folder() {
+  const bool continues = !resume_.folder.empty();
+  output_.folder = continues ? RunFolder::reuse(resume_.folder) : RunFolder::create(config_.run.dir, name_);
+  const std::filesystem::path checkpoints = output_.folder->file("checkpoints");
+  WEFT_CHECK(!continues || checkpoints_in(checkpoints) == resume_.seen,
+             "resume: another process has continued {}; start again to continue after it",
+             output_.folder->path().string());
+  output_.folder->write("config.yaml", config::to_yaml(config_));
+  std::string lines;
+  for (const std::string& line : overrides_) lines += line + "\n";
+  output_.folder->write("overrides.txt", lines);
+  output_.folder->write("environment.json", environment_json());
+  output_.log.emplace(*output_.folder);
+  if (!resume_.from) output_.log->restore({{"metrics.jsonl", 0}, {"metrics.csv", 0}});
+  output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
+}
+
+void Orchestrator::begin() {
+  open_folder();
+  trainer_->set_stop_token(control_.ending.get_token());
+  if (resume_.from) restore_hooks();
+  for (const auto& callback : hooks_.callbacks()) callback->on_train_begin(*this);
+  for (const auto& strategy : hooks_.strategies()) strategy->on_train_begin(*trainer_);
+  if (resume_.from) restore_training();
+}
+
+RunReport Orchestrator::train(std::stop_token stop) {
+  progress_.started = Clock::now();
+  control_.stop = std::move(stop);
+  control_.ending = std::stop_source();
+  const std::stop_callback forward(control_.stop, [this] { control_.ending.request_stop(); });
+  if (input_.placed.train == nullptr) {
+    input_.placed = place_data(data(), config_.data.common, trainer_->device());
+    input_.loader = loader_for(input_.placed.train, true);
+  }
+  begin();
+  std::string failed;
+  try {
+    train_epochs();
+  } catch (const TrainingError& error) {
+    failed = error.what();
+    last_checkpoint();  // waits for one that is being written
+  }
+  const std::optional<Evaluation>& validation = progress_.validation;
+  RunReport report{.epochs = trainer_->progress().epochs_done,
+                   .steps = trainer_->optimizer().applied_steps(),
+                   .stopped = control_.stop.stop_requested(),
+                   .ended_early = progress_.end_reason,
+                   .failed = failed,
+                   .validation = validation,
+                   .validation_loss = !failed.empty() ? std::numeric_limits<double>::infinity()
+                                      : validation    ? validation->loss
+                                                      : std::numeric_limits<double>::quiet_NaN(),
+                   .folder = folder()->path().string()};
+  if (!report.ended_early.empty()) log_info("run ended early: {}", report.ended_early);
+  if (data().test != nullptr && !report.stopped && failed.empty()) {
+    report.test = test();
+    output_.log->add_test(report.steps, *report.test);
+  }
+  report.seconds = seconds();
+  for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
+  output_.folder->unlock();
+  return report;
+}
+
+// A run that was resumed at its end has nothing to do here.
+void Orchestrator::train_epochs() {
+  const bool over = resume_.from && !resume_.from->about().ended.empty();
+  resume_ = {};
+  while (!over && trainer_->progress().epochs_done < config_.train.epochs) {
+    if (control_.stop.stop_requested()) break;
+    // An epoch that was begun is ended, so that a resumed run logs what an uninterrupted one does.
+    const i64 limit = config_.train.max_steps;
+    if (limit > 0 && trainer_->applied_at_least(limit) && !trainer_->progress().epoch_begun) break;
+    const std::optional<EpochResult> result = train_epoch();
+    if (!result) continue;
+    if (!result->complete && control_.stop.stop_requested()) break;
+    end_epoch(*result);
+    if (!result->complete || !progress_.end_reason.empty()) break;
+  }
+  if (output_.saved_place != place()) save(newest_validation());
+  output_.checkpoints->finish();
+}
+
+// Nothing when it was stopped from outside, after a checkpoint, and when training failed and a callback put
+// it right: the epoch starts again.
+std::optional<EpochResult> Orchestrator::train_epoch() {
+  const TrainingProgress& progress = trainer_->progress();
+  input_.loader->set_position({progress.epochs_done, progress.batches_to_skip()});
+  try {
+    trainer_->begin_epoch(*input_.loader);
+    while (trainer_->train_step()) {
+      if (validation_due()) validate_now();
+      if (save_due()) save(newest_validation());
+      if (control_.stop.stop_requested()) return std::nullopt;
+    }
+    return trainer_->end_epoch();
+  } catch (const TrainingError& error) {
+    trainer_->set_epoch_begun(false);
+    for (const auto& callback : hooks_.callbacks())
+      if (callback->on_failure(*this, error)) return std::nullopt;
+    throw;
+  }
+}
+
+// After the step that was just made: once for each number of applied steps.
+bool Orchestrator::validation_due() {
+  if (data().validation == nullptr || !validation_->by_steps()) return false;
+  const i64 known = trainer_->optimizer().applied_steps();
+  trainer_->applied_at_least(validation_->next_step(known));  // waits only where that may be now
+  const i64 applied = trainer_->optimizer().applied_steps();
+  return applied > 0 && applied != progress_.validated_at && validation_->due_after_step(applied);
+}
+
+// After the step that was just made. At the end of an epoch its own checkpoint follows.
+bool Orchestrator::save_due() {
+  output_.checkpoints->poll();
+  const TrainingProgress& progress = trainer_->progress();
+  const bool requested = control_.checkpoint_requested.exchange(false);
+  if (requested)
+    log_info("checkpoint: requested at step {}", trainer_->optimizer().applied_steps());
+  if (requested || control_.stop.stop_requested()) return true;
+  const i64 limit = config_.train.max_steps;
+  return saves_->due_after_step(progress.steps_begun) && progress_.end_reason.empty() &&
+         progress.epoch.batches < input_.loader->batches_per_epoch() &&
+         !(limit > 0 && trainer_->applied_at_least(limit));
+}
+
+void Orchestrator::end_epoch(const EpochResult& result) {
+  progress_.samples_seen += result.samples;
+  const i64 limit = config_.train.max_steps;
+  const bool last = result.epoch == config_.train.epochs || !result.complete ||
+                    !progress_.end_reason.empty() ||
+                    (limit > 0 && trainer_->applied_at_least(limit));
+  const bool saves = last || saves_->due_after_epoch(result.epoch) ||
+                     saves_->due_after_step(trainer_->progress().steps_begun);
+  // A checkpoint wants its score, also where validation goes by steps.
+  const bool due = last || (validation_->by_steps() ? saves
+                                                    : validation_->due_after_epoch(result.epoch));
+  const EpochReport report = report_epoch(result, data().validation != nullptr && due);
+  for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(report);
+  trainer_->set_epoch_begun(false);
+  const std::string& reason = progress_.end_reason;
+  const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
+  if (saves || !ended.empty() || control_.stop.stop_requested()) save(report.metrics, ended);
+}
+
+// Once for each step: an epoch's last validation may just have been made.
+void Orchestrator::validate_now() {
+  const i64 step = trainer_->optimizer().applied_steps();
+  if (progress_.validated_at == step) return;
+  progress_.validation = validate();
+  progress_.validated_at = step;
+  for (const auto& [name, value] : progress_.validation->metrics)
+    trainer_->observe("validation/" + name, value);
+  if (validation_->by_steps() && output_.log)
+    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
+}
+
+// Of the current step; empty when there was none.
+std::map<std::string, double> Orchestrator::newest_validation() {
+  trainer_->synchronize();
+  std::map<std::string, double> metrics;
+  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return metrics;
+  for (const auto& [name, value] : progress_.validation->metrics)
+    metrics["validation/" + name] = value;
+  return metrics;
+}
+
+EpochReport Orchestrator::report_epoch(const EpochResult& result, bool validate_here) {
+  EpochReport report{.train = result,
+                     .epochs = config_.train.epochs,
+                     .step = trainer_->optimizer().applied_steps(),
+                     .samples_seen = progress_.samples_seen,
+                     .seconds = seconds()};
+  if (validate_here) validate_now();
+  report.metrics = newest_validation();
+  report.metrics["train/loss"] = result.loss;
+  if (progress_.validated_at == report.step)
+    for (const auto& [name, table] : progress_.validation->tables)
+      report.tables["validation/" + name] = table;
+  trainer_->observe("train/loss", result.loss);
+  progress_.history.push_back({result.epoch, report.step, report.metrics});
+  output_.log->add(report);
+  return report;
+}
+
+}  // namespace weft::train

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/run_config.h"
+
+namespace weft::train {
+
+void describe(Fields& f, RunOptions& o) {
+  f("seed", o.seed, "of initial weights, order of samples, dropout and generated data",
+    non_negative);
+  f("device", o.device, "where to train: auto takes the fastest there is");
+  f("deterministic", o.deterministic, "refuse anything whose result depends on timing");
+  f("autotune", o.autotune,
+    "on a GPU, time several algorithms for each kind of matrix product and keep the fastest");
+  f("atomics", o.atomics,
+    "on a GPU, sum an embedding's gradient in whatever order: faster for large tables");
+  f("threads", o.threads, "threads of the CPU; 0: one per core", non_negative);
+  f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
+  f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
+  f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
+}
+
+void describe(Fields& f, PretrainedOptions& o) {
+  f("path", o.path, "safetensors file with weights to start from, beside the config or not",
+    required());
+  f("exclude", o.exclude, "globs of parameters that start fresh");
+}
+
+void describe(Fields& f, ModelOptions& o) {
+  f("pretrained", o.pretrained, "weights to start from");
+}
+
+void describe(Fields& f, SchedulerOptions& o) {
+  f("on_rebuild", o.on_rebuild,
+    "what a strategy's rebuild does: go on, or start again over the rest");
+}
+
+void describe(Fields& f, TrainSection& o) { describe_train(f, o); }
+
+void describe(Fields& f, ValidationOptions& o) {
+  f("every", o.every, "how often to validate, like 1ep or 200ba");
+  f("metrics", o.metrics, "by name; empty: the loss's own");
+}
+
+void describe(Fields& f, RunConfig& o) {
+  f("run", o.run, "the run itself");
+  f("data", o.data, "what to train on", required());
+  f("model", o.model, "what to train", required());
+  f("task", o.task, "sets loss.type and validation.metrics where they are not given",
+    one_of(Registry<Loss>::instance().names()));
+  f.sets_default("task", "loss.type", [&] { o.loss.choose(*o.task); });
+  f.sets_default("task", "validation.metrics",
+                 [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
+  f("loss", o.loss, "what to minimise");
+  f("trainer", o.trainer,
+    "how a loss comes about: standard, distillation beside a teacher, or adversarial");
+  f("optimizer", o.optimizer, "how to update");
+  f("scheduler", o.scheduler, "how the learning rate changes");
+  f("strategy", o.strategy, "what is frozen and unfrozen when; of several, each hook in this order",
+    one_or_several);
+  f("precision", o.precision, "in which type to multiply: fp32, bf16 or fp16");
+  f("train", o.train, "the training loop");
+  f("validation", o.validation, "looking at held-out data");
+  f("checkpoint", o.checkpoint, "what is saved");
+  f("resume", o.resume,
+    "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint");
+  f("resume_override", o.resume_override,
+    "keys of optimizer and scheduler that may differ from the checkpoint's");
+  f("callbacks", o.callbacks, "what happens beside training, in this order");
+}
+
+TrainerOptions RunConfig::trainer_options() const {
+  TrainerOptions options = train;
+  options.optimizer = optimizer;
+  options.scheduler = scheduler.recipe;
+  options.on_rebuild = scheduler.common.on_rebuild;
+  options.precision = precision;
+  options.seed = static_cast<u64>(run.seed);
+  return options;
+}
+
+}  // namespace weft::train

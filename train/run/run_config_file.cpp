@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/run_config_file.h"
+
+#include <filesystem>
+
+#include "weft/core/config/overrides.h"
+
+namespace weft::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string resolved(const std::string& given, const char* key,
+                     const config::Loaded<RunConfig>& loaded) {
+  fs::path path = given;
+  if (path.is_absolute()) return given;
+  const auto origin = loaded.origins.find(key);
+  if (origin != loaded.origins.end() && origin->second.source != config::kCommandLine) {
+    const fs::path beside = fs::path(origin->second.source).parent_path() / path;
+    if (fs::exists(beside)) path = beside;
+  }
+  return fs::absolute(path).lexically_normal().string();
+}
+
+}  // namespace
+
+config::Loaded<RunConfig> load_run_config(const std::string& path,
+                                          const std::vector<std::string>& overrides) {
+  config::Loaded<RunConfig> loaded = config::load<RunConfig>(path, overrides);
+  RunConfig& config = loaded.value;
+  if (auto& pretrained = config.model.common.pretrained)
+    pretrained->path = resolved(pretrained->path, "model.pretrained.path", loaded);
+  if (const auto* given = config.trainer.options_if<DistillationOptions>()) {
+    DistillationOptions options = *given;
+    options.teacher = resolved(options.teacher, "trainer.teacher", loaded);
+    config.trainer = distillation(options);
+  }
+  if (const auto* given = config.data.recipe.options_if<data::TextSource>()) {
+    data::TextSource options = *given;
+    options.path = resolved(options.path, "data.path", loaded);
+    config.data.recipe = data::text(options);
+  }
+  return loaded;
+}
+
+}  // namespace weft::train

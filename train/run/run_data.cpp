@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/run_data.h"
+
+#include "weft/core/log.h"
+#include "weft/data/resident_dataset.h"
+#include "weft/data/subset.h"
+#include "weft/device/gpu/gpu.h"
+#include "weft/nn/safetensors.h"
+#include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/run_config.h"
+
+namespace weft::train {
+
+namespace {
+
+// What the weights that a run starts from were trained with.
+data::Normalization pretrained_normalization(const RunConfig& config) {
+  const std::optional<PretrainedOptions>& pretrained = config.model.common.pretrained;
+  WEFT_CHECK(
+      pretrained.has_value(),
+      "data.normalize: pretrained given without model.pretrained; weights that say what they "
+      "were trained with are required");
+  return read_model_metadata(pretrained->path, read_safetensors_metadata(pretrained->path))
+      .normalization;
+}
+
+data::Normalization normalization_of(Normalize chosen, const RunConfig& config,
+                                     const data::Dataset& training_set) {
+  switch (chosen) {
+    case Normalize::dataset: return data::statistics_of(training_set);
+    case Normalize::pretrained: return pretrained_normalization(config);
+    case Normalize::none: break;
+  }
+  return data::no_normalization(training_set.info());
+}
+
+}  // namespace
+
+void describe(Fields& f, DataOptions& o) {
+  f("subset", o.subset, "train on this many samples, chosen by the seed; 0: all", non_negative);
+  f("validation_split", o.validation_split, "share of the training samples held out for validation",
+    from_to_below(0, 1));
+  f("normalize", o.normalize,
+    "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
+    "model.pretrained were trained with, or not");
+  f("workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64));
+  f("on_device", o.on_device,
+    "whether a GPU holds all samples and gathers batches itself; auto: where a quarter of its "
+    "free memory holds them");
+}
+
+RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known) {
+  const DataOptions& options = config.data.common;
+  const u64 seed = static_cast<u64>(config.run.seed);
+  const data::TrainAndTest splits = config.data.recipe.make();
+  WEFT_CHECK(splits.train != nullptr && splits.train->size() > 0,
+             "data: {} has no training samples; at least one "
+             "is required",
+             config.data.recipe.name());
+  RunData result{splits.train, nullptr, splits.test, {}};
+  if (options.validation_split > 0) {
+    data::ValidationSplit split = data::hold_out(splits.train, options.validation_split, seed);
+    result.train = split.train;
+    result.validation = split.validation;
+  }
+  if (options.subset > 0) result.train = data::some_samples(result.train, options.subset, seed);
+  if (config.train.overfit_batches > 0) {
+    const i64 samples = config.train.overfit_batches * config.train.batch_size;
+    result.train = data::first_samples(result.train, std::min(samples, result.train->size()));
+  }
+  WEFT_CHECK(config.train.batch_size <= result.train->size(),
+             "train.batch_size: {} given for {} training samples; at most as many as there are",
+             config.train.batch_size, result.train->size());
+  result.normalization =
+      known ? *known : normalization_of(options.normalize, config, *splits.train);
+  return result;
+}
+
+PlacedData place_data(const RunData& data, const DataOptions& options, const Device& device) {
+  PlacedData placed{data.train, data.validation};
+  if constexpr (kHasCuda) {
+    if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
+    const bool validates = data.validation != nullptr;
+    const i64 bytes =
+        data::bytes_in(*data.train) + (validates ? data::bytes_in(*data.validation) : 0);
+    const i64 free_bytes = gpu::memory_info().free_bytes;
+    const std::string samples = fmt::format(
+        "{} training and {} validation samples ({:.1f} MiB)", data.train->size(),
+        validates ? data.validation->size() : 0, static_cast<double>(bytes) / (1 << 20));
+    const double free_mib = static_cast<double>(free_bytes) / (1 << 20);
+    WEFT_CHECK(options.on_device == OnDevice::auto_ || bytes <= free_bytes,
+               "data.on_device: always given for {}, and the device has {:.1f} MiB free; auto or "
+               "never is required",
+               samples, free_mib);
+    if (options.on_device == OnDevice::auto_ && bytes > free_bytes / 4) {
+      log_info("data: {} stay on the host; a quarter of the device's {:.1f} free MiB is less",
+               samples, free_mib);
+      return placed;
+    }
+    const auto on_device = [&](const data::Dataset& dataset) {
+      return std::make_shared<const data::ResidentDataset>(dataset, device, options.workers);
+    };
+    placed.train = on_device(*data.train);
+    if (validates) placed.validation = on_device(*data.validation);
+    log_info("data: {} lie on the device; batches are gathered there", samples);
+  }
+  return placed;
+}
+
+}  // namespace weft::train

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data of a run: its three splits, and what inputs are normalised with.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "weft/core/fields.h"
+#include "weft/data/loader.h"
+#include "weft/data/normalize.h"
+#include "weft/device/device.h"
+
+namespace weft::train {
+
+struct RunConfig;
+
+// What inputs are brought to mean 0 and standard deviation 1 by: the statistics of the training set, those
+// that the weights of model.pretrained were trained with, or nothing.
+enum class Normalize { dataset, pretrained, none };
+constexpr EnumNames<3> names_of(Normalize) { return {"dataset", "pretrained", "none"}; }
+
+// Whether a GPU holds all samples. auto_: where a quarter of its free memory holds them.
+enum class OnDevice { auto_, always, never };
+constexpr EnumNames<3> names_of(OnDevice) { return {"auto", "always", "never"}; }
+
+// The keys of a config's section `data` that every dataset has.
+struct DataOptions {
+  i64 subset = 0;  // 0: all
+  double validation_split = 0;
+  Normalize normalize = Normalize::dataset;
+  i64 workers = 1;
+  OnDevice on_device = OnDevice::auto_;
+};
+void describe(Fields& f, DataOptions& o);
+
+struct RunData {
+  std::shared_ptr<const data::Dataset> train, validation, test;  // validation and test may be null
+  data::Normalization normalization;
+};
+
+// Reads the datasets of a config: validation is held out of the training samples, then `subset` and
+// `overfit_batches` cut what remains. Statistics are those of the whole training split, or `known` ones (a
+// saved run's). Throws UserError for data that cannot be read or is too small.
+RunData load_data(const RunConfig& config,
+                  const std::optional<data::Normalization>& known = std::nullopt);
+
+// Training and validation samples (which may be null) as loaders are to read them: copies on the device where
+// data.on_device has it so, with a line in the log, otherwise themselves. On the CPU always themselves. Throws
+// UserError when `always` does not fit.
+struct PlacedData {
+  std::shared_ptr<const data::Dataset> train, validation;
+};
+PlacedData place_data(const RunData& data, const DataOptions& options, const Device& device);
+
+}  // namespace weft::train

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/saved_run.h"
+
+#include "weft/nn/serialize.h"
+#include "weft/core/config/config.h"
+#include "weft/train/run/run_data.h"
+
+namespace weft::train {
+
+SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint)
+    : folder_(RunFolder::open(dir)),
+      config_(config::load<RunConfig>(folder_.file("config.yaml").string()).value),
+      weights_(folder_.weights(checkpoint).string()),
+      metadata_(read_model_metadata(weights_, read_safetensors_metadata(weights_))) {
+  model_ = metadata_.model.make(metadata_.input);
+  load(**model_, weights_);
+  (*model_)->to(device_named(config_.run.device));
+  (*model_)->name_paths();
+}
+
+Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
+  const RunData data = load_data(config_, metadata_.normalization);
+  const auto& dataset = split == "train"        ? data.train
+                        : split == "validation" ? data.validation
+                                                : data.test;
+  WEFT_CHECK(dataset != nullptr, "evaluate: the run {} has no {} split", folder_.path().string(),
+             split);
+  data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
+                                .workers = config_.data.common.workers});
+  Evaluator evaluator(**model_, config_.loss,
+                      {.metrics = config_.validation.metrics,
+                       .precision = config_.precision,
+                       .normalization = metadata_.normalization});
+  if (outputs != nullptr) return evaluator.evaluate(loader, *outputs);
+  return evaluator.evaluate(loader);
+}
+
+}  // namespace weft::train

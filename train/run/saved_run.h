@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run that was trained, opened again: its config, its data as it was then, and the weights of a checkpoint.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "weft/nn/module.h"
+#include "weft/train/evaluation/evaluator.h"
+#include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/run_config.h"
+#include "weft/train/run/run_folder.h"
+
+namespace weft::train {
+
+class SavedRun {
+ public:
+  // `checkpoint`: last, best or step-N. Throws UserError for a folder that is not a run.
+  SavedRun(const std::string& dir, const std::string& checkpoint);
+
+  const RunConfig& config() const { return config_; }
+  const ModelMetadata& metadata() const { return metadata_; }
+  nn::Module& model() { return **model_; }
+  std::string weights_file() const { return weights_; }
+  // `split`: test, validation or train, as in training. UserError when the run has none such. The model's
+  // outputs for every sample go to `outputs` if it is not null.
+  Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr);
+
+ private:
+  RunFolder folder_;
+  RunConfig config_;
+  std::string weights_;
+  ModelMetadata metadata_;
+  std::optional<nn::AnyModule> model_;
+};
+
+}  // namespace weft::train

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/trace.h"
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "weft/autograd/tape.h"
+#include "weft/core/clock.h"
+#include "weft/tensor/ops.h"
+
+namespace weft::train {
+namespace {
+
+// Ops are met again on the way back in reverse order, so the backward times fill the list from its end.
+class Recorder final : public TapeObserver {
+ public:
+  explicit Recorder(Trace& trace)
+      : trace_(trace), before_(set_tape_observer(this)), mark_(Clock::now()) {}
+  ~Recorder() override { set_tape_observer(before_); }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  void on_forward(const char* op, const std::string& scope, const Tensor& output) override {
+    trace_.ops.push_back({scope, op, output.shape(), output.dtype(), output.bytes(),
+                          lap(output.device()), 0, std::numeric_limits<double>::quiet_NaN()});
+    mark_ = Clock::now();
+  }
+
+  void on_backward(const char* op, const std::string& scope, const Tensor& grad) override {
+    end_backward(grad.device());
+    const double norm = std::sqrt(sum(square(grad.to(DType::f64))).item<double>());
+    for (std::size_t i = cursor(); i-- > 0;) {
+      TracedOp& traced = trace_.ops[i];
+      if (traced.op != op || traced.scope != scope || !(traced.shape == grad.shape())) continue;
+      traced.gradient_norm = norm;
+      current_ = i;
+      break;
+    }
+    mark_ = Clock::now();
+  }
+
+  // Time since the last op began its way back belongs to it.
+  void end_backward(const Device& device) {
+    const double seconds = lap(device);
+    if (current_ < trace_.ops.size()) trace_.ops[current_].backward_seconds = seconds;
+  }
+
+ private:
+  double lap(const Device& device) {
+    synchronize(device);
+    return seconds_since(mark_);
+  }
+  std::size_t cursor() const { return current_ < trace_.ops.size() ? current_ : trace_.ops.size(); }
+
+  Trace& trace_;
+  TapeObserver* before_;
+  Clock::time_point mark_;
+  std::size_t current_ = std::numeric_limits<std::size_t>::max();
+};
+
+}  // namespace
+
+Trace trace_step(Orchestrator& run) {
+  Trace trace;
+  data::Loader loader(run.data().train, {.batch_size = run.config().train.batch_size,
+                                         .shuffle = true,
+                                         .seed = static_cast<u64>(run.config().run.seed),
+                                         .workers = 0});
+  Trainer& trainer = run.trainer();
+  trainer.begin_epoch(loader);
+  trainer.train_step();
+  trainer.begin_epoch(loader);  // whose loss is that of the traced step
+  Recorder recorder(trace);
+  const Clock::time_point start = Clock::now();
+  trainer.train_step();
+  trainer.synchronize();
+  recorder.end_backward(trainer.device());
+  double in_ops = 0;
+  for (const TracedOp& op : trace.ops) in_ops += op.forward_seconds + op.backward_seconds;
+  trace.update_seconds = seconds_since(start) - in_ops;
+  trace.loss = trainer.end_epoch().loss;
+  return trace;
+}
+
+std::string to_text(const Trace& trace) {
+  std::string text =
+      fmt::format("{:<24} {:<16} {:<20} {:<5} {:>11} {:>11} {:>11} {:>12}\n", "module", "op",
+                  "output", "dtype", "bytes", "forward µs", "backward µs", "gradient norm");
+  for (const TracedOp& op : trace.ops)
+    text +=
+        fmt::format("{:<24} {:<16} {:<20} {:<5} {:>11} {:>11.1f} {:>11.1f} {:>12}\n", op.scope,
+                    op.op, op.shape.to_string(), name_of(op.dtype), op.bytes,
+                    op.forward_seconds * 1e6, op.backward_seconds * 1e6,
+                    std::isnan(op.gradient_norm) ? "-" : fmt::format("{:.4g}", op.gradient_norm));
+  return text + fmt::format("loss {:.4f}; batch preparation and update {:.1f} µs\n", trace.loss,
+                            trace.update_seconds * 1e6);
+}
+
+}  // namespace weft::train

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mean loss over the samples of an epoch, summed on the device in double.
+#pragma once
+#include "weft/tensor/state.h"
+#include "weft/tensor/tensor.h"
+
+namespace weft::train {
+
+// What a RunningLoss has seen, on the host: for a checkpoint.
+struct LossTotals {
+  double sum = 0, weight = 0;
+  i64 added = 0;
+  void state(State& s) { s("sum", sum)("weight", weight)("added", added); }
+};
+
+class RunningLoss {
+ public:
+  // Goes on from `totals`, in `sum`: an f64 scalar on the device of the losses.
+  RunningLoss(const Tensor& sum, const LossTotals& totals);
+  explicit RunningLoss(const Device& device);
+
+  // `loss`: a mean that divides by `weight` (train/losses/loss.h), a scalar. Of weight 0, it counts for nothing.
+  void add(const Tensor& loss, double weight);
+  // Counts a loss that a training step adds to the sum (train/step/step_scalars.h).
+  void count(double weight);
+  // Over all that was added; NaN before the first. Waits for the device.
+  double mean() const;
+  // Waits for the device.
+  LossTotals totals() const;
+  // Throws TrainingError naming epoch, batch and the loss.
+  [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss);
+
+ private:
+  Tensor sum_;
+  double weight_ = 0;
+  i64 added_ = 0;
+};
+
+}  // namespace weft::train

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/step/train_step.h"
+
+#include <algorithm>
+
+#include "weft/tensor/random.h"
+
+namespace weft::train {
+
+TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options)
+    : model_(model),
+      optimizers_(optimizers),
+      options_(std::move(options)),
+      scalars_(optimizers, options_.clip_norm, options_.clip_value) {}
+
+bool TrainStep::read_from(const data::Dataset& dataset) {
+  bool moved = false;
+  if (!input_)
+    input_.emplace(dataset, options_.normalization, device(),
+                   optimizers_.first().parameters().values().dtype());
+  else moved = input_->read_from(dataset);
+  model_.train();
+  return moved;
+}
+
+Variable TrainStep::loss_of(const data::Batch& batch) {
+  auto [x, target] = (*input_)(batch);
+  if (input_transform_) x = Variable(input_transform_(x.value()));
+  const Autocast autocast(options_.compute_dtype, casts_);
+  return options_.loss(x, target);
+}
+
+void TrainStep::run(const PlacedStep& step, StepEvents& events) {
+  casts_.clear();  // the last update has written the weights, or an observer has since
+  nn::StatisticsScope statistics(&statistics_);
+  double first_weight = 0, weight = 0;
+  for (i64 i = 0; i < step.count(); ++i) {
+    events.begin(i);
+    set_random_numbers(step.random.range(3 * i, {3}));
+    const Variable loss = loss_of(step.batches[static_cast<std::size_t>(i)]);
+    scalars_.add_loss(loss, step.weights, i);
+    if (scalars_.is_halted_here()) {  // a GPU goes on, and applies nothing
+      weight = 0;
+      break;
+    }
+    if (const double w = step.host_weights[static_cast<std::size_t>(i)]; w > 0) {
+      scalars_.backward(loss, step.weights, i);
+      if (weight == 0) first_weight = w;
+      weight += w;
+    }
+    events.end(i);
+  }
+  const bool counts = weight > 0;
+  if (counts) events.gradients(first_weight / weight);
+  scalars_.update(step.weights, counts);
+  if (counts) statistics.commit_if_finite(scalars_.found_inf());
+  optimizers_.zero_grad();
+  casts_.clear();
+}
+
+void TrainStep::undo() {
+  optimizers_.zero_grad();
+  casts_.clear();
+}
+
+}  // namespace weft::train

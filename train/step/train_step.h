@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training step: forward, scaled backward, clip, update and batch-norm statistics, written once.
+// Runners execute it (train/step/step_runner.h): directly, in parts when memory runs out, or as a CUDA
+// graph. Training, `weft trace` and the benchmark run this function.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weft/autograd/autocast.h"
+#include "weft/data/normalize.h"
+#include "weft/nn/module.h"
+#include "weft/nn/statistics.h"
+#include "weft/train/step/input.h"
+#include "weft/train/step/precision.h"
+#include "weft/train/step/step_input.h"
+#include "weft/train/step/step_scalars.h"
+
+namespace weft::train {
+
+struct TrainStepOptions {
+  // The loss of prepared inputs: a scalar, the mean over what counts.
+  std::function<Variable(const Variable& x, const Tensor& target)> loss;
+  DType compute_dtype = DType::f32;  // of products (autograd/autocast.h)
+  std::optional<data::Normalization> normalization = {};
+  double clip_norm = 0, clip_value = 0;
+  u64 seed = 0;  // of dropout masks
+};
+
+class TrainStep {
+ public:
+  // Model and optimizers must outlive it.
+  TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options);
+
+  // Sets the dataset of later batches and puts the model in training mode. Returns true if the samples
+  // now lie elsewhere on the device, which invalidates captured graphs.
+  bool read_from(const data::Dataset& dataset);
+  // What training batches go through between normalisation and model; an empty function for nothing.
+  void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
+    input_transform_ = std::move(transform);
+  }
+
+  // One optimizer step. It reads no number of the host, so that a graph can hold it; what the host has
+  // changed must have been sent (scalars().prepare()).
+  void run(const PlacedStep& step, StepEvents& events);
+  // Gradients and observed statistics of a step that did not end are dropped.
+  void undo();
+
+  // The part of a batch that the step reads; y is undefined where targets are gathered on the device.
+  data::Batch read_of(const data::Batch& batch) const { return input_->read_of(batch); }
+  // The forward pass of a batch under the random numbers of this thread (set_random_step).
+  Variable loss_of(const data::Batch& batch);
+
+  nn::Module& model() const { return model_; }
+  const Optimizers& optimizers() const { return optimizers_; }
+  StepScalars& scalars() { return scalars_; }
+  const Device& device() const { return optimizers_.device(); }
+  u64 seed() const { return options_.seed; }
+
+ private:
+  nn::Module& model_;
+  Optimizers& optimizers_;
+  TrainStepOptions options_;
+  StepScalars scalars_;
+  std::optional<InputPipeline> input_;
+  std::function<Tensor(const Tensor&)> input_transform_;
+  WeightCasts casts_;
+  std::vector<nn::StatisticsUpdate> statistics_;  // the capacity of the scopes
+};
+
+}  // namespace weft::train

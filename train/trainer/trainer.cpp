@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/trainer/trainer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "weft/core/clock.h"
+#include "weft/core/log.h"
+#include "weft/tensor/random.h"
+
+namespace weft::train {
+namespace {
+
+TrainerOptions checked(TrainerOptions options) {
+  validate("Trainer", section_ref(options));
+  return options;
+}
+
+ScheduledOptimizer first_optimizer(nn::Module& model, const TrainerOptions& options) {
+  const nn::NamedParameters parameters = model.named_parameters();
+  WEFT_CHECK(!parameters.empty(),
+             "Trainer: the model has no parameters; there is nothing to train");
+  return {"optimizer", options.optimizer.make(parameters), options.scheduler};
+}
+
+}  // namespace
+
+Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
+    : model_(model),
+      options_(checked(options)),
+      loss_(loss.make()),
+      optimizers_(first_optimizer(model, options_), options_.precision.make()->loss_scaling),
+      step_(model, optimizers_,
+            {.loss = [this](const Variable& x,
+                            const Tensor& target) { return compute_loss(x, target); },
+             .compute_dtype = options_.precision.make()->compute_dtype,
+             .normalization = options_.normalization,
+             .clip_norm = options_.clip_norm,
+             .clip_value = options_.clip_value,
+             .seed = options_.seed}),
+      runner_(make_runner(options_.capture)),
+      in_flight_(device()) {
+  if (options_.accumulate == 1) return;
+  if (const std::string batch_norm = first_batch_norm(model_); !batch_norm.empty())
+    log_warning(
+        "accumulate: {} batches make a step, but batch norm ({}) sees each of them alone: the step "
+        "is not that of one large batch",
+        options_.accumulate, batch_norm);
+}
+
+Trainer::~Trainer() = default;
+
+std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
+  auto runner = split_runner(step_, direct_runner(step_),
+                             {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
+                              .weight = [this](const Tensor& y) { return loss_->weight(y); }});
+  if (!capture) return runner;
+  if constexpr (kHasCuda)
+    if (!is_cpu(device())) return graph_runner(step_, std::move(runner));
+  log_warning("capture: the model is on the {}, which has no graphs; steps run op by op",
+              name_of(device()));
+  return runner;
+}
+
+Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
+  return loss_->forward(model_(x), target);
+}
+
+Variable Trainer::loss_of(const BatchInProgress& batch) {
+  set_random_step(options_.seed, batch.step, batch.first_sample);
+  return step_.loss_of(batch.batch);
+}
+
+// What observers and progress learn of the micro-batches of a step.
+class Trainer::Events final : public StepEvents {
+ public:
+  Events(Trainer& trainer, const StepInput& input, Clock::time_point start)
+      : trainer_(trainer), input_(input), start_(start) {}
+
+  void begin(i64 i) override {
+    const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
+    trainer_.notify(
+        &TrainerObserver::on_batch_begin,
+        BatchInProgress{at.batch, input_.epoch, at.batch_idx, input_.step, at.first_sample});
+  }
+  void end(i64 i) override {
+    const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
+    trainer_.running_->count(at.weight);
+    trainer_.progress_.epoch.samples += at.batch.x.size(0);
+    ++trainer_.progress_.epoch.batches;
+    if (&at != &input_.micro_batches.back()) batch_end();
+  }
+  void gradients(double scale) override {
+    if (trainer_.observers_.empty()) return;
+    const optim::LossScaler* scaler = trainer_.optimizers_.loss_scaler();
+    if (scaler != nullptr) trainer_.synchronize();  // its scale follows from the last step
+    trainer_.notify(&TrainerObserver::on_gradients, scaler ? scale / scaler->scale() : scale);
+  }
+  void batch_end() {
+    if (trainer_.observers_.empty()) return;
+    const EpochProgress& epoch = trainer_.progress_.epoch;
+    trainer_.notify(&TrainerObserver::on_batch_end,
+                    Progress{input_.epoch, epoch.batches, trainer_.loader_->batches_per_epoch(),
+                             epoch.samples, epoch.seconds + seconds_since(start_),
+                             [&trainer = trainer_] { return trainer.running_->mean(); }});
+  }
+
+ private:
+  Trainer& trainer_;
+  const StepInput& input_;
+  Clock::time_point start_;
+};
+
+EpochResult Trainer::train_one_epoch(data::Loader& loader) {
+  begin_epoch(loader);
+  while (train_step()) {
+  }
+  return end_epoch();
+}
+
+void Trainer::begin_epoch(data::Loader& loader) {
+  synchronize();
+  set_epoch_length(loader.batches_per_epoch());
+  if (step_.read_from(loader.dataset())) invalidate_graphs();
+  optimizers_.zero_grad();
+  if (!std::exchange(progress_.resumed, false)) progress_.epoch = {};
+  const data::LoaderPosition stands = loader.position(),
+                             required{progress_.epochs_done, progress_.epoch.batches};
+  WEFT_CHECK(progress_.epoch.batches == 0 || stands == required,
+             "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
+             "epoch was broken off, is required",
+             stands.batch, stands.epoch, required.batch, required.epoch);
+  if (!std::exchange(progress_.epoch_begun, true))
+    notify(&TrainerObserver::on_epoch_begin, progress_.epochs_done);
+  running_.emplace(step_.scalars().loss_sum(), progress_.epoch.loss);
+  loader_ = &loader;
+  loader.start_epoch();
+}
+
+// The micro-batches of the next step. False at the end of the epoch.
+bool Trainer::pull(StepInput& input) {
+  input.epoch = progress_.epochs_done + 1;
+  input.step = progress_.steps_begun;
+  const i64 done = progress_.epoch.batches, batches = loader_->batches_per_epoch();
+  i64 samples = 0;
+  bool full = true;
+  for (i64 i = 0; i < options_.accumulate && (i == 0 || done + i < batches); ++i) {
+    const data::Batch* batch = loader_->next();
+    if (batch == nullptr) break;
+    input.micro_batches.push_back({.batch = *batch,
+                                   .batch_idx = done + i + 1,
+                                   .first_sample = samples,
+                                   .weight = loss_->weight(batch->y)});
+    samples += batch->x.size(0);
+    full = full && batch->x.size(0) == loader_->options().batch_size &&
+           input.micro_batches.back().weight > 0;
+  }
+  input.capturable =
+      full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
+  return !input.micro_batches.empty();
+}
+
+bool Trainer::train_step() {
+  WEFT_CHECK(loader_ != nullptr, "train_step: no epoch has begun; begin_epoch() is required");
+  if (stop_.stop_requested() || limit_reached()) return false;
+  const Clock::time_point start = Clock::now();
+  drain(StepsInFlight::kMost - 1);
+  StepInput& input = in_flight_.next_input();
+  if (!pull(input)) return false;
+  notify(&TrainerObserver::on_step_begin, progress_.steps_begun);
+  if (any_observer(&TrainerObserver::needs_gradients)) input.capturable = false;
+
+  StepScalars& scalars = step_.scalars();
+  if (scalars.needs_drain()) synchronize();
+  scalars.prepare(in_flight_.size());
+  Events events(*this, input, start);
+  runner_->run(input, events);
+  in_flight_.submitted(scalars.reports(), scalars.report_count());
+  ++progress_.steps_begun;
+  const bool waits = any_observer(&TrainerObserver::needs_outcome);
+  drain(waits || is_cpu(device()) ? 0 : StepsInFlight::kMost - 1);
+  if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
+    log_info(
+        "capture: a callback wants to know at once what came of a step; the host waits for it");
+  events.batch_end();
+  progress_.epoch.seconds += seconds_since(start);
+  return true;
+}
+
+void Trainer::drain(i64 allowed_in_flight) {
+  while (in_flight_.size() > allowed_in_flight) {
+    const std::span<const kernels::StepReport> reports = in_flight_.wait();
+    if (reports.back().halted) fail(reports);
+    optimizers_.record(reports);
+    in_flight_.release();
+    reports.front().applied ? ++progress_.epoch.steps : ++progress_.epoch.skipped;
+    notify(&TrainerObserver::on_step_end,
+           optim::StepOutcome{reports.front().applied, reports.front().grad_norm});
+  }
+}
+
+// The device applied neither this step nor those behind it: they have not begun.
+void Trainer::fail(std::span<const kernels::StepReport> reports) {
+  const std::vector<kernels::StepReport> of_step(reports.begin(), reports.end());
+  const StepInput input = in_flight_.oldest_input();
+  in_flight_.drop();
+  step_.scalars().reset();
+  progress_.steps_begun = input.step;
+  if (const kernels::StepReport& last = of_step.back(); last.bad_batch >= 0) {
+    const MicroBatch bad = runner_->micro_batch(input, last.bad_batch);
+    notify(&TrainerObserver::on_non_finite,
+           BatchInProgress{bad.batch, input.epoch, bad.batch_idx, input.step, bad.first_sample});
+    RunningLoss::fail(input.epoch, bad.batch_idx, last.bad_loss);
+  }
+  optimizers_.record(of_step);
+  WEFT_ASSERT(false, "training step: halted without a reason");
+}
+
+// What an epoch that was broken off has done is kept, for a checkpoint.
+EpochResult Trainer::end_epoch() {
+  WEFT_CHECK(loader_ != nullptr, "end_epoch: no epoch has begun; begin_epoch() is required");
+  synchronize();
+  const EpochProgress& epoch = progress_.epoch;
+  EpochResult result{.epoch = progress_.epochs_done + 1,
+                     .loss = running_->mean(),
+                     .lr = optimizer().lr(),
+                     .steps = epoch.steps,
+                     .skipped = epoch.skipped,
+                     .samples = epoch.samples,
+                     .seconds = epoch.seconds,
+                     .samples_per_second =
+                         epoch.seconds > 0 ? static_cast<double>(epoch.samples) / epoch.seconds : 0,
+                     .seconds_waited = loader_->seconds_waited(),
+                     .complete = epoch.batches == loader_->batches_per_epoch()};
+  loader_ = nullptr;
+  if (result.complete) {
+    ++progress_.epochs_done;
+    progress_.epoch = {};
+    running_.reset();
+  } else if (stop_.stop_requested()) {
+    return result;
+  }
+  progress_.epoch_begun = false;
+  notify(&TrainerObserver::on_epoch_end, result);
+  return result;
+}
+
+bool Trainer::applied_at_least(i64 steps) {
+  const i64 known = optimizer().applied_steps();
+  if (known < steps && known + in_flight_.size() >= steps) synchronize();
+  return optimizer().applied_steps() >= steps;
+}
+
+bool Trainer::limit_reached() {
+  return options_.max_steps > 0 && applied_at_least(options_.max_steps);
+}
+
+bool Trainer::any_observer(bool (TrainerObserver::*needs)(const Trainer&) const) const {
+  return std::any_of(observers_.begin(), observers_.end(),
+                     [&](const TrainerObserver* observer) { return (observer->*needs)(*this); });
+}
+
+void Trainer::state(State& s) {
+  synchronize();
+  i64 batch_parts = runner_->batch_parts();
+  i64 steps_per_epoch = optimizers_.length().steps_per_epoch;
+  s("epochs_done", progress_.epochs_done)("steps_begun", progress_.steps_begun);
+  s("batch_parts", batch_parts)("steps_per_epoch", steps_per_epoch);
+  if (optimizers_.all().front().schedule == nullptr) set_epoch_length(1);
+  if (s.loading()) set_steps_per_epoch(steps_per_epoch);
+  optimizers_.state(s);
+  if (running_) progress_.epoch.loss = running_->totals();
+  s("epoch", progress_.epoch);
+  if (!s.loading()) return;
+  runner_->set_batch_parts(batch_parts);
+  running_.reset();
+  progress_.resumed = progress_.epoch.batches > 0;
+}
+
+}  // namespace weft::train

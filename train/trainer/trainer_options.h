@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// TrainerOptions, and the keys of a config's section `train`. Both are described here, once: a Trainer
+// refuses the same values as a config, with the same words.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weft/core/fields.h"
+#include "weft/data/normalize.h"
+#include "weft/optim/optimizer.h"
+#include "weft/optim/schedules.h"
+#include "weft/optim/sgd.h"
+#include "weft/train/step/precision.h"
+
+namespace weft::train {
+
+// What a Trainer does when memory runs out in a step (Note [Out of memory]).
+enum class OnOutOfMemory { error, split };
+constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
+
+// What a rebuild of the optimizer does to the schedule: `restart` begins it again over the steps that
+// are left.
+enum class OnRebuild { continue_, restart };
+constexpr EnumNames<2> names_of(OnRebuild) { return {"continue", "restart"}; }
+
+struct TrainerOptions {
+  optim::OptimizerRecipe optimizer = optim::sgd({.lr = 0.01});
+  optim::ScheduleRecipe scheduler = optim::constant();
+  OnRebuild on_rebuild = OnRebuild::continue_;
+  i64 epochs = 1;      // the length of training, for schedules that run to its end
+  i64 accumulate = 1;  // batches per optimizer step
+  OnOutOfMemory out_of_memory = OnOutOfMemory::error;
+  double clip_norm = 0;   // maximum global gradient norm; 0: off
+  double clip_value = 0;  // clips each gradient element to ±this value; 0: off
+  i64 max_steps = 0;      // an epoch stops when this many steps were made in all; 0: no limit
+  // On a GPU, whole steps as CUDA graphs (Note [Captured steps]); with out_of_memory: error only.
+  bool capture = false;
+  PrecisionRecipe precision = fp32();
+  std::optional<data::Normalization> normalization = {};
+  u64 seed = 0;  // of dropout masks
+};
+
+// The keys of the section `train`. Those of the loop around the trainer are described where the options
+// have them. Optimizer, schedule, precision and seed have sections of their own.
+template <class Options>
+void describe_train(Fields& f, Options& o) {
+  f("epochs", o.epochs, "passes over the training data", at_least(1));
+  if constexpr (requires { o.batch_size; })
+    f("batch_size", o.batch_size, "samples per batch", at_least(1));
+  f("clip_norm", o.clip_norm, "maximum global gradient norm; 0: off", non_negative);
+  f("clip_value", o.clip_value, "clip each gradient element to ±this value; 0: off", non_negative);
+  f("accumulate", o.accumulate, "batches per optimizer step", at_least(1));
+  f("out_of_memory", o.out_of_memory,
+    "what to do when memory runs out in a step: end with an error, or make the step again with its "
+    "batches split in halves, quarters, …, which later batches are too");
+  f("max_steps", o.max_steps, "stop after this many optimizer steps; 0: no limit", non_negative);
+  if constexpr (requires { o.overfit_batches; })
+    f("overfit_batches", o.overfit_batches,
+      "train on this many batches only, again and again: a quick check that a model can learn; "
+      "0: off",
+      non_negative);
+  f("capture", o.capture, "on a GPU, run whole steps as CUDA graphs");
+  f.rule(o.clip_norm == 0 || o.clip_value == 0, "clip_value", "0 where clip_norm is given");
+  f.rule(!o.capture || o.out_of_memory == OnOutOfMemory::error, "capture",
+         "false where out_of_memory is split");
+}
+void describe(Fields& f, TrainerOptions& o);
+
+// A factor of the learning rate for the parameters that one of the globs matches.
+struct LrFactor {
+  std::vector<std::string> match = {};
+  double lr_factor = 1;
+};
+void describe(Fields& f, LrFactor& o);
+
+}  // namespace weft::train
