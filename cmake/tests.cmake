@@ -45,6 +45,9 @@ foreach(folder ${test_folders})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
                                              WEFT_VERSION="${PROJECT_VERSION}")
   target_compile_options(${test} PRIVATE ${test_options})
+  if(NOT folder MATCHES "^(simt|cuda)$")  # whose files are alike to the name
+    weft_join(${test} 8 added Case kYaml)
+  endif()
   # Whose headers a test shares it waits for, and for all that is linked to: test_cuda and test_simt, which are
   # to be small, share their own.
   if(folder STREQUAL "cuda")

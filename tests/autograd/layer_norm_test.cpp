@@ -11,27 +11,28 @@ Variable standardised(const Variable& x) {
   const Variable centred = x - mean(x, -1);
   return centred / sqrt(mean(square(centred), -1) + 1e-5);
 }
-Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
 
 WEFT_OP_ROW(
     layer_norm,
     {.inputs = {matrix, row_of(0), row_of(0)},
      .op = [](auto& a) { return layer_norm(a[0], a[1], a[2]); },
      .reference = [](auto& a) { return standardised(a[0]) * a[1] + a[2]; },
-     .errors = {{[] { layer_norm(Variable(zeros({})), Variable(), Variable()); },
-                 "x is (); a last axis of at least one element is required"},
-                {[] {
-                   layer_norm(Variable(zeros({2, 0})), Variable(), Variable());
-                 },
-                 "x is (2, 0)"},
-                {[] {
-                   layer_norm(Variable(zeros({2, 3})), Variable(zeros({3})), Variable());
-                 },
-                 "one of weight and bias is undefined"},
-                {[] {
-                   layer_norm(Variable(zeros({2, 3})), Variable(zeros({2})), Variable(zeros({2})));
-                 },
-                 "x is (2, 3) and a parameter (2); weight and bias must be (3)"}},
+     .errors =
+         {{[] { layer_norm(Variable(Tensor::zeros({})), Variable(), Variable()); },
+           "x is (); a last axis of at least one element is required"},
+          {[] {
+             layer_norm(Variable(Tensor::zeros({2, 0})), Variable(), Variable());
+           },
+           "x is (2, 0)"},
+          {[] {
+             layer_norm(Variable(Tensor::zeros({2, 3})), Variable(Tensor::zeros({3})), Variable());
+           },
+           "one of weight and bias is undefined"},
+          {[] {
+             layer_norm(Variable(Tensor::zeros({2, 3})), Variable(Tensor::zeros({2})),
+                        Variable(Tensor::zeros({2})));
+           },
+           "x is (2, 3) and a parameter (2); weight and bias must be (3)"}},
      // One or two columns leave nothing but rounding: those are only gradchecked.
      .sizes = {{0, 5}, {2, 5}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}}});
 WEFT_OP_ROW(layer_norm,

@@ -31,7 +31,7 @@ auto sum_of_all(Scale scale) {
     return Variable(sums(0, scale)({a[0].value().reshape({-1})}).value().reshape(Shape{}));
   };
 }
-Tensor cube(const testing::Draw& draw) { return draw.normal({3, draw.size.rows, draw.size.cols}); }
+Tensor stack(const testing::Draw& draw) { return draw.normal({3, draw.size.rows, draw.size.cols}); }
 
 WEFT_OP_ROW(sum, {.inputs = {matrix},
                   .op = [](auto& a) { return sum(a[0]); },
@@ -45,7 +45,7 @@ WEFT_OP_ROW(sum, {.variant = "rows",
                   .op = [](auto& a) { return sum(a[0], -1); },
                   .reference = sums(-1, one)});
 WEFT_OP_ROW(sum, {.variant = "middle",
-                  .inputs = {cube},
+                  .inputs = {stack},
                   .op = [](auto& a) { return sum(a[0], 1); },
                   .reference = sums(1, one)});
 WEFT_OP_ROW(mean, {.inputs = {matrix},
@@ -60,7 +60,7 @@ WEFT_OP_ROW(mean, {.variant = "rows",
                    .op = [](auto& a) { return mean(a[0], -1); },
                    .reference = sums(-1, reciprocal)});
 WEFT_OP_ROW(mean, {.variant = "middle",
-                   .inputs = {cube},
+                   .inputs = {stack},
                    .op = [](auto& a) { return mean(a[0], 1); },
                    .reference = sums(1, reciprocal)});
 

@@ -6,7 +6,9 @@ namespace {
 
 using testing::matrix;
 
-Tensor cube(const testing::Draw& draw) { return draw.normal({draw.size.rows, 3, draw.size.cols}); }
+Tensor triples(const testing::Draw& draw) {
+  return draw.normal({draw.size.rows, 3, draw.size.cols});
+}
 Tensor column(const testing::Draw& draw) { return draw.normal({draw.size.rows, 1}); }
 
 WEFT_OP_ROW(reshape,
@@ -33,7 +35,7 @@ WEFT_OP_ROW(reshape,
                          "a multiple of 4"}}});
 WEFT_OP_ROW(
     flatten,
-    {.inputs = {cube},
+    {.inputs = {triples},
      .op = [](auto& a) { return flatten(a[0]); },
      .reference =
          [](auto& a) {
@@ -41,7 +43,7 @@ WEFT_OP_ROW(
          },
      .errors = {{[] { flatten(Variable(Tensor::zeros({}))); },
                  "x is a scalar; a batch of something is required"}}});
-WEFT_OP_ROW(permute, {.inputs = {cube},
+WEFT_OP_ROW(permute, {.inputs = {triples},
                       .op =
                           [](auto& a) {
                             return permute(a[0], {2, 0, 1});

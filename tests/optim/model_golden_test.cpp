@@ -17,7 +17,7 @@ namespace {
 
 constexpr i64 kBatches = 4, kBatch = 8, kHeight = 12, kWidth = 8, kChannels = 3, kClasses = 10;
 
-const nlohmann::json& golden() {
+const nlohmann::json& golden_models() {
   static const auto file =
       nlohmann::json::parse(std::ifstream(WEFT_SOURCE_ROOT "/tests/golden/models.json"));
   return file;
@@ -75,7 +75,7 @@ class ModelGolden : public testing::TestWithParam<std::tuple<std::string, DType>
     const NoGrad guard;
     const auto logits =
         model(batch_of(0, dtype_).images).value().to(DType::f64).to_vector<double>();
-    const auto& expected = golden()[name_][key];
+    const auto& expected = golden_models()[name_][key];
     ASSERT_EQ(logits.size(), expected.size());
     for (std::size_t i = 0; i < logits.size(); ++i)
       EXPECT_NEAR(logits[i], expected[i].get<double>(), tolerance) << i;
@@ -85,7 +85,7 @@ class ModelGolden : public testing::TestWithParam<std::tuple<std::string, DType>
     Loaded loaded(name_, dtype_);
     const auto optimizer = recipe.make(loaded.model->named_parameters());
     const std::string suffix = kind + (exact_ ? "_f64" : "_f32");
-    const auto& expected = golden()[name_]["losses_" + suffix];
+    const auto& expected = golden_models()[name_]["losses_" + suffix];
     for (std::size_t step = 0; step < expected.size(); ++step) {
       const Batch batch = batch_of(static_cast<i64>(step) % kBatches, dtype_);
       optimizer->zero_grad();

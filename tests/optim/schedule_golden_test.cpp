@@ -13,7 +13,7 @@
 namespace weft::optim {
 namespace {
 
-const nlohmann::json& golden() {
+const nlohmann::json& golden_schedules() {
   static const auto file =
       nlohmann::json::parse(std::ifstream(WEFT_SOURCE_ROOT "/tests/golden/schedules.json"));
   return file;
@@ -95,7 +95,7 @@ const std::map<std::string, Case>& cases() {
 }
 
 TEST(ScheduleGolden, EveryCaseOfTheFileIsTested) {
-  for (const auto& [name, trace] : golden()["cases"].items())
+  for (const auto& [name, trace] : golden_schedules()["cases"].items())
     EXPECT_TRUE(cases().contains(name)) << name;
 }
 
@@ -105,7 +105,7 @@ class ScheduleGolden : public testing::TestWithParam<std::string> {};
 // dominates where the rate comes near 0; weft evaluates the closed form. Hence 1e-12 of the rate plus
 // 1e-12 of the base rate.
 TEST_P(ScheduleGolden, FollowsPyTorchForAThousandSteps) {
-  const auto& file = golden();
+  const auto& file = golden_schedules();
   const Case& c = cases().at(GetParam());
   const i64 per_epoch = file["steps_per_epoch"], steps = file["steps"];
   const double base = file["base_lr"];
@@ -121,7 +121,7 @@ TEST_P(ScheduleGolden, FollowsPyTorchForAThousandSteps) {
 }
 
 TEST_P(ScheduleGolden, DrivesMomentumLikePyTorch) {
-  const auto& trace = golden()["cases"][GetParam()];
+  const auto& trace = golden_schedules()["cases"][GetParam()];
   const auto schedule = cases().at(GetParam()).recipe.make(ScheduleSpan{20, 1000});
   if (!trace.contains("momentum")) {
     EXPECT_FALSE(schedule->momentum(0).has_value());

@@ -24,7 +24,7 @@ using Keys = std::vector<std::string>;
 const bool registered = Registry<data::Dataset>::add<NoOptions>(
     "tiny_for_distillation", [](const NoOptions&) { return testing_models::tiny_splits(100); });
 
-constexpr const char* kConfig = R"(
+constexpr const char* kDistillation = R"(
 run: {seed: 3}
 data: {type: tiny_for_distillation, validation_split: 0.2}
 model: {type: mlp, hidden: [6]}
@@ -47,7 +47,7 @@ class Distilling : public InScratchFolder {
   std::string teacher() const { return dir("teacher/checkpoints/last/model.safetensors").string(); }
   RunConfig config(const std::string& name, Keys keys) const {
     keys.push_back("run.dir=" + dir(name).string());
-    return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    return config::load_text<RunConfig>(kDistillation, "test.yaml", keys).value;
   }
   RunConfig student(const std::string& name, Keys keys = {}) const {
     keys.insert(keys.begin(), "trainer={type: distillation, teacher: " + teacher() +

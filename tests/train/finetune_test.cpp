@@ -16,14 +16,14 @@ namespace weft::train {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kConfig = WEFT_SOURCE_ROOT "/configs/finetune_staged_unfreeze.yaml";
+constexpr const char* kStagedUnfreeze = WEFT_SOURCE_ROOT "/configs/finetune_staged_unfreeze.yaml";
 
 class FineTune : public test_support::InScratchFolder {
  protected:
   FineTune() : InScratchFolder("finetune") {}
   RunReport run(const char* name, std::vector<std::string> overrides) const {
     overrides.push_back("run.dir=" + (folder_ / name).string());
-    Orchestrator orchestrator(load_run_config(kConfig, overrides).value, name, overrides);
+    Orchestrator orchestrator(load_run_config(kStagedUnfreeze, overrides).value, name, overrides);
     return orchestrator.train();
   }
 };
@@ -74,11 +74,12 @@ TEST_F(FineTune, FreezesAndThawsInExactlyThisOrder) {
 }
 
 TEST_F(FineTune, TakesItsBackboneAndNormalizationFromTheFileBesideTheConfig) {
-  const RunConfig config = load_run_config(kConfig).value;
+  const RunConfig config = load_run_config(kStagedUnfreeze).value;
   const std::string path = config.model.common.pretrained->path;
   EXPECT_EQ(fs::path(path), fs::path(WEFT_SOURCE_ROOT "/configs/backbones/digits_cnn.safetensors"));
   EXPECT_LT(fs::file_size(path), 500'000u);
-  RunConfig small = load_run_config(kConfig, {"data.train_size=100", "data.test_size=10"}).value;
+  RunConfig small =
+      load_run_config(kStagedUnfreeze, {"data.train_size=100", "data.test_size=10"}).value;
   Orchestrator orchestrator(small, "test");
   const TensorMap backbone = read_safetensors(path);
   for (const nn::NamedParameter& p : orchestrator.model().named_parameters()) {

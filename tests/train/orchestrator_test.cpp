@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = R"(
+constexpr const char* kDigits = R"(
 data: {type: digits, train_size: 300, test_size: 60, validation_split: 0.2}
 model: {type: mlp, hidden: [16]}
 optimizer: {type: adamw, lr: 3e-3}
@@ -62,7 +62,7 @@ class Runs : public test_support::InScratchFolder {
 
   RunConfig config(std::vector<std::string> overrides = {}) const {
     overrides.push_back("run.dir=" + (folder_ / "run").string());
-    return config::load_text<RunConfig>(kConfig, "test.yaml", overrides).value;
+    return config::load_text<RunConfig>(kDigits, "test.yaml", overrides).value;
   }
   fs::path run_folder() const { return folder_ / "run"; }
 };

@@ -17,7 +17,7 @@ namespace {
 using namespace testing_runs;
 using Keys = std::vector<std::string>;
 
-constexpr const char* kConfig = R"(
+constexpr const char* kEdited = R"(
 data: {type: changing_for_test, validation_split: 0.2}
 model: {type: mlp, hidden: [8]}
 optimizer: {type: adamw, lr: 1e-3}
@@ -36,7 +36,7 @@ class ResumeConfig : public InScratchFolder {
   ResumeConfig() : InScratchFolder("resume-config") {}
 
   static RunConfig config(const Keys& keys) {
-    return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    return config::load_text<RunConfig>(kEdited, "test.yaml", keys).value;
   }
   RunReport train(Keys keys, const std::string& name = "run") const {
     keys.push_back("run.dir=" + dir(name).string());

@@ -17,7 +17,7 @@ namespace {
 using namespace testing_runs;
 using Keys = std::vector<std::string>;
 
-constexpr const char* kConfig = R"(
+constexpr const char* kResumed = R"(
 run: {seed: 3}
 data: {type: tiny_for_resume, validation_split: 0.2}
 model: {type: mlp, hidden: [12]}
@@ -53,7 +53,7 @@ class Resuming : public InScratchFolder {
 
   RunConfig config(const std::string& name, Keys keys) const {
     keys.push_back("run.dir=" + dir(name).string());
-    return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    return config::load_text<RunConfig>(kResumed, "test.yaml", keys).value;
   }
   static RunReport train(const RunConfig& config) {
     Orchestrator run(config, "test");

@@ -27,7 +27,7 @@ using Keys = std::vector<std::string>;
 const bool registered = Registry<data::Dataset>::add<NoOptions>(
     "tiny_for_several", [](const NoOptions&) { return testing_models::tiny_splits(125); });
 
-constexpr const char* kConfig = R"(
+constexpr const char* kTwoOptimizers = R"(
 run: {seed: 3}
 data: {type: tiny_for_several, validation_split: 0.2}
 model: {type: mlp, hidden: [12]}
@@ -50,7 +50,7 @@ class SeveralOptimizers : public InScratchFolder {
 
   RunConfig config(const std::string& name, Keys keys = {}) const {
     keys.push_back("run.dir=" + dir(name).string());
-    return config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    return config::load_text<RunConfig>(kTwoOptimizers, "test.yaml", keys).value;
   }
   // All of what a run came to, the second model too.
   auto outcome(const std::string& name) const {

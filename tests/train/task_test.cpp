@@ -21,7 +21,7 @@ config::Loaded<RunConfig> loaded(const std::string& yaml,
                                  const std::vector<std::string>& overrides = {}) {
   return config::load_text<RunConfig>(kRest + yaml, "a.yaml", overrides);
 }
-std::string refusal(const std::string& yaml) {
+std::string refusal_of_task(const std::string& yaml) {
   try {
     config::load_text<RunConfig>(yaml, "a.yaml");
   } catch (const config::ConfigError& error) {
@@ -75,15 +75,16 @@ TEST(Task, IsWhereTheResolvedConfigSaysTheValuesAreFrom) {
 
 TEST(Task, IsReportedLikeAnyOtherChoice) {
   EXPECT_EQ(
-      refusal(std::string(kRest) + "task: regresion\n"),
+      refusal_of_task(std::string(kRest) + "task: regresion\n"),
       "a.yaml:3:1: task: expected one of classification, language_modelling, regression or null, got "
       "'regresion'; did you mean 'regression'?");
   // Keys of a loss that the task did not choose.
-  EXPECT_NE(refusal(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
+  EXPECT_NE(refusal_of_task(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
                 .find("a key of loss 'regression'"),
             std::string::npos);
   const auto count = config::typos::check_every_typo(
-      std::string(kRest) + "task: regression\nvalidation: {every: 2ep}\n", "a.yaml", refusal);
+      std::string(kRest) + "task: regression\nvalidation: {every: 2ep}\n", "a.yaml",
+      refusal_of_task);
   EXPECT_EQ(count.keys, 6);
   EXPECT_GE(count.right, count.typos * 95 / 100) << count.right << " of " << count.typos;
 }
