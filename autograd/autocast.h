@@ -11,11 +11,12 @@
 //   casts.clear();                                       // the weights have changed
 //
 // Note [Autocast]
-// While one lives, linear, matmul and conv2d on this thread multiply half copies of their f32 inputs, sum
-// in float and give f32; their gradients multiply half copies of what comes in, and are f32 too. Biases,
-// activations, normalisations, pooling, softmax, losses, and all sums stay f32: they are bound by memory, not by
-// multiplications, and lose digits. f64 is left alone. So weights, gradients and optimizer state are
-// f32 (Micikevicius et al., arXiv 1710.03740), and a product keeps half copies of its inputs for the backward pass.
+// While one lives, linear, matmul and conv2d on this thread multiply half copies of their f32
+// inputs, sum in float and give f32; their gradients multiply half copies of what comes in, and are
+// f32 too. Biases, activations, normalisations, pooling, softmax, losses, and all sums stay f32:
+// they are bound by memory, not by multiplications, and lose digits. f64 is left alone. So weights,
+// gradients and optimizer state are f32 (Micikevicius et al., arXiv 1710.03740), and a product
+// keeps half copies of its inputs for the backward pass.
 #pragma once
 #include <memory>
 #include <vector>
@@ -58,7 +59,8 @@ class Autocast {
   WeightCasts* casts_before_;
 };
 
-// What a product multiplies in place of this input: a copy in the scope's dtype, or the value itself.
+// What a product multiplies in place of this input: a copy in the scope's dtype, or the value
+// itself.
 Tensor autocast(const Variable& input);
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a tape consists of: a node per op, with its backward functions (Note [Tape], autograd/tape.h),
-// and the memory they lie in.
+// What a tape consists of: a node per op, with its backward functions (Note [Tape],
+// autograd/tape.h), and the memory they lie in.
 #pragma once
 #include <array>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue of differentiable operations. Each has the name, the shapes and the errors of its
-// counterpart in tensor/ops.h; its gradient stands beside its forward in autograd/<name>.cpp, and its
-// row in tests/autograd/.
+// counterpart in tensor/ops.h; its gradient stands beside its forward in autograd/<name>.cpp, and
+// its row in tests/autograd/.
 #pragma once
 #include <optional>
 #include <vector>
@@ -11,7 +11,7 @@
 
 namespace weft {
 
-// --- elementwise (autograd/elementwise.cpp) -------------------------------------------------------
+// --- elementwise (autograd/elementwise.cpp) ------------------------------------------------------
 #define WEFT_DECLARE(op, Op) Variable op(const Variable& x);
 WEFT_UNARY_OPS(WEFT_DECLARE)
 #undef WEFT_DECLARE
@@ -33,13 +33,13 @@ inline Variable operator+(double c, const Variable& x) { return affine(x, 1.0, c
 inline Variable operator-(double c, const Variable& x) { return affine(x, -1.0, c); }
 inline Variable operator*(double c, const Variable& x) { return affine(x, c, 0.0); }
 
-// --- reductions (autograd/reduce.cpp) -------------------------------------------------------------
+// --- reductions (autograd/reduce.cpp) ------------------------------------------------------------
 Variable sum(const Variable& x);
 Variable sum(const Variable& x, int axis);
 Variable mean(const Variable& x);
 Variable mean(const Variable& x, int axis);
 
-// --- shape (autograd/shape.cpp) -------------------------------------------------------------------
+// --- shape (autograd/shape.cpp) ------------------------------------------------------------------
 // The same numbers, shared, under another shape; one size may be -1.
 Variable reshape(const Variable& x, const Shape& shape);
 // (batch, …) → (batch, rest)
@@ -48,13 +48,13 @@ Variable permute(const Variable& x, std::initializer_list<int> order);
 // x repeated to `shape` by the broadcasting rule.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 
-// --- matmul (autograd/matmul.cpp) -----------------------------------------------------------------
+// --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);
 // activation(x·wᵀ + bias) in one pass; bias may be undefined. w is (out, in), as PyTorch has it.
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation = kernels::Activation::none);
 
-// --- images: (batch, height, width, channels) -----------------------------------------------------
+// --- images: (batch, height, width, channels) ----------------------------------------------------
 // autograd/conv2d.cpp; bias may be undefined. w is (out, kernel_h, kernel_w, channels/groups).
 Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
                 const Conv2dOptions& options = {});
@@ -64,9 +64,9 @@ Variable max_pool2d(const Variable& x, const Pool2dOptions& options = {});
 Variable avg_pool2d(const Variable& x, const Pool2dOptions& options = {});
 Variable global_avg_pool(const Variable& x);
 
-// --- batch norm (autograd/batch_norm.cpp), over all axes but the last -----------------------------
-// y = gamma·x̂ + beta [+ residual], then relu if asked for; gamma, beta and residual may be undefined.
-// mean and variance are of this batch, (channels) in f64, for commit_running_stats().
+// --- batch norm (autograd/batch_norm.cpp), over all axes but the last ----------------------------
+// y = gamma·x̂ + beta [+ residual], then relu if asked for; gamma, beta and residual may be
+// undefined. mean and variance are of this batch, (channels) in f64, for commit_running_stats().
 struct BatchNormResult {
   Variable y;
   Tensor mean, variance;
@@ -78,11 +78,11 @@ Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variabl
                          const Tensor& running_mean, const Tensor& running_var,
                          const BatchNormOptions& options = {}, const Variable& residual = {});
 
-// --- softmax (autograd/softmax.cpp), over the last axis ---------------------------------------------
+// --- softmax (autograd/softmax.cpp), over the last axis ------------------------------------------
 Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);
 
-// --- normalisation, embedding, dropout ------------------------------------------------------------
+// --- normalisation, embedding, dropout -----------------------------------------------------------
 // Over the last axis; weight and bias (columns), or both undefined (autograd/layer_norm.cpp).
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias,
                     double eps = 1e-5);
@@ -91,14 +91,14 @@ Variable embedding(const Variable& table, const Tensor& indices);
 // Each element is 0 with probability p, else x/(1 − p); x itself for p = 0 (autograd/dropout.cpp).
 Variable dropout(const Variable& x, double p);
 
-// --- losses ---------------------------------------------------------------------------------------
+// --- losses --------------------------------------------------------------------------------------
 // Softmax cross-entropy, mean over the rows (autograd/cross_entropy.cpp).
 Variable cross_entropy(const Variable& logits, const Tensor& labels,
                        const CrossEntropyOptions& options = {});
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
-// (x − target)², |x − target|, the Huber loss, and −ln of the probability that σ(x) gives a target in
-// [0, 1] (autograd/pointwise_loss.cpp).
+// (x − target)², |x − target|, the Huber loss, and −ln of the probability that σ(x) gives a target
+// in [0, 1] (autograd/pointwise_loss.cpp).
 Variable mse(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
 Variable l1(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
 Variable huber(const Variable& x, const Tensor& target, double delta = 1.0,

@@ -18,7 +18,8 @@
 //   buffer, an inner node's into a fresh tensor; later ones go to scratch that the tape adds.
 // - The tape is a list of nodes in execution order, one node per op. backward() walks it in reverse
 //   from its start, freeing as it goes, until no gradient is under way: no sorting, no recursion.
-// - A node lives while a Variable or the node of a later op refers to it. So a Variable that is held
+// - A node lives while a Variable or the node of a later op refers to it. So a Variable that is
+// held
 //   keeps the graph behind it, as its backward() needs it, and nothing that was recorded later;
 //   after backward() it keeps its own node only.
 // - Nodes and backward functions lie in a pool of the tape's, whose blocks are used again, so that
@@ -49,8 +50,8 @@ class TapeObserver {
 TapeObserver* set_tape_observer(TapeObserver* observer);
 TapeObserver* tape_observer();
 
-// The module path ops are recorded under, on this thread ("features.0"). Kept by nn::Module while an
-// observer is set.
+// The module path ops are recorded under, on this thread ("features.0"). Kept by nn::Module while
+// an observer is set.
 std::string& module_scope();
 
 namespace detail {
@@ -75,8 +76,8 @@ template <class F>
 auto edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::write};
 }
-// The same for a function that reads dy[i] before it writes dx[i], with dx of dy's shape: when nobody
-// else needs dy, dx is dy.
+// The same for a function that reads dy[i] before it writes dx[i], with dx of dy's shape: when
+// nobody else needs dy, dx is dy.
 template <class F>
 auto in_place_edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::in_place};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variable: a tensor on the tape.
 //
-// A Variable is one of three things: a constant (made from a Tensor), a leaf (whose gradient is kept:
-// parameters, inputs made with Variable::leaf), or the result of a recorded op. Copies are handles
-// to the same one. A result belongs to the thread whose tape recorded it.
+// A Variable is one of three things: a constant (made from a Tensor), a leaf (whose gradient is
+// kept: parameters, inputs made with Variable::leaf), or the result of a recorded op. Copies are
+// handles to the same one. A result belongs to the thread whose tape recorded it.
 #pragma once
 #include <memory>
 #include <string>
@@ -17,8 +17,8 @@ namespace detail {
 struct Node;
 }
 
-// What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its numbers mean
-// something only while `has_grad` is true.
+// What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its numbers
+// mean something only while `has_grad` is true.
 struct Leaf {
   Tensor value;
   Tensor grad;
@@ -59,8 +59,9 @@ class Variable {
   void zero_grad() const;
 
   // Adds d(this)/d(leaf) to the grad() of every leaf this variable was computed from, and frees the
-  // recorded graph behind it. Without a seed this variable must have one element, whose seed is 1; a
-  // seed has this variable's shape and dtype. Throws UserError on a second call for the same graph.
+  // recorded graph behind it. Without a seed this variable must have one element, whose seed is 1;
+  // a seed has this variable's shape and dtype. Throws UserError on a second call for the same
+  // graph.
   void backward() const;
   void backward(const Tensor& seed) const;
 
@@ -91,8 +92,8 @@ class NoGrad {
  private:
   bool before_;
 };
-// While one lives, ops on this thread record again: for recomputation inside a backward pass, which runs
-// without recording, on a tape of its own (Tape::Scope).
+// While one lives, ops on this thread record again: for recomputation inside a backward pass, which
+// runs without recording, on a tape of its own (Tape::Scope).
 class EnableGrad {
  public:
   EnableGrad();

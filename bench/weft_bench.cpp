@@ -4,9 +4,9 @@
 //   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
 //              [--steps trainer|captured]
 //
-// then on stdin "run K" and "memory". The steps are those of a Trainer, whose samples all lie on the
-// device. The answer to "run" has the mean loss of the last epoch's steps, and also the processor
-// time and the calls of operator new per step, of all threads.
+// then on stdin "run K" and "memory". The steps are those of a Trainer, whose samples all lie on
+// the device. The answer to "run" has the mean loss of the last epoch's steps, and also the
+// processor time and the calls of operator new per step, of all threads.
 #include <sys/resource.h>
 
 #include <chrono>

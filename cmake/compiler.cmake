@@ -22,14 +22,16 @@ if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${WEFT_CCACHE})
 endif()
 
-# Newer compilers warn about more than the one the project is tested with; that must not stop a user.
+# Newer compilers warn about more than the one the project is tested with; that must not stop a
+# user.
 set(werror_default OFF)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   set(werror_default ON)
 endif()
 option(WEFT_WERROR "Warnings are errors" ${werror_default})
 
-# nvcc takes a compiler's options only behind -Xcompiler. CUDA's own headers shadow and are full of pragmas.
+# nvcc takes a compiler's options only behind -Xcompiler. CUDA's own headers shadow and are full of
+# pragmas.
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow>"
                     "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas>")
 if(WEFT_WERROR)

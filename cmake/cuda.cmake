@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# WEFT_CUDA: OFF; EMULATED, in which the CUDA sources are compiled as C++ and run on the CPU, for tests on
-# machines without a GPU and without CUDA; ON, in which nvcc compiles them.
+# WEFT_CUDA: OFF; EMULATED, in which the CUDA sources are compiled as C++ and run on the CPU, for
+# tests on machines without a GPU and without CUDA; ON, in which nvcc compiles them.
 set(WEFT_CUDA OFF CACHE STRING "The GPU side: OFF, EMULATED or ON")
 set_property(CACHE WEFT_CUDA PROPERTY STRINGS OFF EMULATED ON)
 if(NOT WEFT_CUDA MATCHES "^(OFF|EMULATED|ON)$")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# `cmake --install build/cpu --prefix DIR`: headers under include/weft/<folder>, libweft, the command,
-# and a package for find_package(weft). Everything below is relative to the prefix, so it can be moved.
+# `cmake --install build/cpu --prefix DIR`: headers under include/weft/<folder>, libweft, the
+# command, and a package for find_package(weft). Everything below is relative to the prefix, so it
+# can be moved.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 

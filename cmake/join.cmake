@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Most of what a file of ours takes to compile is headers and templates that its neighbours compile as
-# well (nlohmann/json, CLI11, GoogleTest, the registries). Joined, the files of a target are compiled
-# several in one translation unit, which halves the time of a whole build. One changed file then
-# compiles its whole unit again: the preset `dev` does not join.
+# Most of what a file of ours takes to compile is headers and templates that its neighbours compile
+# as well (nlohmann/json, CLI11, GoogleTest, the registries). Joined, the files of a target are
+# compiled several in one translation unit, which halves the time of a whole build. One changed file
+# then compiles its whole unit again: the preset `dev` does not join.
 option(WEFT_JOIN "Compile several files of a target as one translation unit" OFF)
 
-# weft_join(TARGET FILES [NAME…]): that many files in one unit. Files with options of their own stay alone.
-# Files of one unit share their anonymous namespaces, so a name there must be unique among the files of
-# the target. `registered`, which every registry entry has, and each NAME are made unique here; no
-# header may use them.
-# kernels/ is never joined: its results are promised to the bit, and inlining is part of how they arise.
+# weft_join(TARGET FILES [NAME…]): that many files in one unit. Files with options of their own stay
+# alone. Files of one unit share their anonymous namespaces, so a name there must be unique among
+# the files of the target. `registered`, which every registry entry has, and each NAME are made
+# unique here; no header may use them. kernels/ is never joined: its results are promised to the
+# bit, and inlining is part of how they arise.
 function(weft_join target files)
   if(NOT WEFT_JOIN)
     return()

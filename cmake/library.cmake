@@ -5,8 +5,8 @@
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/weft SYMBOLIC)
 
-# One shared library, because registered entries vanish from static archives and a plugin that linked
-# an archive would fill a registry of its own.
+# One shared library, because registered entries vanish from static archives and a plugin that
+# linked an archive would fill a registry of its own.
 add_library(weft SHARED)
 add_library(weft::weft ALIAS weft)
 set_target_properties(weft PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
@@ -44,7 +44,7 @@ if(WEFT_CUDA STREQUAL "EMULATED")
   # (device/simt/sanitizers.h); what it may see, it is told.
   file(GLOB simt_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/device/simt/*.cpp)
   set_source_files_properties(${simt_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2"
-                                                         SKIP_PRECOMPILE_HEADERS ON)  # made with other options
+                                                         SKIP_PRECOMPILE_HEADERS ON)
 endif()
 
 if(TARGET weft_kernels)

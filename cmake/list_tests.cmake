@@ -8,9 +8,9 @@ endif()
 execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=*Slow* OUTPUT_VARIABLE slow)
 execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow*:*.cuda OUTPUT_VARIABLE quick)
 
-# AddressSanitizer would end the process where a test wants to see out-of-memory reported. Waiting threads
-# spin for a moment and then sleep: spinning ones starve each other when tests share the cores with anything else, and
-# sleeping at once makes models as small as a test's ten times slower.
+# AddressSanitizer would end the process where a test wants to see out-of-memory reported. Waiting
+# threads spin for a moment and then sleep: spinning ones starve each other when tests share the
+# cores with anything else, and sleeping at once makes models as small as a test's ten times slower.
 set(environment "ASAN_OPTIONS=allocator_may_return_null=1;GOMP_SPINCOUNT=2000")
 set(text "")
 macro(add_entry entry label seconds filter)

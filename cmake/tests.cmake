@@ -14,11 +14,11 @@ target_link_libraries(weft_testing PUBLIC weft GTest::gtest)
 add_library(weft::testing ALIAS weft_testing)
 include(cmake/weft_add_op_test.cmake)
 
-# tests/cuda has the tests of the CUDA kernels: on the emulated device (label emulated), or on a real one
-# (label device). tests/simt has those of the emulator itself.
+# tests/cuda has the tests of the CUDA kernels: on the emulated device (label emulated), or on a
+# real one (label device). tests/simt has those of the emulator itself.
 set(test_folders ${WEFT_FOLDERS} app)
-# Both link the folders up to kernels/ and nothing above, so that a sanitizer's build of them is small.
-# tests/gpu has what is above the kernels, tensors to whole runs, and links all of libweft.
+# Both link the folders up to kernels/ and nothing above, so that a sanitizer's build of them is
+# small. tests/gpu has what is above the kernels, tensors to whole runs, and links all of libweft.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   list(APPEND test_folders gpu cuda)
   file(GLOB kernel_testing_sources CONFIGURE_DEPENDS testing/*/*.cpp)
@@ -48,8 +48,8 @@ foreach(folder ${test_folders})
   if(NOT folder MATCHES "^(simt|cuda)$")  # whose files are alike to the name
     weft_join(${test} 8 added Case kYaml)
   endif()
-  # Whose headers a test shares it waits for, and for all that is linked to: test_cuda and test_simt, which are
-  # to be small, share their own.
+  # Whose headers a test shares it waits for, and for all that is linked to: test_cuda and
+  # test_simt, which are to be small, share their own.
   if(folder STREQUAL "cuda")
     set(test_headers "")
   endif()
@@ -73,7 +73,8 @@ foreach(folder ${test_folders})
   if(folder MATCHES "^(simt|cuda|gpu)$")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
     string(REPLACE "ON" "device" extra_label ${extra_label})
-    target_compile_options(${test} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)  # #pragma unroll
+    # #pragma unroll
+    target_compile_options(${test} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)
     set_target_properties(${test} PROPERTIES LINKER_LANGUAGE CXX)
   endif()
   # What a binary holds is known only when it is linked: the ctest entries are written then.

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# weft_add_op_test(<name> <source>…): a test of one's own op, registered with ctest. Call enable_testing() before.
+# weft_add_op_test(<name> <source>…): a test of one's own op, registered with ctest. Call
+# enable_testing() before.
 #
-# Of C++ sources alone: op rows (weft/testing/op_row.h) and other GoogleTest cases, linked to libweft.
+# Of C++ sources alone: op rows (weft/testing/op_row.h) and other GoogleTest cases, linked to
+# libweft.
 #
-# With a CUDA source (.cu) among them: tests of kernels (weft/testing/kernel_test.h), run by the emulator, with no GPU and no
-# CUDA toolkit. Three tests come of it: <name>, <name>_asan (accesses outside arrays and misaligned ones, by
-# AddressSanitizer and UndefinedBehaviorSanitizer) and <name>_tsan (races, by ThreadSanitizer).
+# With a CUDA source (.cu) among them: tests of kernels (weft/testing/kernel_test.h), run by the
+# emulator, with no GPU and no CUDA toolkit. Three tests come of it: <name>, <name>_asan (accesses
+# outside arrays and misaligned ones, by AddressSanitizer and UndefinedBehaviorSanitizer) and
+# <name>_tsan (races, by ThreadSanitizer).
 function(weft_add_op_test name)
   set(kernels ${ARGN})
   list(FILTER kernels INCLUDE REGEX "\\.cu$")
@@ -54,7 +57,8 @@ function(_weft_add_emulator variant)
   endif()
   list(TRANSFORM _weft_emulator_files PREPEND ${_weft_emulator_sources}/)
   file(GLOB sources ${_weft_emulator_files})
-  list(FILTER sources EXCLUDE REGEX "/core/(sha256|atomic_file)\\.cpp$")  # which want a library of their own
+  # These want a library of their own.
+  list(FILTER sources EXCLUDE REGEX "/core/(sha256|atomic_file)\\.cpp$")
   add_library(${target} STATIC EXCLUDE_FROM_ALL ${sources})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 32)
   get_target_property(includes weft::weft INTERFACE_INCLUDE_DIRECTORIES)
@@ -70,7 +74,8 @@ function(_weft_add_emulator variant)
   target_compile_options(${target} PUBLIC -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1
                                           -Wno-maybe-uninitialized -Wno-unknown-pragmas)
   target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
-  # A sanitizer must not see the switch from one thread's stack to another's; what it may see, it is told.
+  # A sanitizer must not see the switch from one thread's stack to another's; what it may see, it is
+  # told.
   file(GLOB unseen ${_weft_emulator_sources}/device/simt/*.cpp)
   set_source_files_properties(${unseen} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
 endfunction()

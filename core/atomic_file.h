@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that appears under its name only when it is complete and on the disk: it is written under a
-// temporary name beside it, fsynced, renamed, and the folder is fsynced. Whatever happens before,
+// A file that appears under its name only when it is complete and on the disk: it is written under
+// a temporary name beside it, fsynced, renamed, and the folder is fsynced. Whatever happens before,
 // what was there under the name stays.
 #pragma once
 #include <string>
@@ -14,8 +14,8 @@ class Sha256;
 
 class AtomicFile {
  public:
-  // Throws UserError if the folder does not exist or may not be written, or `path` is a folder. What is
-  // written is added to `hash` too.
+  // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
+  // What is written is added to `hash` too.
   explicit AtomicFile(std::string path, Sha256* hash = nullptr);
   ~AtomicFile();  // without commit(): the temporary file goes
   AtomicFile(const AtomicFile&) = delete;
@@ -37,8 +37,8 @@ class AtomicFile {
 // The whole of a small file at once.
 void write_file_atomically(const std::string& path, std::string_view text);
 
-// Waits until what was written to a file, or the names in a folder, are on the disk. Throws InternalError
-// with the system's reason.
+// Waits until what was written to a file, or the names in a folder, are on the disk. Throws
+// InternalError with the system's reason.
 void sync_to_disk(const std::string& path);
 
 }  // namespace weft

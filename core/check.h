@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is required of a value beyond its type, as data: readers test it, the documentation prints it.
+// What is required of a value beyond its type, as data: readers test it, the documentation prints
+// it.
 #pragma once
 #include <limits>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A length of training as text: "3ep" is three epochs (passes over the training data), "200ba" is 200
-// batches (optimizer steps). Epochs may be fractional ("0.5ep"), batches not.
+// A length of training as text: "3ep" is three epochs (passes over the training data), "200ba" is
+// 200 batches (optimizer steps). Epochs may be fractional ("0.5ep"), batches not.
 #pragma once
 #include <string>
 #include <string_view>
@@ -12,7 +12,8 @@ namespace weft {
 class Duration {
  public:
   Duration() = default;  // zero
-  // Throws UserError unless `text` is a number that is not negative, followed by "ep" or "ba"; "0" is zero.
+  // Throws UserError unless `text` is a number that is not negative, followed by "ep" or "ba"; "0"
+  // is zero.
   Duration(std::string_view text);
   Duration(const char* text) : Duration(std::string_view(text)) {}
   Duration(const std::string& text) : Duration(std::string_view(text)) {}

@@ -2,7 +2,8 @@
 // Errors. The library throws, and never prints or exits.
 //
 // A message is one sentence of the form "op: what was given; what is required", for example
-//   matmul: a is (32, 784) and b is (512, 10); the columns of a (784) must equal the rows of b (512)
+//   matmul: a is (32, 784) and b is (512, 10); the columns of a (784) must equal the rows of b
+//   (512)
 #pragma once
 #include <stdexcept>
 #include <string>

@@ -13,9 +13,10 @@ namespace weft {
 
 bool glob_matches(std::string_view pattern, std::string_view name);
 
-// Indices of the names that at least one pattern matches, ascending. Throws UserError, naming `what`
-// and the nearest names, if one of the patterns matches none of them:
-//   freeze: pattern 'clasifier.*' matches none of 12 names; nearest: classifier.weight, classifier.bias
+// Indices of the names that at least one pattern matches, ascending. Throws UserError, naming
+// `what` and the nearest names, if one of the patterns matches none of them:
+//   freeze: pattern 'clasifier.*' matches none of 12 names; nearest: classifier.weight,
+//   classifier.bias
 std::vector<i64> glob_select(std::string_view what, std::span<const std::string> patterns,
                              std::span<const std::string> names);
 

@@ -13,8 +13,8 @@ namespace weft {
 // the Damerau-Levenshtein distance in its "optimal string alignment" form.
 i64 edit_distance(std::string_view a, std::string_view b);
 
-// The candidate with the smallest edit distance, if that is at most a third of the longer of the two
-// (but one edit is always near); "" otherwise. Case does not count as an edit. Of equally near
+// The candidate with the smallest edit distance, if that is at most a third of the longer of the
+// two (but one edit is always near); "" otherwise. Case does not count as an edit. Of equally near
 // candidates the one that shares the longest beginning, then the first.
 std::string nearest(std::string_view name, std::span<const std::string> candidates);
 

@@ -85,7 +85,8 @@ inline SectionRef options_ref(AnyRecipe& recipe) {
 }
 
 namespace detail {
-// The registry of a kind, made by `make` at the first call. `type` tells two kinds of one name apart.
+// The registry of a kind, made by `make` at the first call. `type` tells two kinds of one name
+// apart.
 AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What device.h and allocator.h do, device by device. The GPU's are in device/gpu/backend.cpp, so that a
-// build without one needs no stubs.
+// What device.h and allocator.h do, device by device. The GPU's are in device/gpu/backend.cpp, so
+// that a build without one needs no stubs.
 #pragma once
 #include "weft/device/allocator.h"
 #include "weft/device/device.h"

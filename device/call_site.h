@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The place in the sources that a message names. Not std::source_location, which device code may not
-// use and clang 14 lacks.
+// The place in the sources that a message names. Not std::source_location, which device code may
+// not use and clang 14 lacks.
 #pragma once
 #include <string>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running out of memory: an error of its own, because a training step that fails with it can be made again
-// in smaller parts (train/trainer/trainer.h).
+// Running out of memory: an error of its own, because a training step that fails with it can be
+// made again in smaller parts (train/trainer/trainer.h).
 #pragma once
 #include "weft/core/error.h"
 #include "weft/core/types.h"
@@ -13,8 +13,8 @@ class OutOfMemory : public InternalError {
   using InternalError::InternalError;
 };
 
-// For tests: what the CPU has for tensors in all, in bytes, cached blocks included, of which there are none
-// at first; 0: no limit. Returns the limit before.
+// For tests: what the CPU has for tensors in all, in bytes, cached blocks included, of which there
+// are none at first; 0: no limit. Returns the limit before.
 i64 set_cpu_memory_limit(i64 bytes);
 
 }  // namespace weft

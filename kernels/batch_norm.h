@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalisation of each channel over rows, with an optional residual and relu behind it.
-//   math     x̂ = (x − mean)·inv_std, inv_std = 1/√(variance + eps);  y = gamma·x̂ + beta, + residual, then
-//            max(·, 0) if relu. The variance that normalises divides by rows, batch_var by rows − 1.
-//            backward, with dz = dy·[y > 0] if relu, else dy: dresidual = dz, dbeta = Σ dz, dgamma = Σ dz·x̂,
-//            dx = gamma·inv_std·(dz − dbeta/rows − x̂·dgamma/rows); for constant statistics gamma·inv_std·dz
+//   math     x̂ = (x − mean)·inv_std, inv_std = 1/√(variance + eps);
+//            y = gamma·x̂ + beta, + residual, then
+//            max(·, 0) if relu. The variance that normalises divides by rows, batch_var by rows −
+//            1.
+//            backward, with dz = dy·[y > 0] if relu, else dy: dresidual = dz, dbeta = Σ dz, dgamma
+//            = Σ dz·x̂,
+//            dx = gamma·inv_std·(dz − dbeta/rows − x̂·dgamma/rows);
+//            for constant statistics gamma·inv_std·dz
 //   shapes   x, y, residual (rows, channels); gamma, beta (null: 1, 0), mean, inv_std, … (channels)
 //   saved    x, mean, inv_std; y where a relu follows a residual
 //   aliasing y may be x or residual; dresidual, or dx without dresidual, may be dy
-//   source   Ioffe & Szegedy 2015, arXiv:1502.03167; sums of blocks are put together as in Chan, Golub &
+//   source   Ioffe & Szegedy 2015, arXiv:1502.03167; sums of blocks are put together as in Chan,
+//            Golub &
 //            LeVeque 1979, in an order that does not depend on the threads
 #pragma once
 #include "weft/device/device.h"
@@ -15,7 +20,8 @@
 
 namespace weft::kernels {
 
-// Of each channel. Statistics are double: a float cannot hold a mean that is large beside the deviation.
+// Of each channel. Statistics are double: a float cannot hold a mean that is large beside the
+// deviation.
 struct BatchStatistics {
   double *mean = nullptr, *inv_std = nullptr, *batch_var = nullptr;
 };

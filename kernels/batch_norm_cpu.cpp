@@ -26,8 +26,8 @@ struct Blocks {
   i64 rows_per_block, count, rows;
 };
 
-// Sums of x − first and (x − first)² over all rows, first = row 0: near the data, so that the squares do
-// not cancel.
+// Sums of x − first and (x − first)² over all rows, first = row 0: near the data, so that the
+// squares do not cancel.
 template <class T>
 void sum_block(double* __restrict sum, double* __restrict square, Rows<const T> in) {
   const T* x = in.data;

@@ -7,7 +7,8 @@
 //                                   − (1 − ε)·k[r]·[c = label[r]] − ε/cols·w[c])
 //            all 0 in a row whose label is ignored
 //            mean: loss = sum/weight and share = 1/weight; both 0 where weight is
-//   shapes   x, dx (rows, cols), loss, lse, row_weight, label (rows), w (cols), dloss () on the device; of the
+//   shapes   x, dx (rows, cols), loss, lse, row_weight, label (rows), w (cols), dloss () on the
+//            device; of the
 //            mean, all ()
 //   saved    x, lse, share
 //   aliasing of the mean, loss may be sum

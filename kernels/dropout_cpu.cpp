@@ -16,8 +16,8 @@ struct Mask {
   u32 threshold;  // words below it are dropped
 };
 
-// words[4·q + j] is word j of philox at quad first + q of a sample: philox.h's rounds, a vector of calls at
-// a time.
+// words[4·q + j] is word j of philox at quad first + q of a sample: philox.h's rounds, a vector of
+// calls at a time.
 inline void draw(u32 (&words)[4 * kQuads], const Mask& mask, u64 sample, i64 first, i64 quads) {
   u32 c0[kQuads], c1[kQuads], c2[kQuads], c3[kQuads];
   for (i64 q = 0; q < quads; ++q) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise kernels: one loop for each shape of formula, instantiated for the lists of elementwise_ops.h.
-//   math     unary   y[i] = value(x[i]);  dx[i] = dy[i]·slope(kept[i]), kept = x or y as the formula says
+// Elementwise kernels: one loop for each shape of formula, instantiated for the lists of
+// elementwise_ops.h.
+//   math     unary   y[i] = value(x[i]);  dx[i] = dy[i]·slope(kept[i]), kept = x or y as the
+//                    formula says
 //            binary  c[i] = value(a[i'], b[i'']), indices by the broadcasting rule
 //            affine  y[i] = scale·x[i] + shift
 //   shapes   n elements; binary: Broadcast

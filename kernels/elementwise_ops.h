@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of all elementwise ops: value and slope stand together, once, for every device and dtype.
+// The formulas of all elementwise ops: value and slope stand together, once, for every device and
+// dtype.
 //
 // To add one: write its struct here and its line in a list below, and its reference row in
-// tests/autograd/elementwise_test.cpp. Kernels, the op on Tensor, the differentiable op and the tests follow.
+// tests/autograd/elementwise_test.cpp. Kernels, the op on Tensor, the differentiable op and the
+// tests follow.
 //
-// A unary formula says which of its input x and output y its slope wants: that is the tensor kept for
-// the backward pass.
+// A unary formula says which of its input x and output y its slope wants: that is the tensor kept
+// for the backward pass.
 #pragma once
 #include <cmath>
 
@@ -107,7 +109,8 @@ struct Relu {
     return y > T(0) ? T(1) : T(0);
   }
 };
-// y = x·Φ(x), Φ the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016, arXiv:1606.08415
+// y = x·Φ(x), Φ the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
+// arXiv:1606.08415
 struct Gelu {
   static constexpr const char* name = "gelu";
   static constexpr Keeps keeps = Keeps::input;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer normalisation over the last axis.
-//   math     y[r,c] = x̂[r,c]·w[c] + b[c],  x̂ = (x − mean[r])·rstd[r],  rstd = 1/√(Σ_c (x − mean)²/cols + eps)
+//   math     y[r,c] = x̂[r,c]·w[c] + b[c],  x̂ = (x − mean[r])·rstd[r],  rstd = 1/√(Σ_c (x −
+//            mean)²/cols + eps)
 //            dx[r,c] = rstd[r]·(g − (Σ_k g)/cols − x̂·(Σ_k g·x̂)/cols),  g = dy·w
 //            dw[c] = Σ_r dy·x̂,  db[c] = Σ_r dy
-//   shapes   x, y, dx, dy (rows, cols); w = weight, b = bias and their gradients (cols); mean, rstd (rows)
+//   shapes   x, y, dx, dy (rows, cols); w = weight, b = bias and their gradients (cols);
+//            mean, rstd (rows)
 //   saved    x, mean, rstd
 //   aliasing y may be x
 //   source   Ba, Kiros & Hinton 2016, arXiv:1607.06450

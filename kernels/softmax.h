@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // softmax over the last axis, and its logarithm.
-//   math     y[r,c] = e^(x[r,c] − m[r]) / Σ_k e^(x[r,k] − m[r]),  m[r] = max_k x[r,k];  log form: x − m − ln Σ
+//   math     y[r,c] = e^(x[r,c] − m[r]) / Σ_k e^(x[r,k] − m[r]),  m[r] = max_k x[r,k];
+//            log form: x − m − ln Σ
 //            dx[r,c] = y[r,c]·(dy[r,c] − Σ_k dy[r,k]·y[r,k]);  log form: dx = dy − eʸ·Σ_k dy[r,k]
 //   shapes   x, y, dx, dy (rows, cols)
 //   saved    y
 //   aliasing y may be x, dx may be dy
-//   source   Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs"
+//   source   Bridle 1990, "Probabilistic interpretation of feedforward classification network
+//            outputs"
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/common/views.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations as modules. Inside a Sequential they are computed by the layer before them where it can.
+// Activations as modules. Inside a Sequential they are computed by the layer before them where it
+// can.
 #pragma once
 #include "weft/autograd/activation.h"
 #include "weft/core/check.h"
@@ -24,7 +25,8 @@ using SiLU = ActivationModule<kernels::Activation::silu>;
 using Tanh = ActivationModule<kernels::Activation::tanh>;
 using Sigmoid = ActivationModule<kernels::Activation::sigmoid>;
 
-// The module for "relu", "gelu", "silu", "tanh" or "sigmoid"; UserError with the known ones otherwise.
+// The module for "relu", "gelu", "silu", "tanh" or "sigmoid"; UserError with the known ones
+// otherwise.
 AnyModule activation_named(const std::string& name);
 // Those names, for describe().
 Check activation_names();

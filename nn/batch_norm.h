@@ -9,15 +9,16 @@ struct NormOptions {
   double momentum = 0.1;  // weight of the newest batch in the running statistics
 };
 
-// Each channel to mean 0 and variance 1, times weight plus bias: x (batch, …, channels), images and rows
-// of numbers alike. In training with the statistics of the batch, and the running ones follow
+// Each channel to mean 0 and variance 1, times weight plus bias: x (batch, …, channels), images and
+// rows of numbers alike. In training with the statistics of the batch, and the running ones follow
 // (Note [Batch-norm statistics]); in evaluation with the running ones. Names are those of PyTorch's
-// BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015, arXiv:1502.03167
+// BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015,
+// arXiv:1502.03167
 //
 // Note [Frozen batch norm]
 // A batch norm of which nothing is trained (neither weight nor bias wants a gradient) is frozen: it
-// normalises with the running statistics in training too, and they stay. In PyTorch they would drift,
-// and a frozen backbone would change under the head that is trained on it.
+// normalises with the running statistics in training too, and they stay. In PyTorch they would
+// drift, and a frozen backbone would change under the head that is trained on it.
 class BatchNorm : public Module {
  public:
   explicit BatchNorm(i64 channels, NormOptions options = {});
@@ -31,7 +32,8 @@ class BatchNorm : public Module {
   // relu(norm(x) + residual): the end of a residual block.
   Variable with_residual(const Variable& x, const Variable& residual);
   std::string label() const override;
-  // Keeps the running statistics as they are, and uses them, even while weight and bias are trained.
+  // Keeps the running statistics as they are, and uses them, even while weight and bias are
+  // trained.
   void freeze_statistics(bool on) { statistics_frozen_ = on; }
   bool statistics_frozen() const { return statistics_frozen_; }
 

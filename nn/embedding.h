@@ -4,8 +4,8 @@
 
 namespace weft::nn {
 
-// Rows of a table by their index: x int64 (…), in [0, rows) → (…, columns). weight (rows, columns) is
-// drawn from a normal distribution of deviation 1, as PyTorch's.
+// Rows of a table by their index: x int64 (…), in [0, rows) → (…, columns). weight (rows, columns)
+// is drawn from a normal distribution of deviation 1, as PyTorch's.
 class Embedding : public Module {
  public:
   Embedding(i64 rows, i64 columns);

@@ -11,8 +11,8 @@ namespace weft::nn {
 
 class FlatParameters {
  public:
-  // A parameter's place: elements [offset, offset + length) of values(). Offsets are multiples of 16;
-  // the gaps hold zeros.
+  // A parameter's place: elements [offset, offset + length) of values(). Offsets are multiples of
+  // 16; the gaps hold zeros.
   struct Segment {
     std::string name;
     std::shared_ptr<Leaf> leaf;
@@ -21,8 +21,8 @@ class FlatParameters {
     i64 gradient_offset = -1;  // into gradients(); −1 without a gradient
   };
 
-  // Moves the parameters' numbers into one buffer; the leaves point into it from now on. All must share
-  // dtype and device (UserError).
+  // Moves the parameters' numbers into one buffer; the leaves point into it from now on. All must
+  // share dtype and device (UserError).
   explicit FlatParameters(const NamedParameters& parameters);
 
   const Tensor& values() const { return values_; }

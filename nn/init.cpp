@@ -85,7 +85,8 @@ void orthogonal(const Tensor& weight, double gain, Generator& generator) {
     generator.normal(host, 0.0, 1.0);
     using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     Eigen::Map<Matrix> drawn(host.data<double>(), rows, cols);
-    // Q of the tall orientation; the signs of R's diagonal make the result uniform over such matrices.
+    // Q of the tall orientation; the signs of R's diagonal make the result uniform over such
+    // matrices.
     const Matrix tall = rows >= cols ? Matrix(drawn) : Matrix(drawn.transpose());
     const Eigen::HouseholderQR<Matrix> qr(tall);
     Matrix q = qr.householderQ() * Matrix::Identity(tall.rows(), tall.cols());

@@ -36,8 +36,8 @@ std::string described(const Parameter& p) {
 }
 std::string described(const Buffer& b) { return fmt::format("a buffer {}", b.value.shape()); }
 
-// The parts of one walk by their full names, each of which may be used once: by the name a file and a
-// checkpoint know a tensor.
+// The parts of one walk by their full names, each of which may be used once: by the name a file and
+// a checkpoint know a tensor.
 class PartNames {
  public:
   template <class Part>
@@ -127,8 +127,8 @@ class PathScope {
 };
 thread_local int PathScope::depth_ = 0;
 
-// A UserError on its way out of nested modules. Each that it passes finds the layer below itself, so
-// that the path is right whether or not anybody named it.
+// A UserError on its way out of nested modules. Each that it passes finds the layer below itself,
+// so that the path is right whether or not anybody named it.
 class LayerError : public UserError {
  public:
   LayerError(const Module* layer, const std::string& path, const std::string& message)

@@ -72,8 +72,8 @@ class Module {
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  // In the order of parts(), depth first; a tied parameter appears under its first name only, or under
-  // all of its names.
+  // In the order of parts(), depth first; a tied parameter appears under its first name only, or
+  // under all of its names.
   NamedParameters named_parameters(bool all_names = false);
   std::vector<NamedBuffer> named_buffers();
   i64 parameter_count();
@@ -92,9 +92,9 @@ class Module {
   virtual Variable forward_fused(const Variable& x, kernels::Activation activation);
   Variable fused(const Variable& x, kernels::Activation activation);
 
-  // A table with a line per module: path, label, the shape of its output, parameters. `sample` is what
-  // goes in, without the batch: (28, 28, 1). The shape of an output has no batch axis either; that of an
-  // output without one is whole. Runs the model on one sample and on two (nn/dry_run.h).
+  // A table with a line per module: path, label, the shape of its output, parameters. `sample` is
+  // what goes in, without the batch: (28, 28, 1). The shape of an output has no batch axis either;
+  // that of an output without one is whole. Runs the model on one sample and on two (nn/dry_run.h).
   std::string summary(const Shape& sample);
   std::string summary(const Shape& sample, DType dtype);
 

@@ -23,8 +23,8 @@ bool keeps_channels(Module& module) {
 
 }  // namespace
 
-// The layout of a Linear's weight behind the Flatten at `flatten`: known where a convolution before it
-// shows how many channels the image has, unknown until the first sample otherwise.
+// The layout of a Linear's weight behind the Flatten at `flatten`: known where a convolution before
+// it shows how many channels the image has, unknown until the first sample otherwise.
 FileLayout Sequential::layout_behind(std::size_t flatten, i64 inputs) {
   for (std::size_t i = flatten; i-- > 0;) {
     Module& module = *modules_[i];

@@ -32,13 +32,13 @@ class Sequential : public Module {
 // (batch, …) → (batch, rest).
 //
 // Note [Flatten and file layout]
-// Weft's images are (h, w, c) and PyTorch's (c, h, w), so the inputs of a Linear behind a Flatten stand
-// in another order in a file. The flattened tensor says what image it was (Tensor::flat_image), activations
-// and dropout hand that on, and the first Linear behind settles its file layout when it first runs. Where a
-// Sequential shows that a Flatten stands before it, the layout is known before that if a convolution shows
-// the channels, or from a file that save() wrote, which names the layouts; otherwise the weight refuses
-// to be saved or loaded until then. Elsewhere it may be, and a flattened image that comes later is
-// refused.
+// Weft's images are (h, w, c) and PyTorch's (c, h, w), so the inputs of a Linear behind a Flatten
+// stand in another order in a file. The flattened tensor says what image it was
+// (Tensor::flat_image), activations and dropout hand that on, and the first Linear behind settles
+// its file layout when it first runs. Where a Sequential shows that a Flatten stands before it, the
+// layout is known before that if a convolution shows the channels, or from a file that save()
+// wrote, which names the layouts; otherwise the weight refuses to be saved or loaded until then.
+// Elsewhere it may be, and a flattened image that comes later is refused.
 class Flatten : public Module {
  public:
   Variable forward(const Variable& x) override;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module's state (parameters and buffers) as a safetensors file with PyTorch's names and layouts: the
-// equivalent torch module takes it with load_state_dict, and gives the same outputs.
+// A module's state (parameters and buffers) as a safetensors file with PyTorch's names and layouts:
+// the equivalent torch module takes it with load_state_dict, and gives the same outputs.
 //
 //   save(model, "mnist.safetensors");
 //   load(model, "mnist.safetensors");
@@ -15,9 +15,11 @@
 namespace weft {
 
 struct LoadOptions {
-  // Everything in the module must be in the file, in its shape, and nothing else: UserError otherwise.
+  // Everything in the module must be in the file, in its shape, and nothing else: UserError
+  // otherwise.
   bool strict = true;
-  // Globs of names to leave alone, in the module and in the file. One that matches nothing is a UserError.
+  // Globs of names to leave alone, in the module and in the file. One that matches nothing is a
+  // UserError.
   std::vector<std::string> exclude = {};
 };
 
@@ -30,17 +32,17 @@ struct LoadReport {
   std::vector<std::string> excluded;
 };
 
-// The state under PyTorch's names and in its layouts; tied parameters under each of their names. Tensors
-// may share memory with the module. Throws UserError for a Linear whose file layout is unknown (Note [Flatten and
-// file layout]).
+// The state under PyTorch's names and in its layouts; tied parameters under each of their names.
+// Tensors may share memory with the module. Throws UserError for a Linear whose file layout is
+// unknown (Note [Flatten and file layout]).
 TensorMap state_of(nn::Module& module);
-// Writes the numbers into the module's tensors, converting floating dtypes. `source` names where they
-// come from in messages. On an error the module is as it was.
+// Writes the numbers into the module's tensors, converting floating dtypes. `source` names where
+// they come from in messages. On an error the module is as it was.
 LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
                       const LoadOptions& options = {});
 
-// For the metadata of a file with the module's state: the layouts by which load() knows the order of the
-// inputs of a Linear behind a Flatten that has not seen a sample yet. save() adds it.
+// For the metadata of a file with the module's state: the layouts by which load() knows the order
+// of the inputs of a Linear behind a Flatten that has not seen a sample yet. save() adds it.
 Metadata layout_metadata(nn::Module& module);
 
 // Both with the file at `path`; errors of read_safetensors and write_safetensors included.

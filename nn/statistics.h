@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Note [Batch-norm statistics]
-// A forward pass in training mode observes statistics of its batch, and the running ones move toward
-// them. They belong to the optimizer's step: when a step is skipped because a gradient is not finite,
-// the batch that caused it must leave no trace, and the running statistics are where it would. So a
-// training loop opens a StatisticsScope around forward, backward and step, and commits or drops what
-// was observed when it knows. Without a scope (a hand-written loop, as in PyTorch) the running
-// statistics move during the forward pass.
+// A forward pass in training mode observes statistics of its batch, and the running ones move
+// toward them. They belong to the optimizer's step: when a step is skipped because a gradient is
+// not finite, the batch that caused it must leave no trace, and the running statistics are where it
+// would. So a training loop opens a StatisticsScope around forward, backward and step, and commits
+// or drops what was observed when it knows. Without a scope (a hand-written loop, as in PyTorch)
+// the running statistics move during the forward pass.
 #pragma once
 #include <vector>
 
@@ -28,8 +28,8 @@ struct StatisticsUpdate {
 // collects. What was not committed when it ends is dropped.
 class StatisticsScope {
  public:
-  // `storage`: a vector whose capacity the scope uses and gives back, empty, so that a loop allocates
-  // nothing once it is warm.
+  // `storage`: a vector whose capacity the scope uses and gives back, empty, so that a loop
+  // allocates nothing once it is warm.
   explicit StatisticsScope(std::vector<StatisticsUpdate>* storage = nullptr);
   ~StatisticsScope();
   StatisticsScope(const StatisticsScope&) = delete;
@@ -38,8 +38,8 @@ class StatisticsScope {
   // Applies what was observed since the last commit, in order, or forgets it. To be called once per
   // optimizer step: `skip` is whether that was skipped.
   void commit(bool skip = false);
-  // The same where only the device knows whether the step is skipped (*found_inf, which may be null):
-  // nobody waits.
+  // The same where only the device knows whether the step is skipped (*found_inf, which may be
+  // null): nobody waits.
   void commit_if_finite(const bool* found_inf);
   // Updates waiting for commit().
   i64 pending() const { return static_cast<i64>(updates_.size()); }

@@ -22,8 +22,8 @@ class OutputShapes final : public OutputObserver {
     shapes_[&module] = output.shape();
   }
   void forget() { shapes_.clear(); }
-  // Without the batch, where `of_two`, the shapes for two samples, show that the first axis is that;
-  // "" for a module that was not called.
+  // Without the batch, where `of_two`, the shapes for two samples, show that the first axis is
+  // that; "" for a module that was not called.
   std::string text_of(const Module& module, const OutputShapes& of_two) const {
     const auto found = shapes_.find(&module);
     if (found == shapes_.end()) return "";

@@ -7,11 +7,11 @@
 //   scaler.update(!outcome.applied);
 //
 // Note [Loss scaling]
-// The gradient of scale·loss is scale·gradient, which fits into the range of f16 where the gradient itself
-// would vanish. The update divides by the scale again, in float. A scale that is too large shows as an
-// infinity: the step is skipped and the scale falls; after `growth_interval` calm steps it rises. So it
-// keeps close below the largest that fits. Scales are powers of 2 with the default factors, and then no
-// digit is lost.
+// The gradient of scale·loss is scale·gradient, which fits into the range of f16 where the gradient
+// itself would vanish. The update divides by the scale again, in float. A scale that is too large
+// shows as an infinity: the step is skipped and the scale falls; after `growth_interval` calm steps
+// it rises. So it keeps close below the largest that fits. Scales are powers of 2 with the default
+// factors, and then no digit is lost.
 #pragma once
 #include "weft/core/fields.h"
 #include "weft/kernels/optim/loss_scale.h"
@@ -38,7 +38,8 @@ class LossScaler {
   const kernels::LossScaleRule& rule() const { return rule_; }
   const kernels::LossScale& loss_scale() const { return state_; }
   void set_loss_scale(const kernels::LossScale& scale) { state_ = scale; }
-  // Throws TrainingError: a gradient is not finite at min_scale, and no smaller scale is left to try.
+  // Throws TrainingError: a gradient is not finite at min_scale, and no smaller scale is left to
+  // try.
   [[noreturn]] void fail_at_min_scale() const;
   // After each step: whether a gradient was not finite, which means that the step was skipped.
   // Throws TrainingError when that happens at min_scale.

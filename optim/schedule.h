@@ -64,7 +64,8 @@ class WarmSchedule : public Schedule {
                Interval interval = Interval::step);
   virtual double curve(i64 step) const = 0;
 
-  // The first step at or after `step` at which the rate may change: `step`, or the first of an epoch.
+  // The first step at or after `step` at which the rate may change: `step`, or the first of an
+  // epoch.
   i64 next_change(i64 step) const;
   // Steps done after the warm-up; 0 during it.
   i64 after_warmup(i64 step) const { return step > warmup_steps_ ? step - warmup_steps_ : 0; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The element types of a tensor, and the one place where a run-time type becomes a compile-time one.
+// The element types of a tensor, and the one place where a run-time type becomes a compile-time
+// one.
 #pragma once
 #include <algorithm>
 #include <string_view>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue of operations on tensors. They record nothing; autograd/ops.h has the differentiable ones.
+// The catalogue of operations on tensors. They record nothing; autograd/ops.h has the
+// differentiable ones.
 //
-// Most come in two forms: `Tensor c = add(a, b)` and `add(c, a, b)`, which writes all of c (checked for
-// shape, dtype and device) and may alias an input of c's shape where the kernel's header says so.
-// Inputs of one call share dtype and device. Every check throws UserError: "op: given; required".
+// Most come in two forms: `Tensor c = add(a, b)` and `add(c, a, b)`, which writes all of c (checked
+// for shape, dtype and device) and may alias an input of c's shape where the kernel's header says
+// so. Inputs of one call share dtype and device. Every check throws UserError: "op: given;
+// required".
 #pragma once
 #include <optional>
 
@@ -33,8 +35,8 @@ void affine(Tensor& y, const Tensor& x, double scale, double shift);
 // dx = dy·slope(kept); dx may be dy. `kept` is what the formula keeps.
 template <class Op>
 void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
-// The gradients of a binary formula before they are summed to the inputs' shapes, each of c's shape.
-// Undefined outputs are not computed.
+// The gradients of a binary formula before they are summed to the inputs' shapes, each of c's
+// shape. Undefined outputs are not computed.
 template <class Op>
 void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b);
 
@@ -68,8 +70,8 @@ struct MatmulInput {
   bool transposed = false;
 };
 inline MatmulInput transposed(const Tensor& matrix) { return {matrix, true}; }
-// Products of half types (f16, bf16) come out as f32, here, in linear and in conv2d, whose biases are f32 too.
-// (m, k)·(k, n) → (m, n), or with equal leading axes (…, m, k)·(…, k, n) → (…, m, n).
+// Products of half types (f16, bf16) come out as f32, here, in linear and in conv2d, whose biases
+// are f32 too. (m, k)·(k, n) → (m, n), or with equal leading axes (…, m, k)·(…, k, n) → (…, m, n).
 Tensor matmul(MatmulInput a, MatmulInput b);
 inline Tensor matmul(const Tensor& a, const Tensor& b) {
   return matmul(MatmulInput(a), MatmulInput(b));
@@ -79,7 +81,7 @@ void matmul(Tensor& c, MatmulInput a, MatmulInput b);
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias,
               kernels::Activation activation = kernels::Activation::none);
 
-// --- images: (batch, height, width, channels) -----------------------------------------------------
+// --- images: (batch, height, width, channels) ----------------------------------------------------
 // A number for each of the two axes of an image; one number stands for both.
 struct HeightWidth {
   HeightWidth(i64 both) : h(both), w(both) {}  // NOLINT(google-explicit-constructor)
@@ -87,7 +89,7 @@ struct HeightWidth {
   i64 h, w;
 };
 
-// --- conv2d (tensor/conv2d.cpp) -------------------------------------------------------------------
+// --- conv2d (tensor/conv2d.cpp) ------------------------------------------------------------------
 struct Conv2dOptions {
   HeightWidth stride = 1, padding = 0, dilation = 1;
   i64 groups = 1;
@@ -104,7 +106,7 @@ void conv2d_input_gradient(Tensor& dx, const Tensor& dy, const Tensor& w,
 void conv2d_weight_gradient(Tensor& dw, Tensor* dbias, const Tensor& dy, const Tensor& x,
                             const Conv2dOptions& options);
 
-// --- pooling (tensor/pool2d.cpp) ------------------------------------------------------------------
+// --- pooling (tensor/pool2d.cpp) -----------------------------------------------------------------
 struct Pool2dOptions {
   HeightWidth kernel = 2, stride = 0, padding = 0;  // stride 0: the kernel's size
 };
@@ -127,7 +129,7 @@ void max_pool2d_backward(Tensor& dx, const Tensor& dy, const Tensor& index,
 void avg_pool2d_backward(Tensor& dx, const Tensor& dy, const Pool2dOptions& options);
 void global_avg_pool_backward(Tensor& dx, const Tensor& dy);
 
-// --- batch norm (tensor/batch_norm.cpp), over all axes but the last ---------------------------------
+// --- batch norm (tensor/batch_norm.cpp), over all axes but the last ------------------------------
 struct BatchNormOptions {
   double eps = 1e-5;
   bool relu = false;  // after the residual
@@ -153,13 +155,13 @@ void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, 
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
                          const Tensor& beta, bool relu, bool constant_statistics);
 // running += momentum·(batch − running), unless *skip, which lies on the tensors' device and may be
-// null: statistics are committed with the optimizer's step, and not on a skipped one. `batches` (int64, a
-// scalar; may be undefined) is counted up with it.
+// null: statistics are committed with the optimizer's step, and not on a skipped one. `batches`
+// (int64, a scalar; may be undefined) is counted up with it.
 void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tensor& batch_mean,
                           const Tensor& batch_var, double momentum, const bool* skip = nullptr,
                           const Tensor& batches = {});
 
-// --- softmax (tensor/softmax.cpp), over the last axis ----------------------------------------------
+// --- softmax (tensor/softmax.cpp), over the last axis --------------------------------------------
 Tensor softmax(const Tensor& x);
 void softmax(Tensor& y, const Tensor& x);
 void softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
@@ -167,10 +169,10 @@ Tensor log_softmax(const Tensor& x);
 void log_softmax(Tensor& y, const Tensor& x);
 void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 
-// --- cross-entropy (tensor/cross_entropy.cpp) ------------------------------------------------------
-// Row r counts class_weights[labels[r]] times, and the mean divides by the sum of these; rows labelled
-// `ignore_index` count for nothing. Smoothing spreads over the classes by their weights, as in PyTorch.
-// Without a row of any weight the loss is 0, and so is its gradient.
+// --- cross-entropy (tensor/cross_entropy.cpp) ----------------------------------------------------
+// Row r counts class_weights[labels[r]] times, and the mean divides by the sum of these; rows
+// labelled `ignore_index` count for nothing. Smoothing spreads over the classes by their weights,
+// as in PyTorch. Without a row of any weight the loss is 0, and so is its gradient.
 struct CrossEntropyOptions {
   double label_smoothing = 0;            // in [0, 1)
   Tensor class_weights = {};             // (classes) beside the logits, 0 or more; undefined: all 1
@@ -178,18 +180,19 @@ struct CrossEntropyOptions {
 };
 struct CrossEntropy {
   Tensor loss;  // mean over the rows, a scalar
-  // For the backward pass: (rows), and what one row of weight 1 is of the mean, undefined where all rows are that.
+  // For the backward pass: (rows), and what one row of weight 1 is of the mean, undefined where all
+  // rows are that.
   Tensor log_sum_exp, share;
 };
-// logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError naming it on
-// the CPU, and a loss of NaN elsewhere.
+// logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError
+// naming it on the CPU, and a loss of NaN elsewhere.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                            const CrossEntropyOptions& options = {});
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
                             const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options);
 
-// --- layer_norm (tensor/layer_norm.cpp), over the last axis ------------------------------------------
+// --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
 struct LayerNorm {
   Tensor y;
   Tensor mean, rstd;  // one number per row, for the backward pass
@@ -201,18 +204,18 @@ void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tenso
                          const Tensor& x, const Tensor& weight, const Tensor& mean,
                          const Tensor& rstd);
 
-// --- embedding (tensor/embedding.cpp) --------------------------------------------------------------
-// Rows of a table (rows, columns), by int64 indices of any shape: (…) → (…, columns). An index outside
-// is a UserError naming it on the CPU, and rows of NaN elsewhere.
+// --- embedding (tensor/embedding.cpp) ------------------------------------------------------------
+// Rows of a table (rows, columns), by int64 indices of any shape: (…) → (…, columns). An index
+// outside is a UserError naming it on the CPU, and rows of NaN elsewhere.
 Tensor embedding(const Tensor& table, const Tensor& indices);
 void embedding_backward(Tensor& dtable, const Tensor& dy, const Tensor& indices);
 
-// --- dropout (tensor/dropout.cpp) ------------------------------------------------------------------
-// x/(1 − p) where the mask of `random` keeps an element, else 0; 0 ≤ p ≤ 1. y may be x. The first axis
-// numbers samples. See Note [Random ops] in tensor/random.h.
+// --- dropout (tensor/dropout.cpp) ----------------------------------------------------------------
+// x/(1 − p) where the mask of `random` keeps an element, else 0; 0 ≤ p ≤ 1. y may be x. The first
+// axis numbers samples. See Note [Random ops] in tensor/random.h.
 void dropout(Tensor& y, const Tensor& x, double p, const RandomOp& random);
 
-// --- pointwise losses (tensor/pointwise_loss.cpp) --------------------------------------------------
+// --- pointwise losses (tensor/pointwise_loss.cpp) ------------------------------------------------
 // Over all elements: their mean or sum, a scalar; none: one loss per element, of x's shape.
 enum class Reduction { mean, sum, none };
 // For the formulas of kernels/pointwise_loss_ops.h; x and target have one shape.
@@ -223,14 +226,14 @@ template <class Op>
 void pointwise_loss_backward(Tensor& dx, const Tensor& dloss, const Tensor& x, const Tensor& target,
                              double parameter, Reduction reduction);
 
-// --- counting (tensor/count_top_k.cpp) -------------------------------------------------------------
+// --- counting (tensor/count_top_k.cpp) -----------------------------------------------------------
 // Adds to `count` (int64, a scalar) the rows of scores (rows, classes) whose label is among the k
 // largest. Labels must be in [0, classes): not checked here.
 void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 k);
 
-// --- inputs (tensor/gather_rows.cpp, tensor/normalize.cpp) -----------------------------------------
-// Entries of x's first axis, of any dtype, by int64 numbers (n): (rows, …) → (n, …). A number outside is a
-// UserError on the CPU, and an entry of bytes 0xff (NaN, −1) elsewhere.
+// --- inputs (tensor/gather_rows.cpp, tensor/normalize.cpp) ---------------------------------------
+// Entries of x's first axis, of any dtype, by int64 numbers (n): (rows, …) → (n, …). A number
+// outside is a UserError on the CPU, and an entry of bytes 0xff (NaN, −1) elsewhere.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
 // x·factor + offset in f32, from uint8 or f32; factor and offset (f32) have one number per entry of
 // x's last axis.

@@ -36,7 +36,8 @@ bool reads_back(const std::string& text, Half value) {
   return static_cast<float>(Half(std::strtof(text.c_str(), nullptr))) == static_cast<float>(value);
 }
 
-// The fewest digits behind the point, up to `precision`, with which the text is read back as `value`.
+// The fewest digits behind the point, up to `precision`, with which the text is read back as
+// `value`.
 template <class T, class Write>
 int digits_of(T value, int precision, const Write& write) {
   int digits = 0;

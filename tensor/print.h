@@ -6,10 +6,11 @@
 //   [[ 1.    0.25]
 //    [-3.    nan ]]  f32 (2, 2)
 //
-// Columns are aligned. Floating elements have as many digits as tell them apart in their type, up to
-// `precision` behind the point, and an exponent, in all elements together, where one of them is at
-// least 1e8 or below 1e-4 or the largest is more than 1000 times the smallest. Of a tensor of more
-// than `threshold` elements each axis shows its first and last `edge_items`. Waits for the device.
+// Columns are aligned. Floating elements have as many digits as tell them apart in their type, up
+// to `precision` behind the point, and an exponent, in all elements together, where one of them is
+// at least 1e8 or below 1e-4 or the largest is more than 1000 times the smallest. Of a tensor of
+// more than `threshold` elements each axis shows its first and last `edge_items`. Waits for the
+// device.
 #pragma once
 #include <iosfwd>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which types the products (matmul, linear, conv2d) take, and what they give: f32 and f64 give themselves,
-// half types give f32, because sums of many products want more digits than they have.
+// Which types the products (matmul, linear, conv2d) take, and what they give: f32 and f64 give
+// themselves, half types give f32, because sums of many products want more digits than they have.
 #pragma once
 #include "weft/tensor/tensor.h"
 
@@ -10,7 +10,8 @@ inline DType product_dtype(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype;
 }
 
-// visit_product("matmul", a.dtype(), [&]<class T, class C>() { ... }): T is multiplied, C comes out.
+// visit_product("matmul", a.dtype(), [&]<class T, class C>() { ... }): T is multiplied, C comes
+// out.
 template <class F>
 void visit_product(const char* op, DType dtype, F&& f) {
   switch (dtype) {
@@ -22,7 +23,8 @@ void visit_product(const char* op, DType dtype, F&& f) {
   }
 }
 
-// What comes out, or is added to it: `tensor` has this shape, the type that products of `factor` give, and its device.
+// What comes out, or is added to it: `tensor` has this shape, the type that products of `factor`
+// give, and its device.
 inline void check_product(const char* op, const char* name, const Tensor& tensor,
                           const Shape& shape, const Tensor& factor) {
   const DType dtype = product_dtype(factor.dtype());

@@ -28,18 +28,18 @@ Generator& default_generator();
 void manual_seed(u64 seed);
 
 // Note [Random ops]
-// Ops that draw numbers inside a network (dropout) count instead of keeping a generator: the number for
-// an element is philox(seed; step, ordinal, sample, element), where the ordinal numbers the random ops
-// of one forward pass and the sample is the row's index in the global batch. So a mask is the same in
-// backward (which computes it again), on any device, and however a batch is cut into parts.
-// A training loop calls set_random_step before each forward pass; one that never does gets fresh masks
-// still, because the ordinal just goes on.
+// Ops that draw numbers inside a network (dropout) count instead of keeping a generator: the number
+// for an element is philox(seed; step, ordinal, sample, element), where the ordinal numbers the
+// random ops of one forward pass and the sample is the row's index in the global batch. So a mask
+// is the same in backward (which computes it again), on any device, and however a batch is cut into
+// parts. A training loop calls set_random_step before each forward pass; one that never does gets
+// fresh masks still, because the ordinal just goes on.
 struct RandomOp {
   Tensor numbers;  // int64 (3) on the device: seed, step, index of the batch's first sample
   i64 ordinal = 0;
 };
-// For this thread's next random ops; the ordinal starts at 0 again. Passes not yet differentiated keep
-// the numbers they had.
+// For this thread's next random ops; the ordinal starts at 0 again. Passes not yet differentiated
+// keep the numbers they had.
 void set_random_step(u64 seed, i64 step, i64 first_sample = 0);
 // The same with numbers that lie on the device of the ops, where they may change later.
 void set_random_numbers(const Tensor& numbers);

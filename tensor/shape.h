@@ -21,8 +21,8 @@ class Shape {
 
   Shape() = default;  // rank 0: a scalar, one element
   Shape(std::initializer_list<i64> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
-  // Throws UserError for more than kMaxRank axes, a negative size other than one kOpen, or a product
-  // that exceeds i64.
+  // Throws UserError for more than kMaxRank axes, a negative size other than one kOpen, or a
+  // product that exceeds i64.
   explicit Shape(std::span<const i64> sizes);
 
   int rank() const { return rank_; }
@@ -31,7 +31,8 @@ class Shape {
   i64 elements() const { return elements_; }  // kOpen where a size is
   // Product of the sizes of axes [begin, end).
   i64 elements(int begin, int end) const;
-  // `axis` in [0, rank), from an axis that may count from the end. Throws UserError if out of range.
+  // `axis` in [0, rank), from an axis that may count from the end. Throws UserError if out of
+  // range.
   int checked_axis(int axis) const;
 
   // This shape, where one size may be kOpen, for the elements of `of`. Throws UserError unless they

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// State: what an object carries from a run that was broken off to the one that goes on. One function both
-// saves and loads, so that the two cannot disagree:
+// State: what an object carries from a run that was broken off to the one that goes on. One
+// function both saves and loads, so that the two cannot disagree:
 //
 //   struct ThawWhenFlat : Strategy {
 //     void state(State& s) override { s("best", best_)("thawed", thawed_); }
@@ -9,16 +9,16 @@
 //   const StateRecord record = save_state(strategy);       // JSON, and tensors by path
 //   load_state(strategy, record, "strategy 'thaw_when_flat'");
 //
-// A value may be: bool, int, i64, u64, double (every bit of it, infinities and NaN too), std::string,
-// Tensor, an object that has a state() itself, and std::vector, std::optional and std::map (by name) of
-// these. A defined Tensor is written in place, and what was saved must have its shape and dtype; an
-// undefined one takes what was saved, or stays undefined.
+// A value may be: bool, int, i64, u64, double (every bit of it, infinities and NaN too),
+// std::string, Tensor, an object that has a state() itself, and std::vector, std::optional and
+// std::map (by name) of these. A defined Tensor is written in place, and what was saved must have
+// its shape and dtype; an undefined one takes what was saved, or stays undefined.
 //
 // Note [Loading a state]
-// state() is called twice: first to compare what it asks for with what was saved, writing nothing, then
-// to write. So a record that does not fit (a key missing, one too many, another type) is one UserError
-// that lists all of it, and leaves the object as it was. loading() is true in the second pass alone: an
-// object that has something to do with what arrived does it there, after the values.
+// state() is called twice: first to compare what it asks for with what was saved, writing nothing,
+// then to write. So a record that does not fit (a key missing, one too many, another type) is one
+// UserError that lists all of it, and leaves the object as it was. loading() is true in the second
+// pass alone: an object that has something to do with what arrived does it there, after the values.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -36,7 +36,8 @@ namespace weft {
 
 class State;
 
-// What was saved: `json` is an object; tensors stand beside it under their path, like "average.fc1.weight".
+// What was saved: `json` is an object; tensors stand beside it under their path, like
+// "average.fc1.weight".
 struct StateRecord {
   std::string json = "{}";
   std::map<std::string, Tensor> tensors = {};

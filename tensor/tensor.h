@@ -2,8 +2,8 @@
 // Tensor: numbers of one type in row-major order on one device.
 //
 // A Tensor is a handle: copies share the numbers, const does not protect them. It is always
-// contiguous: a view (reshape, slice of the first axis) is a range of its storage, and transposes and
-// general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
+// contiguous: a view (reshape, slice of the first axis) is a range of its storage, and transposes
+// and general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
 // Operations on tensors are in tensor/ops.h; differentiable ones, on Variable, in autograd/ops.h.
 #pragma once
 #include <memory>
@@ -16,9 +16,9 @@
 
 namespace weft {
 
-// The image (height, width, channels) that a reshape to (batch, height·width·channels) has laid flat, for
-// who must know the order of the features (Note [Flatten and file layout], nn/sequential.h). All 0: none,
-// or one whose order no layout of images changes.
+// The image (height, width, channels) that a reshape to (batch, height·width·channels) has laid
+// flat, for who must know the order of the features (Note [Flatten and file layout],
+// nn/sequential.h). All 0: none, or one whose order no layout of images changes.
 struct FlatImage {
   i64 height = 0, width = 0, channels = 0;
   explicit operator bool() const { return channels > 0; }

@@ -20,7 +20,8 @@ double typical_size(const std::vector<double>& values) {
   return count == 0 ? 0.0 : std::max(0.01, std::sqrt(squares / static_cast<double>(count)));
 }
 
-// Too close to where f32 ends to say more than the sign: an intermediate result may have overflowed.
+// Too close to where f32 ends to say more than the sign: an intermediate result may have
+// overflowed.
 bool both_overflow(double a, double e, DType dtype) {
   return dtype == DType::f32 && std::abs(e) > 1e36 && std::abs(a) > 1e36 && (a < 0) == (e < 0);
 }

@@ -7,10 +7,10 @@
 
 namespace weft::testing {
 
-// "" when each element of `actual` is within tolerance·(|expected| + the expected's root mean square,
-// at least 0.01) of `expected`; NaN equals NaN, and infinities their like. Dtypes may differ: expected numbers are
-// rounded to actual's dtype first, so that what overflows there is infinite in both; beyond 1e36 in
-// f32 only the sign counts.
+// "" when each element of `actual` is within tolerance·(|expected| + the expected's root mean
+// square, at least 0.01) of `expected`; NaN equals NaN, and infinities their like. Dtypes may
+// differ: expected numbers are rounded to actual's dtype first, so that what overflows there is
+// infinite in both; beyond 1e36 in f32 only the sign counts.
 std::string difference(const Tensor& actual, const Tensor& expected, double tolerance);
 // "" when shape, dtype and all bytes are equal.
 std::string difference_in_bytes(const Tensor& actual, const Tensor& expected);

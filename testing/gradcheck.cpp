@@ -17,7 +17,8 @@ std::vector<double> value_at(const Function& function, const std::vector<Tensor>
   return function(Variables(inputs.begin(), inputs.end())).value().to_vector<double>();
 }
 
-// d<seed, y>/dx[element]. The differences are taken before they are summed, which loses fewer digits.
+// d<seed, y>/dx[element]. The differences are taken before they are summed, which loses fewer
+// digits.
 double quotient(const Function& function, const std::vector<Tensor>& inputs, double& x,
                 const std::vector<double>& seed, double step) {
   const double before = x, up = before + step, down = before - step;

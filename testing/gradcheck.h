@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a gradient is the derivative of its function: every element of it, against central differences.
+// Whether a gradient is the derivative of its function: every element of it, against central
+// differences.
 #pragma once
 #include <functional>
 #include <string>
@@ -18,9 +19,9 @@ struct GradcheckOptions {
   std::vector<std::size_t> constants = {};  // inputs that are held fixed
 };
 
-// Compares, for every element of every floating input, the gradient of <seed, function(inputs)> for a
-// random seed with its central difference quotient. Returns "" or one line naming op, input, index
-// and both numbers. Floating inputs must be f64 (UserError otherwise); others are held fixed.
+// Compares, for every element of every floating input, the gradient of <seed, function(inputs)> for
+// a random seed with its central difference quotient. Returns "" or one line naming op, input,
+// index and both numbers. Floating inputs must be f64 (UserError otherwise); others are held fixed.
 // The function must give the same result each time, and be smooth around the inputs.
 std::string gradcheck(const std::string& op, const Function& function,
                       const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts calls to the heap: by calling heap_calls() a program gets this library's operator new, which
-// libweft and everything else in the process then use too.
+// Counts calls to the heap: by calling heap_calls() a program gets this library's operator new,
+// which libweft and everything else in the process then use too.
 #pragma once
 #include "weft/core/types.h"
 

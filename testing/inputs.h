@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What op rows draw their inputs from. An Input is any function of a Draw; the ones here cover most ops.
+// What op rows draw their inputs from. An Input is any function of a Draw; the ones here cover most
+// ops.
 #pragma once
 #include <functional>
 #include <random>

@@ -18,8 +18,9 @@
 namespace weft::testing {
 
 // Emulated: runs `body` with threads and blocks forward, reversed and in two random orders, and two
-// different fillings of shared memory, each under a SCOPED_TRACE; a real device chooses its own order,
-// and `body` runs once. Always test a kernel in every order: forward hides most missing barriers.
+// different fillings of shared memory, each under a SCOPED_TRACE; a real device chooses its own
+// order, and `body` runs once. Always test a kernel in every order: forward hides most missing
+// barriers.
 void in_every_order(const std::function<void()>& body);
 
 namespace detail {

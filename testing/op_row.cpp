@@ -40,8 +40,8 @@ std::vector<Tensor> draw_inputs(const OpRow& row, Size size, double largest = 0)
 
 Tensor on_host(const Tensor& x) { return x.to(Cpu{}); }
 
-// Computed inputs are results of another op, which lets the tape write a gradient into the memory of
-// the one that came in.
+// Computed inputs are results of another op, which lets the tape write a gradient into the memory
+// of the one that came in.
 Outcome run(const OpRow& row, const std::vector<Tensor>& inputs, DType dtype, Inputs how,
             const Device& device = Cpu{}) {
   Variables leaves, given;

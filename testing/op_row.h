@@ -8,14 +8,16 @@
 // registers the tests rms_norm.* :
 //   value      in f64 and f32 against the reference in f64, at every size
 //   gradient   every element in f64 against difference quotients (testing/gradcheck.h)
-//   paths      f32 values and gradients against the f64 ones for every vector set of the machine and
+//   paths      f32 values and gradients against the f64 ones for every vector set of the machine
+//              and
 //              every back end; the same bytes for 1 and 2 threads, and into reused or fresh memory
 //   extremes   the same with inputs up to ±400
 //   cuda       f32 and f64 values and gradients of the GPU against the CPU's f64 ones, where built
 //   errors     the messages
 // All with memory that is handed out full of NaN: what is not written shows.
 //
-// A second row of an op has a variant: WEFT_OP_ROW(linear, {.variant = "no_bias", …}) is linear_no_bias.
+// A second row of an op has a variant: WEFT_OP_ROW(linear, {.variant = "no_bias", …}) is
+// linear_no_bias.
 #pragma once
 #include <functional>
 #include <string>

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classes and folders stay small enough to be read: no class has more than 14 data members or 30
 public functions, train/ has at most 12 entries, and train/trainer/trainer.h at most 150 lines.
-Every declaration of a function counts, constructors, operators, `= default` and `= delete` too;
-a function of a base class, a friend, a static member and a nested class do not.
+Every declaration of a function counts, constructors, operators and `= default` too; a deleted one, which
+nobody can call, a function of a base class, a friend, a static member and a nested class do not.
 Usage: check_classes.py [--list] [ROOT]. --list prints the counts of every class.
 Exit code 1 and one line per finding if a limit is passed."""
 import re
@@ -244,8 +244,8 @@ class Parser:
                     name = ""
                     break  # a pointer to a function: data() finds its name
                 self.skip_group()
-                self.end_of_function()
-                if owner is not None and access == "public":
+                deleted = self.end_of_function()
+                if owner is not None and access == "public" and not deleted:
                     owner.functions.append(name)
                 return
             if token in ("=", "{", ";", ",", ":", "}", ""):
@@ -274,17 +274,18 @@ class Parser:
         return " ".join(parts)
 
     def end_of_function(self):
-        """Behind the parameters: qualifiers, a return type, = default, initialisers, the body."""
+        """Behind the parameters: qualifiers, a return type, = default, initialisers, the body. Whether it is deleted."""
+        deleted = False
         while self.at < len(self.tokens):
             token = self.peek()
             if token == ";":
                 self.next()
-                return
+                return deleted
             if token == "{":
                 self.skip_group()
                 if self.peek() == ";":
                     self.next()
-                return
+                return deleted
             if token == ":":
                 self.next()
                 while True:  # name(...) or name{...}
@@ -302,9 +303,10 @@ class Parser:
             elif token in ("(", "["):
                 self.skip_group()
             elif token == "}":
-                return
+                return deleted
             else:
-                self.next()
+                deleted = self.next() == "delete" or deleted
+        return deleted
 
     def data(self, owner, name=""):
         """The rest of a declaration of data, from behind the first name or in front of it."""

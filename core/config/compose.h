@@ -21,10 +21,11 @@ constexpr int kMaxFiles = 100;        // of one config
 constexpr int kMaxFilesInFiles = 16;  // of defaults in defaults
 
 // Reads a file and those its defaults name. Appends a problem for each that is missing (with the
-// nearest name there is), unreadable, no YAML, or part of a cycle, and for a malformed or idle entry
-// of a defaults list. False if the tree cannot be read further.
+// nearest name there is), unreadable, no YAML, or part of a cycle, and for a malformed or idle
+// entry of a defaults list. False if the tree cannot be read further.
 bool compose(const std::string& path, Node& root, std::vector<Problem>& problems);
-// The same for a text that stands for a file of this name; defaults are found from the folder in it.
+// The same for a text that stands for a file of this name; defaults are found from the folder in
+// it.
 bool compose_text(std::string_view yaml, const std::string& path, Node& root,
                   std::vector<Problem>& problems);
 

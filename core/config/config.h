@@ -5,7 +5,8 @@
 //
 // A file is composed from its defaults (compose.h), the options of the command line are applied
 // (overrides.h), ${env:NAME} is replaced (interpolate.h), and the tree is read into the struct
-// (reader.h) through its describe (core/fields.h). Scalars are typed by weft's own rules (scalar.h).
+// (reader.h) through its describe (core/fields.h). Scalars are typed by weft's own rules
+// (scalar.h).
 #pragma once
 #include <string>
 #include <string_view>
@@ -49,8 +50,8 @@ Loaded<T> load(const std::string& path, const std::vector<std::string>& override
   return loaded;
 }
 
-// The same from a text; `name` stands for the file in messages, and its folder is where defaults are
-// found.
+// The same from a text; `name` stands for the file in messages, and its folder is where defaults
+// are found.
 template <Described T>
 Loaded<T> load_text(std::string_view yaml, const std::string& name,
                     const std::vector<std::string>& overrides = {}) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A config as a tree of texts, each with the place it was written at. Values become typed only when
-// they are read into a struct (reader.h); composing, overriding and interpolating happen before, here.
+// they are read into a struct (reader.h); composing, overriding and interpolating happen before,
+// here.
 #pragma once
 #include <string>
 #include <string_view>

@@ -18,8 +18,8 @@ namespace weft::config {
 inline constexpr const char* kCommandLine = "command line";
 
 // Applies one option. Whether its key exists is found out by the reader. Appends a problem for what
-// is no key=value or no YAML, an index that the list does not have, a + on what is there, a ~ on what
-// is not.
+// is no key=value or no YAML, an index that the list does not have, a + on what is there, a ~ on
+// what is not.
 void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems);
 
 }  // namespace weft::config

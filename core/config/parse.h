@@ -22,9 +22,9 @@ struct Text {
   bool has_lines = true;
 };
 
-// Problems are appended: duplicate keys, keys that are no text, tags, merge keys (<<), an alias in its
-// own anchor. Aliases are expanded. False (and one more problem) for what cannot be a tree: a syntax
-// error, a second document, or one of the limits above.
+// Problems are appended: duplicate keys, keys that are no text, tags, merge keys (<<), an alias in
+// its own anchor. Aliases are expanded. False (and one more problem) for what cannot be a tree: a
+// syntax error, a second document, or one of the limits above.
 bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems);
 
 }  // namespace weft::config

@@ -21,7 +21,8 @@ struct At {
   std::string path;
 };
 
-// A key that its section does not have; said only at the end, when the keys of all sections are known.
+// A key that its section does not have; said only at the end, when the keys of all sections are
+// known.
 struct UnknownKey {
   Place place;
   std::string path, key, expected, suggestion;
@@ -151,8 +152,8 @@ const Entry* mistyped_type(const Node& map, AnyRecipe& recipe) {
   return nullptr;
 }
 
-// The name that a recipe's section chooses; "" if it has a mistake there, which is reported. The other
-// keys say nothing then: they belong to an entry that is not known.
+// The name that a recipe's section chooses; "" if it has a mistake there, which is reported. The
+// other keys say nothing then: they belong to an entry that is not known.
 std::string chosen_name(Session& session, const At& at, const Node& map, AnyRecipe& recipe) {
   const std::vector<std::string> names = recipe.names();
   const Entry* type = entry_of(map, "type");
@@ -207,8 +208,8 @@ bool accepted(const Check& check, const std::string& value) {
 }
 bool accepted(const Check&, const Duration&) { return true; }
 
-// Reads a node into a value of any type. `expected` is the value for messages: the optional, where the
-// value is what it holds.
+// Reads a node into a value of any type. `expected` is the value for messages: the optional, where
+// the value is what it holds.
 class ValueReader {
  public:
   ValueReader(Session& session, const At& at, const Node& node, ValueRef expected,

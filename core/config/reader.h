@@ -14,9 +14,9 @@ namespace weft::config {
 using Origins = std::map<std::string, Place>;
 
 // Reads `root` (a map) into the struct, whose values as they are count as the defaults. A section
-// given as a scalar means its `type`. Appends a problem for each unknown key (with the nearest valid
-// one), wrong type, refused value, missing required key and broken rule, at its key; values with a
-// problem keep their default.
+// given as a scalar means its `type`. Appends a problem for each unknown key (with the nearest
+// valid one), wrong type, refused value, missing required key and broken rule, at its key; values
+// with a problem keep their default.
 void read(const Node& root, SectionRef into, Origins& origins, std::vector<Problem>& problems);
 
 }  // namespace weft::config

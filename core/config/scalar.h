@@ -25,7 +25,8 @@ Refusal take(const Node& node, double& value);
 Refusal take(const Node& node, std::string& value);
 Refusal take(const Node& node, Duration& value);
 
-// The node for a message: "'abc'", "the text \"5\"", "a list", "a section", "null", "an empty value".
+// The node for a message: "'abc'", "the text \"5\"", "a list", "a section", "null", "an empty
+// value".
 std::string got_text(const Node& node);
 
 }  // namespace weft::config

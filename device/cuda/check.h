@@ -7,8 +7,8 @@
 
 namespace weft::gpu {
 
-// Throws InternalError: "<what>: <CUDA's words>", with the last launch of this thread, which is where to
-// look first when the error is one of earlier work.
+// Throws InternalError: "<what>: <CUDA's words>", with the last launch of this thread, which is
+// where to look first when the error is one of earlier work.
 void check(cudaError_t error, const char* what);
 
 }  // namespace weft::gpu

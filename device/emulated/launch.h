@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated launch (device/launch.h): the kernel is an ordinary function, called once per thread of
-// the grid.
+// The emulated launch (device/launch.h): the kernel is an ordinary function, called once per thread
+// of the grid.
 #pragma once
 #include <functional>
 #include <tuple>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's memory: the host's, of which only what was handed out may be touched, and only by
-// the device (Note [Device memory apart]).
+// The emulated device's memory: the host's, of which only what was handed out may be touched, and
+// only by the device (Note [Device memory apart]).
 #include "weft/device/emulated/memory.h"
 
 #include <sys/mman.h>
@@ -173,8 +173,8 @@ MemoryInfo memory_info() { return memory().info(); }
 void* system_allocate(i64 bytes) { return memory().allocate(bytes); }
 void system_free(void* block) noexcept { memory().free(block); }
 
-// In the stream's order: queued work may still read what the host has given back. The bytes are NaN when
-// they are handed out, so that what is read before it is written shows.
+// In the stream's order: queued work may still read what the host has given back. The bytes are NaN
+// when they are handed out, so that what is read before it is written shows.
 void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size) {
   emulated::enqueue(stream, [=] {
     poison_bytes(block, size);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pointers in a kernel's argument: itself, or those of a struct of scalars such as a view (kernels/common/views.h)
-// or a group of arrays.
+// The pointers in a kernel's argument: itself, or those of a struct of scalars such as a view
+// (kernels/common/views.h) or a group of arrays.
 #pragma once
 #include <cstring>
 #include <type_traits>
@@ -30,8 +30,8 @@ consteval bool is_pointer_at(std::index_sequence<kIndex...>) {
   return requires { V{std::conditional_t<kIndex == kAt, AnyPointer, AnyScalar>{}...}; };
 }
 
-// check(pointer) for each. A struct is looked into where each of its scalars takes 8 bytes, padding included, so that
-// their places are known.
+// check(pointer) for each. A struct is looked into where each of its scalars takes 8 bytes, padding
+// included, so that their places are known.
 template <class V, class Check>
 void each_pointer(const V& argument, const Check& check) {
   if constexpr (std::is_pointer_v<V>) {

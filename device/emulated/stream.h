@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's streams: queues of host functions. A created stream runs its work as late as is
-// legal, when somebody waits for it, so that a missing wait shows; the default stream runs it at once.
+// The emulated device's streams: queues of host functions. A created stream runs its work as late
+// as is legal, when somebody waits for it, so that a missing wait shows; the default stream runs it
+// at once.
 #pragma once
 #include <deque>
 #include <functional>
@@ -23,8 +24,8 @@ struct CUstream_st {
 
 namespace weft::emulated {
 
-// Work for a stream. What it throws reaches whoever waits for the stream, and the rest of the queue is
-// dropped, as a GPU does after a fault.
+// Work for a stream. What it throws reaches whoever waits for the stream, and the rest of the queue
+// is dropped, as a GPU does after a fault.
 void enqueue(StreamHandle stream, std::function<void()> work);
 
 // Work calls it to say how long it would take: gpu::seconds_of() knows no other time.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The caching allocator of a GPU: stream-ordered, with counters, and with an account of who holds what.
+// The caching allocator of a GPU: stream-ordered, with counters, and with an account of who holds
+// what.
 #pragma once
 #include <map>
 #include <mutex>
@@ -15,13 +16,13 @@ namespace weft::gpu {
 class MemoryPool;
 
 // Note [Stream-ordered memory]
-// A block goes back while work that uses it may still be queued. Whoever gets it next on the same stream
-// has his work behind that, so nobody waits; another stream gets it only after the device was waited
-// for, which happens when memory is short.
+// A block goes back while work that uses it may still be queued. Whoever gets it next on the same
+// stream has his work behind that, so nobody waits; another stream gets it only after the device
+// was waited for, which happens when memory is short.
 class Allocator {
  public:
-  // Uninitialised, 256-byte aligned; null for no bytes. Throws InternalError with the largest holders
-  // when there is no more.
+  // Uninitialised, 256-byte aligned; null for no bytes. Throws InternalError with the largest
+  // holders when there is no more.
   void* allocate(StreamHandle stream, i64 bytes);
   // `stream` and `bytes` as given to allocate().
   void deallocate(StreamHandle stream, void* block, i64 bytes) noexcept;
@@ -57,8 +58,9 @@ class Allocator {
 // The one of this process's GPU.
 Allocator& allocator();
 
-// Memory of one stream that is put aside: a block which is taken while the pool is in use goes back to it, and
-// to nobody else while the pool lives. For a graph, whose work has addresses (Note [Capture], graph.h).
+// Memory of one stream that is put aside: a block which is taken while the pool is in use goes back
+// to it, and to nobody else while the pool lives. For a graph, whose work has addresses (Note
+// [Capture], graph.h).
 class MemoryPool {
  public:
   explicit MemoryPool(StreamHandle stream) : stream_(stream) {}

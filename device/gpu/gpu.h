@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of a GPU: memory, streams, events, recordings. Implemented by CUDA's in device/cuda and on the host in
-// device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default one, which no other
-// stream waits for.
+// The runtime of a GPU: memory, streams, events, recordings. Implemented by CUDA's in device/cuda
+// and on the host in device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default
+// one, which no other stream waits for.
 #pragma once
 #include <functional>
 #include <string>
@@ -21,8 +21,8 @@ std::string description();
 
 // The stream that tensors are computed on.
 StreamHandle compute_stream();
-// Of "cuda" and "auto": the GPU with that stream. Throws UserError where cuda cannot be used; auto then is
-// the CPU, with a notice, and also where the GPU is not a fast one.
+// Of "cuda" and "auto": the GPU with that stream. Throws UserError where cuda cannot be used; auto
+// then is the CPU, with a notice, and also where the GPU is not a fast one.
 Device device_named(const std::string& name);
 
 // `from` may be changed when the call returns, `to` is written in the stream's order.
@@ -30,11 +30,12 @@ void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 // Waits for the stream.
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes);
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes);
-// Host memory that the GPU reads by itself while the host goes on. Throws InternalError when there is none.
+// Host memory that the GPU reads by itself while the host goes on. Throws InternalError when there
+// is none.
 void* pinned_allocate(i64 bytes);
 void pinned_free(void* memory) noexcept;
-// From such memory, which must stay as it is until the stream has come by; and into such memory, which has
-// the numbers when it has (an Event tells).
+// From such memory, which must stay as it is until the stream has come by; and into such memory,
+// which has the numbers when it has (an Event tells).
 void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes);
 
@@ -46,8 +47,8 @@ struct MemoryInfo {
   i64 free_bytes = 0, total_bytes = 0;
 };
 MemoryInfo memory_info();
-// From the driver, slowly: for the caching allocator. Null when there is no more; a free may wait for all
-// work.
+// From the driver, slowly: for the caching allocator. Null when there is no more; a free may wait
+// for all work.
 void* system_allocate(i64 bytes);
 void system_free(void* block) noexcept;
 // The allocator tells where, in the stream's order, `bytes` of a block of `size` begin and cease to
@@ -88,12 +89,12 @@ class Event {
   State* state_;
 };
 
-// The stream's time that the work takes which `work` gives it; the emulated device's is made up (pass_time). Waits for
-// the stream.
+// The stream's time that the work takes which `work` gives it; the emulated device's is made up
+// (pass_time). Waits for the stream.
 double seconds_of(StreamHandle stream, const std::function<void()>& work);
 
-// What a graph is made of (device/gpu/graph.h, which is what to use). Between begin and end, work for the
-// stream is kept instead of being done. One at a time.
+// What a graph is made of (device/gpu/graph.h, which is what to use). Between begin and end, work
+// for the stream is kept instead of being done. One at a time.
 struct Recording;
 void begin_recording(StreamHandle stream);
 Recording* end_recording(StreamHandle stream);

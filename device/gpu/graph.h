@@ -7,11 +7,12 @@
 //   graph.launch();                  // done, as often as wanted
 //
 // Note [Capture]
-// A graph repeats the same work on the same addresses. So what changes from one launch to the next must lie in
-// memory that the work reads, written in the stream's order before the launch; and what the work allocates must be
-// nobody else's: it comes from the graph's pool, into which the warm-up has brought it. While work is recorded
-// nothing is done, therefore the host can read nothing, wait for nothing and send nothing (a graph would send
-// what lies at that address when it is launched). Whoever tries is told, and the recording is dropped.
+// A graph repeats the same work on the same addresses. So what changes from one launch to the next
+// must lie in memory that the work reads, written in the stream's order before the launch; and what
+// the work allocates must be nobody else's: it comes from the graph's pool, into which the warm-up
+// has brought it. While work is recorded nothing is done, therefore the host can read nothing, wait
+// for nothing and send nothing (a graph would send what lies at that address when it is launched).
+// Whoever tries is told, and the recording is dropped.
 #pragma once
 #include <functional>
 #include <memory>
@@ -29,7 +30,8 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   void warm_up(const std::function<void()>& work);
-  // In place of what was captured before. What `work` throws is passed on, and nothing is captured then.
+  // In place of what was captured before. What `work` throws is passed on, and nothing is captured
+  // then.
   void capture(const std::function<void()>& work);
   bool captured() const { return recording_ != nullptr; }
   // Throws InternalError when nothing was captured.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends what is large to the GPU through pinned memory, so that the host need not wait until the stream has
-// got as far as the copy.
+// Sends what is large to the GPU through pinned memory, so that the host need not wait until the
+// stream has got as far as the copy.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -10,8 +10,8 @@
 
 namespace weft::gpu {
 
-// A ring of pinned buffers. A buffer is used again when the copy out of it is done, and waited for if it is
-// not: the host runs ahead by as many copies as there are buffers. Thread-safe.
+// A ring of pinned buffers. A buffer is used again when the copy out of it is done, and waited for
+// if it is not: the host runs ahead by as many copies as there are buffers. Thread-safe.
 class Staging {
  public:
   explicit Staging(int buffers, i64 smallest = kSmallest);

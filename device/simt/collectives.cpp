@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Barriers and warp operations: a thread leaves its operands and waits; the last one to arrive works
-// out the result for all.
+// Barriers and warp operations: a thread leaves its operands and waits; the last one to arrive
+// works out the result for all.
 #include "weft/device/simt/collectives.h"
 
 #include <bit>

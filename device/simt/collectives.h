@@ -23,7 +23,8 @@ void sync_warp(unsigned mask, CallSite site);
 
 void fence(CallSite site);
 [[noreturn]] void trap(const char* why, CallSite site);
-// Called by every atomic: one thread that does nothing else for very long waits for what cannot come.
+// Called by every atomic: one thread that does nothing else for very long waits for what cannot
+// come.
 void note_atomic(CallSite site);
 
 }  // namespace weft::simt

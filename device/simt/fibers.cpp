@@ -17,9 +17,9 @@ constexpr std::size_t kGuardBytes = 4096;
 std::size_t stack_bytes() { return (under_asan() || under_tsan() ? 256 : 64) * std::size_t{1024}; }
 
 // Note [Fibers and ThreadSanitizer]
-// A TSan context is expensive to make, and its stack must stay its own: one that another context used
-// before would look like a race. So both persist, in two sets that serve alternate blocks; the threads
-// of neighbouring blocks stay unordered, which is what shows races between blocks.
+// A TSan context is expensive to make, and its stack must stay its own: one that another context
+// used before would look like a race. So both persist, in two sets that serve alternate blocks; the
+// threads of neighbouring blocks stay unordered, which is what shows races between blocks.
 struct Persistent {
   char* stack = nullptr;
   void* tsan = nullptr;

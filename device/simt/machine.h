@@ -41,10 +41,11 @@ struct Fiber {
 };
 
 // Note [Sync variables]
-// ThreadSanitizer learns what a barrier orders from release() before and acquire() after it, on a byte
-// of ours. Two successive barriers need two bytes, or a thread that is already at the second would
-// order one that is still leaving the first; and each of two neighbouring blocks needs its own, or the
-// barriers of one block would order the threads of the other and hide races between blocks.
+// ThreadSanitizer learns what a barrier orders from release() before and acquire() after it, on a
+// byte of ours. Two successive barriers need two bytes, or a thread that is already at the second
+// would order one that is still leaving the first; and each of two neighbouring blocks needs its
+// own, or the barriers of one block would order the threads of the other and hide races between
+// blocks.
 struct SyncVariables {
   char block_barrier[2][2]{};            // [parity of the block][parity of the barrier]
   char warp_barrier[2][kMaxWarps][2]{};  // the same per warp

@@ -2,9 +2,9 @@
 // Telling sanitizers about fibers. Inside device/simt only.
 //
 // The emulator itself is never instrumented (cmake/library.cmake): a thread sanitizer's calls for
-// switching must not come from instrumented code. It finds out when it is loaded which sanitizer the
-// program runs under: the symbols are weak, so that one object serves all builds.
-// source: compiler-rt, include/sanitizer/{common_interface_defs,tsan_interface}.h
+// switching must not come from instrumented code. It finds out when it is loaded which sanitizer
+// the program runs under: the symbols are weak, so that one object serves all builds. source:
+// compiler-rt, include/sanitizer/{common_interface_defs,tsan_interface}.h
 #pragma once
 #include <cstddef>
 

@@ -30,8 +30,8 @@ void report(Fault fault, std::string text) {
 
 void make_ready(Fiber& fiber) {
   fiber.state = State::ready;
-  // A ring: each thread is listed at most once. Nothing is moved, because ThreadSanitizer sees memmove()
-  // even here and would take it for an access by the thread whose turn it is.
+  // A ring: each thread is listed at most once. Nothing is moved, because ThreadSanitizer sees
+  // memmove() even here and would take it for an access by the thread whose turn it is.
   machine.ready[machine.ready_end++ % kMaxThreads] = fiber.index;
 }
 

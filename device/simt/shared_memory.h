@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared memory on the host: fresh for every block and filled with Options::poison, each variable an
-// allocation of its own, so that sanitizers see its bounds.
+// Shared memory on the host: fresh for every block and filled with Options::poison, each variable
+// an allocation of its own, so that sanitizers see its bounds.
 #pragma once
 #include <cstddef>
 #include <type_traits>

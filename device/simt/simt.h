@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The SIMT emulator: runs a CUDA kernel, compiled as plain C++, on the CPU. Each CUDA thread is a fiber
-// with a stack of its own; one OS thread runs them all, block after block, in an order that a test
-// chooses. It finds, by itself: barriers that not all threads reach, warp operations whose lanes are
-// missing or disagree, impossible launches, results that depend on the order of threads or on
-// uninitialised shared memory. Under AddressSanitizer it finds accesses outside an array, under
-// UndefinedBehaviorSanitizer misaligned ones, under ThreadSanitizer races in shared and global memory.
+// The SIMT emulator: runs a CUDA kernel, compiled as plain C++, on the CPU. Each CUDA thread is a
+// fiber with a stack of its own; one OS thread runs them all, block after block, in an order that a
+// test chooses. It finds, by itself: barriers that not all threads reach, warp operations whose
+// lanes are missing or disagree, impossible launches, results that depend on the order of threads
+// or on uninitialised shared memory. Under AddressSanitizer it finds accesses outside an array,
+// under UndefinedBehaviorSanitizer misaligned ones, under ThreadSanitizer races in shared and
+// global memory.
 //
-// Not modelled: speed, bank conflicts, registers, the weak ordering of memory beyond a missing fence.
-// A thread that spins on what another block writes hangs. docs/kernels.md has the whole picture.
+// Not modelled: speed, bank conflicts, registers, the weak ordering of memory beyond a missing
+// fence. A thread that spins on what another block writes hangs. docs/kernels.md has the whole
+// picture.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -32,8 +34,8 @@ enum class Fault {
   exception,           // C++ code in the kernel threw
 };
 
-// A fault of a kernel; the message names kernel, block, thread and line. The GPU's counterpart is an
-// error that a later call reports.
+// A fault of a kernel; the message names kernel, block, thread and line. The GPU's counterpart is
+// an error that a later call reports.
 class KernelError : public InternalError {
  public:
   KernelError(Fault fault, const std::string& message) : InternalError(message), fault_(fault) {}
@@ -49,10 +51,11 @@ enum class Order { forward, reverse, random };
 struct Options {
   Order order = Order::forward;
   u64 seed = 0;  // of Order::random
-  // Shared memory is filled with this byte at the start of a block. 0xff is NaN in each floating type
-  // and −1 in each signed one; 0x7f is a huge number, which a comparison does not swallow.
+  // Shared memory is filled with this byte at the start of a block. 0xff is NaN in each floating
+  // type and −1 in each signed one; 0x7f is a huge number, which a comparison does not swallow.
   u8 poison = 0xff;
-  // A barrier that some threads of the block have exited before is an error (recent GPUs let it pass).
+  // A barrier that some threads of the block have exited before is an error (recent GPUs let it
+  // pass).
   bool strict_exit = true;
   // For mutation tests: the __syncthreads(), __syncwarp() or __threadfence() of this file name and
   // line does nothing.

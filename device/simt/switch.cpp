@@ -38,8 +38,8 @@ namespace weft::simt {
 
 void* new_context(char* stack_top, void (*entry)()) {
   auto** top = reinterpret_cast<void**>(stack_top);
-  // The ABI: at a function's entry the stack pointer is 8 modulo 16, as after a call. Nothing notices
-  // a mistake here until something deep down stores an aligned vector.
+  // The ABI: at a function's entry the stack pointer is 8 modulo 16, as after a call. Nothing
+  // notices a mistake here until something deep down stores an aligned vector.
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(entry);
   for (int saved_registers = 0; saved_registers < 6; ++saved_registers) *--top = nullptr;

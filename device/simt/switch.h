@@ -7,7 +7,8 @@ extern "C" void weft_simt_switch(void** save, void* load);
 
 namespace weft::simt {
 
-// A context that weft_simt_switch can load; `entry` must not return. `stack_top` is 16-byte aligned.
+// A context that weft_simt_switch can load; `entry` must not return. `stack_top` is 16-byte
+// aligned.
 void* new_context(char* stack_top, void (*entry)());
 
 }  // namespace weft::simt

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums down the columns of a matrix on a GPU: a block takes 32 neighbouring columns and a run of rows,
-// which its eight warps share; where there are several runs, a second launch combines them. The
-// borders depend on the sizes alone. A thread may take kWidth neighbouring columns, the block then takes
-// as many times 32; sums stay the same to the bit.
+// Sums down the columns of a matrix on a GPU: a block takes 32 neighbouring columns and a run of
+// rows, which its eight warps share; where there are several runs, a second launch combines them.
+// The borders depend on the sizes alone. A thread may take kWidth neighbouring columns, the block
+// then takes as many times 32; sums stay the same to the bit.
 #pragma once
 #include "weft/kernels/common/team.h"
 
@@ -49,8 +49,8 @@ __device__ ColumnBlock column_block(const ColumnRuns& runs) {
           static_cast<int>(threadIdx.x / kWarp)};
 }
 
-// body.operator()<kWidth>(): a pack of columns for each thread where all rows begin with a whole one and a warp
-// finds enough to do.
+// body.operator()<kWidth>(): a pack of columns for each thread where all rows begin with a whole
+// one and a warp finds enough to do.
 template <class T, class Body, class... Array>
 void with_column_width(i64 cols, const Body& body, const Array*... array) {
   constexpr int kSize = Pack<T>::kSize;
@@ -59,8 +59,8 @@ void with_column_width(i64 cols, const Body& body, const Array*... array) {
   else body.template operator()<1>();
 }
 
-// combine() of the values that the eight warps have for each column, valid in warp 0. The whole block
-// calls it.
+// combine() of the values that the eight warps have for each column, valid in warp 0. The whole
+// block calls it.
 template <class V, class Combine>
 __device__ V combine_warps(V v, const Combine& combine) {
   WEFT_SHARED(partial, V[kColumnWarps][kWarp]);

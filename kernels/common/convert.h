@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One number of an element type made a number of another: floating to integer truncates toward zero,
-// to half types rounds to nearest even.
+// One number of an element type made a number of another: floating to integer truncates toward
+// zero, to half types rounds to nearest even.
 #pragma once
 #include <type_traits>
 

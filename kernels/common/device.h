@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one header a kernel source (.cu, .cuh) includes: everything of CUDA's language that kernels may
-// use, under nvcc and under a plain C++ compiler, which runs the kernel on the emulator
+// The one header a kernel source (.cu, .cuh) includes: everything of CUDA's language that kernels
+// may use, under nvcc and under a plain C++ compiler, which runs the kernel on the emulator
 // (docs/kernels.md). A kernel launch: device/launch.h.
 //
 //   WEFT_SHARED(tile, float[32][33]);     shared memory of a size known at compile time
 //   float* row = dynamic_shared<float>(); shared memory of the size given at the launch (.smem)
 //
-// Rules (docs/kernels.md says why): no raw __shared__, no CUB, no cooperative groups; guard the work,
-// not the barrier; explicit masks; __syncwarp() between lanes' writes and reads of shared memory; no
-// block waits for another; half and bfloat16 are storage, arithmetic is in float.
+// Rules (docs/kernels.md says why): no raw __shared__, no CUB, no cooperative groups; guard the
+// work, not the barrier; explicit masks; __syncwarp() between lanes' writes and reads of shared
+// memory; no block waits for another; half and bfloat16 are storage, arithmetic is in float.
 #pragma once
 #include "weft/device/launch.h"
 #include "weft/kernels/common/half.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the elements of a tensor are dealt out to the threads of a launch. All index arithmetic is i64.
+// How the elements of a tensor are dealt out to the threads of a launch. All index arithmetic is
+// i64.
 #pragma once
 #include <algorithm>
 
@@ -31,8 +32,8 @@ __device__ inline i64 grid_stride() { return linear_index(gridDim.x, blockDim.x,
 
 WEFT_HOST_DEVICE inline i64 divide_up(i64 a, i64 b) { return (a + b - 1) / b; }
 
-// Quotient and remainder of x ≥ 0 by d > 0: 64-bit division takes a GPU some hundred instructions, so
-// numbers that fit are divided as 32-bit ones.
+// Quotient and remainder of x ≥ 0 by d > 0: 64-bit division takes a GPU some hundred instructions,
+// so numbers that fit are divided as 32-bit ones.
 struct Division {
   i64 quotient, rest;
 };

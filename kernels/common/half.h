@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// half (IEEE binary16) and bfloat16 as storage types: load, convert to float, compute, convert back.
-// They have no arithmetic of their own, on any device. A GPU converts by one instruction, the CPU by the same rule
-// to the bit: NaN becomes the NaN that the instructions give, positive and with all bits of its fraction set.
-// source: IEEE 754-2019 §3.6 (binary16); bfloat16 is the upper half of binary32.
+// half (IEEE binary16) and bfloat16 as storage types: load, convert to float, compute, convert
+// back. They have no arithmetic of their own, on any device. A GPU converts by one instruction, the
+// CPU by the same rule to the bit: NaN becomes the NaN that the instructions give, positive and
+// with all bits of its fraction set. source: IEEE 754-2019 §3.6 (binary16); bfloat16 is the upper
+// half of binary32.
 #pragma once
 #include <bit>
 #include <type_traits>

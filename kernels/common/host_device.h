@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mark of a function that nvcc compiles for both sides; nothing to a plain C++ compiler. Formulas
-// that CPU and GPU share use it. A kernel source includes kernels/common/device.h.
+// The mark of a function that nvcc compiles for both sides; nothing to a plain C++ compiler.
+// Formulas that CPU and GPU share use it. A kernel source includes kernels/common/device.h.
 #pragma once
 
 #ifdef __CUDACC__

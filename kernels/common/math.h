@@ -11,8 +11,8 @@
 
 namespace weft::math {
 
-// e^x. Cody–Waite reduction x = k·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor polynomial of e^r of
-// degree 7 (remainder below 2^-27). Overflows to infinity, underflows to zero below e^-87.3.
+// e^x. Cody–Waite reduction x = k·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor polynomial of e^r
+// of degree 7 (remainder below 2^-27). Overflows to infinity, underflows to zero below e^-87.3.
 // source: Cody & Waite 1980, "Software Manual for the Elementary Functions", ch. 6
 WEFT_HOST_DEVICE inline float exp(float x) {
   const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
@@ -39,8 +39,8 @@ WEFT_HOST_DEVICE inline float exp(float x) {
 }
 WEFT_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 
-// ln x = e·ln 2 + 2·artanh(s), x = 2^e·m with m in [√½, √2), s = (m − 1)/(m + 1), |s| ≤ 0.172: the series
-// of artanh to s⁹ (remainder below 2^-28).
+// ln x = e·ln 2 + 2·artanh(s), x = 2^e·m with m in [√½, √2), s = (m − 1)/(m + 1), |s| ≤ 0.172: the
+// series of artanh to s⁹ (remainder below 2^-28).
 WEFT_HOST_DEVICE inline float log(float x) {
   const bool subnormal = x < 1.17549435e-38f;
   // Unsigned, which may wrap: so it does for x < 0.
@@ -62,7 +62,8 @@ WEFT_HOST_DEVICE inline float log(float x) {
 }
 WEFT_HOST_DEVICE inline double log(double x) { return std::log(x); }
 
-// ln(1 + x) for 0 ≤ x ≤ 1: 2·artanh(x/(2 + x)), the series to the 13th power (remainder below 2^-25).
+// ln(1 + x) for 0 ≤ x ≤ 1: 2·artanh(x/(2 + x)), the series to the 13th power (remainder below
+// 2^-25).
 WEFT_HOST_DEVICE inline float log1p(float x) {
   const float s = x / (2.0f + x), q = s * s;
   float p = 1.0f / 13;
@@ -79,9 +80,9 @@ WEFT_HOST_DEVICE inline double log1p(double x) { return std::log1p(x); }
 WEFT_HOST_DEVICE inline float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
 WEFT_HOST_DEVICE inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
-// tanh x = sign(x)·(1 − 2 / (e^{2|x|} + 1)); for small |x| that cancels, and the odd polynomial below is used.
-// source: Cephes' tanhf takes the same split at 0.625 (Moshier 1989); these are the Taylor-Padé
-// coefficients of the [5/4] approximant x(945 + 105x² + x⁴) / (945 + 420x² + 15x⁴).
+// tanh x = sign(x)·(1 − 2 / (e^{2|x|} + 1)); for small |x| that cancels, and the odd polynomial
+// below is used. source: Cephes' tanhf takes the same split at 0.625 (Moshier 1989); these are the
+// Taylor-Padé coefficients of the [5/4] approximant x(945 + 105x² + x⁴) / (945 + 420x² + 15x⁴).
 WEFT_HOST_DEVICE inline float tanh(float x) {
   const float magnitude = x < 0 ? -x : x;
   const float s = x * x;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Philox4x32-10: a counter-based generator. Four 32-bit words from a 128-bit counter and a 64-bit key;
-// the same on every device, in any order, on any number of threads.
-// source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11
+// Philox4x32-10: a counter-based generator. Four 32-bit words from a 128-bit counter and a 64-bit
+// key; the same on every device, in any order, on any number of threads. source: Salmon, Moraes,
+// Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC'11
 #pragma once
 #include <array>
 #include <cmath>

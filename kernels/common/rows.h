@@ -18,8 +18,8 @@ void for_rows(i64 rows, i64 cols, const Body& body) {
   });
 }
 
-// Reductions over a row, to be called inside for_rows() or simd(): through lanes, so that they vectorise
-// without reordering by the compiler.
+// Reductions over a row, to be called inside for_rows() or simd(): through lanes, so that they
+// vectorise without reordering by the compiler.
 inline constexpr i64 kRowLanes = 16;
 
 template <class T>

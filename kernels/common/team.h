@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads of a GPU that work on one row together: a warp, so that a block takes several rows, or for
-// long rows a whole block. A kernel is written once for both.
+// Threads of a GPU that work on one row together: a warp, so that a block takes several rows, or
+// for long rows a whole block. A kernel is written once for both.
 //
-// Results are combined in an order that depends on the number of threads only, which the sizes decide.
+// Results are combined in an order that depends on the number of threads only, which the sizes
+// decide.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -139,8 +140,8 @@ struct EachOf {
   }
 };
 
-// body.operator()<kBlock, kWidth>(): with_team(), and how many elements a thread takes at once: a pack where all
-// rows of all arrays begin with a whole one. `array` may be null.
+// body.operator()<kBlock, kWidth>(): with_team(), and how many elements a thread takes at once: a
+// pack where all rows of all arrays begin with a whole one. `array` may be null.
 template <class T, class Body, class... Array>
 void with_row_team(i64 cols, const Body& body, const Array*... array) {
   const bool wide = cols % Pack<T>::kSize == 0 && (is_aligned(array) && ...);
@@ -150,8 +151,8 @@ void with_row_team(i64 cols, const Body& body, const Array*... array) {
   });
 }
 
-// What one thread of a team has of a row: the first groups stay in registers between passes, further
-// ones are read again (and come from the cache).
+// What one thread of a team has of a row: the first groups stay in registers between passes,
+// further ones are read again (and come from the cache).
 template <class C, class Team, int kWidth>
 class RowCache {
  public:

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel is given of its arrays: where they lie and how long they are. Views own nothing, are passed by
-// value, also to a GPU's kernel, and a view of T converts to one of const T. Null data: the array is not given.
+// What a kernel is given of its arrays: where they lie and how long they are. Views own nothing,
+// are passed by value, also to a GPU's kernel, and a view of T converts to one of const T. Null
+// data: the array is not given.
 //
 // Note [One declaration per kernel]
-// A kernel is declared once, as a template on the element type T and on Device, which is Cpu or Cuda:
+// A kernel is declared once, as a template on the element type T and on Device, which is Cpu or
+// Cuda:
 //
 //   template <class T, class Device>
 //   void softmax_forward(Device device, Rows<T> y, Rows<const T> x);      // softmax.h
 //
-// The template has no definition. Each device's file specialises it for the types it has, by a macro at its end
-// that names the body; a device or type that is missing is a link error that names it with the kernel.
+// The template has no definition. Each device's file specialises it for the types it has, by a
+// macro at its end that names the body; a device or type that is missing is a link error that names
+// it with the kernel.
 //
-//   template <> void softmax_forward(Cpu, Rows<float> y, Rows<const float> x) { forward(y, x); }   // softmax_cpu.cpp
+//   template <> void softmax_forward(Cpu, Rows<float> y, Rows<const float> x) { forward(y, x);
+//   }   // softmax_cpu.cpp
 //
-// T comes first, so that a call may name it, kernels::softmax_forward<T>(device, …), and views then convert.
+// T comes first, so that a call may name it, kernels::softmax_forward<T>(device, …), and views then
+// convert.
 #pragma once
 #include <concepts>
 

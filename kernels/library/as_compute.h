@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An array of a half type as the CPU's kernels read it: for products that no library does in halves, and for
-// the emulated device's library calls.
+// An array of a half type as the CPU's kernels read it: for products that no library does in
+// halves, and for the emulated device's library calls.
 #pragma once
 #include "weft/kernels/copy.h"
 #include "weft/kernels/common/scratch.h"
@@ -10,7 +10,8 @@ namespace weft::kernels {
 template <class T>
 inline constexpr bool is_computed = std::is_same_v<T, Compute<T>>;
 
-// The n elements of x in the type arithmetic is done in: x itself, or a converted copy. Null stays null.
+// The n elements of x in the type arithmetic is done in: x itself, or a converted copy. Null stays
+// null.
 template <class T>
 class AsCompute {
  public:

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // 2-d convolution (cross-correlation, as in every deep-learning library), and its gradients.
-//   math     y[n,i,j,o] = act(bias[o] + Σ_{a,b,c} x[n, i·sh − ph + a·dh, j·sw − pw + b·dw, first(o) + c]·w[o,a,b,c]),
+//   math     y[n,i,j,o] = act(bias[o] + Σ_{a,b,c} x[n, i·sh − ph + a·dh, j·sw − pw + b·dw,
+//            first(o) + c]·w[o,a,b,c]),
 //            x = 0 outside of the image; first(o) = channels/groups · (o div out_channels/groups)
 //            dx, dw, dbias = the gradients for act = none
-//   shapes   x (batch, height, width, channels), w (out_channels, kernel_h, kernel_w, channels/groups),
+//   shapes   x (batch, height, width, channels), w (out_channels, kernel_h, kernel_w,
+//            channels/groups),
 //            bias (out_channels) or null, y (batch, out_height, out_width, out_channels)
 //   types    as in matmul.h: what is multiplied is of T, the result and bias of C
 //   saved    x, w; for the backward of act: y
 //   aliasing none
-//   source   oneDNN (float) where found, else patches (im2col; Chellapilla et al. 2006) times a matrix, by Eigen
+//   source   oneDNN (float) where found, else patches (im2col;
+//            Chellapilla et al. 2006) times a matrix, by Eigen
 #pragma once
 #include "weft/kernels/library/matmul.h"
 

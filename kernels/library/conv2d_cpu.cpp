@@ -15,7 +15,8 @@
 namespace weft::kernels {
 namespace {
 
-// Patches are made for so many elements at a time: they stay in the cache, and the memory is bounded.
+// Patches are made for so many elements at a time: they stay in the cache, and the memory is
+// bounded.
 constexpr i64 kPatchElements = 256 * 1024;
 constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions by cuDNN, on images NHWC and weights OHWI. The bias is ours: its gradient by
-// cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step. cuDNN sums
-// products of halves in float and rounds the result to half; where C is float, that is widened again.
+// cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step.
+// cuDNN sums products of halves in float and rounds the result to half; where C is float, that is
+// widened again.
 #include <array>
 #include <bit>
 #include <map>
@@ -122,8 +123,9 @@ class Described {
   Description& description_;
 };
 
-// An algorithm for one direction. Without a plan it is the fastest by cuDNN's own guess that is deterministic and
-// content with the workspace. ask(count, found, …) lists them; bytes(algorithm, …) says what workspace one needs.
+// An algorithm for one direction. Without a plan it is the fastest by cuDNN's own guess that is
+// deterministic and content with the workspace. ask(count, found, …) lists them; bytes(algorithm,
+// …) says what workspace one needs.
 template <class Algorithm, class Performance, class Ask, class Bytes>
 Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Conv2dShape& s,
                       const Ask& ask, const Bytes& bytes) {
@@ -151,7 +153,8 @@ Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Con
   return detail::conv2d_plan_for(direction, static_cast<i64>(type), s, guess, takes);
 }
 
-// compute(result) writes n elements as cuDNN gives them; where y is of another type they are converted.
+// compute(result) writes n elements as cuDNN gives them; where y is of another type they are
+// converted.
 template <class T, class C, class Compute>
 void write_as(Cuda device, C* y, i64 n, const Compute& compute) {
   if constexpr (std::is_same_v<T, C>) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On the emulated device, convolutions are the CPU's. What cuDNN would be asked for is checked by its
-// rules first.
+// On the emulated device, convolutions are the CPU's. What cuDNN would be asked for is checked by
+// its rules first.
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/conv2d_limits.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the library's algorithms computes a convolution on a GPU, decided once for each shape and direction: by
-// the library's guess, which another version of it, or another GPU, need not share. A run keeps its plans
-// (train/step/library_plans.h), so that it goes on with the same bits.
+// Which of the library's algorithms computes a convolution on a GPU, decided once for each shape
+// and direction: by the library's guess, which another version of it, or another GPU, need not
+// share. A run keeps its plans (train/step/library_plans.h), so that it goes on with the same bits.
 #pragma once
 #include <array>
 #include <bit>
@@ -31,8 +31,8 @@ struct Conv2dChoice {
 
 // The plans there are, a list of numbers each; none where there is no GPU.
 std::vector<std::vector<i64>> conv2d_plans();
-// Takes them back: before the convolutions they are for. What the library does not take any more is chosen anew, with
-// a warning. Throws UserError for what conv2d_plans() cannot have made.
+// Takes them back: before the convolutions they are for. What the library does not take any more is
+// chosen anew, with a warning. Throws UserError for what conv2d_plans() cannot have made.
 void use_conv2d_plans(const std::vector<std::vector<i64>>& plans);
 void forget_conv2d_plans();
 // The library and its version, "cuDNN 91002". In builds for a GPU.
@@ -42,8 +42,8 @@ namespace detail {
 
 PlanTable<Conv2dProblem, Conv2dChoice>& conv2d_table();
 
-// The problem's plan: the one there is, otherwise guess(). takes(choice): whether the library can compute the
-// problem so.
+// The problem's plan: the one there is, otherwise guess(). takes(choice): whether the library can
+// compute the problem so.
 template <class Guess, class Takes>
 Conv2dChoice conv2d_plan_for(Conv2dDirection direction, i64 type, const Conv2dShape& s,
                              const Guess& guess, const Takes& takes) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products, with the epilogue of a fused linear layer.
 //   math     c[b] = act(op(a[b])·op(b[b]) + bias), op = identity or transpose
-//   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed; b (batch, k, n), or
+//   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed;
+//            b (batch, k, n), or
 //            (batch, n, k) when transposed; bias (n) or null, added to every row
-//   types    a and b of T, c and bias of C: T, and float where T is a half type (mixed precision: products
+//   types    a and b of T, c and bias of C: T, and float where T is a half type (mixed precision:
+//            products
 //            of halves are exact in float, and summed there); half c only on the GPU
 //   saved    for the backward of act(…): its output for relu, tanh, sigmoid (see elementwise_ops.h)
 //   aliasing none

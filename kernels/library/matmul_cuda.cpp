@@ -21,7 +21,8 @@ void check(cublasStatus_t status, const char* call) {
                                     cublasLtGetStatusString(status)));
 }
 
-// Thread-safe by cuBLASLt's word, and never destroyed: the driver may be gone before static objects.
+// Thread-safe by cuBLASLt's word, and never destroyed: the driver may be gone before static
+// objects.
 cublasLtHandle_t handle() {
   static const cublasLtHandle_t shared = [] {
     cublasLtHandle_t created = nullptr;

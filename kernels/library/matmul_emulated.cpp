@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On the emulated device, matrix products are the CPU's. What cuBLASLt would be asked for is checked by
-// its rules first.
+// On the emulated device, matrix products are the CPU's. What cuBLASLt would be asked for is
+// checked by its rules first.
 #include "weft/core/error.h"
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/library/as_compute.h"
@@ -30,7 +30,8 @@ void check_pointer(const char* name, const T* pointer) {
 template <class T>
 constexpr i64 kCode = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
 
-// Three algorithms, which are one but for the time they say they take: the first guess is not the fastest.
+// Three algorithms, which are one but for the time they say they take: the first guess is not the
+// fastest.
 constexpr std::array kSeconds{3e-6, 1e-6, 2e-6};
 
 template <class T, class C>

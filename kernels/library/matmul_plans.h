@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the library's algorithms computes a product on a GPU, decided once for each kind of product.
+// Which of the library's algorithms computes a product on a GPU, decided once for each kind of
+// product.
 //
 // Note [Plans of products]
-// cuBLASLt has several algorithms for a product and guesses which is the fastest, rightly for about nine kinds in
-// ten. With autotuning the first product of a kind is computed by each of its best guesses, timed on the stream, and
-// the fastest is kept. Algorithms add in different orders, and a timing may end differently in another process: two
-// autotuned runs can differ in the last bits, unless the second was given the plans of the first.
+// cuBLASLt has several algorithms for a product and guesses which is the fastest, rightly for about
+// nine kinds in ten. With autotuning the first product of a kind is computed by each of its best
+// guesses, timed on the stream, and the fastest is kept. Algorithms add in different orders, and a
+// timing may end differently in another process: two autotuned runs can differ in the last bits,
+// unless the second was given the plans of the first.
 #pragma once
 #include <array>
 #include <compare>
@@ -35,8 +37,9 @@ bool matmul_autotune();
 
 // The plans there are, a list of numbers each, to be kept with a run; none where there is no GPU.
 std::vector<std::vector<i64>> matmul_plans();
-// Takes them back, beside and in place of those there are: before the products they are for. What the library
-// does not take any more is chosen anew. Throws UserError for what matmul_plans() cannot have made.
+// Takes them back, beside and in place of those there are: before the products they are for. What
+// the library does not take any more is chosen anew. Throws UserError for what matmul_plans()
+// cannot have made.
 void use_matmul_plans(const std::vector<std::vector<i64>>& plans);
 void forget_matmul_plans();
 // The library and its version, "cuBLASLt 130002". In builds for a GPU.

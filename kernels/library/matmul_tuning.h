@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a plan is chosen and tuned (Note [Plans of products]), for cuBLASLt (matmul_cuda.cpp) and for what stands for it
-// on the emulated device (matmul_emulated.cpp).
+// How a plan is chosen and tuned (Note [Plans of products]), for cuBLASLt (matmul_cuda.cpp) and for
+// what stands for it on the emulated device (matmul_emulated.cpp).
 #pragma once
 #include <algorithm>
 #include <limits>
@@ -37,7 +37,8 @@ inline constexpr int kMatmulGuesses = 8;        // of the library, that autotuni
 inline constexpr int kMatmulTimings = 3;        // of each; the shortest counts
 inline constexpr int kMatmulRunsPerTiming = 5;  // one after the other
 
-// The guess that took least time. One that fails, for want of memory for its workspace say, is passed over.
+// The guess that took least time. One that fails, for want of memory for its workspace say, is
+// passed over.
 template <class Library>
 MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Library& library) {
   const MatmulChoice* best = nullptr;
@@ -62,8 +63,9 @@ MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Libr
   return *best;
 }
 
-// The product's plan (Note [Plans of products]); in a capture, where nothing can be timed, the first guess stays.
-// Library: guesses(most), the likeliest to be fast first, at least one; takes(choice); run(choice).
+// The product's plan (Note [Plans of products]); in a capture, where nothing can be timed, the
+// first guess stays. Library: guesses(most), the likeliest to be fast first, at least one;
+// takes(choice); run(choice).
 template <class Library>
 MatmulChoice plan_for(Cuda device, const MatmulProduct& product, Library& library) {
   const auto choose = [&] {

@@ -14,8 +14,8 @@ namespace weft::kernels::onednn {
 // "oneDNN 2.6.3", or null in a build without it.
 const char* version();
 
-// The types it multiplies here; results are float. bfloat16 only where the CPU has instructions for it
-// (AVX-512; AMX makes it several times faster than float).
+// The types it multiplies here; results are float. bfloat16 only where the CPU has instructions for
+// it (AVX-512; AMX makes it several times faster than float).
 template <class T>
 inline constexpr bool kTakes = std::is_same_v<T, float> || std::is_same_v<T, bfloat16>;
 

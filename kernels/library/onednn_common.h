@@ -73,7 +73,8 @@ class Call {
   std::vector<dnnl_exec_arg_t> arguments_;
 };
 
-// make(entry) fills a new entry and says whether it is usable; oneDNN throws for what it has no code for.
+// make(entry) fills a new entry and says whether it is usable; oneDNN throws for what it has no
+// code for.
 template <class Entry, class Make>
 std::unique_ptr<Entry> make_entry(const Make& make) {
   auto entry = std::make_unique<Entry>();

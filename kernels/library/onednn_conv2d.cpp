@@ -114,9 +114,10 @@ dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l,
 #endif
 }
 
-// oneDNN 2.6.3 makes a 1×1 convolution with a stride one without, on a copy of the pixels that count; in the
-// gradient of the weights that copy is written in whole vectors, over the end of its memory where there are
-// fewer channels than a vector holds (seen by valgrind; a narrow ResNet died of it).
+// oneDNN 2.6.3 makes a 1×1 convolution with a stride one without, on a copy of the pixels that
+// count; in the gradient of the weights that copy is written in whole vectors, over the end of its
+// memory where there are fewer channels than a vector holds (seen by valgrind; a narrow ResNet died
+// of it).
 bool overruns(const Conv2dShape& s) {
   constexpr i64 kVector = 16;
   return s.kernel_h * s.kernel_w == 1 && s.stride_h * s.stride_w > 1 &&

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm of a library was chosen for which problem, for as long as the process lives; and as lists of
-// numbers, to be kept with a run.
+// Which algorithm of a library was chosen for which problem, for as long as the process lives; and
+// as lists of numbers, to be kept with a run.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -16,12 +16,13 @@
 
 namespace weft::kernels {
 
-// Problem and Choice are structs of i64 alone; Problem is ordered, and Choice has workspace_bytes. Thread-safe.
+// Problem and Choice are structs of i64 alone; Problem is ordered, and Choice has workspace_bytes.
+// Thread-safe.
 template <class Problem, class Choice>
 class PlanTable {
  public:
-  // The problem's plan: the one there is, where the library takes(choice) it, otherwise choose(). `what` names
-  // the problem in the warning that a plan was not taken.
+  // The problem's plan: the one there is, where the library takes(choice) it, otherwise choose().
+  // `what` names the problem in the warning that a plan was not taken.
   template <class Takes, class Choose, class What>
   Choice plan_for(const Problem& problem, const Takes& takes, const Choose& choose,
                   const What& what) {
@@ -46,7 +47,8 @@ class PlanTable {
     }
     return all;
   }
-  // Beside and in place of those there are. Throws UserError, with `op` first, for what lists() cannot have made.
+  // Beside and in place of those there are. Throws UserError, with `op` first, for what lists()
+  // cannot have made.
   void take(const char* op, const std::vector<std::vector<i64>>& lists) {
     std::vector<Plan> taken;
     for (const std::vector<i64>& list : lists) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which products the kernels of matmul and conv2d are instantiated for: X(type that is multiplied, type of the result).
+// Which products the kernels of matmul and conv2d are instantiated for: X(type that is multiplied,
+// type of the result).
 #pragma once
 #include "weft/kernels/common/half.h"
 

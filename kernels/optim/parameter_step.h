@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the optimizer kernels of a GPU have in common: a block for each chunk of the parameter table.
+// What the optimizer kernels of a GPU have in common: a block for each chunk of the parameter
+// table.
 #pragma once
 #include "weft/kernels/common/grid.h"
 #include "weft/kernels/optim/parameter_table.h"

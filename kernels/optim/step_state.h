@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalars that a training step computes and hands to the next one. They lie on the device of the
-// model, so that no step reads a number of the host (train/step/train_step.h).
+// The scalars that a training step computes and hands to the next one. They lie on the device of
+// the model, so that no step reads a number of the host (train/step/train_step.h).
 //   math     add_loss: sum += loss · weight[i]; a loss that is not finite halts
-//            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight above 0
+//            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight
+//            above 0
 //            begin_update: control = {lr and momentum of this applied step, grad_scale =
 //            first / Σ weight / loss_scale, norm 0, skip = halted}
-//            end_update: applied += !skip; after the last optimizer of a step the loss scale moves by its
+//            end_update: applied += !skip; after the last optimizer of a step the loss scale moves
+//            by its
 //            rule if any of them skipped; an overflow at its floor halts
 //   shapes   weights (count); all else single
 //   saved    nothing
@@ -21,8 +23,8 @@ namespace weft::kernels {
 
 struct StepState {
   LossScale loss_scale{.scale = 1};
-  // Set by a loss that is not finite, and by an overflow at the smallest loss scale. No step is applied
-  // from then on, until the host has looked.
+  // Set by a loss that is not finite, and by an overflow at the smallest loss scale. No step is
+  // applied from then on, until the host has looked.
   bool halted = false;
   bool overflow = false;  // an optimizer skipped the step in progress
   i64 bad_batch = -1;     // the micro-batch whose loss was not finite; -1: none
@@ -45,8 +47,8 @@ struct LossWeights {
   i64 count = 0;
 };
 
-// What the host learns about a step of one optimizer. The loss, the loss scale and `halted` belong to the
-// step as a whole: the report of the last optimizer has them.
+// What the host learns about a step of one optimizer. The loss, the loss scale and `halted` belong
+// to the step as a whole: the report of the last optimizer has them.
 struct StepReport {
   StepRates rates;
   double grad_norm = 0;  // before clipping

@@ -3,8 +3,9 @@
 //   features     for each entry of channels: Conv2d 3×3 (with a bias only without batch norm, which
 //                takes it away), BatchNorm, activation, MaxPool2d 2
 //   classifier   Flatten, Dropout, Linear, activation, Dropout, Linear
-// Dropout is always there, so that names do not depend on it: "classifier.2.weight", "classifier.5.weight".
-// With batch norm the convolutions are features.0, .4, .8, …; without, features.0, .3, .6, ….
+// Dropout is always there, so that names do not depend on it: "classifier.2.weight",
+// "classifier.5.weight". With batch norm the convolutions are features.0, .4, .8, …; without,
+// features.0, .3, .6, ….
 #include "weft/nn/activations.h"
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/conv2d.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multi-layer perceptron: Flatten, then Linear and activation for each hidden width, then Linear. In a
-// file it is PyTorch's Sequential(Flatten, Linear, ReLU, …), so its names are "1.weight", "3.weight", ….
-// Dropout stands in one place with the activation, so that names do not depend on it.
+// Multi-layer perceptron: Flatten, then Linear and activation for each hidden width, then Linear.
+// In a file it is PyTorch's Sequential(Flatten, Linear, ReLU, …), so its names are "1.weight",
+// "3.weight", …. Dropout stands in one place with the activation, so that names do not depend on
+// it.
 #include "weft/nn/activations.h"
 #include "weft/nn/dropout.h"
 #include "weft/nn/linear.h"

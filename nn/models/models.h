@@ -19,9 +19,9 @@ struct ModelInput {
 // The registry's kind: recipe.make(ModelInput{...}) gives a module, ready to be saved and loaded.
 struct Model {};
 
-// For a model's factory, on what it built: names the modules, and runs them once on a sample of zeros
-// (nn/dry_run.h), so that wrong sizes show now and every file layout is known.
-// A model of tokens says int64; otherwise samples are of the parameters' type.
+// For a model's factory, on what it built: names the modules, and runs them once on a sample of
+// zeros (nn/dry_run.h), so that wrong sizes show now and every file layout is known. A model of
+// tokens says int64; otherwise samples are of the parameters' type.
 AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {});
 // Throws UserError unless the sample is an image (height, width, channels).
 void require_image(const char* model, const ModelInput& input);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ResNet-18 and ResNet-34 (He et al. 2016, arXiv:1512.03385), with torchvision's names:
-//   conv1, bn1                 3×3 (cifar), or 7×7 with stride 2 and then 3×3 max-pooling with stride 2 (imagenet)
+//   conv1, bn1                 3×3 (cifar), or 7×7 with stride 2 and then 3×3 max-pooling with
+//                              stride 2 (imagenet)
 //   layer1 … layer4            basic blocks; layer2 to layer4 begin by halving the image
 //   fc                         on the mean of each channel
 // Convolutions start from Kaiming's normal distribution by fan_out, batch norm from 1 and 0.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The next token from those before it: each token's row of one table, the rows side by side, and an MLP over them.
-// Names are "0.weight" (the table), "2.weight", ….
-// source: Bengio, Ducharme, Vincent & Jauvin 2003, JMLR 3, §2, without the direct connections
+// The next token from those before it: each token's row of one table, the rows side by side, and an
+// MLP over them. Names are "0.weight" (the table), "2.weight", …. source: Bengio, Ducharme, Vincent
+// & Jauvin 2003, JMLR 3, §2, without the direct connections
 #include "weft/nn/activations.h"
 #include "weft/nn/dropout.h"
 #include "weft/nn/dry_run.h"

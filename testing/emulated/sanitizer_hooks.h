@@ -4,8 +4,8 @@
 
 namespace weft::testing {
 
-// Does nothing itself. Referring to it links the functions that the sanitizers call, which must be in
-// the program and not in a library.
+// Does nothing itself. Referring to it links the functions that the sanitizers call, which must be
+// in the program and not in a library.
 void link_sanitizer_hooks();
 
 }  // namespace weft::testing

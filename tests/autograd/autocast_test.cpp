@@ -85,7 +85,8 @@ double distance(const Tensor& a, const Tensor& b) {
   return std::sqrt(difference / norm);
 }
 
-// Each factor is off by half a unit in the last place at most, and errors of that size do not line up.
+// Each factor is off by half a unit in the last place at most, and errors of that size do not line
+// up.
 TEST(Autocast, products_are_those_of_f32_to_the_digits_of_the_type) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);

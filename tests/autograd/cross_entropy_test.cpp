@@ -12,8 +12,8 @@ namespace {
 using testing::labels;
 using testing::matrix;
 
-// Mean over the rows of −Σ_c target[c]·ln softmax(x)[c], where target is 1 − ε at the label and ε is
-// spread over all.
+// Mean over the rows of −Σ_c target[c]·ln softmax(x)[c], where target is 1 − ε at the label and ε
+// is spread over all.
 auto by_definition(double smoothing) {
   return [=](const testing::Variables& a) {
     const Tensor log_p = log_softmax(a[0].value());
@@ -71,8 +71,8 @@ WEFT_OP_ROW(cross_entropy, {.variant = "smoothed",
                             .reference = by_definition(0.1),
                             .sizes = kSizes});
 
-// Σ_r w·[(1 − ε)·nll + …] over Σ_r w, where row r has the weight of its label, smoothing spreads by the
-// weights of the classes, and rows with label 2 are left out.
+// Σ_r w·[(1 − ε)·nll + …] over Σ_r w, where row r has the weight of its label, smoothing spreads by
+// the weights of the classes, and rows with label 2 are left out.
 Variable weighted_by_definition(const testing::Variables& a, const CrossEntropyOptions& o) {
   const Tensor log_p = log_softmax(a[0].value());
   const i64 rows = log_p.size(0), cols = log_p.size(1);

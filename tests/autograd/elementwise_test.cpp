@@ -113,7 +113,8 @@ WEFT_OP_ROW(minimum, {.inputs = {matrix, like(0)},
                       .op = [](auto& a) { return minimum(a[0], a[1]); },
                       .reference = each_pair([](double x, double y) { return std::min(x, y); })});
 
-// Every way to broadcast, for the op that keeps nothing, the one with a sign and one that keeps both.
+// Every way to broadcast, for the op that keeps nothing, the one with a sign and one that keeps
+// both.
 Tensor column(const testing::Draw& draw) { return draw.normal({draw.size.rows, 1}); }
 Tensor cube(const testing::Draw& draw) {
   return draw.normal({3, draw.size.rows, 2, draw.size.cols});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random graphs against difference quotients: whatever is shared, passed on or written in place, the
-// gradient is right.
+// Random graphs against difference quotients: whatever is shared, passed on or written in place,
+// the gradient is right.
 #include <gtest/gtest.h>
 
 #include "weft/testing/testing.h"

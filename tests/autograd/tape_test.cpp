@@ -224,7 +224,8 @@ TEST(Tape, AMultiInputEdgeMayNameOneLeafTwice) {
   expect_grad(a, {7});
 }
 
-// identity_edge() hands one gradient to several, and in_place_edge writes over what it got: never over a shared one.
+// identity_edge() hands one gradient to several, and in_place_edge writes over what it got: never
+// over a shared one.
 TEST(Tape, AGradientPassedToSeveralIsNotWrittenOver) {
   const auto check = [](const char* name, const testing::Function& f) {
     EXPECT_EQ(gradcheck(name, f, {numbers({0.3, -0.4, 0.5}), numbers({1.1, 0.7, -0.2})}), "");

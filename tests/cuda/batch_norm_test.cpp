@@ -102,7 +102,8 @@ TEST(CudaBatchNorm, Forward) {
   });
 }
 
-// Every combination of: relu (mask from x, or from y behind a residual), statistics, gradients wanted.
+// Every combination of: relu (mask from x, or from y behind a residual), statistics, gradients
+// wanted.
 TEST(CudaBatchNorm, Backward) {
   for_types([]<class T>() {
     for (const Size& s : kShapes) {

@@ -98,8 +98,8 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has algorithms 0, the guess, to 2, with 256 bytes of workspace for each number
-// (conv2d_emulated.cpp); the last two numbers of a plan are algorithm and workspace.
+// The emulated library has algorithms 0, the guess, to 2, with 256 bytes of workspace for each
+// number (conv2d_emulated.cpp); the last two numbers of a plan are algorithm and workspace.
 TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
   expect_convolutions();
   auto plans = conv2d_plans();

@@ -11,7 +11,8 @@ struct Size {
 };
 const Size kRows[] = {{0, 5}, {1, 1}, {9, 31}, {33, 10}, {3, 33}, {2, 1025}};
 
-// How rows count: all alike; those labelled −7 not at all, and they are not bad; the others by their labels, too.
+// How rows count: all alike; those labelled −7 not at all, and they are not bad; the others by
+// their labels, too.
 enum class Counting { alike, ignoring, weighted };
 
 void expect_reference(const Size& s, double smoothing, Counting counting, i64 shift) {

@@ -28,7 +28,8 @@ __global__ void floats_to_halves(std::uint16_t* as_half, std::uint16_t* as_bfloa
   }
 }
 
-// All signs and exponents, with fractions on both sides of every way to round, infinities, NaN, subnormals.
+// All signs and exponents, with fractions on both sides of every way to round, infinities, NaN,
+// subnormals.
 TEST(CudaHalf, FloatsRoundToTheSameHalves) {
   std::vector<u32> words;
   for (u32 top = 0; top < 1u << 16; top += 16)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm computes a product: the library's first guess, the fastest of several, or a stored one.
+// Which algorithm computes a product: the library's first guess, the fastest of several, or a
+// stored one.
 #include "weft/kernels/library/matmul_plans.h"
 
 #include "weft/core/error.h"
@@ -91,7 +92,8 @@ TEST_F(CudaMatmulPlans, OfTheWrongSizeAreRefused) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has three algorithms, of which the second is the fastest (matmul_emulated.cpp).
+// The emulated library has three algorithms, of which the second is the fastest
+// (matmul_emulated.cpp).
 constexpr std::size_t kAlgorithm = 15, kWorkspace = 14;  // where they are in a plan
 
 i64 only_algorithm() {

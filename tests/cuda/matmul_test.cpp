@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products: what the library is asked for, the epilogue kernel, and on the emulated device the
-// conversions around the CPU's product.
+// Matrix products: what the library is asked for, the epilogue kernel, and on the emulated device
+// the conversions around the CPU's product.
 #include "weft/kernels/library/matmul.h"
 
 #include <fmt/core.h>
@@ -28,7 +28,8 @@ std::string name_of(const MatmulShape& s) {
                      s.transpose_a ? "T" : "N", s.transpose_b ? "T" : "N");
 }
 
-// Multiplies as cuBLASLt would: column by column, by the leading dimensions and strides it is given.
+// Multiplies as cuBLASLt would: column by column, by the leading dimensions and strides it is
+// given.
 std::vector<double> column_major_product(const MatmulLayout& l, const std::vector<double>& b,
                                          const std::vector<double>& a, i64 inner) {
   const auto element = [](const ColumnMajor& m, i64 p, i64 row, i64 col) {

@@ -9,8 +9,8 @@ namespace {
 struct Size {
   i64 rows, cols;
 };
-// Warps and whole blocks for a row, rows that registers hold and rows that they do not, rows that are read by packs
-// where they are aligned (those of 8·n columns) and rows that are not.
+// Warps and whole blocks for a row, rows that registers hold and rows that they do not, rows that
+// are read by packs where they are aligned (those of 8·n columns) and rows that are not.
 const Size kRows[] = {{0, 5},   {1, 1},    {9, 31},   {3, 33},   {33, 10},  {9, 8},
                       {2, 300}, {3, 1016}, {2, 1025}, {2, 1032}, {1, 2500}, {1, 2568}};
 

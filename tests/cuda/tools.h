@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of the CUDA kernels, on the emulated device and on a real one: arrays with exact bounds
-// that host and device both see, and comparison with a reference in double, usually the CPU's kernel of
-// the same contract.
+// For the tests of the CUDA kernels, on the emulated device and on a real one: arrays with exact
+// bounds that host and device both see, and comparison with a reference in double, usually the
+// CPU's kernel of the same contract.
 #pragma once
 #include <cmath>
 #include <cstdlib>
@@ -69,7 +69,8 @@ inline void wait_for_device() {
 #endif
 }
 
-// `size` elements and not a byte more, full of NaN (or −1); `shift` elements off a multiple of 64 bytes.
+// `size` elements and not a byte more, full of NaN (or −1); `shift` elements off a multiple of 64
+// bytes.
 template <class T>
 class Array {
  public:

@@ -94,8 +94,8 @@ TEST(Digits, LieInsideThePicture) {
   }
 }
 
-// Cheap signs that the digits are neither trivial nor noise; what networks reach on them is measured where
-// networks are. The nearest class mean is a linear classifier.
+// Cheap signs that the digits are neither trivial nor noise; what networks reach on them is
+// measured where networks are. The nearest class mean is a linear classifier.
 double nearest_mean_accuracy(const DigitsOptions& options) {
   DigitsOptions test_options = options;
   test_options.split = "test";

@@ -76,7 +76,8 @@ std::string user_error_of(F&& f) {
   return "";
 }
 
-// Folder `name` of the real data sets, or nothing: in $WEFT_DATA_DIR, then in ../shared/data beside the source.
+// Folder `name` of the real data sets, or nothing: in $WEFT_DATA_DIR, then in ../shared/data beside
+// the source.
 inline std::optional<std::filesystem::path> real_data(const std::string& name) {
   std::vector<std::filesystem::path> roots;
   if (const char* variable = std::getenv("WEFT_DATA_DIR")) roots.emplace_back(variable);

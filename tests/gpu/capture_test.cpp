@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// train.capture: a step that is replayed as a graph is, bit for bit, the step that was run op by op.
+// train.capture: a step that is replayed as a graph is, bit for bit, the step that was run op by
+// op.
 #include "weft/tests/gpu/capture_tools.h"
 
 #include "weft/core/log.h"
@@ -33,7 +34,8 @@ class GpuCapture : public testing_gpu::OnGpu {
   }
 };
 
-// A skipped step in every epoch, clipping, a cosine with a warm-up, and a thawed layer in the middle.
+// A skipped step in every epoch, clipping, a cosine with a warm-up, and a thawed layer in the
+// middle.
 TEST_F(GpuCapture, AHundredStepsAreThoseOfOpByOp) {
   const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}),
                                     .scheduler = optim::cosine({.warmup = "1ep"}),
@@ -174,7 +176,8 @@ TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
   EXPECT_EQ(captured.difference_from(eager), "");
 }
 
-// Note [The outcome of a step]. With loss scaling an observer sees each step's gradients with the scale that
+// Note [The outcome of a step]. With loss scaling an observer sees each step's gradients with the
+// scale that
 // follows from the step before, so the host waits for that one.
 TEST_F(GpuCapture, OpByOpTheNextForwardPassBeginsBeforeAnOutcomeIsKnown) {
   struct Case {
@@ -249,7 +252,8 @@ TEST_F(GpuCapture, TheHostNeitherWaitsNorAllocatesOnceItIsWarm) {
   EXPECT_LE(waits[50] - waits[10], 40u);
 }
 
-// All that a stream is given for a step that is warm: samples, integers, the launch, and the report on its way back.
+// All that a stream is given for a step that is warm: samples, integers, the launch, and the report
+// on its way back.
 TEST_F(GpuCapture, AStepIsOneLaunchAndFewCopies) {
   for (const bool on_device : {false, true}) {
     Training run({.options = {.optimizer = optim::adamw({}), .clip_norm = 1},

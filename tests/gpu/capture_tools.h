@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of captured steps: a small network whose steps can be made to fail, and a run of it with all that it
-// leaves, to be compared to the bit.
+// For the tests of captured steps: a small network whose steps can be made to fail, and a run of it
+// with all that it leaves, to be compared to the bit.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -23,8 +23,8 @@ using testing::difference_in_bytes;
 
 inline constexpr i64 kFeatures = 12, kClasses = 4, kBatch = 8;
 
-// Linear, batch norm, dropout; and a gate whose gradient is NaN for a feature that is 0, though the loss is
-// finite: such a batch is a step to skip.
+// Linear, batch norm, dropout; and a gate whose gradient is NaN for a feature that is 0, though the
+// loss is finite: such a batch is a step to skip.
 struct Net : nn::Module {
   nn::Linear fc1{kFeatures, 16}, fc2{16, kClasses};
   nn::BatchNorm norm{16};
@@ -129,7 +129,8 @@ class Training {
           return name + ": " + d;
     }
     if (const auto* scaler = trainer_->optimizers().loss_scaler(); scaler != nullptr)
-      if (scaler->scale() != other.trainer_->optimizers().loss_scaler()->scale()) return "the loss scale";
+      if (scaler->scale() != other.trainer_->optimizers().loss_scaler()->scale())
+        return "the loss scale";
     return "";
   }
   i64 skipped() const {

@@ -146,8 +146,8 @@ TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   EXPECT_FALSE(resume("op_by_op", "train.capture=false"));
 }
 
-// Samples that lie on the device, held-out and chosen ones, give the run that the loader's samples give; also from
-// the middle of an epoch of the other kind of run.
+// Samples that lie on the device, held-out and chosen ones, give the run that the loader's samples
+// give; also from the middle of an epoch of the other kind of run.
 TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     const Result result =
@@ -180,7 +180,8 @@ TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
         << dir;
 }
 
-// Where the emulated library would choose its first algorithm, an autotuned run's checkpoint has the second.
+// Where the emulated library would choose its first algorithm, an autotuned run's checkpoint has
+// the second.
 TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
   const auto plans_of = [&](const std::string& dir, const std::string& more) {
     const Result result =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples that lie on the device (data.on_device): each step is, bit for bit, the one of the loader's samples, and
-// only numbers of samples are sent.
+// Samples that lie on the device (data.on_device): each step is, bit for bit, the one of the
+// loader's samples, and only numbers of samples are sent.
 #include "weft/core/log.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/gpu/capture_tools.h"

@@ -9,7 +9,8 @@
 namespace weft {
 namespace {
 
-// The largest error in units of the last place of the true value, for x over [low, high] in `steps`.
+// The largest error in units of the last place of the true value, for x over [low, high] in
+// `steps`.
 template <class F, class G>
 double worst_ulps(F f, G truth, double low, double high, int steps = 200000) {
   double worst = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SGD, Adam and AdamW against 1,000 steps of PyTorch's (tests/golden/make_optimizers.py, which states
-// the problem).
+// SGD, Adam and AdamW against 1,000 steps of PyTorch's (tests/golden/make_optimizers.py, which
+// states the problem).
 #include <fstream>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution, pooling, layer norm, embedding and dropout as modules. The ops have tests of their own:
-// here it is parameters, shapes, options, modes and labels.
+// Convolution, pooling, layer norm, embedding and dropout as modules. The ops have tests of their
+// own: here it is parameters, shapes, options, modes and labels.
 #include <algorithm>
 
 #include "weft/tests/nn/nn_test_tools.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// With the reference implementation: each side reads what the other wrote. WEFT_PYTHON names another
-// interpreter than python3.
+// With the reference implementation: each side reads what the other wrote. WEFT_PYTHON names
+// another interpreter than python3.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

@@ -31,8 +31,8 @@ TEST(LossScaler, an_overflow_halves_it_and_starts_the_count_again) {
   EXPECT_EQ(scaler.skipped(), 1);
 }
 
-// The rule as a person would keep it by hand: the scale is the last that a change has set; a change is an
-// overflow, or `interval` calm steps since the last change.
+// The rule as a person would keep it by hand: the scale is the last that a change has set; a change
+// is an overflow, or `interval` calm steps since the last change.
 double by_hand(const LossScalerOptions& o, const std::vector<bool>& overflows) {
   double scale = o.init_scale;
   std::size_t changed = 0;
@@ -48,7 +48,8 @@ double by_hand(const LossScalerOptions& o, const std::vector<bool>& overflows) {
   return scale;
 }
 
-// Every sequence of overflowing and calm steps up to length 12, for scales that reach floor and ceiling.
+// Every sequence of overflowing and calm steps up to length 12, for scales that reach floor and
+// ceiling.
 TEST(LossScaler, is_the_rule_by_hand_on_all_sequences_up_to_length_12) {
   for (const i64 interval : {1, 2, 3, 5}) {
     const LossScalerOptions options{

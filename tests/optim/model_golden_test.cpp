@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small networks against PyTorch: gradients, logits, the losses of 50 steps from equal initial weights,
-// and the logits after them (tests/golden/make_models.py, which states inputs and options).
+// Small networks against PyTorch: gradients, logits, the losses of 50 steps from equal initial
+// weights, and the logits after them (tests/golden/make_models.py, which states inputs and
+// options).
 #include <cmath>
 #include <fstream>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only the emulated device can show: how late work runs, faults that surface later, memory that
-// runs out.
+// What only the emulated device can show: how late work runs, faults that surface later, memory
+// that runs out.
 #include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/allocator.h"
 #include "weft/device/gpu/gpu.h"

@@ -133,7 +133,8 @@ TEST(Intrinsics, Atomics) {
   });
 }
 
-// Two variables of one name in two functions are two, and every block finds both as they were filled.
+// Two variables of one name in two functions are two, and every block finds both as they were
+// filled.
 __device__ float helper() {
   WEFT_SHARED(value, float);
   const bool fresh = value != value;  // NaN

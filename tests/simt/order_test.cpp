@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes that show as results which depend on the order of threads, or on what shared memory held.
+// Mistakes that show as results which depend on the order of threads, or on what shared memory
+// held.
 #include <functional>
 #include <set>
 

@@ -14,8 +14,8 @@
 namespace weft::testing {
 namespace {
 
-// A mistake, to be run in a process of its own: a sanitizer's report may end it, and ThreadSanitizer does
-// not follow a fork() of a process that has fibers.
+// A mistake, to be run in a process of its own: a sanitizer's report may end it, and
+// ThreadSanitizer does not follow a fork() of a process that has fibers.
 using Mistake = void (*)();
 std::map<std::string, Mistake>& mistakes() {
   static std::map<std::string, Mistake> all;

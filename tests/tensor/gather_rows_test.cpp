@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of any dtype, by number. That the GPU's kernel moves the same bytes: tests/cuda/gather_rows_test.cpp.
+// Rows of any dtype, by number. That the GPU's kernel moves the same bytes:
+// tests/cuda/gather_rows_test.cpp.
 #include <gtest/gtest.h>
 
 #include "weft/tensor/ops.h"

@@ -207,7 +207,7 @@ class Classes(unittest.TestCase):
 
     def test_functions(self):
         self.assertEqual(self.one("A(); explicit A(int); ~A(); A(const A&) = delete; A& operator=(A&&) = default;"),
-                         (0, 5))
+                         (0, 4))
         self.assertEqual(self.one("bool operator()(int a) const; operator bool() const; bool operator<(A) const;\n"
                                   "int operator[](int) const; operator std::vector<int>() const;"), (0, 5))
         self.assertEqual(self.one("template <class T, int N = 3>\n  requires(N > 2)\nstd::vector<T> f(T t = T{}) const;"

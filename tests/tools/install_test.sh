@@ -15,7 +15,8 @@ mv "$folder/first" "$prefix"
 
 # A component that is not there says why; one that is optional is done without.
 mkdir "$folder/finds"
-asks_for() {  # asks_for "ARGUMENTS OF find_package" [OPTION OF cmake…]: the log in one line, which CMake breaks
+# asks_for "ARGUMENTS OF find_package" [OPTION OF cmake…]: the log in one line, which CMake breaks.
+asks_for() {
   printf 'cmake_minimum_required(VERSION 3.25)\nproject(finds LANGUAGES CXX)\nfind_package(weft %s)\n' "$1" >"$folder/finds/CMakeLists.txt"
   rm -rf "$folder/finds/build"
   local code=0

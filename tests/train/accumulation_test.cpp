@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of accumulation: however a step's samples are cut into batches, it is the step of one big batch.
-// In f64, where the order of sums does not show.
+// The law of accumulation: however a step's samples are cut into batches, it is the step of one big
+// batch. In f64, where the order of sums does not show.
 #include <algorithm>
 #include <cmath>
 
@@ -55,8 +55,8 @@ double distance(const Result& a, const Result& b) {
   return std::sqrt(difference / norm);
 }
 
-// 43 samples: steps of 12, 12, 12 and 7. By micro-batches of 4 the last step has 4 and 3, by 3 it has 3, 3
-// and 1: short windows, and short batches in them.
+// 43 samples: steps of 12, 12, 12 and 7. By micro-batches of 4 the last step has 4 and 3, by 3 it
+// has 3, 3 and 1: short windows, and short batches in them.
 void expect_the_big_batch(const Plan& big) {
   const Result whole = result_of(big);
   EXPECT_EQ(whole.steps, 100);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every single-edit typo of every key is reported at its place, and nearly always with the right key.
+// Every single-edit typo of every key is reported at its place, and nearly always with the right
+// key.
 #include <filesystem>
 #include <fstream>
 #include <iterator>

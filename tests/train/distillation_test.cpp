@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two models under one trainer: the loss by its formula, the teacher's bytes, checkpoints, resume, what is refused.
+// Two models under one trainer: the loss by its formula, the teacher's bytes, checkpoints, resume,
+// what is refused.
 #include <cmath>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frozen means frozen: not a byte of a parameter, its optimizer state or its batch-norm statistics moves, it
-// is not in the clip norm, and nothing is computed or stored for it.
+// Frozen means frozen: not a byte of a parameter, its optimizer state or its batch-norm statistics
+// moves, it is not in the clip norm, and nothing is computed or stored for it.
 #include <cmath>
 #include <random>
 #include <set>
@@ -27,7 +27,8 @@ optim::OptimizerRecipe some_optimizer(std::mt19937_64& engine) {
   }
 }
 
-// The norm of the gradients of trainable parameters, as a double loop has it; and what was measured.
+// The norm of the gradients of trainable parameters, as a double loop has it; and what was
+// measured.
 struct ClipNorm : TrainerObserver {
   void on_gradients(Trainer& t, double scale) override {
     double sum = 0;
@@ -117,7 +118,8 @@ std::string broken_by(u64 seed) {
   return "";
 }
 
-// Models as small as these gain nothing by threads that wait for each other, which takes minutes beside other work.
+// Models as small as these gain nothing by threads that wait for each other, which takes minutes
+// beside other work.
 void check_schedules(u64 first, u64 count) {
   const Threads one(1);
   for (u64 seed = first; seed < first + count; ++seed)
@@ -180,7 +182,8 @@ TEST(Frozen, NothingIsComputedOrStoredBelowTheLowestTrainableLayer) {
         static_cast<long long>(cost->peak_bytes / 1024),
         static_cast<long long>(cost->gradient_bytes / 1024));
   EXPECT_TRUE(all.scopes.contains("features.0"));
-  // The loss is outside of modules; the classifier's own layers are all that is met on the way back.
+  // The loss is outside of modules; the classifier's own layers are all that is met on the way
+  // back.
   EXPECT_EQ(top.scopes, (std::set<std::string>{"", "classifier.2", "classifier.5"}));
   EXPECT_EQ(last.scopes, (std::set<std::string>{"", "classifier.5"}));
   EXPECT_EQ(all.forward_ops, last.forward_ops);

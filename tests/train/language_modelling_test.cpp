@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loss over tokens: against the cross-entropy of the positions that count, and by learning a language.
+// The loss over tokens: against the cross-entropy of the positions that count, and by learning a
+// language.
 #include <cmath>
 #include <random>
 
@@ -18,8 +19,8 @@ namespace {
 
 constexpr i64 kTokens = 5, kPositions = 6, kPadding = 4;
 
-// Each token but the padding is followed by (token + 1) mod 4, and by itself now and then. Texts end in
-// `padding` tokens of padding. The samples are the tokens one-hot: (positions, tokens).
+// Each token but the padding is followed by (token + 1) mod 4, and by itself now and then. Texts
+// end in `padding` tokens of padding. The samples are the tokens one-hot: (positions, tokens).
 data::TensorDataset texts(i64 count, i64 padding) {
   std::mt19937_64 engine(3);
   std::vector<float> x(static_cast<std::size_t>(count * kPositions * kTokens), 0.0f);

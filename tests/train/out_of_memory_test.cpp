@@ -48,8 +48,8 @@ struct Result {
   i64 parts = 1, steps = 0, peak_bytes = 0;
 };
 
-// In f64, with dropout; activations take more memory than weights. 172 samples: steps of 64, 64 and 44, from batches
-// of 64 / accumulate.
+// In f64, with dropout; activations take more memory than weights. 172 samples: steps of 64, 64 and
+// 44, from batches of 64 / accumulate.
 Result train(i64 accumulate, TrainerObserver* observer = nullptr,
              OnOutOfMemory out_of_memory = OnOutOfMemory::split) {
   manual_seed(5);
@@ -91,8 +91,8 @@ void expect_equal(const Result& a, const Result& b) {
   EXPECT_EQ(a.steps, b.steps);
 }
 
-// Wherever in forward or backward the memory ends: in the first batch of a step or, with the gradients of others
-// there already, in a later one.
+// Wherever in forward or backward the memory ends: in the first batch of a step or, with the
+// gradients of others there already, in a later one.
 TEST(OutOfMemory, AStepInPartsIsTheSameStep) {
   for (const i64 accumulate : {1, 2}) {
     const Result whole = train(accumulate);
@@ -141,7 +141,8 @@ TEST(OutOfMemory, IsAnErrorWhereNothingElseWasAskedFor) {
   }
 }
 
-// On one thread: with more, their scratch, which does not shrink with the batch, is most of what so small a model takes.
+// On one thread: with more, their scratch, which does not shrink with the batch, is most of what so
+// small a model takes.
 TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   const Threads one(1);
   nn::AnyModule model = testing_models::tiny_cnn();

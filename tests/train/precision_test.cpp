@@ -69,8 +69,8 @@ TEST(Precision, the_scale_is_divided_out_again_to_the_last_bit) {
             large.trainer.optimizer().parameters().values().to_vector<float>());
 }
 
-// Gradients below 6e-8 are 0 in f16. A loss of almost 0, as here by a tiny scale of its own, shows what the
-// loss scale is for.
+// Gradients below 6e-8 are 0 in f16. A loss of almost 0, as here by a tiny scale of its own, shows
+// what the loss scale is for.
 TEST(Precision, small_gradients_need_the_scale) {
   const auto moved = [](double init_scale) {
     Training run({.optimizer = optim::sgd({.lr = 1e6}),

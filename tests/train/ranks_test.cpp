@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several ranks that train one model: an observer sums their gradients before the update looks at them
-// (docs/precision.md, "Several processes"). Ranks are threads here; nothing else is shared.
+// Several ranks that train one model: an observer sums their gradients before the update looks at
+// them (docs/precision.md, "Several processes"). Ranks are threads here; nothing else is shared.
 #include <array>
 #include <barrier>
 #include <thread>
@@ -15,7 +15,8 @@ namespace {
 constexpr int kRanks = 2;
 constexpr i64 kSamples = 48, kBatch = 12;
 
-// What a communicator does: everybody's tensor becomes the mean of all, summed in the order of the ranks.
+// What a communicator does: everybody's tensor becomes the mean of all, summed in the order of the
+// ranks.
 class Group {
  public:
   void mean(int rank, const Tensor& mine) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of resuming: a run that was broken off anywhere and resumed comes to the same bytes as one at a stretch.
+// The law of resuming: a run that was broken off anywhere and resumed comes to the same bytes as
+// one at a stretch.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -71,7 +72,8 @@ class Resuming : public InScratchFolder {
     }
   }
 
-  // Broken off at each of the batches given, both ways; each broken run is resumed by runs with `later` keys.
+  // Broken off at each of the batches given, both ways; each broken run is resumed by runs with
+  // `later` keys.
   void expect_law(const Keys& keys, const std::vector<i64>& batches, const Keys& later = {}) {
     train(config("whole", keys));
     const auto expected = outcome_of(dir("whole"));
@@ -108,7 +110,8 @@ TEST_F(Resuming, WithDropoutAndBatchNorm) {
              {3, 7, 10});
 }
 
-// The scale rises every third step and falls when it is too large: it and its count go on where they stood.
+// The scale rises every third step and falls when it is too large: it and its count go on where
+// they stood.
 TEST_F(Resuming, SlowInHalfPrecision) {
   expect_law({"precision={type: fp16, init_scale: 4194304, growth_interval: 3}"}, kEvery);
   expect_law({"precision=bf16"}, {4, 7});

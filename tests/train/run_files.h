@@ -45,8 +45,8 @@ inline std::vector<std::string> events_of(const fs::path& run) {
   return events;
 }
 
-// What a finished run came to: each line of its metrics, rows of the table, and the SHA-256 of its weights and of
-// all else that would train on.
+// What a finished run came to: each line of its metrics, rows of the table, and the SHA-256 of its
+// weights and of all else that would train on.
 inline std::map<std::string, std::vector<std::string>> outcome_of(const fs::path& run) {
   std::map<std::string, std::vector<std::string>> outcome{{"metrics", events_of(run)}};
   std::ifstream table(run / "metrics.csv");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several optimizers under one trainer: each steps its own parameters on its own terms, is saved by name, and a run
-// resumes to the bit.
+// Several optimizers under one trainer: each steps its own parameters on its own terms, is saved by
+// name, and a run resumes to the bit.
 #include <cmath>
 #include <limits>
 
@@ -92,8 +92,8 @@ void train_all(nn::Module& module, bool on) {
   for (const nn::NamedParameter& p : module.named_parameters()) p.variable.set_requires_grad(on);
 }
 
-// Plain gradient steps: the model down, the adversary up, each by its own rate and by gradients of two losses that
-// are computed apart, with the other one frozen.
+// Plain gradient steps: the model down, the adversary up, each by its own rate and by gradients of
+// two losses that are computed apart, with the other one frozen.
 TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
   ASSERT_TRUE(registered);
   Orchestrator run(config("run", {"optimizer={type: sgd, lr: 0.1}", "scheduler=constant",
@@ -303,8 +303,8 @@ TEST(AdversarialExample, Runs) {
   EXPECT_TRUE(fs::exists(folder / "checkpoints/last/adversary.safetensors"));
 }
 
-// Accuracy on test digits that were changed by one step along the sign of the input's gradient, an attack that no
-// one trained against. source: Goodfellow et al. 2015, arXiv:1412.6572 §4
+// Accuracy on test digits that were changed by one step along the sign of the input's gradient, an
+// attack that no one trained against. source: Goodfellow et al. 2015, arXiv:1412.6572 §4
 double attacked_accuracy(Orchestrator& run, double strength) {
   data::Loader loader(run.data().test, {.batch_size = 500, .workers = 0});
   const InputPipeline input(run.data().test->info(), run.data().normalization, Cpu{});

@@ -62,7 +62,7 @@ StrategyRecipe listener(const char* name, bool enabled = true) {
 }
 
 // Three steps an epoch.
-constexpr const char* kConfig = R"(
+constexpr const char* kListened = R"(
 data: {type: tiny_for_chain, validation_split: 0}
 model: {type: mlp, hidden: [5]}
 train: {epochs: 1, batch_size: 8}
@@ -75,7 +75,7 @@ class StrategyList : public InScratchFolder {
   RunConfig config(const std::string& name, const std::vector<StrategyRecipe>& strategies,
                    Names keys = {}) const {
     keys.push_back("run.dir=" + dir(name).string());
-    RunConfig config = config::load_text<RunConfig>(kConfig, "test.yaml", keys).value;
+    RunConfig config = config::load_text<RunConfig>(kListened, "test.yaml", keys).value;
     config.strategy = strategies;
     return config;
   }
@@ -86,7 +86,8 @@ class StrategyList : public InScratchFolder {
     const CheckpointReader checkpoint(dir() / "checkpoints/last");
     return checkpoint.has("strategy") ? checkpoint.part("strategy").json : "none";
   }
-  // What is heard in a run of an epoch with a rebuild, and of a second one whose first loss is not finite.
+  // What is heard in a run of an epoch with a rebuild, and of a second one whose first loss is not
+  // finite.
   Names heard_in(const std::vector<StrategyRecipe>& strategies) const {
     struct Rebuilds : Callback {
       void on_step_begin(Trainer& trainer, i64 step) override {
@@ -112,8 +113,7 @@ TEST_F(StrategyList, EveryHookIsHeardByEachInOrder) {
     for (const char* hook : {"batch begin", "gradients", "step end", "batch end"})
       hooks.emplace_back(hook);
   }
-  for (const char* hook :
-       {"epoch end", "epoch begin", "step begin", "batch begin", "non finite"})
+  for (const char* hook : {"epoch end", "epoch begin", "step begin", "batch begin", "non finite"})
     hooks.emplace_back(hook);
   Names expected;
   for (const std::string& hook : hooks)
@@ -182,8 +182,7 @@ TEST(StrategyChain, IsAnotherWayToWriteAList) {
   EXPECT_EQ(names({a, off}), "a off(off) ");
   EXPECT_EQ(names({chain({.strategies = {a, off, b}})}), "a off(off) b ");
   EXPECT_EQ(names({chain({.strategies = {a}})}), "a ");
-  EXPECT_EQ(names({a, chain({.strategies = {b, chain({.strategies = {c, a}})}}), c}),
-            "a b c a c ");
+  EXPECT_EQ(names({a, chain({.strategies = {b, chain({.strategies = {c, a}})}}), c}), "a b c a c ");
   StrategyRecipe chained = chain({.strategies = {b, off}});
   chained.set_enabled(false);
   EXPECT_EQ(names({a, chained}), "a b(off) off(off) ");

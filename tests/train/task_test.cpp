@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `task:` picks loss and metrics where they are not given, and the resolved config says that it did.
+// `task:` picks loss and metrics where they are not given, and the resolved config says that it
+// did.
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_typos.h"

@@ -108,7 +108,8 @@ TEST_F(TextRun, WhatDoesNotFitIsRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(fs::exists(dir("run")));
 }
 
-// Each byte as often as in the part that is trained on, plus one of each: what needs no model at all.
+// Each byte as often as in the part that is trained on, plus one of each: what needs no model at
+// all.
 double perplexity_without_a_model(const RunData& data) {
   std::array<double, 256> counts{};
   counts.fill(1);

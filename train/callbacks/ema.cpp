@@ -38,7 +38,8 @@ class Ema final : public Callback {
 
   // The average is of the weights that the step left.
   bool needs_outcome(const Trainer&) const override { return true; }
-  // The difference form leaves an average that equals its weight, as of a frozen parameter, to the bit.
+  // The difference form leaves an average that equals its weight, as of a frozen parameter, to the
+  // bit.
   void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
     if (!outcome.applied) return;
     const auto n = static_cast<double>(++steps_);

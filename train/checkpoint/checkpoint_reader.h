@@ -52,7 +52,8 @@ class CheckpointReader {
   StateParts parts_;
 };
 
-// For the choice of the best one: the metrics of a checkpoint, without verifying it; nothing if it cannot be read.
+// For the choice of the best one: the metrics of a checkpoint, without verifying it; nothing if it
+// cannot be read.
 std::optional<std::map<std::string, double>> metrics_of_checkpoint(
     const std::filesystem::path& folder);
 

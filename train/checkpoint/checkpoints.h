@@ -2,10 +2,11 @@
 // The checkpoints of a run: checkpoints/step-N/ and the links last and best.
 //
 // Note [Nothing good is lost]
-// A checkpoint is written into a hidden folder, file by file, each synced; the manifest comes last; all of it
-// is read back and verified; only then is the folder renamed to step-N, a name that nothing has yet, and the
-// links moved, each in one step. Older ones are deleted after that: so whatever happens at whatever moment,
-// the newest step-N that was ever there is whole, and last leads to one that is.
+// A checkpoint is written into a hidden folder, file by file, each synced; the manifest comes last;
+// all of it is read back and verified; only then is the folder renamed to step-N, a name that
+// nothing has yet, and the links moved, each in one step. Older ones are deleted after that: so
+// whatever happens at whatever moment, the newest step-N that was ever there is whole, and last
+// leads to one that is.
 #pragma once
 #include <filesystem>
 #include <future>
@@ -40,15 +41,17 @@ std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 class Checkpoints {
  public:
   // `folder` is made if it is not there; what a killed save has left in it goes. Checkpoints up to
-  // `newest_good` count for keep_last and keep_best; later ones, which were refused, are left alone.
+  // `newest_good` count for keep_last and keep_best; later ones, which were refused, are left
+  // alone.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
   ~Checkpoints();  // waits for the save at hand
   Checkpoints(const Checkpoints&) = delete;
   Checkpoints& operator=(const Checkpoints&) = delete;
 
-  // Starts writing in a thread of its own, after waiting for the save before it. `metrics` say which is best. A
-  // save that fails is a warning, given by the next call of save, poll or finish. Returns the name it will have.
+  // Starts writing in a thread of its own, after waiting for the save before it. `metrics` say
+  // which is best. A save that fails is a warning, given by the next call of save, poll or finish.
+  // Returns the name it will have.
   CheckpointName save(Snapshot snapshot, i64 step, const std::map<std::string, double>& metrics);
   // Gives the warning of a save that has failed since; does not wait.
   void poll();

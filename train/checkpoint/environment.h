@@ -6,8 +6,8 @@
 
 namespace weft::train {
 
-// What the bits of a result depend on besides the config: weft's version, compiler, vector set, libraries,
-// threads, processor.
+// What the bits of a result depend on besides the config: weft's version, compiler, vector set,
+// libraries, threads, processor.
 std::map<std::string, std::string> environment();
 // weft's version, compiler, vector set, libraries, threads, processor, as JSON.
 std::string environment_json();

@@ -36,7 +36,8 @@ std::string manifest_text(const Manifest& manifest) {
   return json.dump(1) + "\n";
 }
 
-// The text is made again from what was read: a byte that differs is found, also one that no parser minds.
+// The text is made again from what was read: a byte that differs is found, also one that no parser
+// minds.
 Manifest read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifestFile;
   std::error_code error;

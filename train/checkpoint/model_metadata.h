@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a weights file says about itself, so that it can be used alone: architecture, input, classes and
-// normalisation, in the safetensors metadata.
+// What a weights file says about itself, so that it can be used alone: architecture, input, classes
+// and normalisation, in the safetensors metadata.
 #pragma once
 #include <map>
 #include <string>

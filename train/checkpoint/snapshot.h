@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint in memory: everything that its files will hold, copied to the host. Training goes on while
-// another thread writes it.
+// A checkpoint in memory: everything that its files will hold, copied to the host. Training goes on
+// while another thread writes it.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -21,8 +21,9 @@ class Snapshot {
 
   // Of all files together, about.
   i64 bytes() const;
-  // Makes `folder`, writes the files into it, each synced to the disk, and the manifest after them; then reads
-  // everything back and verifies it. Throws InternalError, or what AtomicFile throws; what was written stays.
+  // Makes `folder`, writes the files into it, each synced to the disk, and the manifest after them;
+  // then reads everything back and verifies it. Throws InternalError, or what AtomicFile throws;
+  // what was written stays.
   void write(const std::filesystem::path& folder) const;
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluator: loss and metrics of a model over a dataset, without gradients, exact over uneven batches.
+// Evaluator: loss and metrics of a model over a dataset, without gradients, exact over uneven
+// batches.
 #pragma once
 #include <functional>
 #include <map>
@@ -31,8 +32,9 @@ struct EvaluatedBatch {
   i64 index;         // from 0
   i64 first_sample;  // its place in the order of the loader
   double loss;       // mean over what counts
-  std::map<std::string, double> metrics;  // of this batch alone; NaN where none of its samples counts
-  const Tensor& outputs;                  // as the model gave them, on its device
+  // of this batch alone; NaN where none of its samples counts
+  std::map<std::string, double> metrics;
+  const Tensor& outputs;  // as the model gave them, on its device
   const Tensor& targets;
 };
 
@@ -52,12 +54,12 @@ class Evaluator {
   // The model must outlive the evaluator. Throws UserError for an unknown metric.
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
 
-  // Runs the model in evaluation mode over one pass of the loader and puts it back in the mode it was
-  // in. An empty loader gives NaN. Throws UserError when the dataset's targets are not of the kind that
-  // the loss takes.
+  // Runs the model in evaluation mode over one pass of the loader and puts it back in the mode it
+  // was in. An empty loader gives NaN. Throws UserError when the dataset's targets are not of the
+  // kind that the loss takes.
   Evaluation evaluate(data::Loader& loader);
-  // The same, and the model's outputs for every sample in the loader's order: (samples, outputs) on the
-  // CPU, in the outputs' dtype.
+  // The same, and the model's outputs for every sample in the loader's order: (samples, outputs) on
+  // the CPU, in the outputs' dtype.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
   // Called with each batch from now on: metrics are measured twice then, and a GPU is waited for.
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Predictor: a trained model from one weights file, for applications.
 //
-//   const auto predictor = train::Predictor::open("runs/latest/checkpoints/last/model.safetensors");
+//   const auto predictor =
+//   train::Predictor::open("runs/latest/checkpoints/last/model.safetensors");
 //   Tensor scores = predictor.predict(images);   // (samples, outputs)
 //
-// The file's metadata holds architecture, input and normalisation (train/checkpoint/model_metadata.h). predict() may be
-// called from several threads at once.
+// The file's metadata holds architecture, input and normalisation
+// (train/checkpoint/model_metadata.h). predict() may be called from several threads at once.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,8 +23,8 @@ class Predictor {
   static Predictor open(const std::string& path, const Device& device = Cpu{});
 
   const ModelMetadata& metadata() const { return metadata_; }
-  // samples: (n, sample shape…) as stored, uint8 or f32 as the metadata says. Gives the model's outputs
-  // (n, outputs), for a classifier the logits. Throws UserError for another shape or dtype.
+  // samples: (n, sample shape…) as stored, uint8 or f32 as the metadata says. Gives the model's
+  // outputs (n, outputs), for a classifier the logits. Throws UserError for another shape or dtype.
   Tensor predict(const Tensor& samples) const;
 
  private:

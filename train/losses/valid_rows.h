@@ -15,8 +15,9 @@ struct ValidRows {
 // `labels`: int64 (rows). Reads them on the host.
 ValidRows valid_rows(const Tensor& labels, i64 ignored);
 
-// What a mean over them divides by: each counts as often as its class weight says (none given: once), the ignored
-// ones never. `labels`: int64 of any shape. Reads them on the host, unless each counts once.
+// What a mean over them divides by: each counts as often as its class weight says (none given:
+// once), the ignored ones never. `labels`: int64 of any shape. Reads them on the host, unless each
+// counts once.
 double weight_of_labels(const Tensor& labels, std::span<const double> class_weights,
                         std::optional<i64> ignored);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics that follow from how often each class was taken for each other: confusion_matrix, f1_macro,
-// f1_micro.
+// Metrics that follow from how often each class was taken for each other: confusion_matrix,
+// f1_macro, f1_micro.
 #include <limits>
 #include <vector>
 
@@ -60,8 +60,8 @@ class ConfusionMatrix final : public Confusion {
   }
 };
 
-// 2·hits / (labelled + predicted): macro, the mean over the classes that were met or predicted; micro, of
-// all classes together.
+// 2·hits / (labelled + predicted): macro, the mean over the classes that were met or predicted;
+// micro, of all classes together.
 class F1 final : public Confusion {
  public:
   explicit F1(bool macro) : macro_(macro) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics: what is said about a model besides its loss. They count on the device, batch by batch, and
-// are read once; uneven batches are weighted by their samples, so the value over a set is exact.
+// Metrics: what is said about a model besides its loss. They count on the device, batch by batch,
+// and are read once; uneven batches are weighted by their samples, so the value over a set is
+// exact.
 #pragma once
 #include <memory>
 #include <string>

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Callbacks: what happens beside training. They watch a run and may end it (Orchestrator::stop). A config
-// lists them by name (`callbacks:`); an application adds its own (Orchestrator::add_callback).
+// Callbacks: what happens beside training. They watch a run and may end it (Orchestrator::stop). A
+// config lists them by name (`callbacks:`); an application adds its own
+// (Orchestrator::add_callback).
 //
 // The order of a run:
-//   on_setup               once it is built, before a folder is made: what does not fit is a UserError
+//   on_setup               once it is built, before a folder is made: what does not fit is a
+//                          UserError
 //   state                  when a run is resumed
 //   on_train_begin
-//   for each epoch         the hooks of TrainerObserver, with validations after the steps where they are due;
+//   for each epoch         the hooks of TrainerObserver, with validations after the steps where
+//                          they are due;
 //                          on_epoch_end(EpochReport) after the last validation of the epoch
 //   on_train_end
 #pragma once

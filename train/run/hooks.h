@@ -11,8 +11,8 @@
 
 namespace weft::train {
 
-// Something with a state that a checkpoint holds. It need not have been saved where it is optional: a
-// callback that the config does not know, or what only a GPU has.
+// Something with a state that a checkpoint holds. It need not have been saved where it is optional:
+// a callback that the config does not know, or what only a GPU has.
 struct StatefulPart {
   std::string name;
   std::function<void(State&)> state;
@@ -28,8 +28,8 @@ class Hooks {
 
   const std::vector<std::unique_ptr<Strategy>>& strategies() const { return strategies_; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
-  // The part `strategy`, and one for each callback. The state of a strategy is under its name, or, where the
-  // config has just one, directly in the part.
+  // The part `strategy`, and one for each callback. The state of a strategy is under its name, or,
+  // where the config has just one, directly in the part.
   std::vector<StatefulPart> parts(bool as_list);
 
  private:

@@ -67,11 +67,10 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                      .options = options,
                      .data = data().train->info(),
                      .checkpoint = resume_.from ? resume_.from->folder().string() : ""});
-  evaluator_ = std::make_unique<Evaluator>(
-      **model_, config_.loss,
-      EvaluatorOptions{.metrics = config_.validation.metrics,
-                       .precision = config_.precision,
-                       .normalization = data().normalization});
+  evaluator_ = std::make_unique<Evaluator>(**model_, config_.loss,
+                                           EvaluatorOptions{.metrics = config_.validation.metrics,
+                                                            .precision = config_.precision,
+                                                            .normalization = data().normalization});
   try_one_batch();
   set_up_triggers();
   set_up_hooks();
@@ -150,8 +149,8 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
            .workers = resident ? 0 : config_.data.common.workers}};
 }
 
-// One small batch through model and loss: shapes, classes and dtypes that do not fit are found before
-// anything is written.
+// One small batch through model and loss: shapes, classes and dtypes that do not fit are found
+// before anything is written.
 void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(data().train, std::min<i64>(2, data().train->size()));

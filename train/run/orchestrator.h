@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Orchestrator: a whole run from a config. It drives the steps of the Trainer, and owns validation,
-// strategies, callbacks, the run folder, metrics and checkpoints; the Trainer knows of none of them.
+// strategies, callbacks, the run folder, metrics and checkpoints; the Trainer knows of none of
+// them.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -33,7 +34,8 @@ struct RunReport {
   std::string ended_early = {};  // why, when a callback ended it (Orchestrator::stop)
   std::string failed = {};       // why, when training failed: a loss that is not finite
   std::optional<Evaluation> validation = {};  // the last one
-  // Of the last one, for comparisons of runs: infinity when training failed, NaN without validation data.
+  // Of the last one, for comparisons of runs: infinity when training failed, NaN without validation
+  // data.
   double validation_loss = 0;
   std::optional<Evaluation> test = {};  // on the final weights
   std::string folder;
@@ -48,9 +50,10 @@ struct EpochMetrics {
 
 class Orchestrator {
  public:
-  // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one batch: whatever
-  // does not fit together is a UserError here, before a folder is made. `name` is the config's, for the run folder.
-  // What a config says of the whole process is the program's to set (apply_to_process).
+  // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one
+  // batch: whatever does not fit together is a UserError here, before a folder is made. `name` is
+  // the config's, for the run folder. What a config says of the whole process is the program's to
+  // set (apply_to_process).
   Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
   ~Orchestrator();
 
@@ -59,12 +62,13 @@ class Orchestrator {
   // For callbacks: ends the run after the current step as if it were complete. `reason` is logged.
   void stop(std::string reason);
 
-  // Trains to the end, or until a stop is requested: then the current optimizer step is finished, a checkpoint
-  // written, and the report says so. Test data is read once, at the end.
-  // When training fails (TrainingError) the report says why, and the last good checkpoint stays. A checkpoint that
-  // cannot be written is a warning, and InternalError when it was the last.
+  // Trains to the end, or until a stop is requested: then the current optimizer step is finished, a
+  // checkpoint written, and the report says so. Test data is read once, at the end. When training
+  // fails (TrainingError) the report says why, and the last good checkpoint stays. A checkpoint
+  // that cannot be written is a warning, and InternalError when it was the last.
   RunReport train(std::stop_token stop = {});
-  // A checkpoint after the current optimizer step; training continues. May be called from any thread.
+  // A checkpoint after the current optimizer step; training continues. May be called from any
+  // thread.
   void request_checkpoint() { control_.checkpoint_requested = true; }
   // On held-out training samples; UserError when there are none.
   Evaluation validate();
@@ -81,11 +85,12 @@ class Orchestrator {
   MetricsLog* metrics_log() { return output_.log ? &*output_.log : nullptr; }
   // The folder of the newest good checkpoint, after waiting for one that is being written.
   std::optional<std::filesystem::path> last_checkpoint();
-  // For looking at single steps (trace_step): strategies and callbacks are told that training begins.
+  // For looking at single steps (trace_step): strategies and callbacks are told that training
+  // begins.
   void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
-  // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with validation
-  // data validation/ and what the evaluator measures.
+  // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with
+  // validation data validation/ and what the evaluator measures.
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
@@ -123,7 +128,7 @@ class Orchestrator {
   };
   struct Input {
     RunData data;
-    PlacedData placed = {};                    // as loaders read them; null before training begins
+    PlacedData placed = {};                   // as loaders read them; null before training begins
     std::optional<data::Loader> loader = {};  // of the training data
   };
   struct Output {
@@ -138,12 +143,12 @@ class Orchestrator {
     i64 validated_at = -1;                 // and the step it was at
     std::vector<EpochMetrics> history;
     bool epoch_begun = false;  // and not ended, by this process or an earlier one
-    std::string end_reason;  // of a callback's stop()
+    std::string end_reason;    // of a callback's stop()
     Clock::time_point started = {};
     double seconds_before = 0;  // of earlier processes
   };
   struct Control {
-    std::stop_token stop;      // from outside: stop now, continue another day
+    std::stop_token stop;     // from outside: stop now, continue another day
     std::stop_source ending;  // that, or a callback's stop()
     std::atomic<bool> checkpoint_requested = false;
   };

@@ -2,9 +2,10 @@
 // What a run saves, and how it goes on from that.
 //
 // Note [The order of a resume]
-// Weights; the state of strategies and callbacks; on_train_begin of both, which freezes what they say; then the
-// trainer, the optimizer, whose stashed state must find its parameters frozen, and the run itself. The files of
-// metrics are cut to the checkpoint's place last of all, when nothing can be refused any more.
+// Weights; the state of strategies and callbacks; on_train_begin of both, which freezes what they
+// say; then the trainer, the optimizer, whose stashed state must find its parameters frozen, and
+// the run itself. The files of metrics are cut to the checkpoint's place last of all, when nothing
+// can be refused any more.
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
@@ -27,13 +28,15 @@ std::vector<StatefulPart> Orchestrator::training_parts() {
     parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
   parts.push_back({"run", [this](State& s) { state(s); }});
   if constexpr (kHasCuda)
-    if (!is_cpu(trainer_->optimizers().device())) parts.push_back({"library_plans", library_plans, true});
+    if (!is_cpu(trainer_->optimizers().device()))
+      parts.push_back({"library_plans", library_plans, true});
   return parts;
 }
 
 void Orchestrator::state(State& s) {
   double elapsed = seconds();
-  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun", progress_.epoch_begun);
+  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun",
+                                                                progress_.epoch_begun);
   s("end_reason", progress_.end_reason)("validated_at", progress_.validated_at);
   s("validation", progress_.validation)("history", progress_.history)("loader", *input_.loader);
   u64 seed = default_generator().seed(), counter = default_generator().counter();
@@ -114,7 +117,8 @@ void Orchestrator::restore_hooks() {
 
 namespace {
 
-// A schedule of another kind, which resume_override allows, begins without what the one before has observed.
+// A schedule of another kind, which resume_override allows, begins without what the one before has
+// observed.
 StateRecord with_schedule(const StateRecord& trainer, optim::Schedule& schedule) {
   auto json = nlohmann::ordered_json::parse(trainer.json);
   json["schedule"] = nlohmann::ordered_json::parse(save_state(schedule).json);
@@ -138,8 +142,8 @@ void Orchestrator::restore_training() {
   }
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
   const bool goes_on = !resume_.folder.empty();
-  output_.log->restore(about.logs,
-                goes_on ? fs::path() : fs::canonical(from->folder()).parent_path().parent_path());
+  output_.log->restore(
+      about.logs, goes_on ? fs::path() : fs::canonical(from->folder()).parent_path().parent_path());
   if (goes_on) output_.saved_place = place();
 
   log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",

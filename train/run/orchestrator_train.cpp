@@ -15,7 +15,8 @@ double Orchestrator::seconds() const {
 
 void Orchestrator::open_folder() {
   const bool continues = !resume_.folder.empty();
-  output_.folder = continues ? RunFolder::reuse(resume_.folder) : RunFolder::create(config_.run.dir, origin_.name);
+  output_.folder = continues ? RunFolder::reuse(resume_.folder)
+                             : RunFolder::create(config_.run.dir, origin_.name);
   const std::filesystem::path checkpoints = output_.folder->file("checkpoints");
   WEFT_CHECK(!continues || checkpoints_in(checkpoints) == resume_.seen,
              "resume: another process has continued {}; start again to continue after it",
@@ -101,8 +102,8 @@ void Orchestrator::train_epochs() {
   output_.checkpoints->finish();
 }
 
-// Nothing when it was stopped from outside, after a checkpoint, and when training failed and a callback put
-// it right: the epoch starts again.
+// Nothing when it was stopped from outside, after a checkpoint, and when training failed and a
+// callback put it right: the epoch starts again.
 std::optional<EpochResult> Orchestrator::train_epoch() {
   const TrainingProgress& progress = trainer_->progress();
   input_.loader->set_position({progress.epochs_done, progress.batches_to_skip()});
@@ -155,8 +156,8 @@ void Orchestrator::end_epoch(const EpochResult& result) {
   const bool saves = last || saves_->due_after_epoch(result.epoch) ||
                      saves_->due_after_step(trainer_->progress().steps_begun);
   // A checkpoint wants its score, also where validation goes by steps.
-  const bool due = last || (validation_->by_steps() ? saves
-                                                    : validation_->due_after_epoch(result.epoch));
+  const bool due =
+      last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
   const EpochReport report = report_epoch(result, data().validation != nullptr && due);
   for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(report);
   progress_.epoch_begun = false;

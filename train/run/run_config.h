@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RunConfig: all that a run is made from, one struct per section of its YAML. Each section's describe()
-// is what parses, checks, prints and documents it.
+// RunConfig: all that a run is made from, one struct per section of its YAML. Each section's
+// describe() is what parses, checks, prints and documents it.
 #pragma once
 #include <optional>
 #include <string>
@@ -34,8 +34,9 @@ struct RunOptions {
   std::string dir;  // "": runs/<config>/<date>-<time>
 };
 
-// Sets what holds for the whole process: threads, and how GPU libraries choose algorithms. A program does it
-// once, before it builds an Orchestrator; a library that sets globals would surprise the program around it.
+// Sets what holds for the whole process: threads, and how GPU libraries choose algorithms. A
+// program does it once, before it builds an Orchestrator; a library that sets globals would
+// surprise the program around it.
 void apply_to_process(const RunOptions& options);
 
 struct PretrainedOptions {

@@ -9,8 +9,9 @@
 
 namespace weft::train {
 
-// config::load, and paths made absolute: a relative model.pretrained.path, trainer.teacher or data.path is looked for beside
-// the file that gives it, then in the current folder; from the command line, only there. Throws ConfigError.
+// config::load, and paths made absolute: a relative model.pretrained.path, trainer.teacher or
+// data.path is looked for beside the file that gives it, then in the current folder; from the
+// command line, only there. Throws ConfigError.
 config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides = {});
 

@@ -82,7 +82,8 @@ RunFolder RunFolder::reuse(const std::string& dir) {
   return folder;
 }
 
-// The system gives a lock back when its process ends, however it ends. A file system without locks goes without.
+// The system gives a lock back when its process ends, however it ends. A file system without locks
+// goes without.
 void RunFolder::lock() {
   const std::string name = (path_ / ".lock").string();
   const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -6,11 +6,12 @@
 //   environment.json    versions, machine, threads
 //   log.txt             what was printed
 //   metrics.jsonl       one object per epoch; metrics.csv the same as a table
-//   checkpoints/step-N/ model.safetensors, optimizer.safetensors, trainer_state.json, manifest.json;
+//   checkpoints/step-N/ model.safetensors, optimizer.safetensors, trainer_state.json,
+//   manifest.json;
 //   links last and best
 //
-// A folder that holds a run is never overwritten; a run that is resumed goes on in it. One process at a time
-// writes to a folder: the file .lock is locked while it does.
+// A folder that holds a run is never overwritten; a run that is resumed goes on in it. One process
+// at a time writes to a folder: the file .lock is locked while it does.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -24,17 +25,20 @@ namespace weft::train {
 
 class RunFolder {
  public:
-  // Makes the folder: `dir`, or runs/<name>/<date>-<time> when it is empty, with the link runs/latest.
-  // Throws UserError when it holds a run already (naming the ways out) or cannot be written.
+  // Makes the folder: `dir`, or runs/<name>/<date>-<time> when it is empty, with the link
+  // runs/latest. Throws UserError when it holds a run already (naming the ways out) or cannot be
+  // written.
   static RunFolder create(const std::string& dir, const std::string& name);
-  // The folder of a run that goes on; made if it is not there. Throws UserError when another process writes to it.
+  // The folder of a run that goes on; made if it is not there. Throws UserError when another
+  // process writes to it.
   static RunFolder reuse(const std::string& dir);
   // An existing run, to read. Throws UserError, saying what is missing.
   static RunFolder open(const std::string& dir);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
-  // The weights of a checkpoint, "last", "best" or "step-N". Throws UserError listing what there is.
+  // The weights of a checkpoint, "last", "best" or "step-N". Throws UserError listing what there
+  // is.
   std::filesystem::path weights(const std::string& checkpoint) const;
 
   void write(const std::string& name, const std::string& text) const;

@@ -13,7 +13,8 @@
 namespace weft::train {
 namespace {
 
-// Ops are met again on the way back in reverse order, so the backward times fill the list from its end.
+// Ops are met again on the way back in reverse order, so the backward times fill the list from its
+// end.
 class Recorder final : public TapeObserver {
  public:
   explicit Recorder(Trace& trace)

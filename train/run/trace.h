@@ -25,7 +25,8 @@ struct Trace {
   double update_seconds = 0;  // clip, optimizer, schedule
 };
 
-// Makes one training step as Trainer::train_step() does, after one to warm up; the model is changed by both.
+// Makes one training step as Trainer::train_step() does, after one to warm up; the model is changed
+// by both.
 Trace trace_step(Orchestrator& run);
 std::string to_text(const Trace& trace);
 

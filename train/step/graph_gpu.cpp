@@ -27,8 +27,8 @@ struct Recorded {
   Recorded(Kind of, StreamHandle stream) : kind(std::move(of)), graph(stream) {}
   Kind kind;
   PlacedStep placed;
-  // All integers of `placed` (labels, tokens, sample indices, random numbers) lie in one piece, which is
-  // sent with one copy: a small step is as long as a few of them.
+  // All integers of `placed` (labels, tokens, sample indices, random numbers) lie in one piece,
+  // which is sent with one copy: a small step is as long as a few of them.
   Tensor integers;
   std::vector<Leaf*> with_gradient;  // before the update
   i64 warm = 0;                      // steps run for the warm-up

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a batch as the loader gives it to what the model takes: moved to the device, or gathered there
-// (data/resident_dataset.h), and normalised.
+// From a batch as the loader gives it to what the model takes: moved to the device, or gathered
+// there (data/resident_dataset.h), and normalised.
 #pragma once
 #include <optional>
 
@@ -23,7 +23,8 @@ class InputPipeline {
                 const std::optional<data::Normalization>& normalization, const Device& device,
                 DType dtype = DType::f32);
 
-  // What later batches are of. Whether samples now lie elsewhere, so that a graph that has read them is of no use.
+  // What later batches are of. Whether samples now lie elsewhere, so that a graph that has read
+  // them is of no use.
   bool read_from(const data::Dataset& dataset);
   // What of a batch is read; where that is not all, y is undefined.
   data::Batch read_of(const data::Batch& batch) const {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The optimizers that a trainer steps, each with the schedule of its learning rate, and the loss scale that
-// they share.
+// The optimizers that a trainer steps, each with the schedule of its learning rate, and the loss
+// scale that they share.
 //
 // Note [Several optimizers]
-// A trainer may have optimizers besides the run's, each for parameters of its own, say of a second model
-// (Trainer::add_optimizer). There is one loss, and all of them step on its gradients at the same moment; a
-// loss that belongs to one alone is a term whose other gradients are cut or reversed
-// (train/trainer/adversarial.cpp). Each has its own kind, learning rate and schedule, its own count of
-// applied steps and its own gradient norm to clip by. Where its gradients are not finite, it alone skips the
-// step. The shared loss scale falls when any of them did, as in PyTorch's GradScaler.
-// Checkpoints and rollback name each of them. max_steps, validation and progress go by the run's own, which
-// is the first.
+// A trainer may have optimizers besides the run's, each for parameters of its own, say of a second
+// model (Trainer::add_optimizer). There is one loss, and all of them step on its gradients at the
+// same moment; a loss that belongs to one alone is a term whose other gradients are cut or reversed
+// (train/trainer/adversarial.cpp). Each has its own kind, learning rate and schedule, its own count
+// of applied steps and its own gradient norm to clip by. Where its gradients are not finite, it
+// alone skips the step. The shared loss scale falls when any of them did, as in PyTorch's
+// GradScaler. Checkpoints and rollback name each of them. max_steps, validation and progress go by
+// the run's own, which is the first.
 #pragma once
 #include <memory>
 #include <optional>
@@ -34,8 +34,8 @@ struct ScheduledOptimizer {
 
   // The next step, as the schedule counts.
   i64 schedule_step() const { return optimizer->applied_steps() - start; }
-  // `factor` multiplies the learning rate. What a schedule leaves alone is the optimizer's, and all of it
-  // where there is none.
+  // `factor` multiplies the learning rate. What a schedule leaves alone is the optimizer's, and all
+  // of it where there is none.
   kernels::StepRates rates(i64 applied_step, double factor) const;
 };
 
@@ -50,8 +50,8 @@ class Optimizers {
  public:
   Optimizers(ScheduledOptimizer first, const std::optional<optim::LossScalerOptions>& scaling);
 
-  // One more, as state and in reports called optimizers.NAME; its parameters are called NAME.parameter.
-  // Throws UserError for a parameter that another optimizer has.
+  // One more, as state and in reports called optimizers.NAME; its parameters are called
+  // NAME.parameter. Throws UserError for a parameter that another optimizer has.
   void add(const std::string& name, nn::NamedParameters parameters,
            const optim::OptimizerRecipe& optimizer, const optim::ScheduleRecipe& scheduler);
   const std::vector<ScheduledOptimizer>& all() const { return all_; }
@@ -75,12 +75,13 @@ class Optimizers {
   // The first one's, over the steps that are left.
   void restart_schedule() { start_schedule(all_.front(), first().applied_steps()); }
 
-  // What came of a step; a report for each optimizer. Throws TrainingError for an overflow at the smallest
-  // loss scale.
+  // What came of a step; a report for each optimizer. Throws TrainingError for an overflow at the
+  // smallest loss scale.
   void record(std::span<const kernels::StepReport> reports);
 
-  // A device holds copies of two things: of the sampled rates, and of the state (applied steps, loss
-  // scale). A version changes when the host has changed what it counts, so that the copy is stale.
+  // A device holds copies of two things: of the sampled rates, and of the state (applied steps,
+  // loss scale). A version changes when the host has changed what it counts, so that the copy is
+  // stale.
   u64 rates_version() const;
   u64 state_version() const;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Precision: in which type a run multiplies (autograd/autocast.h). Weights, gradients and optimizer state
-// are f32 in each of them.
+// Precision: in which type a run multiplies (autograd/autocast.h). Weights, gradients and optimizer
+// state are f32 in each of them.
 #pragma once
 #include <optional>
 

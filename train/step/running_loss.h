@@ -19,7 +19,8 @@ class RunningLoss {
   RunningLoss(const Tensor& sum, const LossTotals& totals);
   explicit RunningLoss(const Device& device);
 
-  // `loss`: a mean that divides by `weight` (train/losses/loss.h), a scalar. Of weight 0, it counts for nothing.
+  // `loss`: a mean that divides by `weight` (train/losses/loss.h), a scalar. Of weight 0, it counts
+  // for nothing.
   void add(const Tensor& loss, double weight);
   // Counts a loss that a training step adds to the sum (train/step/step_scalars.h).
   void count(double weight);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a training step is made from: as the trainer has pulled it from the loader (StepInput), and as the
-// step reads it (PlacedStep).
+// What a training step is made from: as the trainer has pulled it from the loader (StepInput), and
+// as the step reads it (PlacedStep).
 #pragma once
 #include <vector>
 
@@ -11,21 +11,22 @@ namespace weft::train {
 
 struct MicroBatch {
   data::Batch batch;
-  i64 batch_idx = 0;     // in the epoch, from 1
-  i64 first_sample = 0;  // its place in the step, for random numbers (Note [Random ops])
-  double weight = 0;     // what the mean of its loss divides by (Note [Accumulation])
+  i64 batch_idx = 0;         // in the epoch, from 1
+  i64 first_sample = 0;      // its place in the step, for random numbers (Note [Random ops])
+  double weight = 0;         // what the mean of its loss divides by (Note [Accumulation])
   bool is_last_part = true;  // false: more of the same batch follows (Note [Out of memory])
 };
 
 // The micro-batches of one optimizer step.
 struct StepInput {
   std::vector<MicroBatch> micro_batches;
-  i64 epoch = 0;           // from 1
-  i64 step = 0;            // of the random numbers: steps begun before this one
+  i64 epoch = 0;            // from 1
+  i64 step = 0;             // of the random numbers: steps begun before this one
   bool capturable = false;  // a graph may stand for it: full micro-batches that all count
 };
 
-// The same on the device. A graph that was recorded with it reads these tensors again at each replay.
+// The same on the device. A graph that was recorded with it reads these tensors again at each
+// replay.
 struct PlacedStep {
   std::vector<data::Batch> batches;
   Tensor random;   // int64 (micro-batches, 3): seed, step, first sample
@@ -42,8 +43,8 @@ class StepEvents {
   virtual ~StepEvents() = default;
   virtual void begin(i64 /*micro_batch*/) {}
   virtual void end(i64 /*micro_batch*/) {}
-  // All gradients are there, neither unscaled nor clipped: times `scale` / loss scale they are those of the
-  // mean loss. Not called for a step without any.
+  // All gradients are there, neither unscaled nor clipped: times `scale` / loss scale they are
+  // those of the mean loss. Not called for a step without any.
   virtual void gradients(double /*scale*/) {}
 };
 

@@ -2,10 +2,11 @@
 // Steps that were given to the device and of which the host has no report yet, oldest first.
 //
 // Note [The outcome of a step]
-// With clipping or loss scaling, only the device knows whether a step was skipped. The host does not wait
-// for it: the next step reads learning rate and loss scale from the device. Reports arrive in order, up to
-// kMost - 1 steps late; on the CPU a step is over when it was run, and its report is there at once. What
-// the host knows (applied steps, learning rate, loss scale) is as of the last report.
+// With clipping or loss scaling, only the device knows whether a step was skipped. The host does
+// not wait for it: the next step reads learning rate and loss scale from the device. Reports arrive
+// in order, up to kMost - 1 steps late; on the CPU a step is over when it was run, and its report
+// is there at once. What the host knows (applied steps, learning rate, loss scale) is as of the
+// last report.
 #pragma once
 #include <array>
 #include <memory>

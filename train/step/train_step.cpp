@@ -9,7 +9,8 @@
 namespace weft::train {
 namespace {
 
-// While one lives, it notes the first leaf that gets a gradient and belongs to none of the optimizers.
+// While one lives, it notes the first leaf that gets a gradient and belongs to none of the
+// optimizers.
 class StrayLeaf {
  public:
   explicit StrayLeaf(const Optimizers& optimizers) {
@@ -22,10 +23,11 @@ class StrayLeaf {
   StrayLeaf& operator=(const StrayLeaf&) = delete;
 
   void check() const {
-    WEFT_CHECK(!found_,
-               "Trainer: a trainable leaf {}gets a gradient, but is a parameter of no optimizer and would "
-               "never be updated; a parameter that its module names in parts() is required",
-               found_->empty() ? "without a name " : fmt::format("'{}' ", *found_));
+    WEFT_CHECK(
+        !found_,
+        "Trainer: a trainable leaf {}gets a gradient, but is a parameter of no optimizer and would "
+        "never be updated; a parameter that its module names in parts() is required",
+        found_->empty() ? "without a name " : fmt::format("'{}' ", *found_));
   }
 
  private:

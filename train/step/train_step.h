@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The training step: forward, scaled backward, clip, update and batch-norm statistics, written once.
-// Runners execute it (train/step/step_runner.h): directly, in parts when memory runs out, or as a CUDA
-// graph. Training, `weft trace` and the benchmark run this function.
+// The training step: forward, scaled backward, clip, update and batch-norm statistics, written
+// once. Runners execute it (train/step/step_runner.h): directly, in parts when memory runs out, or
+// as a CUDA graph. Training, `weft trace` and the benchmark run this function.
 #pragma once
 #include <functional>
 #include <optional>
@@ -33,22 +33,24 @@ class TrainStep {
   // Model and optimizers must outlive it.
   TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options);
 
-  // Sets the dataset of later batches and puts the model in training mode. Returns true if the samples
-  // now lie elsewhere on the device, which invalidates captured graphs.
+  // Sets the dataset of later batches and puts the model in training mode. Returns true if the
+  // samples now lie elsewhere on the device, which invalidates captured graphs.
   bool read_from(const data::Dataset& dataset);
-  // What training batches go through between normalisation and model; an empty function for nothing.
+  // What training batches go through between normalisation and model; an empty function for
+  // nothing.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
     input_transform_ = std::move(transform);
   }
 
-  // One optimizer step. It reads no number of the host, so that a graph can hold it; what the host has
-  // changed must have been sent (scalars().prepare()). Throws UserError when a trainable leaf gets a gradient
-  // that no optimizer has.
+  // One optimizer step. It reads no number of the host, so that a graph can hold it; what the host
+  // has changed must have been sent (scalars().prepare()). Throws UserError when a trainable leaf
+  // gets a gradient that no optimizer has.
   void run(const PlacedStep& step, StepEvents& events);
   // Gradients and observed statistics of a step that did not end are dropped.
   void undo();
 
-  // The part of a batch that the step reads; y is undefined where targets are gathered on the device.
+  // The part of a batch that the step reads; y is undefined where targets are gathered on the
+  // device.
   data::Batch read_of(const data::Batch& batch) const { return input_->read_of(batch); }
   // The forward pass of a batch under the random numbers of this thread (set_random_step).
   Variable loss_of(const data::Batch& batch);
@@ -68,7 +70,8 @@ class TrainStep {
   std::function<Tensor(const Tensor&)> input_transform_;
   WeightCasts casts_;
   std::vector<nn::StatisticsUpdate> statistics_;  // the capacity of the scopes
-  u64 checked_layout_ = 0;  // of the parameters: whose gradients were all found to have an optimizer
+  // of the parameters: whose gradients were all found to have an optimizer
+  u64 checked_layout_ = 0;
 };
 
 }  // namespace weft::train

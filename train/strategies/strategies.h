@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strategies: options with their defaults, and recipes. One .cpp per strategy has its description
-// for configs and its registration under the name of the recipe.
+// The strategies: options with their defaults, and recipes. One .cpp per strategy has its
+// description for configs and its registration under the name of the recipe.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace weft::train {
 
-// From `at` on (3ep: when three epochs are done; 200ba: before step 200), the parameters that `train`
-// matches are trained too, and those that `freeze` matches are not.
+// From `at` on (3ep: when three epochs are done; 200ba: before step 200), the parameters that
+// `train` matches are trained too, and those that `freeze` matches are not.
 struct UnfreezeStage {
   Duration at = {};
   std::vector<std::string> train = {};
@@ -20,8 +20,8 @@ struct UnfreezeStage {
   std::vector<LrFactor> rates = {};  // by parameter, times lr_factor, until the next stage
 };
 // The layers from the top down, one more every so often, each at lr_decay times the rate of the one
-// above it. A layer is a module with a weight of two axes or more; norms belong to the layer before them.
-// source: Howard & Ruder 2018, arXiv:1801.06146 §3.2
+// above it. A layer is a module with a weight of two axes or more; norms belong to the layer before
+// them. source: Howard & Ruder 2018, arXiv:1801.06146 §3.2
 struct GradualUnfreeze {
   Duration every = "1ep";
   double lr_decay = 1;
@@ -45,8 +45,8 @@ StrategyRecipe staged_unfreeze(const StagedUnfreezeOptions& options);
 enum class Affine { freeze, train };
 constexpr EnumNames<2> names_of(Affine) { return {"freeze", "train"}; }
 
-// Batch norms keep the statistics they came with, from `at` on; their weights and biases too, unless
-// `affine: train`.
+// Batch norms keep the statistics they came with, from `at` on; their weights and biases too,
+// unless `affine: train`.
 struct FreezeBatchNormOptions {
   std::vector<std::string> layers = {"*"};  // globs of module paths
   Duration at = {};
@@ -55,8 +55,8 @@ struct FreezeBatchNormOptions {
 void describe(Fields& f, FreezeBatchNormOptions& o);
 StrategyRecipe freeze_batch_norm(const FreezeBatchNormOptions& options = {});
 
-// Trains on images made smaller by a whole number first: faster epochs while the network learns what is
-// coarse. For models that take images of any size (resnet); evaluation is at full size.
+// Trains on images made smaller by a whole number first: faster epochs while the network learns
+// what is coarse. For models that take images of any size (resnet); evaluation is at full size.
 struct ResizeStage {
   Duration at = {};
   i64 shrink = 1;  // height and width are divided by it, by averaging
@@ -68,7 +68,8 @@ void describe(Fields& f, ResizeStage& o);
 void describe(Fields& f, ProgressiveResizeOptions& o);
 StrategyRecipe progressive_resize(const ProgressiveResizeOptions& options);
 
-// Another way to write a list of strategies, which a config of weft 0.1 may have. It cannot be made itself.
+// Another way to write a list of strategies, which a config of weft 0.1 may have. It cannot be made
+// itself.
 struct ChainOptions {
   std::vector<StrategyRecipe> strategies = {};
 };

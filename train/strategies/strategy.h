@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strategy: the how and when of training. It steers a Trainer: freezes and unfreezes parameters by name,
-// sets learning rates, has optimizer and schedule rebuilt. A config lists them by name (`strategy:`); a
-// hand-written loop adds one as an observer. Entries: staged_unfreeze, freeze_batch_norm, progressive_resize.
+// Strategy: the how and when of training. It steers a Trainer: freezes and unfreezes parameters by
+// name, sets learning rates, has optimizer and schedule rebuilt. A config lists them by name
+// (`strategy:`); a hand-written loop adds one as an observer. Entries: staged_unfreeze,
+// freeze_batch_norm, progressive_resize.
 //
 // The order of a run:
 //   on_setup            once it is built: what does not fit is a UserError here
 //   state               when a run is resumed
-//   on_train_begin      brings the trainer to where the state says; the optimizer's own state is loaded
+//   on_train_begin      brings the trainer to where the state says;
+//                       the optimizer's own state is loaded
 //                       after it, so parameters that train then must train now
 //   then the hooks of TrainerObserver
 #pragma once

@@ -69,7 +69,8 @@ class Distillation final : public Trainer {
         context.data.sample_dtype, context.data.sample, outputs, context.data.name);
   }
 
-  // From x normalised for the model to x normalised for the teacher, per channel: x·factor + offset.
+  // From x normalised for the model to x normalised for the teacher, per channel: x·factor +
+  // offset.
   void renormalize_for(const TrainerContext& context) {
     const data::Normalization ours =
         options().normalization.value_or(data::no_normalization(context.data));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrainerObserver: what can be done between the parts of an epoch. Strategies and callbacks are observers; a
-// hand-written loop adds its own (Trainer::add_observer). A hook costs a virtual call.
+// TrainerObserver: what can be done between the parts of an epoch. Strategies and callbacks are
+// observers; a hand-written loop adds its own (Trainer::add_observer). A hook costs a virtual call.
 //
 // In the order of an epoch:
 //   on_epoch_begin       not again for an epoch that a checkpoint was made in
 //   for each optimizer step
-//     on_step_begin      requires_grad may be changed and rebuild_optimizer_and_scheduler() called, here or
+//     on_step_begin      requires_grad may be changed and rebuild_optimizer_and_scheduler()
+//                        called, here or
 //                        between epochs
 //     on_batch_begin     for each of its `accumulate` batches
 //     on_gradients       after the last of them: all gradients are there, not yet scaled or clipped
@@ -53,10 +54,10 @@ class TrainerObserver {
   // `scale`: what the update multiplies the gradients with, to make them those of the mean loss.
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
-  // On a GPU, on_step_end comes up to StepsInFlight::kMost - 1 steps late (Note [The outcome of a step]), and
-  // with train.capture nobody sees a step's gradients. An observer for which that will not do says so before
-  // each step: a step whose gradients it must see runs directly; for an outcome that it must have before
-  // anything else happens, the host waits.
+  // On a GPU, on_step_end comes up to StepsInFlight::kMost - 1 steps late (Note [The outcome of a
+  // step]), and with train.capture nobody sees a step's gradients. An observer for which that will
+  // not do says so before each step: a step whose gradients it must see runs directly; for an
+  // outcome that it must have before anything else happens, the host waits.
   virtual bool needs_gradients(const Trainer&) const { return false; }
   virtual bool needs_outcome(const Trainer&) const { return false; }
   // The loss of this batch is not finite; TrainingError follows.

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainer: the mechanics of one epoch. It owns optimizers and schedules, and knows nothing of files,
-// validation or configs; strategies steer it from outside.
-//
-//   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw({.lr = 1e-3})}};
+// Trainer: the mechanics of one epoch. It owns optimizers and schedules, and knows nothing of
+// files, validation or configs; strategies steer it from outside.
+//   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw()}};
 //   for (int epoch = 0; epoch < 5; ++epoch) trainer.train_one_epoch(loader);
 //
 // or, with something between the steps:
-//
 //   trainer.begin_epoch(loader);
 //   while (trainer.train_step()) …;
 //   EpochResult result = trainer.end_epoch();
@@ -33,7 +31,7 @@ namespace weft::train {
 struct NamedModel {
   std::string name;
   nn::Module* module;
-  // What its file says about it (train/checkpoint/model_metadata.h); empty for the model of the run's config.
+  // What its file says about it (checkpoint/model_metadata.h); empty for the config's model.
   std::map<std::string, std::string> metadata = {};
 };
 
@@ -45,36 +43,37 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Trains one epoch. After loading a mid-epoch checkpoint (state()), trains only the remaining batches; the
-  // loader must already be positioned there. Throws TrainingError when the loss is not finite, before the
-  // weights have taken any harm: the step of that batch is not applied.
+  // Trains one epoch. After loading a mid-epoch checkpoint (state()), trains only the remaining
+  // batches; the loader must already be positioned there. Throws TrainingError when the loss is not
+  // finite; the step of that batch is not applied.
   EpochResult train_one_epoch(data::Loader& loader);
-  // The same in three parts. The loader must live until end_epoch(). train_step() makes one optimizer step
-  // of options().accumulate batches; false at the end of the epoch, and when training was stopped.
+  // The same in three parts. The loader must live until end_epoch(). train_step() makes one
+  // optimizer step of options().accumulate batches; false at the end of the epoch, and when
+  // training was stopped.
   void begin_epoch(data::Loader& loader);
   bool train_step();
   EpochResult end_epoch();
 
   // Called back from now on, after those added before. It must outlive the trainer.
   void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
-  // An epoch ends after the optimizer step during which a stop is requested, its first one at the earliest.
+  // An epoch ends after the step during which a stop is requested, at the earliest its first.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
-  // --- for strategies -------------------------------------------------------------------------------
+  // --- for strategies
   nn::NamedParameters named_parameters() { return model_.named_parameters(); }
-  // Sets requires_grad on all parameters whose name matches the glob; how many. UserError if none does.
+  // Of all parameters whose name matches the glob; how many those are. UserError if none does.
   i64 set_requires_grad(const std::string& glob, bool on);
-  // To be called when requires_grad was changed, between steps. Optimizer state is kept by name; state of
-  // parameters that no longer train is stashed, and restored with them. The schedule continues, or starts
-  // again over the steps that are left (options().on_rebuild). Throws UserError when nothing is left to
-  // train, and when a trainable parameter is not in exactly one segment of the optimizer.
+  // To be called when requires_grad was changed, between steps. Optimizer state is kept by name;
+  // state of parameters that no longer train is stashed, and restored with them. The schedule does
+  // what options().on_rebuild says. Throws UserError when nothing is left to train, and when a
+  // trainable parameter is not in exactly one segment of the optimizer.
   optim::RebuildReport rebuild_optimizer_and_scheduler();
-  // Factors of the learning rate, times those of the optimizer's groups; of several that match, the last
-  // counts. They replace those given before. Throws UserError for a glob that matches nothing.
+  // Factors of the learning rate, times those of the optimizer's groups; of several that match, the
+  // last counts. They replace those given before. Throws UserError for a glob that matches nothing.
   void set_lr_factors(const std::vector<LrFactor>& factors);
   // Multiplies every learning rate, now and later: for a run that diverged.
   void scale_lr(double factor);
-  // What training batches go through between normalisation and model; an empty function for nothing.
+  // What training batches go through between normalisation and model; empty for nothing.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform);
   // For the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
@@ -82,18 +81,18 @@ class Trainer {
   bool reached(const Duration& at) const;
   // Waits until the host knows the outcome of every step (Note [The outcome of a step]).
   void synchronize() { drain(0); }
-  // Whether the optimizer has applied so many steps; waits only if those in flight could make the difference.
+  // Whether so many steps were applied; waits only if those in flight could make the difference.
   bool applied_at_least(i64 steps);
-  // To be called when something about the model was changed that Note [Captured steps] does not name.
+  // To be called when the model was changed in a way that Note [Captured steps] does not name.
   void invalidate_graphs() { runner_->invalidate_graphs(); }
-  // Batches of an epoch, for durations and schedules before the first one; otherwise the loader tells.
+  // Batches of an epoch, for schedules before the first one; otherwise the loader tells.
   void set_epoch_length(i64 batches);
 
   nn::Module& model() { return model_; }
-  // All models of this run by name, which a checkpoint has as NAME.safetensors; a trainer with several
-  // (train/trainer/trainers.h) says which. named_parameters() are those of `model`.
+  // All models of this run by name, which a checkpoint has as NAME.safetensors; a trainer with
+  // several (train/trainer/trainers.h) says which. named_parameters() are those of `model`.
   virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
-  // The run's, for the parameters of `model`: steps and epochs are counted, and learning rates shown, by it.
+  // The run's, for the parameters of `model`: steps are counted, and learning rates shown, by it.
   optim::Optimizer& optimizer() { return optimizers_.first(); }
   // All of them, the run's first, with schedules and loss scale (Note [Several optimizers]).
   const Optimizers& optimizers() const { return optimizers_; }
@@ -104,17 +103,16 @@ class Trainer {
   // The loss of a batch of the epoch that runs, computed again: for replays.
   Variable loss_of(const BatchInProgress& batch);
 
-  // Epochs and steps done, how far the current epoch has come, and where the schedules stand. The optimizers'
-  // state has a form of its own (Optimizer::state()); what strategies have set is theirs to set again.
+  // Progress, schedules and loss scale. The optimizers' state has a form of its own
+  // (Optimizer::state()); what strategies have set is theirs to set again.
   virtual void state(State& s);
 
  protected:
   // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
   const Loss& loss() const { return *loss_; }
-  // One more optimizer, for the constructor of a trainer of another kind: Note [Several optimizers]. The
-  // parameters are on optimizers().device() and of the model's type. Throws UserError for a parameter that another
-  // optimizer has.
+  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters are
+  // on the model's device and of its type. UserError for one that another optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,
                      const optim::ScheduleRecipe& scheduler);

@@ -42,8 +42,8 @@ struct TrainerOptions {
 };
 
 // The keys of the section `train`. Those of the loop around the trainer (batch_size,
-// overfit_batches) are described for options that have them. Optimizer, schedule, precision and seed
-// have sections of their own.
+// overfit_batches) are described for options that have them. Optimizer, schedule, precision and
+// seed have sections of their own.
 template <class Options>
 void describe_train(Fields& f, Options& o) {
   f("epochs", o.epochs, "passes over the training data", at_least(1));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What strategies ask of a Trainer: freezing, learning rates, rebuilding; and the length of schedules.
+// What strategies ask of a Trainer: freezing, learning rates, rebuilding; and the length of
+// schedules.
 #include <algorithm>
 #include <cmath>
 
@@ -10,8 +11,8 @@
 namespace weft::train {
 namespace {
 
-// Each trainable parameter of the model is in exactly one segment with a gradient, each frozen one in
-// none: otherwise it would be updated twice or never.
+// Each trainable parameter of the model is in exactly one segment with a gradient, each frozen one
+// in none: otherwise it would be updated twice or never.
 void check_segments(nn::Module& model, optim::Optimizer& optimizer) {
   i64 trainable = 0;
   for (const nn::NamedParameter& p : model.named_parameters()) {
@@ -95,10 +96,9 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   invalidate_graphs();
   check_segments(model_, optimizer());
   if (restart) optimizers_.restart_schedule();
-  log_info(
-      "optimizer rebuilt: state of {} parameters kept, {} created, {} stashed, {} restored{}",
-      report.kept.size(), report.created.size(), report.stashed.size(), report.restored.size(),
-      restart ? "; schedule restarted" : "");
+  log_info("optimizer rebuilt: state of {} parameters kept, {} created, {} stashed, {} restored{}",
+           report.kept.size(), report.created.size(), report.stashed.size(), report.restored.size(),
+           restart ? "; schedule restarted" : "");
   notify(&TrainerObserver::on_rebuild, report);
   return report;
 }
