@@ -70,7 +70,9 @@ TEST(CudaStepState, TheFirstLossThatIsNotFiniteHaltsAndIsReported) {
       OnDevice<StepReport> report({});
       OnDevice<float> good(0.5f), first(static_cast<float>(bad)),
           second(static_cast<float>(bad == kInfinity ? kNan : kInfinity));
-      const auto is_bad = [&](double loss) { return std::isnan(bad) ? std::isnan(loss) : loss == bad; };
+      const auto is_bad = [&](double loss) {
+        return std::isnan(bad) ? std::isnan(loss) : loss == bad;
+      };
       add_loss(device, sum.data(), state.data(), good.data(), weights.view(), 0);
       EXPECT_FALSE(state->halted);
       add_loss(device, sum.data(), state.data(), first.data(), weights.view(), 1);

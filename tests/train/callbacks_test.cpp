@@ -73,9 +73,7 @@ TEST_F(Callbacks, AValidationComesAfterTheStepThatItFollows) {
   const auto recorder = std::make_shared<Recorder>();
   run.add_callback(recorder);
   run.train();
-  const auto step = [](int i) {
-    return fmt::format("step{}( batch( gradients step) batch) ", i);
-  };
+  const auto step = [](int i) { return fmt::format("step{}( batch( gradients step) batch) ", i); };
   const std::string validated = "validation( validation) ";
   EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + step(0) + step(1) + validated + step(2) +
                                  "trained) " + validated +

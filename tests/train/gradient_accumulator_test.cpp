@@ -123,7 +123,8 @@ TEST(GradientAccumulator, MakesTheStepsOfATrainerToTheBit) {
   for (int epoch = 0; epoch < 3; ++epoch) {
     for (const data::Batch& batch : loader) {
       const i64 size = batch.x.size(0);
-      steps += accumulator.backward(by_hand.loss(batch, 0, size), static_cast<double>(size)) ? 1 : 0;
+      steps +=
+          accumulator.backward(by_hand.loss(batch, 0, size), static_cast<double>(size)) ? 1 : 0;
     }
     steps += accumulator.step() ? 1 : 0;
   }
@@ -207,8 +208,8 @@ TEST(GradientAccumulator, ALossThatIsNotFiniteLeavesTheWeights) {
   EXPECT_FALSE(accumulator.outcome().applied);
   EXPECT_FALSE(accumulator.step()) << "the cycle is over";
   // A short one is named by its own count.
-  EXPECT_FALSE(accumulator.backward(
-      failing.loss(batch, 0, 3) * std::numeric_limits<double>::infinity(), 3));
+  EXPECT_FALSE(
+      accumulator.backward(failing.loss(batch, 0, 3) * std::numeric_limits<double>::infinity(), 3));
   EXPECT_EQ(message_of([&] { accumulator.step(); }),
             "GradientAccumulator: the loss of micro-batch 1 of this step is inf; the step is not "
             "applied; try a lower learning rate, or clip_norm");
@@ -249,9 +250,8 @@ TEST(GradientAccumulator, ScalesItsLossAndSkipsAnOverflow) {
 TEST(GradientAccumulator, AnOverflowAtTheSmallestScaleIsAnError) {
   Learner learner;
   const data::Batch batch = some_numbers(4, DType::f32);
-  GradientAccumulator accumulator(
-      *learner.optimizer,
-      {.loss_scaling = optim::LossScalerOptions{.init_scale = 2048, .min_scale = 1024}});
+  GradientAccumulator accumulator(*learner.optimizer, {.loss_scaling = optim::LossScalerOptions{
+                                                           .init_scale = 2048, .min_scale = 1024}});
   const auto before = bytes_of_model(*learner.model);
   EXPECT_TRUE(accumulator.backward(learner.loss(batch, 0, 4) * 1e37));
   EXPECT_EQ(accumulator.loss_scaler()->scale(), 1024);
@@ -298,8 +298,9 @@ TEST(GradientAccumulator, RefusesOptionsAndWeightsOutOfRange) {
   const data::Batch batch = some_numbers(6, DType::f32);
   const auto before = bytes_of_model(*learner.model);
   for (const double weight : {-1.0, kNotANumber, std::numeric_limits<double>::infinity()})
-    EXPECT_NE(message_of([&] { accumulator.backward(learner.loss(batch, 0, 3), weight); })
-                  .find("0 or more is required"),
+    EXPECT_NE(message_of([&] {
+                accumulator.backward(learner.loss(batch, 0, 3), weight);
+              }).find("0 or more is required"),
               std::string::npos)
         << weight;
   EXPECT_FALSE(accumulator.step()) << "what was refused has not come";

@@ -14,8 +14,8 @@
 #include "weft/device/parallel.h"
 #include "weft/nn/safetensors.h"
 #include "weft/tests/train/run_files.h"
-#include "weft/train/orchestrator.h"
-#include "weft/train/run_config_file.h"
+#include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {
@@ -145,10 +145,29 @@ class OldRuns : public InScratchFolder, public ::testing::WithParamInterface<con
   // Goes on with a copy of the run, as `weft train` does, to its end.
   json gone_on() const {
     fs::copy(kept() / "run", dir(), fs::copy_options::recursive);
-    Orchestrator run(
-        load_run_config(dir() / "config.yaml", {"run.dir=" + dir().string(), "resume=auto"}).value,
-        "config");
-    return end_of(dir(), run.train());
+    const RunConfig config =
+        load_run_config(dir() / "config.yaml", {"run.dir=" + dir().string(), "resume=auto"}).value;
+    apply_to_process(config.run);
+    Orchestrator run(config, "config");
+    const RunReport report = run.train();
+    json end = end_of(dir(), report);
+    if (fs::exists(dir() / "checkpoints/last/ema.safetensors")) test_as_before(run, report, end);
+    return end;
+  }
+  // The older weft validated the average of the weights, but tested the weights themselves.
+  static void test_as_before(Orchestrator& run, const RunReport& report, json& end) {
+    Evaluator evaluator(run.model(), run.config().loss,
+                        {.metrics = run.config().validation.metrics,
+                         .precision = run.config().precision,
+                         .normalization = run.data().normalization});
+    data::Loader loader(run.data().test, {.batch_size = run.data().test->size()});
+    const Evaluation weights = evaluator.evaluate(loader);
+    EXPECT_NE(weights.loss, report.test->loss);
+    json& test = end.at("metrics").back();
+    for (const auto& [name, value] : report.test->metrics) {
+      EXPECT_EQ(test.at("test/" + name).get<double>(), value) << name;
+      test.at("test/" + name) = weights.metrics.at(name);
+    }
   }
   fs::path kept() const { return kOldRuns / GetParam(); }
 

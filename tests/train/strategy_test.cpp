@@ -189,13 +189,13 @@ std::string refusal(const StrategyRecipe& recipe, nn::AnyModule model = tiny_cnn
   }
   return "accepted";
 }
-#define EXPECT_HAS(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << text
+#define EXPECT_SAYS(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << text
 
 TEST(StagedUnfreeze, RefusesWhatDoesNotFit) {
-  EXPECT_HAS(refusal(staged_unfreeze({.stages = {{.at = "0ep", .train = {"clasifier.*"}}}})),
-             "strategy.stages[0].train: pattern 'clasifier.*' matches none of 10 names; nearest:");
-  EXPECT_HAS(refusal(staged_unfreeze({.stages = {{.at = "0ep", .train = {}}}})),
-             "leaves all 10 parameters frozen");
+  EXPECT_SAYS(refusal(staged_unfreeze({.stages = {{.at = "0ep", .train = {"clasifier.*"}}}})),
+              "strategy.stages[0].train: pattern 'clasifier.*' matches none of 10 names; nearest:");
+  EXPECT_SAYS(refusal(staged_unfreeze({.stages = {{.at = "0ep", .train = {}}}})),
+              "leaves all 10 parameters frozen");
   EXPECT_THROW(staged_unfreeze({}), UserError);
   EXPECT_THROW(staged_unfreeze({.stages = {{.at = "1ep", .train = {"*"}}}}), UserError);
   EXPECT_THROW(staged_unfreeze({.stages = {{.at = "0ep", .train = {"*"}},
@@ -267,7 +267,7 @@ TEST(FreezeBatchNorm, FromSomeTimeOnAndStatisticsAlone) {
   EXPECT_NE(one, two);
   EXPECT_EQ(two, statistics());
   EXPECT_NE(weight_one, weight());
-  EXPECT_HAS(refusal(freeze_batch_norm(), tiny_mlp()), "the model has no batch norm");
+  EXPECT_SAYS(refusal(freeze_batch_norm(), tiny_mlp()), "the model has no batch norm");
 }
 
 TEST(Strategies, SteerTheSameTrainerInTheirOrder) {
@@ -301,8 +301,8 @@ TEST(ProgressiveResize, FeedsSmallerImagesFirst) {
   bench.run(2);
   nn::set_output_observer(before);
   EXPECT_EQ(sizes.heights, (std::vector<i64>{2, 2, 2, 4, 4, 4}));
-  EXPECT_HAS(refusal(progressive_resize({.stages = {{.at = "0ep", .shrink = 3}}})),
-             "images whose height and width it divides are required");
+  EXPECT_SAYS(refusal(progressive_resize({.stages = {{.at = "0ep", .shrink = 3}}})),
+              "images whose height and width it divides are required");
   EXPECT_THROW(progressive_resize({}), UserError);
 }
 
