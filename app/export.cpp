@@ -27,7 +27,9 @@ int run(const ExportArguments& arguments) {
     const std::string& name = names[static_cast<std::size_t>(i)];
     chosen[name] = state.at(name);
   }
-  write_safetensors(arguments.file, chosen, read_safetensors_metadata(saved.weights_file()));
+  Metadata metadata = read_safetensors_metadata(saved.weights_file());
+  metadata.merge(layout_metadata(saved.model()));
+  write_safetensors(arguments.file, chosen, metadata);
   std::printf("%s: %zu tensors, under PyTorch's names and in its layouts\n", arguments.file.c_str(),
               chosen.size());
   return kDone;

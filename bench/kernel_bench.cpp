@@ -148,7 +148,7 @@ int main(int count, char** arguments) try {
   }
   memory_bound(settings);
   products(settings, false);
-  if (!std::holds_alternative<Cpu>(settings.device)) products(settings, true);
+  if (!is_cpu(settings.device)) products(settings, true);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

@@ -15,7 +15,7 @@ Shape::Shape(std::span<const i64> sizes) {
   for (const i64 size : sizes) {
     if (size == kOpen) {
       WEFT_CHECK(!std::exchange(open, true),
-                 "shape: two sizes of -1 given; at most one is allowed, in a shape for reshape()");
+                 "reshape: two sizes of -1 given; at most one is allowed");
       sizes_[static_cast<std::size_t>(rank_++)] = kOpen;
       continue;
     }
