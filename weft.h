@@ -20,7 +20,6 @@
 #include "weft/train/callbacks/callbacks.h"
 #include "weft/train/evaluation/evaluator.h"
 #include "weft/train/run/orchestrator.h"
-#include "weft/train/run/run_config_file.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/run_config_file.h"
 #include "weft/train/step/gradient_accumulator.h"

@@ -15,7 +15,7 @@ template <class T>
 std::string printed(std::vector<T> values, const Shape& shape) {
   return to_string(Tensor::copy_of(values, shape));
 }
-Tensor counted(const Shape& shape, DType dtype = DType::int64) {
+Tensor counting(const Shape& shape, DType dtype = DType::int64) {
   std::vector<i64> values;
   for (i64 i = 0; i < shape.elements(); ++i) values.push_back(i);
   return Tensor::copy_of(values, shape).to(dtype);
@@ -66,13 +66,13 @@ TEST(Print, ScalarsAndEmptyTensors) {
 }
 
 TEST(Print, MatricesOfAStackAreApart) {
-  EXPECT_EQ(to_string(counted({2, 2, 2})),
+  EXPECT_EQ(to_string(counting({2, 2, 2})),
             "[[[0 1]\n  [2 3]]\n\n [[4 5]\n  [6 7]]]  int64 (2, 2, 2)");
 }
 
 TEST(Print, LargeTensorsShowTheirEdges) {
-  EXPECT_EQ(to_string(counted({1001})), "[   0    1    2 ...  998  999 1000]  int64 (1001)");
-  EXPECT_EQ(to_string(counted({50, 30})), R"([[   0    1    2 ...   27   28   29]
+  EXPECT_EQ(to_string(counting({1001})), "[   0    1    2 ...  998  999 1000]  int64 (1001)");
+  EXPECT_EQ(to_string(counting({50, 30})), R"([[   0    1    2 ...   27   28   29]
  [  30   31   32 ...   57   58   59]
  [  60   61   62 ...   87   88   89]
  ...
@@ -86,7 +86,7 @@ TEST(Print, LargeTensorsShowTheirEdges) {
 }
 
 TEST(Print, LongRowsAreBroken) {
-  EXPECT_EQ(to_string(counted({30})),
+  EXPECT_EQ(to_string(counting({30})),
             "[ 0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n"
             " 24 25 26 27 28 29]  int64 (30)");
 }

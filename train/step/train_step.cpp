@@ -14,11 +14,11 @@ namespace {
 class StrayLeaf {
  public:
   explicit StrayLeaf(const Optimizers& optimizers) {
-    Tape::current().set_on_ready([this, &optimizers](Leaf& leaf) {
+    Tape::current().set_on_gradient([this, &optimizers](Leaf& leaf) {
       if (!found_ && !is_known(optimizers, leaf)) found_ = leaf.name;
     });
   }
-  ~StrayLeaf() { Tape::current().set_on_ready({}); }
+  ~StrayLeaf() { Tape::current().set_on_gradient({}); }
   StrayLeaf(const StrayLeaf&) = delete;
   StrayLeaf& operator=(const StrayLeaf&) = delete;
 
