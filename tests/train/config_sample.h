@@ -115,7 +115,7 @@ inline void describe(Fields& f, Config& c) {
   f("callbacks", c.callbacks, "in this order");
 }
 
-inline const bool registered = Registry<Rule>::add<Momentum, MomentumOptions>("momentum") &&
+inline const bool rules_are_registered = Registry<Rule>::add<Momentum, MomentumOptions>("momentum") &&
                                Registry<Rule>::add<Adaptive, AdaptiveOptions>("adaptive") &&
                                Registry<Hook>::add<Stopper, StopperOptions>("stopper");
 
