@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classes and folders stay small enough to be read: no class has more than 14 data members or 30
 public functions, train/ has at most 12 entries, and train/trainer/trainer.h at most 150 lines.
-Every declaration of a function counts, constructors, operators and `= default` too; a deleted one, which
-nobody can call, a function of a base class, a friend, a static member and a nested class do not.
+Every declaration of a function counts, constructors, operators and `= default` too; a deleted one,
+which nobody can call, a function of a base class, a friend, a static member and a nested class do
+not.
 Usage: check_classes.py [--list] [ROOT]. --list prints the counts of every class.
 Exit code 1 and one line per finding if a limit is passed."""
 import re
@@ -274,7 +275,8 @@ class Parser:
         return " ".join(parts)
 
     def end_of_function(self):
-        """Behind the parameters: qualifiers, a return type, = default, initialisers, the body. Whether it is deleted."""
+        """Behind the parameters: qualifiers, a return type, = default, initialisers, the body.
+        Returns whether the function is deleted."""
         deleted = False
         while self.at < len(self.tokens):
             token = self.peek()

@@ -180,7 +180,7 @@ TEST_F(Callbacks, MonitorsThatAreNotMeasuredAreRefusedBeforeWriting) {
             std::string::npos);
   EXPECT_NE(refused({"scheduler=plateau", "data.validation_split=0"}).find("scheduler.monitor"),
             std::string::npos);
-  EXPECT_FALSE(fs::exists(folder_));
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
 
 TEST_F(Callbacks, EmaIsTheAverageByItsFormula) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of accumulation for hand-written loops: a step of several micro-batches is the step of one big
-// batch, and the step that a Trainer makes.
+// The law of accumulation for hand-written loops: a step of several micro-batches is the step of
+// one big batch, and the step that a Trainer makes.
 #include "weft/train/step/gradient_accumulator.h"
 
 #include <cmath>
@@ -105,7 +105,8 @@ TEST(GradientAccumulator, MakesTheStepOfOneBigBatch) {
   EXPECT_LT(clipped, 20);
 }
 
-// 43 samples by 4: three steps of three micro-batches, and one of two, of which the last has 3 samples.
+// 43 samples by 4: three steps of three micro-batches, and one of two, of which the last has 3
+// samples.
 TEST(GradientAccumulator, MakesTheStepsOfATrainerToTheBit) {
   const data::Batch all = some_numbers(43, DType::f32);
   const data::TensorDataset dataset(info_of_numbers(), all.x, all.y);

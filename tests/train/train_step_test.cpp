@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The training step: an epoch made of single steps, what a failed one leaves, and that `weft trace` makes it too.
+// The training step: an epoch made of single steps, what a failed one leaves, and that `weft trace`
+// makes it too.
 #include <cmath>
 #include <limits>
 
@@ -53,7 +54,8 @@ std::string error_in(const std::function<void()>& call) {
   return "no error";
 }
 
-// 43 samples by 6 are eight batches: by threes, the last step has two, and the last batch one sample.
+// 43 samples by 6 are eight batches: by threes, the last step has two, and the last batch one
+// sample.
 TEST(TrainStep, AnEpochOfSingleStepsIsTrainOneEpochToTheBit) {
   const TrainerOptions options{
       .scheduler = optim::linear({}), .epochs = 3, .accumulate = 3, .clip_norm = 0.5, .seed = 9};
@@ -152,7 +154,8 @@ struct Reports : TrainerObserver {
   }
 };
 
-// By threes: batches 4, 5 and 6 make the second step, and two of them fail. The first of these is reported.
+// By threes: batches 4, 5 and 6 make the second step, and two of them fail. The first of these is
+// reported.
 TEST(TrainStep, AReportNamesTheMicroBatchWhoseLossIsNotFinite) {
   const nn::AnyModule model = net_with_dropout();
   data::Loader loader(tiny_images(43), {.batch_size = 6, .shuffle = true, .seed = 8, .workers = 0});
@@ -200,7 +203,8 @@ TEST(TrainStep, AFailedStepHasNotBegun) {
   EXPECT_EQ(trainer->steps_in_flight(), 0);
   EXPECT_EQ(trainer->optimizer().applied_steps(), 2);
   EXPECT_EQ(bytes_of_model(*model), bytes_of_model(*unharmed)) << "statistics of batch norms too";
-  // When the epoch begins again, its step 3 has the number that the failed one had, and so its random numbers.
+  // When the epoch begins again, its step 3 has the number that the failed one had, and so its
+  // random numbers.
   trainer->begin_epoch(loader);
   EXPECT_TRUE(trainer->train_step());
   EXPECT_EQ(reports.begun, (std::vector<i64>{0, 1, 2, 2}));
@@ -232,8 +236,8 @@ class TracedStep : public testing_runs::InScratchFolder {
 const bool registered = Registry<data::Dataset>::add<NoOptions>(
     "tiny_for_trace", [](const NoOptions&) { return testing_models::tiny_splits(24); });
 
-// A trace makes a step to warm up, of epoch 1, and traces one of epoch 2: a run has the same two where an
-// epoch is one batch. The layers below are frozen at first.
+// A trace makes a step to warm up, of epoch 1, and traces one of epoch 2: a run has the same two
+// where an epoch is one batch. The layers below are frozen at first.
 TEST_F(TracedStep, IsTheStepOfARunToTheBit) {
   ASSERT_TRUE(registered);
   const RunConfig config = config::load_text<RunConfig>(R"(

@@ -12,9 +12,12 @@ StepScalars::StepScalars(Optimizers& optimizers, double clip_norm, double clip_v
               .skip_non_finite = optimizers.loss_scaler() != nullptr},
       device_(with_stream(optimizers.device())),
       state_(device_),
-      loss_sum_(Tensor::zeros({}, DType::f64, device_)) {}
+      loss_sum_(Tensor::zeros({}, DType::f64, device_)) {
+  allocate();
+}
 
-void StepScalars::prepare(i64 in_flight) {
+// Optimizers may be added after this was made.
+void StepScalars::allocate() {
   while (rates_.size() < optimizers_.all().size()) {
     rates_.push_back({DeviceValue<kernels::RateTable>(device_)});
     rates_version_ = 0;
@@ -22,6 +25,10 @@ void StepScalars::prepare(i64 in_flight) {
   const i64 bytes = report_count() * static_cast<i64>(sizeof(kernels::StepReport));
   if (!reports_.defined() || reports_.elements() != bytes)
     reports_ = Tensor::empty({bytes}, DType::uint8, device_);
+}
+
+void StepScalars::prepare(i64 in_flight) {
+  allocate();
   if (needs_drain()) {
     WEFT_ASSERT(in_flight == 0,
                 "training step: {} in flight; none is required when the state changes", in_flight);

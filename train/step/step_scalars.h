@@ -54,6 +54,7 @@ class StepScalars {
   const Tensor& loss_sum() const { return loss_sum_; }
 
  private:
+  void allocate();
   kernels::LossWeights view(const Tensor& weights) const;
   void send_rates(i64 in_flight);
 
