@@ -53,7 +53,7 @@ struct SyncVariables {
   char grid_begins = 0, grid_ends = 0;
 };
 
-// What <<<>>> was given.
+// The kernel that runs, and what it was launched with.
 struct Launch {
   std::string_view name;  // of the kernel; empty: no kernel runs
   const std::function<void()>* kernel = nullptr;
