@@ -74,12 +74,17 @@ struct BackwardFunction {
   std::array<Target, kMaxTargets> target;
 };
 
+// The nodes recorded just before and just after one.
+struct Neighbours {
+  Node *before = nullptr, *after = nullptr;
+};
+
 struct Node {
   Tape* tape = nullptr;
   Pool* pool = nullptr;
   const char* op = nullptr;
   BackwardFunction* functions = nullptr;
-  Node *before = nullptr, *after = nullptr;  // on the tape
+  Neighbours on_tape;
   Node* next_to_destroy = nullptr;
   i64 references = 1;    // variables, targets of later ops, and one while `reached`
   bool freed = false;    // its backward functions are gone, and it is off the tape

@@ -77,8 +77,8 @@ Variable Tape::finish(const char* op, Tensor y, detail::BackwardFunction* functi
   node->dtype = y.dtype();
   node->device = y.device();
   if (current_observer != nullptr) node->scope = module_scope();
-  node->before = last_;
-  if (last_ != nullptr) last_->after = node;
+  node->on_tape.before = last_;
+  if (last_ != nullptr) last_->on_tape.after = node;
   last_ = node;
   ++live_nodes_;
   return Variable(std::move(y), node);
@@ -99,8 +99,9 @@ void Tape::free_functions(detail::BackwardFunction*& functions) {
 }
 
 void Tape::unlink(detail::Node& node) {
-  if (node.before != nullptr) node.before->after = node.after;
-  (node.after != nullptr ? node.after->before : last_) = node.before;
+  const auto [before, after] = node.on_tape;
+  if (before != nullptr) before->on_tape.after = after;
+  (after != nullptr ? after->on_tape.before : last_) = before;
   node.freed = true;
   node.grad = Tensor();
   --live_nodes_;
@@ -135,12 +136,12 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
   add_contribution(start, seed);
   for (detail::Node* node = from.node_; reached_nodes_ > 0;) {
     if (!node->reached) {
-      node = node->before;
+      node = node->on_tape.before;
       continue;
     }
     run(*node);
     free_functions(node->functions);
-    detail::Node* const before = node->before;  // read now: others may have left the tape
+    detail::Node* const before = node->on_tape.before;  // read now: others may have left the tape
     unlink(*node);
     node->reached = false;
     --reached_nodes_;

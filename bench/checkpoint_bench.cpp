@@ -49,7 +49,7 @@ class Numbers {
         const std::string layer = "layer" + std::to_string(i);
         (weight ? weights_[layer + ".weight"]
                 : others_["optimizer.parameters." + layer + ".weight." + slot]) = numbers;
-        bytes_ += numbers.bytes();
+        bytes_ += bytes_of(numbers);
       }
   }
 

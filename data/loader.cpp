@@ -76,10 +76,10 @@ class Loader::Pipeline {
 
   ~Pipeline() {
     {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
+      std::lock_guard lock(shared_.mutex);
+      shared_.stopping = true;
     }
-    slot_freed_.notify_all();
+    shared_.slot_freed.notify_all();
   }
 
   void start_epoch() {
@@ -90,16 +90,16 @@ class Loader::Pipeline {
     holding_ = false;
     if (options_.shuffle) shuffle(position_.epoch);
     {
-      std::lock_guard lock(mutex_);
+      std::lock_guard lock(shared_.mutex);
       for (auto& slot : slots_) {
         slot.ready = -1;
         slot.error = nullptr;
       }
-      to_fill_ = released_ = position_.batch;
+      shared_.to_fill = shared_.released = position_.batch;
     }
     while (static_cast<i64>(workers_.size()) < options_.workers)
       workers_.emplace_back([this] { work(); });
-    slot_freed_.notify_all();
+    shared_.slot_freed.notify_all();
   }
 
   Batch* next() {
@@ -174,30 +174,31 @@ class Loader::Pipeline {
   }
 
   void work() {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(shared_.mutex);
     while (true) {
-      slot_freed_.wait(lock, [this] {
-        return stopping_ ||
-               (to_fill_ < batches_ && to_fill_ < released_ + static_cast<i64>(slots_.size()));
+      shared_.slot_freed.wait(lock, [this] {
+        return shared_.stopping ||
+               (shared_.to_fill < batches_ &&
+                shared_.to_fill < shared_.released + static_cast<i64>(slots_.size()));
       });
-      if (stopping_) return;
-      const i64 batch = to_fill_++;
+      if (shared_.stopping) return;
+      const i64 batch = shared_.to_fill++;
       Slot& slot = slot_of(batch);
-      ++busy_;
+      ++shared_.busy;
       lock.unlock();
       fill(slot, batch);
       lock.lock();
-      --busy_;
+      --shared_.busy;
       slot.ready = batch;
-      batch_filled_.notify_one();
+      shared_.batch_filled.notify_one();
     }
   }
 
   void wait_for(const Slot& slot) {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(shared_.mutex);
     if (slot.ready == position_.batch) return;
     const Clock::time_point begin = Clock::now();
-    batch_filled_.wait(lock, [&] { return slot.ready == position_.batch; });
+    shared_.batch_filled.wait(lock, [&] { return slot.ready == position_.batch; });
     seconds_waited_ += seconds_since(begin);
   }
 
@@ -205,32 +206,37 @@ class Loader::Pipeline {
   void release() {
     if (!std::exchange(holding_, false)) return;
     {
-      std::lock_guard lock(mutex_);
-      released_ = position_.batch;
+      std::lock_guard lock(shared_.mutex);
+      shared_.released = position_.batch;
     }
-    slot_freed_.notify_one();
+    shared_.slot_freed.notify_one();
   }
 
   // Keeps the workers from taking more batches, and waits until all are idle.
   void drain() {
-    std::unique_lock lock(mutex_);
-    to_fill_ = batches_;
-    batch_filled_.wait(lock, [this] { return busy_ == 0; });
+    std::unique_lock lock(shared_.mutex);
+    shared_.to_fill = batches_;
+    shared_.batch_filled.wait(lock, [this] { return shared_.busy == 0; });
   }
 
-  std::vector<i64>
-      order_;  // of the current epoch, when shuffled; not written while workers are busy
+  // What the caller and the workers tell each other.
+  struct Shared {
+    std::mutex mutex;  // of all below
+    std::condition_variable slot_freed, batch_filled;
+    i64 to_fill = 0;   // the next batch a worker takes
+    i64 released = 0;  // batches before this one are done with
+    i64 busy = 0;      // workers that fill a slot
+    bool stopping = false;
+  };
+
+  // Of the current epoch, when shuffled. It is not written while workers are busy.
+  std::vector<i64> order_;
   bool in_epoch_ = false;
   bool holding_ = false;  // the caller has a batch that is not released
 
-  std::mutex mutex_;
-  std::condition_variable slot_freed_, batch_filled_;
-  std::vector<Slot>
-      slots_;         // its `ready` under the mutex; the rest belongs to whoever has the batch
-  i64 to_fill_ = 0;   // the next batch a worker takes
-  i64 released_ = 0;  // batches before this one are done with
-  i64 busy_ = 0;
-  bool stopping_ = false;
+  Shared shared_;
+  // Their `ready` is under the mutex; the rest belongs to whoever has the batch.
+  std::vector<Slot> slots_;
   std::vector<std::jthread> workers_;  // last: joined before anything they use goes
 };
 

@@ -18,7 +18,7 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) {
 void Linear::settle_file_layout(const Tensor& x) {
   using Kind = FileLayout::Kind;
   const FileLayout& layout = weight.file_layout();
-  const FlatImage& image = x.flat_image();
+  const FlatImage& image = flat_image_of(x);
   const i64 numbers = image.height * image.width * image.channels, inputs = weight.value().size(1);
   WEFT_CHECK(!image || numbers == inputs,
              "Linear: the input is a flattened image of {} × {} × {}, {} numbers; {} are required "

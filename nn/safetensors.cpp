@@ -255,8 +255,8 @@ std::string header_text(const std::string& path,
                "safetensors: {}: a tensor is named {}; another name is required", path, name);
     json[name] = {{"dtype", file_name_of(tensor.dtype())},
                   {"shape", std::vector<i64>(tensor.shape().begin(), tensor.shape().end())},
-                  {"data_offsets", {begin, begin + tensor.bytes()}}};
-    begin += tensor.bytes();
+                  {"data_offsets", {begin, begin + bytes_of(tensor)}}};
+    begin += bytes_of(tensor);
   }
   try {
     std::string text = json.dump();
@@ -298,7 +298,7 @@ void write_safetensors(const std::string& path, const TensorMap& tensors, const 
   file.write(header);
   for (const auto& [name, tensor] : ordered) {
     const Tensor host = tensor.to(Device{Cpu{}});
-    file.write(host.raw(), host.bytes());
+    file.write(host.raw(), bytes_of(host));
   }
   file.commit();
 }

@@ -114,7 +114,7 @@ std::string Module::summary(const Shape& sample, DType dtype) {
   for (const NamedParameter& p : named_parameters()) {
     const Tensor& value = p.variable.value();
     total += value.elements();
-    bytes += value.bytes();
+    bytes += bytes_of(value);
     if (p.variable.requires_grad()) trained += value.elements();
   }
   return table(rows) + fmt::format("{} parameters, {} of them trained, {:.2f} MiB; input {}\n",

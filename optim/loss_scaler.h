@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LossScaler: keeps small gradients of a half-precision backward pass from becoming 0.
 //
-//   loss.backward(Tensor::scalar(scaler.scale()));
+//   loss.backward(Tensor::full({}, scaler.scale()));
 //   const StepOutcome outcome = optimizer.step(
 //       {.grad_scale = 1 / scaler.scale(), .skip_non_finite = true});
 //   scaler.update(!outcome.applied);

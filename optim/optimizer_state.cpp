@@ -78,7 +78,7 @@ void Optimizer::load_state(const OptimizerState& state) {
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       const Tensor place = place_in(slots_[slot], parameters[i]);
       if (found) place.copy_from(found.mapped().slots[slot]);
-      else place.zero();
+      else fill_with_zeros(place);
     }
   }
   table_.set_steps(steps);

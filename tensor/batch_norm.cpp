@@ -71,7 +71,7 @@ BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& run
   check_same_kind("batch_norm", running_mean, running_var);
   const Tensor variance = running_var.to(DType::f64);
   const Tensor inv_std =
-      div(Tensor::scalar(1.0, DType::f64, variance.device()), sqrt(affine(variance, 1.0, eps)));
+      div(Tensor::full({}, 1.0, DType::f64, variance.device()), sqrt(affine(variance, 1.0, eps)));
   return {running_mean.to(DType::f64), inv_std, variance};
 }
 

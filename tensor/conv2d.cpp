@@ -49,9 +49,18 @@ kernels::Conv2dShape shape_of(const Shape& x, const Shape& w, const Conv2dOption
       "{} × {} is required",
       x, w, o.padding.h, o.padding.w, o.dilation.h, o.dilation.w, h.reach() - 2 * o.padding.h,
       v.reach() - 2 * o.padding.w);
-  return {x[0],        x[1],         x[2],         x[3],       h.out(),    v.out(),
-          w[0],        w[1],         w[2],         o.stride.h, o.stride.w, o.padding.h,
-          o.padding.w, o.dilation.h, o.dilation.w, o.groups};
+  return {.batch = x[0],
+          .height = x[1],
+          .width = x[2],
+          .channels = x[3],
+          .out_height = h.out(),
+          .out_width = v.out(),
+          .out_channels = w[0],
+          .kernel = {w[1], w[2]},
+          .stride = {o.stride.h, o.stride.w},
+          .padding = {o.padding.h, o.padding.w},
+          .dilation = {o.dilation.h, o.dilation.w},
+          .groups = o.groups};
 }
 
 Shape output_of(const kernels::Conv2dShape& s) {

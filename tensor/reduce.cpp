@@ -107,7 +107,7 @@ void broadcast_to(Tensor& y, const Tensor& x) {
   check_same_kind("broadcast_to", y, x);
   WEFT_CHECK(broadcast_shapes("broadcast_to", y.shape(), x.shape()) == y.shape(),
              "broadcast_to: x is {} and y {}; x must broadcast to y", x.shape(), y.shape());
-  y.zero();
+  fill_with_zeros(y);
   add(y, y, x);
 }
 

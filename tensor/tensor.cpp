@@ -17,7 +17,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
   Tensor result = empty(shape, dtype, device);
-  result.zero();
+  fill_with_zeros(result);
   return result;
 }
 
@@ -31,10 +31,6 @@ Tensor Tensor::empty_like(const Tensor& other) {
   Tensor result = empty(other.shape(), other.dtype(), other.device());
   result.flat_image_ = other.flat_image_;
   return result;
-}
-
-Tensor Tensor::scalar(double value, DType dtype, const Device& device) {
-  return full({}, value, dtype, device);
 }
 
 Tensor Tensor::wrap(void* data, i64 bytes, const Shape& shape, DType dtype,
@@ -117,8 +113,9 @@ void Tensor::copy_from(const Tensor& source) const {
   WEFT_CHECK(shape_ == source.shape_ && dtype_ == source.dtype_,
              "copy_from: {} {} given for {} {}; shape and dtype must be equal", source.dtype_,
              source.shape_, dtype_, shape_);
-  std::visit([&](auto to, auto from) { kernels::copy(to, from, raw(), source.raw(), bytes()); },
-             device(), source.device());
+  std::visit(
+      [&](auto to, auto from) { kernels::copy(to, from, raw(), source.raw(), bytes_of(*this)); },
+      device(), source.device());
 }
 
 void Tensor::fill(double value) const {
@@ -131,8 +128,8 @@ void Tensor::fill(double value) const {
       device());
 }
 
-void Tensor::zero() const {
-  std::visit([&](auto device) { kernels::zero(device, raw(), bytes()); }, device());
+void fill_with_zeros(const Tensor& x) {
+  std::visit([&](auto device) { kernels::zero(device, x.raw(), bytes_of(x)); }, x.device());
 }
 
 }  // namespace weft

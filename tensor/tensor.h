@@ -35,7 +35,6 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
                      const Device& device = Cpu{});
   static Tensor empty_like(const Tensor& other);
-  static Tensor scalar(double value, DType dtype = DType::f32, const Device& device = Cpu{});
   // The numbers of `values` on the CPU. Throws UserError if the count differs from the shape's.
   template <class T>
   static Tensor copy_of(std::span<const T> values, const Shape& shape);
@@ -52,7 +51,6 @@ class Tensor {
   i64 size(int axis) const { return shape_[axis]; }
   int rank() const { return shape_.rank(); }
   i64 elements() const { return shape_.elements(); }
-  i64 bytes() const { return elements() * bytes_of(dtype_); }
   DType dtype() const { return dtype_; }
   const Device& device() const {
     WEFT_CHECK(defined(), "Tensor::device: the tensor is undefined; give it a shape first");
@@ -77,8 +75,6 @@ class Tensor {
 
   // The same numbers under another shape of as many elements; one size may be -1. A view.
   Tensor reshape(const Shape& shape) const;
-  // Of a matrix that reshape() made of images, and of what was made like it (empty_like).
-  const FlatImage& flat_image() const { return flat_image_; }
   // Entries [begin, end) of the first axis. A view.
   Tensor slice(i64 begin, i64 end) const;
   // Elements [begin, begin + shape.elements()) of the flattened tensor, as `shape`. A view.
@@ -90,11 +86,12 @@ class Tensor {
   // Writes every element; shapes and devices must match (dtype too for copy_from).
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
-  void zero() const;
 
   // No other tensor shares the storage: its memory may be reused in place.
   bool storage_is_unique() const { return storage_.unique(); }
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
+
+  friend const FlatImage& flat_image_of(const Tensor& x) { return x.flat_image_; }
 
  private:
   Tensor(StorageRef storage, i64 offset_bytes, const Shape& shape, DType dtype)
@@ -110,6 +107,11 @@ class Tensor {
   DType dtype_ = DType::f32;
   FlatImage flat_image_;
 };
+
+// Of a matrix that reshape() made of images, and of what was made like it (empty_like).
+const FlatImage& flat_image_of(const Tensor& x);
+inline i64 bytes_of(const Tensor& x) { return x.elements() * bytes_of(x.dtype()); }
+void fill_with_zeros(const Tensor& x);
 
 template <class T>
 Tensor Tensor::copy_of(std::span<const T> values, const Shape& shape) {

@@ -66,8 +66,8 @@ std::string difference_in_bytes(const Tensor& actual, const Tensor& expected) {
   if (actual.shape() != expected.shape() || actual.dtype() != expected.dtype())
     return fmt::format("it is {} {}; {} {} is expected", actual.dtype(), actual.shape(),
                        expected.dtype(), expected.shape());
-  if (actual.bytes() == 0 ||
-      std::memcmp(actual.raw(), expected.raw(), static_cast<std::size_t>(actual.bytes())) == 0)
+  if (bytes_of(actual) == 0 ||
+      std::memcmp(actual.raw(), expected.raw(), static_cast<std::size_t>(bytes_of(actual))) == 0)
     return "";
   const i64 size = bytes_of(actual.dtype());
   for (i64 i = 0; i < actual.elements(); ++i) {

@@ -50,13 +50,13 @@ bool all_at_one_barrier() {
 }
 
 void release_barrier() {
-  machine.vote_results[static_cast<int>(Vote::count)] = machine.votes;
-  machine.vote_results[static_cast<int>(Vote::all)] =
-      machine.votes == static_cast<int>(machine.arrived);
-  machine.vote_results[static_cast<int>(Vote::any)] = machine.votes != 0;
-  machine.votes = 0;
-  machine.arrived = 0;
-  ++machine.barriers_passed;
+  machine.barrier.results[static_cast<int>(Vote::count)] = machine.barrier.votes;
+  machine.barrier.results[static_cast<int>(Vote::all)] =
+      machine.barrier.votes == static_cast<int>(machine.barrier.arrived);
+  machine.barrier.results[static_cast<int>(Vote::any)] = machine.barrier.votes != 0;
+  machine.barrier.votes = 0;
+  machine.barrier.arrived = 0;
+  ++machine.barrier.passed;
   for (unsigned i = 0; i < machine.threads; ++i)
     if (machine.fibers[i].state == State::at_barrier) make_ready(machine.fibers[i]);
 }
@@ -85,8 +85,8 @@ void resolve(Fiber* first, unsigned lanes, WarpOperation operation) {
 
 void try_complete(unsigned warp, unsigned mask, WarpOperation operation) {
   Fiber* const first = &machine.fibers[warp * kWarp];
-  const unsigned lanes = mask & machine.live_lanes[warp];
-  if ((machine.waiting_lanes[warp] & lanes) != lanes) return;  // somebody is still missing
+  const unsigned lanes = mask & machine.warps.live[warp];
+  if ((machine.warps.waiting[warp] & lanes) != lanes) return;  // somebody is still missing
   for (unsigned l = 0; l < kWarp; ++l) {
     if (!has_lane(lanes, l)) continue;
     const Fiber& fiber = first[l];
@@ -99,8 +99,8 @@ void try_complete(unsigned warp, unsigned mask, WarpOperation operation) {
                                           "; all lanes of a mask must execute the same operation");
   }
   resolve(first, lanes, operation);
-  if (operation == WarpOperation::sync) ++machine.warp_barriers_passed[warp];
-  machine.waiting_lanes[warp] &= ~lanes;
+  if (operation == WarpOperation::sync) ++machine.warps.barriers_passed[warp];
+  machine.warps.waiting[warp] &= ~lanes;
   for (unsigned l = 0; l < kWarp; ++l)
     if (has_lane(lanes, l)) make_ready(first[l]);
 }
@@ -116,9 +116,9 @@ u64 collective(WarpOperation operation, unsigned mask, const CallSite& site) {
   if (!has_lane(mask, fiber.lane()))
     report(Fault::warp_mask, std::string(name_of(operation)) + " at " + weft::text_of(site) +
                                  ": the calling lane is not in its own mask; " + where());
-  const unsigned waiting = machine.waiting_lanes[warp] |= 1u << fiber.lane();
-  const unsigned lanes = mask & machine.live_lanes[warp];
-  if ((waiting & lanes) == lanes && !machine.failed) try_complete(warp, mask, operation);
+  const unsigned waiting = machine.warps.waiting[warp] |= 1u << fiber.lane();
+  const unsigned lanes = mask & machine.warps.live[warp];
+  if ((waiting & lanes) == lanes && !machine.fault.happened) try_complete(warp, mask, operation);
   leave();
   if (fiber.bad_source) {
     report(Fault::inactive_lane, std::string(name_of(operation)) + " at " + weft::text_of(site) +
@@ -153,12 +153,12 @@ void forget_sync_sites() {
 }
 
 void begin_block_collectives() {
-  machine.arrived = 0;
-  machine.votes = 0;
+  machine.barrier.arrived = 0;
+  machine.barrier.votes = 0;
   for (unsigned warp = 0; warp < kMaxWarps; ++warp) {
     const unsigned begin = warp * kWarp;
-    machine.waiting_lanes[warp] = 0;
-    machine.live_lanes[warp] = machine.threads >= begin + kWarp ? ~0u
+    machine.warps.waiting[warp] = 0;
+    machine.warps.live[warp] = machine.threads >= begin + kWarp ? ~0u
                                : machine.threads > begin ? (1u << (machine.threads - begin)) - 1u
                                                          : 0u;
   }
@@ -167,8 +167,8 @@ void begin_block_collectives() {
 void thread_exited(Fiber& fiber) {
   const unsigned warp = fiber.warp();
   ++machine.exited;
-  machine.live_lanes[warp] &= ~(1u << fiber.lane());
-  const unsigned waiting = machine.waiting_lanes[warp];
+  machine.warps.live[warp] &= ~(1u << fiber.lane());
+  const unsigned waiting = machine.warps.waiting[warp];
   if (waiting == 0) return;
   const Fiber& other =
       machine.fibers[warp * kWarp + static_cast<unsigned>(std::countr_zero(waiting))];
@@ -176,8 +176,9 @@ void thread_exited(Fiber& fiber) {
 }
 
 bool try_release_barrier() {
-  const bool everyone = machine.arrived > 0 &&
-                        machine.arrived + machine.exited == machine.threads && all_at_one_barrier();
+  const bool everyone = machine.barrier.arrived > 0 &&
+                        machine.barrier.arrived + machine.exited == machine.threads &&
+                        all_at_one_barrier();
   if (!everyone || (machine.exited > 0 && machine.options.strict_exit)) return false;
   release_barrier();
   return true;
@@ -185,19 +186,19 @@ bool try_release_barrier() {
 
 void barrier(CallSite site) {
   if (!visit("__syncthreads", site)) return;
-  char* const sync = &machine.sync.block_barrier[machine.parity][machine.barriers_passed & 1u];
+  char* const sync = &machine.sync.block_barrier[machine.parity][machine.barrier.passed & 1u];
   release(sync);
   machine.running->state = State::at_barrier;
   machine.running->site = site;
-  if (++machine.arrived == machine.threads && all_at_one_barrier()) release_barrier();
+  if (++machine.barrier.arrived == machine.threads && all_at_one_barrier()) release_barrier();
   leave();
   acquire(sync);
 }
 
 int barrier_vote(bool predicate, Vote vote, CallSite site) {
-  machine.votes += predicate;
+  machine.barrier.votes += predicate;
   barrier(site);
-  return machine.vote_results[static_cast<int>(vote)];
+  return machine.barrier.results[static_cast<int>(vote)];
 }
 
 u64 shuffle(Shuffle mode, unsigned mask, u64 bits, int argument, int width, CallSite site) {
@@ -232,7 +233,7 @@ void sync_warp(unsigned mask, CallSite site) {
   if (!visit("__syncwarp", site)) return;
   const unsigned warp = machine.running->warp();
   char* const sync =
-      &machine.sync.warp_barrier[machine.parity][warp][machine.warp_barriers_passed[warp] & 1u];
+      &machine.sync.warp_barrier[machine.parity][warp][machine.warps.barriers_passed[warp] & 1u];
   release(sync);
   collective(WarpOperation::sync, mask, site);
   acquire(sync);

@@ -12,11 +12,11 @@ std::string text_of(uint3 v) {
 }
 
 std::string kernel_and_block() {
-  return "kernel " + std::string(machine.kernel_name) + ", block " + text_of(blockIdx);
+  return "kernel " + std::string(machine.launch.name) + ", block " + text_of(blockIdx);
 }
 
 std::string where() {
-  if (machine.kernel_name.empty()) return "host code";
+  if (machine.launch.name.empty()) return "host code";
   return kernel_and_block() +
          (machine.running != nullptr ? ", thread " + text_of(machine.running->thread) : "");
 }

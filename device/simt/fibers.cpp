@@ -55,7 +55,7 @@ char* new_stack() {
 
 void call_kernel() {
   try {
-    (*machine.kernel)();
+    (*machine.launch.kernel)();
   } catch (const std::exception& error) {
     report(Fault::exception, std::string("C++ exception in ") + where() + ": " + error.what());
   } catch (...) {

@@ -53,36 +53,57 @@ struct SyncVariables {
   char grid_begins = 0, grid_ends = 0;
 };
 
+// The kernel that runs, and what it was launched with.
+struct Launch {
+  std::string_view name;  // of the kernel; empty: no kernel runs
+  const std::function<void()>* kernel = nullptr;
+  std::size_t dynamic_bytes = 0;
+  u64 random = 1;  // for the order of blocks and threads
+};
+
+// A ring: threads [begin, end) are ready.
+struct ReadyThreads {
+  std::array<unsigned, kMaxThreads> index{};
+  unsigned begin = 0, end = 0;
+};
+
+// The block's barrier, with the votes of those that have arrived and the results of the last vote.
+struct Barrier {
+  unsigned arrived = 0, passed = 0;
+  int votes = 0, results[3]{};
+};
+
+// By warp: the lanes that have not exited, those in a warp operation, and the barriers passed.
+struct Warps {
+  std::array<unsigned, kMaxWarps> live{}, waiting{}, barriers_passed{};
+};
+
+// The first fault of a launch; what runs after it is abandoned.
+struct FirstFault {
+  bool happened = false;
+  Fault kind{};
+  std::string text;
+};
+
 struct Machine {
   Options options;
   Statistics statistics;
-
-  // The grid.
-  std::string_view kernel_name;  // empty: no kernel runs
-  const std::function<void()>* kernel = nullptr;
-  std::size_t dynamic_bytes = 0;
-  u64 random = 1;
+  Launch launch;
 
   // The block.
   std::array<Fiber, kMaxThreads> fibers;
   unsigned threads = 0, exited = 0;
   Fiber* running = nullptr;
-  std::array<unsigned, kMaxThreads> ready{};  // a ring, [ready_begin, ready_end)
-  unsigned ready_begin = 0, ready_end = 0;
+  ReadyThreads ready;
   unsigned parity = 0;  // of the block
 
   // Barriers and warp operations under way.
-  unsigned arrived = 0, barriers_passed = 0;
-  int votes = 0, vote_results[3]{};
-  std::array<unsigned, kMaxWarps> live_lanes{}, waiting_lanes{}, warp_barriers_passed{};
-
+  Barrier barrier;
+  Warps warps;
   SyncVariables sync;
   unsigned long atomics_in_a_row = 0;
 
-  // The first fault; what runs after it is abandoned.
-  bool failed = false;
-  Fault fault{};
-  std::string fault_text;
+  FirstFault fault;
 };
 extern Machine machine;
 

@@ -14,7 +14,7 @@ Options& options() { return machine.options; }
 Statistics& statistics() { return machine.statistics; }
 
 u64 next_random() {  // xorshift64*, Vigna 2016
-  u64& x = machine.random;
+  u64& x = machine.launch.random;
   x ^= x >> 12;
   x ^= x << 25;
   x ^= x >> 27;
@@ -22,35 +22,35 @@ u64 next_random() {  // xorshift64*, Vigna 2016
 }
 
 void report(Fault fault, std::string text) {
-  if (machine.failed) return;
-  machine.failed = true;
-  machine.fault = fault;
-  machine.fault_text = std::move(text);
+  if (machine.fault.happened) return;
+  machine.fault.happened = true;
+  machine.fault.kind = fault;
+  machine.fault.text = std::move(text);
 }
 
 void make_ready(Fiber& fiber) {
   fiber.state = State::ready;
   // A ring: each thread is listed at most once. Nothing is moved, because ThreadSanitizer sees
   // memmove() even here and would take it for an access by the thread whose turn it is.
-  machine.ready[machine.ready_end++ % kMaxThreads] = fiber.index;
+  machine.ready.index[machine.ready.end++ % kMaxThreads] = fiber.index;
 }
 
 namespace {
 
 unsigned next_ready() {
-  const auto at = [](unsigned i) -> unsigned& { return machine.ready[i % kMaxThreads]; };
-  if (machine.options.order == Order::reverse) return at(--machine.ready_end);
+  const auto at = [](unsigned i) -> unsigned& { return machine.ready.index[i % kMaxThreads]; };
+  if (machine.options.order == Order::reverse) return at(--machine.ready.end);
   if (machine.options.order == Order::random) {
-    const u64 left = machine.ready_end - machine.ready_begin;
+    const u64 left = machine.ready.end - machine.ready.begin;
     const auto chosen = static_cast<unsigned>(next_random() % left);
-    std::swap(at(machine.ready_begin), at(machine.ready_begin + chosen));
+    std::swap(at(machine.ready.begin), at(machine.ready.begin + chosen));
   }
-  return at(machine.ready_begin++);
+  return at(machine.ready.begin++);
 }
 
 void begin_block() {
   machine.exited = 0;
-  machine.ready_begin = machine.ready_end = 0;
+  machine.ready.begin = machine.ready.end = 0;
   for (unsigned i = 0; i < machine.threads; ++i) {
     Fiber& fiber = machine.fibers[i];
     fiber.index = i;
@@ -65,16 +65,16 @@ void begin_block() {
 
 void run_block() {
   begin_block();
-  while (machine.exited < machine.threads && !machine.failed) {
-    if (machine.ready_begin != machine.ready_end) resume(machine.fibers[next_ready()]);
+  while (machine.exited < machine.threads && !machine.fault.happened) {
+    if (machine.ready.begin != machine.ready.end) resume(machine.fibers[next_ready()]);
     else if (!try_release_barrier()) {
-      const bool barrier = machine.arrived > 0;
+      const bool barrier = machine.barrier.arrived > 0;
       report(barrier ? Fault::barrier_divergence : Fault::deadlock,
              (barrier ? "barrier divergence in " : "deadlock in ") + kernel_and_block() + ":" +
                  who_waits_where());
     }
   }
-  if (machine.failed)
+  if (machine.fault.happened)
     for (unsigned i = 0; i < machine.threads; ++i) abandon(machine.fibers[i]);
   end_block_memory();
   machine.parity ^= 1;
@@ -127,11 +127,11 @@ void run_grid(const Grid& grid, std::string_view name, const std::function<void(
   const std::lock_guard lock(one_at_a_time);
   check_grid(grid, name);
   machine.threads = grid.block.x * grid.block.y * grid.block.z;
-  machine.kernel = &kernel;
-  machine.kernel_name = name;
-  machine.dynamic_bytes = grid.smem;
-  machine.failed = false;
-  machine.random = machine.options.seed * 0x9E3779B97F4A7C15u + 0x1234567u;
+  machine.launch.kernel = &kernel;
+  machine.launch.name = name;
+  machine.launch.dynamic_bytes = grid.smem;
+  machine.fault.happened = false;
+  machine.launch.random = machine.options.seed * 0x9E3779B97F4A7C15u + 0x1234567u;
   gridDim = grid.grid;
   blockDim = grid.block;
   prepare_host();
@@ -139,7 +139,7 @@ void run_grid(const Grid& grid, std::string_view name, const std::function<void(
   ++machine.statistics.launches;
   const u64 blocks = u64{grid.grid.x} * grid.grid.y * grid.grid.z;
   const BlockOrder order(blocks);
-  for (u64 i = 0; i < blocks && !machine.failed; ++i) {
+  for (u64 i = 0; i < blocks && !machine.fault.happened; ++i) {
     const u64 block = order[i];
     blockIdx = {static_cast<unsigned>(block % grid.grid.x),
                 static_cast<unsigned>(block / grid.grid.x % grid.grid.y),
@@ -148,9 +148,9 @@ void run_grid(const Grid& grid, std::string_view name, const std::function<void(
   }
   acquire(&machine.sync.grid_ends);
   end_grid_memory();
-  machine.kernel_name = {};
-  machine.kernel = nullptr;
-  if (machine.failed) throw KernelError(machine.fault, machine.fault_text);
+  machine.launch.name = {};
+  machine.launch.kernel = nullptr;
+  if (machine.fault.happened) throw KernelError(machine.fault.kind, machine.fault.text);
 }
 
 }  // namespace weft::simt

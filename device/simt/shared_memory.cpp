@@ -41,7 +41,7 @@ char* fresh(std::size_t bytes, std::size_t alignment) {
 
 }  // namespace
 
-void begin_block_memory() { block().dynamic = fresh(machine.dynamic_bytes, 128); }
+void begin_block_memory() { block().dynamic = fresh(machine.launch.dynamic_bytes, 128); }
 
 void end_block_memory() {
   BlockMemory& memory = block();

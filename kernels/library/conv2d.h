@@ -17,11 +17,15 @@
 
 namespace weft::kernels {
 
+// Down and across an image.
+struct Pair2d {
+  i64 h = 0, w = 0;
+};
+// A kept plan lists these numbers in this order (conv2d_plans.h).
 struct Conv2dShape {
   i64 batch = 0, height = 0, width = 0, channels = 0;
   i64 out_height = 0, out_width = 0, out_channels = 0;
-  i64 kernel_h = 1, kernel_w = 1;
-  i64 stride_h = 1, stride_w = 1, padding_h = 0, padding_w = 0, dilation_h = 1, dilation_w = 1;
+  Pair2d kernel{1, 1}, stride{1, 1}, padding{0, 0}, dilation{1, 1};
   i64 groups = 1;
 };
 // Elements of x, y and w.
@@ -30,7 +34,7 @@ inline i64 outputs(const Conv2dShape& s) {
   return s.batch * s.out_height * s.out_width * s.out_channels;
 }
 inline i64 weights(const Conv2dShape& s) {
-  return s.out_channels * s.kernel_h * s.kernel_w * (s.channels / s.groups);
+  return s.out_channels * s.kernel.h * s.kernel.w * (s.channels / s.groups);
 }
 
 template <class T, class C, class Device>

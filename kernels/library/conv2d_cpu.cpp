@@ -33,7 +33,7 @@ struct Plan {
   explicit Plan(const Conv2dShape& s)
       : group_channels(s.channels / s.groups),
         group_outputs(s.out_channels / s.groups),
-        patch(s.kernel_h * s.kernel_w * group_channels),
+        patch(s.kernel.h * s.kernel.w * group_channels),
         rows(s.batch * s.out_height),
         rows_per_block(
             std::clamp<i64>(kPatchElements / std::max<i64>(s.out_width * patch, 1), 1, rows)),
@@ -55,13 +55,13 @@ struct Plan {
 template <class Inside, class Outside>
 void walk_row(const Conv2dShape& s, const Plan& plan, i64 row, const Inside& inside,
               const Outside& outside) {
-  const i64 image = row / s.out_height, top = row % s.out_height * s.stride_h - s.padding_h;
+  const i64 image = row / s.out_height, top = row % s.out_height * s.stride.h - s.padding.h;
   for (i64 j = 0; j < s.out_width; ++j) {
     i64 at = j * plan.patch;
-    for (i64 a = 0; a < s.kernel_h; ++a) {
-      const i64 y = top + a * s.dilation_h;
-      for (i64 b = 0; b < s.kernel_w; ++b, at += plan.group_channels) {
-        const i64 x = j * s.stride_w - s.padding_w + b * s.dilation_w;
+    for (i64 a = 0; a < s.kernel.h; ++a) {
+      const i64 y = top + a * s.dilation.h;
+      for (i64 b = 0; b < s.kernel.w; ++b, at += plan.group_channels) {
+        const i64 x = j * s.stride.w - s.padding.w + b * s.dilation.w;
         if (y < 0 || y >= s.height || x < 0 || x >= s.width) outside(at);
         else inside(((image * s.height + y) * s.width + x) * s.channels, at);
       }
@@ -88,7 +88,7 @@ void make_patches(T* patches, const T* x, const Conv2dShape& s, const Plan& plan
 template <class T>
 void add_patches(T* dx, const T* patches, const Conv2dShape& s, const Plan& plan, i64 begin,
                  i64 end) {
-  const i64 per_channel = (end - begin) * s.out_width * s.kernel_h * s.kernel_w;
+  const i64 per_channel = (end - begin) * s.out_width * s.kernel.h * s.kernel.w;
   parallel_for(plan.group_channels, kGrain / per_channel + 1, [&](i64 from, i64 to) {
     for (i64 row = begin; row < end; ++row) {
       const T* line = patches + (row - begin) * s.out_width * plan.patch;

@@ -76,13 +76,13 @@ class Description {
                                      to_int(s.out_width)),
           "describe y");
     check(cudnnSetFilter4dDescriptor(w, type, CUDNN_TENSOR_NHWC, to_int(s.out_channels),
-                                     to_int(s.channels / s.groups), to_int(s.kernel_h),
-                                     to_int(s.kernel_w)),
+                                     to_int(s.channels / s.groups), to_int(s.kernel.h),
+                                     to_int(s.kernel.w)),
           "describe w");
     const bool is_double = type == CUDNN_DATA_DOUBLE;
     check(cudnnSetConvolution2dDescriptor(
-              convolution, to_int(s.padding_h), to_int(s.padding_w), to_int(s.stride_h),
-              to_int(s.stride_w), to_int(s.dilation_h), to_int(s.dilation_w),
+              convolution, to_int(s.padding.h), to_int(s.padding.w), to_int(s.stride.h),
+              to_int(s.stride.w), to_int(s.dilation.h), to_int(s.dilation.w),
               CUDNN_CROSS_CORRELATION, is_double ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT),
           "describe the convolution");
     check(cudnnSetConvolutionGroupCount(convolution, to_int(s.groups)), "set groups");

@@ -19,8 +19,8 @@ inline void check_conv2d(const Conv2dShape& s) {
   const auto size = [](i64 in, i64 kernel, i64 stride, i64 padding, i64 dilation) {
     return (in + 2 * padding - (kernel - 1) * dilation - 1) / stride + 1;
   };
-  const i64 high = size(s.height, s.kernel_h, s.stride_h, s.padding_h, s.dilation_h),
-            wide = size(s.width, s.kernel_w, s.stride_w, s.padding_w, s.dilation_w);
+  const i64 high = size(s.height, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h),
+            wide = size(s.width, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w);
   WEFT_ASSERT(s.out_height == high && s.out_width == wide,
               "conv2d: an output of {} by {} given; {} by {} is required", s.out_height,
               s.out_width, high, wide);

@@ -36,16 +36,16 @@ struct Layouts {
         y({s.batch, s.out_channels, s.out_height, s.out_width}, types.y,
           dnnl::memory::format_tag::nhwc),
         bias({s.out_channels}, kFloat, dnnl::memory::format_tag::x),
-        stride{s.stride_h, s.stride_w},
-        dilation{s.dilation_h - 1, s.dilation_w - 1},
-        before{s.padding_h, s.padding_w},
-        after{padding_after(s.height, s.out_height, s.kernel_h, s.stride_h, s.padding_h,
-                            s.dilation_h),
-              padding_after(s.width, s.out_width, s.kernel_w, s.stride_w, s.padding_w,
-                            s.dilation_w)} {
+        stride{s.stride.h, s.stride.w},
+        dilation{s.dilation.h - 1, s.dilation.w - 1},
+        before{s.padding.h, s.padding.w},
+        after{padding_after(s.height, s.out_height, s.kernel.h, s.stride.h, s.padding.h,
+                            s.dilation.h),
+              padding_after(s.width, s.out_width, s.kernel.w, s.stride.w, s.padding.w,
+                            s.dilation.w)} {
     const i64 in = s.channels / s.groups, out = s.out_channels / s.groups;
-    Dims sizes{out, in, s.kernel_h, s.kernel_w};
-    Dims strides{s.kernel_h * s.kernel_w * in, 1, s.kernel_w * in, in};
+    Dims sizes{out, in, s.kernel.h, s.kernel.w};
+    Dims strides{s.kernel.h * s.kernel.w * in, 1, s.kernel.w * in, in};
     if (s.groups > 1) {
       sizes.insert(sizes.begin(), s.groups);
       strides.insert(strides.begin(), out * strides[0]);
@@ -120,7 +120,7 @@ dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l,
 // of it).
 bool overruns(const Conv2dShape& s) {
   constexpr i64 kVector = 16;
-  return s.kernel_h * s.kernel_w == 1 && s.stride_h * s.stride_w > 1 &&
+  return s.kernel.h * s.kernel.w == 1 && s.stride.h * s.stride.w > 1 &&
          s.channels / s.groups < kVector;
 }
 

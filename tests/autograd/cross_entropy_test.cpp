@@ -26,7 +26,7 @@ auto by_definition(double smoothing) {
             (a[1].value().values<i64>()[static_cast<std::size_t>(r)] == c ? 1 - smoothing : 0.0);
         sum -= target * log_p.data<double>()[r * cols + c];
       }
-    return Variable(Tensor::scalar(sum / static_cast<double>(rows), DType::f64));
+    return Variable(Tensor::full({}, sum / static_cast<double>(rows), DType::f64));
   };
 }
 
@@ -88,7 +88,7 @@ Variable weighted_by_definition(const testing::Variables& a, const CrossEntropyO
       sum -= share * weights[static_cast<std::size_t>(c)] * log_p.data<double>()[r * cols + c];
     }
   }
-  return Variable(Tensor::scalar(total > 0 ? sum / total : 0, DType::f64));
+  return Variable(Tensor::full({}, total > 0 ? sum / total : 0, DType::f64));
 }
 CrossEntropyOptions weights_for(const testing::Variables& a, double smoothing) {
   std::vector<double> weights;

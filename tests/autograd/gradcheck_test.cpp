@@ -75,7 +75,7 @@ TEST(Difference, NamesTheWorstElement) {
 }
 
 TEST(Difference, TakesNaNAndInfinityAsNumbersOfTheirOwn) {
-  const auto one = [](double x) { return Tensor::scalar(x, DType::f64); };
+  const auto one = [](double x) { return Tensor::full({}, x, DType::f64); };
   EXPECT_EQ(testing::difference(one(NAN), one(NAN), 0), "");
   EXPECT_EQ(testing::difference(one(-INFINITY), one(-INFINITY), 0), "");
   EXPECT_NE(testing::difference(one(NAN), one(1), 1e9), "");

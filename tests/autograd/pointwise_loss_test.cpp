@@ -22,7 +22,7 @@ auto by_definition(F f, Reduction reduction) {
     }
     if (reduction == Reduction::none) return Variable(each);
     const double n = reduction == Reduction::mean ? static_cast<double>(each.elements()) : 1.0;
-    return Variable(Tensor::scalar(sum / n, DType::f64));
+    return Variable(Tensor::full({}, sum / n, DType::f64));
   };
 }
 Tensor probability(const testing::Draw& draw) { return draw.uniform(draw.before[0].shape(), 0, 1); }

@@ -15,8 +15,7 @@ constexpr Conv2dShape kShape{.batch = 2,
                              .out_height = 3,
                              .out_width = 2,
                              .out_channels = 8,
-                             .kernel_h = 3,
-                             .kernel_w = 3};
+                             .kernel = {3, 3}};
 
 class CudaConv2dPlans : public ::testing::Test {
  protected:

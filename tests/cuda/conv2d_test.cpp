@@ -11,10 +11,9 @@ namespace {
 
 Conv2dShape shape(i64 batch, i64 channels, i64 out_channels, i64 stride, i64 padding, i64 groups) {
   Conv2dShape s{batch, 7, 6, channels};
-  s.kernel_h = 3;
-  s.kernel_w = 2;
-  s.stride_h = s.stride_w = stride;
-  s.padding_h = s.padding_w = padding;
+  s.kernel = {3, 2};
+  s.stride = {stride, stride};
+  s.padding = {padding, padding};
   s.groups = groups;
   s.out_channels = out_channels;
   s.out_height = (s.height + 2 * padding - 3) / stride + 1;

@@ -35,7 +35,7 @@ TEST_F(GpuTensor, GoesUpAndComesDown) {
   const Tensor x = numbers({3, 5}), copy = x.clone();
   const Tensor y = x.to(cuda());
   EXPECT_EQ(name_of(y.device()), "cuda");
-  x.zero();  // the copy has what was there at the call
+  fill_with_zeros(x);  // the copy has what was there at the call
   EXPECT_EQ(difference_in_bytes(y.to(Cpu{}), copy), "");
   EXPECT_EQ(y.to_vector<float>(), copy.to_vector<float>());
   EXPECT_TRUE(y.to(cuda()).shares_storage_with(y));
@@ -65,7 +65,7 @@ TEST_F(GpuTensor, FillsAndConvertsEveryType) {
       EXPECT_EQ(difference_in_bytes(x.to(to).to(Cpu{}), Tensor::full({33}, 7, to)), "")
           << name_of(from) << " to " << name_of(to);
     }
-  EXPECT_EQ(Tensor::scalar(3, DType::int64, cuda()).item<i64>(), 3);
+  EXPECT_EQ(Tensor::full({}, 3, DType::int64, cuda()).item<i64>(), 3);
   EXPECT_EQ(Tensor::zeros({}, DType::f64, cuda()).item<float>(), 0.0f);
 }
 
@@ -167,7 +167,9 @@ TEST_F(GpuTensorDeathTest, AHostThatFollowsADevicePointerEnds) {
 TEST_F(GpuTensor, AKernelIsGivenNoHostMemory) {
   float on_host = 0;
   const Cuda device = std::get<Cuda>(cuda());
-  const std::string error = message_of<Error>([&] { kernels::fill<float>(device, {&on_host, 1}, 1); });
+  const std::string error = message_of<Error>([&] {
+    kernels::fill<float>(device, {&on_host, 1}, 1);
+  });
   EXPECT_NE(error.find("was given host memory at copy_cuda.cu:"), std::string::npos) << error;
 }
 

@@ -136,7 +136,7 @@ struct WrittenOutResNet {
     for (const NamedBuffer& b : model.named_buffers()) buffers[b.name] = b.buffer->value;
   }
   static Tensor inverse_deviation(const Tensor& variance) {
-    return div(Tensor::scalar(1), sqrt(affine(variance, 1, 1e-5)));
+    return div(Tensor::full({}, 1), sqrt(affine(variance, 1, 1e-5)));
   }
   Variable norm(const Variable& x, const std::string& name) {
     const Variable inv_std = inverse_deviation(buffers.at(name + ".running_var"));

@@ -77,9 +77,9 @@ bool same(const TensorMap& a, const TensorMap& b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](auto& x, auto& y) {
            return x.first == y.first && x.second.dtype() == y.second.dtype() &&
                   x.second.shape() == y.second.shape() &&
-                  (x.second.bytes() == 0 ||  // an empty tensor has no address
+                  (bytes_of(x.second) == 0 ||  // an empty tensor has no address
                    std::memcmp(x.second.raw(), y.second.raw(),
-                               static_cast<std::size_t>(x.second.bytes())) == 0);
+                               static_cast<std::size_t>(bytes_of(x.second))) == 0);
          });
 }
 

@@ -38,8 +38,8 @@ void expect_equal(Net& a, Net& b) {
 TEST(Serialize, ALoadedModelIsTheSavedOneBitwise) {
   const TempFile file;
   Net saved, loaded{0.5};
-  loaded.mean.value.zero();
-  loaded.steps.value.zero();
+  fill_with_zeros(loaded.mean.value);
+  fill_with_zeros(loaded.steps.value);
   save(saved, file.path(), {{"model", "net"}});
   const LoadReport report = load(loaded, file.path());
   EXPECT_EQ(report.loaded, (Strings{"kernel", "head.1.weight", "head.1.bias", "head.3.weight",
@@ -196,7 +196,7 @@ TEST(Serialize, StrictNamesWhatDiffersAndChangesNothing) {
   state["head.1.weigth"] = state.at("head.1.weight");
   state.erase("head.1.weight");
   state["head.3.weight"] = numbers({3, 7});
-  state["steps"] = Tensor::scalar(1.5);
+  state["steps"] = Tensor::full({}, 1.5);
   const std::string message = error_of([&] { load_state(net, state, "x.safetensors"); });
   EXPECT_EQ(
       message,

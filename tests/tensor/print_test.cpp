@@ -60,7 +60,7 @@ TEST(Print, IntegersAreAlignedToTheRight) {
 }
 
 TEST(Print, ScalarsAndEmptyTensors) {
-  EXPECT_EQ(to_string(Tensor::scalar(2.5)), "2.5  f32 ()");
+  EXPECT_EQ(to_string(Tensor::full({}, 2.5)), "2.5  f32 ()");
   EXPECT_EQ(to_string(Tensor::zeros({0, 3})), "[]  f32 (0, 3)");
   EXPECT_EQ(to_string(Tensor()), "undefined tensor");
 }

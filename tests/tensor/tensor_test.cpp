@@ -35,7 +35,7 @@ TEST(Tensor, CopiesShareTheirNumbers) {
   EXPECT_TRUE(x.shares_storage_with(y));
   EXPECT_FALSE(x.storage_is_unique());
   const Tensor z = x.clone();
-  z.zero();
+  fill_with_zeros(z);
   EXPECT_EQ(y.to_vector<float>(), std::vector<float>(6, 7.0f));
   EXPECT_TRUE(z.storage_is_unique());
 }

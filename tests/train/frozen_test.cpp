@@ -166,7 +166,7 @@ Cost cost_of_a_step(const std::string& trained) {
   set_tape_observer(none);
   cost.kept_bytes -= before;
   cost.peak_bytes = allocator_counters(Cpu{}).peak_bytes_in_use - before;
-  cost.gradient_bytes = trainer.optimizer().parameters().gradients().bytes();
+  cost.gradient_bytes = bytes_of(trainer.optimizer().parameters().gradients());
   return cost;
 }
 
@@ -203,7 +203,7 @@ TEST(Frozen, BatchNormUsesItsRunningStatisticsInTrainingToo) {
   norm.train();
   EXPECT_NE(norm(x).value().to_vector<float>(), evaluated);
   EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), 1);
-  norm.running_mean.value.zero();
+  fill_with_zeros(norm.running_mean.value);
   norm.running_var.value.fill(1);
   for (const nn::Parameter* p : {&norm.weight, &norm.bias}) p->variable().set_requires_grad(false);
   EXPECT_EQ(norm(x).value().to_vector<float>(), evaluated);

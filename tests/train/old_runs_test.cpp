@@ -43,7 +43,7 @@ json hashes_of(const fs::path& checkpoint) {
     if (entry.path().extension() == ".safetensors")
       for (const auto& [name, tensor] : read_safetensors(entry.path().string())) {
         Sha256 hash;
-        hash.add(tensor.raw(), tensor.bytes());
+        hash.add(tensor.raw(), bytes_of(tensor));
         hashes[entry.path().filename().string()][name] = hash.hex();
       }
   return hashes;

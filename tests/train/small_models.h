@@ -66,7 +66,7 @@ inline nn::AnyModule tiny_mlp(u64 seed = 1) {
 // The bytes of all parameters and buffers, by name.
 using Bytes = std::map<std::string, std::string>;
 inline std::string bytes_of_tensor(const Tensor& t) {
-  return {static_cast<const char*>(t.raw()), static_cast<std::size_t>(t.bytes())};
+  return {static_cast<const char*>(t.raw()), static_cast<std::size_t>(bytes_of(t))};
 }
 inline Bytes bytes_of_model(nn::Module& model) {
   Bytes all;

@@ -164,7 +164,7 @@ TEST_F(StrategyList, AChainOfOneThatAnOlderRunHadGoesOn) {
     snapshot.write(folder);
   }
   RunConfig again = config("run", chained);
-  again.resume = "auto";
+  again.resume.from = "auto";
   Orchestrator(again, "test").train();
   EXPECT_EQ(CheckpointReader(dir() / "checkpoints/last").part("strategy").json, R"({"steps":3})");
 }

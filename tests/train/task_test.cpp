@@ -33,7 +33,7 @@ std::string refusal_of_task(const std::string& yaml) {
 
 TEST(Task, PicksLossAndMetrics) {
   const RunConfig config = loaded("task: regression\n").value;
-  EXPECT_EQ(config.loss.name(), "regression");
+  EXPECT_EQ(config.objective.loss.name(), "regression");
   EXPECT_EQ(config.validation.metrics, std::vector<std::string>{"mae"});
   for (const std::string& name : Registry<Loss>::instance().names())
     EXPECT_EQ(loaded("task: " + name).value.loss.name(), name);

@@ -14,7 +14,7 @@ TEST(WeftHeader, BringsConfigsAndPrinting) {
   const train::RunConfig config = train::load_run_config(path, {"train.epochs=3"}).value;
   EXPECT_EQ(config.train.epochs, 3);
   std::ostringstream text;
-  text << Tensor::scalar(2);
+  text << Tensor::full({}, 2);
   EXPECT_EQ(text.str(), "2.  f32 ()");
 }
 

@@ -32,7 +32,7 @@ i64 Snapshot::bytes() const {
   i64 bytes = 0;
   for (const auto& [file, text] : texts_) bytes += static_cast<i64>(text.size());
   for (const auto& [file, entry] : tensors_) {
-    for (const auto& [name, tensor] : entry.tensors) bytes += tensor.bytes() + kHeaderBytes;
+    for (const auto& [name, tensor] : entry.tensors) bytes += bytes_of(tensor) + kHeaderBytes;
     for (const auto& [key, text] : entry.metadata) bytes += static_cast<i64>(text.size());
   }
   return bytes;

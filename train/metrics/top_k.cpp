@@ -21,7 +21,7 @@ class TopK : public Metric {
     return static_cast<double>(count_.item<i64>()) / static_cast<double>(samples_);
   }
   void reset() override {
-    if (count_.defined()) count_.zero();
+    if (count_.defined()) fill_with_zeros(count_);
     samples_ = 0;
   }
 

@@ -25,7 +25,7 @@ data::Normalization saved_normalization(const CheckpointReader& from) {
 }  // namespace
 
 nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info) {
-  const std::unique_ptr<Loss> loss = config.loss.make();
+  const std::unique_ptr<Loss> loss = config.objective.loss.make();
   manual_seed(static_cast<u64>(config.run.seed));
   nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
   if (config.model.common.pretrained) {
@@ -63,11 +63,11 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   options.normalization = data().normalization;
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
-                     .loss = config_.loss,
+                     .loss = config_.objective.loss,
                      .options = options,
                      .data = data().train->info(),
                      .checkpoint = resume_.from ? resume_.from->folder().string() : ""});
-  evaluator_ = std::make_unique<Evaluator>(**model_, config_.loss,
+  evaluator_ = std::make_unique<Evaluator>(**model_, config_.objective.loss,
                                            EvaluatorOptions{.metrics = config_.validation.metrics,
                                                             .precision = config_.precision,
                                                             .normalization = data().normalization});
@@ -155,7 +155,7 @@ void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(data().train, std::min<i64>(2, data().train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
-  Evaluator(**model_, config_.loss,
+  Evaluator(**model_, config_.objective.loss,
             {.metrics = config_.validation.metrics,
              .precision = config_.precision,
              .normalization = data().normalization})

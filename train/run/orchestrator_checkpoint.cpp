@@ -54,7 +54,7 @@ std::tuple<i64, i64, i64> Orchestrator::place() const {
 Metadata Orchestrator::model_metadata() const {
   const data::DatasetInfo& info = data().train->info();
   return metadata_of({config_.model.recipe,
-                      {info.sample, config_.loss.make()->outputs(info)},
+                      {info.sample, config_.objective.loss.make()->outputs(info)},
                       info.sample_dtype,
                       data().normalization,
                       info.class_names});

@@ -90,7 +90,7 @@ Resume automatic(const RunConfig& config) {
 }
 
 Resume by_path(const RunConfig& config) {
-  const fs::path path(config.resume);
+  const fs::path path(config.resume.from);
   std::error_code error;
   Resume resume;
   if (is_checkpoint(path)) {
@@ -107,7 +107,7 @@ Resume by_path(const RunConfig& config) {
     WEFT_CHECK(is_run(path),
                "resume: {} is neither a checkpoint nor the folder of a run; never, auto or a path "
                "to one of them is required",
-               config.resume);
+               config.resume.from);
     resume = newest_of(path);
     WEFT_CHECK(resume.from != nullptr, "resume: {} has no checkpoint; one is required",
                path.string());
@@ -130,8 +130,8 @@ Resume by_path(const RunConfig& config) {
 }  // namespace
 
 Resume find_resume(const RunConfig& config) {
-  if (config.resume == "never") return {};
-  Resume resume = config.resume == "auto" ? automatic(config) : by_path(config);
+  if (config.resume.from == "never") return {};
+  Resume resume = config.resume.from == "auto" ? automatic(config) : by_path(config);
   if (resume.from) {
     const std::string source = resume.from->file(kTrainerStateFile);
     check_changes(config::load_text<RunConfig>(resume.from->about().config, source).value, config);
@@ -141,7 +141,7 @@ Resume find_resume(const RunConfig& config) {
 
 void check_changes(RunConfig before, RunConfig after) {
   for (RunConfig* config : {&before, &after}) config->strategy = unchained(config->strategy);
-  for (const std::string& key : after.resume_override)
+  for (const std::string& key : after.resume.override_keys)
     WEFT_CHECK(in_any(key, kOverridable),
                "resume_override: '{}' given; keys of optimizer or scheduler are required", key);
   std::vector<std::string> refused, override;
@@ -149,8 +149,8 @@ void check_changes(RunConfig before, RunConfig after) {
     if (in_any(d.path, kUnseen)) continue;
     const auto text = [](const std::string& value) { return value.empty() ? "none" : value; };
     const std::string change = fmt::format("{}: {} -> {}", d.path, text(d.before), text(d.after));
-    const bool named = std::any_of(after.resume_override.begin(), after.resume_override.end(),
-                                   [&](const std::string& key) {
+    const bool named = std::any_of(after.resume.override_keys.begin(),
+                                   after.resume.override_keys.end(), [&](const std::string& key) {
                                      return is_or_is_in(d.path, key) || glob_matches(key, d.path);
                                    });
     if (in_any(d.path, kFree) || in_any(d.path, kPlaces) || named) {

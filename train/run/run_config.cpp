@@ -54,12 +54,12 @@ void describe(Fields& f, RunConfig& o) {
   f("run", o.run, "the run itself");
   f("data", o.data, "what to train on", required());
   f("model", o.model, "what to train", required());
-  f("task", o.task, "sets loss.type and validation.metrics where they are not given",
+  f("task", o.objective.task, "sets loss.type and validation.metrics where they are not given",
     one_of(Registry<Loss>::instance().names()));
-  f.sets_default("task", "loss.type", [&] { o.loss.choose(*o.task); });
+  f.sets_default("task", "loss.type", [&] { o.objective.loss.choose(*o.objective.task); });
   f.sets_default("task", "validation.metrics",
-                 [&] { o.validation.metrics = o.loss.make()->default_metrics(); });
-  f("loss", o.loss, "what to minimise");
+                 [&] { o.validation.metrics = o.objective.loss.make()->default_metrics(); });
+  f("loss", o.objective.loss, "what to minimise");
   f("trainer", o.trainer,
     "how a loss comes about: standard, distillation beside a teacher, or adversarial");
   f("optimizer", o.optimizer, "how to update");
@@ -70,9 +70,9 @@ void describe(Fields& f, RunConfig& o) {
   f("train", o.train, "the training loop");
   f("validation", o.validation, "looking at held-out data");
   f("checkpoint", o.checkpoint, "what is saved");
-  f("resume", o.resume,
+  f("resume", o.resume.from,
     "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint");
-  f("resume_override", o.resume_override,
+  f("resume_override", o.resume.override_keys,
     "keys of optimizer and scheduler that may differ from the checkpoint's");
   f("callbacks", o.callbacks, "what happens beside training, in this order");
 }

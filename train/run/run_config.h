@@ -64,6 +64,19 @@ struct ValidationOptions {
   std::vector<std::string> metrics;
 };
 
+// The keys `task` and `loss`.
+struct ObjectiveOptions {
+  // The name of a loss: it and its metrics are the defaults of `loss` and `validation.metrics`.
+  std::optional<std::string> task;
+  LossRecipe loss = classification();
+};
+
+// The keys `resume` and `resume_override`.
+struct ResumeOptions {
+  std::string from = "never";
+  std::vector<std::string> override_keys;
+};
+
 void describe(Fields& f, RunOptions& o);
 void describe(Fields& f, PretrainedOptions& o);
 void describe(Fields& f, ModelOptions& o);
@@ -75,9 +88,7 @@ struct RunConfig {
   RunOptions run;
   RecipeWith<data::Dataset, DataOptions> data;
   RecipeWith<nn::Model, ModelOptions> model;
-  // The name of a loss: it and its metrics are the defaults of `loss` and `validation.metrics`.
-  std::optional<std::string> task;
-  LossRecipe loss = classification();
+  ObjectiveOptions objective;
   TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();
   RecipeWith<optim::Schedule, SchedulerOptions> scheduler = optim::constant();
@@ -86,8 +97,7 @@ struct RunConfig {
   TrainSection train;
   ValidationOptions validation;
   CheckpointOptions checkpoint;
-  std::string resume = "never";
-  std::vector<std::string> resume_override;
+  ResumeOptions resume;
   std::vector<CallbackRecipe> callbacks;
 
   // `train`, completed from the other sections. The normalization is left empty: the data gives it.

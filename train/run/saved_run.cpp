@@ -27,7 +27,7 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
              split);
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers});
-  Evaluator evaluator(**model_, config_.loss,
+  Evaluator evaluator(**model_, config_.objective.loss,
                       {.metrics = config_.validation.metrics,
                        .precision = config_.precision,
                        .normalization = metadata_.normalization});

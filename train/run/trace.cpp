@@ -24,7 +24,7 @@ class Recorder final : public TapeObserver {
   Recorder& operator=(const Recorder&) = delete;
 
   void on_forward(const char* op, const std::string& scope, const Tensor& output) override {
-    trace_.ops.push_back({scope, op, output.shape(), output.dtype(), output.bytes(),
+    trace_.ops.push_back({scope, op, output.shape(), output.dtype(), bytes_of(output),
                           lap(output.device()), 0, std::numeric_limits<double>::quiet_NaN()});
     mark_ = Clock::now();
   }
