@@ -66,24 +66,19 @@ struct UpdateEnd {
   LossScaleRule rule;
 };
 
-template <class T>
-void add_loss(Cpu, double* sum, StepState* state, const T* loss, LossWeights weights, i64 i);
-template <class T>
-void add_loss(Cuda, double* sum, StepState* state, const T* loss, LossWeights weights, i64 i);
+template <class T, class Device>
+void add_loss(Device device, double* sum, StepState* state, const T* loss, LossWeights weights,
+              i64 i);
 
-template <class T>
-void seed_gradient(Cpu, T* seed, const StepState* state, LossWeights weights, i64 i);
-template <class T>
-void seed_gradient(Cuda, T* seed, const StepState* state, LossWeights weights, i64 i);
+template <class T, class Device>
+void seed_gradient(Device device, T* seed, const StepState* state, LossWeights weights, i64 i);
 
-void begin_update(Cpu, StepControl* control, const StepState* state, const RateTable* rates,
-                  LossWeights weights);
-void begin_update(Cuda, StepControl* control, const StepState* state, const RateTable* rates,
-                  LossWeights weights);
+template <class Device>
+void begin_update(Device device, StepControl* control, const StepState* state,
+                  const RateTable* rates, LossWeights weights);
 
-void end_update(Cpu, StepReport* report, StepState* state, StepControl* control,
-                const double* loss_sum, const UpdateEnd& end);
-void end_update(Cuda, StepReport* report, StepState* state, StepControl* control,
+template <class Device>
+void end_update(Device device, StepReport* report, StepState* state, StepControl* control,
                 const double* loss_sum, const UpdateEnd& end);
 
 // The formulas, which both devices instantiate.

@@ -3,25 +3,25 @@
 
 namespace weft::kernels {
 
-template <class T>
-void add_loss(Cpu, double* sum, StepState* state, const T* loss, LossWeights weights, i64 i) {
-  step::add_loss(*sum, *state, static_cast<double>(*loss), weights, i);
-}
-template void add_loss(Cpu, double*, StepState*, const float*, LossWeights, i64);
-template void add_loss(Cpu, double*, StepState*, const double*, LossWeights, i64);
+#define WEFT_STEP_STATE(T)                                                                       \
+  template <>                                                                                    \
+  void add_loss(Cpu, double* sum, StepState* state, const T* loss, LossWeights weights, i64 i) { \
+    step::add_loss(*sum, *state, static_cast<double>(*loss), weights, i);                        \
+  }                                                                                              \
+  template <>                                                                                    \
+  void seed_gradient(Cpu, T* seed, const StepState* state, LossWeights weights, i64 i) {         \
+    *seed = static_cast<T>(step::seed(*state, weights, i));                                      \
+  }
+WEFT_STEP_STATE(float)
+WEFT_STEP_STATE(double)
 
-template <class T>
-void seed_gradient(Cpu, T* seed, const StepState* state, LossWeights weights, i64 i) {
-  *seed = static_cast<T>(step::seed(*state, weights, i));
-}
-template void seed_gradient(Cpu, float*, const StepState*, LossWeights, i64);
-template void seed_gradient(Cpu, double*, const StepState*, LossWeights, i64);
-
+template <>
 void begin_update(Cpu, StepControl* control, const StepState* state, const RateTable* rates,
                   LossWeights weights) {
   step::begin_update(*control, *state, *rates, weights);
 }
 
+template <>
 void end_update(Cpu, StepReport* report, StepState* state, StepControl* control,
                 const double* loss_sum, const UpdateEnd& end) {
   step::end_update(*report, *state, *control, *loss_sum, end);

@@ -29,26 +29,26 @@ __global__ void end_update_kernel(StepReport* report, StepState* state, StepCont
 
 }  // namespace
 
-template <class T>
-void add_loss(Cuda device, double* sum, StepState* state, const T* loss, LossWeights weights,
-              i64 i) {
-  launch<add_loss_kernel<T>>({.stream = device.stream}, sum, state, loss, weights, i);
-}
-template void add_loss(Cuda, double*, StepState*, const float*, LossWeights, i64);
-template void add_loss(Cuda, double*, StepState*, const double*, LossWeights, i64);
+#define WEFT_STEP_STATE(T)                                                                       \
+  template <>                                                                                    \
+  void add_loss(Cuda device, double* sum, StepState* state, const T* loss, LossWeights weights,  \
+                i64 i) {                                                                         \
+    launch<add_loss_kernel<T>>({.stream = device.stream}, sum, state, loss, weights, i);         \
+  }                                                                                              \
+  template <>                                                                                    \
+  void seed_gradient(Cuda device, T* seed, const StepState* state, LossWeights weights, i64 i) { \
+    launch<seed_gradient_kernel<T>>({.stream = device.stream}, seed, state, weights, i);         \
+  }
+WEFT_STEP_STATE(float)
+WEFT_STEP_STATE(double)
 
-template <class T>
-void seed_gradient(Cuda device, T* seed, const StepState* state, LossWeights weights, i64 i) {
-  launch<seed_gradient_kernel<T>>({.stream = device.stream}, seed, state, weights, i);
-}
-template void seed_gradient(Cuda, float*, const StepState*, LossWeights, i64);
-template void seed_gradient(Cuda, double*, const StepState*, LossWeights, i64);
-
+template <>
 void begin_update(Cuda device, StepControl* control, const StepState* state, const RateTable* rates,
                   LossWeights weights) {
   launch<begin_update_kernel>({.stream = device.stream}, control, state, rates, weights);
 }
 
+template <>
 void end_update(Cuda device, StepReport* report, StepState* state, StepControl* control,
                 const double* loss_sum, const UpdateEnd& end) {
   launch<end_update_kernel>({.stream = device.stream}, report, state, control, loss_sum, end);

@@ -156,7 +156,7 @@ class OldRuns : public InScratchFolder, public ::testing::WithParamInterface<con
   }
   // The older weft validated the average of the weights, but tested the weights themselves.
   static void test_as_before(Orchestrator& run, const RunReport& report, json& end) {
-    Evaluator evaluator(run.model(), run.config().loss,
+    Evaluator evaluator(run.model(), run.config().objective.loss,
                         {.metrics = run.config().validation.metrics,
                          .precision = run.config().precision,
                          .normalization = run.data().normalization});

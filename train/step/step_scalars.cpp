@@ -67,8 +67,8 @@ void StepScalars::add_loss(const Variable& loss, const Tensor& weights, i64 micr
   visit_compute("training step", loss.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::add_loss(device, loss_sum_.data<double>(), state_.get(), loss.value().data<T>(),
-                            view(weights), micro_batch);
+          kernels::add_loss<T>(device, loss_sum_.data<double>(), state_.get(),
+                               loss.value().data<T>(), view(weights), micro_batch);
         },
         device_);
   });
@@ -79,7 +79,8 @@ void StepScalars::backward(const Variable& loss, const Tensor& weights, i64 micr
   visit_compute("training step", loss.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::seed_gradient(device, seed.data<T>(), state_.get(), view(weights), micro_batch);
+          kernels::seed_gradient<T>(device, seed.data<T>(), state_.get(), view(weights),
+                                    micro_batch);
         },
         device_);
   });
