@@ -44,7 +44,7 @@ TEST(Task, PicksLossAndMetrics) {
 TEST(Task, PicksOnlyWhatIsNotGiven) {
   // Options of the loss are those of the task's.
   const RunConfig l1 = loaded("task: regression\nloss: {distance: l1}\n").value;
-  EXPECT_EQ(l1.loss.options_if<RegressionOptions>()->distance, "l1");
+  EXPECT_EQ(l1.loss.options_if<RegressionOptions>()->distance, Distance::l1);
   // In any order, and also where they are of another task.
   const RunConfig own =
       loaded("validation: {metrics: [top_k]}\nloss: classification\ntask: regression\n").value;
