@@ -14,6 +14,7 @@
 #include "weft/optim/schedules.h"
 #include "weft/tensor/random.h"
 #include "weft/train/evaluation/evaluator.h"
+#include "weft/train/run/run_config.h"
 #include "weft/train/strategies/strategy.h"
 #include "weft/train/trainer/trainer.h"
 
@@ -156,11 +157,47 @@ TEST(Trainer, FrozenParametersKeepTheirBytes) {
   EXPECT_THROW(trainer.set_requires_grad("classifer.*", true), UserError);
 }
 
-TEST(Trainer, RefusesWrongOptions) {
+TEST(Trainer, RefusesOptionsWithTheWordsOfAConfig) {
   nn::AnyModule model = small_mlp();
-  EXPECT_THROW(Trainer(*model, classification(), {.epochs = 0}), UserError);
-  EXPECT_THROW(Trainer(*model, classification(), {.accumulate = 0}), UserError);
-  EXPECT_THROW(Trainer(*model, classification(), {.clip_norm = -1}), UserError);
+  const auto refusal = [&](const TrainerOptions& options) -> std::string {
+    try {
+      Trainer(*model, classification(), options);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(refusal({}), "accepted");
+  EXPECT_EQ(refusal({.epochs = 0, .accumulate = 0, .max_steps = -1}),
+            "Trainer: epochs: expected an integer of at least 1, got 0; accumulate: expected an "
+            "integer of at least 1, got 0; max_steps: expected an integer of at least 0, got -1");
+  EXPECT_EQ(refusal({.clip_norm = 1, .clip_value = 1}),
+            "Trainer: clip_value: expected 0 where clip_norm is given");
+  EXPECT_EQ(refusal({.clip_norm = -1}),
+            "Trainer: clip_norm: expected a number of at least 0, got -1");
+  EXPECT_EQ(refusal({.out_of_memory = OnOutOfMemory::split, .capture = true}),
+            "Trainer: capture: expected false where out_of_memory is split");
+}
+
+TEST(Trainer, IsGivenWhatTheSectionsOfAConfigSay) {
+  RunConfig config;
+  EXPECT_EQ(config.trainer_options().epochs, 10);
+  EXPECT_EQ(TrainerOptions{}.epochs, 1);
+  config.train.max_steps = 7;
+  config.train.out_of_memory = OnOutOfMemory::split;
+  config.optimizer = optim::adamw({.lr = 0.5});
+  config.scheduler = optim::cosine();
+  config.scheduler.common.on_rebuild = OnRebuild::restart;
+  config.precision = bf16();
+  config.run.seed = 9;
+  const TrainerOptions options = config.trainer_options();
+  EXPECT_EQ(options.max_steps, 7);
+  EXPECT_EQ(options.out_of_memory, OnOutOfMemory::split);
+  EXPECT_EQ(options.optimizer.options_if<optim::AdamWOptions>()->lr, 0.5);
+  EXPECT_EQ(options.scheduler.name(), "cosine");
+  EXPECT_EQ(options.on_rebuild, OnRebuild::restart);
+  EXPECT_EQ(options.precision.name(), "bf16");
+  EXPECT_EQ(options.seed, 9u);
 }
 
 TEST(Evaluator, IsExactOverUnevenBatches) {
