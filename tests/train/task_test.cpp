@@ -36,22 +36,22 @@ TEST(Task, PicksLossAndMetrics) {
   EXPECT_EQ(config.objective.loss.name(), "regression");
   EXPECT_EQ(config.validation.metrics, std::vector<std::string>{"mae"});
   for (const std::string& name : Registry<Loss>::instance().names())
-    EXPECT_EQ(loaded("task: " + name).value.loss.name(), name);
-  EXPECT_EQ(loaded("").value.loss.name(), "classification");
-  EXPECT_EQ(loaded("task: null").value.loss.name(), "classification");
+    EXPECT_EQ(loaded("task: " + name).value.objective.loss.name(), name);
+  EXPECT_EQ(loaded("").value.objective.loss.name(), "classification");
+  EXPECT_EQ(loaded("task: null").value.objective.loss.name(), "classification");
   EXPECT_TRUE(loaded("").value.validation.metrics.empty());
 }
 
 TEST(Task, PicksOnlyWhatIsNotGiven) {
   // Options of the loss are those of the task's.
   const RunConfig l1 = loaded("task: regression\nloss: {distance: l1}\n").value;
-  EXPECT_EQ(l1.loss.options_if<RegressionOptions>()->distance, Distance::l1);
+  EXPECT_EQ(l1.objective.loss.options_if<RegressionOptions>()->distance, Distance::l1);
   // In any order, and also where they are of another task.
   const RunConfig own =
       loaded("validation: {metrics: [top_k]}\nloss: classification\ntask: regression\n").value;
-  EXPECT_EQ(own.loss.name(), "classification");
+  EXPECT_EQ(own.objective.loss.name(), "classification");
   EXPECT_EQ(own.validation.metrics, std::vector<std::string>{"top_k"});
-  EXPECT_EQ(loaded("task: regression", {"task=classification"}).value.loss.name(),
+  EXPECT_EQ(loaded("task: regression", {"task=classification"}).value.objective.loss.name(),
             "classification");
 }
 
