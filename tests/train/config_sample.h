@@ -115,9 +115,10 @@ inline void describe(Fields& f, Config& c) {
   f("callbacks", c.callbacks, "in this order");
 }
 
-inline const bool rules_are_registered = Registry<Rule>::add<Momentum, MomentumOptions>("momentum") &&
-                               Registry<Rule>::add<Adaptive, AdaptiveOptions>("adaptive") &&
-                               Registry<Hook>::add<Stopper, StopperOptions>("stopper");
+inline const bool rules_are_registered =
+    Registry<Rule>::add<Momentum, MomentumOptions>("momentum") &&
+    Registry<Rule>::add<Adaptive, AdaptiveOptions>("adaptive") &&
+    Registry<Hook>::add<Stopper, StopperOptions>("stopper");
 
 inline Config parsed(std::string_view yaml, const std::vector<std::string>& overrides = {}) {
   return load_text<Config>(yaml, "a.yaml", overrides).value;

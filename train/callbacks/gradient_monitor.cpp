@@ -16,7 +16,8 @@ class GradientMonitor final : public Callback {
 
   void on_setup(Orchestrator& run) override {
     run_ = &run;
-    every_ = std::max<i64>(1, options_.every.steps(run.trainer().optimizers().length().steps_per_epoch));
+    every_ =
+        std::max<i64>(1, options_.every.steps(run.trainer().optimizers().length().steps_per_epoch));
   }
 
   bool needs_gradients(const Trainer& trainer) const override {
@@ -55,7 +56,8 @@ class GradientMonitor final : public Callback {
     const std::string kind = alarm(norm);
     if (kind.empty() || !warned_.insert(layer + " " + kind).second) return;
     log_warning("gradient_monitor: the gradient of {} is {} (norm {:.3g}) at step {} of epoch {}",
-                layer, kind, norm, trainer.progress().steps_begun + 1, trainer.progress().epochs_done + 1);
+                layer, kind, norm, trainer.progress().steps_begun + 1,
+                trainer.progress().epochs_done + 1);
   }
 
   GradientMonitorOptions options_;

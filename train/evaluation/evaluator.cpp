@@ -37,8 +37,7 @@ Evaluator::Metrics Evaluator::make_metrics() const {
 }
 
 // Metrics see each position as a sample, and none that the loss leaves out.
-void Evaluator::measure(const Metrics& metrics, const Tensor& output,
-                        const Tensor& target) const {
+void Evaluator::measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const {
   Tensor seen = output, wanted = target;
   if (target.dtype() == DType::int64 && target.rank() > 1) {
     wanted = target.reshape({target.elements()});

@@ -109,9 +109,9 @@ void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluatio
 }
 
 void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report) {
-  const nlohmann::ordered_json line{{"schema", kMetricsSchema},       {"event", "rebuild"},
-                                    {"epoch", epoch},          {"step", step},
-                                    {"kept", report.kept},     {"created", report.created},
+  const nlohmann::ordered_json line{{"schema", kMetricsSchema}, {"event", "rebuild"},
+                                    {"epoch", epoch},           {"step", step},
+                                    {"kept", report.kept},      {"created", report.created},
                                     {"parked", report.stashed}, {"returned", report.restored}};
   folder_.append(kLines, line.dump());
 }

@@ -18,11 +18,12 @@ i64 checked(const GradientAccumulatorOptions& options) {
   WEFT_CHECK(options.micro_batches >= 1,
              "GradientAccumulator: micro_batches is {}; at least 1 is required",
              options.micro_batches);
-  WEFT_CHECK(options.clip_norm >= 0 && options.clip_value >= 0 &&
-                 (options.clip_norm == 0 || options.clip_value == 0),
-             "GradientAccumulator: clip_norm is {} and clip_value {}; 0 (off) or more is required, and "
-             "only one of them",
-             options.clip_norm, options.clip_value);
+  WEFT_CHECK(
+      options.clip_norm >= 0 && options.clip_value >= 0 &&
+          (options.clip_norm == 0 || options.clip_value == 0),
+      "GradientAccumulator: clip_norm is {} and clip_value {}; 0 (off) or more is required, and "
+      "only one of them",
+      options.clip_norm, options.clip_value);
   return options.micro_batches;
 }
 
@@ -69,10 +70,10 @@ bool GradientAccumulator::step() {
   outcome_ = {report.applied, report.grad_norm};
   if (report.halted) scalars_.reset();
   if (report.bad_batch >= 0)
-    throw TrainingError(
-        fmt::format("GradientAccumulator: the loss of micro-batch {} of this step is {}; the step is "
-                    "not applied; try a lower learning rate, or clip_norm",
-                    report.bad_batch + 1, report.bad_loss));
+    throw TrainingError(fmt::format(
+        "GradientAccumulator: the loss of micro-batch {} of this step is {}; the step is "
+        "not applied; try a lower learning rate, or clip_norm",
+        report.bad_batch + 1, report.bad_loss));
   optimizers_.record(std::span(&report, 1));
   return true;
 }

@@ -44,8 +44,8 @@ void Optimizers::set_length(const TrainingLength& length) {
 
 void Optimizers::start_schedule(ScheduledOptimizer& optimizer, i64 first_step) {
   optimizer.start = first_step;
-  optimizer.schedule = optimizer.recipe.make(optim::ScheduleSpan{
-      length_.steps_per_epoch, std::max<i64>(1, length_.steps - first_step)});
+  optimizer.schedule = optimizer.recipe.make(
+      optim::ScheduleSpan{length_.steps_per_epoch, std::max<i64>(1, length_.steps - first_step)});
   ++rates_version_;
 }
 

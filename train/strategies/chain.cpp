@@ -5,13 +5,13 @@
 namespace weft::train {
 namespace {
 
-const bool registered = Registry<Strategy>::add<ChainOptions>(
-    "chain", [](const ChainOptions& options) -> std::unique_ptr<Strategy> {
-      fail(
-          "chain: {} strategies are given as one; a list of them (unchained()), each an observer of "
-          "its own, is required",
-          options.strategies.size());
-    });
+const bool registered = Registry<Strategy>::add<
+    ChainOptions>("chain", [](const ChainOptions& options) -> std::unique_ptr<Strategy> {
+  fail(
+      "chain: {} strategies are given as one; a list of them (unchained()), each an observer of "
+      "its own, is required",
+      options.strategies.size());
+});
 
 }  // namespace
 

@@ -156,8 +156,7 @@ bool Trainer::pull(StepInput& input) {
     full = full && batch->x.size(0) == loader_->options().batch_size &&
            input.micro_batches.back().weight > 0;
   }
-  input.capturable =
-      full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
+  input.capturable = full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
   return !input.micro_batches.empty();
 }
 
