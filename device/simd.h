@@ -14,11 +14,12 @@ namespace weft {
 
 enum class VectorSet { baseline, avx2, avx512 };
 
-// The set in use: the machine's best (x86-64-v3 = AVX2+FMA, x86-64-v4 = AVX-512), or what the
-// environment variable WEFT_SIMD (baseline, avx2, avx512) asks for if the machine has it.
+// Returns the set in use: the machine's best (x86-64-v3 = AVX2+FMA, x86-64-v4 = AVX-512), or the
+// one that the environment variable WEFT_SIMD (baseline, avx2, avx512) requests, if the machine has
+// it.
 VectorSet vector_set();
 std::string_view name_of(VectorSet set);
-// For tests and benchmarks. Throws UserError for a set this machine lacks.
+// For tests and benchmarks. Throws UserError for a set that this machine lacks.
 void set_vector_set(VectorSet set);
 
 namespace detail {
