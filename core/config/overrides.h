@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of the command line change a config's tree:
 //   train.epochs=5       sets a value; `callbacks[0].patience=5` inside a list
-//   optimizer=sgd        a whole section (its keys in the file go with it)
-//   optimizer.type=sgd   only this key: those of the file stay, and must fit
+//   optimizer=sgd        replaces a whole section, with its keys in the file
+//   optimizer.type=sgd   replaces only this key; the others in the file stay and must fit it
 //   +callbacks={type: early_stopping}   appends to a list, or adds a key that must not be there yet
-//   ~scheduler           removes a key, so that its default holds
+//   ~scheduler           removes a key, so that its default applies
 // The value is YAML, written as after the colon in a file.
 #pragma once
 #include <string>

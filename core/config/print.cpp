@@ -53,7 +53,7 @@ class Printer : public Fields {
                               ValueRef value) const = 0;
   virtual std::string type_comment(const std::string& path, const AnyRecipe&) const = 0;
   virtual bool prints(const Field&) const { return true; }
-  // Prints what follows the lines of a choice or a list.
+  // Prints the lines that follow those of a choice or a list.
   virtual void alternatives(const std::string& /*path*/, ValueRef) {}
 
   void line(std::string_view key, std::string_view value, const std::string& after) {

@@ -67,7 +67,7 @@ class SectionReader final : public Fields {
   // Adds a key that is read elsewhere.
   void knows(std::string key) { keys_.push_back(std::move(key)); }
 
-  // Reports what is left when all keys have been described: unknown keys, then missing ones.
+  // Reports the unknown keys, then the missing ones, when all keys have been described.
   void finish() {
     std::vector<std::string> suggested;
     for (const Entry& entry : map_.entries) {

@@ -63,7 +63,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// Refuses what every kind except text refuses.
+// Refuses the nodes that every kind except text refuses.
 Refusal refuse_shape(const Node& node) {
   if (node.is_empty_value()) return "write a value, or remove the key";
   if (!node.is(Node::Kind::scalar)) return "";
