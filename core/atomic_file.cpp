@@ -19,7 +19,7 @@ namespace {
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
-// Unique among processes and threads that write the same name.
+// The name is unique among the processes and threads that write the same file.
 std::string temporary_name(const std::string& path) {
   static std::atomic<u64> count{0};
   return fmt::format("{}.tmp-{}-{}", path, getpid(), count++);
@@ -65,7 +65,7 @@ void AtomicFile::write(const void* data, i64 bytes) {
 
 void AtomicFile::commit() {
   if (fsync(file_) != 0) fail_with("fsync");
-  // close() reports what some network file systems find out only then.
+  // Some network file systems report write errors only in close().
   if (close(std::exchange(file_, -1)) != 0) fail_with("close");
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename");
   temporary_.clear();
@@ -79,7 +79,7 @@ void AtomicFile::fail_with(const char* action) const {
 void sync_to_disk(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool synced =
-      file >= 0 && (fsync(file) == 0 || errno == EINVAL);  // EINVAL: it cannot be synced here
+      file >= 0 && (fsync(file) == 0 || errno == EINVAL);  // EINVAL: the file cannot be synced
   const int code = errno;
   if (file >= 0) close(file);
   if (!synced) throw InternalError(fmt::format("write: {}: fsync failed: {}", path, reason(code)));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that appears under its name only when it is complete and on the disk: it is written under
-// a temporary name beside it, fsynced, renamed, and the folder is fsynced. Whatever happens before,
-// what was there under the name stays.
+// AtomicFile writes a file that appears under its name only when it is complete and on the disk.
+// The file is written under a temporary name in the same folder, fsynced and renamed, and the
+// folder is fsynced. If anything fails before the rename, an older file of that name stays
+// unchanged.
 #pragma once
 #include <string>
 #include <string_view>
@@ -15,9 +16,9 @@ class Sha256;
 class AtomicFile {
  public:
   // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
-  // What is written is added to `hash` too.
+  // The written bytes are also added to `hash`.
   explicit AtomicFile(std::string path, Sha256* hash = nullptr);
-  ~AtomicFile();  // without commit(): the temporary file goes
+  ~AtomicFile();  // without commit(), removes the temporary file
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
@@ -34,10 +35,10 @@ class AtomicFile {
   int file_ = -1;
 };
 
-// The whole of a small file at once.
+// Writes a whole small file at once.
 void write_file_atomically(const std::string& path, std::string_view text);
 
-// Waits until what was written to a file, or the names in a folder, are on the disk. Throws
+// Waits until the content of a file, or the list of names in a folder, is on the disk. Throws
 // InternalError with the system's reason.
 void sync_to_disk(const std::string& path);
 

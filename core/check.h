@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is required of a value beyond its type, as data: readers test it, the documentation prints
-// it.
+// A Check describes what is required of a value beyond its type. It is data: readers test it, and
+// the documentation prints it.
 #pragma once
 #include <limits>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace weft {
 
-// Applies to each number, or each string, of a list, and to what an optional holds.
+// A check applies to each number or string of a list, and to the value that an optional holds.
 struct Check {
   std::string text = {};  // completes "expected a number …": "above 0"
   double low = -std::numeric_limits<double>::infinity();
@@ -17,7 +17,7 @@ struct Check {
   bool low_excluded = false, high_excluded = false;
   std::vector<std::string> choices = {};  // for strings; empty: any
   bool required = false;                  // the key must be given
-  bool or_one = false;     // for lists: one entry may be given as it is, none as null
+  bool or_one = false;     // for lists: one entry may be given without a list, and null means none
   bool unprinted = false;  // to_yaml leaves the key out
 
   bool accepts(double number) const;  // NaN: false, if there is a bound

@@ -12,8 +12,8 @@ namespace weft {
 class Duration {
  public:
   Duration() = default;  // zero
-  // Throws UserError unless `text` is a number that is not negative, followed by "ep" or "ba"; "0"
-  // is zero.
+  // Throws UserError unless `text` is a non-negative number followed by "ep" or "ba", or "0", which
+  // means zero.
   Duration(std::string_view text);
   Duration(const char* text) : Duration(std::string_view(text)) {}
   Duration(const std::string& text) : Duration(std::string_view(text)) {}
@@ -21,7 +21,7 @@ class Duration {
   bool is_zero() const { return amount_ == 0; }
   bool in_epochs() const { return in_epochs_; }
   double amount() const { return amount_; }
-  // Whole optimizer steps; a fraction of an epoch is rounded to the nearest step.
+  // Returns whole optimizer steps; a fraction of an epoch is rounded to the nearest step.
   i64 steps(i64 steps_per_epoch) const;
   std::string to_string() const;  // "3ep"; reads back equal
   friend bool operator==(const Duration&, const Duration&) = default;

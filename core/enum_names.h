@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of an enumeration's values, as configs write them. They are given beside the
-// enumeration, in the order of its values, which count from 0:
+// The names of an enumeration's values, as configs write them. They are declared beside the
+// enumeration, in the order of its values, which must count from 0:
 //
 //   enum class OnOutOfMemory { error, split };
 //   constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
@@ -26,7 +26,7 @@ concept NamedEnum = std::is_enum_v<E> && requires {
 template <NamedEnum E>
 inline constexpr auto enum_names = names_of(E{});
 
-// The name of a value; "?" for a number that is no value of the enumeration.
+// Returns the name of a value, or "?" for a number that is not a value of the enumeration.
 template <NamedEnum E>
 constexpr std::string_view enum_name(E value) {
   constexpr auto& names = enum_names<E>;

@@ -12,11 +12,11 @@
 
 namespace weft {
 
-// Base of everything weft throws on purpose.
+// The base class of all errors that weft throws on purpose.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
-  // Exit code of the `weft` command for this error.
+  // Returns the exit code of the `weft` command for this error.
   virtual int exit_code() const noexcept = 0;
 };
 
@@ -27,21 +27,22 @@ class UserError : public Error {
   int exit_code() const noexcept override { return 2; }
 };
 
-// A fault of ours, or of the machine. Exit code 1.
+// A fault of weft or of the machine. Exit code 1.
 class InternalError : public Error {
  public:
   using Error::Error;
   int exit_code() const noexcept override { return 1; }
 };
 
-// Training failed: a loss that is not finite, a run that diverged. Exit code 3.
+// Training failed, for example with a loss that is not finite or a run that diverged. Exit code 3.
 class TrainingError : public Error {
  public:
   using Error::Error;
   int exit_code() const noexcept override { return 3; }
 };
 
-// Throw with a formatted message; out of line, so that a check costs one branch at its call site.
+// These functions throw with a formatted message. They are out of line, so that a check costs one
+// branch at its call site.
 [[noreturn]] void throw_user_error(fmt::string_view format, fmt::format_args args);
 [[noreturn]] void throw_internal_error(const char* condition, const char* file, int line,
                                        fmt::string_view format, fmt::format_args args);
@@ -53,7 +54,7 @@ template <class... A>
 
 }  // namespace weft
 
-// The caller's fault:
+// Checks a condition that the caller must meet:
 //   WEFT_CHECK(rows > 0, "softmax: x has {} rows; at least one is required", rows);
 #define WEFT_CHECK(condition, ...) \
   do {                             \
@@ -61,7 +62,7 @@ template <class... A>
       ::weft::fail(__VA_ARGS__);   \
   } while (false)
 
-// Our fault: a broken invariant. The message carries the condition and the place.
+// Checks an invariant of weft. The message contains the condition and the place.
 #define WEFT_ASSERT(condition, ...)                                               \
   do {                                                                            \
     if (!(condition)) [[unlikely]]                                                \

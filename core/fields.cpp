@@ -21,7 +21,7 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 16 cannot deduce aggregates
 
-// "a number", or "numbers" where `many`.
+// Returns "a number", or "numbers" if `many`.
 std::string noun(ValueRef value, const Check& check, bool many) {
   const std::string limit = check.text.empty() ? "" : " " + check.text;
   const auto pick = [&](const char* one, const char* several) { return many ? several : one; };

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// One description per options struct:
+// Each options struct has one description:
 //
 //   void describe(Fields& f, SgdOptions& o) {
 //     f("lr", o.lr, "learning rate", positive);
 //     f("nesterov", o.nesterov, "look ahead");
 //   }
 //
-// It drives parsing, validation, defaults, printing back and the documentation: each of them is a
-// Fields, a visitor, and none of them knows the struct.
+// The description drives parsing, validation, defaults, printing and documentation. Each of these
+// is a Fields, a visitor, and none of them depends on the struct.
 //
-// A value may be: bool, int, i64, double, std::string, Duration, an enumeration that has names
-// (core/enum_names.h), a struct that has a describe, a Recipe<Kind> (core/registry.h), and
-// std::optional and std::vector of these.
+// A value may be a bool, int, i64, double, std::string or Duration, an enumeration that has names
+// (core/enum_names.h), a struct that has a describe function, a Recipe<Kind> (core/registry.h), or
+// a std::optional or std::vector of these.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -38,7 +38,8 @@ struct ListRef;
 struct OptionalRef;
 struct SectionRef;
 
-// A described value without its C++ type. It refers, and must not outlive what it refers to.
+// A ValueRef is a described value without its C++ type. It is a reference and must not outlive the
+// value.
 using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, EnumRef, ListRef,
                               OptionalRef, SectionRef, AnyRecipe*>;
 using ValueFunction = std::function<void(ValueRef)>;
@@ -47,7 +48,7 @@ using ValueFunction = std::function<void(ValueRef)>;
 struct EnumRef {
   void* value;
   std::span<const std::string_view> names;
-  std::size_t (*get)(const void* value);  // the index of its name; another number if it has none
+  std::size_t (*get)(const void* value);  // the index of its name; >= names.size() if none
   void (*set)(void* value, std::size_t index);
 
   std::vector<std::string> choices() const { return {names.begin(), names.end()}; }
@@ -61,7 +62,7 @@ struct ListRef {
   i64 (*size)(void* list);
   void (*resize)(void* list, i64 size);
   ValueRef (*at)(void* list, i64 index);
-  void (*with_sample)(const ValueFunction&);  // calls with an element as it is by default
+  void (*with_sample)(const ValueFunction&);  // calls with a default-constructed element
 };
 
 // A std::optional.
@@ -69,7 +70,7 @@ struct OptionalRef {
   void* optional;
   bool (*has_value)(void* optional);
   void (*reset)(void* optional);
-  ValueRef (*emplace)(void* optional);  // a default value in it
+  ValueRef (*emplace)(void* optional);  // stores a default value in it
   ValueRef (*value)(void* optional);    // has_value must hold
   void (*with_sample)(const ValueFunction&);
 };
@@ -96,16 +97,16 @@ class Fields {
   Fields& operator()(std::string_view key, T& value, std::string_view help,
                      const Check& check = {});
 
-  // What must hold between keys: f.rule(o.low <= o.high, "low", "at most high"). Ignored where
-  // values are only shown.
+  // Requires a condition between keys: f.rule(o.low <= o.high, "low", "at most high"). Visitors
+  // that only show values ignore it.
   Fields& rule(bool holds, std::string_view key, std::string_view required) {
     if (!holds) broken_rule(key, required);
     return *this;
   }
 
-  // A value that was given sets the default of a key after it, which may be given as well and then
-  // counts: f.sets_default("task", "loss.type", [&] { o.loss.choose(*o.task); }). Ignored where
-  // values are only shown.
+  // A given value sets the default of a later key: f.sets_default("task", "loss.type", [&] {
+  // o.loss.choose(*o.task); }). If the later key is given too, it wins. Visitors that only show
+  // values ignore the rule.
   Fields& sets_default(std::string_view key, std::string_view other,
                        const std::function<void()>& set) {
     default_set(key, other, set);
@@ -124,18 +125,20 @@ concept Described = requires(Fields& f, T& value) {
   describe(f, value);
 };
 
-// Options of an entry that has none.
+// The options of an entry that has none.
 struct NoOptions {};
 inline void describe(Fields&, NoOptions&) {}
 
 template <class T>
 ValueRef value_ref(T& value);
 
-// "an integer", "a list of numbers", "a section", "one of a, b": what is expected, for messages.
+// Returns what is expected, for messages: "an integer", "a list of numbers", "a section", "one of
+// a, b".
 std::string expected_text(ValueRef value, const Check& check);
-// The value on one line as YAML: 0.001, [1, 2], {match: ["*.bias"], weight_decay: 0}, null.
+// Returns the value on one line as YAML: 0.001, [1, 2], {match: ["*.bias"], weight_decay: 0}, null.
 std::string value_text(ValueRef value);
-// A string as a YAML scalar: plain where a reader takes it back as this text, in quotes elsewhere.
+// Returns a string as a YAML scalar: plain if a reader takes it back as this text, quoted
+// otherwise.
 std::string quoted_where_needed(std::string_view text);
 
 // One row of the table that `weft list optimizer adamw` prints.
@@ -145,7 +148,7 @@ struct FieldRow {
 std::vector<FieldRow> field_rows(SectionRef section);
 std::vector<FieldRow> field_rows(const AnyRegistry& registry, std::string_view name);
 
-// Throws one UserError that names `what` and holds every value that its check refuses:
+// Throws one UserError that names `what` and lists every value that its check refuses:
 //   adamw: lr: expected a number above 0, got -1
 void validate(std::string_view what, SectionRef section);
 

@@ -11,7 +11,8 @@
 namespace weft {
 namespace {
 
-// The fewest edits of the pattern's own characters after which it matches the name.
+// Returns the smallest number of edits of the pattern's own characters after which it matches the
+// name.
 i64 glob_distance(std::string_view pattern, std::string_view name) {
   std::vector<i64> above(name.size() + 1), row(name.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -44,7 +45,7 @@ std::vector<std::string> nearest_names(std::string_view pattern,
 
 bool glob_matches(std::string_view pattern, std::string_view name) {
   constexpr auto kNone = std::string_view::npos;
-  std::size_t p = 0, n = 0, star = kNone, star_end = 0;  // the last `*`, and where its run ends
+  std::size_t p = 0, n = 0, star = kNone, star_end = 0;  // the last `*`, and the end of its match
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;

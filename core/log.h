@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library prints nothing. What it has to say goes to a sink that the application sets;
-// without one, it is dropped. The `weft` command sets one that writes to the terminal and log.txt.
+// The library prints nothing. Its messages go to a sink that the application sets; without a sink
+// they are dropped. The `weft` command sets one that writes to the terminal and log.txt.
 #pragma once
 #include <functional>
 #include <string_view>
@@ -13,8 +13,8 @@ enum class LogLevel { info, warning };
 
 using LogSink = std::function<void(LogLevel, std::string_view message)>;
 
-// Replaces the sink and returns the one before. Thread-safe; the sink itself may be called from any
-// thread, one call at a time.
+// Replaces the sink and returns the previous one. Thread-safe. The sink itself may be called from
+// any thread, but never concurrently.
 LogSink set_log_sink(LogSink sink);
 
 void log_message(LogLevel level, std::string_view message);

@@ -29,7 +29,7 @@ i64 common_beginning(std::string_view a, std::string_view b) {
 }  // namespace
 
 i64 edit_distance(std::string_view a, std::string_view b) {
-  // Row i holds the distances from a[0, i) to every beginning of b.
+  // Row i holds the distances from a[0, i) to every prefix of b.
   std::vector<i64> two_above(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (std::size_t i = 1; i <= a.size(); ++i) {

@@ -13,7 +13,7 @@ struct Kinds {
   std::map<std::string, Row, std::less<>> rows;
 };
 
-// The one home of all registries: a function that is not inline, so that no plugin gets a copy.
+// Owns all registries. The function is not inline, so that plugins do not get a copy.
 Kinds& kinds() {
   static Kinds all;
   return all;

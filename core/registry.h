@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registries: what can be chosen by name in a config (optimizers, models, …). An entry brings its
-// name, its options and its factory from its own .cpp, and no central list is edited:
+// Registries hold what a config can choose by name (optimizers, models, …). An entry registers its
+// name, its options and its factory in its own .cpp, and no central list is edited:
 //
 //   static const bool registered = Registry<Optimizer>::add<AdamW, AdamWOptions>("adamw");
 //
-// and a Recipe<Optimizer> is a choice: a name with options, from YAML or from C++, that makes any
-// number of products. All registries live in one place of libweft, so that plugins and the
-// application fill the same ones. Adding and looking up are thread-safe.
+// A Recipe<Optimizer> is a choice: a name with options, from YAML or from C++, that makes any
+// number of products. All registries are stored in libweft, so that plugins and the application
+// fill the same ones. Adding and looking up are thread-safe.
 #pragma once
 #include <any>
 #include <functional>
@@ -27,15 +27,15 @@
 
 namespace weft {
 
-// What a kind's factories return, and what they are given besides the options.
+// The result type of a kind's factories, and their arguments besides the options.
 template <class Kind>
 struct RegistryDefaults {
   using Product = std::unique_ptr<Kind>;
   using Context = std::tuple<>;
-  // Whether every entry has the key `enabled: true | false` (Recipe::enabled).
+  // True if every entry has the key `enabled: true | false` (Recipe::enabled).
   static constexpr bool can_be_disabled = false;
 };
-// By default the kind's name is Kind::kKind. Specialise for others:
+// By default the kind's name is Kind::kKind. Specialise the traits for other kinds:
 //   template <> struct RegistryTraits<Optimizer> : RegistryDefaults<Optimizer> {
 //     static constexpr const char* kind = "optimizer";
 //     using Context = std::tuple<ParameterStore&>;
@@ -45,7 +45,7 @@ struct RegistryTraits : RegistryDefaults<Kind> {
   static constexpr const char* kind = Kind::kKind;
 };
 
-// A registry without its C++ type: for `weft list`.
+// A registry without its C++ type, used by `weft list`.
 class AnyRegistry {
  public:
   virtual ~AnyRegistry() = default;
@@ -54,12 +54,12 @@ class AnyRegistry {
   virtual void describe(std::string_view name, Fields& fields) const = 0;
 };
 
-// The kinds that have an entry, sorted.
+// Returns the kinds that have an entry, sorted.
 std::vector<std::string> registered_kinds();
-// Throws UserError for an unknown kind, listing the known ones and the nearest.
+// Throws UserError for an unknown kind, with the known ones and the nearest.
 const AnyRegistry& registry_of(std::string_view kind);
 
-// A choice without its C++ type: what readers and printers see.
+// A choice without its C++ type, used by readers and printers.
 class AnyRecipe {
  public:
   virtual ~AnyRecipe() = default;
@@ -67,11 +67,11 @@ class AnyRecipe {
   virtual const std::string& name() const = 0;  // "" before one is chosen
   virtual const AnyRegistry& registry() const = 0;
   std::vector<std::string> names() const { return registry().names(); }
-  // Chooses an entry, with its default options unless it was chosen already.
-  // Throws UserError for an unknown name, listing the known ones and the nearest.
+  // Chooses an entry. It gets its default options unless it was already chosen. Throws UserError
+  // for an unknown name, with the known ones and the nearest.
   virtual void choose(std::string_view name) = 0;
   virtual void describe(Fields& fields) = 0;  // the options; nothing before one is chosen
-  virtual void describe_common(Fields&) {}    // of them, the keys that every entry of the kind has
+  virtual void describe_common(Fields&) {}    // only the options that every entry of the kind has
 
  protected:
   AnyRecipe() = default;
@@ -79,14 +79,14 @@ class AnyRecipe {
   AnyRecipe& operator=(const AnyRecipe&) = default;
 };
 
-// The options of a choice, as a section.
+// Returns the options of a choice as a section.
 inline SectionRef options_ref(AnyRecipe& recipe) {
   return {&recipe, [](Fields& f, void* section) { static_cast<AnyRecipe*>(section)->describe(f); }};
 }
 
 namespace detail {
-// The registry of a kind, made by `make` at the first call. `type` tells two kinds of one name
-// apart.
+// Returns the registry of a kind, made by `make` at the first call. `type` distinguishes two kinds
+// of the same name.
 AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
@@ -115,7 +115,7 @@ class Registry final : public AnyRegistry {
   };
 
   // T is constructed from (options, context…), or from (options) if it takes no context.
-  // Throws UserError for a name that is taken.
+  // Throws UserError for a name that is already registered.
   template <class T, Described TOptions = NoOptions>
   static bool add(std::string name) {
     return add<TOptions>(std::move(name), []<class... C>(const TOptions& options, C&&... context) {
@@ -150,7 +150,8 @@ class Registry final : public AnyRegistry {
     return shared;
   }
 
-  // Throws UserError for an unknown name, listing the known ones and the nearest. Entries stay.
+  // Throws UserError for an unknown name, with the known ones and the nearest. Entries are never
+  // removed.
   const Entry& entry(std::string_view name) const {
     {
       std::lock_guard lock(mutex_);
@@ -200,14 +201,14 @@ class Recipe final : public AnyRecipe {
 
   Recipe() = default;
 
-  // With the entry's default options. Throws UserError for an unknown name.
+  // Returns a recipe with the entry's default options. Throws UserError for an unknown name.
   static Recipe of(std::string_view name) {
     Recipe recipe;
     recipe.choose(name);
     return recipe;
   }
 
-  // Throws UserError for an unknown name and for option values that their checks refuse,
+  // Throws UserError for an unknown name and for option values that their checks refuse, and
   // InternalError for options of another entry.
   template <Described TOptions>
   static Recipe of(std::string_view name, TOptions options) {
@@ -219,7 +220,7 @@ class Recipe final : public AnyRecipe {
     return recipe;
   }
 
-  // One product. Throws UserError if no entry was chosen; what the factory throws goes through.
+  // Makes one product. Throws UserError if no entry was chosen; errors of the factory pass through.
   template <class... C>
   Product make(C&&... context) const {
     WEFT_CHECK(entry_ != nullptr, "{}: none was chosen; a type is required, one of {}", kind(),
@@ -227,15 +228,15 @@ class Recipe final : public AnyRecipe {
     return entry_->make(options_, Context(std::forward<C>(context)...));
   }
 
-  // The options, if they are of this type; else null.
+  // Returns the options if they are of this type, and null otherwise.
   template <class TOptions>
   const TOptions* options_if() const {
     return std::any_cast<TOptions>(&options_);
   }
 
   explicit operator bool() const { return entry_ != nullptr; }
-  // False for an entry that is switched off: the code that makes the entries of a list leaves it
-  // out, and the others keep their places. Only a kind that asks for it has the key
+  // Returns false for an entry that is switched off. The code that makes the entries of a list then
+  // omits it, and the others keep their positions. Only kinds that opt in have the key
   // (RegistryDefaults).
   bool enabled() const { return enabled_; }
   void set_enabled(bool enabled) requires detail::can_be_disabled<Kind> { enabled_ = enabled; }
@@ -272,7 +273,7 @@ class Recipe final : public AnyRecipe {
   bool enabled_ = true;
 };
 
-// A choice and, in the same section, keys that every entry of the kind has:
+// A choice together with keys of the same section that every entry of the kind has:
 //   data: {type: mnist, root: data/mnist, validation_split: 0.1}
 template <class Kind, Described Common>
 class RecipeWith final : public AnyRecipe {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256, by OpenSSL's libcrypto: it uses the processor's instructions for it where there are any.
+// SHA-256, computed by OpenSSL's libcrypto, which uses the processor's SHA instructions if it has
+// them.
 #pragma once
 #include <memory>
 #include <string>
@@ -17,7 +18,8 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
 
   void add(const void* data, i64 bytes);
-  // Of all that was added: 64 small hexadecimal digits. The next add() begins anew.
+  // Returns the digest of all added bytes as 64 lower-case hexadecimal digits. The next add()
+  // starts a new digest.
   std::string hex();
 
  private:
@@ -26,7 +28,7 @@ class Sha256 {
 };
 
 std::string sha256_of(std::string_view text);
-// Throws UserError, naming the file, when it cannot be read.
+// Throws UserError, with the name of the file, if it cannot be read.
 std::string sha256_of_file(const std::string& path);
 
 }  // namespace weft

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The integer names used everywhere. Sizes and indices are i64: a tensor may hold more than 2^31
-// elements.
+// The integer types used everywhere. Sizes and indices are i64, because a tensor may hold more than
+// 2^31 elements.
 #pragma once
 #include <cstddef>
 #include <cstdint>

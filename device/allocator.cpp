@@ -28,7 +28,7 @@ void* poisoned(void* block, i64 bytes) noexcept {
   return block;
 }
 
-// A free block holds the link to the next one of its class.
+// A free block stores the link to the next free block of its size class.
 struct FreeBlock {
   FreeBlock* next;
 };
@@ -87,7 +87,7 @@ class CpuAllocator {
   }
 
  private:
-  // The block that is wanted counts as in use already.
+  // The requested block already counts as in use.
   bool over_limit() const {
     return limit_ > 0 && counters_.bytes_in_use + counters_.bytes_cached > limit_;
   }
@@ -132,7 +132,7 @@ class CpuAllocator {
   i64 limit_ = 0;
 };
 
-// Never destroyed: tensors in static storage may outlive any order of destruction.
+// The allocator is never destroyed, because tensors in static storage may be destroyed after it.
 CpuAllocator& cpu_allocator() {
   static auto* allocator = new CpuAllocator;
   return *allocator;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What device.h and allocator.h do, device by device. The GPU's are in device/gpu/backend.cpp, so
-// that a build without one needs no stubs.
+// The functions behind device.h and allocator.h, for each device. Those of the GPU are defined in
+// device/gpu/backend.cpp, so that a build without a GPU needs no stubs.
 #pragma once
 #include "weft/device/allocator.h"
 #include "weft/device/device.h"
@@ -21,7 +21,7 @@ void reset_peak(Cuda);
 void release_cached(Cpu);
 void release_cached(Cuda);
 
-// Whether blocks are to be filled with 0xff (set_allocator_poison).
+// Returns true if blocks must be filled with 0xff (set_allocator_poison).
 bool poisoning();
 
 }  // namespace weft::detail

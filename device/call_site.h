@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The place in the sources that a message names. Not std::source_location, which device code may
-// not use and clang 14 lacks.
+// The place in the sources that a message names. It is not std::source_location, because device
+// code may not use that and clang 14 lacks it.
 #pragma once
 #include <string>
 
@@ -10,7 +10,7 @@ struct CallSite {
   const char* file = "?";
   unsigned line = 0;
 
-  // As a default argument or default member: the place of the call.
+  // Yields the place of the call when used as a default argument or a default member initialiser.
   static constexpr CallSite here(const char* file = __builtin_FILE(),
                                  unsigned line = __builtin_LINE()) {
     return {file, line};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launching a kernel: the only place that does.
+// Launches a kernel. No other code does.
 //
 //   launch<row_softmax<float>>({.grid = rows, .block = 128, .stream = cuda.stream}, y, x, cols);
 //
-// The arguments must convert to the kernel's parameters, which must be trivially copyable: both are
-// checked where the call is compiled. A grid of no blocks does nothing. Errors name kernel, grid,
-// block and the line of the call.
+// The arguments must convert to the kernel's parameters, which must be trivially copyable; the
+// compiler checks both at the call. A grid without blocks does nothing. Errors name the kernel, the
+// grid, the block and the line of the call.
 #pragma once
 #include <utility>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What device/launch.h and its two implementations share.
+// Declarations that device/launch.h and its two implementations share.
 #pragma once
 #include <string_view>
 #include <tuple>
@@ -16,7 +16,7 @@
 
 namespace weft {
 
-// What a launch is, for messages and for the emulated device's queue.
+// Describes a launch, for messages and for the emulated device's queue.
 struct LaunchRecord {
   std::string_view kernel;
   dim3 grid, block;

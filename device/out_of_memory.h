@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running out of memory: an error of its own, because a training step that fails with it can be
-// made again in smaller parts (train/trainer/trainer.h).
+// Running out of memory has an error of its own, because a training step that fails with it can be
+// repeated in smaller parts (train/trainer/trainer.h).
 #pragma once
 #include "weft/core/error.h"
 #include "weft/core/types.h"
 
 namespace weft {
 
-// What allocate() throws. Nothing was handed out, and cached blocks are with the system again.
+// Thrown by allocate(). Nothing was allocated, and the cached blocks were returned to the system.
 class OutOfMemory : public InternalError {
  public:
   using InternalError::InternalError;
 };
 
-// For tests: what the CPU has for tensors in all, in bytes, cached blocks included, of which there
-// are none at first; 0: no limit. Returns the limit before.
+// For tests: limits the CPU memory for tensors, in bytes. Cached blocks count too; there are none
+// when the limit is set. 0: no limit. Returns the previous limit.
 i64 set_cpu_memory_limit(i64 bytes);
 
 }  // namespace weft

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads on the CPU. One pool for everything (OpenMP's, which oneDNN uses too); never nested.
+// Threads on the CPU. There is one pool for everything (OpenMP's, which oneDNN uses too), and
+// parallel loops are never nested.
 #pragma once
 #include <algorithm>
 
@@ -7,11 +8,11 @@
 
 namespace weft {
 
-// How many threads kernels started from the calling thread use. The default is OpenMP's
-// (OMP_NUM_THREADS, or one per core); 1 in a build without OpenMP.
+// Returns the number of threads that kernels started from the calling thread use. The default is
+// OpenMP's (OMP_NUM_THREADS, or one per core), and 1 in a build without OpenMP.
 int threads();
 void set_threads(int count);
-// True inside a parallel_for: a nested one runs serially.
+// True inside a parallel_for. A nested one runs serially.
 bool in_parallel();
 
 // Splits [0, count) into contiguous ranges of at least `grain` (the last may be shorter) and calls
@@ -30,8 +31,9 @@ void parallel_for(i64 count, i64 grain, const Body& body) {
   for (i64 part = 0; part < parts; ++part) body(count * part / parts, count * (part + 1) / parts);
 }
 
-// The same for a list of blocks whose borders do not depend on the number of threads: body(block)
-// for block in [0, blocks). For reductions that must give the same bytes on any machine.
+// Does the same for a list of blocks whose boundaries do not depend on the number of threads:
+// body(block) for block in [0, blocks). Reductions that must yield the same bytes on any machine
+// use it.
 template <class Body>
 void parallel_blocks(i64 blocks, const Body& body) {
   parallel_for(blocks, 1, [&](i64 begin, i64 end) {

@@ -7,7 +7,7 @@
 namespace weft {
 namespace {
 
-// The CPU's work is done when a call returns, so start() finds the bytes as they are to be.
+// CPU work is done when a call returns, so start() already finds the final bytes.
 class Copied final : public Readback {
  public:
   explicit Copied(i64 bytes) : memory_(static_cast<std::size_t>(bytes)) {}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A few bytes that a device sends to the host while the host goes on: they are asked for now and
-// read when they are needed. The CPU's are copied at once.
+// Sends a few bytes from a device to the host without blocking: the host requests them now and
+// reads them when it needs them. Bytes of the CPU are copied at once.
 #pragma once
 #include <memory>
 
@@ -13,14 +13,14 @@ namespace weft {
 class Readback {
  public:
   virtual ~Readback() = default;  // waits
-  // The bytes at `from`, as they are when the stream has come by; in place of those asked for
-  // before. Throws UserError while a graph is recorded.
+  // Requests the bytes at `from`, with the values that they have when the stream reaches this
+  // point. The request replaces an earlier one. Throws UserError while a graph is recorded.
   virtual void start(const void* from) = 0;
-  // Waits until they are there; they stay until the next start(). Throws InternalError for what
-  // failed on the device.
+  // Waits until the bytes have arrived. They stay valid until the next start(). Throws
+  // InternalError for a failure on the device.
   virtual const void* wait() = 0;
 };
-// In the order of the device's stream. The overload for a GPU is only in builds that have one.
+// The readback is ordered on the device's stream. Only builds with a GPU have the GPU's overload.
 std::unique_ptr<Readback> make_readback(Cpu device, i64 bytes);
 std::unique_ptr<Readback> make_readback(Cuda device, i64 bytes);
 std::unique_ptr<Readback> make_readback(const Device& device, i64 bytes);

@@ -22,8 +22,8 @@ VectorSet best() {
   return VectorSet::baseline;
 }
 
-// A wish that the machine cannot fulfil falls back to its best: an environment variable must not
-// stop a program from starting.
+// A requested set that the machine lacks falls back to the machine's best, because an environment
+// variable must not stop a program from starting.
 VectorSet from_environment() {
   const char* wish = std::getenv("WEFT_SIMD");
   for (const VectorSet set : {VectorSet::baseline, VectorSet::avx2, VectorSet::avx512})

@@ -2,10 +2,10 @@
 // The CPU's vector width, chosen at run time.
 //
 // Note [Vector width]
-// The library is compiled for plain x86-64 and runs anywhere. simd(body) calls `body` through a
-// function compiled for the widest instruction set of this machine; `flatten` inlines the body and
-// all it calls into that function, so the compiler vectorises the loops in it for that set.
-// What is inlined must be visible: formulas live in headers, and libm calls stay scalar
+// The library is compiled for plain x86-64 and runs on any such machine. simd(body) calls `body`
+// through a function compiled for the widest instruction set of this machine. `flatten` inlines the
+// body and all functions that it calls into that function, so the compiler vectorises their loops
+// for that set. Inlined code must be visible: formulas are in headers, and libm calls stay scalar
 // (kernels/common/math.h has an exp, tanh, … that vectorise).
 #pragma once
 #include <string_view>
@@ -14,11 +14,12 @@ namespace weft {
 
 enum class VectorSet { baseline, avx2, avx512 };
 
-// The set in use: the machine's best (x86-64-v3 = AVX2+FMA, x86-64-v4 = AVX-512), or what the
-// environment variable WEFT_SIMD (baseline, avx2, avx512) asks for if the machine has it.
+// Returns the set in use: the machine's best (x86-64-v3 = AVX2+FMA, x86-64-v4 = AVX-512), or the
+// one that the environment variable WEFT_SIMD (baseline, avx2, avx512) requests, if the machine has
+// it.
 VectorSet vector_set();
 std::string_view name_of(VectorSet set);
-// For tests and benchmarks. Throws UserError for a set this machine lacks.
+// For tests and benchmarks. Throws UserError for a set that this machine lacks.
 void set_vector_set(VectorSet set);
 
 namespace detail {

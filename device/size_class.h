@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sizes that the caching allocators round to.
+// The sizes to which the caching allocators round.
 #pragma once
 #include <algorithm>
 #include <bit>

@@ -8,7 +8,8 @@
 namespace weft::testing {
 namespace {
 
-// Of what is finite and not about to overflow: a few huge elements must not excuse the others.
+// The typical size counts only elements that are finite and not close to overflow, because a few
+// huge elements must not hide errors of the others.
 double typical_size(const std::vector<double>& values) {
   double squares = 0;
   i64 count = 0;
@@ -20,8 +21,8 @@ double typical_size(const std::vector<double>& values) {
   return count == 0 ? 0.0 : std::max(0.01, std::sqrt(squares / static_cast<double>(count)));
 }
 
-// Too close to where f32 ends to say more than the sign: an intermediate result may have
-// overflowed.
+// Values this close to the limit of f32 are compared by sign only, because an intermediate result
+// may have overflowed.
 bool both_overflow(double a, double e, DType dtype) {
   return dtype == DType::f32 && std::abs(e) > 1e36 && std::abs(a) > 1e36 && (a < 0) == (e < 0);
 }

@@ -11,13 +11,13 @@
 namespace weft::testing {
 namespace {
 
-// The function's output at these inputs, without a tape.
+// Returns the function's output for these inputs, computed without a tape.
 std::vector<double> value_at(const Function& function, const std::vector<Tensor>& inputs) {
   const NoGrad no_grad;
   return function(Variables(inputs.begin(), inputs.end())).value().to_vector<double>();
 }
 
-// d<seed, y>/dx[element]. The differences are taken before they are summed, which loses fewer
+// Returns d<seed, y>/dx[element]. The differences are computed before the sum, which loses fewer
 // digits.
 double quotient(const Function& function, const std::vector<Tensor>& inputs, double& x,
                 const std::vector<double>& seed, double step) {
@@ -36,7 +36,7 @@ double quotient(const Function& function, const std::vector<Tensor>& inputs, dou
 
 std::string gradcheck(const std::string& op, const Function& function,
                       const std::vector<Tensor>& given, const GradcheckOptions& options) {
-  std::vector<Tensor> inputs;  // our own copies: they are moved to and fro below
+  std::vector<Tensor> inputs;  // copies, whose elements are varied below
   Variables variables;
   for (const Tensor& x : given) {
     WEFT_CHECK(!is_floating(x.dtype()) || x.dtype() == DType::f64,
@@ -62,7 +62,7 @@ std::string gradcheck(const std::string& op, const Function& function,
       double& x = inputs[k].data<double>()[i];
       const double wanted =
           quotient(function, inputs, x, seed_values, options.step * std::max(1.0, std::abs(x)));
-      // An input that nothing depends on has no gradient: that is zero.
+      // An input that the output does not depend on has no gradient, which means zero.
       const double got = grad.defined() ? grad.data<double>()[i] : 0.0;
       if (!(std::abs(got - wanted) <= options.tolerance * (std::abs(wanted) + 1.0)))
         return fmt::format(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a gradient is the derivative of its function: every element of it, against central
-// differences.
+// Checks that a gradient is the derivative of its function: every element is compared with a
+// central difference quotient.
 #pragma once
 #include <functional>
 #include <string>
@@ -16,13 +16,14 @@ using Function = std::function<Variable(const Variables&)>;
 struct GradcheckOptions {
   double step = 1e-5;                       // of the difference quotient, times max(1, |x|)
   double tolerance = 1e-6;                  // times |quotient| + 1
-  std::vector<std::size_t> constants = {};  // inputs that are held fixed
+  std::vector<std::size_t> constants = {};  // inputs that are not varied
 };
 
 // Compares, for every element of every floating input, the gradient of <seed, function(inputs)> for
-// a random seed with its central difference quotient. Returns "" or one line naming op, input,
-// index and both numbers. Floating inputs must be f64 (UserError otherwise); others are held fixed.
-// The function must give the same result each time, and be smooth around the inputs.
+// a random seed with its central difference quotient. Returns "" or one line with the op, the
+// input, the index and both values. Floating inputs must be f64 (UserError otherwise); other inputs
+// are not varied. The function must return the same result each time, and must be smooth around the
+// inputs.
 std::string gradcheck(const std::string& op, const Function& function,
                       const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
 

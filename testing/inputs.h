@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What op rows draw their inputs from. An Input is any function of a Draw; the ones here cover most
-// ops.
+// The inputs of op rows. An Input is any function of a Draw; the inputs here cover most ops.
 #pragma once
 #include <functional>
 #include <random>
@@ -10,13 +9,13 @@
 
 namespace weft::testing {
 
-// What a row is run at. Most inputs are (rows, cols) or a part of that.
+// The sizes that a row is run with. Most inputs have the shape (rows, cols) or a part of it.
 struct Size {
   i64 rows = 0, cols = 0;
 };
 
-// One drawing of a row's inputs, in order. Numbers are f64 that f32 holds exactly, so that every
-// dtype computes from the same ones.
+// One drawing of a row's inputs, in order. The values are f64 values that f32 holds exactly, so
+// that every dtype computes from the same values.
 struct Draw {
   Size size;
   std::span<const Tensor> before;  // the inputs already drawn

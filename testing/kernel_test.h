@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of CUDA kernels, on the emulated device and on a real one.
+// Tools for tests of CUDA kernels, on the emulated device and on a real one.
 //
 //   TEST(RowSum, Sums) {
 //     in_every_order([] {
@@ -17,25 +17,26 @@
 
 namespace weft::testing {
 
-// Emulated: runs `body` with threads and blocks forward, reversed and in two random orders, and two
-// different fillings of shared memory, each under a SCOPED_TRACE; a real device chooses its own
-// order, and `body` runs once. Always test a kernel in every order: forward hides most missing
-// barriers.
+// On the emulated device, runs `body` with threads and blocks forward, reversed and in two random
+// orders, and with two different fillings of shared memory, each under a SCOPED_TRACE. A real
+// device chooses its own order, and `body` runs once. Always test a kernel in every order, because
+// the forward order hides most missing barriers.
 void in_every_order(const std::function<void()>& body);
 
 namespace detail {
 void* device_array(i64 bytes);  // filled with 0xff: NaN
 void free_device_array(void* memory, i64 bytes);
 void copy_to_device(void* to, const void* from, i64 bytes);
-void copy_to_host(void* to, const void* from, i64 bytes);  // waits for what was launched
+void copy_to_host(void* to, const void* from, i64 bytes);  // waits for launched kernels
 }  // namespace detail
 
-// `size` numbers in device memory of exactly that size, so that a sanitizer sees what lies beyond.
+// Holds `size` elements in device memory of exactly that size, so that a sanitizer detects accesses
+// beyond it.
 template <class T>
 class DeviceArray {
  public:
   static_assert(std::is_trivially_copyable_v<T>);
-  // Filled with bytes of 0xff: NaN.
+  // The memory is filled with bytes of 0xff: NaN.
   explicit DeviceArray(i64 size) : size_(size), data_(detail::device_array(bytes())) {}
   explicit DeviceArray(const std::vector<T>& values)
       : DeviceArray(static_cast<i64>(values.size())) {

@@ -8,7 +8,7 @@
 namespace weft::testing {
 namespace {
 
-// Those of the values that can be set.
+// Returns the values that can be set on this machine.
 template <class T, class Set>
 std::vector<T> accepted(std::initializer_list<T> values, const Set& set) {
   const MachineState restore;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The paths that a test walks on this machine, and guards that put everything back.
+// The code paths that a test runs on this machine, and guards that restore the settings.
 #pragma once
 #include <vector>
 
@@ -8,13 +8,13 @@
 
 namespace weft::testing {
 
-// What this machine can run.
+// The vector sets and back ends that this machine can run.
 std::vector<VectorSet> vector_sets();
 std::vector<kernels::CpuBackend> backends();
-// 2, or 1 in a build without OpenMP.
+// Returns 2, or 1 in a build without OpenMP.
 int most_threads();
 
-// Puts the vector set, the back end and the number of threads back when it goes.
+// The destructor restores the vector set, the back end and the number of threads.
 class MachineState {
  public:
   MachineState();
@@ -28,7 +28,7 @@ class MachineState {
   int threads_;
 };
 
-// While one lives, memory is handed out full of NaN.
+// While a Poison exists, allocated memory is filled with NaN.
 class Poison {
  public:
   Poison();

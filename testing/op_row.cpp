@@ -19,7 +19,7 @@ namespace {
 
 struct Outcome {
   Tensor value;
-  std::vector<Tensor> grads;  // of each input; undefined where there is none
+  std::vector<Tensor> grads;  // of each input; undefined if it has none
 };
 
 enum class Inputs { leaves, computed };
@@ -40,8 +40,8 @@ std::vector<Tensor> draw_inputs(const OpRow& row, Size size, double largest = 0)
 
 Tensor on_host(const Tensor& x) { return x.to(Cpu{}); }
 
-// Computed inputs are results of another op, which lets the tape write a gradient into the memory
-// of the one that came in.
+// Computed inputs are results of another op, so the tape may write a gradient into the memory of
+// the incoming gradient.
 Outcome run(const OpRow& row, const std::vector<Tensor>& inputs, DType dtype, Inputs how,
             const Device& device = Cpu{}) {
   Variables leaves, given;
@@ -158,7 +158,7 @@ void check_extremes(const OpRow& row) {
   EXPECT_EQ(difference(run(row, inputs, DType::f64, Inputs::leaves).value,
                        reference_of(row, inputs), 1e-9),
             "");
-  check_paths_on(row, inputs, 10 * row.tolerance);  // large numbers cancel
+  check_paths_on(row, inputs, 10 * row.tolerance);  // large values cancel
 }
 
 void check_cuda(const OpRow& row) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row per op: from inputs, the op and a reference follow its tests.
+// Each op has one row. Its tests follow from the row's inputs, op and reference.
 //
 //   WEFT_OP_ROW(rms_norm, {.inputs = {testing::matrix, testing::row_of(0)},
 //     .op = [](auto& a) { return rms_norm(a[0], a[1], 1e-6); },
@@ -9,12 +9,12 @@
 //   value      in f64 and f32 against the reference in f64, at every size
 //   gradient   every element in f64 against difference quotients (testing/gradcheck.h)
 //   paths      f32 values and gradients against the f64 ones for every vector set of the machine
-//              and
-//              every back end; the same bytes for 1 and 2 threads, and into reused or fresh memory
+//              and every back end; the same bytes for 1 and 2 threads, and into reused or fresh
+//              memory
 //   extremes   the same with inputs up to ±400
 //   cuda       f32 and f64 values and gradients of the GPU against the CPU's f64 ones, where built
 //   errors     the messages
-// All with memory that is handed out full of NaN: what is not written shows.
+// All tests run with allocated memory filled with NaN, which reveals elements that are not written.
 //
 // A second row of an op has a variant: WEFT_OP_ROW(linear, {.variant = "no_bias", …}) is
 // linear_no_bias.
@@ -39,22 +39,23 @@ struct OpRow {
   std::string variant = {};
   std::vector<Input> inputs = {};
   Function op = {};
-  // Composed of simple ops, or written with loops; called with f64 constants.
+  // The reference is composed of simple ops, or written with loops. It is called with f64
+  // constants.
   Function reference = {};
   std::vector<ErrorCase> errors = {};
   std::vector<Size> sizes = {{0, 5}, {5, 0}, {1, 1}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}};
   std::vector<Size> gradcheck_sizes = {{1, 1}, {3, 4}, {2, 33}};
   double tolerance = 1e-5;                  // of f32, see difference(); f64 is held to 1e-11
   std::vector<std::size_t> constants = {};  // inputs that get no gradient, as targets
-  bool extremes = true;                     // whether ±400 means anything
+  bool extremes = true;                     // whether inputs of ±400 are meaningful
   bool library = false;  // f32 goes through a back end: both are run, bytes may depend on threads
 };
-// The sizes of OpRow for an op that needs at least one column.
+// Returns the sizes of OpRow for an op that needs at least one column.
 inline std::vector<Size> sizes_with_columns() {
   return {{0, 5}, {1, 1}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}};
 }
 
-// The ops that have a row in this binary.
+// Returns the ops that have a row in this binary.
 const std::vector<std::string>& ops_with_rows();
 
 bool add_op_row(const char* op, OpRow row, const char* file, int line);

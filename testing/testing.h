@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the author of an op needs to test it, inside this tree and outside (weft::testing).
+// Includes all that the author of an op needs to test it, inside this tree and outside
+// (weft::testing).
 #pragma once
 #include "weft/testing/compare.h"
 #include "weft/testing/gradcheck.h"

@@ -28,14 +28,14 @@ struct Default {
   Kind kind = Kind::file;
   std::string group = {};  // "optimizer", "model/backbone"
   std::optional<std::string> choice =
-      {};  // the file's name, .yaml or not; nullopt: null, nothing is chosen
+      {};  // the file's name, with or without .yaml; nullopt: null was given, and nothing is chosen
   bool optional = false;
   Place place;
 };
 
 struct Choice {
   std::optional<std::string> name;
-  fs::path folder;  // of the file that overrides: the group's files are found from there
+  fs::path folder;  // of the file that overrides; the group's files are looked up from there
   bool used = false;
 };
 using Choices = std::map<std::string, Choice>;  // by group
@@ -74,7 +74,7 @@ fs::path with_extension(fs::path path) {
   return path;
 }
 
-// "; did you mean 'adamw'?", from the files there are beside a missing one.
+// Returns "; did you mean 'adamw'?", from the files that exist beside a missing one.
 std::string nearest_file(const fs::path& missing) {
   std::vector<std::string> names;
   std::error_code ignored;
@@ -91,7 +91,7 @@ class Composer {
  public:
   explicit Composer(std::vector<Problem>& problems) : problems_(problems) {}
 
-  // `wanted` is where the file was asked for: itself, or an entry of a defaults list.
+  // `wanted` is the place that asked for the file: the file itself, or an entry of a defaults list.
   bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
     const std::string name = path.string();
     std::error_code error;
@@ -99,7 +99,7 @@ class Composer {
       return stop(wanted, fmt::format("expected the file {}, which does not exist{}", name,
                                       nearest_file(path)));
     std::ifstream file(path, std::ios::binary);
-    // One byte above the limit is enough for the parser to refuse it.
+    // Reads at most one byte above the limit, which is enough for the parser to refuse the text.
     std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
@@ -186,7 +186,7 @@ class Composer {
     return choices;
   }
 
-  // Adds one file under its group's section, or on top where it has none.
+  // Adds one file under its group's section, or at the top level if it has no group.
   bool add(const Default& entry, fs::path folder, Choices& choices, Node& root) {
     std::optional<std::string> choice = entry.choice;
     if (const auto overridden = choices.find(entry.group); overridden != choices.end()) {

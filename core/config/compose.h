@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A config may be put together from others by its first key:
+// The first key of a config may compose it from other files:
 //
 //   defaults:
 //     - base                       # base.yaml beside this file
@@ -8,7 +8,7 @@
 //     - override scheduler: step   # a file above chose another scheduler
 //     - _self_                     # where this file's own keys come; without it, last
 //
-// Later ones win, by the rules of merge.h. Files may have defaults of their own.
+// Later files win, by the rules of merge.h. The files may have defaults of their own.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,12 +20,13 @@ namespace weft::config {
 constexpr int kMaxFiles = 100;        // of one config
 constexpr int kMaxFilesInFiles = 16;  // of defaults in defaults
 
-// Reads a file and those its defaults name. Appends a problem for each that is missing (with the
-// nearest name there is), unreadable, no YAML, or part of a cycle, and for a malformed or idle
-// entry of a defaults list. False if the tree cannot be read further.
+// Reads a file and the files that its defaults name. Appends a problem for each file that is
+// missing (with the nearest existing name), unreadable, not YAML, or part of a cycle, and for an
+// entry of a defaults list that is malformed or has no effect. Returns false if the tree cannot be
+// read further.
 bool compose(const std::string& path, Node& root, std::vector<Problem>& problems);
-// The same for a text that stands for a file of this name; defaults are found from the folder in
-// it.
+// Does the same for a text that stands for a file of this name. Defaults are looked up from the
+// folder of that name.
 bool compose_text(std::string_view yaml, const std::string& path, Node& root,
                   std::vector<Problem>& problems);
 

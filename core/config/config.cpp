@@ -14,8 +14,8 @@
 namespace weft::config {
 namespace {
 
-// Files first, each from top to bottom; of several problems with one key the first: the others
-// follow from it.
+// Problems in files come first, each file from top to bottom. Of several problems with one key,
+// only the first is kept, because the others follow from it.
 std::vector<Problem> in_order(std::vector<Problem> problems) {
   const auto key = [](const Problem& p) {
     return std::tie(p.place.source, p.place.line, p.place.column, p.path);

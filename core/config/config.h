@@ -20,7 +20,7 @@
 
 namespace weft::config {
 
-// All that is wrong with a config, a line per problem, in the order of the places:
+// Holds all problems of a config, one line per problem, in the order of the places:
 //   configs/a.yaml:4:12: optimizer.learning: expected a key of optimizer 'adamw' (type, lr), got …
 class ConfigError : public UserError {
  public:
@@ -50,8 +50,8 @@ Loaded<T> load(const std::string& path, const std::vector<std::string>& override
   return loaded;
 }
 
-// The same from a text; `name` stands for the file in messages, and its folder is where defaults
-// are found.
+// Loads a config from a text. `name` stands for the file in messages, and defaults are looked up
+// from its folder.
 template <Described T>
 Loaded<T> load_text(std::string_view yaml, const std::string& name,
                     const std::vector<std::string>& overrides = {}) {
@@ -60,7 +60,7 @@ Loaded<T> load_text(std::string_view yaml, const std::string& name,
   return loaded;
 }
 
-// The resolved config as YAML; reads back equal.
+// Returns the resolved config as YAML, which reads back equal.
 template <Described T>
 std::string to_yaml(T value) {
   return to_yaml(section_ref(value));

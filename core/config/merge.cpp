@@ -6,7 +6,7 @@
 namespace weft::config {
 namespace {
 
-// The `type` of a section, given as a key or as the whole; null if it has none.
+// Returns the `type` of a section, given as a key or as a scalar section; null if it has none.
 const Node* type_of(const Node& node) {
   return node.is(Node::Kind::scalar) ? &node : node.find("type");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A config as a tree of texts, each with the place it was written at. Values become typed only when
-// they are read into a struct (reader.h); composing, overriding and interpolating happen before,
-// here.
+// A config is a tree of texts, each with the place where it was written. Values get a type only
+// when they are read into a struct (reader.h). Composing, overriding and interpolating happen
+// before that, on this tree.
 #pragma once
 #include <string>
 #include <string_view>
@@ -19,7 +19,8 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
-// One mistake in a config. Path: "optimizer.lr", "strategy.stages[1].at", "" for the whole.
+// A Problem is one mistake in a config. Its path is "optimizer.lr", "strategy.stages[1].at", or ""
+// for the whole config.
 struct Problem {
   Place place;
   std::string path;
@@ -29,7 +30,8 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
-// A key with its value. A template, because a Node holds a vector of them before it is complete.
+// An Entry is a key with its value. It is a template, because a Node holds a vector of entries
+// before it is complete.
 template <class N>
 struct KeyValue {
   std::string key;
@@ -54,8 +56,8 @@ struct Node {
   bool is_empty_value() const { return kind == Kind::null && text.empty(); }
   Node* find(std::string_view key);
   const Node* find(std::string_view key) const;
-  // The value of a key, added (null, at `place`) if the map has none. The entry's place becomes
-  // `place`.
+  // Returns the value of a key. If the map has no such key, it is added with the value null at
+  // `place`. The entry's place becomes `place`.
   Node& set(std::string_view key, const Place& place);
   bool erase(std::string_view key);
 };

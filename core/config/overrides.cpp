@@ -14,10 +14,10 @@
 namespace weft::config {
 namespace {
 
-// "callbacks[0].patience" is key callbacks, index 0, key patience.
+// "callbacks[0].patience" consists of key callbacks, index 0 and key patience.
 struct Step {
   std::string key;
-  i64 index = -1;  // of a list; then there is no key
+  i64 index = -1;  // of a list; a step with an index has no key
 };
 
 std::optional<std::vector<Step>> steps_of(std::string_view path) {
@@ -45,7 +45,7 @@ std::optional<std::vector<Step>> steps_of(std::string_view path) {
 
 Place command_line() { return {kCommandLine}; }
 
-// Makes a map of a node that is to hold keys: a section given as a scalar is its type.
+// Makes the node a map, so that it can hold keys: a section given as a scalar is its type.
 void make_map(Node& node) {
   if (node.is(Node::Kind::map)) return;
   Node map{.kind = Node::Kind::map, .place = node.place};

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of the command line over a config's tree:
+// Options of the command line change a config's tree:
 //   train.epochs=5       sets a value; `callbacks[0].patience=5` inside a list
-//   optimizer=sgd        a whole section (its keys in the file go with it)
-//   optimizer.type=sgd   only this key: those of the file stay, and must fit
+//   optimizer=sgd        replaces a whole section, with its keys in the file
+//   optimizer.type=sgd   replaces only this key; the others in the file stay and must fit it
 //   +callbacks={type: early_stopping}   appends to a list, or adds a key that must not be there yet
-//   ~scheduler           removes a key, so that its default holds
-// The value is YAML as it would stand in the file after the colon.
+//   ~scheduler           removes a key, so that its default applies
+// The value is YAML, written as after the colon in a file.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,12 +14,12 @@
 
 namespace weft::config {
 
-// The source of values from overrides.
+// The source of values that come from overrides.
 inline constexpr const char* kCommandLine = "command line";
 
-// Applies one option. Whether its key exists is found out by the reader. Appends a problem for what
-// is no key=value or no YAML, an index that the list does not have, a + on what is there, a ~ on
-// what is not.
+// Applies one option. The reader reports a key that does not exist. Appends a problem if the option
+// is not key=value or not YAML, if the list does not have the index, if + is given for an existing
+// key, or ~ for a missing one.
 void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems);
 
 }  // namespace weft::config

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kTextTag = "tag:yaml.org,2002:str";
 
-// Stops the parser where going on makes no sense.
+// Stops the parser at a problem after which parsing further is useless.
 struct Stop {
   Problem problem;
 };
@@ -53,12 +53,12 @@ class TreeBuilder final : public YAML::EventHandler {
   int documents = 0;
 
  private:
-  // A list or map whose end has not come yet.
+  // A list or map whose end has not been parsed yet.
   struct Open {
     Node node;
     YAML::anchor_t anchor;
     bool has_key = false;  // of a map: the next node is a value
-    bool dropped = false;  // … which no one will see
+    bool dropped = false;  // … which is discarded
     Entry entry = {};
   };
 
@@ -81,7 +81,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     check_tag(mark, tag);
-    const bool quoted = tag == "!" || tag == kTextTag;  // "!" is what yaml-cpp gives for quotes
+    const bool quoted = tag == "!" || tag == kTextTag;  // yaml-cpp gives "!" for quoted scalars
     add({.kind = Node::Kind::scalar, .place = place_of(mark), .text = value, .quoted = quoted},
         anchor);
   }
@@ -93,7 +93,7 @@ class TreeBuilder final : public YAML::EventHandler {
       return add({.kind = Node::Kind::null, .place = place_of(mark)}, 0);
     }
     Node copy = found->second;
-    copy.place = place_of(mark);  // where it is used; what lies inside keeps its own place
+    copy.place = place_of(mark);  // the place of the alias; the nodes inside keep their own places
     add(std::move(copy), 0);
   }
 
@@ -118,7 +118,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
-    nodes_ -= extent_of(done.node).nodes - 1;  // its children were counted when they were added
+    nodes_ -= extent_of(done.node).nodes - 1;  // the children were counted when they were added
     add(std::move(done.node), done.anchor);
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML text -> Node. yaml-cpp is used for its grammar only: we take its events and build the tree,
-// because its own tree takes the first of duplicate keys, resolves aliases to the place of their
-// anchor and does not tell an empty value from null (yaml-cpp 0.7).
+// Parses YAML text into a Node. yaml-cpp is used for its grammar only: the tree is built here from
+// its events, because its own tree takes the first of duplicate keys, resolves aliases to the place
+// of their anchor and does not distinguish an empty value from null (yaml-cpp 0.7).
 #pragma once
 #include <string>
 #include <string_view>
@@ -15,16 +15,16 @@ constexpr i64 kMaxBytes = 1 << 20;
 constexpr int kMaxDepth = 64;
 constexpr i64 kMaxNodes = 100'000;  // after aliases are expanded
 
-// What is parsed: a whole file, or the value of an option, whose nodes all have one place.
+// The parsed text: a whole file, or the value of an option, whose nodes all have one place.
 struct Text {
   std::string_view yaml;
   std::string source;
   bool has_lines = true;
 };
 
-// Problems are appended: duplicate keys, keys that are no text, tags, merge keys (<<), an alias in
-// its own anchor. Aliases are expanded. False (and one more problem) for what cannot be a tree: a
-// syntax error, a second document, or one of the limits above.
+// Appends a problem for duplicate keys, keys that are not text, tags, merge keys (<<), and an alias
+// inside its own anchor. Aliases are expanded. Returns false, with one more problem, if the text
+// cannot be a tree: a syntax error, a second document, or more than one of the limits above allows.
 bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems);
 
 }  // namespace weft::config

@@ -17,7 +17,7 @@
 namespace weft::config {
 namespace {
 
-// The lines of `block`, the first after `first`, the others after `rest`.
+// Returns the lines of `block`, with `first` before the first line and `rest` before the others.
 std::string prefixed(const std::string& block, std::string_view first, std::string_view rest) {
   std::string result;
   std::istringstream lines(block);
@@ -26,34 +26,34 @@ std::string prefixed(const std::string& block, std::string_view first, std::stri
   return result;
 }
 
-// Of a list that may be given as its one entry: the entry, if there is one.
+// Returns the entry of a list that may be given as its one entry, if it has exactly one.
 std::optional<ValueRef> only_entry(const Check& check, ValueRef value) {
   const auto* list = std::get_if<ListRef>(&value);
   if (!check.or_one || list == nullptr || list->size(list->list) != 1) return std::nullopt;
   return list->at(list->list, 0);
 }
 
-// Whether such a list is empty, which is null.
+// Returns true if such a list is empty, which is printed as null.
 bool is_none(const Check& check, ValueRef value) {
   const auto* list = std::get_if<ListRef>(&value);
   return check.or_one && list != nullptr && list->size(list->list) == 0;
 }
 
-// A printer of one section; `text` is its lines, not indented.
+// Prints one section. `text` holds its lines, without indentation.
 class Printer : public Fields {
  public:
   explicit Printer(std::string path) : path_(std::move(path)) {}
   std::string text;
 
  protected:
-  // The same kind of printer for a section inside this one.
+  // Returns a printer of the same kind for a section inside this one.
   virtual std::unique_ptr<Printer> nested(std::string path) const = 0;
-  // What follows the value on its line; "" or "  # …".
+  // Returns the text after the value on its line: "" or "  # …".
   virtual std::string comment(const std::string& path, const Field& field,
                               ValueRef value) const = 0;
   virtual std::string type_comment(const std::string& path, const AnyRecipe&) const = 0;
   virtual bool prints(const Field&) const { return true; }
-  // What follows the lines of a choice or a list.
+  // Prints the lines that follow those of a choice or a list.
   virtual void alternatives(const std::string& /*path*/, ValueRef) {}
 
   void line(std::string_view key, std::string_view value, const std::string& after) {
@@ -144,7 +144,7 @@ class YamlPrinter final : public Printer {
 
 class SchemaPrinter final : public Printer {
  public:
-  // `open`: the kinds whose entries are being listed around this one.
+  // `open` holds the kinds whose entries are already being listed around this one.
   explicit SchemaPrinter(std::string path, std::vector<std::string> open = {})
       : Printer(std::move(path)), open_(std::move(open)) {}
 
@@ -164,7 +164,7 @@ class SchemaPrinter final : public Printer {
     return fmt::format("  # one of {}", listed(recipe.names()));
   }
 
-  // The keys of what is not there by default.
+  // Prints the keys that the default does not contain.
   void alternatives(const std::string& path, ValueRef value) override {
     const auto sample = [&](ValueRef held) { comment_out(path, held, ""); };
     if (const auto* optional = std::get_if<OptionalRef>(&value)) optional->with_sample(sample);
@@ -176,7 +176,7 @@ class SchemaPrinter final : public Printer {
 
   void comment_out(const std::string& path, ValueRef value, const std::string& shown) {
     if (auto** recipe = std::get_if<AnyRecipe*>(&value)) {
-      // A strategy may hold strategies: said once is enough.
+      // A strategy may hold strategies. Their keys are printed only once.
       const std::string kind((*recipe)->kind());
       if (std::find(open_.begin(), open_.end(), kind) != open_.end()) return;
       std::vector<std::string> open = open_;

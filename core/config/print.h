@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Struct -> YAML, through the same describe that reads it.
+// Prints a struct as YAML, through the same describe function that reads it.
 #pragma once
 #include <map>
 #include <string>
@@ -10,22 +10,24 @@
 
 namespace weft::config {
 
-// Every key with its value, defaults too, but for what a check leaves unprinted: reading it back
-// gives an equal struct. With `origins`, each line ends with where its value came from
-// ("# configs/a.yaml:3:5", "# default").
+// Prints every key with its value, including defaults, except the keys that a check leaves
+// unprinted. Reading the result back gives an equal struct. With `origins`, each line ends with the
+// place that its value came from ("# configs/a.yaml:3:5", "# default").
 std::string to_yaml(SectionRef section, const Origins* origins = nullptr);
 
-// Every key with its default, what is expected and what it means; for a choice by name, the keys of
-// each entry, those not chosen as comments. The documentation that `weft config --schema` prints.
+// Prints every key with its default, its expected values and its meaning. For a choice by name it
+// prints the keys of each entry; those of entries that are not chosen are comments. `weft config
+// --schema` prints this documentation.
 std::string schema(SectionRef section);
 
-// Path -> value on one line, for each value that is not a section: "optimizer.lr" -> "0.001".
+// Maps each path to its value on one line, for values that are not sections: "optimizer.lr" ->
+// "0.001".
 std::map<std::string, std::string> flatten(SectionRef section);
 
 struct Difference {
-  std::string path, before, after;  // "" where there is no such key
+  std::string path, before, after;  // "" if there is no such key
 };
-// Sorted by path.
+// The result is sorted by path.
 std::vector<Difference> differences(SectionRef before, SectionRef after);
 
 }  // namespace weft::config

@@ -15,14 +15,14 @@
 namespace weft::config {
 namespace {
 
-// Where a problem is reported: at the key, or at the item of a list.
+// The place where a problem is reported: the key, or the item of a list.
 struct At {
   Place place;
   std::string path;
 };
 
-// A key that its section does not have; said only at the end, when the keys of all sections are
-// known.
+// A key that its section does not have. It is reported only at the end, when the keys of all
+// sections are known.
 struct UnknownKey {
   Place place;
   std::string path, key, expected, suggestion;
@@ -64,10 +64,10 @@ class SectionReader final : public Fields {
         what_(std::move(what)),
         mistakes_before_(session.mistakes()) {}
 
-  // A key that is read by others.
+  // Adds a key that is read elsewhere.
   void knows(std::string key) { keys_.push_back(std::move(key)); }
 
-  // What is left when all keys have been described: unknown ones, then missing ones.
+  // Reports the unknown keys, then the missing ones, when all keys have been described.
   void finish() {
     std::vector<std::string> suggested;
     for (const Entry& entry : map_.entries) {
@@ -80,7 +80,7 @@ class SectionReader final : public Fields {
     for (auto& [key, report_missing] : absent_)
       if (std::find(suggested.begin(), suggested.end(), key) == suggested.end()) report_missing();
     if (session_.mistakes() > mistakes_before_)
-      return;  // a rule may be about a value that was not taken
+      return;  // a rule may concern a value that was refused
     for (const auto& [key, required] : broken_) {
       const Entry* given = entry_of(map_, key);
       session_.report({given == nullptr ? at_.place : given->place, joined(at_.path, key)},
@@ -105,7 +105,7 @@ class SectionReader final : public Fields {
     broken_.emplace_back(key, required);
   }
 
-  // The other value is then from where this key is written.
+  // The other value then has the place of this key as its origin.
   void default_set(std::string_view key, std::string_view other,
                    const std::function<void()>& set) override {
     const Entry* given = entry_of(map_, key);
@@ -125,7 +125,7 @@ class SectionReader final : public Fields {
   std::vector<std::pair<std::string, std::string>> broken_;  // rules: key, what is required
 };
 
-// A scalar where a section is expected is its type.
+// A scalar in the place of a section is the section's type.
 Node as_map(const Node& scalar, const Place& place) {
   Node map{.kind = Node::Kind::map, .place = scalar.place};
   map.set("type", place) = scalar;
@@ -143,7 +143,7 @@ void read_section(Session& session, const At& at, const Node& map, SectionRef se
   reader.finish();
 }
 
-// A key that is probably a mistyped `type`, or null.
+// Returns a key that is probably a mistyped `type`, or null.
 const Entry* mistyped_type(const Node& map, AnyRecipe& recipe) {
   for (const Entry& entry : map.entries)
     if (!nearest(entry.key, std::vector<std::string>{"type"}).empty() &&
@@ -152,8 +152,8 @@ const Entry* mistyped_type(const Node& map, AnyRecipe& recipe) {
   return nullptr;
 }
 
-// The name that a recipe's section chooses; "" if it has a mistake there, which is reported. The
-// other keys say nothing then: they belong to an entry that is not known.
+// Returns the name that a recipe's section chooses, or "" after reporting a mistake in the name.
+// The other keys are then not checked, because they belong to an unknown entry.
 std::string chosen_name(Session& session, const At& at, const Node& map, AnyRecipe& recipe) {
   const std::vector<std::string> names = recipe.names();
   const Entry* type = entry_of(map, "type");
@@ -190,7 +190,7 @@ void read_recipe(Session& session, const At& at, const Node& map, AnyRecipe& rec
 
 void read_list(Session& session, const At& at, const Node& node, const ListRef& list,
                const Check& check) {
-  list.resize(list.list, 0);  // the given items, not these over the default ones
+  list.resize(list.list, 0);  // the given items replace the default ones
   list.resize(list.list, static_cast<i64>(node.items.size()));
   session.origins[at.path] = at.place;
   for (i64 i = 0; i < static_cast<i64>(node.items.size()); ++i) {
@@ -208,8 +208,8 @@ bool accepted(const Check& check, const std::string& value) {
 }
 bool accepted(const Check&, const Duration&) { return true; }
 
-// Reads a node into a value of any type. `expected` is the value for messages: the optional, where
-// the value is what it holds.
+// Reads a node into a value of any type. `expected` is the value that messages describe: for a
+// value inside an optional, it is the optional.
 class ValueReader {
  public:
   ValueReader(Session& session, const At& at, const Node& node, ValueRef expected,
@@ -276,7 +276,7 @@ class ValueReader {
   }
 
  private:
-  // A list that may be given as its one entry: paths have no index then.
+  // Reads a list that may be given as its one entry. Its paths then have no index.
   void read_one(const ListRef& list, const Node& node, const At& at) {
     list.resize(list.list, 0);
     list.resize(list.list, 1);
@@ -307,7 +307,8 @@ void read_value(Session& session, const At& at, const Node& node, ValueRef value
   std::visit(ValueReader(session, at, node, value, check), value);
 }
 
-// A key that is not given: an error if it must be, and inside a section there may be such keys.
+// Handles a key that is not given. A required key is an error; a section is searched for required
+// keys.
 void read_absent(Session& session, const At& at, ValueRef value, const Check& check) {
   AnyRecipe** recipe = std::get_if<AnyRecipe*>(&value);
   if (check.required || (recipe != nullptr && (*recipe)->name().empty()))
@@ -317,7 +318,8 @@ void read_absent(Session& session, const At& at, ValueRef value, const Check& ch
     read_section(session, at, empty_map(), *section);
 }
 
-// Another section's key of this name: "; did you mean 'train.batch_size'?", or "".
+// Returns a hint at another section's key of this name: "; did you mean 'train.batch_size'?", or
+// "".
 std::string elsewhere(const Session& session, const std::string& key) {
   for (const std::string& path : session.described)
     if (path.ends_with("." + key) || path == key) return fmt::format("; did you mean '{}'?", path);

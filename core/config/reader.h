@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Node -> struct, through its describe. Nothing stops at the first mistake.
+// Reads a Node into a struct, through its describe function. Reading does not stop at the first
+// mistake.
 #pragma once
 #include <map>
 #include <string>
@@ -10,13 +11,14 @@
 
 namespace weft::config {
 
-// Where each value that a config gives was written, by path; what is not in it is a default.
+// The place where each value given in a config was written, by path. Values that are not listed are
+// defaults.
 using Origins = std::map<std::string, Place>;
 
-// Reads `root` (a map) into the struct, whose values as they are count as the defaults. A section
-// given as a scalar means its `type`. Appends a problem for each unknown key (with the nearest
-// valid one), wrong type, refused value, missing required key and broken rule, at its key; values
-// with a problem keep their default.
+// Reads `root` (a map) into the struct, whose current values are the defaults. A section given as a
+// scalar means its `type`. Appends a problem at the key for each unknown key (with the nearest
+// valid one), wrong type, refused value, missing required key and broken rule. Values with a
+// problem keep their default.
 void read(const Node& root, SectionRef into, Origins& origins, std::vector<Problem>& problems);
 
 }  // namespace weft::config

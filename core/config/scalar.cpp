@@ -16,7 +16,7 @@
 namespace weft::config {
 namespace {
 
-constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: beyond, a double skips integers
+constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: a double skips integers above it
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -25,7 +25,8 @@ std::size_t skip_digits(std::string_view text, std::size_t at) {
   return at;
 }
 
-// A number cut into its parts; `digits` is everything before the point or the exponent.
+// A number split into its parts. `digits` holds all digits before the decimal point or the
+// exponent.
 struct Number {
   std::string_view digits, fraction;
   bool has_point = false, has_exponent = false;
@@ -62,7 +63,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// What every kind but text refuses alike.
+// Refuses the nodes that every kind except text refuses.
 Refusal refuse_shape(const Node& node) {
   if (node.is_empty_value()) return "write a value, or remove the key";
   if (!node.is(Node::Kind::scalar)) return "";

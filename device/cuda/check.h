@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors of CUDA's runtime. Inside device/cuda only.
+// Checks the errors of CUDA's runtime. Inside device/cuda only.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -7,8 +7,8 @@
 
 namespace weft::gpu {
 
-// Throws InternalError: "<what>: <CUDA's words>", with the last launch of this thread, which is
-// where to look first when the error is one of earlier work.
+// Throws InternalError: "<what>: <CUDA's words>", with the last launch of this thread. If the error
+// comes from earlier work, that launch is the first suspect.
 void check(cudaError_t error, const char* what);
 
 }  // namespace weft::gpu

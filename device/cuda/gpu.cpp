@@ -33,12 +33,12 @@ std::string description() {
   return properties.name;
 }
 
-// Non-blocking: the default stream does not wait for it, nor it for the default stream.
+// The stream is non-blocking: neither it nor the default stream waits for the other.
 Stream::Stream() { check(cudaStreamCreateWithFlags(&handle_, cudaStreamNonBlocking), "stream"); }
 Stream::~Stream() { static_cast<void>(cudaStreamDestroy(handle_)); }
 
 StreamHandle compute_stream() {
-  static const auto* const stream = new Stream;  // never destroyed: the driver may go first
+  static const auto* const stream = new Stream;  // never destroyed: the driver may shut down first
   return stream->handle();
 }
 
@@ -88,7 +88,7 @@ double seconds_of(StreamHandle stream, const std::function<void()>& work) {
   return static_cast<double>(milliseconds) / 1e3;
 }
 
-// Ordinary host memory goes through the driver's pinned staging before the call returns.
+// Ordinary host memory is copied to the driver's pinned staging memory before the call returns.
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes) {
   if (bytes == 0) return;
   refuse_in_capture(stream, "copy to the device");

@@ -26,7 +26,7 @@ std::string text_of(const std::string& kernel, const dim3& grid, const dim3& blo
 }  // namespace
 
 void detail::note_launch(const LaunchRecord& record) {
-  last_launch.kernel.assign(record.kernel);  // keeps its memory
+  last_launch.kernel.assign(record.kernel);  // reuses the string's memory
   last_launch.grid = record.grid;
   last_launch.block = record.block;
   last_launch.caller = record.caller;

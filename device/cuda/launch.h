@@ -8,7 +8,7 @@
 
 namespace weft::detail {
 
-// Remembers the launch for the message of an error that surfaces later.
+// Records the launch for the message of an error that is reported later.
 void note_launch(const LaunchRecord& record);
 // Throws InternalError for the kernel named in `record`; `error` is a cudaError_t.
 [[noreturn]] void throw_launch_error(const LaunchRecord& record, int error);
@@ -21,7 +21,7 @@ void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple&
   config.dynamicSmemBytes = record.smem;
   config.stream = stream;
   cudaError_t error = cudaSuccess;
-  // More than 48 KiB must be asked for, kernel by kernel.
+  // A kernel must request more than 48 KiB of dynamic shared memory explicitly.
   if (record.smem > std::size_t{48} * 1024)
     error = cudaFuncSetAttribute(Kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(record.smem));

@@ -11,7 +11,7 @@ struct Recording {
   i64 size = 0;
 };
 
-// Other threads may go on allocating and waiting meanwhile.
+// Other threads may allocate and synchronize during the recording.
 void begin_recording(StreamHandle stream) {
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "capture");
 }
@@ -41,7 +41,7 @@ void launch(const Recording& recording, StreamHandle stream) {
   check(cudaGraphLaunch(recording.executable, stream), "graph");
 }
 
-// One that runs is freed by CUDA when it has.
+// CUDA frees a graph that is still running when it has finished.
 void destroy(Recording* recording) noexcept {
   static_cast<void>(cudaGraphExecDestroy(recording->executable));
   delete recording;

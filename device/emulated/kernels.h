@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels this program can launch on the emulated device.
+// The kernels that this program can launch on the emulated device.
 #pragma once
 #include <functional>
 #include <map>
@@ -9,7 +9,8 @@
 
 namespace weft {
 
-// How often each was launched so far, by name; 0 for one that no test has covered.
+// Returns the number of launches of each kernel so far, by name; 0 for a kernel that no test has
+// covered.
 const std::map<std::string, i64, std::less<>>& emulated_kernel_launches();
 
 }  // namespace weft

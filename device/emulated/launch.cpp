@@ -14,7 +14,7 @@
 namespace weft {
 namespace {
 
-// Never destroyed: filled before main(), in any order.
+// The map is never destroyed, because it is filled before main() in any order.
 std::map<std::string, i64, std::less<>>& launch_counts() {
   static auto* counts = new std::map<std::string, i64, std::less<>>;
   return *counts;

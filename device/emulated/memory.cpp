@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's memory: the host's, of which only what was handed out may be touched, and
+// The emulated device's memory is host memory. Only allocated blocks of it may be accessed, and
 // only by the device (Note [Device memory apart]).
 #include "weft/device/emulated/memory.h"
 
@@ -25,7 +25,7 @@ namespace {
 constexpr i64 kNoLimit = i64{1} << 46;
 constexpr i64 kPage = 4096;
 
-// Blocks are whole pages, with a page between them that nobody gets.
+// Blocks are whole pages, with an unused page between them.
 i64 pages_of(i64 bytes) { return (bytes + kPage - 1) / kPage * kPage + kPage; }
 
 void poison_bytes(const void* begin, i64 bytes) {
@@ -37,7 +37,7 @@ void unpoison_bytes(const void* begin, i64 bytes) {
 
 class Memory {
  public:
-  // Less where the process may not have so many.
+  // The range is smaller if the process cannot have that many addresses.
   Memory() {
     void* range = MAP_FAILED;
     for (addresses_ = i64{1} << 36; range == MAP_FAILED && addresses_ >= kPage; addresses_ /= 2)
@@ -79,7 +79,7 @@ class Memory {
     give(block, pages);
   }
 
-  // Counted: a copy may come while a stream works.
+  // Accesses are counted, because a copy may begin while a stream works.
   void open() {
     const std::lock_guard lock(mutex_);
     if (open_++ == 0) protect(base_, used_addresses_, PROT_READ | PROT_WRITE);
@@ -112,7 +112,7 @@ class Memory {
     if (open_ > 0) protect(begin, pages, PROT_READ | PROT_WRITE);
     return begin;
   }
-  // Joined with what is free beside it.
+  // Joins the freed range with the free ranges beside it.
   void give(char* begin, i64 size) {
     auto next = free_.lower_bound(begin);
     if (next != free_.end() && begin + size == next->first) {
@@ -132,16 +132,16 @@ class Memory {
   std::mutex mutex_;
   char* base_ = nullptr;
   i64 addresses_ = 0;       // of the range
-  i64 used_addresses_ = 0;  // from the base
+  i64 used_addresses_ = 0;  // counted from the base
   i64 limit_ = kNoLimit, used_ = 0;
   int open_ = 0;
   std::map<char*, i64> free_;     // below used_addresses_
-  std::map<char*, i64> size_of_;  // as asked for
+  std::map<char*, i64> size_of_;  // the requested sizes
 };
 
 std::atomic<u64> count_of_bytes_sent = 0;
 
-// Never destroyed: tensors in static storage may outlive any order of destruction.
+// The memory is never destroyed, because tensors in static storage may be destroyed after it.
 Memory& memory() {
   static auto* all = new Memory;
   return *all;
@@ -173,8 +173,9 @@ MemoryInfo memory_info() { return memory().info(); }
 void* system_allocate(i64 bytes) { return memory().allocate(bytes); }
 void system_free(void* block) noexcept { memory().free(block); }
 
-// In the stream's order: queued work may still read what the host has given back. The bytes are NaN
-// when they are handed out, so that what is read before it is written shows.
+// Fills the block in the stream's order, because queued work may still read memory that the host
+// has freed. The bytes are NaN when a block is allocated, so that reading before writing becomes
+// visible.
 void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size) {
   emulated::enqueue(stream, [=] {
     poison_bytes(block, size);

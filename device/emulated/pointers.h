@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pointers in a kernel's argument: itself, or those of a struct of scalars such as a view
-// (kernels/common/views.h) or a group of arrays.
+// Finds the pointers in a kernel's argument: the argument itself, or the members of a struct of
+// scalars such as a view (kernels/common/views.h) or a group of arrays.
 #pragma once
 #include <cstring>
 #include <type_traits>
@@ -18,7 +18,7 @@ struct AnyPointer {
   operator M*() const;
 };
 
-// Scalars that V is made of, those of its members' members included.
+// The number of scalars in V, including the members of its members.
 template <class V, class... Scalar>
 consteval std::size_t scalars_in() {
   if constexpr (requires { V{Scalar{}..., AnyScalar{}}; })
@@ -30,8 +30,8 @@ consteval bool is_pointer_at(std::index_sequence<kIndex...>) {
   return requires { V{std::conditional_t<kIndex == kAt, AnyPointer, AnyScalar>{}...}; };
 }
 
-// check(pointer) for each. A struct is looked into where each of its scalars takes 8 bytes, padding
-// included, so that their places are known.
+// Calls check(pointer) for each pointer. A struct is searched only if each of its scalars takes 8
+// bytes, padding included, because their offsets are then known.
 template <class V, class Check>
 void each_pointer(const V& argument, const Check& check) {
   if constexpr (std::is_pointer_v<V>) {

@@ -13,7 +13,7 @@
 
 namespace weft {
 
-// Shared with launches that are still queued.
+// The recording is shared with launches that are still queued.
 struct gpu::Recording {
   using Work = std::vector<std::function<void()>>;
   std::shared_ptr<Work> work = std::make_shared<Work>();
@@ -21,14 +21,14 @@ struct gpu::Recording {
 
 namespace {
 
-// Recursive: work that waits for an event runs another stream's work.
+// The mutex is recursive, because work that waits for an event runs another stream's work.
 std::recursive_mutex& device_mutex() {
   static auto* mutex = new std::recursive_mutex;
   return *mutex;
 }
 using Lock = std::lock_guard<std::recursive_mutex>;
 
-// Never destroyed: tensors in static storage may outlive any order of destruction.
+// The list is never destroyed, because tensors in static storage may be destroyed after it.
 std::vector<CUstream_st*>& all_streams() {
   static auto* streams = new std::vector<CUstream_st*>;
   return *streams;
@@ -63,9 +63,9 @@ void run_until(CUstream_st& stream, u64 target) {
   }
 }
 
-u64 count_of_waits = 0;  // under the device's mutex
+u64 count_of_waits = 0;  // guarded by the device's mutex
 
-// A queue holds copies of what was sent to the device: it must not grow for ever.
+// A queue holds copies of the data sent to the device, so its length must be bounded.
 constexpr std::size_t kLongestQueue = 4096;
 
 }  // namespace
@@ -128,7 +128,7 @@ Stream::~Stream() {
   const Lock lock(device_mutex());
   try {
     synchronize(handle_);
-  } catch (...) {  // nobody is left to hear of it
+  } catch (...) {  // the destructor has no caller to report it to
   }
   std::erase(all_streams(), handle_);
   delete handle_;
@@ -136,7 +136,7 @@ Stream::~Stream() {
 
 struct Event::State {
   CUstream_st* stream = nullptr;
-  u64 position = 0;  // done when the stream has done as many pieces of work
+  u64 position = 0;  // the event is done when the stream has done this many pieces of work
 };
 
 Event::Event() : state_(new State) {}

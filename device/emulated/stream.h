@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated device's streams: queues of host functions. A created stream runs its work as late
-// as is legal, when somebody waits for it, so that a missing wait shows; the default stream runs it
-// at once.
+// The emulated device's streams are queues of host functions. A created stream runs its work as
+// late as is legal, when the host waits for it, so that a missing wait becomes visible. The default
+// stream runs its work at once.
 #pragma once
 #include <deque>
 #include <functional>
@@ -18,20 +18,21 @@ struct CUstream_st {
   bool late = true;
   weft::u64 given = 0, done = 0;  // pieces of work
   std::deque<std::function<void()>> queue;
-  double seconds = 0;                         // that its work says it took
-  weft::gpu::Recording* recording = nullptr;  // where work goes while there is one
+  double seconds = 0;                         // as reported by its work
+  weft::gpu::Recording* recording = nullptr;  // takes the work while it is not null
 };
 
 namespace weft::emulated {
 
-// Work for a stream. What it throws reaches whoever waits for the stream, and the rest of the queue
-// is dropped, as a GPU does after a fault.
+// Queues work on a stream. An exception of the work reaches the caller that waits for the stream,
+// and the rest of the queue is dropped, as on a GPU after a fault.
 void enqueue(StreamHandle stream, std::function<void()> work);
 
-// Work calls it to say how long it would take: gpu::seconds_of() knows no other time.
+// Reports how long a piece of work would take. Work calls it, and gpu::seconds_of() counts no other
+// time.
 void pass_time(StreamHandle stream, double seconds);
 
-// How often the host has waited for a stream so far: what a training loop should not do.
+// Returns how often the host has waited for a stream so far. A training loop should not wait.
 u64 waits();
 
 }  // namespace weft::emulated

@@ -14,7 +14,7 @@
 namespace weft::gpu {
 namespace {
 
-// Labels are few and live for ever, so that blocks can refer to them.
+// Labels are few and never freed, so that blocks can refer to them.
 std::string_view kept(const std::string& label) {
   static auto* labels = new std::set<std::string>;
   return *labels->insert(label).first;
@@ -25,7 +25,7 @@ thread_local const MemoryPool* current_pool = nullptr;
 
 }  // namespace
 
-// Never destroyed: tensors in static storage may outlive any order of destruction.
+// The allocator is never destroyed, because tensors in static storage may be destroyed after it.
 Allocator& allocator() {
   static auto* all = new Allocator;
   return *all;
@@ -64,7 +64,7 @@ void Allocator::deallocate(StreamHandle stream, void* block, i64 bytes) noexcept
   shelf[size].push_back(block);
 }
 
-// From the pool in use, then from what the stream has left, then from the system.
+// Takes a block from the pool in use, else from the stream's cached blocks, else from the system.
 void* Allocator::take(StreamHandle stream, i64 size) {
   const bool pooled = current_pool != nullptr && current_pool->stream_ == stream;
   void* block = pooled ? take_cached(pooled_[current_pool], size) : nullptr;
@@ -106,7 +106,7 @@ void Allocator::release_cached_locked() {
   free_.clear();
 }
 
-// Blocks in use become ordinary ones.
+// Blocks of the pool that are in use become ordinary blocks.
 void Allocator::give_up(const MemoryPool& pool) {
   const std::lock_guard lock(mutex_);
   for (auto& [block, known] : blocks_)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The caching allocator of a GPU: stream-ordered, with counters, and with an account of who holds
-// what.
+// The caching allocator of a GPU. It is stream-ordered, keeps counters, and records which label
+// holds which memory.
 #pragma once
 #include <map>
 #include <mutex>
@@ -16,20 +16,20 @@ namespace weft::gpu {
 class MemoryPool;
 
 // Note [Stream-ordered memory]
-// A block goes back while work that uses it may still be queued. Whoever gets it next on the same
-// stream has his work behind that, so nobody waits; another stream gets it only after the device
-// was waited for, which happens when memory is short.
+// A block may be freed while work that uses it is still queued. Reuse on the same stream is safe
+// without waiting, because the new work is ordered after the earlier use. Another stream can reuse
+// the block only after the device has been synchronized, which happens when memory is short.
 class Allocator {
  public:
-  // Uninitialised, 256-byte aligned; null for no bytes. Throws InternalError with the largest
-  // holders when there is no more.
+  // The memory is uninitialised and 256-byte aligned; zero bytes yield null. Throws InternalError,
+  // with the largest holders, if there is no more memory.
   void* allocate(StreamHandle stream, i64 bytes);
-  // `stream` and `bytes` as given to allocate().
+  // `stream` and `bytes` must be the values that were given to allocate().
   void deallocate(StreamHandle stream, void* block, i64 bytes) noexcept;
 
   AllocatorCounters counters();
   void reset_peak();
-  void release_cached();  // waits for the device; what is in a pool stays there
+  void release_cached();  // waits for the device; blocks of a pool stay in the pool
 
  private:
   friend class MemoryPool;
@@ -38,9 +38,9 @@ class Allocator {
   };
   struct Block {
     std::string_view label;
-    const MemoryPool* pool = nullptr;  // that it goes back to
+    const MemoryPool* pool = nullptr;  // the pool that takes it back
   };
-  using Shelf = std::unordered_map<i64, std::vector<void*>>;  // blocks that nobody has, by size
+  using Shelf = std::unordered_map<i64, std::vector<void*>>;  // free blocks by size
   void* take(StreamHandle stream, i64 size);
   void* take_cached(Shelf& shelf, i64 size);
   void* from_system(i64 size);
@@ -55,20 +55,20 @@ class Allocator {
   std::unordered_map<void*, Block> blocks_;
   std::map<std::string_view, Holder> holders_;  // memory in use, by label
 };
-// The one of this process's GPU.
+// Returns the allocator of this process's GPU.
 Allocator& allocator();
 
-// Memory of one stream that is put aside: a block which is taken while the pool is in use goes back
-// to it, and to nobody else while the pool lives. For a graph, whose work has addresses (Note
-// [Capture], graph.h).
+// A pool reserves memory of one stream: a block that is taken while the pool is in use returns to
+// the pool, and nothing else can take it while the pool exists. A graph needs one, because its work
+// has fixed addresses (Note [Capture], graph.h).
 class MemoryPool {
  public:
   explicit MemoryPool(StreamHandle stream) : stream_(stream) {}
-  ~MemoryPool();  // its blocks are the stream's again
+  ~MemoryPool();  // returns its blocks to the stream
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
-  // What is allocated on this thread and for the stream while it lives comes from the pool.
+  // While a Use exists, allocations on this thread for the stream come from the pool.
   class Use {
    public:
     explicit Use(const MemoryPool& pool);
@@ -85,8 +85,8 @@ class MemoryPool {
   StreamHandle stream_;
 };
 
-// What is allocated on this thread while it lives is held by `label`, which an out-of-memory report
-// names: "parameters", "activations of layer1.conv".
+// While a label exists, allocations on this thread are counted under it. An out-of-memory report
+// lists the labels: "parameters", "activations of layer1.conv".
 class AllocationLabel {
  public:
   explicit AllocationLabel(std::string label);

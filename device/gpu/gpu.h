@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of a GPU: memory, streams, events, recordings. Implemented by CUDA's in device/cuda
-// and on the host in device/emulated, chosen when linking (WEFT_CUDA). A null stream is the default
-// one, which no other stream waits for.
+// The runtime of a GPU: memory, streams, events, recordings. It is implemented with CUDA in
+// device/cuda and on the host in device/emulated; the linker chooses one (WEFT_CUDA). A null stream
+// is the default stream, which no other stream waits for.
 #pragma once
 #include <functional>
 #include <string>
@@ -11,35 +11,38 @@
 
 namespace weft::gpu {
 
-// Empty when there is a GPU to run on; otherwise why not, as one clause.
+// Returns "" if a GPU is usable, and otherwise the reason as one clause.
 std::string why_unusable();
-// What `auto` may choose: the emulated device never, it is for tests.
+// Returns true if `auto` may choose this GPU. The emulated device is never fast, because it is for
+// tests.
 bool is_fast();
 
-// What it is, for people: "NVIDIA H100 80GB HBM3".
+// Returns a readable description: "NVIDIA H100 80GB HBM3".
 std::string description();
 
-// The stream that tensors are computed on.
+// Returns the compute stream, on which tensors are computed.
 StreamHandle compute_stream();
-// Of "cuda" and "auto": the GPU with that stream. Throws UserError where cuda cannot be used; auto
-// then is the CPU, with a notice, and also where the GPU is not a fast one.
+// Resolves "cuda" and "auto" to the GPU with the compute stream. If cuda cannot be used, throws
+// UserError for "cuda", and returns the CPU with a notice for "auto". "auto" also returns the CPU
+// if the GPU is not a fast one.
 Device device_named(const std::string& name);
 
-// `from` may be changed when the call returns, `to` is written in the stream's order.
+// `from` may be changed when the call returns; `to` is written in the stream's order.
 void copy_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 // Waits for the stream.
 void copy_to_host(StreamHandle stream, void* to, const void* from, i64 bytes);
 void set_bytes(StreamHandle stream, void* to, u8 value, i64 bytes);
-// Host memory that the GPU reads by itself while the host goes on. Throws InternalError when there
+// Allocates pinned host memory, which the GPU reads without the host. Throws InternalError if there
 // is none.
 void* pinned_allocate(i64 bytes);
 void pinned_free(void* memory) noexcept;
-// From such memory, which must stay as it is until the stream has come by; and into such memory,
-// which has the numbers when it has (an Event tells).
+// Copies from and to pinned memory without waiting. A source must stay unchanged until the stream
+// has reached the copy, and a destination holds the values only after that (an Event tells).
 void copy_pinned_to_device(StreamHandle stream, void* to, const void* from, i64 bytes);
 void copy_to_pinned(StreamHandle stream, void* to, const void* from, i64 bytes);
 
-// Throws InternalError for what failed on the device since the last call, naming the kernel.
+// Throws InternalError, with the name of the kernel, for a failure on the device since the last
+// call.
 void synchronize(StreamHandle stream);
 void synchronize_all();
 
@@ -47,12 +50,12 @@ struct MemoryInfo {
   i64 free_bytes = 0, total_bytes = 0;
 };
 MemoryInfo memory_info();
-// From the driver, slowly: for the caching allocator. Null when there is no more; a free may wait
-// for all work.
+// Allocates from the driver, which is slow; only the caching allocator uses it. Returns null if
+// there is no more memory. A free may wait for all work.
 void* system_allocate(i64 bytes);
 void system_free(void* block) noexcept;
-// The allocator tells where, in the stream's order, `bytes` of a block of `size` begin and cease to
-// belong to somebody.
+// The allocator reports the points in the stream's order at which `bytes` of a block of `size` are
+// allocated and freed.
 void block_handed_out(StreamHandle stream, void* block, i64 bytes, i64 size);
 void block_came_back(StreamHandle stream, void* block, i64 size);
 
@@ -65,7 +68,7 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
   StreamHandle handle() const { return handle_; }
-  // Work given from now on begins after the event.
+  // Work queued from now on begins after the event.
   void wait(const Event& event);
 
  private:
@@ -89,18 +92,18 @@ class Event {
   State* state_;
 };
 
-// The stream's time that the work takes which `work` gives it; the emulated device's is made up
-// (pass_time). Waits for the stream.
+// Returns the time on the stream of the work that `work` queues. The emulated device's time is
+// artificial (pass_time). Waits for the stream.
 double seconds_of(StreamHandle stream, const std::function<void()>& work);
 
-// What a graph is made of (device/gpu/graph.h, which is what to use). Between begin and end, work
-// for the stream is kept instead of being done. One at a time.
+// The primitives of a graph; use device/gpu/graph.h instead. Between begin and end, work for the
+// stream is recorded instead of executed. Only one recording may be in progress.
 struct Recording;
 void begin_recording(StreamHandle stream);
 Recording* end_recording(StreamHandle stream);
-void drop_recording(StreamHandle stream) noexcept;  // in place of end
+void drop_recording(StreamHandle stream) noexcept;  // instead of end
 i64 size(const Recording& recording);               // pieces of work
 void launch(const Recording& recording, StreamHandle stream);
-void destroy(Recording* recording) noexcept;  // it may still run
+void destroy(Recording* recording) noexcept;  // the recording may still run
 
 }  // namespace weft::gpu

@@ -10,7 +10,7 @@ namespace {
 
 std::atomic<StreamHandle> captured_stream{nullptr};
 
-// From begin to end; dropped unless taken.
+// A recording from begin to end, which is dropped unless it is taken.
 class Capturing {
  public:
   explicit Capturing(StreamHandle stream) : stream_(stream) {

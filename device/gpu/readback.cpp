@@ -15,7 +15,7 @@ class Pinned final : public Readback {
   ~Pinned() override {
     try {
       arrived_.synchronize();
-    } catch (...) {  // whoever waits next hears of it
+    } catch (...) {  // the next wait reports it
     }
     gpu::pinned_free(memory_);
   }

@@ -15,7 +15,7 @@ Staging::~Staging() {
   for (const Buffer& buffer : buffers_) {
     try {
       buffer.copied->synchronize();
-    } catch (...) {  // whoever waits next hears of it
+    } catch (...) {  // the next wait reports it
     }
     pinned_free(buffer.memory);
   }
@@ -41,7 +41,7 @@ void Staging::send(StreamHandle stream, void* to, const void* from, i64 bytes) {
   buffer.copied->record(stream);
 }
 
-// Never destroyed: the driver may go first.
+// The buffers are never destroyed, because the driver may shut down first.
 Staging& staging() {
   static auto* ring = new Staging(4);
   return *ring;

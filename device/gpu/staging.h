@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends what is large to the GPU through pinned memory, so that the host need not wait until the
-// stream has got as far as the copy.
+// Sends large data to the GPU through pinned memory, so that the host does not wait until the
+// stream has reached the copy.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -10,8 +10,8 @@
 
 namespace weft::gpu {
 
-// A ring of pinned buffers. A buffer is used again when the copy out of it is done, and waited for
-// if it is not: the host runs ahead by as many copies as there are buffers. Thread-safe.
+// A ring of pinned buffers. A buffer is reused when the copy out of it is done; if it is not, the
+// host waits. The host can thus run ahead by as many copies as there are buffers. Thread-safe.
 class Staging {
  public:
   explicit Staging(int buffers, i64 smallest = kSmallest);
@@ -19,11 +19,11 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
-  // `from` may be changed when the call returns, `to` is written in the stream's order.
+  // `from` may be changed when the call returns; `to` is written in the stream's order.
   void send(StreamHandle stream, void* to, const void* from, i64 bytes);
 
  private:
-  // Below it, CUDA itself keeps a copy and does not wait.
+  // CUDA itself buffers smaller copies and does not wait.
   static constexpr i64 kSmallest = i64{64} * 1024;
   struct Buffer {
     void* memory = nullptr;
@@ -36,7 +36,7 @@ class Staging {
   std::vector<Buffer> buffers_;
   std::size_t next_ = 0;
 };
-// The one that tensors go through.
+// Returns the ring that tensors use.
 Staging& staging();
 
 }  // namespace weft::gpu

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CUDA's atomics for a plain C++ compiler, for the types CUDA has them for. Relaxed, as in CUDA.
+// CUDA's atomics for a plain C++ compiler, for the types that CUDA supports. Relaxed, as in CUDA.
 #pragma once
 #include <atomic>
 #include <type_traits>
@@ -13,7 +13,7 @@ concept OneOf = (std::is_same_v<T, Of> || ...);
 template <class T>
 concept Wide = OneOf<T, int, unsigned, unsigned long long>;
 
-// Sets *place to change(*place); returns what was there before.
+// Sets *place to change(*place) and returns the previous value.
 template <class T, class Change>
 T read_modify_write(T* place, CallSite site, const Change& change) {
   note_atomic(site);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Barriers and warp operations: a thread leaves its operands and waits; the last one to arrive
-// works out the result for all.
+// Barriers and warp operations. A thread stores its operands and waits; the last thread to arrive
+// computes the result for all.
 #include "weft/device/simt/collectives.h"
 
 #include <bit>
@@ -20,7 +20,7 @@ struct Sites {
   CallSite last;
 } sites;
 
-// False for the site that a mutation test deletes.
+// Returns false for the site that a mutation test disables.
 bool visit(std::string_view operation, const CallSite& place) {
   if (place.line != sites.last.line || place.file != sites.last.file) {
     sites.last = place;
@@ -37,7 +37,7 @@ bool visit(std::string_view operation, const CallSite& place) {
 
 // ---- barriers ----
 
-// Barriers are told apart by their line: two on one line look like one.
+// Barriers are distinguished by their line, so two on one line look like one.
 bool all_at_one_barrier() {
   const Fiber* first = nullptr;
   for (unsigned i = 0; i < machine.threads; ++i) {
@@ -63,7 +63,8 @@ void release_barrier() {
 
 // ---- warp operations ----
 
-// The last lane of `mask` has arrived: results for all of them. `first` is the warp's thread 0.
+// The last lane of `mask` has arrived: computes the results of all lanes. `first` is the warp's
+// thread 0.
 void resolve(Fiber* first, unsigned lanes, WarpOperation operation) {
   for (unsigned l = 0; l < kWarp; ++l) {
     if (!has_lane(lanes, l)) continue;
@@ -86,7 +87,7 @@ void resolve(Fiber* first, unsigned lanes, WarpOperation operation) {
 void try_complete(unsigned warp, unsigned mask, WarpOperation operation) {
   Fiber* const first = &machine.fibers[warp * kWarp];
   const unsigned lanes = mask & machine.warps.live[warp];
-  if ((machine.warps.waiting[warp] & lanes) != lanes) return;  // somebody is still missing
+  if ((machine.warps.waiting[warp] & lanes) != lanes) return;  // some lanes have not arrived
   for (unsigned l = 0; l < kWarp; ++l) {
     if (!has_lane(lanes, l)) continue;
     const Fiber& fiber = first[l];
@@ -239,7 +240,7 @@ void sync_warp(unsigned mask, CallSite site) {
   acquire(sync);
 }
 
-// One variable for all fences: a missing fence is found, a misplaced one may not be.
+// All fences share one variable: a missing fence is found, but a misplaced one may not be.
 void fence(CallSite site) {
   if (!visit("__threadfence", site)) return;
   release(&machine.sync.fence);

@@ -32,7 +32,7 @@ inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((weft::u64{a} * b) >> 32);
 }
 
-// Loads and stores with a hint to the caches, which is all the difference.
+// Loads and stores with a cache hint, which has no effect here.
 template <class T>
 T __ldg(const T* place) {
   return *place;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a message says about who was where.
+// The text in messages that says which thread was at which place.
 #include <algorithm>
 #include <cstdio>
 

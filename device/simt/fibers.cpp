@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fibers: one stack per CUDA thread that is under way, and what sanitizers are told of them.
+// Fibers: one stack per CUDA thread that has started and not finished, and the reports about them
+// to the sanitizers.
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -13,13 +14,14 @@ namespace weft::simt {
 namespace {
 
 constexpr std::size_t kGuardBytes = 4096;
-// Sanitizers make frames larger, and their reports need room.
+// Sanitizers make frames larger, and their reports need stack space.
 std::size_t stack_bytes() { return (under_asan() || under_tsan() ? 256 : 64) * std::size_t{1024}; }
 
 // Note [Fibers and ThreadSanitizer]
-// A TSan context is expensive to make, and its stack must stay its own: one that another context
-// used before would look like a race. So both persist, in two sets that serve alternate blocks; the
-// threads of neighbouring blocks stay unordered, which is what shows races between blocks.
+// A TSan context is expensive to create, and it needs a stack of its own: a stack that another
+// context has used would look like a race. Both therefore persist, in two sets that serve alternate
+// blocks. The threads of neighbouring blocks stay unordered, which makes races between blocks
+// visible.
 struct Persistent {
   char* stack = nullptr;
   void* tsan = nullptr;
@@ -28,10 +30,11 @@ struct Persistent {
 struct Stacks {
   std::vector<Persistent> sets[2] = {std::vector<Persistent>(kMaxThreads),
                                      std::vector<Persistent>(kMaxThreads)};
-  std::array<char*, kMaxThreads> free{};  // without TSan an exited thread's stack serves the next
+  std::array<char*, kMaxThreads> free{};  // without TSan, the stack of an exited thread is reused
   unsigned free_count = 0;
 };
-// Never destroyed: a device in static storage may run kernels to the end.
+// The stacks are never destroyed, because a device in static storage may run kernels until the
+// program ends.
 Stacks& stacks() {
   static auto* all = new Stacks;
   return *all;
@@ -90,7 +93,8 @@ void take_stack(Fiber& fiber) {
   } else {
     fiber.stack = new_stack();
   }
-  // 1,024 stacks whose tops have the same address modulo 4096 would fight for one set of the cache.
+  // If the tops of 1,024 stacks had the same address modulo 4096, they would compete for one cache
+  // set.
   const std::size_t shift = fiber.lane() * 128;
   fiber.stack_pointer = new_context(fiber.stack + stack_bytes() - shift, &entry);
 }
@@ -124,7 +128,7 @@ void resume(Fiber& fiber) {
 void leave() {
   Fiber& fiber = *machine.running;
   if (under_tsan()) tsan_switch(host.tsan);
-  if (under_asan())  // null: the fiber ends, and ASan frees what it kept for it
+  if (under_asan())  // null: the fiber ends, and ASan frees its data about it
     __sanitizer_start_switch_fiber(fiber.state == State::exited ? nullptr : &fiber.asan_fake_stack,
                                    host.stack_bottom, host.stack_bytes);
   weft_simt_switch(&fiber.stack_pointer, host.stack_pointer);
@@ -135,13 +139,13 @@ void leave() {
 void abandon(Fiber& fiber) {
   if (fiber.stack == nullptr) return;
   if (under_tsan()) {
-    tsan_switch(fiber.tsan);  // what it did happened before the error is thrown
+    tsan_switch(fiber.tsan);  // orders the fiber's accesses before the error is thrown
     release(&machine.sync.grid_ends);
     tsan_switch(host.tsan);
-    __tsan_destroy_fiber(fiber.tsan);  // its shadow call stack is not balanced any more
+    __tsan_destroy_fiber(fiber.tsan);  // its shadow call stack is no longer balanced
     stacks().sets[machine.parity][fiber.index].tsan = nullptr;
   }
-  // The frames left on it have poisoned red zones.
+  // The frames that remain on the stack have poisoned red zones.
   if (under_asan()) __asan_unpoison_memory_region(fiber.stack, stack_bytes());
   give_stack_back(fiber);
 }

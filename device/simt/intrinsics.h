@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CUDA's device language for a plain C++ compiler: qualifiers, built-in variables, barriers, warp
-// operations; atomics.h and device_math.h have the rest. Only what weft's kernels may use is here,
-// with CUDA's signatures, so that what compiles here compiles with nvcc.
+// operations. atomics.h and device_math.h have the rest. Only the features that weft's kernels may
+// use are here, with CUDA's signatures, so that code which compiles here also compiles with nvcc.
 // source: CUDA C++ Programming Guide, "C++ Language Extensions"
 #pragma once
 #ifdef __CUDACC__
@@ -28,7 +28,7 @@
 #define __restrict__ __restrict
 #define __shared__ static_assert(false, "use WEFT_SHARED(name, type) or weft::dynamic_shared<T>()");
 
-// Rewritten whenever another thread's turn comes: one OS thread runs them all.
+// These are rewritten whenever another thread runs, because one OS thread runs all of them.
 inline uint3 threadIdx{}, blockIdx{};
 inline dim3 blockDim{}, gridDim{};
 inline constexpr int warpSize = 32;
@@ -53,7 +53,7 @@ inline void __threadfence_block(WEFT_SITE) { weft::simt::fence(site); }
 [[noreturn]] inline void __trap(WEFT_SITE) { weft::simt::trap("__trap()", site); }
 
 namespace weft::simt {
-// The types that CUDA shuffles.
+// The types that CUDA can shuffle.
 template <class T>
 concept Shuffled = std::is_arithmetic_v<T> &&(sizeof(T) == 4 || sizeof(T) == 8);
 

@@ -41,11 +41,11 @@ struct Fiber {
 };
 
 // Note [Sync variables]
-// ThreadSanitizer learns what a barrier orders from release() before and acquire() after it, on a
-// byte of ours. Two successive barriers need two bytes, or a thread that is already at the second
-// would order one that is still leaving the first; and each of two neighbouring blocks needs its
-// own, or the barriers of one block would order the threads of the other and hide races between
-// blocks.
+// ThreadSanitizer learns the order that a barrier creates from release() before it and acquire()
+// after it, on a byte of the emulator. Two successive barriers need two bytes; otherwise a thread
+// that is already at the second would order one that is still leaving the first. Two neighbouring
+// blocks need separate bytes too; otherwise the barriers of one block would order the threads of
+// the other and hide races between blocks.
 struct SyncVariables {
   char block_barrier[2][2]{};            // [parity of the block][parity of the barrier]
   char warp_barrier[2][kMaxWarps][2]{};  // the same per warp
@@ -53,7 +53,7 @@ struct SyncVariables {
   char grid_begins = 0, grid_ends = 0;
 };
 
-// The kernel that runs, and what it was launched with.
+// The running kernel and its launch parameters.
 struct Launch {
   std::string_view name;  // of the kernel; empty: no kernel runs
   const std::function<void()>* kernel = nullptr;
@@ -67,18 +67,20 @@ struct ReadyThreads {
   unsigned begin = 0, end = 0;
 };
 
-// The block's barrier, with the votes of those that have arrived and the results of the last vote.
+// The block's barrier, with the votes of the threads that have arrived and the results of the last
+// vote.
 struct Barrier {
   unsigned arrived = 0, passed = 0;
   int votes = 0, results[3]{};
 };
 
-// By warp: the lanes that have not exited, those in a warp operation, and the barriers passed.
+// For each warp: the lanes that have not exited, the lanes in a warp operation, and the number of
+// barriers passed.
 struct Warps {
   std::array<unsigned, kMaxWarps> live{}, waiting{}, barriers_passed{};
 };
 
-// The first fault of a launch; what runs after it is abandoned.
+// The first fault of a launch. Code that runs after it is abandoned.
 struct FirstFault {
   bool happened = false;
   Fault kind{};
@@ -97,7 +99,7 @@ struct Machine {
   ReadyThreads ready;
   unsigned parity = 0;  // of the block
 
-  // Barriers and warp operations under way.
+  // Barriers and warp operations in progress.
   Barrier barrier;
   Warps warps;
   SyncVariables sync;
@@ -110,11 +112,11 @@ extern Machine machine;
 // ---- fibers.cpp ----
 void resume(Fiber& fiber);  // runs it until it waits or exits
 void leave();               // from a fiber back to the scheduler
-// Forgets a suspended fiber; its destructors never run.
+// Discards a suspended fiber. Its destructors never run.
 void abandon(Fiber& fiber);
 // Called at the start of a grid.
 void prepare_host();
-// Bookkeeping that allocates must not look to ThreadSanitizer like an access by a CUDA thread.
+// ThreadSanitizer must not take the emulator's allocations for accesses by a CUDA thread.
 class AsHost {
  public:
   AsHost();
@@ -130,8 +132,8 @@ void report(Fault fault, std::string text);  // keeps the first
 
 // ---- collectives.cpp ----
 void begin_block_collectives();
-void thread_exited(Fiber& fiber);  // may complete what others wait for
-// When no thread is ready: lets those at a barrier pass, or returns false.
+void thread_exited(Fiber& fiber);  // may complete the operation of waiting threads
+// Called when no thread is ready. Lets the threads at a barrier pass, or returns false.
 bool try_release_barrier();
 const char* name_of(WarpOperation operation);
 

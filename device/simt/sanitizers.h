@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Telling sanitizers about fibers. Inside device/simt only.
+// Tells sanitizers about fibers. Inside device/simt only.
 //
-// The emulator itself is never instrumented (cmake/library.cmake): a thread sanitizer's calls for
-// switching must not come from instrumented code. It finds out when it is loaded which sanitizer
-// the program runs under: the symbols are weak, so that one object serves all builds. source:
+// The emulator itself is never instrumented (cmake/library.cmake), because ThreadSanitizer's calls
+// for switching must not come from instrumented code. The symbols are weak and resolved at load
+// time, so that one object serves all builds, whichever sanitizer the program runs under. source:
 // compiler-rt, include/sanitizer/{common_interface_defs,tsan_interface}.h
 #pragma once
 #include <cstddef>
@@ -31,14 +31,14 @@ namespace weft::simt {
 inline bool under_asan() { return __asan_poison_memory_region != nullptr; }
 inline bool under_tsan() { return __tsan_switch_to_fiber != nullptr; }
 
-// What is done before release(x) happens before what follows acquire(x), and nothing else is said.
+// Code before release(x) happens before code after acquire(x). No other order is implied.
 inline void release(void* address) {
   if (under_tsan()) __tsan_release(address);
 }
 inline void acquire(void* address) {
   if (under_tsan()) __tsan_acquire(address);
 }
-// Without an ordering between the two fibers.
+// Switches without an ordering between the two fibers.
 inline void tsan_switch(void* fiber) { __tsan_switch_to_fiber(fiber, 1); }
 
 }  // namespace weft::simt

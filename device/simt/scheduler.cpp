@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which thread runs next, block after block.
+// Chooses the thread that runs next, block after block.
 #include <algorithm>
 #include <mutex>
 #include <numeric>
@@ -30,8 +30,9 @@ void report(Fault fault, std::string text) {
 
 void make_ready(Fiber& fiber) {
   fiber.state = State::ready;
-  // A ring: each thread is listed at most once. Nothing is moved, because ThreadSanitizer sees
-  // memmove() even here and would take it for an access by the thread whose turn it is.
+  // The list is a ring: each thread is listed at most once. No elements are moved, because
+  // ThreadSanitizer intercepts memmove() even here and would take it for an access by the running
+  // CUDA thread.
   machine.ready.index[machine.ready.end++ % kMaxThreads] = fiber.index;
 }
 
@@ -82,7 +83,8 @@ void run_block() {
   machine.statistics.threads += machine.threads;
 }
 
-// The order of blocks. Beyond 2^20 of them `random` is `forward`: nobody could see the difference.
+// The order of blocks. Above 2^20 blocks, `random` is `forward`, because the difference would not
+// be observable.
 class BlockOrder {
  public:
   explicit BlockOrder(u64 blocks) : blocks_(blocks) {
@@ -122,7 +124,7 @@ void check_grid(const Grid& grid, std::string_view name) {
 }
 
 void run_grid(const Grid& grid, std::string_view name, const std::function<void()>& kernel) {
-  // The built-in variables are one set for the process.
+  // The process has only one set of built-in variables.
   static std::mutex one_at_a_time;
   const std::lock_guard lock(one_at_a_time);
   check_grid(grid, name);

@@ -16,14 +16,14 @@ constexpr std::size_t kMaxStaticBytes = std::size_t{48} * 1024;
 struct Variable {
   const void* key;
   char* memory;
-  char* sync;  // one byte behind it under ThreadSanitizer: its allocation happens before every use
+  char* sync;  // under ThreadSanitizer, one byte behind it: allocation happens before every use
 };
 
 struct BlockMemory {
   std::vector<Variable> variables;
   std::size_t static_bytes = 0;
   char* dynamic = nullptr;
-  std::vector<char*> old;  // of blocks of this grid that have ended
+  std::vector<char*> old;  // memory of this grid's finished blocks
 };
 BlockMemory& block() {
   static auto* memory = new BlockMemory;
@@ -49,7 +49,8 @@ void end_block_memory() {
   memory.old.push_back(memory.dynamic);
   memory.variables.clear();
   memory.static_bytes = 0;
-  // Under ThreadSanitizer only when the grid ends: free() would order the blocks.
+  // Under ThreadSanitizer the memory is freed only when the grid ends, because free() would order
+  // the blocks.
   if (!under_tsan()) end_grid_memory();
 }
 
@@ -68,7 +69,7 @@ void* shared_variable(const void* key, std::size_t bytes, std::size_t alignment)
   memory.static_bytes += bytes;
   if (memory.static_bytes > kMaxStaticBytes)
     trap("more than 48 KiB of WEFT_SHARED in one block (dynamic_shared may have more)", {});
-  // The variable belongs to the block, not to the thread that came to its declaration first.
+  // The variable belongs to the block, not to the thread that reached its declaration first.
   char* fresh_memory = nullptr;
   char* sync = nullptr;
   {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared memory on the host: fresh for every block and filled with Options::poison, each variable
-// an allocation of its own, so that sanitizers see its bounds.
+// Shared memory on the host. It is fresh for every block and filled with Options::poison, and each
+// variable is a separate allocation, so that sanitizers detect accesses out of its bounds.
 #pragma once
 #include <cstddef>
 #include <type_traits>
 
 namespace weft::simt {
 
-// The block's variable known by `key`, allocated by the first thread that asks.
+// Returns the block's variable identified by `key`. The first thread that asks allocates it.
 void* shared_variable(const void* key, std::size_t bytes, std::size_t alignment);
 void* dynamic_shared_memory();
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changing stacks: the only code that depends on the processor.
+// Switches stacks. No other code depends on the processor.
 #include "weft/device/simt/switch.h"
 
 #ifdef __x86_64__
 
-// Keeps the callee-saved registers on the old stack and takes them from the new one (System V ABI).
-// Kernels do not change the floating-point control words. A jump instead of a return: the processor
-// predicts returns by a stack of its own, which would be wrong every time (barriers took 3 times as
-// long).
+// Saves the callee-saved registers on the old stack and restores them from the new one (System V
+// ABI). Kernels do not change the floating-point control words. The switch ends with a jump instead
+// of a return: the processor predicts returns with a stack of its own, and every prediction would
+// be wrong (barriers took 3 times as long).
 asm(R"(
 .text
 .globl weft_simt_switch
@@ -38,8 +38,8 @@ namespace weft::simt {
 
 void* new_context(char* stack_top, void (*entry)()) {
   auto** top = reinterpret_cast<void**>(stack_top);
-  // The ABI: at a function's entry the stack pointer is 8 modulo 16, as after a call. Nothing
-  // notices a mistake here until something deep down stores an aligned vector.
+  // The ABI requires the stack pointer to be 8 modulo 16 at a function's entry, as after a call. A
+  // violation has no effect until a deeply nested call stores an aligned vector.
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(entry);
   for (int saved_registers = 0; saved_registers < 6; ++saved_registers) *--top = nullptr;

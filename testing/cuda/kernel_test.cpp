@@ -14,7 +14,7 @@ void check(cudaError_t error) {
 
 }  // namespace
 
-// The device has an order of its own.
+// A real device chooses its own order.
 void in_every_order(const std::function<void()>& body) {
   body();
   check(cudaDeviceSynchronize());

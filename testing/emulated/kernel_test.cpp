@@ -33,7 +33,7 @@ void in_every_order(const std::function<void()>& body) {
 namespace detail {
 
 void* device_array(i64 bytes) {
-  // Aligned as the GPU's allocator aligns, up to what any vector access needs.
+  // The alignment is that of the GPU's allocator, which satisfies any vector access.
   void* memory = nullptr;
   if (posix_memalign(&memory, 256, static_cast<std::size_t>(bytes)) != 0) throw std::bad_alloc();
   std::memset(memory, 0xff, static_cast<std::size_t>(bytes));

@@ -58,7 +58,7 @@ void print_race(void* report) {
     __tsan_get_report_mop(report, static_cast<unsigned long>(i), &tid, &address, &size, &write,
                           &atomic, trace, kTrace);
     char place[256] = "?";
-    // A return address lies behind the call.
+    // A return address lies one instruction after the call.
     __sanitizer_symbolize_pc(static_cast<char*>(trace[0]) - 1, "%s:%l", place, sizeof place);
     const char* const slash = std::strrchr(place, '/');
     std::fprintf(stderr, "%s %s%s of %d bytes at %s by %s", i == 0 ? "" : ";",

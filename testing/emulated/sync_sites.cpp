@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The test binary's side of tools/torture_kernels.py:
 //   WEFT_SYNC_SITES=FILE      writes a line "test<TAB>operation<TAB>file:line" for each barrier and
-//                             fence that each test came to
-//   WEFT_SKIP_SITE=FILE:LINE  that barrier or fence does nothing
+//                             fence that each test reached
+//   WEFT_SKIP_SITE=FILE:LINE  disables that barrier or fence
 #include <cstdlib>
 #include <fstream>
 #include <string>

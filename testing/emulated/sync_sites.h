@@ -4,7 +4,7 @@
 
 namespace weft::testing {
 
-// Does nothing itself; referring to it links what reads the environment variables.
+// Does nothing itself. A reference to it links the code that reads the environment variables.
 void link_sync_sites();
 
 }  // namespace weft::testing

@@ -127,7 +127,7 @@ TEST(Allocator, ALimitIsOutOfMemoryOnceNothingIsCached) {
   deallocate(Cpu{}, cached, 1 << 16);
   const AllocatorCounters before = counters();
   const i64 no_limit = set_cpu_memory_limit(before.bytes_in_use + (1 << 18));
-  void* all = allocate(Cpu{}, 1 << 18);  // what is cached makes room
+  void* all = allocate(Cpu{}, 1 << 18);  // releases the cached blocks
   EXPECT_EQ(counters().bytes_cached, 0);
   try {
     allocate(Cpu{}, 64);

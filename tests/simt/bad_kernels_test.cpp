@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes that the emulator itself reports.
+// Tests of mistakes that the emulator itself reports.
 #include "weft/tests/simt/planted_bugs.cuh"
 #include "weft/tests/simt/simt_test_tools.h"
 
@@ -28,7 +28,7 @@ TEST(BadKernel, EarlyReturnBeforeABarrier) {
   EXPECT_FAULT(error, Fault::barrier_divergence);
   EXPECT_SAYS(error, "50 thread(s) wait in __syncthreads at " + line_of("early return"));
   EXPECT_SAYS(error, "14 thread(s) exited the kernel, first: thread (50,0,0)");
-  // What recent GPUs do.
+  // Recent GPUs let such a barrier pass.
   const simt::ScopedOptions tolerant({.strict_exit = false});
   EXPECT_FALSE(kernel_error(run).has_value());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only the emulated device can show: how late work runs, faults that surface later, memory
-// that runs out.
+// Tests of behaviour that only the emulated device can show: late execution of work, faults that
+// are reported later, and memory that runs out.
 #include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/allocator.h"
 #include "weft/device/gpu/gpu.h"
@@ -73,7 +73,7 @@ TEST(EmulatedStream, AnImpossibleLaunchIsReportedAtOnce) {
   EXPECT_FAULT(error, simt::Fault::bad_launch);
 }
 
-// Sets the limit for one test, over what is in use.
+// Limits the memory for one test to `bytes` above the memory in use.
 class MemoryLimit {
  public:
   explicit MemoryLimit(i64 bytes) {
@@ -93,7 +93,7 @@ TEST(EmulatedMemory, WhatIsCachedIsGivenBackBeforeMemoryRunsOut) {
   const MemoryLimit limit(4096);
   void* const block = allocator.allocate(nullptr, 4096);
   allocator.deallocate(nullptr, block, 4096);
-  void* const other = allocator.allocate(nullptr, 2048);  // another class: not from the cache
+  void* const other = allocator.allocate(nullptr, 2048);  // another size class: not from the cache
   EXPECT_NE(other, nullptr);
   EXPECT_EQ(allocator.counters().bytes_cached, 0);
   allocator.deallocate(nullptr, other, 2048);
@@ -130,7 +130,7 @@ TEST(EmulatedMemory, OutOfMemoryNamesTheLargestHolders) {
   allocator.deallocate(nullptr, blocks[0], 1024);
   allocator.deallocate(nullptr, blocks[1], 4096);
   allocator.deallocate(nullptr, blocks[2], 4096);
-  // With that memory back there is room.
+  // After the blocks are freed, the allocation succeeds.
   allocator.deallocate(nullptr, allocator.allocate(nullptr, 8192), 8192);
   allocator.release_cached();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated language itself: built-in variables, warp operations, atomics, memory.
+// Tests of the emulated language itself: built-in variables, warp operations, atomics, memory.
 #include <numeric>
 
 #include "weft/tests/simt/simt_test_tools.h"
@@ -51,7 +51,7 @@ TEST(Intrinsics, ShufflesFollowCudasRules) {
     for (int t = 0; t < kThreads; ++t) {
       const int warp = t / 32 * 32, lane = t % 32;
       EXPECT_EQ(at(0, t), warp + 5);
-      EXPECT_EQ(at(1, t), lane == 0 ? t : t - 1);        // the first lane keeps its own
+      EXPECT_EQ(at(1, t), lane == 0 ? t : t - 1);        // the first lane keeps its own value
       EXPECT_EQ(at(2, t), t % 16 + 3 < 16 ? t + 3 : t);  // within groups of 16
       EXPECT_EQ(at(3, t), warp + (lane ^ 16));
       EXPECT_EQ(at(4, t), t / 8 * 8 + 2);
@@ -78,7 +78,7 @@ __global__ void votes(unsigned* y) {
   y[256 + t] = static_cast<unsigned>(__syncthreads_count(t < 50));
   y[320 + t] = static_cast<unsigned>(__syncthreads_and(t < 50));
   y[384 + t] = static_cast<unsigned>(__syncthreads_or(t == 63));
-  // Some lanes only.
+  // Only some lanes take part.
   if (t % 32 < 8) y[448 + t] = __ballot_sync(0xffu, t % 2);
 }
 TEST(Intrinsics, Votes) {
@@ -133,8 +133,8 @@ TEST(Intrinsics, Atomics) {
   });
 }
 
-// Two variables of one name in two functions are two, and every block finds both as they were
-// filled.
+// Variables of the same name in two functions are distinct, and every block finds both with their
+// initial filling.
 __device__ float helper() {
   WEFT_SHARED(value, float);
   const bool fresh = value != value;  // NaN
@@ -167,7 +167,7 @@ TEST(SharedMemory, MoreThan48KilobytesIsAnError) {
   EXPECT_SAYS(error, "more than 48 KiB");
 }
 
-// Needs the stack aligned as the ABI says: a vector store to it would fault otherwise.
+// The kernel needs a stack aligned as the ABI requires; otherwise a vector store to it would fault.
 __global__ void uses_the_stack(float* y) {
   alignas(64) volatile float local[64];
   for (int i = 0; i < 64; ++i) local[i] = static_cast<float>(i + static_cast<int>(threadIdx.x));
@@ -186,7 +186,7 @@ TEST(Fibers, HaveAlignedStacksOfTheirOwn) {
   });
 }
 
-// The lane that comes first gets the first number, so the order shows.
+// The first lane to run gets the first number, so the result shows the order.
 __global__ void take_numbers(unsigned* y, unsigned* next) { y[threadIdx.x] = atomicAdd(next, 1u); }
 std::vector<unsigned> numbers_taken(const simt::Options& options) {
   const simt::ScopedOptions scoped(options);

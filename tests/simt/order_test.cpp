@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes that show as results which depend on the order of threads, or on what shared memory
-// held.
+// Tests of mistakes that make results depend on the order of threads, or on the previous content of
+// shared memory.
 #include <functional>
 #include <set>
 
@@ -10,7 +10,7 @@
 namespace weft::testing {
 namespace {
 
-// How many different results `run` has over all orders.
+// Returns the number of different results of `run` over all orders.
 std::size_t results_over_orders(const std::function<std::vector<float>()>& run) {
   std::set<std::string> results;
   in_every_order([&] {
@@ -26,7 +26,7 @@ std::vector<float> count_up(i64 n) {
   return x;
 }
 
-// In ThreadSanitizer's build these would be reported; sanitizer_test.cpp has them there.
+// ThreadSanitizer's build would report these mistakes; sanitizer_test.cpp tests them there.
 #ifndef __SANITIZE_THREAD__
 
 TEST(Order, ShowsAMissingBarrier) {

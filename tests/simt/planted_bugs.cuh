@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels with one deliberate mistake each, and some without: what the emulator must and must not
+// Kernels with one deliberate mistake each, and some without, which the emulator must or must not
 // report. The tests find the lines by the marks at their ends.
 #pragma once
 #include "weft/kernels/common/team.h"
@@ -9,7 +9,7 @@ namespace weft::bugs {
 
 // ---- races ----
 
-// No barrier between the write of s[t] and the read of s[t + 1].
+// There is no barrier between the write of s[t] and the read of s[t + 1].
 [[maybe_unused]] static __global__ void missing_barrier(float* y, const float* x) {
   WEFT_SHARED(s, float[256]);
   const unsigned t = threadIdx.x;
@@ -17,7 +17,7 @@ namespace weft::bugs {
   y[t] = s[(t + 1) % blockDim.x];  // mark: missing_barrier read
 }
 
-// No barrier at the end of the loop's body: right when threads run in order.
+// There is no barrier at the end of the loop's body, which is right only when threads run in order.
 [[maybe_unused]] static __global__ void missing_trailing_barrier(float* y, const float* x,
                                                                  int rounds) {
   WEFT_SHARED(s, float[256]);
@@ -31,7 +31,7 @@ namespace weft::bugs {
   y[t] = sum;
 }
 
-// Lanes do not run in step.
+// Lanes do not run in lockstep.
 [[maybe_unused]] static __global__ void missing_syncwarp(float* y) {
   WEFT_SHARED(s, float[32]);
   const unsigned t = threadIdx.x;
@@ -46,7 +46,7 @@ namespace weft::bugs {
   y[t] = s[t ^ 1];
 }
 
-// Blocks add without an atomic, also with barriers around, which order no other block.
+// Blocks add without an atomic. Barriers around the addition do not order other blocks.
 [[maybe_unused]] static __global__ void race_between_blocks(float* sum) {
   if (threadIdx.x == 0) *sum += 1;  // mark: blocks add
 }
@@ -56,7 +56,8 @@ namespace weft::bugs {
   __syncthreads();
 }
 
-// The last block to finish sums what the others wrote; without a fence it may not see it.
+// The last block to finish sums the values that the others wrote. Without a fence it may not see
+// them.
 template <bool kFence>
 __global__ void last_block_sums(float* sum, float* partial, unsigned* ticket) {
   WEFT_SHARED(last, bool);
@@ -161,7 +162,7 @@ __global__ void last_block_sums(float* sum, float* partial, unsigned* ticket) {
   const unsigned t = threadIdx.x;
   if (t < 63) s[t] = 1;
   __syncthreads();
-  y[t] = s[t] > 0.5f ? s[t] : 0;  // a NaN compares false: only another filling shows it
+  y[t] = s[t] > 0.5f ? s[t] : 0;  // a NaN compares false: only another filling reveals it
 }
 [[maybe_unused]] static __global__ void uninitialised_accumulator(float* y, const float* x, int n) {
   float* sums = dynamic_shared<float>();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mistakes that only a sanitizer sees: these run in the presets emulated-asan and emulated-tsan.
+// Tests of mistakes that only a sanitizer detects. They run in the presets emulated-asan and
+// emulated-tsan.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,8 +15,8 @@
 namespace weft::testing {
 namespace {
 
-// A mistake, to be run in a process of its own: a sanitizer's report may end it, and
-// ThreadSanitizer does not follow a fork() of a process that has fibers.
+// A mistake that runs in a process of its own: a sanitizer's report may end it, and ThreadSanitizer
+// does not support fork() in a process that has fibers.
 using Mistake = void (*)();
 std::map<std::string, Mistake>& mistakes() {
   static std::map<std::string, Mistake> all;
@@ -37,7 +38,7 @@ class MistakeRunner : public ::testing::Environment {
   [[maybe_unused]] const bool name##_known = mistakes().emplace(#name, name).second; \
   void name()
 
-// What the mistake prints to stderr.
+// Returns the output of the mistake on stderr.
 [[maybe_unused]] std::string report_of(const std::string& name) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) return "no pipe";
@@ -120,7 +121,7 @@ TEST(UndefinedBehaviorSanitizer, Misaligned) {
 
 #elif defined(__SANITIZE_THREAD__)
 
-// The line that names kernel, places and threads.
+// Returns the line that names kernel, places and threads.
 std::string race_line(const std::string& report) {
   const auto begin = report.find("weft: race in ");
   return begin == std::string::npos ? "" : report.substr(begin, report.find('\n', begin) - begin);

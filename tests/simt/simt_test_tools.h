@@ -12,7 +12,7 @@
 
 namespace weft::testing {
 
-// The line of planted_bugs.cuh that ends in "// mark: <mark>".
+// Returns the number of the line of planted_bugs.cuh that ends in "// mark: <mark>".
 inline unsigned line_number_of(const std::string& mark) {
   std::ifstream file(WEFT_SOURCE_ROOT "/tests/simt/planted_bugs.cuh");
   std::string line;
@@ -21,12 +21,12 @@ inline unsigned line_number_of(const std::string& mark) {
   ADD_FAILURE() << "no line is marked " << mark;
   return 0;
 }
-// "planted_bugs.cuh:17"
+// Returns "planted_bugs.cuh:17".
 inline std::string line_of(const std::string& mark) {
   return "planted_bugs.cuh:" + std::to_string(line_number_of(mark));
 }
 
-// What the kernel error says, or nothing when there is none.
+// Returns the kernel error that `body` throws, or nothing if it throws none.
 template <class Body>
 std::optional<simt::KernelError> kernel_error(const Body& body) {
   try {
@@ -37,7 +37,7 @@ std::optional<simt::KernelError> kernel_error(const Body& body) {
   return std::nullopt;
 }
 
-// For expectations on the message of an error that must be there.
+// These check the message of an error that must exist.
 #define EXPECT_FAULT(error, wanted)                         \
   do {                                                      \
     ASSERT_TRUE((error).has_value()) << "nothing reported"; \

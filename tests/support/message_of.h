@@ -6,7 +6,8 @@
 
 namespace weft::test_support {
 
-// The message of the error that `call` throws, which must be of type E; "no error" without one.
+// Returns the message of the error that `call` throws, which must be of type E; "no error" if it
+// throws none.
 template <class E = UserError, class F>
 std::string message_of(const F& call) {
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder for the length of a test.
+// A folder that exists for the duration of a test.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
@@ -13,8 +13,8 @@ namespace weft::test_support {
 
 namespace fs = std::filesystem;
 
-// Empty at first; gone with this object. In memory where there is such a place: some tests sync
-// hundreds of files to the disk.
+// The folder is empty at first and is removed by the destructor. It is in memory if the machine has
+// such a place, because some tests sync hundreds of files to the disk.
 class ScratchFolder {
  public:
   explicit ScratchFolder(const std::string& name) {
@@ -26,7 +26,7 @@ class ScratchFolder {
     path_ = path;
   }
   ~ScratchFolder() {
-    std::error_code ignored;  // a child that is still writing
+    std::error_code ignored;  // a child process may still be writing
     fs::remove_all(path_, ignored);
   }
   ScratchFolder(const ScratchFolder&) = delete;
