@@ -9,8 +9,8 @@
 
 namespace weft::train {
 
-// Ends the run when `monitor` has not improved by more than `min_delta` for `patience` checks. There
-// is one check per validation, or per epoch for train/loss. A NaN is not an improvement.
+// Ends the run when `monitor` has not improved by more than `min_delta` for `patience` checks.
+// There is one check per validation, or per epoch for train/loss. A NaN is not an improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;
@@ -33,8 +33,8 @@ void describe(Fields& f, EmaOptions& o);
 CallbackRecipe ema(const EmaOptions& options = {});
 
 // Logs the gradient norm of each layer at the interval `every`, as an event "gradients" in
-// metrics.jsonl. Warns when a norm is NaN or infinite, zero, below `vanishing` or above `exploding`,
-// once per layer and kind.
+// metrics.jsonl. Warns when a norm is NaN or infinite, zero, below `vanishing` or above
+// `exploding`, once per layer and kind.
 struct GradientMonitorOptions {
   Duration every = "50ba";
   double vanishing = 1e-8;

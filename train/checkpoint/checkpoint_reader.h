@@ -35,7 +35,8 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
 
 class CheckpointReader {
  public:
-  // Verifies all files. Throws UserError that names the folder, what was found and what is required.
+  // Verifies all files. Throws UserError that names the folder, what was found and what is
+  // required.
   explicit CheckpointReader(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -52,8 +53,8 @@ class CheckpointReader {
   StateParts parts_;
 };
 
-// The metrics of a checkpoint, without verifying it, to choose the best one; nothing if it cannot be
-// read.
+// The metrics of a checkpoint, without verifying it, to choose the best one; nothing if it cannot
+// be read.
 std::optional<std::map<std::string, double>> metrics_of_checkpoint(
     const std::filesystem::path& folder);
 

@@ -39,18 +39,18 @@ std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 
 class Checkpoints {
  public:
-  // Makes `folder` if it does not exist, and removes the remains of a killed save. Checkpoints up to
-  // `newest_good` count for keep_last and keep_best. Later ones, which failed verification, are not
-  // touched.
+  // Makes `folder` if it does not exist, and removes the remains of a killed save. Checkpoints up
+  // to `newest_good` count for keep_last and keep_best. Later ones, which failed verification, are
+  // not touched.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
   ~Checkpoints();  // waits for the current save
   Checkpoints(const Checkpoints&) = delete;
   Checkpoints& operator=(const Checkpoints&) = delete;
 
-  // Waits for the previous save, then starts writing in its own thread. `metrics` determine the best
-  // checkpoint. The next call of save, poll or finish warns of a failed save. Returns the name of the
-  // checkpoint.
+  // Waits for the previous save, then starts writing in its own thread. `metrics` determine the
+  // best checkpoint. The next call of save, poll or finish warns of a failed save. Returns the name
+  // of the checkpoint.
   CheckpointName save(Snapshot snapshot, i64 step, const std::map<std::string, double>& metrics);
   // Warns of a save that has failed. Does not wait.
   void poll();

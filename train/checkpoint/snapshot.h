@@ -13,18 +13,19 @@ namespace weft::train {
 
 class Snapshot {
  public:
-  // Adds a file of tensors, or of text. Copies the tensors, from any device. Training waits only for
-  // this part of a save.
+  // Adds a file of tensors, or of text. Copies the tensors, from any device. Training waits only
+  // for this part of a save.
   void add(const std::string& file, TensorMap tensors, Metadata metadata = {});
   void add(const std::string& file, std::string text);
-  // Adds a file that must be on the disk before the checkpoint is, because the checkpoint refers to it.
+  // Adds a file that must be on the disk before the checkpoint is, because the checkpoint refers to
+  // it.
   void after(std::filesystem::path file) { before_.push_back(std::move(file)); }
 
   // The approximate size of all files together.
   i64 bytes() const;
-  // Makes `folder` and writes the files into it, each synced to the disk, then the manifest. Reads all
-  // files back and verifies them. Throws InternalError, or what AtomicFile throws; files that were
-  // written remain.
+  // Makes `folder` and writes the files into it, each synced to the disk, then the manifest. Reads
+  // all files back and verifies them. Throws InternalError, or what AtomicFile throws; files that
+  // were written remain.
   void write(const std::filesystem::path& folder) const;
 
  private:

@@ -57,8 +57,8 @@ class Evaluator {
   // Runs the model in evaluation mode over one pass of the loader, then restores its mode. An empty
   // loader gives NaN. Throws UserError when the loss does not accept the dataset's kind of targets.
   Evaluation evaluate(data::Loader& loader);
-  // The same. Also writes the model's outputs for every sample, in the loader's order, to `outputs`:
-  // (samples, outputs) on the CPU, in the dtype of the model's outputs.
+  // The same. Also writes the model's outputs for every sample, in the loader's order, to
+  // `outputs`: (samples, outputs) on the CPU, in the dtype of the model's outputs.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
   // Sets a hook that is called with each batch. Metrics are then measured twice, and the host waits
   // for a GPU after each batch.

@@ -16,24 +16,24 @@ class Loss {
  public:
   static constexpr const char* kKind = "loss";
   virtual ~Loss() = default;
-  // The mean loss over the samples of a batch, or over their positions: a scalar. `target` comes from
-  // the loader.
+  // The mean loss over the samples of a batch, or over their positions: a scalar. `target` comes
+  // from the loader.
   virtual Variable forward(const Variable& output, const Tensor& target) const = 0;
   // The divisor of forward()'s mean: the number of samples, or the sum of their weights. It weights
   // micro-batches in a step, and batches in an epoch. A batch of weight 0 has no gradient.
   virtual double weight(const Tensor& target) const { return static_cast<double>(target.size(0)); }
   // The label that the loss and the metrics ignore.
   virtual std::optional<i64> ignore_index() const { return std::nullopt; }
-  // The number of outputs per sample that the model must have for this data. Throws UserError, naming
-  // the dataset, when its targets are of another kind than the task's.
+  // The number of outputs per sample that the model must have for this data. Throws UserError,
+  // naming the dataset, when its targets are of another kind than the task's.
   virtual i64 outputs(const data::DatasetInfo& info) const = 0;
   // The metrics of a config that names none.
   virtual std::vector<std::string> default_metrics() const = 0;
 };
 
 // Throws UserError, naming loss and dataset, unless the loss accepts the dataset's kind of targets.
-// outputs() makes the same check for a config. The samples may be on any device. A dataset of labels
-// without a number of classes passes.
+// outputs() makes the same check for a config. The samples may be on any device. A dataset of
+// labels without a number of classes passes.
 void check_targets(const Loss& loss, const data::Dataset& dataset);
 
 using LossRecipe = Recipe<Loss>;

@@ -28,8 +28,8 @@ class Hooks {
 
   const std::vector<std::unique_ptr<Strategy>>& strategies() const { return strategies_; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
-  // The part `strategy`, and one part for each callback. The state of a strategy is stored under its
-  // name, or directly in the part if the config has only one strategy.
+  // The part `strategy`, and one part for each callback. The state of a strategy is stored under
+  // its name, or directly in the part if the config has only one strategy.
   std::vector<StatefulPart> parts(bool as_list);
 
  private:

@@ -15,8 +15,9 @@ class MetricsLog {
   // The current size of each file in bytes, for a checkpoint.
   std::map<std::string, i64> sizes() const;
   // Cuts the files to these sizes; later lines are removed, because the resumed run writes them
-  // again. The files of a run in folder `other` are copied from there. If they are missing, a warning
-  // is logged and the files start empty. Throws UserError when a file of this folder is shorter.
+  // again. The files of a run in folder `other` are copied from there. If they are missing, a
+  // warning is logged and the files start empty. Throws UserError when a file of this folder is
+  // shorter.
   void restore(const std::map<std::string, i64>& sizes, const std::filesystem::path& other = {});
   // Adds an epoch. The first epoch determines the columns of the table.
   void add(const EpochReport& report);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Orchestrator: a whole run from a config. It calls the Trainer for each step, and owns validation,
-// strategies, callbacks, the run folder, metrics and checkpoints. The Trainer does not depend on any
-// of them.
+// strategies, callbacks, the run folder, metrics and checkpoints. The Trainer does not depend on
+// any of them.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -52,8 +52,8 @@ class Orchestrator {
  public:
   // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one
   // batch. Throws UserError for parts that do not fit together, before a folder is made. `name` is
-  // the config's name, for the run folder. The program itself must apply the process-wide options of
-  // a config (apply_to_process).
+  // the config's name, for the run folder. The program itself must apply the process-wide options
+  // of a config (apply_to_process).
   Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
   ~Orchestrator();
 
@@ -62,11 +62,11 @@ class Orchestrator {
   // For callbacks: ends the run after the current step as a complete run. `reason` is logged.
   void stop(std::string reason);
 
-  // Trains to the end, or until a stop is requested. A stop takes effect after the current optimizer
-  // step: a checkpoint is written, and RunReport::stopped is set. Test data is read once, at the
-  // end. When training fails (TrainingError), RunReport::failed has the reason, and the last good
-  // checkpoint is kept. A checkpoint that cannot be written is a warning, and an InternalError if it
-  // was the last one.
+  // Trains to the end, or until a stop is requested. A stop takes effect after the current
+  // optimizer step: a checkpoint is written, and RunReport::stopped is set. Test data is read once,
+  // at the end. When training fails (TrainingError), RunReport::failed has the reason, and the last
+  // good checkpoint is kept. A checkpoint that cannot be written is a warning, and an InternalError
+  // if it was the last one.
   RunReport train(std::stop_token stop = {});
   // Requests a checkpoint after the current optimizer step; training continues. May be called from
   // any thread.

@@ -22,19 +22,19 @@ struct Resume {
 // never: starts a new run. auto: resumes from the newest checkpoint in run.dir that verifies; each
 // one that does not is a warning with the reason. PATH: resumes from this checkpoint, or from the
 // newest of this run folder. The run continues in the folder of the checkpoint if run.dir is empty
-// or the same folder, and otherwise in a new folder. Throws UserError when there are checkpoints and
-// none verifies, when PATH is not a checkpoint, when its folder has newer good ones, and for a
+// or the same folder, and otherwise in a new folder. Throws UserError when there are checkpoints
+// and none verifies, when PATH is not a checkpoint, when its folder has newer good ones, and for a
 // change of the config that is not allowed (check_changes).
 Resume find_resume(const RunConfig& config);
 
-// Compares two configs. train.epochs and checkpoint.* may change, and so may the keys of machine and
-// file locations (kPlaces). optimizer.* and scheduler.* may change where resume_override names the
-// key or its section. A list of strategies equals a chain of them. Logs the allowed changes. Throws
-// one UserError that lists all others.
+// Compares two configs. train.epochs and checkpoint.* may change, and so may the keys of machine
+// and file locations (kPlaces). optimizer.* and scheduler.* may change where resume_override names
+// the key or its section. A list of strategies equals a chain of them. Logs the allowed changes.
+// Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);
 
-// The differences between two environments (train/checkpoint/environment.h) that may change the bits
-// of a result: "threads 4 -> 2, …"; empty if there are none.
+// The differences between two environments (train/checkpoint/environment.h) that may change the
+// bits of a result: "threads 4 -> 2, …"; empty if there are none.
 std::string not_bit_exact(const std::map<std::string, std::string>& before,
                           const std::map<std::string, std::string>& now);
 

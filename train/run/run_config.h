@@ -34,8 +34,8 @@ struct RunOptions {
   std::string dir;  // "": runs/<config>/<date>-<time>
 };
 
-// Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls it
-// once, before it builds an Orchestrator. The Orchestrator does not, because a library must not
+// Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
+// it once, before it builds an Orchestrator. The Orchestrator does not, because a library must not
 // change globals of the program that uses it.
 void apply_to_process(const RunOptions& options);
 

@@ -24,9 +24,9 @@ namespace weft::train {
 
 class RunFolder {
  public:
-  // Makes the folder `dir`, or runs/<name>/<date>-<time> if `dir` is empty, and the link runs/latest.
-  // Throws UserError when the folder already holds a run (the message names the alternatives) or
-  // cannot be written.
+  // Makes the folder `dir`, or runs/<name>/<date>-<time> if `dir` is empty, and the link
+  // runs/latest. Throws UserError when the folder already holds a run (the message names the
+  // alternatives) or cannot be written.
   static RunFolder create(const std::string& dir, const std::string& name);
   // Opens the folder of a resumed run, or makes it if it does not exist. Throws UserError when
   // another process writes to it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trained run, opened for evaluation: its config, the data it was trained with, and the weights of
-// a checkpoint.
+// A trained run, opened for evaluation: its config, the data it was trained with, and the weights
+// of a checkpoint.
 #pragma once
 #include <optional>
 #include <string>

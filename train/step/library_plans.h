@@ -11,8 +11,8 @@
 
 namespace weft::train {
 
-// Saves or loads the plans, in builds for a GPU. They must be loaded before the first step: plans do
-// not apply to graphs that were recorded before.
+// Saves or loads the plans, in builds for a GPU. They must be loaded before the first step: plans
+// do not apply to graphs that were recorded before.
 void library_plans(State& s);
 
 }  // namespace weft::train

@@ -4,14 +4,14 @@
 //
 // Note [Several optimizers]
 // A trainer may have optimizers besides the run's, each with its own parameters, for example of a
-// second model (Trainer::add_optimizer). There is one loss, and all optimizers step on its gradients
-// in the same step. A loss for one optimizer alone is a term whose other gradients are detached or
-// reversed (train/trainer/adversarial.cpp). Each optimizer has its own type, learning rate and
-// schedule, its own count of applied steps and its own gradient norm for clipping. An optimizer
-// whose gradients are not finite skips the step; the others do not. The shared loss scale is
-// lowered when any optimizer skipped, as in PyTorch's GradScaler. Checkpoints and rollback include
-// every optimizer. max_steps, validation and progress count the steps of the run's own optimizer,
-// which is the first.
+// second model (Trainer::add_optimizer). There is one loss, and all optimizers step on its
+// gradients in the same step. A loss for one optimizer alone is a term whose other gradients are
+// detached or reversed (train/trainer/adversarial.cpp). Each optimizer has its own type, learning
+// rate and schedule, its own count of applied steps and its own gradient norm for clipping. An
+// optimizer whose gradients are not finite skips the step; the others do not. The shared loss scale
+// is lowered when any optimizer skipped, as in PyTorch's GradScaler. Checkpoints and rollback
+// include every optimizer. max_steps, validation and progress count the steps of the run's own
+// optimizer, which is the first.
 #pragma once
 #include <memory>
 #include <optional>

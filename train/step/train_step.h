@@ -41,9 +41,9 @@ class TrainStep {
     input_transform_ = std::move(transform);
   }
 
-  // Makes one optimizer step. It reads no scalar from the host, so that a graph can hold it. Changes
-  // of the host must have been sent (scalars().prepare()). Throws UserError when a trainable leaf
-  // that no optimizer has gets a gradient.
+  // Makes one optimizer step. It reads no scalar from the host, so that a graph can hold it.
+  // Changes of the host must have been sent (scalars().prepare()). Throws UserError when a
+  // trainable leaf that no optimizer has gets a gradient.
   void run(const PlacedStep& step, StepEvents& events);
   // Drops gradients and observed statistics of a step that did not complete.
   void undo();

@@ -21,7 +21,8 @@ struct UnfreezeStage {
 };
 // Unfreezes layers from the top down, one more at each interval `every`. The learning rate of each
 // layer is lr_decay times that of the layer above it. A layer is a module with a weight of at least
-// two axes; norms belong to the layer before them. source: Howard & Ruder 2018, arXiv:1801.06146 §3.2
+// two axes; norms belong to the layer before them. source: Howard & Ruder 2018, arXiv:1801.06146
+// §3.2
 struct GradualUnfreeze {
   Duration every = "1ep";
   double lr_decay = 1;

@@ -111,7 +111,7 @@ class Trainer {
   // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
   const Loss& loss() const { return *loss_; }
-  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters must
+  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters
   // have the model's device and dtype. UserError for one that another optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,
