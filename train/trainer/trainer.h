@@ -77,7 +77,7 @@ class Trainer {
   void set_input_transform(std::function<Tensor(const Tensor&)> transform);
   // Passes a value to the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
-  // Whether that much training is done. Epochs count when complete, steps when begun.
+  // Whether that much training is done: whole epochs in epochs done, all else in steps begun.
   bool reached(const Duration& at) const;
   // Waits until the host knows the outcome of every step (Note [The outcome of a step]).
   void synchronize() { drain(0); }
