@@ -296,6 +296,8 @@ TEST(GradientAccumulator, RefusesOptionsAndWeightsOutOfRange) {
         GradientAccumulatorOptions{.clip_norm = kNotANumber}})
     EXPECT_NE(refusal(options).find("0 (off) or more is required"), std::string::npos)
         << refusal(options);
+  EXPECT_NE(refusal({.loss_scaling = optim::LossScalerOptions{.init_scale = 0}}).find("init_scale"),
+            std::string::npos);
   GradientAccumulator accumulator(*learner.optimizer, {.micro_batches = 2});
   const data::Batch batch = some_numbers(6, DType::f32);
   const auto before = bytes_of_model(*learner.model);

@@ -212,6 +212,37 @@ TEST(TrainStep, AFailedStepHasNotBegun) {
   EXPECT_NE(bytes_of_model(*model), bytes_of_model(*unharmed));
 }
 
+// A module that forgets one of its parameters in parts().
+struct Forgetful : nn::Module {
+  nn::Linear fc{16, 3};
+  nn::Parameter scale{Tensor::full({3}, 1)};
+  bool is_part = false;
+  void parts(nn::Parts& p) override {
+    p("fc", fc);
+    if (is_part) p("scale", scale);
+  }
+  Variable forward(const Variable& x) override {
+    return mul(fc(reshape(x, {x.shape()[0], 16})), scale.variable());
+  }
+};
+
+TEST(TrainStep, ATrainableLeafThatIsInNoPartIsRefused) {
+  data::Loader loader(tiny_images(12), {.batch_size = 6, .workers = 0});
+  Forgetful forgetful;
+  const auto before = bytes_of_model(forgetful);
+  Trainer trainer(forgetful, classification(), {});
+  const std::string error = error_in([&] { trainer.train_one_epoch(loader); });
+  EXPECT_NE(error.find("Trainer: a trainable leaf "), std::string::npos) << error;
+  EXPECT_NE(error.find("names in parts() is required"), std::string::npos) << error;
+  EXPECT_EQ(bytes_of_model(forgetful), before) << "the step is not applied";
+
+  forgetful.scale.variable().set_requires_grad(false);  // a constant may be in no part
+  EXPECT_EQ(trainer.train_one_epoch(loader).steps, 2);
+  Forgetful whole;
+  whole.is_part = true;
+  EXPECT_EQ(Trainer(whole, classification(), {}).train_one_epoch(loader).steps, 2);
+}
+
 TEST(TrainStep, ALossIsComputedAgainToTheBit) {
   struct Again : TrainerObserver {
     std::vector<double> losses;

@@ -24,6 +24,10 @@ i64 checked(const GradientAccumulatorOptions& options) {
       "GradientAccumulator: clip_norm is {} and clip_value {}; 0 (off) or more is required, and "
       "only one of them",
       options.clip_norm, options.clip_value);
+  if (options.loss_scaling) {
+    optim::LossScalerOptions scaling = *options.loss_scaling;
+    validate("GradientAccumulator: loss_scaling", section_ref(scaling));
+  }
   return options.micro_batches;
 }
 
