@@ -49,7 +49,7 @@ class Trainer {
   EpochResult train_one_epoch(data::Loader& loader);
   // The same in three parts. The loader must live until end_epoch(). train_step() makes one
   // optimizer step of options().accumulate batches. It makes none and returns false at the end of
-  // the epoch, and when training was stopped.
+  // the epoch, at max_steps, and when training was stopped.
   void begin_epoch(data::Loader& loader);
   bool train_step();
   EpochResult end_epoch();
