@@ -70,7 +70,7 @@ class Numbers {
                 stall + written);
   }
 
-  // The state is verified and read, and every element is looked at.
+  // The state is verified and read, and every element is used.
   void load(const std::string& folder) const {
     double total = 0;
     const double seconds = seconds_of([&] {
@@ -159,7 +159,7 @@ class Timed final : public train::Callback {
 };
 
 // The time from the config to the first step, and the time per step of each callback with its
-// default options. The clock is read twice per hook; these readings are counted in.
+// default options. The clock is read twice per hook, and these readings are included.
 void run(const std::string& config, const std::string& folder) {
   using Clock = std::chrono::steady_clock;
   struct FirstStep : train::Callback {

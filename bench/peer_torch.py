@@ -27,7 +27,7 @@ import torch_models
 
 
 # The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one so small that
-# what a step costs beside its kernels shows.
+# the costs of a step besides its kernels dominate.
 WORKS = {  # model, image shape, batch size, optimizer
     "mlp_b32": (lambda: torch_models.mlp((64,)), (1, 28, 28), 32,
                 lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),

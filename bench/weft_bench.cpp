@@ -33,7 +33,7 @@
 namespace {
 using namespace weft;
 
-// Of random data: an epoch, at the end of which the host waits for the device.
+// Batches of random data in an epoch. The host waits for the device at the end of an epoch.
 constexpr i64 kBatches = 16, kBatchesOnGpu = 64;
 
 struct Work {
@@ -43,8 +43,8 @@ struct Work {
   optim::OptimizerRecipe optimizer;
 };
 
-// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one so small that
-// what a step costs beside its kernels shows.
+// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one that is so
+// small that the costs of a step besides its kernels dominate.
 const std::map<std::string, Work>& works() {
   static const auto adamw = optim::adamw({.lr = 1e-3, .weight_decay = 0.01});
   static const std::map<std::string, Work> all = {
@@ -68,10 +68,10 @@ data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
   return samples;
 }
 
-// Steps of a Trainer, so of TrainStep: the function that every run executes.
+// Steps of a Trainer. They run TrainStep, as every training run does.
 class Training {
  public:
-  // `products` is the type in which the forward and backward passes multiply.
+  // `products` is the compute dtype.
   Training(const Work& work, const Device& device, DType products, bool captured)
       : model_(built(work, device)),
         loader_(samples(work, device), {.batch_size = work.batch}),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A strategy of your own, registered from outside weft. It trains the head alone until its loss no
-// longer falls, then unfreezes the layers below. A config then chooses it: `strategy:
-// thaw_when_flat`.
+// longer falls, then unfreezes the layers below. A config chooses it by `strategy: thaw_when_flat`.
 #include <weft/weft.h>
 
 #include <algorithm>
@@ -64,7 +63,7 @@ int main() try {
   train::Trainer trainer{
       model, train::classification(), {.optimizer = optim::adamw({.lr = 3e-3}), .epochs = 10}};
 
-  // What an Orchestrator does with the strategy of a config.
+  // An Orchestrator makes these calls for the strategy of a config.
   ThawWhenFlat strategy{{.ratio = 0.9}};
   strategy.on_setup(trainer);
   trainer.add_observer(strategy);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// train.capture: a step that is replayed as a graph is, bit for bit, the step that was run op by
-// op.
+// train.capture: a step that is replayed as a graph gives the same bits as the step run op by op.
 #include "weft/tests/gpu/capture_tools.h"
 
 #include "weft/core/log.h"
@@ -20,7 +19,7 @@ using namespace testing_gpu;  // NOLINT(google-build-using-namespace)
 
 class GpuCapture : public testing_gpu::OnGpu {
  protected:
-  // Trains both ways; returns the captured one.
+  // Trains both ways and returns the captured run.
   static std::unique_ptr<Training> expect_equal(
       const Setting& setting, const std::function<void(Training&)>& prepare = {}) {
     Training eager(setting, false);
@@ -34,8 +33,8 @@ class GpuCapture : public testing_gpu::OnGpu {
   }
 };
 
-// A skipped step in every epoch, clipping, a cosine with a warm-up, and a thawed layer in the
-// middle.
+// The run has a skipped step in every epoch, clipping, a cosine schedule with a warm-up, and a
+// layer that is unfrozen in the middle.
 TEST_F(GpuCapture, AHundredStepsAreThoseOfOpByOp) {
   const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}),
                                     .scheduler = optim::cosine({.warmup = "1ep"}),
@@ -73,7 +72,7 @@ TEST_F(GpuCapture, AccumulatedBatchesAreOneGraphAndAShortStepIsNone) {
   EXPECT_EQ(captured->trainer().runner().launches(), 4 * 3 - 2);
 }
 
-// By its labels every shuffled batch counts differently, and the host tells the device how much.
+// Every shuffled batch has another weight, because of its labels. The host sends the weight.
 TEST_F(GpuCapture, BatchesMayCountDifferently) {
   for (const auto& loss : {train::ClassificationOptions{.class_weights = {1, 0.5, 3, 0.125}},
                            train::ClassificationOptions{.label_smoothing = 0.1, .ignore_index = 3}})
@@ -142,7 +141,7 @@ TEST_F(GpuCapture, AnObserverMaySeeGradientsAndOutcomes) {
   EXPECT_EQ(captured->trainer().optimizer().applied_steps(), 17);
 }
 
-// What a run that stops there has, also the batch-norm statistics.
+// The state of a run that stops there, including the batch-norm statistics.
 TEST_F(GpuCapture, ALossThatIsNotFiniteLeavesTheWeightsThatGaveIt) {
   const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2})},
                         .planted = {{6 * kBatch + 1, 3e38f}},
@@ -161,7 +160,7 @@ TEST_F(GpuCapture, ALossThatIsNotFiniteLeavesTheWeightsThatGaveIt) {
     EXPECT_EQ(difference_in_bytes(value.to(Cpu{}), there.at(name).to(Cpu{})), "") << name;
 }
 
-// A NaN in a gradient where no smaller scale is left to try.
+// A gradient is NaN at the smallest loss scale.
 TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
   const Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}),
                                     .precision = train::fp16({.init_scale = 1})},
@@ -176,9 +175,8 @@ TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
   EXPECT_EQ(captured.difference_from(eager), "");
 }
 
-// Note [The outcome of a step]. With loss scaling an observer sees each step's gradients with the
-// scale that
-// follows from the step before, so the host waits for that one.
+// Note [The outcome of a step]. With loss scaling, an observer gets the gradients of a step with a
+// loss scale that depends on the previous step, so the host waits for that step.
 TEST_F(GpuCapture, OpByOpTheNextForwardPassBeginsBeforeAnOutcomeIsKnown) {
   struct Case {
     Setting setting;
@@ -248,12 +246,12 @@ TEST_F(GpuCapture, TheHostNeitherWaitsNorAllocatesOnceItIsWarm) {
   };
   run.train();
   EXPECT_EQ(system[50], system[10]);
-  // For the step before the last kInFlight, and no other.
+  // The host waits only for the oldest of the steps in flight.
   EXPECT_LE(waits[50] - waits[10], 40u);
 }
 
-// All that a stream is given for a step that is warm: samples, integers, the launch, and the report
-// on its way back.
+// The stream gets exactly this work for a step after the warm-up: samples, integers, the launch,
+// and the copy of the report to the host.
 TEST_F(GpuCapture, AStepIsOneLaunchAndFewCopies) {
   for (const bool on_device : {false, true}) {
     Training run({.options = {.optimizer = optim::adamw({}), .clip_norm = 1},

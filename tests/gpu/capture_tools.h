@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of captured steps: a small network whose steps can be made to fail, and a run of it
-// with all that it leaves, to be compared to the bit.
+// Support for the tests of captured steps: a small network whose steps can be made to fail, and a
+// run with all its results, which are compared bit by bit.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -23,14 +23,14 @@ using testing::difference_in_bytes;
 
 inline constexpr i64 kFeatures = 12, kClasses = 4, kBatch = 8;
 
-// Linear, batch norm, dropout; and a gate whose gradient is NaN for a feature that is 0, though the
-// loss is finite: such a batch is a step to skip.
+// Linear, batch norm, dropout, and a gate. The gate's gradient is NaN for a feature that is 0,
+// while the loss is finite, so the step of such a batch is skipped.
 struct Net : nn::Module {
   nn::Linear fc1{kFeatures, 16}, fc2{16, kClasses};
   nn::BatchNorm norm{16};
   nn::Parameter gate{Tensor::full({1}, 1)};
   double dropout_rate = 0.25;
-  std::function<void(const Variable&)> look;  // what a layer that cannot be captured does
+  std::function<void(const Variable&)> look;  // work that cannot be captured
 
   void parts(nn::Parts& p) override { p("fc1", fc1)("norm", norm)("fc2", fc2)("gate", gate); }
   Variable forward(const Variable& x) override {
@@ -41,7 +41,7 @@ struct Net : nn::Module {
   }
 };
 
-// A norm that is not finite equals itself here.
+// Compares norms; a norm that is not finite equals itself.
 inline bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 struct Outcome {
@@ -54,10 +54,10 @@ struct Outcome {
   }
 };
 
-// Writes down what it hears, and what a test wants done before a step.
+// Records the calls of its hooks, and runs work of a test before a step.
 struct Listener : train::TrainerObserver {
   std::vector<Outcome> outcomes;
-  std::vector<i64> lateness;  // steps begun behind the one that is heard of
+  std::vector<i64> lateness;  // steps begun after the reported one
   std::function<void(train::Trainer&, i64)> before_step;
   i64 gradients_every = 0, gradients_seen = 0;
   bool waits = false;
@@ -80,14 +80,14 @@ struct Listener : train::TrainerObserver {
 struct Setting {
   train::TrainerOptions options;
   i64 samples = 80;
-  std::vector<std::pair<i64, float>> planted = {};  // a sample that is this number throughout
+  std::vector<std::pair<i64, float>> planted = {};  // a sample whose elements all have this value
   i64 batch = kBatch;
   bool shuffle = true;
   bool on_device = false;  // the samples
   train::LossRecipe loss = train::classification();
 };
 
-// A run and all that it leaves.
+// A run and all its results.
 class Training {
  public:
   Training(const Setting& setting, bool capture, const Device& device = device_named("cuda"))
@@ -105,7 +105,7 @@ class Training {
     for (i64 epoch = 0; epoch < setting_.options.epochs; ++epoch)
       losses_.push_back(trainer_->train_one_epoch(loader_).loss);
   }
-  // "" where everything is equal to the bit.
+  // Returns "" if all results are bitwise equal.
   std::string difference_from(Training& other) {
     for (std::size_t i = 0; i < losses_.size(); ++i)
       if (!same(losses_[i], other.losses_[i]))

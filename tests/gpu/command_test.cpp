@@ -26,7 +26,7 @@ class GpuCommand : public testing_gpu::OnGpu {
  protected:
   Result weft(const std::string& arguments) { return testing_app::run_command(folder_, arguments); }
 
-  // Of the last checkpoints of two runs.
+  // Compares the last checkpoints of two runs.
   void expect_same_tensors(const std::string& run, const std::string& other,
                            const std::string& file) {
     const auto of = [&](const std::string& dir) {
@@ -42,7 +42,7 @@ class GpuCommand : public testing_gpu::OnGpu {
   const fs::path& folder_ = scratch_.path();
 };
 
-// Whole runs of ready configs, made small.
+// Whole runs of the ready configs, reduced in size.
 TEST_F(GpuCommand, TrainsTheDigitsMlp) {
   const std::string small =
       "run.device=cuda run.dir=run data.train_size=300 data.test_size=40 model.hidden='[16]' "
@@ -84,7 +84,7 @@ TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
   EXPECT_EQ(trained.code, 0) << trained.output;
 }
 
-// Strategies and callbacks around steps that are graphs: the same run, to the bit.
+// With strategies and callbacks, captured steps give the same run bit by bit.
 TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     return weft("train " WEFT_SOURCE_ROOT
@@ -106,7 +106,7 @@ TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
     expect_same_tensors("captured", "eager", file);
 }
 
-// Not those of the validation before it, when the host has not heard of the steps since.
+// The metrics are not those of an earlier validation while the host has no report of later steps.
 TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
   for (const char* more : {"train.clip_norm=1", "train.capture=true"}) {
     const Result trained =
@@ -146,8 +146,8 @@ TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   EXPECT_FALSE(resume("op_by_op", "train.capture=false"));
 }
 
-// Samples that lie on the device, held-out and chosen ones, give the run that the loader's samples
-// give; also from the middle of an epoch of the other kind of run.
+// Samples on the device, held-out and selected ones, give the same run as samples of the loader.
+// This also holds for a run that is resumed in the middle of an epoch of the other kind.
 TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     const Result result =
@@ -180,8 +180,8 @@ TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
         << dir;
 }
 
-// Where the emulated library would choose its first algorithm, an autotuned run's checkpoint has
-// the second.
+// The emulated library would choose its first algorithm; the checkpoint of an autotuned run has the
+// second.
 TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
   const auto plans_of = [&](const std::string& dir, const std::string& more) {
     const Result result =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithms the libraries compute with, as a part of a checkpoint (Note [Plans of a run]).
+// The algorithms of the libraries are a part of a checkpoint (Note [Plans of a run]).
 #include "weft/train/step/library_plans.h"
 
 #include <nlohmann/json.hpp>

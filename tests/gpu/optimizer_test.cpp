@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An optimizer whose parameters lie on the GPU.
+// An optimizer whose parameters are on the GPU.
 #include <vector>
 
 #include "weft/device/readback.h"
@@ -51,7 +51,7 @@ TEST_F(GpuOptimizer, ValuesAreSentAndReadBackInTheStreamsOrder) {
   EXPECT_EQ(static_cast<const Numbers*>(readback->wait())->count, 8);
 }
 
-// The numbers of the step come from what lies on the device, where the host has others.
+// The step uses the scalars on the device, even if the host has other values.
 TEST_F(GpuOptimizer, DeviceStepReadsTheDevicesNumbersAndTheHostDoesNotWait) {
   nn::Linear linear = layer(cuda()), other = layer(cuda());
   optim::AdamW optimizer{linear.named_parameters(), {.lr = 1}};

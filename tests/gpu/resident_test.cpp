@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Samples that lie on the device (data.on_device): each step is, bit for bit, the one of the
-// loader's samples, and only numbers of samples are sent.
+// Samples on the device (data.on_device). Each step gives the same bits as with samples of the
+// loader, and only sample indices are sent.
 #include "weft/core/log.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/gpu/capture_tools.h"
@@ -19,7 +19,7 @@ using namespace testing_gpu;  // NOLINT(google-build-using-namespace)
 
 class GpuResident : public testing_gpu::OnGpu {
  protected:
-  // Both kinds of steps on the device's samples, beside the host's.
+  // Both kinds of steps with samples on the device, compared with samples on the host.
   static void expect_equal(Setting setting) {
     Training host(setting, false);
     host.train();
@@ -88,7 +88,7 @@ TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// Of a step: the numbers of a batch's samples, in place of the samples and their labels.
+// A step sends the sample indices of a batch instead of the samples and their labels.
 TEST_F(GpuResident, OnlyNumbersOfSamplesAreSent) {
   const auto sent_in_each_step = [](bool capture, bool on_device) {
     Training run({.options = {.optimizer = optim::adamw({})},

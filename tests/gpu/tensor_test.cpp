@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors on the GPU: moving, making, looking at.
+// Tensors on the GPU: moving, creating and reading them.
 #include "weft/tensor/tensor.h"
 
 #include <csignal>
@@ -35,7 +35,7 @@ TEST_F(GpuTensor, GoesUpAndComesDown) {
   const Tensor x = numbers({3, 5}), copy = x.clone();
   const Tensor y = x.to(cuda());
   EXPECT_EQ(name_of(y.device()), "cuda");
-  fill_with_zeros(x);  // the copy has what was there at the call
+  fill_with_zeros(x);  // the copy has the values at the time of the call
   EXPECT_EQ(difference_in_bytes(y.to(Cpu{}), copy), "");
   EXPECT_EQ(y.to_vector<float>(), copy.to_vector<float>());
   EXPECT_TRUE(y.to(cuda()).shares_storage_with(y));

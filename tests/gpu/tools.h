@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of tensors, networks and runs on the GPU: the emulated one, or a real one.
+// Support for tests of tensors, networks and runs on the GPU, emulated or real.
 #pragma once
 #include <cmath>
 #include <string>
@@ -25,7 +25,7 @@ class OnGpu : public ::testing::Test {
 inline double norm(const Tensor& x) {
   return std::sqrt(sum(square(x.to(Cpu{}).to(DType::f64))).item<double>());
 }
-// ‖got − wanted‖, wherever they are.
+// ‖got − wanted‖, for tensors on any device.
 inline double distance(const Tensor& got, const Tensor& wanted) {
   return norm(sub(got.to(Cpu{}).to(DType::f64), wanted.to(Cpu{}).to(DType::f64)));
 }

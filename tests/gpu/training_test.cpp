@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole training steps on the GPU beside the CPU: from equal state, equal gradients.
+// Whole training steps on the GPU and on the CPU. Equal states give equal gradients.
 #include <optional>
 
 #include "weft/autograd/ops.h"
@@ -33,7 +33,7 @@ struct Problem {
   DType dtype = DType::f32;
 };
 
-// A network, what optimises it, and where.
+// A network with its optimizer, on a device.
 class Side {
  public:
   Side(const Problem& problem, const optim::OptimizerRecipe& optimizer, const Device& device)
@@ -41,7 +41,7 @@ class Side {
     optimizer_ = optimizer.make(model_->named_parameters());
   }
 
-  // Forward and backward of one batch; the loss stays where it is.
+  // Forward and backward of one batch; the loss stays on its device.
   Tensor differentiate(i64 step) {
     Tensor x = Tensor::empty(problem_.sample.inserted(0, problem_.batch), problem_.dtype);
     Generator numbers(100 + static_cast<u64>(step));
@@ -77,7 +77,7 @@ class Side {
   optim::StepOutcome outcome_;
 };
 
-// Everything on `other` as on `like`.
+// Copies the whole state of `like` to `other`.
 void make_equal(Side& other, Side& like) {
   load_state(other.model(), state_of(like.model()), "the other side");
   other.optimizer().load_state(like.optimizer().state());
@@ -189,7 +189,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
   EXPECT_EQ(side.optimizer().state().parameters.begin()->second.steps, 1);
 }
 
-// The counts of steps are the device's, and survive whatever rewrites the table.
+// The counts of steps are kept on the device, and survive every rewrite of the table.
 TEST_F(GpuTraining, StateFollowsRatesFreezingAndRebuilds) {
   Side cpu(mlp(), optim::adamw({.lr = 1e-2}), Cpu{}),
       gpu(mlp(), optim::adamw({.lr = 1e-2}), cuda());

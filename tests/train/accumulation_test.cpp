@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of accumulation: however a step's samples are cut into batches, it is the step of one big
-// batch. In f64, where the order of sums does not show.
+// The law of accumulation: a step equals the step of one large batch, for any division of its
+// samples into batches. The tests use f64, so that the order of sums does not matter.
 #include <algorithm>
 #include <cmath>
 
@@ -55,8 +55,8 @@ double distance(const Result& a, const Result& b) {
   return std::sqrt(difference / norm);
 }
 
-// 43 samples: steps of 12, 12, 12 and 7. By micro-batches of 4 the last step has 4 and 3, by 3 it
-// has 3, 3 and 1: short windows, and short batches in them.
+// 43 samples give steps of 12, 12, 12 and 7. With micro-batches of 4 the last step has 4 and 3;
+// with micro-batches of 3 it has 3, 3 and 1. So there are short steps, with short batches in them.
 void expect_the_big_batch(const Plan& big) {
   const Result whole = result_of(big);
   EXPECT_EQ(whole.steps, 100);
@@ -88,7 +88,7 @@ TEST(Accumulation, IsTheBigBatchWithDropout) {
   expect_the_big_batch({.options = {.optimizer = optim::sgd({.lr = 0.1})}, .dropout = 0.3});
 }
 
-// The weights of a micro-batch are those of its samples, and some have none.
+// The weight of a micro-batch is the sum of its samples' weights, and some samples have weight 0.
 TEST(Accumulation, IsTheBigBatchWithClassWeightsAndIgnoredLabels) {
   expect_the_big_batch({.options = {.optimizer = optim::sgd({.lr = 0.1})},
                         .loss = classification({.class_weights = {0.5, 2, 1}})});
@@ -96,7 +96,7 @@ TEST(Accumulation, IsTheBigBatchWithClassWeightsAndIgnoredLabels) {
                         .loss = classification({.label_smoothing = 0.1, .ignore_index = 1})});
 }
 
-// Of labels 0, 1, 2, 0, …, a micro-batch of one sample is ignored now and then.
+// The labels are 0, 1, 2, 0, …, so some micro-batches of one sample are ignored.
 TEST(Accumulation, AMicroBatchOfIgnoredLabelsCountsForNothing) {
   const Plan big{.options = {.optimizer = optim::sgd({.lr = 0.1})},
                  .loss = classification({.ignore_index = 1}),
@@ -109,12 +109,12 @@ TEST(Accumulation, AMicroBatchOfIgnoredLabelsCountsForNothing) {
   const Result whole = result_of(big), cut = result_of(single);
   EXPECT_EQ(whole.steps, cut.steps);
   EXPECT_LT(distance(whole, cut), 1e-12);
-  // A whole step of them is not made.
+  // A step of ignored micro-batches alone is not made.
   single.options.accumulate = 1;
   EXPECT_EQ(result_of(single).steps, 80);  // of 120
 }
 
-// One step of plain SGD moves each weight by the rate times its gradient, clipped.
+// One step of plain SGD moves each weight by the learning rate times its clipped gradient.
 TEST(Clipping, ByValueLimitsEachNumberAfterUnscaling) {
   const auto first_step = [](double clip_value, i64 accumulate) {
     Plan run{.options = {.optimizer = optim::sgd({.lr = 1}),

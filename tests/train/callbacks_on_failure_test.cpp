@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What callbacks do when training fails: rollback and nan_report, in whole small runs.
+// Callbacks that act when training fails, rollback and nan_report, in whole small runs.
 #include <cmath>
 #include <map>
 
@@ -116,7 +116,7 @@ TEST_F(CallbacksOnFailure, NanReportNamesTheParameter) {
 
 TEST_F(CallbacksOnFailure, NanReportNamesOpLayerAndSamples) {
   Orchestrator run(config({"callbacks=[nan_report]"}), "test");
-  // The weights are finite, and their product with the input is not.
+  // The weights are finite, but their product with the input is not.
   struct Large : Callback {
     void on_train_begin(Orchestrator& o) override {
       for (const nn::NamedParameter& p : o.model().named_parameters())

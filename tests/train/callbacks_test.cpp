@@ -24,7 +24,7 @@ using testing_models::bytes_of_model;
 
 using Callbacks = testing_callbacks::CallbackRun;
 
-// What hooks are called, in order.
+// Records the hooks in the order of their calls.
 struct Recorder : Callback {
   std::string hooks;
   void on_setup(Orchestrator&) override { hooks += "setup "; }
@@ -66,7 +66,7 @@ TEST_F(Callbacks, HooksComeInOrder) {
   EXPECT_EQ(recorder->hooks, "validation( validation) validation( test) ");
 }
 
-// A validation that goes by steps comes when the step is over, also for its last batch.
+// A validation by steps is made after the step is complete, also for its last batch.
 TEST_F(Callbacks, AValidationComesAfterTheStepThatItFollows) {
   Orchestrator run(config({"train.epochs=1", "validation.every=2ba", "train.batch_size=40"}),
                    "test");
@@ -80,7 +80,7 @@ TEST_F(Callbacks, AValidationComesAfterTheStepThatItFollows) {
                                  "epoch) checkpoint validation( test) train)");
 }
 
-// Each batch of every evaluation of a run, for a callback that asks for them.
+// A callback that asks for it gets each batch of every evaluation of a run.
 TEST_F(Callbacks, TheBatchesOfAnEvaluationAreSeenWhereTheyAreWanted) {
   struct Batches : Callback {
     explicit Batches(bool wants_them) : wants(wants_them) {}
@@ -113,7 +113,8 @@ TEST_F(Callbacks, TheBatchesOfAnEvaluationAreSeenWhereTheyAreWanted) {
     run.add_callback(batches);
     run.train();
     EXPECT_EQ(batches->splits, "validation test ");
-    EXPECT_EQ(batches->seen, wants ? 2 : 0);  // 30 samples held out and 20 to test on: a batch each
+    EXPECT_EQ(batches->seen,
+              wants ? 2 : 0);  // one batch of 30 held-out samples, and one of 20 test samples
     fs::remove_all(folder_);
   }
 }
@@ -123,7 +124,7 @@ TEST_F(Callbacks, ValidationEverySoManySteps) {
   run.train();  // three steps an epoch
   std::vector<i64> at;
   for (const auto& event : events("validation")) at.push_back(event["step"]);
-  // Steps 2, 4 and 6; and 3, for the checkpoint of the first epoch.
+  // Steps 2, 4 and 6, and step 3 for the checkpoint of the first epoch.
   EXPECT_EQ(at, (std::vector<i64>{2, 3, 4, 6}));
   for (const auto& event : events("epoch")) EXPECT_TRUE(event.contains("validation/loss"));
 }
@@ -151,7 +152,7 @@ TEST_F(Callbacks, EarlyStoppingEndsTheRunAndTestDataIsStillRead) {
 }
 
 TEST_F(Callbacks, EarlyStoppingLooksTheRightWay) {
-  // A falling loss is no improvement where a rise is wanted.
+  // A falling loss is not an improvement with mode max.
   Orchestrator up(config({"callbacks=[{type: early_stopping, mode: max, patience: 1, "
                           "monitor: train/loss}]"}),
                   "test");
@@ -222,7 +223,7 @@ TEST_F(Callbacks, EmaIsTheAverageByItsFormula) {
   EXPECT_LT(largest, 1e-6);
   EXPECT_NE(bytes_of_model(*averaged), trained);
 
-  // Validation and test looked at the average, and the model kept its own weights.
+  // Validation and test used the average, and the model kept its own weights.
   Evaluator evaluator(*averaged, classification(), {.normalization = run.data().normalization});
   data::Loader validation(run.data().validation, {.batch_size = 30}),
       test(run.data().test, {.batch_size = 20});
@@ -268,7 +269,7 @@ TEST_F(Callbacks, EmaAveragesTheStatisticsOfBatchNorms) {
       EXPECT_NEAR(values[i], by_hand->average.at(b.name)[i], 1e-5) << b.name;
     moved += testing_models::bytes_of_tensor(b.buffer->value) != trained.at(b.name) ? 1 : 0;
   }
-  EXPECT_EQ(moved, 2);  // mean and variance of the one batch norm; not its count of batches
+  EXPECT_EQ(moved, 2);  // mean and variance of the only batch norm, without its count of batches
   load(*averaged, file("checkpoints/last/model.safetensors").string());
   EXPECT_EQ(bytes_of_model(*averaged), trained);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoints on the disk: whole or refused, and what is kept.
+// Checkpoints on the disk: incomplete ones are refused, and old ones are removed by rule.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -108,7 +108,7 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
             std::string::npos);
   fs::remove(checkpoint / kManifestFile);
   EXPECT_NE(refusal(checkpoint).find("it has no manifest.json"), std::string::npos);
-  // Well made, but of another version.
+  // This one is valid, but of another version.
   write(checkpoint / kModelFile, model);
   Snapshot later;
   later.add(kTrainerStateFile, std::string(R"({"schema": 99})"));
@@ -116,7 +116,7 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
   later.write(folder_ / "later");
   EXPECT_NE(refusal(folder_ / "later").find("is of schema 99; schema 2 is required"),
             std::string::npos);
-  // Well made, but not by weft.
+  // This one is valid, but not written by weft.
   Snapshot foreign;
   foreign.add(kTrainerStateFile, std::string(R"({"schema": 2, "step": "seven"})"));
   foreign.add(kOptimizerFile, TensorMap{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must hold for every registered entry, whoever wrote it.
+// Properties of every registered entry.
 #include <algorithm>
 #include <set>
 

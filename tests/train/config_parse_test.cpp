@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML as such: anchors, duplicate keys, marks, limits.
+// YAML itself: anchors, duplicate keys, marks, limits.
 #include "weft/core/config/parse.h"
 
 #include <gtest/gtest.h>

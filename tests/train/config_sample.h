@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A config with every kind of value, for the tests of train/config.
+// A config with every kind of value, for the tests of core/config.
 #pragma once
 #include <map>
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every single-edit typo of every key of a config, and what is said about it.
+// Every single-edit typo of every key of a config, and its message.
 #pragma once
 #include <algorithm>
 #include <cctype>
@@ -59,7 +59,7 @@ struct Count {
 };
 
 // Fails the test for a typo that is not reported at its own place, or not by exactly one problem.
-// `refusal` is what is said about a text that stands in `file`. Keys may be written anywhere but in
+// `refusal` returns the message for a text in `file`. Keys may be written anywhere except in
 // comments, and no value may hold a colon.
 inline Count check_every_typo(const std::string& yaml, const std::string& file,
                               const std::function<std::string(const std::string&)>& refusal) {

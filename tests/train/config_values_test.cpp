@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What values are taken, and what is said about those that are not.
+// Accepted values, and the messages for values that are refused.
 #include <ostream>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two models under one trainer: the loss by its formula, the teacher's bytes, checkpoints, resume,
-// what is refused.
+// Two models under one trainer: the formula of the loss, the teacher's bytes, checkpoints,
+// resuming, refused configs.
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ train: {epochs: 3, batch_size: 16}
 checkpoint: {every: 2ba}
 )";
 
-// Has a teacher, trained on inputs normalised in another way.
+// A fixture with a teacher that was trained on inputs with another normalisation.
 class Distilling : public InScratchFolder {
  protected:
   Distilling() : InScratchFolder("distillation") {}
@@ -84,7 +84,7 @@ TEST_F(Distilling, LossIsTheFormula) {
       rows.push_back(outputs.slice(r, r + 1).to(DType::f64).to_vector<double>());
     return rows;
   };
-  // Predictor normalises as the file says.
+  // Predictor uses the normalisation of the file.
   const auto wanted = rows_of(Predictor::open(teacher()).predict(batch.x));
   const InputPipeline input(run.data().train->info(), run.data().normalization, Cpu{});
   std::vector<std::vector<double>> given;
@@ -125,7 +125,7 @@ TEST_F(Distilling, TeacherKeepsItsBytesAndLiesInEachCheckpointAsItWas) {
   EXPECT_NO_THROW(Predictor::open(dir("run/checkpoints/last/teacher.safetensors").string()));
 }
 
-// The student of weight 1 learns from the teacher alone: labels do not matter.
+// With weight 1 the student learns from the teacher alone, so labels have no effect.
 TEST_F(Distilling, StudentComesToAgreeWithTheTeacher) {
   const auto disagreement = [&](const std::string& name, const Keys& keys) {
     Orchestrator run(student(name, keys), "test");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The batches of an evaluation, one by one, and the result that they make up.
+// The batches of an evaluation, one by one, and the result over all of them.
 #include <cmath>
 #include <vector>
 
@@ -84,8 +84,7 @@ TEST_F(EvaluatedBatches, WeighedBySamplesAreTheResult) {
   EXPECT_EQ(sums.size(), result.metrics.size());
   for (const auto& [name, sum] : sums)
     EXPECT_NEAR(sum / samples, result.metrics.at(name), 1e-12) << name;
-  // Whether anyone looks at the batches makes no difference, and who no longer wants to is left
-  // alone.
+  // A hook for batches does not change the result, and a hook that was removed is not called.
   const std::size_t count = seen_.size();
   evaluator.on_batch({});
   data::Loader loader(images_, {.batch_size = 10});
@@ -93,7 +92,7 @@ TEST_F(EvaluatedBatches, WeighedBySamplesAreTheResult) {
   EXPECT_EQ(seen_.size(), count);
 }
 
-// Of labels 0, 1, 2, 0, …, by ones.
+// The labels are 0, 1, 2, 0, …, in batches of one sample.
 TEST_F(EvaluatedBatches, WithoutACountedSampleHaveNoMetrics) {
   Evaluator evaluator(*model_, classification({.ignore_index = 1}));
   const Evaluation result = evaluate(evaluator, 1);

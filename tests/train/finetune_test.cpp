@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fine-tuning example: its exact sequence of events, and what it is good for.
+// The fine-tuning example: its exact sequence of events, and its benefit.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -86,7 +86,7 @@ TEST_F(FineTune, TakesItsBackboneAndNormalizationFromTheFileBesideTheConfig) {
     if (p.name != "features.1.weight") continue;
     EXPECT_EQ(p.variable.value().to_vector<float>(), backbone.at(p.name).to_vector<float>());
   }
-  // Those of pen strokes: outlines have more ink.
+  // The statistics are those of pen strokes; outlines have more ink.
   const double pretrained = orchestrator.data().normalization.mean[0];
   small.data.common.normalize = Normalize::dataset;
   EXPECT_GT(load_data(small).normalization.mean[0], pretrained + 0.005);

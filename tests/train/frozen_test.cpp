@@ -27,8 +27,7 @@ optim::OptimizerRecipe some_optimizer(std::mt19937_64& engine) {
   }
 }
 
-// The norm of the gradients of trainable parameters, as a double loop has it; and what was
-// measured.
+// The gradient norm of the trainable parameters, computed by a double loop, and the measured one.
 struct ClipNorm : TrainerObserver {
   void on_gradients(Trainer& t, double scale) override {
     double sum = 0;
@@ -60,8 +59,8 @@ Bytes bytes_of_state(const optim::OptimizerState& state) {
   return all;
 }
 
-// One life of a small model: a few stretches of training, each with other parameters frozen.
-// Returns what moved although it was frozen, "" for nothing.
+// Trains a small model in a few phases, each with other frozen parameters. Returns the frozen
+// values that moved, or "" if none did.
 std::string broken_by(u64 seed) {
   std::mt19937_64 engine(seed);
   nn::AnyModule model = engine() % 2 == 0 ? tiny_cnn(seed) : tiny_mlp(seed);
@@ -118,8 +117,8 @@ std::string broken_by(u64 seed) {
   return "";
 }
 
-// Models as small as these gain nothing by threads that wait for each other, which takes minutes
-// beside other work.
+// Models this small gain nothing from threads, and threads that wait for each other take minutes on
+// a busy machine.
 void check_schedules(u64 first, u64 count) {
   const Threads one(1);
   for (u64 seed = first; seed < first + count; ++seed)
@@ -129,7 +128,7 @@ void check_schedules(u64 first, u64 count) {
 TEST(Frozen, HoldsOverRandomSchedules) { check_schedules(0, 200); }
 TEST(Frozen, SlowHoldsOverTenThousandRandomSchedules) { check_schedules(200, 10'000); }
 
-// What a backward pass runs, what a forward pass keeps for it, and what a step takes.
+// The ops of a backward pass, the memory that a forward pass keeps for it, and that of a step.
 struct Cost : TapeObserver {
   void on_forward(const char*, const std::string&, const Tensor&) override { ++forward_ops; }
   void on_backward(const char*, const std::string& scope, const Tensor&) override {
@@ -157,7 +156,7 @@ Cost cost_of_a_step(const std::string& trained) {
   trainer.set_requires_grad("*", false);
   trainer.set_requires_grad(trained, true);
   trainer.rebuild_optimizer_and_scheduler();
-  trainer.train_one_epoch(loader);  // warm: what is cached is there
+  trainer.train_one_epoch(loader);  // a warm-up that fills caches
   Cost cost;
   reset_peak(Cpu{});
   const i64 before = allocator_counters(Cpu{}).bytes_in_use;
@@ -182,8 +181,7 @@ TEST(Frozen, NothingIsComputedOrStoredBelowTheLowestTrainableLayer) {
         static_cast<long long>(cost->peak_bytes / 1024),
         static_cast<long long>(cost->gradient_bytes / 1024));
   EXPECT_TRUE(all.scopes.contains("features.0"));
-  // The loss is outside of modules; the classifier's own layers are all that is met on the way
-  // back.
+  // The loss is outside of modules. The backward pass runs only the classifier's own layers.
   EXPECT_EQ(top.scopes, (std::set<std::string>{"", "classifier.2", "classifier.5"}));
   EXPECT_EQ(last.scopes, (std::set<std::string>{"", "classifier.5"}));
   EXPECT_EQ(all.forward_ops, last.forward_ops);
@@ -208,7 +206,8 @@ TEST(Frozen, BatchNormUsesItsRunningStatisticsInTrainingToo) {
   for (const nn::Parameter* p : {&norm.weight, &norm.bias}) p->variable().set_requires_grad(false);
   EXPECT_EQ(norm(x).value().to_vector<float>(), evaluated);
   EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(), 1);
-  norm.bias.variable().set_requires_grad(true);  // part of it is trained: it follows its batches
+  norm.bias.variable().set_requires_grad(
+      true);  // part of it is trained, so its statistics follow the batches
   EXPECT_NE(norm(x).value().to_vector<float>(), evaluated);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of accumulation for hand-written loops: a step of several micro-batches is the step of
-// one big batch, and the step that a Trainer makes.
+// The law of accumulation for hand-written loops: a step of several micro-batches equals the step
+// of one large batch, and the step that a Trainer makes.
 #include "weft/train/step/gradient_accumulator.h"
 
 #include <cmath>
@@ -27,7 +27,7 @@ data::DatasetInfo info_of_numbers() {
   return info;
 }
 
-// 4 × 4 numbers each, and labels 0, 1, 2, 0, …
+// Samples of 4 × 4 random elements, with labels 0, 1, 2, 0, …
 data::Batch some_numbers(i64 samples, DType dtype, u64 seed = 21) {
   const Tensor x = Tensor::empty({samples, 4, 4, 1});
   Generator(seed).normal(x, 0, 1);
@@ -36,7 +36,7 @@ data::Batch some_numbers(i64 samples, DType dtype, u64 seed = 21) {
   return {x.to(dtype), Tensor::copy_of(labels, {samples})};
 }
 
-// A model with its optimizer, which learns from parts of a batch.
+// A model with its optimizer, which trains on parts of a batch.
 struct Learner {
   explicit Learner(DType dtype = DType::f32, double lr = 0.1) {
     model->to(dtype);
@@ -45,7 +45,7 @@ struct Learner {
   Variable loss(const data::Batch& batch, i64 begin, i64 end) {
     return cross_entropy((*model)(Variable(batch.x.slice(begin, end))), batch.y.slice(begin, end));
   }
-  // The micro-batches between these places, in an accumulator that makes a step of them.
+  // Passes the micro-batches between these sample indices to an accumulator, which makes a step.
   bool accumulate(GradientAccumulator& accumulator, const data::Batch& batch,
                   const std::vector<i64>& places) {
     bool stepped = false;
@@ -106,8 +106,8 @@ TEST(GradientAccumulator, MakesTheStepOfOneBigBatch) {
   }
 }
 
-// 43 samples by 4: three steps of three micro-batches, and one of two, of which the last has 3
-// samples.
+// 43 samples in batches of 4 make three steps of three micro-batches, and one of two; the last
+// micro-batch has 3 samples.
 TEST(GradientAccumulator, MakesTheStepsOfATrainerToTheBit) {
   const data::Batch all = some_numbers(43, DType::f32);
   const data::TensorDataset dataset(info_of_numbers(), all.x, all.y);
@@ -168,7 +168,7 @@ TEST(GradientAccumulator, AShortLastCycleIsTheStepOfWhatItHas) {
   EXPECT_FALSE(accumulator.step()) << "nothing is left";
   EXPECT_EQ(cut.optimizer->applied_steps(), 1);
   EXPECT_LT(relative_distance(whole.weights(), cut.weights()), 1e-12);
-  // The next cycle is a whole one.
+  // The next cycle is complete.
   whole.optimizer->zero_grad();
   whole.loss(batch, 0, 9).backward();
   whole.optimizer->step();
@@ -176,7 +176,7 @@ TEST(GradientAccumulator, AShortLastCycleIsTheStepOfWhatItHas) {
   EXPECT_LT(relative_distance(whole.weights(), cut.weights()), 1e-12);
 }
 
-// Its loss is the mean of nothing.
+// Its loss is a mean over no samples.
 TEST(GradientAccumulator, AMicroBatchOfWeightZeroCountsForNothing) {
   Learner with(DType::f64), without(DType::f64);
   const data::Batch batch = some_numbers(9, DType::f64);
@@ -209,19 +209,19 @@ TEST(GradientAccumulator, ALossThatIsNotFiniteLeavesTheWeights) {
   EXPECT_EQ(failing.optimizer->applied_steps(), 2);
   EXPECT_FALSE(accumulator.outcome().applied);
   EXPECT_FALSE(accumulator.step()) << "the cycle is over";
-  // A short one is named by its own count.
+  // In a short step, the message has the index within that step.
   EXPECT_FALSE(
       accumulator.backward(failing.loss(batch, 0, 3) * std::numeric_limits<double>::infinity(), 3));
   EXPECT_EQ(message_of([&] { accumulator.step(); }),
             "GradientAccumulator: the loss of micro-batch 1 of this step is inf; the step is not "
             "applied; try a lower learning rate, or clip_norm");
-  // And all is as if they had never been.
+  // The failed steps left no trace.
   EXPECT_TRUE(failing.accumulate(accumulator, batch, {0, 3, 6, 9}));
   EXPECT_TRUE(plain.accumulate(reference, batch, {0, 3, 6, 9}));
   EXPECT_EQ(bytes_of_model(*failing.model), bytes_of_model(*plain.model));
 }
 
-// With factors of two the scale goes into the exponents and out again: no digit of f32 is lost.
+// A loss scale that is a power of two changes only exponents, so no digit of f32 is lost.
 TEST(GradientAccumulator, ScalesItsLossAndSkipsAnOverflow) {
   Learner scaled, plain;
   const data::Batch batch = some_numbers(9, DType::f32);
@@ -238,7 +238,7 @@ TEST(GradientAccumulator, ScalesItsLossAndSkipsAnOverflow) {
     EXPECT_EQ(bytes_of_model(*scaled.model), bytes_of_model(*plain.model));
   };
   step_alike();
-  // Finite, and 1024 times its gradient is not.
+  // The loss is finite, but 1024 times its gradient is not.
   EXPECT_FALSE(accumulator.backward(scaled.loss(batch, 0, 4) * 1e37, 4));
   EXPECT_TRUE(accumulator.backward(scaled.loss(batch, 4, 9), 5));
   EXPECT_FALSE(accumulator.outcome().applied);

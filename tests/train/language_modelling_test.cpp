@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loss over tokens: against the cross-entropy of the positions that count, and by learning a
+// The loss over tokens, compared with the cross-entropy of the valid positions, and used to learn a
 // language.
 #include <cmath>
 #include <random>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr i64 kTokens = 5, kPositions = 6, kPadding = 4;
 
-// Each token but the padding is followed by (token + 1) mod 4, and by itself now and then. Texts
+// Each token except the padding is followed by (token + 1) mod 4, and sometimes by itself. Texts
 // end in `padding` tokens of padding. The samples are the tokens one-hot: (positions, tokens).
 data::TensorDataset texts(i64 count, i64 padding) {
   std::mt19937_64 engine(3);
@@ -40,7 +40,7 @@ data::TensorDataset texts(i64 count, i64 padding) {
           Tensor::copy_of(y, {count, kPositions})};
 }
 
-// The next token from the last one alone.
+// Predicts the next token from the last one alone.
 struct Bigrams : nn::Module {
   nn::Linear table{kTokens, kTokens};
   void parts(nn::Parts& p) override { p("table", table); }
@@ -90,7 +90,8 @@ TEST(LanguageModelling, OfPaddingAloneIsNothing) {
   EXPECT_EQ(loss->forward(Variable(Tensor::zeros({2, 3, 4})), target).value().item<double>(), 0);
 }
 
-// Of a chain that stays with 1/8 and moves on with 7/8 the best perplexity is e to its entropy.
+// The chain repeats a token with probability 1/8. The best perplexity is the exponential of its
+// entropy.
 TEST(LanguageModelling, LearnsTheLanguageAndLeavesPaddingOut) {
   const data::TensorDataset set = texts(400, 2);
   const double entropy = -(0.875 * std::log(0.875) + 0.125 * std::log(0.125));
@@ -112,7 +113,7 @@ TEST(LanguageModelling, LearnsTheLanguageAndLeavesPaddingOut) {
     EXPECT_NEAR(evaluation.metrics.at("perplexity"), std::exp(evaluation.loss), 1e-5);
     EXPECT_NEAR(evaluation.metrics.at("perplexity"), std::exp(entropy), 0.06);
   }
-  // With the padding, which the model was not shown, it is another number.
+  // With the padding, on which the model was not trained, the perplexity differs.
   data::Loader all(set, {.batch_size = 400});
   EXPECT_GT(Evaluator(model, language_modelling()).evaluate(all).loss, 1);
   const Evaluation hits = Evaluator(model, loss, {.metrics = {"accuracy"}}).evaluate(all);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics against counts made by hand, over batches of any size.
+// Metrics compared with counts by hand, over batches of any size.
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ using testing_models::tiny_images;
 
 std::unique_ptr<Metric> metric(const char* name) { return MetricRecipe::of(name).make(); }
 
-// Outputs whose largest is `predictions`.
+// Outputs whose largest elements are at `predictions`.
 Tensor outputs_for(const std::vector<i64>& predictions, i64 classes) {
   Tensor t = Tensor::zeros({static_cast<i64>(predictions.size()), classes});
   for (std::size_t i = 0; i < predictions.size(); ++i)
@@ -27,7 +27,7 @@ Tensor labels_of(const std::vector<i64>& labels) {
   return Tensor::copy_of(labels, {static_cast<i64>(labels.size())});
 }
 
-// Class 3 is neither met nor predicted. Hits: 2 of class 0, 1 of class 1, 0 of class 2.
+// Class 3 is neither a label nor a prediction. Hits: 2 of class 0, 1 of class 1, 0 of class 2.
 const std::vector<i64> kLabels{0, 0, 0, 1, 1, 2}, kPredictions{0, 0, 1, 1, 2, 0};
 
 void feed(Metric& m, const std::vector<std::size_t>& cuts) {

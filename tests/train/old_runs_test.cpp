@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs that an older weft began (tools/make_old_runs.py) go on to the end to which the older weft
-// brought them.
+// Runs that an older weft began (tools/make_old_runs.py) are continued and reach the same end as
+// with the older weft.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -27,12 +27,12 @@ const fs::path kOldRuns = fs::path(WEFT_SOURCE_ROOT) / "tests/train/old_runs";
 constexpr std::array kNames{"mid_epoch", "accumulating", "chain",      "fp16",
                             "ema",       "plateau",      "adversarial"};
 
-// The largest difference of a number, as a share of the largest number of its tensor, and of a
-// metric, as a share of itself or of 1. 6e903a6 itself, with WEFT_SIMD=baseline and
+// The maximum difference of an element, relative to the largest element of its tensor, and of a
+// metric, relative to itself or 1. 6e903a6 itself, with WEFT_SIMD=baseline and
 // ONEDNN_MAX_CPU_ISA=SSE41 in place of AVX2, differed by up to 7e-7 in fp32, 2.2e-5 in fp16 and
 // 1.2e-6 in a loss.
 constexpr double kTolerance = 1e-4;
-// One sample of the smallest split, which has 40, may fall on the other side.
+// The prediction of one sample may differ; the smallest split has 40 samples.
 constexpr double kShareOfSample = 1.0 / 40;
 
 json read_json(const fs::path& path) { return json::parse(text_of(path)); }
@@ -49,7 +49,7 @@ json hashes_of(const fs::path& checkpoint) {
   return hashes;
 }
 
-// What the run came to, in the form of an entry of expected.json.
+// The result of the run, in the form of an entry of expected.json.
 json end_of(const fs::path& run, const RunReport& report) {
   const fs::path last = run / "checkpoints/last";
   json metrics = json::array();
@@ -62,9 +62,9 @@ json end_of(const fs::path& run, const RunReport& report) {
           {"metrics", metrics}};
 }
 
-// That of this environment, or null. The version of weft does not count: that another version comes
-// to the same bits is what is tested. A build for debugging has no result: which products and sums
-// the compiler fuses depends on how it optimises.
+// The expected result of this environment, or null. The version of weft is ignored, because the
+// test is that another version gives the same bits. A debug build has no result, because the
+// products and sums that the compiler fuses depend on optimisation.
 json result_of_this_environment(const json& results, const json& end) {
 #ifndef NDEBUG
   return nullptr;
@@ -79,7 +79,7 @@ json result_of_this_environment(const json& results, const json& end) {
   return nullptr;
 }
 
-// A list of what differs, by path.
+// A list of the differences, by path.
 std::vector<std::string> differences(json expected, json end) {
   expected.erase("environment");
   end.erase("environment");
@@ -95,7 +95,7 @@ bool close(const std::string& path, double before, double now) {
   return std::abs(now - before) <= allowed;
 }
 
-// The same within what another machine may change.
+// The same, with the tolerance for another machine.
 std::vector<std::string> differences_beyond_rounding(json expected, json end,
                                                      const TensorMap& expected_weights,
                                                      const TensorMap& weights) {
@@ -142,7 +142,7 @@ class OldRuns : public InScratchFolder, public ::testing::WithParamInterface<con
   OldRuns() : InScratchFolder("old_runs") {}
   ~OldRuns() override { set_threads(threads_); }
 
-  // Goes on with a copy of the run, as `weft train` does, to its end.
+  // Continues a copy of the run to its end, as `weft train` does.
   json gone_on() const {
     fs::copy(kept() / "run", dir(), fs::copy_options::recursive);
     const RunConfig config =
@@ -192,7 +192,7 @@ TEST_P(OldRuns, GoOnToTheSameEnd) {
             std::vector<std::string>{});
 }
 
-// Both comparisons, whichever this machine takes above.
+// Tests both comparisons, of which the tests above use only one on this machine.
 TEST_P(OldRuns, AreComparedInEveryPart) {
   const json results = read_json(kept() / "expected.json");
   const json& result = results.at(0);
@@ -231,7 +231,7 @@ TEST_P(OldRuns, AreComparedInEveryPart) {
   }
 }
 
-// What was written by hand says the same as the resolved config of the checkpoint.
+// The hand-written config equals the resolved config of the checkpoint.
 TEST_P(OldRuns, AcceptTheConfigAsItWasWritten) {
   fs::copy(kept() / "run", dir(), fs::copy_options::recursive);
   const auto written = [&](std::vector<std::string> keys) {

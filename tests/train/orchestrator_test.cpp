@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole runs: the folder, metrics, checkpoints, and what is refused before anything is written.
+// Whole runs: the folder, metrics, checkpoints, and errors before anything is written.
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -71,7 +71,7 @@ TEST_F(Runs, WriteWhatTheirFolderPromises) {
   Orchestrator run(config(), "test", {"train.epochs=4"});
   const RunReport report = run.train();
   EXPECT_EQ(report.epochs, 4);
-  EXPECT_EQ(report.steps, 32);  // 240 samples by 30, four times
+  EXPECT_EQ(report.steps, 32);  // 240 samples in batches of 30, four epochs
   ASSERT_TRUE(report.test.has_value());
 
   for (const char* file :
@@ -212,7 +212,7 @@ TEST_F(Runs, OverfitBatchesAndSubset) {
 
 TEST_F(Runs, RefuseEmptyDataBeforeAnythingIsBuilt) {
   try {
-    // The model would be refused too, were it built.
+    // The model would be refused too if it were built.
     const Orchestrator refused(
         config({"data=empty_for_test", "model={type: cnn, channels: [1, 1, 1, 1, 1, 1, 1]}"}),
         "test");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step in which memory runs out is made again in smaller parts, and comes to the same.
+// A step in which memory runs out is made again in smaller parts, with the same result.
 #include <cmath>
 #include <set>
 
@@ -30,7 +30,7 @@ class MemoryLimit {
   void set(i64 bytes) { set_cpu_memory_limit(allocator_counters(Cpu{}).bytes_in_use + bytes); }
 };
 
-// Lets only so many bytes be had from a batch on.
+// Limits the memory from a given batch on.
 class Shortage : public TrainerObserver {
  public:
   Shortage(i64 batch, i64 bytes) : batch_(batch), bytes_(bytes) {}
@@ -48,8 +48,8 @@ struct Result {
   i64 parts = 1, steps = 0, peak_bytes = 0;
 };
 
-// In f64, with dropout; activations take more memory than weights. 172 samples: steps of 64, 64 and
-// 44, from batches of 64 / accumulate.
+// A model in f64 with dropout, whose activations take more memory than its weights. 172 samples
+// give steps of 64, 64 and 44, from batches of 64 / accumulate.
 Result train(i64 accumulate, TrainerObserver* observer = nullptr,
              OnOutOfMemory out_of_memory = OnOutOfMemory::split) {
   manual_seed(5);
@@ -91,8 +91,8 @@ void expect_equal(const Result& a, const Result& b) {
   EXPECT_EQ(a.steps, b.steps);
 }
 
-// Wherever in forward or backward the memory ends: in the first batch of a step or, with the
-// gradients of others there already, in a later one.
+// Memory runs out at any point of forward or backward: in the first batch of a step, or in a later
+// one, when gradients of earlier batches exist.
 TEST(OutOfMemory, AStepInPartsIsTheSameStep) {
   for (const i64 accumulate : {1, 2}) {
     const Result whole = train(accumulate);
@@ -141,8 +141,8 @@ TEST(OutOfMemory, IsAnErrorWhereNothingElseWasAskedFor) {
   }
 }
 
-// On one thread: with more, their scratch, which does not shrink with the batch, is most of what so
-// small a model takes.
+// One thread is used. With more, most of the memory of such a small model is their scratch, which
+// does not shrink with the batch.
 TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   const Threads one(1);
   nn::AnyModule model = testing_models::tiny_cnn();
@@ -163,7 +163,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
       log.has("warning: out of memory in step 5: batches go through the model in 2 parts from "
               "here on; batch norm (features.1) sees each part alone"))
       << log.text();
-  // What the failed attempts observed is forgotten: 2 + 2 batches, then 2 in parts.
+  // Statistics of failed attempts are dropped: 2 + 2 batches count, then 2 in parts.
   for (const nn::NamedBuffer& b : model->named_buffers()) {
     if (b.name != "features.1.num_batches_tracked") continue;
     EXPECT_EQ(b.buffer->value.item<i64>(), 4 + 2 * trainer.runner().batch_parts());

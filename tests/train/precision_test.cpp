@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixed precision in a Trainer: what is f32, when a step is skipped, and what waits for it.
+// Mixed precision in a Trainer: the values that are f32, and the effects of a skipped step.
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -52,14 +52,14 @@ TEST(Precision, a_skipped_step_changes_nothing_but_the_scale) {
   const EpochResult result = run.trainer.train_one_epoch(run.loader);
   EXPECT_EQ(result.steps, 0);
   EXPECT_EQ(result.skipped, 4);
-  EXPECT_EQ(run.trainer.optimizer().applied_steps(), 0);  // what the schedule counts
+  EXPECT_EQ(run.trainer.optimizer().applied_steps(), 0);  // the count of the schedule
   EXPECT_EQ(run.trainer.optimizer().parameters().values().to_vector<float>(), before);
   EXPECT_EQ(run.trainer.optimizers().loss_scaler()->scale(), 64);
   EXPECT_EQ(run.trainer.optimizers().loss_scaler()->skipped(), 4);
   EXPECT_EQ(overflow.scales, (std::vector<double>{1.0 / 1024, 1.0 / 512, 1.0 / 256, 1.0 / 128}));
 }
 
-// With factors of two the scale goes into the exponents and out again: no digit of f32 is lost.
+// A loss scale that is a power of two changes only exponents, so no digit of f32 is lost.
 TEST(Precision, the_scale_is_divided_out_again_to_the_last_bit) {
   Training small({.precision = fp16({.init_scale = 4096})}),
       large({.precision = fp16({.init_scale = 8192})});
@@ -69,8 +69,8 @@ TEST(Precision, the_scale_is_divided_out_again_to_the_last_bit) {
             large.trainer.optimizer().parameters().values().to_vector<float>());
 }
 
-// Gradients below 6e-8 are 0 in f16. A loss of almost 0, as here by a tiny scale of its own, shows
-// what the loss scale is for.
+// Gradients below 6e-8 are 0 in f16. A loss near 0, here multiplied by a tiny factor, trains only
+// with a loss scale.
 TEST(Precision, small_gradients_need_the_scale) {
   const auto moved = [](double init_scale) {
     Training run({.optimizer = optim::sgd({.lr = 1e6}),
@@ -79,7 +79,7 @@ TEST(Precision, small_gradients_need_the_scale) {
     testing_models::one_step(run.trainer, run.loader);
     double sum = 0;
     const auto after = run.trainer.optimizer().parameters().values().to_vector<float>();
-    // The first layer's weights: their gradients have passed a product.
+    // These are the first layer's weights; their gradients have passed a product.
     for (std::size_t i = 0; i < 16 * 32; ++i)
       sum += std::abs(static_cast<double>(after[i]) - static_cast<double>(before[i]));
     return sum;
@@ -100,7 +100,7 @@ TEST(Precision, clipping_sees_the_gradients_without_the_scale) {
     return std::sqrt(sum);
   };
   const double exact = step_length(fp32());
-  EXPECT_GT(exact, 2e-2);  // four steps of 1e-2, much the same way
+  EXPECT_GT(exact, 2e-2);  // four steps of 1e-2 in similar directions
   EXPECT_NEAR(step_length(fp16()), exact, 1e-3 * exact);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several ranks that train one model: an observer sums their gradients before the update looks at
+// Several ranks that train one model: an observer sums their gradients before the update reads
 // them (docs/precision.md, "Several processes"). Ranks are threads here; nothing else is shared.
 #include <array>
 #include <barrier>
@@ -15,8 +15,8 @@ namespace {
 constexpr int kRanks = 2;
 constexpr i64 kSamples = 48, kBatch = 12;
 
-// What a communicator does: everybody's tensor becomes the mean of all, summed in the order of the
-// ranks.
+// A communicator: the tensor of each rank becomes the mean over all ranks, summed in the order of
+// the ranks.
 class Group {
  public:
   void mean(int rank, const Tensor& mine) {
@@ -25,7 +25,7 @@ class Group {
     std::vector<float> sum(static_cast<std::size_t>(mine.elements()));
     for (const Tensor& tensor : tensors_)
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += tensor.data<float>()[i] / kRanks;
-    together_.arrive_and_wait();  // everybody has read
+    together_.arrive_and_wait();  // all ranks have read
     mine.copy_from(Tensor::copy_of(sum, mine.shape()));
   }
 
@@ -54,7 +54,7 @@ class MeanOverRanks : public TrainerObserver {
   int rank_;
 };
 
-// The samples of each batch that are the rank's, one of `ranks`.
+// The samples of each batch that belong to the rank, one of `ranks`.
 std::shared_ptr<const data::Dataset> part_of(int rank, int ranks) {
   const auto whole =
       std::dynamic_pointer_cast<const data::TensorDataset>(testing_models::tiny_images(kSamples));
@@ -112,14 +112,14 @@ TEST(Ranks, AnOverflowOnOneIsAnOverflowOnAll) {
   for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.skipped, (std::vector<i64>{1, 7}));
   EXPECT_EQ(outcomes[0].scales, outcomes[1].scales);
   EXPECT_EQ(outcomes[0].weights, outcomes[1].weights);
-  // As one trainer whose batches are those of all ranks together, but for the rounding of halves.
+  // The result is that of one trainer with the batches of all ranks, except for rounding of halves.
   const Outcome whole = train(0, 1, nullptr, {1, 7});
   EXPECT_EQ(whole.scales, outcomes[0].scales);
   for (std::size_t i = 0; i < whole.weights.size(); ++i)
     EXPECT_NEAR(outcomes[0].weights[i], whole.weights[i], 2e-3);
 }
 
-// What the sum is for.
+// Without the sum, the ranks differ.
 TEST(Ranks, WithoutASumEachGoesItsOwnWay) {
   const auto outcomes = train_ranks(nullptr);
   EXPECT_EQ(outcomes[0].skipped, std::vector<i64>{});

@@ -44,7 +44,7 @@ TEST(Regression, FitsAPlaneWithEachDistance) {
   }
 }
 
-// Three classes of points; labels, or none.
+// Three classes of points, with or without labels.
 data::TensorDataset points(bool labels) {
   data::DatasetInfo info;
   info.name = "points";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run may be resumed from, and what may have changed.
+// The checkpoints that a run may resume from, and the keys that may change.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -82,7 +82,7 @@ TEST_F(ResumeConfig, WhatMayChange) {
   EXPECT_HAS(changes({}, {"optimizer.lr=1e-2", "resume_override=[scheduler]"}), "optimizer.lr");
   EXPECT_HAS(changes({}, {"resume_override=[run.seed]"}), "keys of optimizer or scheduler");
 
-  // All at once.
+  // All changes are reported at once.
   const std::string all = changes({}, {"run.seed=4", "train.batch_size=10", "model.hidden=[9]",
                                        "callbacks=[{type: ema}]", "optimizer.lr=1"});
   for (const char* key : {"run.seed: 0 -> 4", "train.batch_size: 20 -> 10", "model.hidden",
@@ -131,7 +131,7 @@ TEST_F(ResumeConfig, AutoInAnEmptyFolderBegins) {
   Log log;
   EXPECT_EQ(train({"resume=auto"}).epochs, 2);
   EXPECT_TRUE(log.has("holds no run yet; the run begins")) << log.text();
-  // Killed before the first checkpoint.
+  // The run was killed before its first checkpoint.
   log.clear();
   fs::remove_all(dir() / "checkpoints");
   EXPECT_EQ(train({"resume=auto"}).epochs, 2);
@@ -170,12 +170,12 @@ TEST_F(ResumeConfig, FromAPath) {
   const std::string older = (dir() / "checkpoints/step-4").string();
   EXPECT_HAS(refusal({"resume=" + older}), "is not the newest checkpoint");
   EXPECT_HAS(refusal({"resume=" + (folder_ / "nothing").string()}), "is neither a checkpoint nor");
-  // In another folder, which gets the metrics up to there.
+  // The run continues in another folder, which gets the metrics up to the checkpoint.
   train({"resume=" + older}, "other");
   EXPECT_EQ(outcome_of(dir("other")), whole);
   EXPECT_FALSE(fs::exists(dir("other") / "checkpoints/step-4"));
   EXPECT_HAS(refusal({"resume=" + older}, "other"), "holds a run already");
-  // A run, and links, and without run.dir.
+  // PATH may be a run or a link, also without run.dir.
   EXPECT_EQ(train({"resume=" + dir().string()}).steps, 8);
   EXPECT_EQ(train({"resume=" + (dir() / "checkpoints/last").string()}).steps, 8);
   Orchestrator run(config({"resume=" + dir().string(), "train.epochs=3"}), "test");
@@ -190,8 +190,8 @@ TEST_F(ResumeConfig, FromACheckpointThatLiesAlone) {
   train({"resume=" + (folder_ / "alone").string()}, "other");
   EXPECT_TRUE(log.has("metrics.jsonl begins after it")) << log.text();
   EXPECT_EQ(outcome_of(dir("other")).at("model.safetensors"), whole.at("model.safetensors"));
-  EXPECT_EQ(events_of(dir("other")).size(), 2u);  // the second epoch, the test
-  // Its metrics cut by someone, it cannot go on without holes.
+  EXPECT_EQ(events_of(dir("other")).size(), 2u);  // the second epoch and the test
+  // If its metrics were cut, the run cannot continue without gaps.
   fs::resize_file(dir() / "metrics.jsonl", 10);
   EXPECT_HAS(refusal({"resume=auto"}), "has 10 bytes; the ");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The law of resuming: a run that was broken off anywhere and resumed comes to the same bytes as
-// one at a stretch.
+// The law of resuming: a run that was interrupted at any batch and resumed gives the same bytes as
+// an uninterrupted run.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -32,7 +32,7 @@ const bool registered = Registry<data::Dataset>::add<NoOptions>(
 
 struct Broken : std::exception {};
 
-// Breaks a run off at its n-th batch: asks it to stop, or throws as a process dies.
+// Interrupts a run at its n-th batch by a stop, or by an exception as in a crash.
 struct BreakOff : Callback {
   enum class How { stop, die };
   BreakOff(i64 at, How how) : at_(at), how_(how) {}
@@ -60,7 +60,7 @@ class Resuming : public InScratchFolder {
     Orchestrator run(config, "test");
     return run.train();
   }
-  // True when the run came to its n-th batch.
+  // True when the run reached its n-th batch.
   static bool broken_off(const RunConfig& config, i64 batch, BreakOff::How how) {
     Orchestrator run(config, "test");
     const auto breaks = std::make_shared<BreakOff>(batch, how);
@@ -72,8 +72,8 @@ class Resuming : public InScratchFolder {
     }
   }
 
-  // Broken off at each of the batches given, both ways; each broken run is resumed by runs with
-  // `later` keys.
+  // Interrupts a run at each of the given batches, in both ways. Resumes each run with the keys
+  // `later`.
   void expect_law(const Keys& keys, const std::vector<i64>& batches, const Keys& later = {}) {
     train(config("whole", keys));
     const auto expected = outcome_of(dir("whole"));
@@ -110,8 +110,8 @@ TEST_F(Resuming, WithDropoutAndBatchNorm) {
              {3, 7, 10});
 }
 
-// The scale rises every third step and falls when it is too large: it and its count go on where
-// they stood.
+// The loss scale rises every third step and falls after an overflow. A resumed run continues with
+// the scale and its count of steps.
 TEST_F(Resuming, SlowInHalfPrecision) {
   expect_law({"precision={type: fp16, init_scale: 4194304, growth_interval: 3}"}, kEvery);
   expect_law({"precision=bf16"}, {4, 7});
@@ -167,7 +167,7 @@ TEST_F(Resuming, WithCallbacksAndAStrategyThatAreSwitchedOff) {
   EXPECT_FALSE(checkpoint.has("callbacks.0.early_stopping"));
   EXPECT_FALSE(checkpoint.has("strategy"));
   EXPECT_EQ(checkpoint.about().epoch, 3);  // not ended early
-  // Nothing was frozen.
+  // No parameter was frozen.
   train(config("plain", {"callbacks=[{type: ema, decay: 0.9}]"}));
   for (const char* part : {"metrics", "model.safetensors", "ema.safetensors"})
     EXPECT_EQ(outcome_of(dir("run"))[part], outcome_of(dir("plain"))[part]) << part;
@@ -224,7 +224,7 @@ TEST_F(Resuming, WithMoreEpochs) {
   EXPECT_EQ(resumed.at("table"), whole.at("table"));
 }
 
-// A failure that a callback puts right restarts the epoch, also one that was resumed in its middle.
+// A failure that a callback repairs restarts the epoch, also an epoch that was resumed inside.
 TEST_F(Resuming, ThenRollsBack) {
   const Keys keys{"callbacks=[rollback]", "checkpoint.every=2ba"};
   ASSERT_TRUE(broken_off(config("run", keys), 8, BreakOff::How::stop));
@@ -239,7 +239,7 @@ TEST_F(Resuming, ThenRollsBack) {
   Orchestrator run(config("run", again), "test");
   run.add_callback(std::make_shared<Fails>());
   EXPECT_EQ(run.train().epochs, 3);
-  EXPECT_EQ(events_of(dir("run")).size(), 5u);  // three epochs, the rollback, the test
+  EXPECT_EQ(events_of(dir("run")).size(), 5u);  // three epochs, the rollback and the test
 }
 
 }  // namespace

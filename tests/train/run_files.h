@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run folders in tests: what is in them, and whether two runs came to the same.
+// Run folders in tests: reading them, and comparing the results of two runs.
 #pragma once
 #include <filesystem>
 #include <fstream>
@@ -32,7 +32,7 @@ inline void write(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// Without what the clock says.
+// The events of metrics.jsonl, without the values that depend on the clock.
 inline std::vector<std::string> events_of(const fs::path& run) {
   std::vector<std::string> events;
   std::ifstream file(run / "metrics.jsonl");
@@ -45,8 +45,8 @@ inline std::vector<std::string> events_of(const fs::path& run) {
   return events;
 }
 
-// What a finished run came to: each line of its metrics, rows of the table, and the SHA-256 of its
-// weights and of all else that would train on.
+// The results of a finished run: each line of its metrics, the rows of the table, and the SHA-256
+// of its weights and of the other state that training would continue with.
 inline std::map<std::string, std::vector<std::string>> outcome_of(const fs::path& run) {
   std::map<std::string, std::vector<std::string>> outcome{{"metrics", events_of(run)}};
   std::ifstream table(run / "metrics.csv");
@@ -58,7 +58,7 @@ inline std::map<std::string, std::vector<std::string>> outcome_of(const fs::path
   return outcome;
 }
 
-// Everything that is logged while it lives.
+// Collects all log messages during its lifetime.
 class Log {
  public:
   Log() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several optimizers under one trainer: each steps its own parameters on its own terms, is saved by
-// name, and a run resumes to the bit.
+// Several optimizers under one trainer: each steps its own parameters with its own options and is
+// saved by name, and a resumed run gives the same bits.
 #include <cmath>
 #include <limits>
 
@@ -52,14 +52,14 @@ class SeveralOptimizers : public InScratchFolder {
     keys.push_back("run.dir=" + dir(name).string());
     return config::load_text<RunConfig>(kTwoOptimizers, "test.yaml", keys).value;
   }
-  // All of what a run came to, the second model too.
+  // The results of a run, including the second model.
   auto outcome(const std::string& name) const {
     auto all = outcome_of(dir(name));
     all["adversary"] = {
         sha256_of_file((dir(name) / "checkpoints/last/adversary.safetensors").string())};
     return all;
   }
-  // Broken off at its n-th batch and resumed, for each n.
+  // Interrupts a run at its n-th batch and resumes it, for each n.
   void expect_law(const Keys& keys, const std::vector<i64>& batches) const {
     fs::remove_all(dir("whole"));
     Orchestrator(config("whole", keys), "test").train();
@@ -92,8 +92,9 @@ void train_all(nn::Module& module, bool on) {
   for (const nn::NamedParameter& p : module.named_parameters()) p.variable.set_requires_grad(on);
 }
 
-// Plain gradient steps: the model down, the adversary up, each by its own rate and by gradients of
-// two losses that are computed apart, with the other one frozen.
+// Plain gradient steps: the model descends and the adversary ascends, each with its own learning
+// rate. The expected gradients are of two losses that are computed separately, with the other model
+// frozen.
 TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
   ASSERT_TRUE(registered);
   Orchestrator run(config("run", {"optimizer={type: sgd, lr: 0.1}", "scheduler=constant",
@@ -123,7 +124,7 @@ TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
   const Numbers up = gradients_of(adversary);
   train_all(model, true);
 
-  run.trainer().rebuild_optimizer_and_scheduler();  // requires_grad was written
+  run.trainer().rebuild_optimizer_and_scheduler();  // requires_grad was changed
   EXPECT_NEAR(testing_models::one_step(run.trainer(), loader), expected, 1e-6);
   for (const auto& [name, after] : values_of(model))
     for (std::size_t i = 0; i < after.size(); ++i)
@@ -145,7 +146,7 @@ TEST_F(SeveralOptimizers, EachHasItsOwnKindRateScheduleAndNames) {
   EXPECT_EQ(optimizers[0].name, "optimizer");
   EXPECT_EQ(optimizers[1].name, "optimizers.adversary");
   run.train();
-  // Of the 15th step: the cosine is near its end, 3 halvings are over.
+  // The learning rates are of the 15th step: the cosine is near its end, after 3 halvings.
   EXPECT_LT(optimizers[0].optimizer->lr(), 0.05 * 0.03);
   EXPECT_DOUBLE_EQ(optimizers[1].optimizer->lr(), 3e-3 / 8);
   EXPECT_EQ(optimizers[1].optimizer->applied_steps(), 15);
@@ -155,7 +156,7 @@ TEST_F(SeveralOptimizers, EachHasItsOwnKindRateScheduleAndNames) {
                   .tensors.contains("parameters.adversary.1.weight.mean_square"));
   EXPECT_EQ(saved.part("optimizer").tensors.size(), 4u);
   EXPECT_EQ(saved.part("optimizers.adversary").tensors.size(), 8u);
-  // The second model's file says what it is.
+  // The second model's file has its metadata.
   const Tensor images = Tensor::zeros({2, 4, 4, 1}, DType::uint8);
   const Predictor adversary =
       Predictor::open(dir("run/checkpoints/last/adversary.safetensors").string());
@@ -189,7 +190,7 @@ TEST_F(SeveralOptimizers, AreRebuiltTogetherAndReportedByName) {
                                 "adversary.3.weight", "adversary.3.bias"}));
 }
 
-// Back to one checkpoint: both models, and the state of both optimizers.
+// A rollback restores one checkpoint: both models, and the state of both optimizers.
 TEST_F(SeveralOptimizers, RollBackTogether) {
   struct Fails : Callback {
     i64 batches = 0;
@@ -231,7 +232,7 @@ TEST_F(SeveralOptimizers, WhatDoesNotFitIsRefused) {
   EXPECT_FALSE(fs::exists(dir("run")));
 }
 
-// A trainer of one's own, with a second net whose gradients can be made to overflow.
+// A custom trainer with a second network, whose gradients can be made to overflow.
 struct Weight : nn::Module {
   nn::Linear fc{1, 1};
   void parts(nn::Parts& p) override { p("fc", fc); }
@@ -303,8 +304,8 @@ TEST(AdversarialExample, Runs) {
   EXPECT_TRUE(fs::exists(folder / "checkpoints/last/adversary.safetensors"));
 }
 
-// Accuracy on test digits that were changed by one step along the sign of the input's gradient, an
-// attack that no one trained against. source: Goodfellow et al. 2015, arXiv:1412.6572 §4
+// The accuracy on test digits that were changed by one step along the sign of the input's gradient.
+// Neither model was trained against this attack. source: Goodfellow et al. 2015, arXiv:1412.6572 §4
 double attacked_accuracy(Orchestrator& run, double strength) {
   data::Loader loader(run.data().test, {.batch_size = 500, .workers = 0});
   const InputPipeline input(run.data().test->info(), run.data().normalization, Cpu{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models and data small enough to train thousands of times, and what their parameters are.
+// Models and data small enough to train thousands of times, and access to their parameters.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -19,7 +19,7 @@
 
 namespace weft::train::testing_models {
 
-// As many threads while it lives.
+// Sets the number of threads during its lifetime.
 class Threads {
  public:
   explicit Threads(int count) { set_threads(count); }
@@ -48,7 +48,7 @@ inline std::shared_ptr<const data::Dataset> tiny_images(i64 samples, u64 seed = 
                                                Tensor::copy_of(labels, {samples}));
 }
 
-// As a config's data: tiny, with a test split. To be registered by the test that names it.
+// A tiny dataset for configs, with a test split. The test that uses it must register it.
 inline data::TrainAndTest tiny_splits(i64 samples) {
   return {tiny_images(samples), tiny_images(20, 2)};
 }
@@ -99,7 +99,7 @@ class Overflow : public TrainerObserver {
   i64 step_ = 0;
 };
 
-// One step, of the first batches of the loader's next epoch; its loss.
+// Makes one step with the first batches of the loader's next epoch, and returns its loss.
 inline double one_step(Trainer& trainer, data::Loader& loader) {
   trainer.begin_epoch(loader);
   trainer.train_step();

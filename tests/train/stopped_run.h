@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs that are stopped on their way, to be resumed.
+// Runs that are stopped before their end, to be resumed.
 #pragma once
 #include <memory>
 #include <stop_token>
@@ -8,7 +8,7 @@
 
 namespace weft::train::testing_runs {
 
-// Trains up to its n-th batch, at which it is asked to stop. Whether that ended the run.
+// Trains until a stop is requested at the n-th batch. Returns whether that stopped the run.
 inline bool stopped_at(const RunConfig& config, i64 batch) {
   struct Stops : Callback {
     explicit Stops(i64 at) : batches_left(at) {}

@@ -79,15 +79,15 @@ class StrategyList : public InScratchFolder {
     config.strategy = strategies;
     return config;
   }
-  // What the checkpoint of a finished run holds of its strategies.
+  // The state of the strategies in the checkpoint of a finished run.
   std::string saved(const std::vector<StrategyRecipe>& strategies) const {
     fs::remove_all(dir());
     Orchestrator(config("run", strategies), "test").train();
     const CheckpointReader checkpoint(dir() / "checkpoints/last");
     return checkpoint.has("strategy") ? checkpoint.part("strategy").json : "none";
   }
-  // What is heard in a run of an epoch with a rebuild, and of a second one whose first loss is not
-  // finite.
+  // The hooks that are called in a run with a rebuild in its first epoch, and a first loss of the
+  // second epoch that is not finite.
   Names heard_in(const std::vector<StrategyRecipe>& strategies) const {
     struct Rebuilds : Callback {
       void on_step_begin(Trainer& trainer, i64 step) override {
@@ -133,7 +133,7 @@ TEST_F(StrategyList, EachHasItsStateUnderItsPlaceAndASingleOneDirectly) {
   EXPECT_EQ(saved({chain({.strategies = {on, on}})}), both);
   EXPECT_EQ(saved({on}), R"({"steps":3})");
   EXPECT_EQ(saved({chain({.strategies = {on}})}), R"({"steps":3})");
-  // What is off keeps its place.
+  // An entry that is off keeps its place.
   EXPECT_EQ(saved({off, on}), R"({"1.listener_of_tests":{"steps":3}})");
   EXPECT_EQ(saved({on, off}), R"({"0.listener_of_tests":{"steps":3}})");
   EXPECT_EQ(saved({chain({.strategies = {off, on}})}), R"({"1.listener_of_tests":{"steps":3}})");
@@ -141,7 +141,7 @@ TEST_F(StrategyList, EachHasItsStateUnderItsPlaceAndASingleOneDirectly) {
   EXPECT_EQ(saved({}), "none");
 }
 
-// Such a run has the state of its only strategy as a list has it.
+// Such a run stores the state of its only strategy in the form of a list.
 TEST_F(StrategyList, AChainOfOneThatAnOlderRunHadGoesOn) {
   const std::vector<StrategyRecipe> chained{chain({.strategies = {listener("one")}})};
   ASSERT_TRUE(stopped_at(config("run", chained), 2));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strategies: what they freeze, thaw and rebuild, and exactly when.
+// Strategies: the parameters that they freeze and unfreeze, their rebuilds, and the exact steps.
 #include <algorithm>
 
 #include <gtest/gtest.h>
@@ -84,7 +84,7 @@ TEST(StagedUnfreeze, StageFactorsScaleTheRateOfEachParameter) {
                                    .rates = {{{"features.*"}, 0.2}, {{"features.4.*"}, 0.4}}}}}),
       {.optimizer = optim::sgd({.lr = 0.1})});
   const auto moved_by = [&](const char* name) {
-    // One step of plain SGD moves a parameter by its rate times its gradient.
+    // One step of plain SGD moves a parameter by its learning rate times its gradient.
     for (const nn::NamedParameter& p : bench.model->named_parameters())
       if (p.name == name) return p.variable.value().to_vector<float>()[0];
     return 0.0f;
@@ -165,7 +165,7 @@ TEST(StagedUnfreeze, GoesOnFromItsState) {
   whole.run(4);
   Bench first(three_stages(), options);
   first.run(3);
-  // What a checkpoint holds, in the order that a resume brings it back.
+  // The contents of a checkpoint, in the order in which a resume loads them.
   for (const nn::NamedParameter& p : second.model->named_parameters())
     for (const nn::NamedParameter& q : first.model->named_parameters())
       if (p.name == q.name) p.variable.value().copy_from(q.variable.value());
@@ -234,7 +234,7 @@ TEST(Rebuild, ChecksThatEachTrainableParameterIsInOneSegment) {
   EXPECT_THROW(trainer.rebuild_optimizer_and_scheduler(), UserError);
   trainer.set_requires_grad("*", true);
   trainer.rebuild_optimizer_and_scheduler();
-  // A layer swapped after the trainer was built is one that the optimizer does not know.
+  // The optimizer does not have a layer that was replaced after the trainer was built.
   struct Swap final : nn::Parts {
     void visit(std::string_view, nn::Module& child) override { child.parts(*this); }
     void visit(std::string_view, nn::Parameter& p) override {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `task:` picks loss and metrics where they are not given, and the resolved config says that it
-// did.
+// `task:` sets loss and metrics that are not given, and the resolved config names it as their
+// origin.
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_typos.h"
@@ -43,10 +43,10 @@ TEST(Task, PicksLossAndMetrics) {
 }
 
 TEST(Task, PicksOnlyWhatIsNotGiven) {
-  // Options of the loss are those of the task's.
+  // Options of the loss are those of the task's loss.
   const RunConfig l1 = loaded("task: regression\nloss: {distance: l1}\n").value;
   EXPECT_EQ(l1.objective.loss.options_if<RegressionOptions>()->distance, Distance::l1);
-  // In any order, and also where they are of another task.
+  // The keys may be in any order, and may belong to another task.
   const RunConfig own =
       loaded("validation: {metrics: [top_k]}\nloss: classification\ntask: regression\n").value;
   EXPECT_EQ(own.objective.loss.name(), "classification");
@@ -69,7 +69,7 @@ TEST(Task, IsWhereTheResolvedConfigSaysTheValuesAreFrom) {
   const std::string own =
       config::to_yaml(loaded("task: regression\nloss: {type: classification}\n"));
   EXPECT_NE(own.find("loss:\n  type: classification  # a.yaml:4:8\n"), std::string::npos) << own;
-  // Reads back equal: what was picked is given then.
+  // The printed config reads back equal; values that were set by the task are then given.
   const std::string plain = config::to_yaml(loaded("task: regression\n").value);
   EXPECT_EQ(config::to_yaml(config::load_text<RunConfig>(plain, "b.yaml").value), plain);
 }
@@ -79,7 +79,7 @@ TEST(Task, IsReportedLikeAnyOtherChoice) {
       refusal_of_task(std::string(kRest) + "task: regresion\n"),
       "a.yaml:3:1: task: expected one of classification, language_modelling, regression or null, got "
       "'regresion'; did you mean 'regression'?");
-  // Keys of a loss that the task did not choose.
+  // These are keys of a loss that the task did not choose.
   EXPECT_NE(refusal_of_task(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
                 .find("a key of loss 'regression'"),
             std::string::npos);
@@ -90,7 +90,7 @@ TEST(Task, IsReportedLikeAnyOtherChoice) {
   EXPECT_GE(count.right, count.typos * 95 / 100) << count.right << " of " << count.typos;
 }
 
-// A metric of another task than the data's is found with the first batch, not after an epoch.
+// A metric that does not fit the data is reported at the first batch, not after an epoch.
 TEST(Task, OfAnotherKindThanTheDataIsRefusedBeforeTraining) {
   ASSERT_TRUE(registered);
   const auto set_up = [](const std::string& yaml) { Orchestrator(loaded(yaml).value, "test"); };

@@ -45,7 +45,7 @@ class TextRun : public InScratchFolder {
     keys.push_back("run.dir=" + dir(name).string());
     return load_run_config(dir("config.yaml").string(), keys).value;
   }
-  // "a a b b a a …": the next letter takes two to tell.
+  // "a a b b a a …": the next letter depends on the last two.
   void write_rhyme(i64 letters) const {
     std::string text;
     for (i64 i = 0; i < letters; ++i) text += i / 2 % 2 == 0 ? 'a' : 'b';
@@ -73,7 +73,7 @@ TEST_F(TextRun, LearnsWhatTheLettersSay) {
   EXPECT_LT(report.validation->metrics.at("perplexity"), 1.05);
   EXPECT_NEAR(report.validation->metrics.at("perplexity"), std::exp(report.validation->loss), 1e-6);
   EXPECT_FALSE(report.test.has_value());
-  // From the file of its weights alone.
+  // The predictor needs only the weights file.
   const Predictor model = Predictor::open(dir("run/checkpoints/last/model.safetensors").string());
   EXPECT_EQ(model.metadata().sample_dtype, DType::int64);
   const std::vector<i64> last{'a', 'a', 'a', 'b', 'b', 'b', 'b', 'a'};
@@ -108,8 +108,7 @@ TEST_F(TextRun, WhatDoesNotFitIsRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(fs::exists(dir("run")));
 }
 
-// Each byte as often as in the part that is trained on, plus one of each: what needs no model at
-// all.
+// The baseline without a model: the frequency of each byte in the training part, plus one of each.
 double perplexity_without_a_model(const RunData& data) {
   std::array<double, 256> counts{};
   counts.fill(1);

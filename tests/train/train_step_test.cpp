@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The training step: an epoch made of single steps, what a failed one leaves, and that `weft trace`
-// makes it too.
+// The training step: an epoch made of single steps, the state after a failed step, and the step of
+// `weft trace`.
 #include <cmath>
 #include <limits>
 
@@ -21,7 +21,7 @@ using testing_models::bytes_of_model;
 using testing_models::bytes_of_tensor;
 using testing_models::tiny_images;
 
-// With dropout and batch norm: what a step changes beside the weights shows too.
+// The model has dropout and batch norm, so that more than the weights is compared.
 nn::AnyModule net_with_dropout() {
   manual_seed(4);
   return nn::cnn({.channels = {3, 4}, .hidden = 5, .dropout = 0.3})
@@ -54,8 +54,8 @@ std::string error_in(const std::function<void()>& call) {
   return "no error";
 }
 
-// 43 samples by 6 are eight batches: by threes, the last step has two, and the last batch one
-// sample.
+// 43 samples in batches of 6 are eight batches. With three per step, the last step has two, and the
+// last batch has one sample.
 TEST(TrainStep, AnEpochOfSingleStepsIsTrainOneEpochToTheBit) {
   const TrainerOptions options{
       .scheduler = optim::linear({}), .epochs = 3, .accumulate = 3, .clip_norm = 0.05, .seed = 9};
@@ -118,7 +118,7 @@ TEST(TrainStep, AnEpochEndsAtMaxStepsAndAfterTheStepOfAStop) {
   EXPECT_EQ(stopped.trainer.progress().epoch.batches, 1) << "for a checkpoint";
 }
 
-// The loss of some batches is not a number. Batches are counted as they come, from 1.
+// The loss of some batches is NaN. Batches are counted in their order, from 1.
 class FailingTrainer : public Trainer {
  public:
   FailingTrainer(nn::Module& model, const TrainerOptions& options)
@@ -134,7 +134,7 @@ class FailingTrainer : public Trainer {
   }
 };
 
-// What a report of a failed step says, and the steps that begin.
+// Records the report of a failed step, and the steps that begin.
 struct Reports : TrainerObserver {
   struct Named {
     i64 epoch, batch_idx, step, first_sample;
@@ -154,8 +154,8 @@ struct Reports : TrainerObserver {
   }
 };
 
-// By threes: batches 4, 5 and 6 make the second step, and two of them fail. The first of these is
-// reported.
+// With three batches per step, batches 4, 5 and 6 make the second step. Two of them fail, and the
+// first failure is reported.
 TEST(TrainStep, AReportNamesTheMicroBatchWhoseLossIsNotFinite) {
   const nn::AnyModule model = net_with_dropout();
   data::Loader loader(tiny_images(43), {.batch_size = 6, .shuffle = true, .seed = 8, .workers = 0});
@@ -203,7 +203,7 @@ TEST(TrainStep, AFailedStepHasNotBegun) {
   EXPECT_EQ(trainer->steps_in_flight(), 0);
   EXPECT_EQ(trainer->optimizer().applied_steps(), 2);
   EXPECT_EQ(bytes_of_model(*model), bytes_of_model(*unharmed)) << "statistics of batch norms too";
-  // When the epoch begins again, its step 3 has the number that the failed one had, and so its
+  // When the epoch begins again, its step 3 has the index of the failed step, and so the same
   // random numbers.
   trainer->begin_epoch(loader);
   EXPECT_TRUE(trainer->train_step());
@@ -269,8 +269,8 @@ class TracedStep : public testing_runs::InScratchFolder {
 const bool registered = Registry<data::Dataset>::add<NoOptions>(
     "tiny_for_trace", [](const NoOptions&) { return testing_models::tiny_splits(24); });
 
-// A trace makes a step to warm up, of epoch 1, and traces one of epoch 2: a run has the same two
-// where an epoch is one batch. The layers below are frozen at first.
+// A trace makes a warm-up step of epoch 1 and traces a step of epoch 2. A run whose epochs have one
+// batch makes the same two steps. The lower layers are frozen at first.
 TEST_F(TracedStep, IsTheStepOfARunToTheBit) {
   ASSERT_TRUE(registered);
   const RunConfig config = config::load_text<RunConfig>(R"(
@@ -302,7 +302,7 @@ train: {epochs: 2, batch_size: 24, clip_norm: 0.1}
   const testing_models::Bytes after = bytes_of_model(traced.model());
   EXPECT_EQ(after.at("features.0.weight"), before.at("features.0.weight"));
   EXPECT_NE(after.at("classifier.5.weight"), before.at("classifier.5.weight"));
-  // The ops of one step, no more.
+  // The trace has the ops of one step only.
   i64 losses = 0;
   for (const TracedOp& op : trace.ops) losses += op.op == "cross_entropy" ? 1 : 0;
   EXPECT_EQ(losses, 1);

@@ -75,7 +75,7 @@ TEST(Trainer, SameSeedSameBytesForAnyNumberOfWorkers) {
 }
 
 TEST(Trainer, AccumulationIsTheBigBatch) {
-  // 600 samples: 12 batches of 50 by twos are 6 batches of 100, in the same order.
+  // 600 samples: 12 batches of 50, two per step, are 6 batches of 100 in the same order.
   const optim::OptimizerRecipe sgd = optim::sgd({.lr = 0.05});
   const std::vector<float> big = train({.optimizer = sgd}, 1, {.batch_size = 100});
   const std::vector<float> halves =

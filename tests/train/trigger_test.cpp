@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When something is due that recurs every so many epochs or steps.
+// Events that recur every N epochs or steps.
 #include "weft/train/run/trigger.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ TEST(Trigger, OfStepsIsDueAfterSteps) {
   for (i64 epochs = 1; epochs <= 6; ++epochs) EXPECT_FALSE(trigger.due_after_epoch(epochs));
 }
 
-// Where a step may be skipped, the next one that is due need not be the next one that is made.
+// If steps may be skipped, the next due step is not always the next step that is made.
 TEST(Trigger, NamesTheNextStepThatIsDue) {
   const Trigger trigger("validation.every", "3ba", kStepsOfAnEpoch);
   EXPECT_EQ(trigger.next_step(0), 3);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program gets with weft/weft.h alone.
+// The declarations that a program gets from weft/weft.h alone.
 #include "weft/weft.h"
 
 #include <sstream>

@@ -9,8 +9,8 @@
 
 namespace weft::train {
 
-// Ends the run when `monitor` has not improved by more than `min_delta` for `patience` looks: one
-// per validation, or per epoch for train/loss. A NaN is no improvement.
+// Ends the run when `monitor` has not improved by more than `min_delta` for `patience` checks.
+// There is one check per validation, or per epoch for train/loss. A NaN is not an improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;
@@ -20,11 +20,11 @@ struct EarlyStoppingOptions {
 void describe(Fields& f, EarlyStoppingOptions& o);
 CallbackRecipe early_stopping(const EarlyStoppingOptions& options = {});
 
-// An average of the weights over the steps: average += (1 − decay)·(weights − average), on applied
-// steps only. Validation looks at the average; each checkpoint has it as ema.safetensors beside the
-// weights. With `warmup` the decay rises to its value as (1 + steps)/(10 + steps). Running
-// statistics of batch norms are averaged in the same way: those of the moment belong to other
-// weights than the averaged ones.
+// An exponential moving average of the weights: average += (1 − decay)·(weights − average), after
+// each applied step. Validation and test evaluate the average. Each checkpoint has it as
+// ema.safetensors beside the weights. With `warmup` the decay is at most (1 + steps)/(10 + steps).
+// Running statistics of batch norms are averaged in the same way, because the current statistics
+// do not belong to the averaged weights.
 struct EmaOptions {
   double decay = 0.999;
   bool warmup = true;
@@ -32,9 +32,9 @@ struct EmaOptions {
 void describe(Fields& f, EmaOptions& o);
 CallbackRecipe ema(const EmaOptions& options = {});
 
-// The norm of each layer's gradient, every so often: an event "gradients" in metrics.jsonl, and a
-// warning once per layer and kind when a norm is NaN or infinite, zero, below `vanishing` or above
-// `exploding`.
+// Logs the gradient norm of each layer at the interval `every`, as an event "gradients" in
+// metrics.jsonl. Warns when a norm is NaN or infinite, zero, below `vanishing` or above
+// `exploding`, once per layer and kind.
 struct GradientMonitorOptions {
   Duration every = "50ba";
   double vanishing = 1e-8;
@@ -43,21 +43,22 @@ struct GradientMonitorOptions {
 void describe(Fields& f, GradientMonitorOptions& o);
 CallbackRecipe gradient_monitor(const GradientMonitorOptions& options = {});
 
-// When training fails (a loss that is not finite, or with `diverged` one above that many times the
-// best epoch's): weights and optimizer state of the last checkpoint, or the initial weights and
-// none before there is one, every rate times `lr_factor`, and the epoch again; at most `times`
-// times. Parameters that train now and did not then start without state. Steps go on being counted.
+// Repeats an epoch in which training failed. Training fails when a loss is not finite, or with
+// `diverged` when it exceeds that multiple of the best epoch's loss. Weights and optimizer state of
+// the last checkpoint are loaded; before the first checkpoint, the initial weights and no state.
+// Every learning rate is multiplied by `lr_factor`. This happens at most `times` times. Parameters
+// that were frozen in the checkpoint start without state. The count of steps continues.
 struct RollbackOptions {
   double lr_factor = 0.5;
   i64 times = 3;
-  double diverged = 0;  // 0: only what is not finite
+  double diverged = 0;  // 0: only a loss that is not finite
 };
 void describe(Fields& f, RollbackOptions& o);
 CallbackRecipe rollback(const RollbackOptions& options = {});
 
-// When the loss is not finite: runs the batch again op by op and says where the first bad number
-// is: input, parameter or op with its layer, and in which samples. Logged, and in nan_report.txt in
-// the run folder.
+// Runs the batch again op by op when the loss is not finite. Reports where the first non-finite
+// value is: input, parameter, or op with its layer, and in which samples. The report is logged and
+// written to nan_report.txt in the run folder.
 CallbackRecipe nan_report();
 
 }  // namespace weft::train

@@ -19,7 +19,7 @@ class EarlyStopping final : public Callback {
   }
   void state(State& s) override { s("best", best_)("looks_without", bad_); }
 
-  // Once for each step: an application may validate again.
+  // Checks once per step, because an application may validate again at the same step.
   void on_validation_end(Orchestrator& run, const Evaluation& evaluation) override {
     const i64 step = run.trainer().optimizer().applied_steps();
     if (evaluation.split != "validation" || std::exchange(looked_at_, step) == step) return;
@@ -53,7 +53,7 @@ class EarlyStopping final : public Callback {
   EarlyStoppingOptions options_;
   Orchestrator* run_ = nullptr;
   std::optional<double> best_;
-  i64 bad_ = 0;         // looks since the best
+  i64 bad_ = 0;         // checks since the best
   i64 looked_at_ = -1;  // the step of the last validation
 };
 

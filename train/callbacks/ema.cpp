@@ -14,7 +14,7 @@ class Ema final : public Callback {
  public:
   explicit Ema(const EmaOptions& options) : options_(options) {}
 
-  // The average lies as the weights do: in the order of the model's parameters.
+  // The average has the layout of the weights: the order of the model's parameters.
   void state(State& s) override {
     s("steps", steps_)("average", average_)("statistics", statistics_);
   }
@@ -36,10 +36,10 @@ class Ema final : public Callback {
     }
   }
 
-  // The average is of the weights that the step left.
+  // The average needs the weights directly after each step.
   bool needs_outcome(const Trainer&) const override { return true; }
-  // The difference form leaves an average that equals its weight, as of a frozen parameter, to the
-  // bit.
+  // With the difference form, an average that equals its weight keeps its bytes. This holds for a
+  // frozen parameter.
   void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
     if (!outcome.applied) return;
     const auto n = static_cast<double>(++steps_);
@@ -69,14 +69,14 @@ class Ema final : public Callback {
     value.copy_from(average);
     average.copy_from(scratch);
   }
-  // The model's weights and statistics, and their averages, change places.
+  // Exchanges the model's weights and statistics with their averages.
   void swap(Orchestrator& run) {
     if (!average_.defined()) return;  // before training
     exchange(run.trainer().optimizer().parameters().values(), average_, scratch_);
     for (const Averaged& b : buffers_) exchange(b.value, b.average, b.scratch);
   }
 
-  // All share their numbers with the model and with statistics_.
+  // These tensors share their storage with the model and with statistics_.
   struct Averaged {
     Tensor value, average, scratch;
   };

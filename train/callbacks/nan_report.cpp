@@ -13,7 +13,7 @@
 namespace weft::train {
 namespace {
 
-// Where the numbers of a tensor are not finite.
+// The positions of the non-finite elements of a tensor.
 struct Bad {
   i64 count = 0;
   std::vector<i64> rows = {};  // of the first axis, the first few
@@ -50,7 +50,7 @@ std::string text_of(const Bad& bad, const Tensor& tensor, i64 samples) {
   return text;
 }
 
-// The first op whose output has one.
+// Finds the first op whose output has a non-finite element.
 class Finder final : public TapeObserver {
  public:
   explicit Finder(i64 samples) : samples_(samples), before_(set_tape_observer(this)) {}

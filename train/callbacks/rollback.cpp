@@ -18,7 +18,7 @@ class Rollback final : public Callback {
 
   void state(State& s) override { s("done", done_)("best_loss", best_loss_); }
 
-  // Needed until there is a checkpoint.
+  // The initial weights are needed until there is a checkpoint.
   void on_train_begin(Orchestrator& run) override {
     for (const NamedModel& model : run.trainer().models())
       for (const auto& [name, value] : state_of(*model.module))
@@ -29,7 +29,7 @@ class Rollback final : public Callback {
     constexpr i64 kEvery = 16;
     if (options_.diverged == 0 || progress.batch % kEvery != 0) return;
     const double loss = progress.loss();
-    if (!(loss > options_.diverged * best_loss_)) return;  // NaN: there is none yet
+    if (!(loss > options_.diverged * best_loss_)) return;  // NaN before the first epoch is done
     throw TrainingError(fmt::format(
         "the loss is {:.4g} at batch {} of epoch {}, more than {} times that of the best "
         "epoch, {:.4g}; try a lower learning rate",
@@ -63,14 +63,15 @@ class Rollback final : public Callback {
   }
 
  private:
-  // As it was with those weights, but for the count of steps, which schedule and checkpoints go by.
+  // Restores the optimizer's state of those weights, except the count of steps, by which schedule
+  // and checkpoints go.
   static void restore(optim::Optimizer& optimizer, StateRecord record) {
     auto json = nlohmann::ordered_json::parse(record.json);
     json["applied_steps"] = optimizer.applied_steps();
     record.json = json.dump();
     load_state([&](State& s) { optimizer_state(s, optimizer); }, record, "rollback: optimizer");
   }
-  // What trains starts at zero; what is parked was no part of it.
+  // Trainable parameters start at zero. Stashed state was not part of the initial state.
   static void forget_momentum(optim::Optimizer& optimizer) {
     optim::OptimizerState state = optimizer.state();
     for (const auto& segment : optimizer.parameters().segments())

@@ -26,7 +26,7 @@ Json read_json(const fs::path& path) {
   return Json::parse(text.str());
 }
 
-// A metric that is not a number (null) was measured, and counts as none.
+// A metric whose value is null was NaN; it is read as if it had not been measured.
 std::map<std::string, double> metrics_of(const Json& json) {
   std::map<std::string, double> metrics;
   for (const auto& [name, value] : json.items())
@@ -75,7 +75,7 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
     fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
          folder_.string(), kTrainerStateFile, error.what());
   }
-  // The longest name that fits: parts have dots in their names too.
+  // The longest matching name is the part, because names of parts have dots too.
   for (auto& [name, tensor] : read_safetensors(file(kOptimizerFile))) {
     std::string part;
     for (const auto& [candidate, record] : parts_)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint on the disk, verified and opened: what Orchestrator::snapshot() put into it.
+// Reads and verifies a checkpoint on the disk, as Orchestrator::save() wrote it.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -17,31 +17,32 @@ inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kOptimizerFile = "optimizer.safetensors";
 inline constexpr const char* kTrainerStateFile = "trainer_state.json";
 
-// What trainer_state.json says beside the state of each part.
+// The contents of trainer_state.json beside the state of each part.
 struct CheckpointAbout {
-  i64 epoch = 0, batch = 0;   // epochs done, and batches of the next one
+  i64 epoch = 0, batch = 0;   // epochs done, and batches done of the next epoch
   i64 step = 0, samples = 0;  // since the run began
-  std::string ended = {};     // why, where a callback or train.max_steps has ended the run
-  std::map<std::string, double> metrics = {};           // of the newest validation, if it was here
+  std::string ended = {};     // the reason, if a callback or train.max_steps ended the run
+  std::map<std::string, double> metrics = {};           // of a validation at this step, if any
   std::map<std::string, std::string> environment = {};  // train/checkpoint/environment.h
-  std::map<std::string, i64> logs = {};  // file of the run folder -> bytes that belong to this
+  std::map<std::string, i64> logs = {};  // file of the run folder -> its size in bytes
   std::string config = {};               // resolved, as YAML
 };
 using StateParts = std::map<std::string, StateRecord>;  // "trainer", "callbacks.0.ema", …
 
-// trainer_state.json; the tensors of the parts go into `tensors` under "part.path".
+// The text of trainer_state.json. Adds the tensors of the parts to `tensors` under "part.path".
 std::string trainer_state_text(const CheckpointAbout& about, const StateParts& parts,
                                TensorMap& tensors);
 
 class CheckpointReader {
  public:
-  // Verifies everything. Throws UserError, naming the folder, what was found and what is required.
+  // Verifies all files. Throws UserError that names the folder, what was found and what is
+  // required.
   explicit CheckpointReader(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
   const CheckpointAbout& about() const { return about_; }
   std::string file(const std::string& name) const { return (folder_ / name).string(); }
-  // The saved state of a part. Throws UserError where there is none.
+  // The saved state of a part. Throws UserError if there is none.
   const StateRecord& part(const std::string& name) const;
   bool has(const std::string& name) const { return parts_.contains(name); }
   std::vector<std::string> parts() const;
@@ -52,8 +53,8 @@ class CheckpointReader {
   StateParts parts_;
 };
 
-// For the choice of the best one: the metrics of a checkpoint, without verifying it; nothing if it
-// cannot be read.
+// The metrics of a checkpoint, without verifying it, to choose the best one; nothing if it cannot
+// be read.
 std::optional<std::map<std::string, double>> metrics_of_checkpoint(
     const std::filesystem::path& folder);
 

@@ -56,7 +56,7 @@ std::vector<CheckpointName> checkpoints_in(const fs::path& folder) {
 void check_space(const fs::path& folder, i64 bytes) {
   std::error_code error;
   const fs::space_info space = fs::space(folder, error);
-  if (error) return;  // a file system that cannot tell
+  if (error) return;  // the file system does not report its free space
   const double wanted = static_cast<double>(bytes) * 1.05 + kMega;
   const auto available = static_cast<double>(space.available);
   WEFT_CHECK(available >= wanted,
@@ -89,7 +89,7 @@ Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
     if (metrics) saved_.push_back({name, score_of(*metrics)});
   }
   if (saved_.empty()) return;
-  // A save that was killed after its rename has left these undone.
+  // A save that was killed after its rename has not done these.
   try {
     link("last", saved_.back().name.text());
     link_best();
@@ -166,7 +166,7 @@ void Checkpoints::write(const Snapshot& snapshot, const Saved& saved) {
   }
   sync_to_disk(path_.string());
   saved_.push_back(saved);
-  link("last", name);  // when this fails, older ones stay: the link leads to one of them
+  link("last", name);  // if this fails, older checkpoints stay, and the link leads to one
   link_best();
   sync_to_disk(path_.string());
   retire();
@@ -177,11 +177,11 @@ void Checkpoints::link_best() const {
       std::max_element(saved_.begin(), saved_.end(), [](const Saved& a, const Saved& b) {
         return std::isnan(b.score) ? false : std::isnan(a.score) || a.score < b.score;
       });
-  // Without a score there is nothing to compare, and the newest is the best.
+  // Without scores, the newest checkpoint is the best.
   link("best", (std::isnan(best->score) ? saved_.back() : *best).name.text());
 }
 
-// Moved in one step.
+// Replaces the link atomically.
 void Checkpoints::link(const std::string& name, const std::string& target) const {
   std::error_code error;
   if (fs::read_symlink(path_ / name, error) == target) return;
@@ -191,7 +191,8 @@ void Checkpoints::link(const std::string& name, const std::string& target) const
   fs::rename(fresh, path_ / name);
 }
 
-// Keeps the newest and the best; everything else goes, now that the newest is verified and linked.
+// Keeps the newest and the best checkpoints and removes all others. The newest is verified and
+// linked by now.
 void Checkpoints::retire() {
   std::vector<Saved> by_score = saved_;
   std::erase_if(by_score, [](const Saved& s) { return std::isnan(s.score); });
@@ -211,7 +212,7 @@ void Checkpoints::retire() {
   saved_ = std::move(kept);
 }
 
-// Hidden first, so that half of a checkpoint is never seen under its name.
+// Hides the folder first, so that a partly removed checkpoint is never seen under its name.
 void Checkpoints::remove(const fs::path& path) {
   const fs::path hidden = path.parent_path() / ("." + path.filename().string() + ".old");
   std::error_code error;

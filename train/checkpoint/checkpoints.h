@@ -2,11 +2,10 @@
 // The checkpoints of a run: checkpoints/step-N/ and the links last and best.
 //
 // Note [Nothing good is lost]
-// A checkpoint is written into a hidden folder, file by file, each synced; the manifest comes last;
-// all of it is read back and verified; only then is the folder renamed to step-N, a name that
-// nothing has yet, and the links moved, each in one step. Older ones are deleted after that: so
-// whatever happens at whatever moment, the newest step-N that was ever there is whole, and last
-// leads to one that is.
+// A checkpoint is written into a hidden folder, file by file. Each file is synced; the manifest is
+// the last. All files are read back and verified. Then the folder is renamed to step-N, a new name,
+// and the links are replaced, each atomically. Older checkpoints are deleted after that. So after a
+// failure at any moment, the newest step-N is complete, and the link last leads to a complete one.
 #pragma once
 #include <filesystem>
 #include <future>
@@ -29,35 +28,35 @@ struct CheckpointOptions {
 };
 void describe(Fields& f, CheckpointOptions& o);
 
-// step-40, or step-40-2 for the second that was saved at that step.
+// step-40, or step-40-2 for the second checkpoint of that step.
 struct CheckpointName {
   i64 step = -1, number = 1;
   std::string text() const;
   friend auto operator<=>(const CheckpointName&, const CheckpointName&) = default;
 };
-// Those in the folder `checkpoints` of a run, oldest first, whole or not.
+// The checkpoints in the folder `checkpoints` of a run, oldest first, complete or not.
 std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 
 class Checkpoints {
  public:
-  // `folder` is made if it is not there; what a killed save has left in it goes. Checkpoints up to
-  // `newest_good` count for keep_last and keep_best; later ones, which were refused, are left
-  // alone.
+  // Makes `folder` if it does not exist, and removes the remains of a killed save. Checkpoints up
+  // to `newest_good` count for keep_last and keep_best. Later ones, which failed verification, are
+  // not touched.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
-  ~Checkpoints();  // waits for the save at hand
+  ~Checkpoints();  // waits for the current save
   Checkpoints(const Checkpoints&) = delete;
   Checkpoints& operator=(const Checkpoints&) = delete;
 
-  // Starts writing in a thread of its own, after waiting for the save before it. `metrics` say
-  // which is best. A save that fails is a warning, given by the next call of save, poll or finish.
-  // Returns the name it will have.
+  // Waits for the previous save, then starts writing in its own thread. `metrics` determine the
+  // best checkpoint. The next call of save, poll or finish warns of a failed save. Returns the name
+  // of the checkpoint.
   CheckpointName save(Snapshot snapshot, i64 step, const std::map<std::string, double>& metrics);
-  // Gives the warning of a save that has failed since; does not wait.
+  // Warns of a save that has failed. Does not wait.
   void poll();
-  // Waits for the save at hand. Throws InternalError if the last one failed: at the end of a run.
+  // Waits for the current save, at the end of a run. Throws InternalError if the last save failed.
   void finish();
-  // Waits, and says whether there is a checkpoint to go back to.
+  // Waits for the current save. Returns true if there is a good checkpoint.
   bool any_good();
 
  private:
@@ -78,12 +77,12 @@ class Checkpoints {
   CheckpointName last_name_;
   std::string failure_;  // of the last save; empty when it was good
   std::future<void> saving_;
-  // Of the thread that saves, while it does:
+  // Owned by the saving thread while it runs.
   std::vector<Saved> saved_;  // oldest first, verified
   std::vector<std::string> notes_;
 };
 
-// Throws UserError unless the file system at `folder` has room for this many bytes and some more.
+// Throws UserError unless the file system at `folder` has room for this many bytes and a margin.
 void check_space(const std::filesystem::path& folder, i64 bytes);
 
 }  // namespace weft::train

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run ran on: for environment.json and `weft --version`.
+// The environment of a run, for environment.json and `weft --version`.
 #pragma once
 #include <map>
 #include <string>
 
 namespace weft::train {
 
-// What the bits of a result depend on besides the config: weft's version, compiler, vector set,
-// libraries, threads, processor.
+// The values besides the config on which the bits of a result depend: weft's version, compiler,
+// vector set, libraries, threads, processor.
 std::map<std::string, std::string> environment();
 // weft's version, compiler, vector set, libraries, threads, processor, as JSON.
 std::string environment_json();

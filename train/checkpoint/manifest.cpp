@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr int kManifestSchema = 1;
-constexpr i64 kLargest = 1 << 20;  // bytes of a manifest that is read
+constexpr i64 kLargest = 1 << 20;  // maximum size of a manifest in bytes
 
 std::string text_of_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -36,8 +36,8 @@ std::string manifest_text(const Manifest& manifest) {
   return json.dump(1) + "\n";
 }
 
-// The text is made again from what was read: a byte that differs is found, also one that no parser
-// minds.
+// The text is generated again from the parsed values. So any changed byte is found, also one that
+// the parser ignores.
 Manifest read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifestFile;
   std::error_code error;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // manifest.json of a checkpoint: the size and the SHA-256 of each of its files, and of itself. It
-// is written last, so a folder without one is no checkpoint.
+// is written last, so a folder without one is not a checkpoint.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -18,13 +18,12 @@ struct FileRecord {
 };
 using Manifest = std::map<std::string, FileRecord>;  // by file name
 
-// The bytes of manifest.json. Its last entry is the SHA-256 of what stands there without that
-// entry.
+// The bytes of manifest.json. Its last entry is the SHA-256 of the text without that entry.
 std::string manifest_text(const Manifest& manifest);
-// Throws UserError, naming the folder, unless it has a manifest whose every byte is as
-// manifest_text() writes it.
+// Throws UserError, naming the folder, unless it has a manifest that equals the output of
+// manifest_text() byte by byte.
 Manifest read_manifest(const std::filesystem::path& checkpoint);
-// Reads every file. Throws UserError that says which one is not as the manifest says, and how.
+// Reads every file. Throws UserError that names a file that differs from the manifest, and how.
 void verify_checkpoint(const std::filesystem::path& checkpoint);
 
 }  // namespace weft::train

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a weights file says about itself, so that it can be used alone: architecture, input, classes
-// and normalisation, in the safetensors metadata.
+// The metadata of a weights file, with which it can be used alone: architecture, input, classes and
+// normalisation.
 #pragma once
 #include <map>
 #include <string>
@@ -20,7 +20,7 @@ struct ModelMetadata {
   std::vector<std::string> class_names = {};
 };
 std::map<std::string, std::string> metadata_of(const ModelMetadata& model);
-// Throws UserError naming the file and the key that is missing or damaged.
+// Throws UserError that names the file and the missing or damaged key.
 ModelMetadata read_model_metadata(const std::string& file,
                                   const std::map<std::string, std::string>& metadata);
 

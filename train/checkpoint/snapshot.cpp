@@ -13,7 +13,7 @@ namespace {
 
 constexpr i64 kHeaderBytes = 512;  // of a tensor in its file's header, at most
 
-// A tensor that nobody else holds is a copy already.
+// A tensor without other owners need not be copied.
 Tensor on_host(const Tensor& tensor) {
   if (!is_cpu(tensor.device())) return tensor.to(Device{Cpu{}});
   return tensor.storage_is_unique() ? tensor : tensor.clone();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint in memory: everything that its files will hold, copied to the host. Training goes on
+// A checkpoint in memory: the contents of all its files, copied to the host. Training continues
 // while another thread writes it.
 #pragma once
 #include <filesystem>
@@ -13,17 +13,19 @@ namespace weft::train {
 
 class Snapshot {
  public:
-  // A file of tensors, or of text. Copies the numbers, from any device: the only wait of a save.
+  // Adds a file of tensors, or of text. Copies the tensors, from any device. Training waits only
+  // for this part of a save.
   void add(const std::string& file, TensorMap tensors, Metadata metadata = {});
   void add(const std::string& file, std::string text);
-  // Must be on the disk before the checkpoint is: it refers to what is in it.
+  // Adds a file that must be on the disk before the checkpoint is, because the checkpoint refers to
+  // it.
   void after(std::filesystem::path file) { before_.push_back(std::move(file)); }
 
-  // Of all files together, about.
+  // The approximate size of all files together.
   i64 bytes() const;
-  // Makes `folder`, writes the files into it, each synced to the disk, and the manifest after them;
-  // then reads everything back and verifies it. Throws InternalError, or what AtomicFile throws;
-  // what was written stays.
+  // Makes `folder` and writes the files into it, each synced to the disk, then the manifest. Reads
+  // all files back and verifies them. Throws InternalError, or what AtomicFile throws; files that
+  // were written remain.
   void write(const std::filesystem::path& folder) const;
 
  private:

@@ -36,7 +36,7 @@ Evaluator::Metrics Evaluator::make_metrics() const {
   return metrics;
 }
 
-// Metrics see each position as a sample, and none that the loss leaves out.
+// Metrics get each position as a sample, without those that the loss ignores.
 void Evaluator::measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const {
   Tensor seen = output, wanted = target;
   if (target.dtype() == DType::int64 && target.rank() > 1) {

@@ -22,28 +22,28 @@
 namespace weft::train {
 
 struct EvaluatorOptions {
-  std::vector<std::string> metrics = {};  // by name; empty: the loss strategy's own
+  std::vector<std::string> metrics = {};  // by name; empty: the defaults of the loss
   PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
 };
 
-// One batch of an evaluation, for whoever wants more than the result of all.
+// One batch of an evaluation, for hooks that need results per batch.
 struct EvaluatedBatch {
   i64 index;         // from 0
-  i64 first_sample;  // its place in the order of the loader
-  double loss;       // mean over what counts
-  // of this batch alone; NaN where none of its samples counts
+  i64 first_sample;  // position of its first sample in the order of the loader
+  double loss;       // mean over the valid samples
+  // Metrics of this batch alone; NaN if it has no valid samples.
   std::map<std::string, double> metrics;
-  const Tensor& outputs;  // as the model gave them, on its device
+  const Tensor& outputs;  // outputs of the model, on its device
   const Tensor& targets;
 };
 
 struct Evaluation {
-  std::string split = {};  // which data: validation or test; empty outside of a run
+  std::string split = {};  // validation or test; empty outside of a run
   double loss = 0;
-  double accuracy = 0;                    // NaN when it is not among the metrics
-  std::map<std::string, double> metrics;  // by name, "loss" included
-  std::map<std::string, Tensor> tables;   // of those that are one: confusion_matrix
+  double accuracy = 0;                    // NaN if it is not among the metrics
+  std::map<std::string, double> metrics;  // by name, including "loss"
+  std::map<std::string, Tensor> tables;   // of metrics that are tables: confusion_matrix
   i64 samples = 0;
   double seconds = 0;
   void state(State& s);
@@ -54,16 +54,16 @@ class Evaluator {
   // The model must outlive the evaluator. Throws UserError for an unknown metric.
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
 
-  // Runs the model in evaluation mode over one pass of the loader and puts it back in the mode it
-  // was in. An empty loader gives NaN. Throws UserError when the dataset's targets are not of the
-  // kind that the loss takes.
+  // Runs the model in evaluation mode over one pass of the loader, then restores its mode. An empty
+  // loader gives NaN. Throws UserError when the loss does not accept the dataset's kind of targets.
   Evaluation evaluate(data::Loader& loader);
-  // The same, and the model's outputs for every sample in the loader's order: (samples, outputs) on
-  // the CPU, in the outputs' dtype.
+  // The same. Also writes the model's outputs for every sample, in the loader's order, to
+  // `outputs`: (samples, outputs) on the CPU, in the dtype of the model's outputs.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
-  // Called with each batch from now on: metrics are measured twice then, and a GPU is waited for.
+  // Sets a hook that is called with each batch. Metrics are then measured twice, and the host waits
+  // for a GPU after each batch.
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }
-  // Of what it measures besides the loss.
+  // The names of the metrics besides the loss.
   const std::vector<std::string>& metric_names() const { return names_; }
 
  private:
@@ -74,7 +74,7 @@ class Evaluator {
   std::map<std::string, double> values_of(const Metrics& metrics) const;
 
   nn::Module& model_;
-  Device input_device_;  // what input_ is for
+  Device input_device_;  // the device that input_ was made for
   DType input_dtype_ = DType::f32;
   std::unique_ptr<Loss> loss_;
   std::vector<std::string> names_;

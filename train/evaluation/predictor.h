@@ -6,7 +6,7 @@
 //   Tensor scores = predictor.predict(images);   // (samples, outputs)
 //
 // The file's metadata holds architecture, input and normalisation
-// (train/checkpoint/model_metadata.h). predict() may be called from several threads at once.
+// (train/checkpoint/model_metadata.h). Several threads may call predict() at the same time.
 #pragma once
 #include <string>
 #include <vector>
@@ -23,8 +23,9 @@ class Predictor {
   static Predictor open(const std::string& path, const Device& device = Cpu{});
 
   const ModelMetadata& metadata() const { return metadata_; }
-  // samples: (n, sample shape…) as stored, uint8 or f32 as the metadata says. Gives the model's
-  // outputs (n, outputs), for a classifier the logits. Throws UserError for another shape or dtype.
+  // `samples` is (n, sample shape…), unnormalised, in the dtype of the metadata: uint8 or f32.
+  // Returns the model's outputs (n, outputs); for a classifier these are logits. Throws UserError
+  // for another shape or dtype.
   Tensor predict(const Tensor& samples) const;
 
  private:

@@ -38,7 +38,7 @@ class Classification final : public Loss {
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 
  private:
-  // Sent when the first output comes: a captured step sends nothing.
+  // The class weights are sent with the first output, because a captured step sends nothing.
   const Tensor& weights_beside(const Tensor& output) const {
     const auto classes = static_cast<i64>(options_.class_weights.size());
     if (classes > 0 && (!weights_.defined() || weights_.dtype() != output.dtype() ||

@@ -6,7 +6,7 @@
 namespace weft::train {
 namespace {
 
-// The positions of all samples one after another: each is a row of its own to the cross-entropy.
+// Flattens samples and positions. The cross-entropy takes each position as a row.
 class LanguageModelling final : public Loss {
  public:
   explicit LanguageModelling(const LanguageModellingOptions& options) : options_(options) {}

@@ -10,7 +10,7 @@ class Regression final : public Loss {
   explicit Regression(const RegressionOptions& options) : options_(options) {}
 
   Variable forward(const Variable& output, const Tensor& target) const override {
-    // (samples, 1) and (samples) are the same numbers.
+    // (samples, 1) and (samples) have the same elements.
     const Tensor shaped =
         target.elements() == output.value().elements() ? target.reshape(output.shape()) : target;
     switch (options_.distance) {

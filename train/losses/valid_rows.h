@@ -7,17 +7,17 @@
 
 namespace weft::train {
 
-// The rows that count: those whose label is not `ignored`.
+// The valid rows: those whose label is not `ignored`.
 struct ValidRows {
   i64 count = 0;
-  Tensor rows, labels;  // int64 (count), on the device of the labels: indices, and the labels there
+  Tensor rows, labels;  // int64 (count), on the device of the labels: row indices, and their labels
 };
 // `labels`: int64 (rows). Reads them on the host.
 ValidRows valid_rows(const Tensor& labels, i64 ignored);
 
-// What a mean over them divides by: each counts as often as its class weight says (none given:
-// once), the ignored ones never. `labels`: int64 of any shape. Reads them on the host, unless each
-// counts once.
+// The divisor of a mean over labels: the sum of their class weights, which are 1 if none are given.
+// Ignored labels have weight 0. `labels`: int64 of any shape. Reads them on the host, unless all
+// weights are 1.
 double weight_of_labels(const Tensor& labels, std::span<const double> class_weights,
                         std::optional<i64> ignored);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics that follow from how often each class was taken for each other: confusion_matrix,
-// f1_macro, f1_micro.
+// Metrics that are computed from a confusion matrix: confusion_matrix, f1_macro, f1_micro.
 #include <limits>
 #include <vector>
 
@@ -10,7 +9,7 @@
 namespace weft::train {
 namespace {
 
-// counts[label · classes + prediction], the prediction being the first of the largest outputs.
+// counts[label · classes + prediction]. The prediction is the first of the largest outputs.
 class Confusion : public Metric {
  public:
   void update(const Tensor& output, const Tensor& target) override {
@@ -60,8 +59,8 @@ class ConfusionMatrix final : public Confusion {
   }
 };
 
-// 2·hits / (labelled + predicted): macro, the mean over the classes that were met or predicted;
-// micro, of all classes together.
+// F1 is 2·hits / (labelled + predicted). Macro is the mean over the classes that occur as labels or
+// predictions; micro sums over all classes first.
 class F1 final : public Confusion {
  public:
   explicit F1(bool macro) : macro_(macro) {}

@@ -7,7 +7,7 @@
 namespace weft::train {
 namespace {
 
-// Mean absolute error over all numbers of all samples.
+// The mean absolute error over all elements of all samples.
 class MeanAbsoluteError : public Metric {
  public:
   void update(const Tensor& output, const Tensor& target) override {

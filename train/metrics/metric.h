@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics: what is said about a model besides its loss. They count on the device, batch by batch,
-// and are read once; uneven batches are weighted by their samples, so the value over a set is
-// exact.
+// Metrics of a model besides its loss. They accumulate on the device, batch by batch, and are read
+// once. Batches are weighted by their samples, so the value over a dataset is exact for uneven
+// batches.
 #pragma once
 #include <memory>
 #include <string>
@@ -15,11 +15,11 @@ class Metric {
  public:
   static constexpr const char* kKind = "metric";
   virtual ~Metric() = default;
-  // Counts a batch: output as the model gives it, target as the loader does.
+  // Adds a batch: `output` comes from the model, `target` from the loader.
   virtual void update(const Tensor& output, const Tensor& target) = 0;
-  // Over all batches since reset(); NaN before the first. Waits for the device.
+  // The value over all batches since reset(); NaN before the first. Waits for the device.
   virtual double value() const = 0;
-  // In place of a value, from metrics that are a table; undefined from others.
+  // The result of a metric that is a table instead of a value; undefined for others.
   virtual Tensor table() const { return {}; }
   virtual void reset() = 0;
 };

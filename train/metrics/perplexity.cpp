@@ -8,7 +8,7 @@
 namespace weft::train {
 namespace {
 
-// e to the mean of −ln of the probability given to the right class.
+// The exponential of the mean negative log-probability of the label.
 class Perplexity final : public Metric {
  public:
   void update(const Tensor& output, const Tensor& target) override {

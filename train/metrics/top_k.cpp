@@ -7,7 +7,7 @@
 namespace weft::train {
 namespace {
 
-// The share of samples whose label is among the k largest outputs.
+// The fraction of samples whose label is among the k largest outputs.
 class TopK : public Metric {
  public:
   explicit TopK(i64 k) : k_(k) {}

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Callbacks: what happens beside training. They watch a run and may end it (Orchestrator::stop). A
-// config lists them by name (`callbacks:`); an application adds its own
-// (Orchestrator::add_callback).
+// Callbacks observe a run and may end it (Orchestrator::stop). A config lists them by name
+// (`callbacks:`). An application adds its own (Orchestrator::add_callback).
 //
-// The order of a run:
-//   on_setup               once it is built, before a folder is made: what does not fit is a
-//                          UserError
+// The hooks, in the order of a run:
+//   on_setup               after the run is built, before its folder is made; throws UserError for
+//                          options that do not fit the run
 //   state                  when a run is resumed
 //   on_train_begin
 //   for each epoch         the hooks of TrainerObserver, with validations after the steps where
-//                          they are due;
+//                          they are due, then
 //                          on_epoch_end(EpochReport) after the last validation of the epoch
 //   on_train_end
 #pragma once
@@ -25,11 +24,11 @@ namespace weft::train {
 struct RunReport;
 class Orchestrator;
 
-// One epoch as it is shown and logged. `metrics` has "train/loss", "validation/loss",
+// One epoch as it is printed and logged. `metrics` has "train/loss", "validation/loss",
 // "validation/accuracy", …
 struct EpochReport {
   EpochResult train;
-  i64 epochs = 0;  // in all
+  i64 epochs = 0;  // epochs of the whole run
   i64 step = 0;    // optimizer steps applied since the run began
   i64 samples_seen = 0;
   double seconds = 0;  // since the run began
@@ -42,18 +41,19 @@ class Callback : public TrainerObserver {
  public:
   virtual void on_setup(Orchestrator&) {}
   virtual void on_train_begin(Orchestrator&) {}
-  using TrainerObserver::on_epoch_end;  // right after training; the next one after the validation
+  using TrainerObserver::on_epoch_end;  // before the validation; the next one after it
   virtual void on_epoch_end(const EpochReport&) {}
-  // Around every evaluation of the run: those that are due, Orchestrator::validate() and test().
-  // Evaluation::split says which data it was.
+  // Called around every evaluation of the run: validations that are due, Orchestrator::validate()
+  // and test(). Evaluation::split names the data.
   virtual void on_validation_begin(Orchestrator&) {}
   virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
-  // Each batch of an evaluation, for a callback that asks for them.
+  // on_validation_batch is called for each batch of an evaluation if this returns true.
   virtual bool needs_validation_batches() const { return false; }
   virtual void on_validation_batch(Orchestrator&, const EvaluatedBatch&) {}
-  // A checkpoint is about to be written: more files may be added to it.
+  // Called before a checkpoint is written. More files may be added to it.
   virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
-  // An epoch broke off because training failed. True: it was put right, and the epoch starts again.
+  // Called when training failed within an epoch. Returns true if the callback has repaired the run;
+  // the epoch then starts again.
   virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
   virtual void on_train_end(const RunReport&) {}
   virtual void state(State&) {}

@@ -11,8 +11,8 @@
 
 namespace weft::train {
 
-// Something with a state that a checkpoint holds. It need not have been saved where it is optional:
-// a callback that the config does not know, or what only a GPU has.
+// A part of a checkpoint with a state. An optional part may be missing from a checkpoint: the state
+// of a callback that the config does not name, or state that exists only on a GPU.
 struct StatefulPart {
   std::string name;
   std::function<void(State&)> state;
@@ -21,15 +21,15 @@ struct StatefulPart {
 
 class Hooks {
  public:
-  // `name`: its place in the list and its name, I.NAME.
+  // `name` is I.NAME: the index in the list and the name of the strategy.
   void add(std::unique_ptr<Strategy> strategy, std::string name);
-  // `part`: of a checkpoint; empty for a callback that an application added.
+  // `part` names the part of a checkpoint; empty for a callback that an application added.
   void add(std::shared_ptr<Callback> callback, std::string part);
 
   const std::vector<std::unique_ptr<Strategy>>& strategies() const { return strategies_; }
   const std::vector<std::shared_ptr<Callback>>& callbacks() const { return callbacks_; }
-  // The part `strategy`, and one for each callback. The state of a strategy is under its name, or,
-  // where the config has just one, directly in the part.
+  // The part `strategy`, and one part for each callback. The state of a strategy is stored under
+  // its name, or directly in the part if the config has only one strategy.
   std::vector<StatefulPart> parts(bool as_list);
 
  private:

@@ -15,13 +15,13 @@ namespace {
 constexpr int kMetricsSchema = 1;
 constexpr const char *kLines = "metrics.jsonl", *kTable = "metrics.csv";
 
-// JSON has no NaN: null stands for it.
+// JSON has no NaN; null represents it.
 nlohmann::ordered_json number(double value) {
   if (!std::isfinite(value)) return nullptr;
   return value;
 }
 
-// A list of its rows.
+// Converts a table to a list of its rows.
 nlohmann::ordered_json rows_of(const Tensor& table) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (i64 r = 0; r < table.size(0); ++r) rows.push_back(table.slice(r, r + 1).to_vector<i64>());

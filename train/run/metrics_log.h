@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The metrics of a run: one line per event in metrics.jsonl, and the epochs as a table in
-// metrics.csv. The schema's version is in every JSON line; keys are only ever added to it. Events:
-// epoch, validation (one within an epoch), test, rebuild (of optimizer and schedule, by a
-// strategy), and those of callbacks.
+// metrics.csv. Every JSON line has the version of the schema; keys are only added to it, never
+// removed. Events: epoch, validation (one within an epoch), test, rebuild (of optimizer and
+// schedule, by a strategy), and the events of callbacks.
 #pragma once
 #include "weft/train/run/callback.h"
 #include "weft/train/run/run_folder.h"
@@ -12,19 +12,20 @@ namespace weft::train {
 class MetricsLog {
  public:
   explicit MetricsLog(const RunFolder& folder) : folder_(folder) {}
-  // For a checkpoint: the bytes of each file that are written now.
+  // The current size of each file in bytes, for a checkpoint.
   std::map<std::string, i64> sizes() const;
-  // Goes on after these bytes: what comes after them goes, and will be written again. Those of a
-  // run in another folder are copied from there; without them the files begin with what comes now,
-  // and a warning says so. Throws UserError when a file of this folder is shorter.
+  // Cuts the files to these sizes; later lines are removed, because the resumed run writes them
+  // again. The files of a run in folder `other` are copied from there. If they are missing, a
+  // warning is logged and the files start empty. Throws UserError when a file of this folder is
+  // shorter.
   void restore(const std::map<std::string, i64>& sizes, const std::filesystem::path& other = {});
-  // Columns of the table are those of the first epoch.
+  // Adds an epoch. The first epoch determines the columns of the table.
   void add(const EpochReport& report);
-  // The rest in JSON only. The result on the test split:
+  // The following events are written to JSON only. This one is the result on the test split.
   void add_test(i64 step, const Evaluation& evaluation);
   void add_validation(i64 epoch, i64 step, const Evaluation& evaluation);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
-  // An event of a callback's.
+  // An event of a callback.
   void add_event(const std::string& event, i64 step, const std::map<std::string, double>& values);
 
  private:

@@ -16,7 +16,7 @@
 namespace weft::train {
 namespace {
 
-// Of the data that a run began with.
+// The normalisation of the data that the run began with.
 data::Normalization saved_normalization(const CheckpointReader& from) {
   const std::string file = from.file(kModelFile);
   return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
@@ -86,7 +86,7 @@ void Orchestrator::set_up_triggers() {
     if (const std::string metric = each.schedule->monitor(); !metric.empty())
       check_monitor(each.name == "optimizer" ? "scheduler.monitor" : each.name + ": monitor",
                     metric);
-  // Without validation data there is nothing to monitor, and the newest is the best.
+  // Without validation data nothing is monitored, and the newest checkpoint is the best.
   if (data().validation != nullptr) check_monitor("checkpoint.monitor", config_.checkpoint.monitor);
 }
 
@@ -149,7 +149,7 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
            .workers = resident ? 0 : config_.data.common.workers}};
 }
 
-// One small batch through model and loss: shapes, classes and dtypes that do not fit are found
+// Runs one small batch through model and loss. Shapes, classes and dtypes that do not fit are found
 // before anything is written.
 void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Orchestrator: a whole run from a config. It drives the steps of the Trainer, and owns validation,
-// strategies, callbacks, the run folder, metrics and checkpoints; the Trainer knows of none of
-// them.
+// Orchestrator: a whole run from a config. It calls the Trainer for each step, and owns validation,
+// strategies, callbacks, the run folder, metrics and checkpoints. The Trainer does not depend on
+// any of them.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -30,18 +30,18 @@ struct RunReport {
   i64 epochs = 0;
   i64 steps = 0;
   double seconds = 0;
-  bool stopped = false;          // by the stop token: it can be resumed
-  std::string ended_early = {};  // why, when a callback ended it (Orchestrator::stop)
-  std::string failed = {};       // why, when training failed: a loss that is not finite
+  bool stopped = false;          // by the stop token; the run can be resumed
+  std::string ended_early = {};  // the reason, if a callback ended it (Orchestrator::stop)
+  std::string failed = {};       // the error, if training failed: a loss that is not finite
   std::optional<Evaluation> validation = {};  // the last one
-  // Of the last one, for comparisons of runs: infinity when training failed, NaN without validation
-  // data.
+  // Loss of the last validation, to compare runs: infinity when training failed, NaN without
+  // validation data.
   double validation_loss = 0;
-  std::optional<Evaluation> test = {};  // on the final weights
+  std::optional<Evaluation> test = {};  // of the final weights, averaged ones with `ema`
   std::string folder;
 };
 
-// The metrics of an epoch that is done, as its line in metrics.jsonl has them.
+// The metrics of a completed epoch, as in its line of metrics.jsonl.
 struct EpochMetrics {
   i64 epoch = 0, step = 0;
   std::map<std::string, double> metrics;
@@ -51,26 +51,27 @@ struct EpochMetrics {
 class Orchestrator {
  public:
   // Finds the checkpoint to resume from, reads the data, builds model and trainer, and tries one
-  // batch: whatever does not fit together is a UserError here, before a folder is made. `name` is
-  // the config's, for the run folder. What a config says of the whole process is the program's to
-  // set (apply_to_process).
+  // batch. Throws UserError for parts that do not fit together, before a folder is made. `name` is
+  // the config's name, for the run folder. The program itself must apply the process-wide options
+  // of a config (apply_to_process).
   Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
   ~Orchestrator();
 
-  // After those of the config. Throws what its on_setup() throws.
+  // Adds a callback after those of the config. Throws what its on_setup() throws.
   void add_callback(std::shared_ptr<Callback> callback);
-  // For callbacks: ends the run after the current step as if it were complete. `reason` is logged.
+  // For callbacks: ends the run after the current step as a complete run. `reason` is logged.
   void stop(std::string reason);
 
-  // Trains to the end, or until a stop is requested: then the current optimizer step is finished, a
-  // checkpoint written, and the report says so. Test data is read once, at the end. When training
-  // fails (TrainingError) the report says why, and the last good checkpoint stays. A checkpoint
-  // that cannot be written is a warning, and InternalError when it was the last.
+  // Trains to the end, or until a stop is requested. A stop takes effect after the current
+  // optimizer step: a checkpoint is written, and RunReport::stopped is set. Test data is read once,
+  // at the end. When training fails (TrainingError), RunReport::failed has the reason, and the last
+  // good checkpoint is kept. A checkpoint that cannot be written is a warning, and an InternalError
+  // if it was the last one.
   RunReport train(std::stop_token stop = {});
-  // A checkpoint after the current optimizer step; training continues. May be called from any
-  // thread.
+  // Requests a checkpoint after the current optimizer step; training continues. May be called from
+  // any thread.
   void request_checkpoint() { control_.checkpoint_requested = true; }
-  // On held-out training samples; UserError when there are none.
+  // Evaluates on the held-out training samples. Throws UserError when there are none.
   Evaluation validate();
   Evaluation test();
 
@@ -78,19 +79,18 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
-  // What the weights file of the run's model says about itself.
+  // The metadata of the weights file of the run's model.
   Metadata model_metadata() const;
-  // Both made when training begins.
+  // Run folder and log; null before training begins.
   const RunFolder* folder() const { return output_.folder ? &*output_.folder : nullptr; }
   MetricsLog* metrics_log() { return output_.log ? &*output_.log : nullptr; }
   // The folder of the newest good checkpoint, after waiting for one that is being written.
   std::optional<std::filesystem::path> last_checkpoint();
-  // For looking at single steps (trace_step): strategies and callbacks are told that training
-  // begins.
+  // Calls on_train_begin of callbacks and strategies, for tools that run single steps (trace_step).
   void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
-  // Throws UserError, naming `key`, unless the run measures this metric: train/loss, or with
-  // validation data validation/ and what the evaluator measures.
+  // Throws UserError, naming `key`, unless the run measures this metric. The metrics are train/loss
+  // and, with validation data, validation/ followed by a metric of the evaluator.
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
@@ -112,7 +112,7 @@ class Orchestrator {
   void validate_now();
   std::map<std::string, double> newest_validation();
   EpochReport report_epoch(const EpochResult& result, bool validate);
-  double seconds() const;  // since the run began, earlier processes included
+  double seconds() const;  // since the run began, including earlier processes
 
   // orchestrator_checkpoint.cpp
   std::vector<StatefulPart> training_parts();
@@ -128,7 +128,7 @@ class Orchestrator {
   };
   struct Input {
     RunData data;
-    PlacedData placed = {};                   // as loaders read them; null before training begins
+    PlacedData placed = {};                   // read by the loaders; null before training begins
     std::optional<data::Loader> loader = {};  // of the training data
   };
   struct Output {
@@ -142,14 +142,14 @@ class Orchestrator {
     std::optional<Evaluation> validation;  // the last one,
     i64 validated_at = -1;                 // and the step it was at
     std::vector<EpochMetrics> history;
-    bool epoch_begun = false;  // and not ended, by this process or an earlier one
-    std::string end_reason;    // of a callback's stop()
+    bool epoch_begun = false;  // and not ended, in this process or an earlier one
+    std::string end_reason;    // argument of a callback's stop()
     Clock::time_point started = {};
     double seconds_before = 0;  // of earlier processes
   };
   struct Control {
-    std::stop_token stop;     // from outside: stop now, continue another day
-    std::stop_source ending;  // that, or a callback's stop()
+    std::stop_token stop;     // from outside; the run may be resumed later
+    std::stop_source ending;  // triggered by `stop` or a callback's stop()
     std::atomic<bool> checkpoint_requested = false;
   };
 

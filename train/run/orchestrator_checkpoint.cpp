@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run saves, and how it goes on from that.
+// The state that a run saves, and how a run is resumed from it.
 //
 // Note [The order of a resume]
-// Weights; the state of strategies and callbacks; on_train_begin of both, which freezes what they
-// say; then the trainer, the optimizer, whose stashed state must find its parameters frozen, and
-// the run itself. The files of metrics are cut to the checkpoint's place last of all, when nothing
-// can be refused any more.
+// The weights are loaded first, then the state of strategies and callbacks. Then on_train_begin of
+// both is called, which freezes parameters. The trainer, the optimizer and the run follow: stashed
+// state of the optimizer requires that its parameters are frozen. The files of metrics are cut to
+// the checkpoint last, when no later check can fail.
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
@@ -106,7 +106,7 @@ void Orchestrator::restore_hooks() {
   for (const NamedModel& model : trainer_->models())
     load(*model.module, from.file(model.name + ".safetensors"));
   bool as_list = config_.strategy.size() > 1;
-  if (!as_list && from.has("strategy")) {  // a chain of one, which a run of 6e903a6 may have had
+  if (!as_list && from.has("strategy")) {  // a chain of one, from a run of 6e903a6
     const std::string key = "0." + config_.strategy.front().name();
     as_list = nlohmann::json::parse(from.part("strategy").json).contains(key);
   }
@@ -117,8 +117,8 @@ void Orchestrator::restore_hooks() {
 
 namespace {
 
-// A schedule of another kind, which resume_override allows, begins without what the one before has
-// observed.
+// A schedule of another type, which resume_override allows, begins without the observed values of
+// the previous one.
 StateRecord with_schedule(const StateRecord& trainer, optim::Schedule& schedule) {
   auto json = nlohmann::ordered_json::parse(trainer.json);
   json["schedule"] = nlohmann::ordered_json::parse(save_state(schedule).json);

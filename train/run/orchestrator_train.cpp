@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The course of a run: the only epoch loop.
+// The epoch loop of a run. There is no other.
 #include <limits>
 
 #include "weft/core/log.h"
@@ -59,7 +59,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
     train_epochs();
   } catch (const TrainingError& error) {
     failed = error.what();
-    last_checkpoint();  // waits for one that is being written
+    last_checkpoint();  // waits for a save in progress
   }
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
@@ -83,13 +83,14 @@ RunReport Orchestrator::train(std::stop_token stop) {
   return report;
 }
 
-// A run that was resumed at its end has nothing to do here.
+// Does nothing for a run that was resumed at its end.
 void Orchestrator::train_epochs() {
   const bool over = resume_.from && !resume_.from->about().ended.empty();
   resume_ = {};
   while (!over && trainer_->progress().epochs_done < config_.train.epochs) {
     if (control_.stop.stop_requested()) break;
-    // An epoch that was begun is ended, so that a resumed run logs what an uninterrupted one does.
+    // An epoch that was begun is always ended, so that a resumed run has the same log as an
+    // uninterrupted one.
     const i64 limit = config_.train.max_steps;
     if (limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun) break;
     const std::optional<EpochResult> result = train_epoch();
@@ -102,8 +103,8 @@ void Orchestrator::train_epochs() {
   output_.checkpoints->finish();
 }
 
-// Nothing when it was stopped from outside, after a checkpoint, and when training failed and a
-// callback put it right: the epoch starts again.
+// Returns nothing when the run was stopped from outside, after a checkpoint. Also returns nothing
+// when training failed and a callback repaired the run; the epoch then starts again.
 std::optional<EpochResult> Orchestrator::train_epoch() {
   const TrainingProgress& progress = trainer_->progress();
   input_.loader->set_position({progress.epochs_done, progress.batches_to_skip()});
@@ -124,16 +125,16 @@ std::optional<EpochResult> Orchestrator::train_epoch() {
   }
 }
 
-// After the step that was just made: once for each number of applied steps.
+// Called after each step. True at most once for each number of applied steps.
 bool Orchestrator::validation_due() {
   if (data().validation == nullptr || !validation_->by_steps()) return false;
   const i64 known = trainer_->optimizer().applied_steps();
-  trainer_->applied_at_least(validation_->next_step(known));  // waits only where that may be now
+  trainer_->applied_at_least(validation_->next_step(known));  // waits only if that may be reached
   const i64 applied = trainer_->optimizer().applied_steps();
   return applied > 0 && applied != progress_.validated_at && validation_->due_after_step(applied);
 }
 
-// After the step that was just made. At the end of an epoch its own checkpoint follows.
+// Called after each step. The checkpoint at the end of an epoch is saved by end_epoch().
 bool Orchestrator::save_due() {
   output_.checkpoints->poll();
   const TrainingProgress& progress = trainer_->progress();
@@ -155,7 +156,7 @@ void Orchestrator::end_epoch(const EpochResult& result) {
                     (limit > 0 && trainer_->applied_at_least(limit));
   const bool saves = last || saves_->due_after_epoch(result.epoch) ||
                      saves_->due_after_step(trainer_->progress().steps_begun);
-  // A checkpoint wants its score, also where validation goes by steps.
+  // A checkpoint needs a score, also if validation goes by steps.
   const bool due =
       last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
   const EpochReport report = report_epoch(result, data().validation != nullptr && due);
@@ -166,7 +167,7 @@ void Orchestrator::end_epoch(const EpochResult& result) {
   if (saves || !ended.empty() || control_.stop.stop_requested()) save(report.metrics, ended);
 }
 
-// Once for each step: an epoch's last validation may just have been made.
+// Validates at most once per step: the last validation of an epoch may already have been made.
 void Orchestrator::validate_now() {
   const i64 step = trainer_->optimizer().applied_steps();
   if (progress_.validated_at == step) return;
@@ -178,7 +179,7 @@ void Orchestrator::validate_now() {
     output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
 }
 
-// Of the current step; empty when there was none.
+// The metrics of a validation at the current step; empty if there was none.
 std::map<std::string, double> Orchestrator::newest_validation() {
   trainer_->synchronize();
   std::map<std::string, double> metrics;

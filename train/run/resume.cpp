@@ -18,13 +18,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Numbers do not depend on these, or only as check not_bit_exact() says.
+// Results do not depend on these keys, except for differences that not_bit_exact() reports.
 constexpr std::array kPlaces{"run.threads",         "run.device",    "run.autotune",
                              "run.atomics",         "data.workers",  "data.on_device",
                              "data.root",           "data.path",     "model.pretrained.path",
                              "train.out_of_memory", "train.capture", "trainer.teacher"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
-                             "task"};  // what it picks is compared
+                             "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint"};
 constexpr std::array kOverridable{"optimizer", "scheduler"};
 
@@ -52,7 +52,7 @@ std::shared_ptr<const CheckpointReader> opened(const fs::path& folder) {
   return std::make_shared<const CheckpointReader>(folder);
 }
 
-// The newest that is good, and warnings for those after it.
+// Returns the newest good checkpoint, and warns of the bad ones after it.
 Resume newest_of(const fs::path& run) {
   Resume resume{.folder = run.string()};
   const fs::path folder = checkpoints_of(run);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run goes on from, as its config says (`resume: never | auto | PATH`), and what may have
-// changed since.
+// Finds the checkpoint that a run resumes from (`resume: never | auto | PATH`), and checks that the
+// config differs from the saved one only where that is allowed.
 #pragma once
 #include <memory>
 #include <string>
@@ -13,27 +13,28 @@
 namespace weft::train {
 
 struct Resume {
-  std::shared_ptr<const CheckpointReader> from = {};  // null: the beginning
-  CheckpointName name = {};  // in the folder of its run; {} for one that lies elsewhere
-  std::vector<CheckpointName> seen = {};  // all that were in the folder
-  std::string folder = {};  // to go on in, which holds the run; empty: a new one, as run.dir says
+  std::shared_ptr<const CheckpointReader> from = {};  // null: a new run
+  CheckpointName name = {};  // in the folder of its run; {} for one outside a run folder
+  std::vector<CheckpointName> seen = {};  // all checkpoints of the folder
+  std::string folder = {};  // the folder in which the run continues; empty: a new one at run.dir
 };
 
-// never: nothing. auto: the newest checkpoint in run.dir that verifies; those that do not are
-// warnings, with the reason. PATH: a checkpoint, or a run folder and its newest; without run.dir,
-// or with the one that it is in, the run goes on there, and otherwise in a new folder. Throws
-// UserError when there are checkpoints and none verifies, when PATH is none, when its folder has
-// newer ones that are good, and for a change of the config that is not allowed (check_changes).
+// never: starts a new run. auto: resumes from the newest checkpoint in run.dir that verifies; each
+// one that does not is a warning with the reason. PATH: resumes from this checkpoint, or from the
+// newest of this run folder. The run continues in the folder of the checkpoint if run.dir is empty
+// or the same folder, and otherwise in a new folder. Throws UserError when there are checkpoints
+// and none verifies, when PATH is not a checkpoint, when its folder has newer good ones, and for a
+// change of the config that is not allowed (check_changes).
 Resume find_resume(const RunConfig& config);
 
-// train.epochs, checkpoint.* and logging.* may change; optimizer.* and scheduler.* where
-// resume_override names the key or its section; where the run runs and reads its files from
-// (kPlaces) always. A list of strategies and a chain of them are the same. Logs what did change.
-// Throws one UserError that lists all the rest.
+// Compares two configs. train.epochs and checkpoint.* may change, and so may the keys of machine
+// and file locations (kPlaces). optimizer.* and scheduler.* may change where resume_override names
+// the key or its section. A list of strategies equals a chain of them. Logs the allowed changes.
+// Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);
 
-// What differs between two environments (train/checkpoint/environment.h), so that the same run need
-// not give the same bits in both: "threads 4 -> 2, …"; empty if nothing does.
+// The differences between two environments (train/checkpoint/environment.h) that may change the
+// bits of a result: "threads 4 -> 2, …"; empty if there are none.
 std::string not_bit_exact(const std::map<std::string, std::string>& before,
                           const std::map<std::string, std::string>& now);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RunConfig: all that a run is made from, one struct per section of its YAML. Each section's
-// describe() is what parses, checks, prints and documents it.
+// RunConfig: the config of a run, with one struct per section of its YAML. The describe() of a
+// section drives its parsing, checks, printing and help.
 #pragma once
 #include <optional>
 #include <string>
@@ -30,13 +30,13 @@ struct RunOptions {
   bool deterministic = false;
   bool autotune = false;
   bool atomics = false;
-  i64 threads = 0;  // 0: as many as the machine gives
+  i64 threads = 0;  // 0: all that the machine offers
   std::string dir;  // "": runs/<config>/<date>-<time>
 };
 
-// Sets what holds for the whole process: threads, and how GPU libraries choose algorithms. A
-// program does it once, before it builds an Orchestrator; a library that sets globals would
-// surprise the program around it.
+// Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
+// it once, before it builds an Orchestrator. The Orchestrator does not, because a library must not
+// change globals of the program that uses it.
 void apply_to_process(const RunOptions& options);
 
 struct PretrainedOptions {
@@ -51,8 +51,8 @@ struct SchedulerOptions {
   OnRebuild on_rebuild = OnRebuild::continue_;
 };
 
-// The options of the trainer and of the loop around it. The members that have sections of their own
-// (optimizer, scheduler, precision, seed) are not read here: RunConfig::trainer_options fills them.
+// The options of the trainer and of the loop around it. The members with sections of their own
+// (optimizer, scheduler, precision, seed) are not read here; RunConfig::trainer_options fills them.
 struct TrainSection : TrainerOptions {
   TrainSection() { epochs = 10; }
   i64 batch_size = 64;
@@ -66,7 +66,7 @@ struct ValidationOptions {
 
 // The keys `task` and `loss`.
 struct ObjectiveOptions {
-  // The name of a loss: it and its metrics are the defaults of `loss` and `validation.metrics`.
+  // The name of a loss. It sets the defaults of `loss` and `validation.metrics`.
   std::optional<std::string> task;
   LossRecipe loss = classification();
 };
@@ -92,7 +92,7 @@ struct RunConfig {
   TrainerRecipe trainer = standard();
   optim::OptimizerRecipe optimizer = optim::adamw();
   RecipeWith<optim::Schedule, SchedulerOptions> scheduler = optim::constant();
-  std::vector<StrategyRecipe> strategy;  // each hook in this order
+  std::vector<StrategyRecipe> strategy;  // hooks are called in this order
   PrecisionRecipe precision = fp32();
   TrainSection train;
   ValidationOptions validation;
@@ -100,7 +100,7 @@ struct RunConfig {
   ResumeOptions resume;
   std::vector<CallbackRecipe> callbacks;
 
-  // `train`, completed from the other sections. The normalization is left empty: the data gives it.
+  // `train`, completed from the other sections. The normalization is empty; it comes from the data.
   TrainerOptions trainer_options() const;
 };
 

@@ -9,9 +9,9 @@
 
 namespace weft::train {
 
-// config::load, and paths made absolute: a relative model.pretrained.path, trainer.teacher or
-// data.path is looked for beside the file that gives it, then in the current folder; from the
-// command line, only there. Throws ConfigError.
+// Calls config::load and makes paths absolute. A relative model.pretrained.path, trainer.teacher or
+// data.path is searched beside the file that gives it, then in the current folder. A path of the
+// command line is relative to the current folder. Throws ConfigError.
 config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides = {});
 

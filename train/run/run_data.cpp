@@ -13,7 +13,7 @@ namespace weft::train {
 
 namespace {
 
-// What the weights that a run starts from were trained with.
+// The normalisation with which the pretrained weights of a run were trained.
 data::Normalization pretrained_normalization(const RunConfig& config) {
   const std::optional<PretrainedOptions>& pretrained = config.model.common.pretrained;
   WEFT_CHECK(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data of a run: its three splits, and what inputs are normalised with.
+// The data of a run: its three splits, and the normalisation of inputs.
 #pragma once
 #include <memory>
 #include <optional>
@@ -18,7 +18,7 @@ struct RunConfig;
 enum class Normalize { dataset, pretrained, none };
 constexpr EnumNames<3> names_of(Normalize) { return {"dataset", "pretrained", "none"}; }
 
-// Whether a GPU holds all samples. auto_: where a quarter of its free memory holds them.
+// Whether all samples are copied to the GPU. auto_: if they fit in a quarter of its free memory.
 enum class OnDevice { auto_, always, never };
 constexpr EnumNames<3> names_of(OnDevice) { return {"auto", "always", "never"}; }
 
@@ -37,15 +37,16 @@ struct RunData {
   data::Normalization normalization;
 };
 
-// Reads the datasets of a config: validation is held out of the training samples, then `subset` and
-// `overfit_batches` cut what remains. Statistics are those of the whole training split, or `known`
-// ones (a saved run's). Throws UserError for data that cannot be read or is too small.
+// Reads the datasets of a config. Validation samples are held out of the training samples; then
+// `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the whole training
+// split, or `known` (those of a saved run). Throws UserError for data that cannot be read or is too
+// small.
 RunData load_data(const RunConfig& config,
                   const std::optional<data::Normalization>& known = std::nullopt);
 
-// Training and validation samples (which may be null) as loaders are to read them: copies on the
-// device where data.on_device has it so, with a line in the log, otherwise themselves. On the CPU
-// always themselves. Throws UserError when `always` does not fit.
+// Returns training and validation samples (which may be null) for the loaders. With data.on_device
+// these are copies on the device, which is logged; otherwise, and always on the CPU, the datasets
+// themselves. Throws UserError when `always` does not fit.
 struct PlacedData {
   std::shared_ptr<const data::Dataset> train, validation;
 };

@@ -34,7 +34,7 @@ void make_folder(const fs::path& path) {
              path.string(), error.message());
 }
 
-// A link that is replaced in one step; a file system without links goes without.
+// Replaces a link atomically. On a file system without links, nothing is made.
 void point(const fs::path& link, const fs::path& target) {
   std::error_code ignored;
   const fs::path fresh = link.string() + ".new";
@@ -43,7 +43,7 @@ void point(const fs::path& link, const fs::path& target) {
   if (!ignored) fs::rename(fresh, link, ignored);
 }
 
-// Two runs that begin in the same second get folders of their own.
+// Two runs that begin in the same second get different folders.
 fs::path unused(const fs::path& wanted) {
   fs::path path = wanted;
   for (int suffix = 2; fs::exists(path); ++suffix)
@@ -82,8 +82,8 @@ RunFolder RunFolder::reuse(const std::string& dir) {
   return folder;
 }
 
-// The system gives a lock back when its process ends, however it ends. A file system without locks
-// goes without.
+// The operating system releases a lock when its process ends for any reason. On a file system
+// without locks, nothing is locked.
 void RunFolder::lock() {
   const std::string name = (path_ / ".lock").string();
   const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A run that was trained, opened again: its config, its data as it was then, and the weights of a
-// checkpoint.
+// A trained run, opened for evaluation: its config, the data it was trained with, and the weights
+// of a checkpoint.
 #pragma once
 #include <optional>
 #include <string>
@@ -22,8 +22,8 @@ class SavedRun {
   const ModelMetadata& metadata() const { return metadata_; }
   nn::Module& model() { return **model_; }
   std::string weights_file() const { return weights_; }
-  // `split`: test, validation or train, as in training. UserError when the run has none such. The
-  // model's outputs for every sample go to `outputs` if it is not null.
+  // `split` is test, validation or train, cut as in training. Throws UserError when the run has no
+  // such split. Writes the model's outputs for every sample to `outputs` if it is not null.
   Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr);
 
  private:

@@ -13,7 +13,7 @@
 namespace weft::train {
 namespace {
 
-// Ops are met again on the way back in reverse order, so the backward times fill the list from its
+// The backward pass runs the ops in reverse order, so the backward times fill the list from its
 // end.
 class Recorder final : public TapeObserver {
  public:
@@ -42,7 +42,7 @@ class Recorder final : public TapeObserver {
     mark_ = Clock::now();
   }
 
-  // Time since the last op began its way back belongs to it.
+  // The time since the last op began its backward belongs to that op.
   void end_backward(const Device& device) {
     const double seconds = lap(device);
     if (current_ < trace_.ops.size()) trace_.ops[current_].backward_seconds = seconds;
@@ -73,7 +73,7 @@ Trace trace_step(Orchestrator& run) {
   run.begin_hooks();  // a strategy may freeze layers
   trainer.begin_epoch(loader);
   trainer.train_step();
-  trainer.begin_epoch(loader);  // whose loss is that of the traced step
+  trainer.begin_epoch(loader);  // the loss of this epoch is that of the traced step
   Recorder recorder(trace);
   const Clock::time_point start = Clock::now();
   trainer.train_step();

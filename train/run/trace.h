@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One training step, op by op: what a lecturer shows.
+// One training step, op by op, for `weft trace`.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,9 +14,9 @@ struct TracedOp {
   Shape shape;  // of the output
   DType dtype = DType::f32;
   i64 bytes = 0;               // of the output
-  double forward_seconds = 0;  // since the op before it ended
+  double forward_seconds = 0;  // since the previous op ended
   double backward_seconds = 0;
-  double gradient_norm = 0;  // of the gradient that came in; NaN if none did
+  double gradient_norm = 0;  // of the incoming gradient; NaN if there was none
 };
 
 struct Trace {
@@ -25,8 +25,8 @@ struct Trace {
   double update_seconds = 0;  // clip, optimizer, schedule
 };
 
-// Makes one training step as Trainer::train_step() does, after one to warm up; the model is changed
-// by both.
+// Makes one training step as Trainer::train_step() does, after one warm-up step. Both change the
+// model.
 Trace trace_step(Orchestrator& run);
 std::string to_text(const Trace& trace);
 

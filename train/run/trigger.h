@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When something recurs in a run: every so many whole epochs, or every so many optimizer steps.
+// A recurring event of a run: every N whole epochs, or every N optimizer steps.
 #pragma once
 #include <string>
 
@@ -9,7 +9,7 @@ namespace weft::train {
 
 class Trigger {
  public:
-  // `key` names the duration in the message of the UserError for 0.
+  // Throws UserError for a duration of 0, naming its `key`.
   Trigger(const std::string& key, const Duration& every, i64 steps_per_epoch);
 
   bool by_steps() const { return steps_ > 0; }

@@ -14,7 +14,7 @@ class DirectRunner final : public StepRunner {
   void run(const StepInput& input, StepEvents& events) override {
     place(input);
     step_.run(placed_, events);
-    placed_.batches.clear();  // the loader may use their memory again
+    placed_.batches.clear();  // the loader may reuse their memory
   }
 
  private:

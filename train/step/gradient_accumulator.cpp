@@ -7,7 +7,7 @@
 namespace weft::train {
 namespace {
 
-// A view that owns nothing; without a schedule, the optimizer has its own learning rate.
+// A non-owning view. Without a schedule, the optimizer uses its own learning rate.
 ScheduledOptimizer borrowed(optim::Optimizer& optimizer) {
   return {.name = "optimizer",
           .optimizer = std::shared_ptr<optim::Optimizer>(std::shared_ptr<void>(), &optimizer),

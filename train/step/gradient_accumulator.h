@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradient accumulation for a hand-written loop: scaled backward, clip, step and zero_grad as one
-// cycle over several micro-batches. It does what Trainer does, with the same code
-// (train/step/step_scalars.h).
+// cycle over several micro-batches. Trainer uses the same code (train/step/step_scalars.h).
 //
 //   train::GradientAccumulator accumulator{optimizer, {.micro_batches = 4, .clip_norm = 1.0}};
 //   for (auto& [x, y] : loader)
 //     accumulator.backward(cross_entropy(model(x), y), x.size(0));   // steps after every fourth
-//   accumulator.step();                                              // of what is left
+//   accumulator.step();                                            // of the remaining ones
 //
-// The step is that of the mean loss over all samples, however they are cut (Note [Accumulation]);
-// batch norm alone sees each micro-batch by itself. Not thread-safe.
+// The step is that of the mean loss over all samples, whatever the sizes of the micro-batches (Note
+// [Accumulation]). Only batch norm depends on them: it normalizes each micro-batch by itself. Not
+// thread-safe.
 #pragma once
 #include <memory>
 #include <optional>
@@ -29,21 +29,21 @@ struct GradientAccumulatorOptions {
 
 class GradientAccumulator {
  public:
-  // The optimizer, at its own learning rate (Optimizer::set_lr), must outlive this. Its gradients
-  // are absent from now on. Throws UserError for options out of range.
+  // The optimizer must outlive the accumulator. Each step uses the optimizer's own learning rate
+  // (Optimizer::set_lr). Clears its gradients. Throws UserError for options out of range.
   explicit GradientAccumulator(optim::Optimizer& optimizer,
                                const GradientAccumulatorOptions& options = {});
 
-  // The backward pass of one micro-batch. `loss`: a scalar, the mean over what counts; `weight`:
-  // what that mean divides by, so samples or the sum of their weights; of weight 0 it has no
-  // gradient. True when this was the last micro-batch of a step, which was then made. Throws what
+  // Runs the backward pass of one micro-batch. `loss` is a scalar, a mean. `weight` is the divisor
+  // of that mean: the number of samples or the sum of their weights. A loss of weight 0 has no
+  // gradient. Makes the step and returns true after the last micro-batch of a step. Throws what
   // step() throws.
   bool backward(const Variable& loss, double weight = 1);
-  // A step of the micro-batches since the last one, fewer than usual. False if there were none.
-  // Waits for a GPU. Throws TrainingError for a loss that is not finite, and for an overflow at the
-  // smallest loss scale; nothing is applied then.
+  // Makes a step of the micro-batches since the last step, which may be fewer than usual. Returns
+  // false if there were none. Waits for a GPU. Throws TrainingError for a loss that is not finite,
+  // and for an overflow at the smallest loss scale; nothing is applied then.
   bool step();
-  // Of the last step.
+  // The outcome of the last step.
   const optim::StepOutcome& outcome() const { return outcome_; }
   // Null without loss_scaling.
   const optim::LossScaler* loss_scaler() const { return optimizers_.loss_scaler(); }
@@ -56,7 +56,7 @@ class GradientAccumulator {
   StepScalars scalars_;
   std::vector<double> host_weights_;
   i64 done_ = 0;    // micro-batches since the last step
-  Tensor weights_;  // f64 (micro_batches), 0 where none has come yet
+  Tensor weights_;  // f64 (micro_batches), 0 for micro-batches that are still to come
   std::unique_ptr<Readback> report_;
   optim::StepOutcome outcome_;
 };

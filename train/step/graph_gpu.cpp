@@ -11,10 +11,10 @@
 namespace weft::train {
 namespace {
 
-constexpr i64 kWarmUp = 2;             // the first allocates what later ones keep
-constexpr std::size_t kMostKinds = 4;  // of steps; the least recently used goes
+constexpr i64 kWarmUp = 2;             // the first allocates memory that later steps reuse
+constexpr std::size_t kMostKinds = 4;  // of steps; the least recently used is dropped
 
-// What a graph was recorded for.
+// The key of a graph: the properties of a step for which it was recorded.
 struct Kind {
   std::vector<Shape> shapes;
   std::vector<DType> dtypes;
@@ -27,15 +27,15 @@ struct Recorded {
   Recorded(Kind of, StreamHandle stream) : kind(std::move(of)), graph(stream) {}
   Kind kind;
   PlacedStep placed;
-  // All integers of `placed` (labels, tokens, sample indices, random numbers) lie in one piece,
-  // which is sent with one copy: a small step is as long as a few of them.
+  // All integers of `placed` (labels, tokens, sample indices, random numbers) are in one tensor,
+  // which is sent with one copy. In a small step a few copies would take as long as the rest.
   Tensor integers;
   std::vector<Leaf*> with_gradient;  // before the update
   i64 warm = 0;                      // steps run for the warm-up
   gpu::Graph graph;
 };
 
-// Notes which parameters have a gradient when all are there.
+// Records which parameters have a gradient when all gradients exist.
 class GradientsNoted final : public StepEvents {
  public:
   GradientsNoted(optim::Optimizer& optimizer, std::vector<Leaf*>& leaves)
@@ -81,7 +81,7 @@ class GraphRunner final : public StepRunner {
     if (!recorded.graph.captured()) record(recorded, work);
     recorded.graph.launch();
     ++launches_;
-    step_.undo();  // the flags of the host: the gradients themselves are spent
+    step_.undo();  // resets the flags of the host; the gradients were used
   }
 
   void invalidate_graphs() override { recorded_.clear(); }
@@ -151,7 +151,7 @@ class GraphRunner final : public StepRunner {
     recorded.placed.weights = Tensor::empty({parts}, DType::f64, device);
   }
 
-  // All that the step reads of its input, in the stream's order.
+  // Sends all input that the step reads, in the stream's order.
   void send(const StepInput& input, Recorded& recorded) {
     std::vector<i64> integers;  // in the order of allocate()
     std::vector<double> weights;
@@ -181,7 +181,7 @@ class GraphRunner final : public StepRunner {
   }
 
   void record(Recorded& recorded, const std::function<void()>& work) {
-    step_.undo();  // backward writes the gradients that it finds absent
+    step_.undo();  // backward overwrites absent gradients
     recorded.graph.capture(work);
     ++graphs_;
     log_info("capture: steps of {} of {} samples are one graph of {} kernels and copies",
@@ -193,7 +193,7 @@ class GraphRunner final : public StepRunner {
   TrainStep& step_;
   std::unique_ptr<StepRunner> inner_;
   StreamHandle stream_;
-  std::vector<std::unique_ptr<Recorded>> recorded_;  // the one used last comes first
+  std::vector<std::unique_ptr<Recorded>> recorded_;  // most recently used first
   i64 graphs_ = 0, launches_ = 0;
 };
 

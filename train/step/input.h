@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a batch as the loader gives it to what the model takes: moved to the device, or gathered
-// there (data/resident_dataset.h), and normalised.
+// Converts a batch of the loader to inputs of the model: moves it to the device, or gathers it
+// there (data/resident_dataset.h), and normalises it.
 #pragma once
 #include <optional>
 
@@ -13,20 +13,21 @@ namespace weft::train {
 
 class InputPipeline {
  public:
-  // Without a normalization bytes become [0, 1] and numbers stay as they are; tokens always do.
-  // Numbers, floating targets too, come out in `dtype`: the model's.
+  // Without a normalization, bytes are mapped to [0, 1] and floating values stay unchanged. Tokens
+  // always stay unchanged. Floating inputs and targets are converted to `dtype`, the model's.
   InputPipeline(const data::DatasetInfo& info,
                 const std::optional<data::Normalization>& normalization, const Device& device,
                 DType dtype = DType::f32);
-  // The same for what the dataset's samples are, wherever they lie, and read_from(dataset).
+  // The same for the samples of a dataset on any device, followed by read_from(dataset).
   InputPipeline(const data::Dataset& dataset,
                 const std::optional<data::Normalization>& normalization, const Device& device,
                 DType dtype = DType::f32);
 
-  // What later batches are of. Whether samples now lie elsewhere, so that a graph that has read
-  // them is of no use.
+  // Sets the dataset of later batches. Returns true if its device storage changed, which
+  // invalidates captured graphs.
   bool read_from(const data::Dataset& dataset);
-  // What of a batch is read; where that is not all, y is undefined.
+  // The part of a batch that the step reads. For a device dataset y is undefined, because its
+  // targets are gathered on the device.
   data::Batch read_of(const data::Batch& batch) const {
     return samples_.defined() ? data::Batch{batch.x, {}} : batch;
   }
@@ -39,7 +40,7 @@ class InputPipeline {
 
  private:
   Tensor factor_, offset_;
-  Tensor samples_, targets_;  // of a dataset that lies on the device; otherwise undefined
+  Tensor samples_, targets_;  // of a device dataset; otherwise undefined
   Device device_;
   DType dtype_;
 };

@@ -123,7 +123,7 @@ void Optimizers::state(State& s) {
   ++loaded_;
 }
 
-// A schedule is made for a span, and keeps only what it observed.
+// A schedule is built anew for the loaded length; its state holds only observed values.
 void Optimizers::schedule_state(State& s, ScheduledOptimizer& optimizer) {
   i64 start = optimizer.start;
   double lr = optimizer.optimizer->lr();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Precision: in which type a run multiplies (autograd/autocast.h). Weights, gradients and optimizer
-// state are f32 in each of them.
+// Precision: the dtype of a run's matrix products and convolutions (autograd/autocast.h). Weights,
+// gradients and optimizer state are f32 in every precision.
 #pragma once
 #include <optional>
 
@@ -13,16 +13,16 @@ namespace weft::train {
 struct Precision {
   static constexpr const char* kKind = "precision";
   DType compute_dtype = DType::f32;
-  // For types whose range is too small for gradients as they are.
+  // For dtypes whose range is too small for unscaled gradients.
   std::optional<optim::LossScalerOptions> loss_scaling = {};
 };
 
 using PrecisionRecipe = Recipe<Precision>;
 
 PrecisionRecipe fp32();
-// 8 bits of precision, the range of f32: no loss scaling.
+// bf16 has 8 bits of precision and the range of f32, so it needs no loss scaling.
 PrecisionRecipe bf16();
-// 11 bits of precision, 6e-8 to 65504: with loss scaling.
+// fp16 has 11 bits of precision and a range of 6e-8 to 65504, so it needs loss scaling.
 PrecisionRecipe fp16(const optim::LossScalerOptions& options = {});
 
 }  // namespace weft::train

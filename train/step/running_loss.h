@@ -6,7 +6,7 @@
 
 namespace weft::train {
 
-// What a RunningLoss has seen, on the host: for a checkpoint.
+// The totals of a RunningLoss on the host, for a checkpoint.
 struct LossTotals {
   double sum = 0, weight = 0;
   i64 added = 0;
@@ -15,20 +15,20 @@ struct LossTotals {
 
 class RunningLoss {
  public:
-  // Goes on from `totals`, in `sum`: an f64 scalar on the device of the losses.
+  // Continues from `totals` and accumulates in `sum`, an f64 scalar on the device of the losses.
   RunningLoss(const Tensor& sum, const LossTotals& totals);
   explicit RunningLoss(const Device& device);
 
-  // `loss`: a mean that divides by `weight` (train/losses/loss.h), a scalar. Of weight 0, it counts
-  // for nothing.
+  // Adds `loss`, a scalar: a mean with the divisor `weight` (train/losses/loss.h). A loss of
+  // weight 0 is ignored.
   void add(const Tensor& loss, double weight);
   // Counts a loss that a training step adds to the sum (train/step/step_scalars.h).
   void count(double weight);
-  // Over all that was added; NaN before the first. Waits for the device.
+  // The mean over all losses added; NaN before the first. Waits for the device.
   double mean() const;
   // Waits for the device.
   LossTotals totals() const;
-  // Throws TrainingError naming epoch, batch and the loss.
+  // Throws a TrainingError that names epoch, batch and loss.
   [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss);
 
  private:

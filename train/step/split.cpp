@@ -12,7 +12,7 @@
 namespace weft::train {
 namespace {
 
-// Reports each batch once, however often its parts are run.
+// Reports each batch once, even if its parts are run several times.
 class PartEvents final : public StepEvents {
  public:
   PartEvents(const StepInput& parts, StepEvents& events, i64& begun, i64& ended)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a training step is made from: as the trainer has pulled it from the loader (StepInput), and
-// as the step reads it (PlacedStep).
+// The input of a training step: on the host, as the trainer pulled it from the loader (StepInput),
+// and on the device, as the step reads it (PlacedStep).
 #pragma once
 #include <vector>
 
@@ -12,8 +12,8 @@ namespace weft::train {
 struct MicroBatch {
   data::Batch batch;
   i64 batch_idx = 0;         // in the epoch, from 1
-  i64 first_sample = 0;      // its place in the step, for random numbers (Note [Random ops])
-  double weight = 0;         // what the mean of its loss divides by (Note [Accumulation])
+  i64 first_sample = 0;      // its index in the step, for random numbers (Note [Random ops])
+  double weight = 0;         // the divisor of its mean loss (Note [Accumulation])
   bool is_last_part = true;  // false: more of the same batch follows (Note [Out of memory])
 };
 
@@ -21,30 +21,30 @@ struct MicroBatch {
 struct StepInput {
   std::vector<MicroBatch> micro_batches;
   i64 epoch = 0;            // from 1
-  i64 step = 0;             // of the random numbers: steps begun before this one
-  bool capturable = false;  // a graph may stand for it: full micro-batches that all count
+  i64 step = 0;             // steps begun before this one, for random numbers
+  bool capturable = false;  // a graph may run it: full micro-batches with weights above 0
 };
 
-// The same on the device. A graph that was recorded with it reads these tensors again at each
+// The same on the device. A graph that was recorded with these tensors reads them again at each
 // replay.
 struct PlacedStep {
   std::vector<data::Batch> batches;
   Tensor random;   // int64 (micro-batches, 3): seed, step, first sample
   Tensor weights;  // f64 (micro-batches)
-  // The weights when this was placed. A graph holds for others too, as long as all are above 0.
+  // The weights when this was placed. A graph is valid for all weights above 0.
   std::vector<double> host_weights;
 
   i64 count() const { return static_cast<i64>(batches.size()); }
 };
 
-// What happens around the micro-batches of a step that is executed directly.
+// Hooks around the micro-batches of a step that is executed directly.
 class StepEvents {
  public:
   virtual ~StepEvents() = default;
   virtual void begin(i64 /*micro_batch*/) {}
   virtual void end(i64 /*micro_batch*/) {}
-  // All gradients are there, neither unscaled nor clipped: times `scale` / loss scale they are
-  // those of the mean loss. Not called for a step without any.
+  // All gradients exist, neither unscaled nor clipped. Times `scale` / loss scale they are those of
+  // the mean loss. Not called for a step without gradients.
   virtual void gradients(double /*scale*/) {}
 };
 

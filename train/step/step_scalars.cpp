@@ -16,7 +16,7 @@ StepScalars::StepScalars(Optimizers& optimizers, double clip_norm, double clip_v
   allocate();
 }
 
-// Optimizers may be added after this was made.
+// Optimizers may be added after the constructor has run.
 void StepScalars::allocate() {
   while (rates_.size() < optimizers_.all().size()) {
     rates_.push_back({DeviceValue<kernels::RateTable>(device_)});
@@ -43,7 +43,7 @@ void StepScalars::prepare(i64 in_flight) {
   send_rates(in_flight);
 }
 
-// The host knows the count of applied steps up to those in flight.
+// The host knows the count of applied steps except for the steps in flight.
 void StepScalars::send_rates(i64 in_flight) {
   for (std::size_t i = 0; i < rates_.size(); ++i) {
     const i64 known = optimizers_.all()[i].optimizer->applied_steps();

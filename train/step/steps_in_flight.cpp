@@ -36,7 +36,7 @@ void StepsInFlight::drop() {
   while (size_ > 0) {
     try {
       wait();
-    } catch (...) {  // whoever waits next hears of it
+    } catch (...) {  // the next wait reports the error
     }
     release();
   }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps that were given to the device and of which the host has no report yet, oldest first.
+// Steps that were submitted to the device and whose reports the host has not read, oldest first.
 //
 // Note [The outcome of a step]
 // With clipping or loss scaling, only the device knows whether a step was skipped. The host does
-// not wait for it: the next step reads learning rate and loss scale from the device. Reports arrive
-// in order, up to kMost - 1 steps late; on the CPU a step is over when it was run, and its report
-// is there at once. What the host knows (applied steps, learning rate, loss scale) is as of the
-// last report.
+// not wait for it, because the next step reads learning rate and loss scale from the device.
+// Reports arrive in order, up to kMost - 1 steps late. On the CPU a report is available as soon as
+// the step was run. The host's values (applied steps, learning rate, loss scale) are as of the last
+// report.
 #pragma once
 #include <array>
 #include <memory>
@@ -26,15 +26,15 @@ class StepsInFlight {
   explicit StepsInFlight(const Device& device) : device_(device) {}
 
   i64 size() const { return size_; }
-  // The place of the next step's input: empty, with the capacity that earlier steps left.
+  // The slot of the next step's input. It is empty and keeps the capacity of earlier steps.
   StepInput& next_input();
-  // That step was given to the device, which will have written `count` reports at `reports`.
+  // Called after that step was submitted to the device, which writes `count` reports to `reports`.
   void submitted(const kernels::StepReport* reports, i64 count);
-  // Waits for the oldest step; its input and reports stay until release().
+  // Waits for the oldest step. Its input and reports stay valid until release().
   std::span<const kernels::StepReport> wait();
   const StepInput& oldest_input() const { return slots_[oldest_].input; }
   void release();
-  // Forgets all of them, after the device is through.
+  // Waits for the device and drops all steps.
   void drop();
 
  private:

@@ -9,8 +9,7 @@
 namespace weft::train {
 namespace {
 
-// While one lives, it notes the first leaf that gets a gradient and belongs to none of the
-// optimizers.
+// During its lifetime, records the first leaf that gets a gradient but belongs to no optimizer.
 class StrayLeaf {
  public:
   explicit StrayLeaf(const Optimizers& optimizers) {
@@ -73,7 +72,7 @@ Variable TrainStep::loss_of(const data::Batch& batch) {
 }
 
 void TrainStep::run(const PlacedStep& step, StepEvents& events) {
-  casts_.clear();  // the last update has written the weights, or an observer has since
+  casts_.clear();  // the weights were written by the last update or an observer
   nn::StatisticsScope statistics(&statistics_);
   std::optional<StrayLeaf> stray;
   const u64 layout = layout_of(optimizers_);
@@ -84,7 +83,7 @@ void TrainStep::run(const PlacedStep& step, StepEvents& events) {
     set_random_numbers(step.random.range(3 * i, {3}));
     const Variable loss = loss_of(step.batches[static_cast<std::size_t>(i)]);
     scalars_.add_loss(loss, step.weights, i);
-    if (scalars_.is_halted_here()) {  // a GPU goes on, and applies nothing
+    if (scalars_.is_halted_here()) {  // a GPU continues and applies nothing
       weight = 0;
       break;
     }

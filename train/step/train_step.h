@@ -20,33 +20,32 @@
 namespace weft::train {
 
 struct TrainStepOptions {
-  // The loss of prepared inputs: a scalar, the mean over what counts.
+  // The loss of prepared inputs: a scalar, the mean over the valid samples.
   std::function<Variable(const Variable& x, const Tensor& target)> loss;
-  DType compute_dtype = DType::f32;  // of products (autograd/autocast.h)
+  DType compute_dtype = DType::f32;  // of matrix products (autograd/autocast.h)
   std::optional<data::Normalization> normalization = {};
   double clip_norm = 0, clip_value = 0;
-  u64 seed = 0;  // of dropout masks
+  u64 seed = 0;  // seed of dropout masks
 };
 
 class TrainStep {
  public:
-  // Model and optimizers must outlive it.
+  // Model and optimizers must outlive the step.
   TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options);
 
   // Sets the dataset of later batches and puts the model in training mode. Returns true if the
-  // samples now lie elsewhere on the device, which invalidates captured graphs.
+  // dataset's device storage changed, which invalidates captured graphs.
   bool read_from(const data::Dataset& dataset);
-  // What training batches go through between normalisation and model; an empty function for
-  // nothing.
+  // A transform of training batches between normalisation and model; empty: none.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
     input_transform_ = std::move(transform);
   }
 
-  // One optimizer step. It reads no number of the host, so that a graph can hold it; what the host
-  // has changed must have been sent (scalars().prepare()). Throws UserError when a trainable leaf
-  // gets a gradient that no optimizer has.
+  // Makes one optimizer step. It reads no scalar from the host, so that a graph can hold it.
+  // Changes of the host must have been sent (scalars().prepare()). Throws UserError when a
+  // trainable leaf that no optimizer has gets a gradient.
   void run(const PlacedStep& step, StepEvents& events);
-  // Gradients and observed statistics of a step that did not end are dropped.
+  // Drops gradients and observed statistics of a step that did not complete.
   void undo();
 
   // The part of a batch that the step reads; y is undefined where targets are gathered on the
@@ -69,8 +68,8 @@ class TrainStep {
   std::optional<InputPipeline> input_;
   std::function<Tensor(const Tensor&)> input_transform_;
   WeightCasts casts_;
-  std::vector<nn::StatisticsUpdate> statistics_;  // the capacity of the scopes
-  // of the parameters: whose gradients were all found to have an optimizer
+  std::vector<nn::StatisticsUpdate> statistics_;  // kept for its capacity
+  // The parameter layout for which every gradient was found to have an optimizer.
   u64 checked_layout_ = 0;
 };
 

@@ -30,7 +30,7 @@ class FreezeBatchNorm final : public Strategy {
 
   void on_train_begin(Trainer& trainer) override { hold(trainer); }
   void on_epoch_begin(Trainer& trainer, i64) override { hold(trainer); }
-  // Another strategy may have thawed them.
+  // Another strategy may have unfrozen them.
   void on_step_begin(Trainer& trainer, i64) override { hold(trainer); }
 
  private:

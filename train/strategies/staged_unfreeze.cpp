@@ -9,7 +9,7 @@
 namespace weft::train {
 namespace {
 
-// Stages as `gradual` means them, for the parameters of a model in their order.
+// Converts `gradual` to stages, for the parameters of a model in their order.
 std::vector<UnfreezeStage> gradual_stages(const GradualUnfreeze& gradual,
                                           const nn::NamedParameters& parameters) {
   std::vector<std::vector<std::string>> layers;  // from the bottom up
@@ -69,7 +69,7 @@ class StagedUnfreeze final : public Strategy {
   void on_step_begin(Trainer& trainer, i64) override { advance(trainer); }
 
  private:
-  // The last stage whose time has come.
+  // The last stage that has begun.
   i64 reached(const Trainer& trainer) const {
     i64 stage = 0;
     while (stage + 1 < static_cast<i64>(stages_.size()) &&
@@ -91,7 +91,8 @@ class StagedUnfreeze final : public Strategy {
                        [&](const std::string& path) { return name.starts_with(path); });
   }
 
-  // For each parameter, whether it trains in this stage: what it and those before it say, in order.
+  // Whether each parameter trains in this stage. This stage and those before it are applied in
+  // order.
   std::vector<bool> trained(std::size_t stage) const {
     std::vector<bool> train(names_.size(), false);
     for (std::size_t s = 0; s <= stage; ++s) {
@@ -134,7 +135,7 @@ class StagedUnfreeze final : public Strategy {
 const bool registered =
     Registry<Strategy>::add<StagedUnfreeze, StagedUnfreezeOptions>("staged_unfreeze");
 
-// Where the unit is the same. Others are compared when the length of an epoch is known.
+// Compares durations of the same unit. Others are compared when the length of an epoch is known.
 bool in_order(const std::vector<UnfreezeStage>& stages) {
   for (std::size_t i = 1; i < stages.size(); ++i) {
     const Duration &a = stages[i - 1].at, &b = stages[i].at;

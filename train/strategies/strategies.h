@@ -10,27 +10,29 @@
 
 namespace weft::train {
 
-// From `at` on (3ep: when three epochs are done; 200ba: before step 200), the parameters that
-// `train` matches are trained too, and those that `freeze` matches are not.
+// A stage begins at `at` (3ep: after three epochs; 200ba: before step 200). It unfreezes the
+// parameters that `train` matches and freezes those that `freeze` matches.
 struct UnfreezeStage {
   Duration at = {};
   std::vector<std::string> train = {};
   std::vector<std::string> freeze = {};
-  double lr_factor = 1;              // of every rate, until the next stage
+  double lr_factor = 1;              // of every learning rate, until the next stage
   std::vector<LrFactor> rates = {};  // by parameter, times lr_factor, until the next stage
 };
-// The layers from the top down, one more every so often, each at lr_decay times the rate of the one
-// above it. A layer is a module with a weight of two axes or more; norms belong to the layer before
-// them. source: Howard & Ruder 2018, arXiv:1801.06146 §3.2
+// Unfreezes layers from the top down, one more at each interval `every`. The learning rate of each
+// layer is lr_decay times that of the layer above it. A layer is a module with a weight of at least
+// two axes; norms belong to the layer before them. source: Howard & Ruder 2018, arXiv:1801.06146
+// §3.2
 struct GradualUnfreeze {
   Duration every = "1ep";
   double lr_decay = 1;
 };
-// Whether batch norms thaw with the other parameters that a stage matches.
+// Whether batch norms are unfrozen with the other parameters that a stage matches.
 enum class ThawBatchNorm { follow, always_frozen };
 constexpr EnumNames<2> names_of(ThawBatchNorm) { return {"follow", "always_frozen"}; }
 
-// Everything is frozen but what stages thaw. Either `stages` or `gradual`.
+// All parameters are frozen until a stage unfreezes them. Exactly one of `stages` and `gradual` is
+// given.
 struct StagedUnfreezeOptions {
   ThawBatchNorm batch_norm = ThawBatchNorm::follow;
   std::vector<UnfreezeStage> stages = {};
@@ -41,11 +43,11 @@ void describe(Fields& f, GradualUnfreeze& o);
 void describe(Fields& f, StagedUnfreezeOptions& o);
 StrategyRecipe staged_unfreeze(const StagedUnfreezeOptions& options);
 
-// What becomes of the weights and biases of batch norms whose statistics are frozen.
+// Whether the weights and biases of batch norms with frozen statistics are frozen or trained.
 enum class Affine { freeze, train };
 constexpr EnumNames<2> names_of(Affine) { return {"freeze", "train"}; }
 
-// Batch norms keep the statistics they came with, from `at` on; their weights and biases too,
+// Freezes the running statistics of batch norms from `at` on, and their weights and biases too,
 // unless `affine: train`.
 struct FreezeBatchNormOptions {
   std::vector<std::string> layers = {"*"};  // globs of module paths
@@ -55,8 +57,9 @@ struct FreezeBatchNormOptions {
 void describe(Fields& f, FreezeBatchNormOptions& o);
 StrategyRecipe freeze_batch_norm(const FreezeBatchNormOptions& options = {});
 
-// Trains on images made smaller by a whole number first: faster epochs while the network learns
-// what is coarse. For models that take images of any size (resnet); evaluation is at full size.
+// Trains first on images that are reduced by an integer factor. Early epochs are faster, while the
+// network learns coarse features. Requires a model that takes images of any size (resnet).
+// Evaluation uses the full size.
 struct ResizeStage {
   Duration at = {};
   i64 shrink = 1;  // height and width are divided by it, by averaging
@@ -68,15 +71,15 @@ void describe(Fields& f, ResizeStage& o);
 void describe(Fields& f, ProgressiveResizeOptions& o);
 StrategyRecipe progressive_resize(const ProgressiveResizeOptions& options);
 
-// Another way to write a list of strategies, which a config of weft 0.1 may have. It cannot be made
-// itself.
+// An older form of a list of strategies, accepted in configs of weft 0.1. It is replaced by its
+// entries and never made itself.
 struct ChainOptions {
   std::vector<StrategyRecipe> strategies = {};
 };
 void describe(Fields& f, ChainOptions& o);
 StrategyRecipe chain(const ChainOptions& options);
 
-// The list with the entries of each chain in its place.
+// The list with each chain replaced by its entries.
 std::vector<StrategyRecipe> unchained(const std::vector<StrategyRecipe>& strategies);
 
 }  // namespace weft::train

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strategy: the how and when of training. It steers a Trainer: freezes and unfreezes parameters by
-// name, sets learning rates, has optimizer and schedule rebuilt. A config lists them by name
-// (`strategy:`); a hand-written loop adds one as an observer. Entries: staged_unfreeze,
+// Strategy: decides what trains when. It controls a Trainer: it freezes and unfreezes parameters by
+// name, sets learning rates, and rebuilds optimizer and schedule. A config lists strategies by name
+// (`strategy:`). A hand-written loop adds one as an observer. Entries: staged_unfreeze,
 // freeze_batch_norm, progressive_resize.
 //
-// The order of a run:
-//   on_setup            once it is built: what does not fit is a UserError here
+// The hooks, in the order of a run:
+//   on_setup            after the run is built; throws UserError for options that do not fit it
 //   state               when a run is resumed
-//   on_train_begin      brings the trainer to where the state says;
-//                       the optimizer's own state is loaded
-//                       after it, so parameters that train then must train now
+//   on_train_begin      brings the trainer to the state that was loaded. The optimizer's own state
+//                       is loaded after it, so it must unfreeze the parameters that train there
 //   then the hooks of TrainerObserver
 #pragma once
 #include "weft/core/registry.h"

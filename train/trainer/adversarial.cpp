@@ -6,7 +6,8 @@
 namespace weft::train {
 namespace {
 
-// x itself, for a gradient of −1: who is behind it climbs what all others descend.
+// Gradient reversal: the identity forward, −gradient backward. So the adversary ascends the loss
+// that the model descends.
 Variable turned_round(const Variable& x) {
   return Variable(add(x.value(), x.value())) - x;  // 2x − x has no rounding
 }

@@ -69,8 +69,7 @@ class Distillation final : public Trainer {
         context.data.sample_dtype, context.data.sample, outputs, context.data.name);
   }
 
-  // From x normalised for the model to x normalised for the teacher, per channel: x·factor +
-  // offset.
+  // Converts x from the model's normalisation to the teacher's, per channel: x·factor + offset.
   void renormalize_for(const TrainerContext& context) {
     const data::Normalization ours =
         options().normalization.value_or(data::no_normalization(context.data));
@@ -97,7 +96,7 @@ class Distillation final : public Trainer {
   Metadata metadata_;
   ModelMetadata about_;
   nn::AnyModule teacher_;
-  Tensor factor_, offset_;  // undefined where both normalise alike
+  Tensor factor_, offset_;  // undefined if both normalisations are equal
 };
 
 const bool registered = Registry<Trainer>::add<Distillation, DistillationOptions>("distillation");

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrainerObserver: what can be done between the parts of an epoch. Strategies and callbacks are
-// observers; a hand-written loop adds its own (Trainer::add_observer). A hook costs a virtual call.
+// TrainerObserver: hooks between the parts of an epoch. Strategies and callbacks are observers; a
+// hand-written loop adds its own (Trainer::add_observer). A hook costs a virtual call.
 //
-// In the order of an epoch:
-//   on_epoch_begin       not again for an epoch that a checkpoint was made in
+// The hooks, in the order of an epoch:
+//   on_epoch_begin       is not called again when an epoch resumes from a checkpoint inside it
 //   for each optimizer step
-//     on_step_begin      requires_grad may be changed and rebuild_optimizer_and_scheduler()
-//                        called, here or
-//                        between epochs
+//     on_step_begin      may change requires_grad and call rebuild_optimizer_and_scheduler(); both
+//                        are also allowed between epochs
 //     on_batch_begin     for each of its `accumulate` batches
-//     on_gradients       after the last of them: all gradients are there, not yet scaled or clipped
+//     on_gradients       after the last batch: all gradients exist, not yet unscaled or clipped
 //     on_step_end        after the update
 //     on_batch_end       for each batch; for the last one, after the step
-//   on_epoch_end         not for an epoch that is stopped from outside and continues another day
+//   on_epoch_end         is not called for an epoch that is stopped from outside, which continues
+//                        when the run is resumed
 #pragma once
 #include <functional>
 
@@ -24,43 +24,43 @@ namespace weft::train {
 
 class Trainer;
 
-// Where an epoch stands.
+// The progress within an epoch.
 struct Progress {
   i64 epoch;           // from 1
-  i64 batch, batches;  // done, and in all
+  i64 batch, batches;  // batches done, and batches of the epoch
   i64 samples;
   double seconds;
-  // Reads the running mean loss: waits for the device.
+  // Reads the running mean loss, which waits for the device.
   std::function<double()> loss;
 };
 
-// A batch that is being trained on, with what repeats its forward pass exactly.
+// A batch that is being trained on, with the values that make its forward pass repeatable.
 struct BatchInProgress {
   const data::Batch& batch;
   i64 epoch, batch_idx;    // both from 1
-  i64 step, first_sample;  // of the random numbers (set_random_step)
+  i64 step, first_sample;  // arguments of set_random_step for its random numbers
 };
 
 class TrainerObserver {
  public:
   virtual ~TrainerObserver() = default;
-  // `epoch` counts from 0: the epochs that are done.
+  // `epoch` counts from 0: it is the number of epochs done.
   virtual void on_epoch_begin(Trainer&, i64 /*epoch*/) {}
   virtual void on_epoch_end(Trainer&, const EpochResult&) {}
-  // `step`: optimizer steps begun before this one, skipped ones included.
+  // `step` is the number of optimizer steps begun before this one, skipped ones included.
   virtual void on_step_begin(Trainer&, i64 /*step*/) {}
   virtual void on_batch_begin(Trainer&, const BatchInProgress&) {}
   virtual void on_batch_end(Trainer&, const Progress&) {}
-  // `scale`: what the update multiplies the gradients with, to make them those of the mean loss.
+  // The gradients times `scale` are those of the mean loss; the update multiplies them by it.
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
-  // On a GPU, on_step_end comes up to StepsInFlight::kMost - 1 steps late (Note [The outcome of a
-  // step]), and with train.capture nobody sees a step's gradients. An observer for which that will
-  // not do says so before each step: a step whose gradients it must see runs directly; for an
-  // outcome that it must have before anything else happens, the host waits.
+  // On a GPU, on_step_end is called up to StepsInFlight::kMost - 1 steps late (Note [The outcome of
+  // a step]), and on_gradients is not called for captured steps (train.capture). These two are
+  // called before each step. If an observer needs its gradients, the step runs directly. If an
+  // observer needs its outcome, the host waits for the step before it continues.
   virtual bool needs_gradients(const Trainer&) const { return false; }
   virtual bool needs_outcome(const Trainer&) const { return false; }
-  // The loss of this batch is not finite; TrainingError follows.
+  // Called when the loss of this batch is not finite. TrainingError is thrown after it.
   virtual void on_non_finite(Trainer&, const BatchInProgress&) {}
   virtual void on_rebuild(Trainer&, const optim::RebuildReport&) {}
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far training has come, and what came of an epoch.
+// The progress of training, and the result of an epoch.
 #pragma once
 #include "weft/tensor/state.h"
 #include "weft/train/step/running_loss.h"
@@ -9,17 +9,17 @@ namespace weft::train {
 struct EpochResult {
   i64 epoch = 0;    // epochs done, this one included
   double loss = 0;  // mean over the samples of the epoch
-  double lr = 0;    // of the last step
+  double lr = 0;    // learning rate of the last step
   i64 steps = 0;    // optimizer steps made in this epoch
   i64 skipped = 0;  // steps not applied because a gradient was not finite
   i64 samples = 0;
   double seconds = 0;
   double samples_per_second = 0;
-  double seconds_waited = 0;  // for the loader
+  double seconds_waited = 0;  // time spent waiting for the loader
   bool complete = true;       // false when stopped early (stop token, max_steps)
 };
 
-// How far an epoch has come: what a checkpoint inside of it needs.
+// The progress within an epoch, which a checkpoint inside the epoch saves.
 struct EpochProgress {
   i64 batches = 0, samples = 0;
   i64 steps = 0, skipped = 0;
@@ -34,8 +34,8 @@ struct EpochProgress {
 struct TrainingProgress {
   i64 epochs_done = 0;
   i64 steps_begun = 0;       // applied or skipped
-  EpochProgress epoch = {};  // of the epoch that runs, or was broken off; zeros between epochs
-  // Whether `epoch` was loaded: the next begin_epoch() continues there.
+  EpochProgress epoch = {};  // of the current or interrupted epoch; zeros between epochs
+  // True if `epoch` was loaded from a checkpoint; the next begin_epoch() continues there.
   bool resumed = false;
 
   i64 batches_to_skip() const { return resumed ? epoch.batches : 0; }

@@ -71,7 +71,7 @@ Variable Trainer::loss_of(const BatchInProgress& batch) {
   return step_.loss_of(batch.batch);
 }
 
-// What observers and progress learn of the micro-batches of a step.
+// Notifies observers of the micro-batches of a step, and updates the progress.
 class Trainer::Events final : public StepEvents {
  public:
   Events(Trainer& trainer, const StepInput& input, Clock::time_point start)
@@ -93,7 +93,7 @@ class Trainer::Events final : public StepEvents {
   void gradients(double scale) override {
     if (trainer_.observers_.empty()) return;
     const optim::LossScaler* scaler = trainer_.optimizers_.loss_scaler();
-    if (scaler != nullptr) trainer_.synchronize();  // its scale follows from the last step
+    if (scaler != nullptr) trainer_.synchronize();  // the loss scale depends on the last step
     trainer_.notify(&TrainerObserver::on_gradients, scaler ? scale / scaler->scale() : scale);
   }
   void batch_end() {
@@ -138,7 +138,7 @@ void Trainer::begin_epoch(data::Loader& loader) {
   loader.start_epoch();
 }
 
-// The micro-batches of the next step. False at the end of the epoch.
+// Reads the micro-batches of the next step. Returns false at the end of the epoch.
 bool Trainer::pull(StepInput& input) {
   input.epoch = progress_.epochs_done + 1;
   input.step = progress_.steps_begun;
@@ -199,7 +199,7 @@ void Trainer::drain(i64 allowed_in_flight) {
   }
 }
 
-// The device applied neither this step nor those behind it: they have not begun.
+// The device applied neither this step nor the steps behind it, so they do not count as begun.
 void Trainer::fail(std::span<const kernels::StepReport> reports) {
   const std::vector<kernels::StepReport> of_step(reports.begin(), reports.end());
   const StepInput input = in_flight_.oldest_input();
@@ -216,7 +216,7 @@ void Trainer::fail(std::span<const kernels::StepReport> reports) {
   WEFT_ASSERT(false, "training step: halted without a reason");
 }
 
-// What an epoch that was broken off has done is kept, for a checkpoint.
+// The progress of an interrupted epoch is kept, for a checkpoint.
 EpochResult Trainer::end_epoch() {
   WEFT_CHECK(loader_ != nullptr, "end_epoch: no epoch has begun; begin_epoch() is required");
   synchronize();

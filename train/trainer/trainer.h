@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainer: the mechanics of one epoch. It owns optimizers and schedules, and knows nothing of
-// files, validation or configs; strategies steer it from outside.
+// Trainer: trains a model, one optimizer step or one epoch at a time. It owns the optimizers and
+// their schedules. It has no files, validation or configs; strategies control it from outside.
 //   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw()}};
 //   for (int epoch = 0; epoch < 5; ++epoch) trainer.train_one_epoch(loader);
 //
-// or, with something between the steps:
+// or, with work between the steps:
 //   trainer.begin_epoch(loader);
 //   while (trainer.train_step()) …;
 //   EpochResult result = trainer.end_epoch();
@@ -31,7 +31,7 @@ namespace weft::train {
 struct NamedModel {
   std::string name;
   nn::Module* module;
-  // What its file says about it (checkpoint/model_metadata.h); empty for the config's model.
+  // The metadata of its file (checkpoint/model_metadata.h); empty for the config's model.
   std::map<std::string, std::string> metadata = {};
 };
 
@@ -48,71 +48,71 @@ class Trainer {
   // finite; the step of that batch is not applied.
   EpochResult train_one_epoch(data::Loader& loader);
   // The same in three parts. The loader must live until end_epoch(). train_step() makes one
-  // optimizer step of options().accumulate batches; false at the end of the epoch, and when
-  // training was stopped.
+  // optimizer step of options().accumulate batches. It makes none and returns false at the end of
+  // the epoch, at max_steps, and when training was stopped.
   void begin_epoch(data::Loader& loader);
   bool train_step();
   EpochResult end_epoch();
 
-  // Called back from now on, after those added before. It must outlive the trainer.
+  // Adds an observer, which is called after those added before. It must outlive the trainer.
   void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
-  // An epoch ends after the step during which a stop is requested, at the earliest its first.
+  // An epoch ends after the step during which a stop is requested, but not before its first step.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
   // --- for strategies
   nn::NamedParameters named_parameters() { return model_.named_parameters(); }
-  // Of all parameters whose name matches the glob; how many those are. UserError if none does.
+  // Sets it for all parameters that match the glob and returns how many. UserError if none does.
   i64 set_requires_grad(const std::string& glob, bool on);
-  // To be called when requires_grad was changed, between steps. Optimizer state is kept by name;
-  // state of parameters that no longer train is stashed, and restored with them. The schedule does
-  // what options().on_rebuild says. Throws UserError when nothing is left to train, and when a
+  // Must be called between steps after requires_grad was changed. Optimizer state is kept by name;
+  // the state of frozen parameters is stashed, and restored when they train again. The schedule
+  // follows options().on_rebuild. Throws UserError when nothing is left to train, and when a
   // trainable parameter is not in exactly one segment of the optimizer.
   optim::RebuildReport rebuild_optimizer_and_scheduler();
-  // Factors of the learning rate, times those of the optimizer's groups; of several that match, the
-  // last counts. They replace those given before. Throws UserError for a glob that matches nothing.
+  // Factors of the learning rate, multiplied by those of the optimizer's groups. The last matching
+  // factor applies. They replace earlier ones. Throws UserError for a glob that matches nothing.
   void set_lr_factors(const std::vector<LrFactor>& factors);
-  // Multiplies every learning rate, now and later: for a run that diverged.
+  // Multiplies all current and future learning rates: for a run that diverged.
   void scale_lr(double factor);
-  // What training batches go through between normalisation and model; empty for nothing.
+  // A transform of training batches between normalisation and model; empty: none.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform);
-  // For the schedules that monitor this metric.
+  // Passes a value to the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
-  // Whether that much training is done: whole epochs by epochs, anything else by steps begun.
+  // Whether that much training is done: whole epochs in epochs done, all else in steps begun.
   bool reached(const Duration& at) const;
   // Waits until the host knows the outcome of every step (Note [The outcome of a step]).
   void synchronize() { drain(0); }
-  // Whether so many steps were applied; waits only if those in flight could make the difference.
+  // Whether this many steps were applied. Waits only if the steps in flight could change that.
   bool applied_at_least(i64 steps);
-  // To be called when the model was changed in a way that Note [Captured steps] does not name.
+  // Must be called after a change of the model that Note [Captured steps] does not name.
   void invalidate_graphs() { runner_->invalidate_graphs(); }
-  // Batches of an epoch, for schedules before the first one; otherwise the loader tells.
+  // Batches of an epoch, for schedules before the first epoch; begin_epoch() asks the loader.
   void set_epoch_length(i64 batches);
 
   nn::Module& model() { return model_; }
-  // All models of this run by name, which a checkpoint has as NAME.safetensors; a trainer with
-  // several (train/trainer/trainers.h) says which. named_parameters() are those of `model`.
+  // All models of this run by name; a checkpoint has each as NAME.safetensors. A trainer of several
+  // models (train/trainer/trainers.h) overrides this. named_parameters() are those of `model`.
   virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
-  // The run's, for the parameters of `model`: steps are counted, and learning rates shown, by it.
+  // The run's optimizer, of the parameters of `model`. Its steps and learning rates are reported.
   optim::Optimizer& optimizer() { return optimizers_.first(); }
-  // All of them, the run's first, with schedules and loss scale (Note [Several optimizers]).
+  // All optimizers, the run's first, with schedules and loss scale (Note [Several optimizers]).
   const Optimizers& optimizers() const { return optimizers_; }
   const TrainerOptions& options() const { return options_; }
   const TrainingProgress& progress() const { return progress_; }
   const StepRunner& runner() const { return *runner_; }
   i64 steps_in_flight() const { return in_flight_.size(); }
-  // The loss of a batch of the epoch that runs, computed again: for replays.
+  // Computes the loss of a batch of the current epoch again, for replays.
   Variable loss_of(const BatchInProgress& batch);
 
-  // Progress, schedules and loss scale. The optimizers' state has a form of its own
-  // (Optimizer::state()); what strategies have set is theirs to set again.
+  // Saves or loads progress, schedules and loss scale. The optimizers' state is separate
+  // (Optimizer::state()). Strategies restore what they have set.
   virtual void state(State& s);
 
  protected:
-  // The loss of a prepared batch: a trainer of another kind (several models) overrides this.
+  // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
   const Loss& loss() const { return *loss_; }
-  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters are
-  // on the model's device and of its type. UserError for one that another optimizer has.
+  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters
+  // have the model's device and dtype. UserError for one that another optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,
                      const optim::ScheduleRecipe& scheduler);
@@ -142,8 +142,8 @@ class Trainer {
   std::vector<TrainerObserver*> observers_;
   std::stop_token stop_;
   TrainingProgress progress_;
-  std::optional<RunningLoss> running_;  // of the epoch that runs
-  data::Loader* loader_ = nullptr;      // of the epoch that runs
+  std::optional<RunningLoss> running_;  // of the current epoch
+  data::Loader* loader_ = nullptr;      // of the current epoch
   bool wait_noted_ = false;
 };
 

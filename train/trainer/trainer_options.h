@@ -15,12 +15,12 @@
 
 namespace weft::train {
 
-// What a Trainer does when memory runs out in a step (Note [Out of memory]).
+// The action of a Trainer when memory runs out in a step (Note [Out of memory]).
 enum class OnOutOfMemory { error, split };
 constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
 
-// What a rebuild of the optimizer does to the schedule: `restart` begins it again over the steps
-// that are left.
+// The effect of an optimizer rebuild on the schedule: `restart` begins it again over the remaining
+// steps.
 enum class OnRebuild { continue_, restart };
 constexpr EnumNames<2> names_of(OnRebuild) { return {"continue", "restart"}; }
 
@@ -28,22 +28,22 @@ struct TrainerOptions {
   optim::OptimizerRecipe optimizer = optim::sgd({.lr = 0.01});
   optim::ScheduleRecipe scheduler = optim::constant();
   OnRebuild on_rebuild = OnRebuild::continue_;
-  i64 epochs = 1;      // the length of training, for schedules that run to its end
+  i64 epochs = 1;      // the length of training, for schedules that depend on it
   i64 accumulate = 1;  // batches per optimizer step
   OnOutOfMemory out_of_memory = OnOutOfMemory::error;
   double clip_norm = 0;   // maximum global gradient norm; 0: off
   double clip_value = 0;  // clips each gradient element to ±this value; 0: off
-  i64 max_steps = 0;      // an epoch stops when this many steps were made in all; 0: no limit
-  // On a GPU, whole steps as CUDA graphs (Note [Captured steps]); with out_of_memory: error only.
+  i64 max_steps = 0;      // an epoch stops when training has made this many steps; 0: no limit
+  // Runs whole steps as CUDA graphs on a GPU (Note [Captured steps]); out_of_memory must be error.
   bool capture = false;
   PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
-  u64 seed = 0;  // of dropout masks
+  u64 seed = 0;  // seed of dropout masks
 };
 
-// The keys of the section `train`. Those of the loop around the trainer (batch_size,
-// overfit_batches) are described for options that have them. Optimizer, schedule, precision and
-// seed have sections of their own.
+// The keys of the section `train`. The keys of the loop around the trainer (batch_size,
+// overfit_batches) are described only for options that have them. Optimizer, schedule, precision
+// and seed have sections of their own.
 template <class Options>
 void describe_train(Fields& f, Options& o) {
   f("epochs", o.epochs, "passes over the training data", at_least(1));

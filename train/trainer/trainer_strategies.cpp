@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What strategies ask of a Trainer: freezing, learning rates, rebuilding; and the length of
-// schedules.
+// The functions of a Trainer for strategies: freezing, learning rates, rebuilding; and the length
+// of schedules.
 #include <algorithm>
 #include <cmath>
 
@@ -11,8 +11,8 @@
 namespace weft::train {
 namespace {
 
-// Each trainable parameter of the model is in exactly one segment with a gradient, each frozen one
-// in none: otherwise it would be updated twice or never.
+// Checks that each trainable parameter of the model is in exactly one segment with a gradient, and
+// each frozen one in none. Otherwise a parameter would be updated twice or never.
 void check_segments(nn::Module& model, optim::Optimizer& optimizer) {
   i64 trainable = 0;
   for (const nn::NamedParameter& p : model.named_parameters()) {
@@ -89,7 +89,7 @@ bool Trainer::reached(const Duration& at) const {
 
 optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   synchronize();
-  // The schedule of the model's optimizer alone starts again: strategies steer nothing else.
+  // Only the schedule of the model's optimizer starts again, because strategies control no other.
   const bool restart =
       options_.on_rebuild == OnRebuild::restart && optimizers_.all().front().schedule != nullptr;
   const optim::RebuildReport report = optimizers_.rebuild();

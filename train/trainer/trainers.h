@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trainers that a config can name (`trainer.type`): recipes, and what each is made for. One
-// .cpp per trainer has its description for configs and its registration under the name of the
-// recipe.
+// The trainers that a config can name (`trainer.type`), as recipes. One .cpp per trainer has its
+// description for configs and its registration under the name of the recipe.
 #pragma once
 #include <optional>
 #include <string>
@@ -13,14 +12,14 @@
 
 namespace weft::train {
 
-// What a run has for its trainer. The model must outlive it.
+// The parts of a run that a trainer is made from. The model must outlive the trainer.
 struct TrainerContext {
   nn::Module& model;
   const LossRecipe& loss;
   const TrainerOptions& options;
   const data::DatasetInfo& data;
   std::string checkpoint =
-      {};  // folder of the one that the run goes on from; empty at its beginning
+      {};  // folder of the checkpoint that the run resumes from; empty for a new run
 };
 
 }  // namespace weft::train
@@ -38,30 +37,31 @@ namespace weft::train {
 
 using TrainerRecipe = Recipe<Trainer>;
 
-// One model, the run's: Trainer itself.
+// Trainer itself: it trains the run's model.
 TrainerRecipe standard();
 
-// Two models: the run's, called `model`, learns from the labels and from a frozen one, `teacher`,
-// whose outputs it imitates at a raised temperature:
+// Two models. The run's model, called `model`, learns from the labels and from a frozen model,
+// `teacher`, whose outputs it imitates at a raised temperature:
 //   loss = (1 − weight)·loss(x, labels) + weight·T²·KL(softmax(teacher(x)/T) ‖ softmax(model(x)/T))
-// The teacher is in evaluation mode and keeps its bytes; it sees inputs normalised as it was
-// trained with, and each checkpoint has it beside the model. For loss.type: classification, where
-// each sample counts the same. source: Hinton, Vinyals & Dean 2015, arXiv:1503.02531 §2
+// The teacher is in evaluation mode and is never changed. Its inputs are normalised as in its own
+// training. Each checkpoint has it beside the model. Requires loss.type: classification, without
+// class weights or ignored labels. source: Hinton, Vinyals & Dean 2015, arXiv:1503.02531 §2
 struct DistillationOptions {
-  std::string teacher;  // safetensors file written by weft export, which says its architecture
+  std::string teacher;  // safetensors file written by weft export, with its architecture
   double temperature = 4;
-  double weight = 0.7;  // of the teacher
+  double weight = 0.7;  // of the teacher's term
 };
 void describe(Fields& f, DistillationOptions& o);
 TrainerRecipe distillation(const DistillationOptions& options);
 
-// Two models that play against each other. The run's, `model`, learns inputs as they are and as a
-// second one, `adversary`, changes them: each number by up to `strength`, so as to raise the loss.
+// Two models that are trained against each other. The run's model, called `model`, learns from the
+// original inputs and from inputs that a second model, `adversary`, has changed. The adversary
+// changes each element by up to `strength`, to raise the loss.
 //   loss = (1 − weight)·L(model(x)) + weight·L(model(x + strength·tanh(adversary(x))))
-// The model descends it. The adversary climbs it, with an optimizer and a schedule of its own (Note
-// [Several optimizers]). Each checkpoint has both. For inputs that are images or numbers. source:
-// Baluja & Fischer 2017, arXiv:1703.09387 (a network as adversary); Ganin & Lempitsky 2015,
-// arXiv:1409.7495 §3.1 (one loss, a gradient turned round)
+// The model descends this loss. The adversary ascends it, with an optimizer and a schedule of its
+// own (Note [Several optimizers]). Each checkpoint has both. Inputs must be images or real values.
+// source: Baluja & Fischer 2017, arXiv:1703.09387 (a network as adversary); Ganin & Lempitsky 2015,
+// arXiv:1409.7495 §3.1 (one loss, gradient reversal)
 struct AdversaryOptions {
   Recipe<nn::Model> model;
   optim::OptimizerRecipe optimizer;
