@@ -31,8 +31,10 @@ if(WEFT_CUDA STREQUAL "EMULATED")
   list(APPEND test_folders simt)
 endif()
 
-# -O1 takes two thirds of the time to compile; what a test waits for is in libweft.
-set(test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
+# Without optimisation tests take half of the time to compile, and what a test waits for is in
+# libweft. The tests of kernels are run many times (./run torture-kernels), which -O1 pays for.
+set(test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O0>)
+set(kernel_test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 set(test_headers "")
 foreach(folder ${test_folders})
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*_test.cpp tests/${folder}/*_test.cu)
@@ -44,8 +46,10 @@ foreach(folder ${test_folders})
   add_executable(${test} ${sources})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
                                              WEFT_VERSION="${PROJECT_VERSION}")
-  target_compile_options(${test} PRIVATE ${test_options})
-  if(NOT folder MATCHES "^(simt|cuda)$")  # whose files are alike to the name
+  if(folder MATCHES "^(simt|cuda)$")  # not joined: their files use the same names
+    target_compile_options(${test} PRIVATE ${kernel_test_options})
+  else()
+    target_compile_options(${test} PRIVATE ${test_options})
     weft_join(${test} 8 added Case kYaml)
   endif()
   # Whose headers a test shares it waits for, and for all that is linked to: test_cuda and

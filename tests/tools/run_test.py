@@ -108,6 +108,14 @@ class Run(unittest.TestCase):
         self.assertEqual(self.run_script("build"), 1)
         self.assertIn("weft: fmt was not found", self.output)
 
+    def test_a_build_has_tests_where_one_is_named_and_in_dev(self):
+        self.assertEqual(self.run_script("build", "weft_app"), 0, self.output)
+        self.assertNotIn("-DWEFT_TESTS=ON", self.called())
+        self.assertEqual(self.run_script("build", "test_nn"), 0, self.output)
+        self.assertEqual(self.called().count("--preset cpu -DWEFT_TESTS=ON"), 1)
+        self.assertEqual(self.run_script("--preset", "dev", "build", "weft"), 0, self.output)
+        self.assertEqual(self.called().count("--preset dev -DWEFT_TESTS=ON"), 1)
+
     def test_the_exit_code_of_weft_goes_through(self):
         self.stub("weft", "pwd; exit 3", self.root / "build/cpu/weft")
         self.assertEqual(self.run_script("weft", "list", "a b", cwd="/tmp"), 3)
