@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batch normalisation of each channel over rows, with an optional residual and relu behind it.
 //   math     x̂ = (x − mean)·inv_std, inv_std = 1/√(variance + eps);
-//            y = gamma·x̂ + beta, + residual, then
-//            max(·, 0) if relu. The variance that normalises divides by rows, batch_var by rows −
-//            1.
-//            backward, with dz = dy·[y > 0] if relu, else dy: dresidual = dz, dbeta = Σ dz, dgamma
-//            = Σ dz·x̂,
-//            dx = gamma·inv_std·(dz − dbeta/rows − x̂·dgamma/rows);
-//            for constant statistics gamma·inv_std·dz
+//            y = gamma·x̂ + beta, + residual, then max(·, 0) if relu
+//            variance divides by rows, batch_var by rows − 1
+//            backward: dz = dy·[y > 0] if relu, else dy
+//            dresidual = dz, dbeta = Σ dz, dgamma = Σ dz·x̂
+//            dx = gamma·inv_std·(dz − dbeta/rows − x̂·dgamma/rows)
+//            dx = gamma·inv_std·dz for constant statistics
 //   shapes   x, y, residual (rows, channels); gamma, beta (null: 1, 0), mean, inv_std, … (channels)
 //   saved    x, mean, inv_std; y where a relu follows a residual
 //   aliasing y may be x or residual; dresidual, or dx without dresidual, may be dy
-//   source   Ioffe & Szegedy 2015, arXiv:1502.03167; sums of blocks are put together as in Chan,
-//            Golub &
-//            LeVeque 1979, in an order that does not depend on the threads
+//   source   Ioffe & Szegedy 2015, arXiv:1502.03167; block sums are combined as in
+//            Chan, Golub & LeVeque 1979, in an order that does not depend on the threads
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-// Of each channel. Statistics are double: a float cannot hold a mean that is large beside the
-// deviation.
+// The statistics of each channel. They are double, because a float cannot hold a mean that
+// is large beside the deviation.
 struct BatchStatistics {
   double *mean = nullptr, *inv_std = nullptr, *batch_var = nullptr;
 };
 template <class T, class Device>
 void batch_statistics(Device device, const BatchStatistics& out, Rows<const T> x, double eps);
 
-// What each channel is normalised with.
+// The parameters and statistics that normalise each channel.
 template <class T>
 struct BatchNormParameters {
   const T *gamma = nullptr, *beta = nullptr;
@@ -39,12 +37,12 @@ template <class T, class Device>
 void batch_norm(Device device, Rows<T> y, Rows<const T> x, const T* residual,
                 const BatchNormParameters<T>& parameters, bool relu);
 
-// Those that are null are not computed.
+// A gradient whose pointer is null is not computed.
 template <class T>
 struct BatchNormGradients {
   T *dx = nullptr, *dresidual = nullptr, *dgamma = nullptr, *dbeta = nullptr;
 };
-// What the forward pass was.
+// The options of the forward pass.
 struct BatchNormMode {
   bool relu = false, constant_statistics = false;
 };

@@ -6,7 +6,7 @@
 namespace weft::kernels {
 namespace {
 
-// What a channel's numbers are multiplied with and shifted by. The mean is split in two, so that
+// The factor and the offset of a channel's elements. The mean is split in two, so that
 // x − mean keeps its digits when the mean is large.
 template <class C>
 struct Channel {
@@ -45,7 +45,7 @@ RowGrid row_grid(i64 rows, i64 channels) {
   i64 per_block = 1;
   while (per_block < groups && per_block < kWarp) per_block *= 2;
   const i64 wide = divide_up(groups, per_block), rows_at_once = kThreads / per_block;
-  constexpr i64 kRowsPerThread = 8;  // that pay for the channel's numbers
+  constexpr i64 kRowsPerThread = 8;  // that pay for the channel's values
   const i64 row_blocks = std::clamp<i64>(divide_up(rows, rows_at_once * kRowsPerThread), 1,
                                          std::max<i64>(4096 / wide, 1));
   return {rows, channels, groups, per_block, row_blocks};

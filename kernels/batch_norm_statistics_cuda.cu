@@ -8,7 +8,7 @@
 namespace weft::kernels {
 namespace {
 
-// Mean and Σ (x − mean)² of `rows` numbers.
+// Mean and Σ (x − mean)² of `rows` elements.
 struct Moments {
   double rows, mean, squares;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moving, filling and converting numbers.
-//   math     convert: y[i] = To(x[i]), floating to integer truncates toward zero, to half types
-//            rounds
-//            to nearest even; fill: y[i] = T(value)
+// Copies, fills and converts arrays.
+//   math     convert: y[i] = To(x[i]); floating to integer truncates toward zero, conversion to
+//            half types rounds to nearest even
+//            fill: y[i] = T(value)
 //   shapes   x and y of one size, in elements or bytes
 //   saved    nothing
 //   aliasing x and y must not overlap
@@ -15,7 +15,8 @@
 
 namespace weft::kernels {
 
-// Between host and device, up: x may be changed when the call returns. Down: waits for the stream.
+// From host to device, x may be changed when the call returns. From device to host, the call waits
+// for the stream.
 template <class To, class From>
 void copy(To to, From from, void* y, const void* x, i64 bytes);
 template <class Device>

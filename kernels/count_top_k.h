@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many rows have their label among the k largest entries: accuracy for k = 1.
-//   math     count[0] += #{r : #{c : x[r,c] > x[r,l] or (x[r,c] = x[r,l] and c < l)} < k, l =
-//            label[r]}
+//   math     count[0] += #{r : #{c : x[r,c] > x[r,l] or (x[r,c] = x[r,l] and c < l)} < k},
+//            with l = label[r]
 //            a row whose label entry is NaN does not count
 //   shapes   x (rows, cols), label (rows), count () on the device
 //   saved    nothing

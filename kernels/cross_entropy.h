@@ -7,11 +7,10 @@
 //                                   − (1 − ε)·k[r]·[c = label[r]] − ε/cols·w[c])
 //            all 0 in a row whose label is ignored
 //            mean: loss = sum/weight and share = 1/weight; both 0 where weight is
-//   shapes   x, dx (rows, cols), loss, lse, row_weight, label (rows), w (cols), dloss () on the
-//            device; of the
-//            mean, all ()
+//   shapes   x, dx (rows, cols); loss, lse, row_weight, label (rows); w (cols);
+//            dloss () on the device; all arrays of the mean ()
 //   saved    x, lse, share
-//   aliasing of the mean, loss may be sum
+//   aliasing in the mean, loss may be sum
 //   source   label smoothing ε: Szegedy et al. 2015, arXiv:1512.00567 §7
 #pragma once
 #include "weft/device/device.h"
@@ -31,14 +30,14 @@ struct LabelTerms {
   WEFT_HOST_DEVICE bool ignored(i64 label) const { return ignores && label == ignore_index; }
 };
 
-// Of each row. row_weight, k where a row is not ignored, may be null.
+// The results of each row. row_weight is k, or 0 in an ignored row, and may be null.
 template <class T>
 struct CrossEntropyRows {
   T *loss = nullptr, *lse = nullptr, *row_weight = nullptr;
   i64* bad_row = nullptr;  // ()
 };
-// A label outside [0, cols) gives that row a loss of NaN and *bad_row its number (the first one's;
-// −1 if there is none).
+// The loss of a row whose label is outside [0, cols) is NaN. *bad_row is the index of the first
+// such row, or −1 if there is none.
 template <class T, class Device>
 void cross_entropy_forward(Device device, const CrossEntropyRows<T>& out, Rows<const T> x,
                            const i64* label, const LabelTerms<T>& terms);

@@ -2,8 +2,8 @@
 // Dropout, with a mask that is computed where it is needed and never stored.
 //   math     y[s,e] = x[s,e]/(1 − p) where u[s,e] ≥ p, else 0;
 //            the backward pass is the same function of dy.
-//            u = word e mod 4 of philox(key = seed; counter words e/4, first + s, ordinal, step) /
-//            2³²
+//            u = word e mod 4 of philox(key = seed; counter words e/4, first + s, ordinal, step)
+//                     / 2³²
 //   shapes   x, y (samples, elements); numbers (3): seed, step, first sample, on the device
 //   saved    numbers
 //   aliasing y may be x

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a table, by number.
+// Rows of a table, by index.
 //   math     y[i,c] = table[index[i],c];  dtable[k,c] = Σ_{i: index[i]=k} dy[i,c]
 //   shapes   table, dtable (rows, cols); index (n); y, dy (n, cols)
 //   saved    index
@@ -14,13 +14,13 @@
 
 namespace weft::kernels {
 
-// An index outside [0, rows) gives NaN and *bad its position in `index` (the first one's; −1 if
-// none).
+// An index outside [0, rows) gives a row of NaN. *bad is the position of the first such index in
+// `index`, or −1 if there is none.
 template <class T, class Device>
 void embedding_forward(Device device, Rows<T> y, i64* bad, Rows<const T> table, const i64* index);
-// Whether a GPU sums dtable by atomics: each of dy's rows is added once, by whoever comes by, where
-// in order each row of the table asks for its own. Faster for large tables, and other last bits
-// from run to run.
+// Whether a GPU sums dtable by atomics. With atomics, each row of dy is added once, in any order.
+// Without atomics, each row of the table gathers its contributions in order. Atomics are faster for
+// large tables, but the last bits differ from run to run.
 inline std::atomic<bool> embedding_atomics{false};
 
 // Indices must be in [0, rows).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of an array, by number, whatever they hold: a batch of a dataset.
+// Gathers rows of an array of any type by index, for example a batch of a dataset.
 //   math     y[i] = x[index[i]], byte for byte
 //   shapes   x (rows, row_bytes); index (n); y (n, row_bytes)
 //   saved    nothing: samples have no gradient (embedding.h is for rows that have one)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer normalisation over the last axis.
-//   math     y[r,c] = x̂[r,c]·w[c] + b[c],  x̂ = (x − mean[r])·rstd[r],  rstd = 1/√(Σ_c (x −
-//            mean)²/cols + eps)
+//   math     y[r,c] = x̂[r,c]·w[c] + b[c],  x̂ = (x − mean[r])·rstd[r]
+//            rstd[r] = 1/√(Σ_c (x − mean)²/cols + eps)
 //            dx[r,c] = rstd[r]·(g − (Σ_k g)/cols − x̂·(Σ_k g·x̂)/cols),  g = dy·w
 //            dw[c] = Σ_r dy·x̂,  db[c] = Σ_r dy
 //   shapes   x, y, dx, dy (rows, cols); w = weight, b = bias and their gradients (cols);
@@ -15,12 +15,12 @@
 
 namespace weft::kernels {
 
-// Both may be null: then y = x̂.
+// Both pointers may be null; then y = x̂.
 template <class T>
 struct LayerNormParameters {
   const T *weight = nullptr, *bias = nullptr;
 };
-// Of each row.
+// The statistics of each row.
 template <class T>
 struct RowStatistics {
   T *mean = nullptr, *rstd = nullptr;
@@ -30,7 +30,7 @@ struct RowStatistics {
     return {mean, rstd};
   }
 };
-// Those that are null are not computed.
+// A gradient whose pointer is null is not computed.
 template <class T>
 struct LayerNormGradients {
   T *dx = nullptr, *dweight = nullptr, *dbias = nullptr;

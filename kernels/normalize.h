@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch as stored, made the input of a network.
+// Converts a stored batch to the input of a network.
 //   math     y[r,c] = x[r,c]·factor[c] + offset[c]
 //   shapes   x, y (rows, channels); factor, offset (channels), on the device
 //   saved    nothing: inputs have no gradient
@@ -11,7 +11,7 @@
 
 namespace weft::kernels {
 
-// From: u8 (images) or float (numbers).
+// From: u8 (images) or float (scalars).
 template <class From, class Device>
 void normalize(Device device, Rows<float> y, Rows<const From> x, const float* factor,
                const float* offset);

@@ -5,7 +5,7 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int kRun = 4;  // numbers that a thread stores in one go
+constexpr int kRun = 4;  // elements that a thread stores at once
 template <class T>
 struct alignas(kRun * sizeof(T)) Run {
   T value[kRun];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Axes in another order.
+// Reorders the axes of a tensor.
 //   math     y[i0, …] = x at the same indices, where y's axis j is x's axis order[j]
 //   shapes   size: y's sizes; stride: elements between neighbours along y's axes in x
 //   saved    nothing

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Losses element by element, for the formulas of pointwise_loss_ops.h.
 //   math     each: loss[i] = value(x[i], t[i]);  total: loss = scale·Σ_i value(x[i], t[i])
-//            dx[i] = scale·dloss·slope(x[i], t[i]), with dloss one number or one per element
+//            dx[i] = scale·dloss·slope(x[i], t[i]), with dloss a scalar or one value per element
 //   shapes   x, t, dx (n); loss (n) or ()
 //   saved    x, t
 //   aliasing dx may be dloss when that has n elements

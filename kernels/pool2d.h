@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling over windows of images.
-//   math     max: y[n,i,j,c] = max of x[n, i·sh − ph + a, j·sw − pw + b, c] over taps (a, b)
-//            inside the image, NaN
-//            wins; index = a·kernel_w + b of the first such tap. dx = the sum of dy over the
-//            windows that chose it
+//   math     max: y[n,i,j,c] = max of x[n, i·sh − ph + a, j·sw − pw + b, c] over the taps
+//            (a, b) inside the image; NaN wins
+//            index = a·kernel_w + b of the first such tap
+//            dx = Σ of dy over the windows whose maximum is this element
 //            avg: y = Σ of the taps inside the image / (kernel_h·kernel_w)
-//   shapes   x (batch, height, width, channels), y and index (batch, out_height, out_width,
-//            channels)
+//   shapes   x (batch, height, width, channels)
+//            y and index (batch, out_height, out_width, channels)
 //   saved    max: index; avg: nothing
 //   aliasing none
-//   source   each output, and in the backward pass each row of dx, is one thread's: no sum depends
-//            on the threads
+//   source   one thread computes each output, and each row of dx in the backward pass, so no sum
+//            depends on the number of threads
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

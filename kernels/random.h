@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random fills.
-//   math     uniform: y[i] = low + (high − low)·u[i];  normal: y[i] = mean + std·z[i], z by
-//            Box–Muller;
+//   math     uniform: y[i] = low + (high − low)·u[i];
+//            normal: y[i] = mean + std·z[i], z by Box–Muller;
 //            u[i] and z[i] come from word i mod 4 of philox(key, counter = first + i/4)
 //   shapes   n elements; a fill uses ⌈n/4⌉ counters
 //   saved    nothing

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions over one axis of (outer, n, inner).
-//   math     sum: y[o,i] = scale·Σ_k x[o,k,i];  max: y[o,i] = max_k x[o,k,i] (NaN wins), index =
-//            first such k;
+//   math     sum: y[o,i] = scale·Σ_k x[o,k,i];
+//            max: y[o,i] = max_k x[o,k,i] (NaN wins), index = first such k;
 //            repeat: y[o,k,i] = scale·x[o,i]
 //   shapes   x (outer, n, inner), y and index (outer, inner)
 //   saved    nothing
 //   aliasing none
 //   source   sums are split into blocks of fixed size and added in order: the result does not
-//            depend on
-//            the number of threads
+//            depend on the number of threads
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

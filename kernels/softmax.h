@@ -2,7 +2,8 @@
 // softmax over the last axis, and its logarithm.
 //   math     y[r,c] = e^(x[r,c] − m[r]) / Σ_k e^(x[r,k] − m[r]),  m[r] = max_k x[r,k];
 //            log form: x − m − ln Σ
-//            dx[r,c] = y[r,c]·(dy[r,c] − Σ_k dy[r,k]·y[r,k]);  log form: dx = dy − eʸ·Σ_k dy[r,k]
+//            dx[r,c] = y[r,c]·(dy[r,c] − Σ_k dy[r,k]·y[r,k]);
+//            log form: dx = dy − eʸ·Σ_k dy[r,k]
 //   shapes   x, y, dx, dy (rows, cols)
 //   saved    y
 //   aliasing y may be x, dx may be dy

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One plain value, such as a struct of numbers, where the tensors of a device are.
+// One plain value, such as a struct of scalars, in the memory of a device.
 #pragma once
 #include <type_traits>
 

@@ -212,7 +212,7 @@ void embedding_backward(Tensor& dtable, const Tensor& dy, const Tensor& indices)
 
 // --- dropout (tensor/dropout.cpp) ----------------------------------------------------------------
 // x/(1 − p) where the mask of `random` keeps an element, else 0; 0 ≤ p ≤ 1. y may be x. The first
-// axis numbers samples. See Note [Random ops] in tensor/random.h.
+// axis is the sample. See Note [Random ops] in tensor/random.h.
 void dropout(Tensor& y, const Tensor& x, double p, const RandomOp& random);
 
 // --- pointwise losses (tensor/pointwise_loss.cpp) ------------------------------------------------
@@ -232,10 +232,10 @@ void pointwise_loss_backward(Tensor& dx, const Tensor& dloss, const Tensor& x, c
 void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 k);
 
 // --- inputs (tensor/gather_rows.cpp, tensor/normalize.cpp) ---------------------------------------
-// Entries of x's first axis, of any dtype, by int64 numbers (n): (rows, …) → (n, …). A number
+// Entries of x's first axis, of any dtype, by int64 indices (n): (rows, …) → (n, …). An index
 // outside is a UserError on the CPU, and an entry of bytes 0xff (NaN, −1) elsewhere.
 Tensor gather_rows(const Tensor& x, const Tensor& index);
-// x·factor + offset in f32, from uint8 or f32; factor and offset (f32) have one number per entry of
+// x·factor + offset in f32, from uint8 or f32; factor and offset (f32) have one value per entry of
 // x's last axis.
 Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset);
 

@@ -86,7 +86,7 @@ void State::visit(std::string_view key, u64& value) {
   else if (loading()) value = slot->get<u64>();
 }
 
-// JSON has no numbers for these: a text stands for each.
+// JSON has no numbers for these values, so each is stored as a string.
 void State::visit(std::string_view key, double& value) {
   Json* slot = pass_.slot(key);
   if (slot == nullptr) return;

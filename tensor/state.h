@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// State: what an object carries from a run that was broken off to the one that goes on. One
+// State: the values that an object carries from an interrupted run to the resumed run. One
 // function both saves and loads, so that the two cannot disagree:
 //
 //   struct ThawWhenFlat : Strategy {

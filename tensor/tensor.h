@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor: numbers of one type in row-major order on one device.
+// Tensor: elements of one type in row-major order on one device.
 //
-// A Tensor is a handle: copies share the numbers, const does not protect them. It is always
+// A Tensor is a handle: copies share the elements, and const does not protect them. It is always
 // contiguous: a view (reshape, slice of the first axis) is a range of its storage, and transposes
 // and general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
 // Operations on tensors are in tensor/ops.h; differentiable ones, on Variable, in autograd/ops.h.
@@ -16,9 +16,9 @@
 
 namespace weft {
 
-// The image (height, width, channels) that a reshape to (batch, height·width·channels) has laid
-// flat, for who must know the order of the features (Note [Flatten and file layout],
-// nn/sequential.h). All 0: none, or one whose order no layout of images changes.
+// The image (height, width, channels) that a reshape to (batch, height·width·channels) has
+// flattened, for code that depends on the order of the features (Note [Flatten and file layout],
+// nn/sequential.h). All 0: there is no such image, or its layout does not change the order.
 struct FlatImage {
   i64 height = 0, width = 0, channels = 0;
   explicit operator bool() const { return channels > 0; }
@@ -35,14 +35,15 @@ class Tensor {
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
                      const Device& device = Cpu{});
   static Tensor empty_like(const Tensor& other);
-  // The numbers of `values` on the CPU. Throws UserError if the count differs from the shape's.
+  // A CPU tensor with the elements of `values`. Throws UserError if the count differs from the
+  // shape's.
   template <class T>
   static Tensor copy_of(std::span<const T> values, const Shape& shape);
   template <class T>
   static Tensor copy_of(const std::vector<T>& values, const Shape& shape) {
     return copy_of(std::span<const T>(values), shape);
   }
-  // A view of memory of the caller's, kept alive by `owner`. No copy; writes go through.
+  // A view of the caller's memory, which `owner` keeps alive. Nothing is copied; writes reach it.
   template <class T>
   static Tensor view_of(std::span<T> values, const Shape& shape, std::shared_ptr<const void> owner);
 
@@ -57,13 +58,13 @@ class Tensor {
     return storage_->device();
   }
 
-  // Where the numbers lie, on device(). Not checked: for kernels.
+  // The address of the elements, on device(), for kernels. The type is not checked.
   void* raw() const { return static_cast<char*>(storage_->data()) + offset_bytes_; }
   template <class T>
   T* data() const {
     return static_cast<T*>(raw());
   }
-  // The numbers themselves; the tensor must be on the CPU and of type T (UserError otherwise).
+  // The elements themselves; the tensor must be on the CPU and of type T (UserError otherwise).
   template <class T>
   std::span<T> values() const;
   // A copy on the host, from any device; T must match the dtype. Waits for the device.
@@ -73,7 +74,7 @@ class Tensor {
   template <class T>
   T item() const;
 
-  // The same numbers under another shape of as many elements; one size may be -1. A view.
+  // A view of the same elements in another shape of equal size; one size may be -1.
   Tensor reshape(const Shape& shape) const;
   // Entries [begin, end) of the first axis. A view.
   Tensor slice(i64 begin, i64 end) const;
@@ -108,7 +109,7 @@ class Tensor {
   FlatImage flat_image_;
 };
 
-// Of a matrix that reshape() made of images, and of what was made like it (empty_like).
+// The image of a matrix that reshape() made of images, and of tensors made by empty_like of it.
 const FlatImage& flat_image_of(const Tensor& x);
 inline i64 bytes_of(const Tensor& x) { return x.elements() * bytes_of(x.dtype()); }
 void fill_with_zeros(const Tensor& x);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One number of an element type made a number of another: floating to integer truncates toward
+// Converts one value of an element type to another type: floating to integer truncates toward
 // zero, to half types rounds to nearest even.
 #pragma once
 #include <type_traits>

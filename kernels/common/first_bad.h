@@ -13,7 +13,7 @@ struct NoneAllowed {
   __device__ bool operator()(i64) const { return false; }
 };
 
-// *bad = the first position in index (n) with a number outside of [0, limit) that is not `allowed`,
+// *bad = the first position in index (n) with a value outside of [0, limit) that is not `allowed`,
 // −1 if there is none. One whole block calls it.
 template <class Allowed = NoneAllowed>
 __device__ void find_first_bad(i64* bad, const i64* index, i64 n, i64 limit, Allowed allowed = {}) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel is given of its arrays: where they lie and how long they are. Views own nothing,
-// are passed by value, also to a GPU's kernel, and a view of T converts to one of const T. Null
-// data: the array is not given.
+// Views are the array arguments of kernels: an address and sizes. A view owns nothing and is passed
+// by value, also to a GPU kernel. A view of T converts to a view of const T. Null data means that
+// the array is not given.
 //
 // Note [One declaration per kernel]
 // A kernel is declared once, as a template on the element type T and on Device, which is Cpu or
@@ -14,8 +14,8 @@
 // macro at its end that names the body; a device or type that is missing is a link error that names
 // it with the kernel.
 //
-//   template <> void softmax_forward(Cpu, Rows<float> y, Rows<const float> x) { forward(y, x);
-//   }   // softmax_cpu.cpp
+//   template <>                                                           // softmax_cpu.cpp
+//   void softmax_forward(Cpu, Rows<float> y, Rows<const float> x) { forward(y, x); }
 //
 // T comes first, so that a call may name it, kernels::softmax_forward<T>(device, …), and views then
 // convert.
@@ -27,7 +27,7 @@
 
 namespace weft::kernels {
 
-// `size` elements, one after the other.
+// `size` consecutive elements.
 template <class T>
 struct Span {
   T* data = nullptr;

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // 2-d convolution (cross-correlation, as in every deep-learning library), and its gradients.
-//   math     y[n,i,j,o] = act(bias[o] + Σ_{a,b,c} x[n, i·sh − ph + a·dh, j·sw − pw + b·dw,
-//            first(o) + c]·w[o,a,b,c]),
-//            x = 0 outside of the image; first(o) = channels/groups · (o div out_channels/groups)
+//   math     y[n,i,j,o] = act(bias[o] + Σ_{a,b,c}
+//                x[n, i·sh − ph + a·dh, j·sw − pw + b·dw, first(o) + c]·w[o,a,b,c])
+//            x = 0 outside of the image
+//            first(o) = channels/groups · (o div out_channels/groups)
 //            dx, dw, dbias = the gradients for act = none
-//   shapes   x (batch, height, width, channels), w (out_channels, kernel_h, kernel_w,
-//            channels/groups),
+//   shapes   x (batch, height, width, channels),
+//            w (out_channels, kernel_h, kernel_w, channels/groups),
 //            bias (out_channels) or null, y (batch, out_height, out_width, out_channels)
-//   types    as in matmul.h: what is multiplied is of T, the result and bias of C
+//   types    as in matmul.h: the factors are of T, the result and bias of C
 //   saved    x, w; for the backward of act: y
 //   aliasing none
-//   source   oneDNN (float) where found, else patches (im2col;
-//            Chellapilla et al. 2006) times a matrix, by Eigen
+//   source   oneDNN (float) where found, else patches times a matrix, by Eigen
+//            (im2col; Chellapilla et al. 2006)
 #pragma once
 #include "weft/kernels/library/matmul.h"
 
 namespace weft::kernels {
 
-// Down and across an image.
+// A vertical and a horizontal value.
 struct Pair2d {
   i64 h = 0, w = 0;
 };
-// A kept plan lists these numbers in this order (conv2d_plans.h).
+// A kept plan lists these values in this order (conv2d_plans.h).
 struct Conv2dShape {
   i64 batch = 0, height = 0, width = 0, channels = 0;
   i64 out_height = 0, out_width = 0, out_channels = 0;

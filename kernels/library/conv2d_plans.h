@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which of the library's algorithms computes a convolution on a GPU, decided once for each shape
 // and direction: by the library's guess, which another version of it, or another GPU, need not
-// share. A run keeps its plans (train/step/library_plans.h), so that it goes on with the same bits.
+// share. A run keeps its plans (train/step/library_plans.h), so that a resumed run is bit-exact.
 #pragma once
 #include <array>
 #include <bit>
@@ -29,7 +29,7 @@ struct Conv2dChoice {
   friend bool operator==(const Conv2dChoice&, const Conv2dChoice&) = default;
 };
 
-// The plans there are, a list of numbers each; none where there is no GPU.
+// All plans, each a list of integers. The list is empty without a GPU.
 std::vector<std::vector<i64>> conv2d_plans();
 // Takes them back: before the convolutions they are for. What the library does not take any more is
 // chosen anew, with a warning. Throws UserError for what conv2d_plans() cannot have made.

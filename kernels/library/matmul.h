@@ -2,11 +2,11 @@
 // Matrix products, with the epilogue of a fused linear layer.
 //   math     c[b] = act(op(a[b])·op(b[b]) + bias), op = identity or transpose
 //   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed;
-//            b (batch, k, n), or
-//            (batch, n, k) when transposed; bias (n) or null, added to every row
-//   types    a and b of T, c and bias of C: T, and float where T is a half type (mixed precision:
-//            products
-//            of halves are exact in float, and summed there); half c only on the GPU
+//            b (batch, k, n), or (batch, n, k) when transposed;
+//            bias (n) or null, added to every row
+//   types    a and b are of T, c and bias of C. C is T, or float where T is a half type (mixed
+//            precision: products of halves are exact in float and are summed in float).
+//            A half c exists only on the GPU.
 //   saved    for the backward of act(…): its output for relu, tanh, sigmoid (see elementwise_ops.h)
 //   aliasing none
 //   source   oneDNN (float) where found, else Eigen
@@ -29,7 +29,7 @@ template <class T, class C, class Device>
 void matmul(Device device, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& shape);
 
-// c = act(c + bias) row by row: the epilogue of products that a library did not fuse.
+// c = act(c + bias) row by row: the epilogue of products for which the library did not fuse it.
 template <class T, class Device>
 void add_bias_and_activate(Device device, Rows<T> c, const T* bias, Activation activation);
 

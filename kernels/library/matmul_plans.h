@@ -35,7 +35,7 @@ struct MatmulChoice {
 void set_matmul_autotune(bool on);
 bool matmul_autotune();
 
-// The plans there are, a list of numbers each, to be kept with a run; none where there is no GPU.
+// All plans, each a list of integers, to be saved with a run. The list is empty without a GPU.
 std::vector<std::vector<i64>> matmul_plans();
 // Takes them back, beside and in place of those there are: before the products they are for. What
 // the library does not take any more is chosen anew. Throws UserError for what matmul_plans()

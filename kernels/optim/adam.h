@@ -13,8 +13,8 @@ struct AdamConstants {
   bool decoupled = true;  // true: AdamW; false: Adam with L2 regularisation
 };
 
-// math:     g' = grad_scale·g;  coupled: g' += weight_decay·p;  decoupled: p *= 1 -
-// lr·lr_factor·weight_decay
+// math:     g' = grad_scale·g;  coupled: g' += weight_decay·p;
+//           decoupled: p *= 1 - lr·lr_factor·weight_decay
 //           m += (1 - β1)·(g' - m);  v = β2·v + (1 - β2)·g'²;
 //           t = steps of this segment, this one included
 //           p -= lr·lr_factor/(1 - β1ᵗ) · m / (√v/√(1 - β2ᵗ) + eps), with β1 = control.momentum

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients, number by number, within limits.
-//   math     g[i] = min(max(g[i], −l), l) with l = limit / control.grad_scale: what counts is the
-//            gradient after
-//            that factor; nothing where control.skip
+// Clips gradients element by element.
+//   math     g[i] = min(max(g[i], −l), l) with l = limit / control.grad_scale: the limit
+//            applies to the gradient after that factor; nothing where control.skip
 //   shapes   g (n)
 //   saved    nothing
 //   aliasing in place

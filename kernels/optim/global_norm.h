@@ -13,8 +13,8 @@ template <class T, class Device>
 void square_sums(Device device, const ParameterTable<T>& table, double* partials);
 
 // math:     norm = ‖grad_scale · g‖₂ over active segments; control.grad_norm = norm;
-//           where norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6); norm not finite sets
-//           skip
+//           where norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6);
+//           a norm that is not finite sets skip
 // shapes:   partials (chunk_count), scratch
 // saved:    nothing
 // aliasing: writes partials and control only; squares are summed in double, chunk by chunk, in

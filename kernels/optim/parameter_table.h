@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an optimizer kernel reads: a table of parameters, and the numbers of this step.
+// What an optimizer kernel reads: a table of parameters, and the values of this step.
 //
 // Note [One kernel for all parameters]
 // One launch updates every parameter. A segment is one parameter with its gradient, its state and
-// its own factors; freezing or a rate per pattern rewrites the table and nothing else. Work is cut
-// into chunks, whose borders depend on the layout alone, so results are the same for any number of
-// threads. All of it lies in device memory, so a captured step replays with new rates, and a
-// skipped step needs no word from the host.
+// its own factors; freezing or a learning rate per pattern rewrites the table and nothing else.
+// Work is cut into chunks, whose borders depend on the layout alone, so results are the same for
+// any number of threads. All of it lies in device memory, so a captured step replays with new
+// learning rates, and a skipped step needs no decision of the host.
 #pragma once
 #include "weft/core/types.h"
 
@@ -44,7 +44,7 @@ struct ParameterTable {
   i64 chunk_count = 0;
 };
 
-// The numbers that change from step to step.
+// The values that change from step to step.
 struct StepControl {
   double lr = 0;
   double momentum = 0;    // SGD's momentum, Adam's beta1

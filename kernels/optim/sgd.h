@@ -8,8 +8,8 @@
 namespace weft::kernels {
 
 // math:     g' = grad_scale·g + weight_decay·p;  b = momentum·b + g';
-//           p -= lr·lr_factor · (nesterov ? g' + momentum·b : b); with control.momentum 0, p -=
-//           lr·lr_factor·g'
+//           p -= lr·lr_factor · (nesterov ? g' + momentum·b : b);
+//           with control.momentum 0, p -= lr·lr_factor·g'
 // shapes:   any; each segment has `length` elements
 // saved:    first = b; null where the momentum is 0 throughout
 // aliasing: param, grad and first must not overlap

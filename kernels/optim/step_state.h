@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scalars that a training step computes and hands to the next one. They lie on the device of
-// the model, so that no step reads a number of the host (train/step/train_step.h).
+// the model, so that no step reads a value of the host (train/step/train_step.h).
 //   math     add_loss: sum += loss · weight[i]; a loss that is not finite halts
 //            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight
 //            above 0
 //            begin_update: control = {lr and momentum of this applied step, grad_scale =
 //            first / Σ weight / loss_scale, norm 0, skip = halted}
-//            end_update: applied += !skip; after the last optimizer of a step the loss scale moves
-//            by its
-//            rule if any of them skipped; an overflow at its floor halts
+//            end_update: applied += !skip; after the last optimizer of a step the loss scale
+//            follows its rule for whether any of them skipped; an overflow at its floor halts
 //   shapes   weights (count); all else single
 //   saved    nothing
 //   aliasing none
@@ -34,7 +33,7 @@ struct StepState {
 struct StepRates {
   double lr = 0, momentum = 0;
 };
-// The rates of the applied steps `first`, `first` + 1, …, which the host has sampled.
+// The learning rates of the applied steps `first`, `first` + 1, …, which the host has sampled.
 struct RateTable {
   static constexpr i64 kSteps = 512;
   i64 first = 0;

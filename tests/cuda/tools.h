@@ -28,7 +28,7 @@ using weft::testing::in_every_order;
 
 inline const std::vector<i64> kSizes = {0, 1, 31, 33, 1025};
 
-// The test's numbers: always the same, in (−1, 1).
+// The test's values, which are always the same, in (−1, 1).
 class Numbers {
  public:
   explicit Numbers(u64 seed = 1) : state_(seed * 0x9E3779B97F4A7C15ull + 1) {}
