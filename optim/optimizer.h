@@ -53,7 +53,7 @@ class Optimizer {
   StepOutcome step(const UpdateOptions& options = {});
   // For steps that the host does not wait for (train/step).
   DeviceStep& device_step() { return device_step_; }
-  // Changes when the host's numbers or its tables have changed by other means than
+  // Changes when the host's scalars or its tables have changed by other means than
   // DeviceStep::record().
   u64 state_version() const { return state_version_; }
   // The Euclidean norm of each gradient as it lies (scaled, not clipped), in the order of
