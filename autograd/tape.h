@@ -20,8 +20,8 @@
 // - The tape is a list of nodes in execution order, one node per op. backward() walks it in reverse
 //   from its start and frees each node, until no gradient is pending: no sorting, no recursion.
 // - A node lives while a Variable or the node of a later op refers to it. So a Variable that is
-//   held keeps the graph behind it, as its backward() needs it, and nothing that was recorded later;
-//   after backward() it keeps its own node only.
+//   held keeps the graph behind it, as its backward() needs it, and nothing that was recorded
+//   later; after backward() it keeps its own node only.
 // - Nodes and backward functions lie in a pool of the tape's, whose blocks are used again, so that
 //   recording an op costs no call to the heap once warm.
 #pragma once
