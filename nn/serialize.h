@@ -27,7 +27,7 @@ struct LoadOptions {
 struct LoadReport {
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     // in the module, not in the file
-  std::vector<std::string> mismatched;  // of another shape, or integers instead of floating point
+  std::vector<std::string> mismatched;  // of another shape, or floating on one side only
   std::vector<std::string> unexpected;  // in the file, not in the module
   std::vector<std::string> excluded;
 };
