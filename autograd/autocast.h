@@ -28,7 +28,7 @@ namespace weft {
 // The half copies of weights, made once per step however often they are used. Not thread-safe.
 class WeightCasts {
  public:
-  // The leaf's value in `dtype`: from now on the same numbers, until clear().
+  // The leaf's value in `dtype`: from now on the same values, until clear().
   Tensor of(const std::shared_ptr<Leaf>& leaf, DType dtype);
   // To be called after weights were written.
   void clear() { ++generation_; }

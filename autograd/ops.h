@@ -40,7 +40,7 @@ Variable mean(const Variable& x);
 Variable mean(const Variable& x, int axis);
 
 // --- shape (autograd/shape.cpp) ------------------------------------------------------------------
-// The same numbers, shared, under another shape; one size may be -1.
+// The same elements, shared, under another shape; one size may be -1.
 Variable reshape(const Variable& x, const Shape& shape);
 // (batch, …) → (batch, rest)
 Variable flatten(const Variable& x);
@@ -50,7 +50,7 @@ Variable broadcast_to(const Variable& x, const Shape& shape);
 
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);
-// activation(x·wᵀ + bias) in one pass; bias may be undefined. w is (out, in), as PyTorch has it.
+// activation(x·wᵀ + bias) in one pass; bias may be undefined. w is (out, in), as in PyTorch.
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation = kernels::Activation::none);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tape: what was computed, in order, and how to go back.
+// The tape records ops in execution order, with their backward functions.
 //
 // Note [Tape]
 // An op computes its output and calls record() with one edge per input. The edge is a function that
@@ -12,16 +12,16 @@
 //                   edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
 //   }
 //
-// - The capture list is the memory bill: what it names lives until the backward pass has passed.
+// - The capture list decides memory use: a captured tensor lives until the backward pass ran the
+//   edge.
 // - An edge toward an input that wants no gradient is dropped here, with all it captured.
 // - Edges write; only the tape adds. A leaf's first contribution is written straight into its grad
 //   buffer, an inner node's into a fresh tensor; later ones go to scratch that the tape adds.
 // - The tape is a list of nodes in execution order, one node per op. backward() walks it in reverse
-//   from its start, freeing as it goes, until no gradient is under way: no sorting, no recursion.
+//   from its start and frees each node, until no gradient is pending: no sorting, no recursion.
 // - A node lives while a Variable or the node of a later op refers to it. So a Variable that is
-// held
-//   keeps the graph behind it, as its backward() needs it, and nothing that was recorded later;
-//   after backward() it keeps its own node only.
+//   held keeps the graph behind it, as its backward() needs it, and nothing that was recorded
+//   later; after backward() it keeps its own node only.
 // - Nodes and backward functions lie in a pool of the tape's, whose blocks are used again, so that
 //   recording an op costs no call to the heap once warm.
 #pragma once
@@ -77,7 +77,7 @@ auto edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::write};
 }
 // The same for a function that reads dy[i] before it writes dx[i], with dx of dy's shape: when
-// nobody else needs dy, dx is dy.
+// dy has no other use, dx is dy.
 template <class F>
 auto in_place_edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::in_place};

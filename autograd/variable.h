@@ -17,8 +17,8 @@ namespace detail {
 struct Node;
 }
 
-// What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its numbers
-// mean something only while `has_grad` is true.
+// What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its values
+// are valid only while `has_grad` is true.
 struct Leaf {
   Tensor value;
   Tensor grad;
@@ -65,7 +65,7 @@ class Variable {
   void backward() const;
   void backward(const Tensor& seed) const;
 
-  // The same numbers as a constant.
+  // The same value as a constant.
   Variable detach() const { return Variable(value()); }
 
   // For the tape and for modules.

@@ -235,7 +235,7 @@ class Loader::Pipeline {
   bool holding_ = false;  // the caller has a batch that is not released
 
   Shared shared_;
-  // Their `ready` is under the mutex; the rest belongs to whoever has the batch.
+  // Their `ready` is under the mutex; the rest belongs to the holder of the batch.
   std::vector<Slot> slots_;
   std::vector<std::jthread> workers_;  // last: joined before anything they use goes
 };

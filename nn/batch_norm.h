@@ -9,14 +9,15 @@ struct NormOptions {
   double momentum = 0.1;  // weight of the newest batch in the running statistics
 };
 
-// Each channel to mean 0 and variance 1, times weight plus bias: x (batch, …, channels), images and
-// rows of numbers alike. In training with the statistics of the batch, and the running ones follow
-// (Note [Batch-norm statistics]); in evaluation with the running ones. Names are those of PyTorch's
+// Normalises each channel to mean 0 and variance 1, then multiplies by weight and adds bias.
+// x is (batch, …, channels): images or rows of features. Training uses the statistics of the batch,
+// and the running ones follow (Note [Batch-norm statistics]); evaluation uses the running ones.
+// Names are those of PyTorch's
 // BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015,
 // arXiv:1502.03167
 //
 // Note [Frozen batch norm]
-// A batch norm of which nothing is trained (neither weight nor bias wants a gradient) is frozen: it
+// A batch norm is frozen if neither its weight nor its bias wants a gradient: it
 // normalises with the running statistics in training too, and they stay. In PyTorch they would
 // drift, and a frozen backbone would change under the head that is trained on it.
 class BatchNorm : public Module {

@@ -3,7 +3,7 @@
 // The parameters of a model lie in one buffer, in the order of named_parameters(), and never move.
 // Optimizers, norms and checkpoints then work on a buffer and a small table instead of a list of
 // tensors. Gradients exist for the parameters that want one, in a buffer of their own that is laid
-// out again when requires_grad changes; layout_version() counts that, for whoever holds a pointer.
+// out again when requires_grad changes; layout_version() counts that, for holders of pointers.
 #pragma once
 #include "weft/nn/parameter.h"
 
@@ -21,7 +21,7 @@ class FlatParameters {
     i64 gradient_offset = -1;  // into gradients(); −1 without a gradient
   };
 
-  // Moves the parameters' numbers into one buffer; the leaves point into it from now on. All must
+  // Moves the parameters' values into one buffer; the leaves point into it from now on. All must
   // share dtype and device (UserError).
   explicit FlatParameters(const NamedParameters& parameters);
 

@@ -35,7 +35,7 @@ class Parts {
  public:
   virtual ~Parts() = default;
   Parts& operator()(std::string_view name, Module& child) { return visit(name, child), *this; }
-  // Absent parameters and buffers are passed over.
+  // Absent parameters and buffers are skipped.
   Parts& operator()(std::string_view name, Parameter& parameter);
   Parts& operator()(std::string_view name, Buffer& buffer);
   // Children named "0", "1", … below `name`, or directly when it is empty.
@@ -88,13 +88,14 @@ class Module {
   virtual kernels::Activation activation() const { return kernels::Activation::none; }
   // Whether forward_fused() takes this activation.
   virtual bool fuses(kernels::Activation) const { return false; }
-  // activation(forward(x)) in one go; fused() is to it what operator() is to forward().
+  // activation(forward(x)) in one op; fused() calls it as operator() calls forward().
   virtual Variable forward_fused(const Variable& x, kernels::Activation activation);
   Variable fused(const Variable& x, kernels::Activation activation);
 
   // A table with a line per module: path, label, the shape of its output, parameters. `sample` is
-  // what goes in, without the batch: (28, 28, 1). The shape of an output has no batch axis either;
-  // that of an output without one is whole. Runs the model on one sample and on two (nn/dry_run.h).
+  // the shape of the input, without the batch: (28, 28, 1). The shape of an output has no batch
+  // axis either; that of an output without one is whole. Runs the model on one sample and on two
+  // (nn/dry_run.h).
   std::string summary(const Shape& sample);
   std::string summary(const Shape& sample, DType dtype);
 
@@ -120,8 +121,8 @@ class Module {
   std::string path_;
 };
 
-// Sees the output of every module on this thread, after it was computed; of an activation that the
-// layer before it computes, too.
+// Sees the output of every module on this thread, after it was computed. This includes an
+// activation that the layer before it computes.
 class OutputObserver {
  public:
   virtual ~OutputObserver() = default;

@@ -8,7 +8,8 @@
 
 namespace weft::nn {
 
-// How a parameter's numbers stand in a file, where PyTorch's layout is used, next to weft's own.
+// How a parameter's elements are ordered in a file, where PyTorch's layout is used, next to weft's
+// own.
 struct FileLayout {
   enum class Kind {
     same,         // as in memory
@@ -26,7 +27,7 @@ Tensor from_file_layout(const Tensor& value, const FileLayout& layout);
 // The shape in the file of a parameter of this shape in memory.
 Shape file_shape(const Shape& shape, const FileLayout& layout);
 
-// A trained tensor: a leaf on the tape. A copy is a parameter of its own with the same numbers.
+// A trained tensor: a leaf on the tape. A copy is a parameter of its own with the same values.
 class Parameter {
  public:
   Parameter() = default;  // absent (a layer without bias)
@@ -46,7 +47,7 @@ class Parameter {
   void settle_file_layout() {
     if (layout_.kind == FileLayout::Kind::open) layout_.kind = FileLayout::Kind::same;
   }
-  // From now on this is `other`: one set of numbers, one gradient (tied weights).
+  // From now on this is `other`: one value, one gradient (tied weights).
   void tie(const Parameter& other);
 
  private:

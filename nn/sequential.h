@@ -34,7 +34,7 @@ class Sequential : public Module {
 // Note [Flatten and file layout]
 // Weft's images are (h, w, c) and PyTorch's (c, h, w), so the inputs of a Linear behind a Flatten
 // stand in another order in a file. The flattened tensor says what image it was
-// (flat_image_of), activations and dropout hand that on, and the first Linear behind settles
+// (flat_image_of), activations and dropout hand that on, and the first Linear behind fixes
 // its file layout when it first runs. Where a Sequential shows that a Flatten stands before it, the
 // layout is known before that if a convolution shows the channels, or from a file that save()
 // wrote, which names the layouts; otherwise the weight refuses to be saved or loaded until then.

@@ -27,7 +27,7 @@ struct LoadOptions {
 struct LoadReport {
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     // in the module, not in the file
-  std::vector<std::string> mismatched;  // of another shape, or of integers where numbers are kept
+  std::vector<std::string> mismatched;  // of another shape, or floating on one side only
   std::vector<std::string> unexpected;  // in the file, not in the module
   std::vector<std::string> excluded;
 };
@@ -36,7 +36,7 @@ struct LoadReport {
 // Tensors may share memory with the module. Throws UserError for a Linear whose file layout is
 // unknown (Note [Flatten and file layout]).
 TensorMap state_of(nn::Module& module);
-// Writes the numbers into the module's tensors, converting floating dtypes. `source` names where
+// Writes the values into the module's tensors, converting floating dtypes. `source` names where
 // they come from in messages. On an error the module is as it was.
 LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
                       const LoadOptions& options = {});

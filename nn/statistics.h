@@ -35,11 +35,11 @@ class StatisticsScope {
   StatisticsScope(const StatisticsScope&) = delete;
   StatisticsScope& operator=(const StatisticsScope&) = delete;
 
-  // Applies what was observed since the last commit, in order, or forgets it. To be called once per
+  // Applies what was observed since the last commit, in order, or drops it. To be called once per
   // optimizer step: `skip` is whether that was skipped.
   void commit(bool skip = false);
   // The same where only the device knows whether the step is skipped (*found_inf, which may be
-  // null): nobody waits.
+  // null): the host does not wait.
   void commit_if_finite(const bool* found_inf);
   // Updates waiting for commit().
   i64 pending() const { return static_cast<i64>(updates_.size()); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step of an optimizer whose numbers lie on the device of the parameters, for train/step: it is
+// An optimizer step whose scalars lie on the device of the parameters, for train/step. It is
 // enqueued without the host reading or writing any of them, so that a CUDA graph can hold it.
 //
 //   step.prepare();                // before recording, and whenever gradients have come or gone
@@ -18,7 +18,7 @@ class Optimizer;
 // Whatever limits a gradient measures the norm of all of them first. A norm that is not finite
 // skips the step.
 struct GradientLimits {
-  double clip_norm = 0;          // maximum norm of all gradients together; 0 for no limit
+  double clip_norm = 0;          // maximum global gradient norm; 0 for no limit
   double clip_value = 0;         // maximum absolute value of each element; 0 for no limit
   bool skip_non_finite = false;  // measures the norm even where nothing clips
 
@@ -33,16 +33,16 @@ class DeviceStep {
   // Sends the tables that have changed, which in a steady run is none. Throws UserError for a
   // parameter that the optimizer cannot update any more: see Optimizer::step().
   void prepare();
-  // Sends the host's numbers (lr, momentum, applied steps, grad_scale) to control().
+  // Sends the host's scalars (lr, momentum, applied steps, grad_scale) to control().
   void send_control();
   // Where the parameters are; the address never changes.
   kernels::StepControl* control() const { return control_.get(); }
   // Whether the last step was skipped, where the parameters are: for work that goes with the step.
   const bool* found_inf() const { return &control()->skip; }
-  // Norm, clipping and update, by the numbers in control().
+  // Norm, clipping and update, by the scalars in control().
   void enqueue(const GradientLimits& limits);
-  // What came of an enqueued step, told by whoever read it back: counts it where it was applied,
-  // and sets lr and momentum to those it used.
+  // Records the outcome of an enqueued step, which the caller has read back: counts an applied
+  // step, and sets lr and momentum to those the step used.
   void record(bool applied, double lr, double momentum);
 
  private:

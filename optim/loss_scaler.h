@@ -9,9 +9,9 @@
 // Note [Loss scaling]
 // The gradient of scale·loss is scale·gradient, which fits into the range of f16 where the gradient
 // itself would vanish. The update divides by the scale again, in float. A scale that is too large
-// shows as an infinity: the step is skipped and the scale falls; after `growth_interval` calm steps
-// it rises. So it keeps close below the largest that fits. Scales are powers of 2 with the default
-// factors, and then no digit is lost.
+// shows as an infinity: the step is skipped and the scale falls; after `growth_interval` finite
+// steps it rises. So the scale stays close below the largest that fits. Scales are powers of 2 with
+// the default factors, and then no digit is lost.
 #pragma once
 #include "weft/core/fields.h"
 #include "weft/kernels/optim/loss_scale.h"

@@ -27,10 +27,10 @@
 namespace weft::optim {
 
 struct UpdateOptions {
-  double clip_norm = 0;   // maximum norm of all gradients together; 0 for no limit
+  double clip_norm = 0;   // maximum global gradient norm; 0 for no limit
   double clip_value = 0;  // maximum absolute value of each element of a gradient; 0 for no limit
   double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
-  bool skip_non_finite = false;  // looked for in any case where something clips
+  bool skip_non_finite = false;  // checked in any case where something clips
 
   GradientLimits limits() const { return {clip_norm, clip_value, skip_non_finite}; }
 };
@@ -47,13 +47,13 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   void zero_grad() { flat_.zero_grad(); }
-  // For hand-written loops. The host waits for a GPU where something clips or skips.
+  // For hand-written loops. The host waits for a GPU if the step clips or may be skipped.
   // Throws UserError for a parameter whose requires_grad was set after the last rebuild(), and for
   // one that was converted, moved, replaced or given to another optimizer.
   StepOutcome step(const UpdateOptions& options = {});
   // For steps that the host does not wait for (train/step).
   DeviceStep& device_step() { return device_step_; }
-  // Changes when the host's numbers or its tables have changed by other means than
+  // Changes when the host's scalars or its tables have changed by other means than
   // DeviceStep::record().
   u64 state_version() const { return state_version_; }
   // The Euclidean norm of each gradient as it lies (scaled, not clipped), in the order of

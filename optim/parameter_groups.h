@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameter groups: parts of a model, chosen by name, with a rate or a decay of their own.
+// Parameter groups: parts of a model, chosen by name, with a learning rate or a decay of their own.
 #pragma once
 #include <optional>
 #include <string>
@@ -13,7 +13,7 @@ namespace weft::optim {
 // the last one that sets a value decides it.
 struct ParamGroup {
   std::vector<std::string> match = {};
-  std::optional<double> lr_factor = {};     // of the optimizer's rate
+  std::optional<double> lr_factor = {};     // of the optimizer's learning rate
   std::optional<double> weight_decay = {};  // in place of the optimizer's
 };
 void describe(Fields& f, ParamGroup& o);

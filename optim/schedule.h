@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Learning-rate schedules: host functions in double of the number of applied optimizer steps.
 //
-// A schedule yields factors, which multiply the base rate of each parameter group; so one schedule
-// serves groups of different rates. Steps count from 0: lr_factor(0) is used by the first step. A
-// step that was skipped (non-finite gradients) does not advance the count.
+// A schedule yields factors, which multiply the base learning rate of each parameter group; so one
+// schedule serves groups of different learning rates. Steps count from 0: lr_factor(0) is used by
+// the first step. A step that was skipped (non-finite gradients) does not advance the count.
 //
 // Note [Warm-up and the curve]
 // The factor is ramp(step) · curve(step). The ramp rises linearly from `warmup_start` to 1 over
@@ -64,8 +64,8 @@ class WarmSchedule : public Schedule {
                Interval interval = Interval::step);
   virtual double curve(i64 step) const = 0;
 
-  // The first step at or after `step` at which the rate may change: `step`, or the first of an
-  // epoch.
+  // The first step at or after `step` at which the learning rate may change: `step`, or the first
+  // of an epoch.
   i64 next_change(i64 step) const;
   // Steps done after the warm-up; 0 during it.
   i64 after_warmup(i64 step) const { return step > warmup_steps_ ? step - warmup_steps_ : 0; }

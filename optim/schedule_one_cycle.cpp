@@ -67,7 +67,7 @@ class OneCycle : public Schedule {
   }
 
   OneCycleOptions options_;
-  i64 stride_;  // steps of one rate
+  i64 stride_;  // steps of one learning rate
   std::vector<Phase> phases_;
 };
 

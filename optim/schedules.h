@@ -5,7 +5,7 @@
 //   optim::cosine({.warmup = "1ep", .final_factor = 0.01})
 //
 // Recipes throw UserError for values out of range. Factors are fractions of the base learning rate.
-// Common to all: `interval`, when the rate may change; to all but one_cycle: `warmup` and
+// Common to all: `interval`, when the learning rate may change; to all but one_cycle: `warmup` and
 // `warmup_start` (optim/schedule.h).
 #pragma once
 #include <vector>
@@ -103,8 +103,8 @@ enum class ThresholdMode { relative, absolute };
 constexpr EnumNames<2> names_of(ThresholdMode) { return {"relative", "absolute"}; }
 
 // Multiplied by `factor` when `monitor` has not improved by `threshold` for more than `patience`
-// validations; then waits `cooldown` of them before it counts again. By `interval` the rate falls
-// at once, or with the next epoch where validation is within one.
+// validations; then waits `cooldown` of them before it counts again. By `interval` the learning
+// rate falls at once, or with the next epoch where validation is within one.
 struct PlateauOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;

@@ -52,14 +52,14 @@ class SegmentTable {
   // By the last refresh(); holds until the next build().
   AnyTable view();
 
-  // One for each parameter, in the order of the segments, as all that follow.
+  // This and the lists below have one element per parameter, in the order of the segments.
   void set_rates(std::span<const ParamSettings> rates);
   std::vector<i64> steps() const;  // updates that each parameter has had; a GPU's host waits for it
   void set_steps(std::span<const i64> steps);
   // The norm of each gradient as it lies, by the last refresh(); 0 without a gradient. A GPU's host
   // waits for it.
   std::vector<double> gradient_norms();
-  // Scratch for norms, on the device: one number for each chunk.
+  // Scratch for norms, on the device: one value for each chunk.
   double* partials() const { return partials_.data<double>(); }
 
  private:

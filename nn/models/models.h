@@ -10,9 +10,9 @@
 
 namespace weft::nn {
 
-// What goes in and how many numbers come out per sample.
+// The shape of a sample and the number of outputs per sample.
 struct ModelInput {
-  Shape sample;  // (height, width, channels), or numbers of any shape
+  Shape sample;  // (height, width, channels), or features of any shape
   i64 outputs = 1;
 };
 

@@ -9,7 +9,7 @@
 namespace weft::data {
 namespace {
 
-// The samples of each batch, whose x are numbers to gather by.
+// The samples of each batch, whose x holds sample indices to gather by.
 Epoch gathered(Loader& loader, const ResidentDataset& set) {
   Epoch epoch;
   for (const auto& [x, y] : loader)

@@ -23,7 +23,7 @@ Moments moments_of(const Tensor& t) {
   return m;
 }
 
-// A convolution weight with fan_in 3·3·16 = 144 and fan_out 3·3·64 = 576; 9,216 numbers, so that a
+// A convolution weight with fan_in 3·3·16 = 144 and fan_out 3·3·64 = 576; 9,216 elements, so that a
 // standard deviation is known to about 1 %.
 const Shape kKernel{64, 3, 3, 16};
 

@@ -111,7 +111,7 @@ TEST(Module, TiedGradientsAdd) {
   sum(tied(x)).backward();
   const Tensor both = tied.a.weight.variable().grad().clone();
 
-  Linear a{4, 4, {.bias = false}}, b = a;  // the same numbers, not tied
+  Linear a{4, 4, {.bias = false}}, b = a;  // the same values, not tied
   a.weight.value().copy_from(tied.a.weight.value());
   b.weight.value().copy_from(tied.a.weight.value());
   sum(b(a(x))).backward();

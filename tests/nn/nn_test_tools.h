@@ -12,7 +12,7 @@
 
 namespace weft::nn {
 
-// Numbers without a pattern that a swapped axis would keep.
+// Values without a pattern that a swapped axis would keep.
 inline Tensor numbers(const Shape& shape, DType dtype = DType::f32) {
   std::vector<double> values(static_cast<std::size_t>(shape.elements()));
   for (std::size_t i = 0; i < values.size(); ++i)

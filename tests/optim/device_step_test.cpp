@@ -12,7 +12,7 @@
 namespace weft::optim {
 namespace {
 
-// As train/step makes a step: the numbers come from what wrote them to control(), not from the
+// As train/step makes a step: the scalars come from what wrote them to control(), not from the
 // optimizer.
 void step_by_control(Net& net, Optimizer& opt, double lr, double momentum) {
   DeviceStep& step = opt.device_step();

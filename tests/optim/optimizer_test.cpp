@@ -121,7 +121,7 @@ TEST(Optimizer, GradientNormsAreOfEachParameterAndChangeNothing) {
   AdamW opt{net.parameters, {}};
   opt.zero_grad();
   net.backward(0);
-  net.backward(2);  // its 40,000 numbers are three chunks
+  net.backward(2);  // its 40,000 elements are three chunks
   const auto before = net.values();
   const std::vector<double> norms = opt.gradient_norms();
   ASSERT_EQ(norms.size(), 3u);

@@ -102,8 +102,8 @@ TEST(ScheduleGolden, EveryCaseOfTheFileIsTested) {
 class ScheduleGolden : public testing::TestWithParam<std::string> {};
 
 // PyTorch multiplies from step to step, so that its traces carry rounding that grows with the steps
-// and dominates where the rate comes near 0; weft evaluates the closed form. Hence 1e-12 of the
-// rate plus 1e-12 of the base rate.
+// and dominates where the learning rate is near 0; weft evaluates the closed form. Hence 1e-12 of
+// the learning rate plus 1e-12 of the base learning rate.
 TEST_P(ScheduleGolden, FollowsPyTorchForAThousandSteps) {
   const auto& file = golden_schedules();
   const Case& c = cases().at(GetParam());

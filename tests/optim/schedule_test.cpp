@@ -56,7 +56,8 @@ TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
   EXPECT_LT(schedule->lr_factor(20), schedule->lr_factor(19));
 }
 
-// The rate of every kind, by epoch, is the one that it has by step at the first step of the epoch.
+// By epoch, the learning rate of every kind is its learning rate by step at the first step of the
+// epoch.
 TEST(Schedule, EveryKindTakesItsIntervalByName) {
   const auto by = [](Interval interval) {
     return std::vector<ScheduleRecipe>{
