@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Whether clang accepts what a build folder compiles, by syntax: no objects are made. The folder must
-# be configured; nothing in it needs to be built.
+# Whether clang accepts what a build folder compiles, by syntax: no objects are made. The folder
+# must be configured; nothing in it needs to be built.
 # Usage: check_clang.sh COMPILER BUILD_FOLDER, for example check_clang.sh clang++-16 build/cpu
 set -euo pipefail
 compiler=$1 build=$(cd -- "$2" && pwd)
