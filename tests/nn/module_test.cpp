@@ -212,6 +212,7 @@ TEST(Module, AModuleOfTwoInputsHasAForwardOfItsOwn) {
   struct Sum : Module {
     Linear a{3, 2}, b{4, 2};
     void parts(Parts& p) override { p("a", a)("b", b); }
+    using Module::forward;  // clang warns of a hidden one
     Variable forward(const Variable& x, const Variable& y) { return a(x) + b(y); }
     Variable operator()(const Variable& x, const Variable& y) {
       return run([&] { return forward(x, y); });
