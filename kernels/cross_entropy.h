@@ -34,7 +34,7 @@ struct LabelTerms {
 template <class T>
 struct CrossEntropyRows {
   T *loss = nullptr, *lse = nullptr, *row_weight = nullptr;
-  i64* bad_row = nullptr;  // ()
+  i64* bad_row = nullptr;  // shape ()
 };
 // The loss of a row whose label is outside [0, cols) is NaN. *bad_row is the index of the first
 // such row, or −1 if there is none.

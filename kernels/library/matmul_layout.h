@@ -17,7 +17,7 @@ struct ColumnMajor {
 };
 
 struct MatmulLayout {
-  ColumnMajor first, second, result;  // b, a, c
+  ColumnMajor first, second, result;  // the layouts of b, a and c
   i64 batch = 1;
 };
 

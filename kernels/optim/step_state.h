@@ -50,7 +50,7 @@ struct LossWeights {
 // those of the whole step, which the report of the last optimizer has.
 struct StepReport {
   StepRates rates;
-  double grad_norm = 0;  // before clipping
+  double grad_norm = 0;  // the norm before clipping
   double loss_sum = 0;   // the running sum, which includes this step
   LossScale loss_scale;
   double bad_loss = 0;
