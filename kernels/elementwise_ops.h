@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of all elementwise ops: value and slope stand together, once, for every device and
-// dtype.
+// The formulas of all elementwise ops. One struct holds value and slope for every device and dtype.
 //
-// To add one: write its struct here and its line in a list below, and its reference row in
-// tests/autograd/elementwise_test.cpp. Kernels, the op on Tensor, the differentiable op and the
-// tests follow.
+// A new op needs its struct here, its line in a list below, and its reference row in
+// tests/autograd/elementwise_test.cpp. The kernels, the op on Tensor, the differentiable op and the
+// tests are generated from these.
 //
-// A unary formula says which of its input x and output y its slope wants: that is the tensor kept
-// for the backward pass.
+// `keeps` of a unary formula names the tensor that its slope reads, the input x or the output y.
+// That tensor is kept for the backward pass.
 #pragma once
 #include <cmath>
 
@@ -109,7 +108,7 @@ struct Relu {
     return y > T(0) ? T(1) : T(0);
   }
 };
-// y = x·Φ(x), Φ the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
+// y = x·Φ(x), where Φ is the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
 // arXiv:1606.08415
 struct Gelu {
   static constexpr const char* name = "gelu";
@@ -168,7 +167,7 @@ struct Sigmoid {
   }
 };
 
-// Binary formulas give the slope toward each input.
+// A binary formula has the slope with respect to each input.
 struct Add {
   static constexpr const char* name = "add";
   template <class T>
@@ -229,7 +228,7 @@ struct Div {
     return -a / (b * b);
   }
 };
-// Ties send half the slope to each input, so that the sum is right.
+// At a tie each input has slope 1/2, so that the slopes sum to 1.
 struct Maximum {
   static constexpr const char* name = "maximum";
   template <class T>
@@ -263,7 +262,7 @@ struct Minimum {
 
 }  // namespace weft::kernels
 
-// The lists: X(name of the op, formula).
+// The lists of ops, each as X(name of the op, formula).
 // clang-format off
 #define WEFT_UNARY_OPS(X)                                                \
   X(neg, Neg) X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square)    \

@@ -29,8 +29,8 @@ void forward(Rows<T> y, i64* bad, Rows<const T> table, const i64* index) {
   *bad = bad_position;
 }
 
-// Each thread owns a range of the table and looks through all indices for its own: no row is
-// written by two, and each is summed in order.
+// Each thread writes a range of rows of dtable and scans all indices for that range. No row is
+// written by two threads, and each row is summed in the order of the indices.
 template <class T>
 void backward(Rows<T> dtable, Rows<const T> dy, const i64* index) {
   const i64 n = dy.rows, cols = dtable.cols;

@@ -9,7 +9,8 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kBlock = 8 * 1024;  // elements summed in one go; fixed, so that results are too
+// The elements of a block. The size is fixed, so that results do not depend on the threads.
+constexpr i64 kBlock = 8 * 1024;
 constexpr i64 kLanes = 16;
 
 template <class T>
@@ -26,7 +27,7 @@ T sum_run(const T* x, i64 n) {
   return total;
 }
 
-// One long run: partial sums of fixed blocks, added in order.
+// The sum of n contiguous elements. Blocks of fixed size are summed in parallel and added in order.
 template <class T>
 T sum_long(const T* x, i64 n) {
   const i64 blocks = (n + kBlock - 1) / kBlock;
@@ -40,7 +41,7 @@ T sum_long(const T* x, i64 n) {
   return sum_run(partial, blocks);
 }
 
-// y[i] = Σ_k x[k, i] for k in a block of rows.
+// y[i] = Σ_k x[k, i] over the rows k of a block.
 template <class T>
 void sum_rows(T* y, const T* x, i64 rows, i64 inner) {
   simd([=] {
@@ -55,7 +56,8 @@ void scale_run(T* y, T scale, i64 n) {
   for (i64 i = 0; i < n; ++i) y[i] *= scale;
 }
 
-// Columns of one (n, inner) matrix: blocks of rows in parallel, their sums added in order.
+// The sums of the columns of one (n, inner) matrix. Blocks of rows are summed in parallel and their
+// sums are added in order.
 template <class T>
 void sum_columns(T* y, const T* x, T scale, i64 n, i64 inner) {
   const i64 rows_per_block = std::max<i64>(1, 4 * kBlock / std::max<i64>(inner, 1));

@@ -7,7 +7,7 @@
 
 namespace weft::kernels {
 
-// Σ e^(x − max) over the elements seen so far.
+// Σ e^(x − max) over the elements added so far.
 template <class C>
 struct ExpSum {
   C max = -INFINITY, sum = 0;
@@ -17,7 +17,7 @@ struct ExpSum {
       sum = sum * math::exp(max - x) + C(1);
       max = x;
     } else {
-      sum += x == max ? C(1) : math::exp(x - max);  // −∞ may be the largest so far
+      sum += x == max ? C(1) : math::exp(x - max);  // both may be −∞
     }
   }
   __device__ C log_sum_exp() const { return max + math::log(sum); }
@@ -26,7 +26,7 @@ struct ExpSum {
 struct MergeExpSums {
   template <class C>
   __device__ ExpSum<C> operator()(ExpSum<C> a, ExpSum<C> b) const {
-    // The larger maximum's factor is 1, also where both are −∞ because nothing was seen.
+    // The factor of the larger maximum is 1, also if both are −∞ because no element was added.
     const C max = a.max < b.max ? b.max : a.max;
     const C left = a.max == max ? a.sum : a.sum * math::exp(a.max - max);
     const C right = b.max == max ? b.sum : b.sum * math::exp(b.max - max);

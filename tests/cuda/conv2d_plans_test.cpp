@@ -91,7 +91,7 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
     use_conv2d_plans(wrong);
     ADD_FAILURE() << "was taken";
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 numbers given; 20 are required");
+    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 integers given; 20 are required");
   }
   EXPECT_EQ(conv2d_plans(), plans);
 }
@@ -114,7 +114,7 @@ TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
   EXPECT_EQ(now[2][18], 0);
   EXPECT_EQ(said_, (std::vector<std::string>{
                        "conv2d: the plan given for images (2, 5, 4, 8) is not one of the "
-                       "library's; it is chosen anew"}));
+                       "library's; another is chosen"}));
 }
 #endif
 

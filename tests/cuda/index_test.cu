@@ -21,7 +21,7 @@ TEST(CudaIndex, DivisionIsRightOnBothSidesOf32Bits) {
   for (const i64 x : {i64{0}, i64{41}, i64{0xffffffff}, i64{1} << 32, kHuge, i64{1} << 62}) {
     for (const i64 d : {i64{1}, i64{7}, i64{0xffffffff}, (i64{1} << 32) + 1}) {
       EXPECT_EQ(divide(x, d).quotient, x / d) << x << " by " << d;
-      EXPECT_EQ(divide(x, d).rest, x % d) << x << " by " << d;
+      EXPECT_EQ(divide(x, d).remainder, x % d) << x << " by " << d;
     }
   }
 }
