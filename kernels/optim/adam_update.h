@@ -21,7 +21,7 @@ struct AdamRates {
   }
 };
 
-// Bias corrections follow the updates of this parameter: one that was thawed late starts like new.
+// Bias corrections follow the updates of this parameter: one that is unfrozen late starts like new.
 template <class T>
 WEFT_HOST_DEVICE AdamRates<T> rates_of(const Segment<T>& s, const StepControl& control,
                                        const AdamConstants& c) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// No op without a row.
+// Every op has a row.
 #include <algorithm>
 #include <fstream>
 #include <regex>
@@ -12,7 +12,7 @@
 namespace weft {
 namespace {
 
-// The functions that autograd/ops.h declares, and those of the two lists.
+// The functions that autograd/ops.h declares, and the ops of the two lists of elementwise ops.
 std::set<std::string> catalogue() {
   std::set<std::string> ops;
 #define WEFT_NAME(op, Op) ops.insert(#op);

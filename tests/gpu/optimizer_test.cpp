@@ -52,7 +52,7 @@ TEST_F(GpuOptimizer, ValuesAreSentAndReadBackInTheStreamsOrder) {
 }
 
 // The step uses the scalars on the device, even if the host has other values.
-TEST_F(GpuOptimizer, DeviceStepReadsTheDevicesNumbersAndTheHostDoesNotWait) {
+TEST_F(GpuOptimizer, DeviceStepReadsTheDevicesScalarsAndTheHostDoesNotWait) {
   nn::Linear linear = layer(cuda()), other = layer(cuda());
   optim::AdamW optimizer{linear.named_parameters(), {.lr = 1}};
   optim::AdamW reference{other.named_parameters(), {.lr = 0.01}};

@@ -89,7 +89,7 @@ TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {
 
 #ifndef WEFT_REAL_DEVICE
 // A step sends the sample indices of a batch instead of the samples and their labels.
-TEST_F(GpuResident, OnlyNumbersOfSamplesAreSent) {
+TEST_F(GpuResident, OnlySampleIndicesAreSent) {
   const auto sent_in_each_step = [](bool capture, bool on_device) {
     Training run({.options = {.optimizer = optim::adamw({})},
                   .samples = 20 * kBatch,

@@ -264,7 +264,7 @@ TEST(GradientAccumulator, AnOverflowAtTheSmallestScaleIsAnError) {
   EXPECT_NE(bytes_of_model(*learner.model), before);
 }
 
-TEST(GradientAccumulator, RatesAndFrozenParametersAreTheOptimizers) {
+TEST(GradientAccumulator, LearningRatesAndFrozenParametersAreTheOptimizers) {
   Learner learner;
   const data::Batch batch = some_numbers(6, DType::f32);
   GradientAccumulator accumulator(*learner.optimizer, {.micro_batches = 2});
