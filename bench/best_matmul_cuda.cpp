@@ -13,7 +13,7 @@
 namespace {
 using namespace weft;
 
-constexpr int kAsked = 64;  // algorithms asked for
+constexpr int kAsked = 64;  // the number of algorithms to ask for
 constexpr std::size_t kWorkspaceBytes = std::size_t{64} << 20;
 
 void check(cublasStatus_t status) {
@@ -30,7 +30,7 @@ cudaDataType_t type_of(DType dtype) {
   }
 }
 
-// One product. Column-major cuBLASLt computes cᵀ = bᵀ·aᵀ.
+// One product. cuBLASLt is column-major, so it computes cᵀ = bᵀ·aᵀ.
 struct Call {
   cublasLtHandle_t handle = nullptr;
   cublasLtMatmulDesc_t operation = nullptr;
@@ -92,7 +92,7 @@ std::function<void()> best_matmul(Tensor& c, const Tensor& a, const Tensor& b) {
   cublasLtMatmulAlgo_t fastest{};
   for (int i = 0; i < count; ++i) {
     call->algorithm = found[static_cast<std::size_t>(i)].algo;
-    if ((*call)() != CUBLAS_STATUS_SUCCESS) continue;  // warms up, too
+    if ((*call)() != CUBLAS_STATUS_SUCCESS) continue;  // the first call is a warm-up
     if (const double seconds = seconds_of(*call); seconds < best) {
       best = seconds;
       fastest = call->algorithm;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/checkpoints.py: saving and loading a state, and the cost of a batch and a
-// run beside the kernels.
+// weft's side of bench/checkpoints.py. It measures saving and loading of a state, and the cost of a
+// batch and of a run besides the kernels.
 //
 //   checkpoint_bench MEGABYTES FOLDER [--threads N]
 //
-// Then it reads "save", "load", "hooks" and "run CONFIG" from stdin.
+// It reads commands from stdin: "save", "load", "hooks" and "run CONFIG".
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -36,7 +36,7 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// Weights and two slots of an optimizer, random values, in tensors of 4 MB.
+// Weights and two optimizer states of random values, in tensors of 4 MB.
 class Numbers {
  public:
   explicit Numbers(i64 megabytes) {
@@ -90,7 +90,7 @@ class Numbers {
   i64 bytes_ = 0;
 };
 
-// An epoch by the Trainer with this many observers, beside a hand-written loop.
+// Measures an epoch of a Trainer with this many observers, and one of a hand-written loop.
 void hooks() {
   constexpr i64 kSamples = 20'000, kBatch = 10;
   manual_seed(1);
@@ -130,7 +130,7 @@ void hooks() {
               hand / batches * 1e6, bare / batches * 1e6, observed / batches * 1e6);
 }
 
-// A callback, and the time that its hooks within an epoch take together.
+// Wraps a callback and measures the total time of its hooks within an epoch.
 class Timed final : public train::Callback {
  public:
   Timed(const train::CallbackRecipe& recipe, double& seconds)
@@ -158,8 +158,8 @@ class Timed final : public train::Callback {
   double& seconds_;
 };
 
-// The time from the config to the first step, and the time per step of each callback with its
-// default options. The clock is read twice per hook, and these readings are included.
+// Measures the time from the config to the first step, and the time per step of each callback with
+// its default options. The clock is read twice per hook, which is included.
 void run(const std::string& config, const std::string& folder) {
   using Clock = std::chrono::steady_clock;
   struct FirstStep : train::Callback {

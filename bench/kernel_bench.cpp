@@ -42,7 +42,7 @@ double seconds_of(const Device& device, int repeats, const std::function<void()>
   return seconds.count() / repeats;
 }
 
-// The number of repeats that take about a fifth of a second.
+// Returns the number of repeats that take about a fifth of a second.
 int repeats_for(const Device& device, const std::function<void()>& body) {
   body();
   const double once = seconds_of(device, 1, body);
@@ -60,7 +60,7 @@ Tensor random(const Shape& shape, const Settings& settings, DType dtype = DType:
   return x.to(dtype);
 }
 
-// A call to time, and a reference of the same work.
+// A call to time, and a reference call that does the same amount of work.
 struct Line {
   std::string name;
   double amount;  // bytes or operations
@@ -114,8 +114,8 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
-// Products by the library's first suggestion of an algorithm, and on a GPU by the one that
-// autotuning finds.
+// Measures products with the library's first suggestion of an algorithm, and on a GPU with the one
+// that autotuning finds.
 void products(const Settings& settings, bool autotune) {
   kernels::forget_matmul_plans();
   kernels::set_matmul_autotune(autotune);
@@ -124,7 +124,7 @@ void products(const Settings& settings, bool autotune) {
     const Tensor a = random({n, n}, settings, dtype), b = random({n, n}, settings, dtype);
     const double operations = 2 * std::pow(static_cast<double>(n), 3);
     Tensor c = matmul(a, b);
-    // Without another measurement, the reference is the product itself.
+    // Without cuBLASLt, the product is its own reference.
     std::function<void()> best = best_matmul(c, a, b);
     if (!best) best = [&] { matmul(c, a, b); };
     report({fmt::format("matmul {} {}{}", n, name_of(dtype), autotune ? " autotuned" : ""),

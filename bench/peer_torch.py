@@ -36,7 +36,7 @@ WORKS = {  # model, image shape, batch size, optimizer
     "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32,
                      lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o)),
 }
-BATCHES = 8  # of random data, used in turn
+BATCHES = 8  # batches of random data, which are used in turn
 
 
 def modes(work, device):
@@ -46,7 +46,7 @@ def modes(work, device):
     optimizers = ["", "+fused"] if has_fused else [""]
     kinds = ["eager"] + (["compile", "compile+step"] if hasattr(torch, "compile") else [])
     found = [kind + layout + optimizer for kind in kinds for layout in layouts for optimizer in optimizers
-             if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer itself
+             if not (kind == "compile+step" and optimizer)]  # the compiler fuses the optimizer
     if device == "cuda":
         found += [f"eager{layout}{optimizer}+graph" for layout in layouts for optimizer in optimizers]
     return found
@@ -76,7 +76,7 @@ class Trainer:
             self.step = self.captured()
 
     def captured(self):
-        """The step as one graph, as in PyTorch's documentation (CUDA semantics, "CUDA Graphs")."""
+        """Captures the step as one graph (PyTorch's documentation, CUDA semantics, "CUDA Graphs")."""
         x, y = self.images[0].clone(), self.labels[0].clone()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())

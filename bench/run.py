@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures speed and memory of weft beside PyTorch, on the CPU unless --device cuda is given.
+"""Compares speed and memory of weft and PyTorch, on the CPU unless --device cuda is given.
 
     bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps trainer] [--work NAME …]
                  [--rounds 7] [--seconds 1.5] [--output bench-results.json]
@@ -48,7 +48,7 @@ class Process:
         return self.answer()
 
     def calibrate(self, seconds):
-        """Warms up, and finds how many steps take this long."""
+        """Warms up, and returns the number of steps that take this long."""
         steps = 1
         while True:
             begin = time.perf_counter()
@@ -83,7 +83,7 @@ def torch_process(python, work, mode, threads, options):
 
 
 def best_mode(python, work, options):
-    """(mode, threads) of the fastest mode, the least memory of all, and the figures of each."""
+    """Returns (mode, threads) of the fastest mode, the least memory, and each mode's figures."""
     modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list", "--device", options.device], check=True, text=True,
                                                        capture_output=True).stdout)
     tried, memory = {}, []

@@ -131,7 +131,7 @@ class Command(unittest.TestCase):
             code, output = self.run_tool(old, new)
         self.assertEqual(code, 0, output)
         self.assertRegex(output, r"digits_mlp +equal to the bit; \d+\.\d s and \d+\.\d s\n")
-        self.assertRegex(output, r"mnist_cnn +skipped: /nowhere/mnist is not there\n")
+        self.assertRegex(output, r"mnist_cnn +skipped: /nowhere/mnist does not exist\n")
         self.assertNotIn("text_mlp", output)
 
     def test_different(self):
