@@ -76,7 +76,7 @@ class Trainer:
             self.step = self.captured()
 
     def captured(self):
-        """Captures the step as one graph (PyTorch's documentation, CUDA semantics, "CUDA Graphs")."""
+        """Captures the step as one graph. source: PyTorch, CUDA semantics, "CUDA Graphs"."""
         x, y = self.images[0].clone(), self.labels[0].clone()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())

@@ -103,7 +103,7 @@ TEST(Autocast, products_are_those_of_f32_to_the_digits_of_the_type) {
         // error.
         EXPECT_LT(distance(got, wanted), 12 * unit) << what;
       }
-      EXPECT_GT(distance(rounded.y, exact.y), unit / 16) << "was anything rounded at all?";
+      EXPECT_GT(distance(rounded.y, exact.y), unit / 16) << "nothing was rounded";
     }
   }
 }

@@ -36,7 +36,7 @@ TEST(Rows, EveryOpHasOne) {
     EXPECT_TRUE(rows.count(op)) << op << " has no row; add WEFT_OP_ROW(" << op
                                 << ", …) to tests/autograd/" << op << "_test.cpp";
   for (const std::string& row : rows)
-    EXPECT_TRUE(ops.count(row)) << "a row names " << row << ", which is no op";
+    EXPECT_TRUE(ops.count(row)) << "a row names " << row << ", which is not an op";
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
   wrong[1].push_back(0);
   try {
     use_conv2d_plans(wrong);
-    ADD_FAILURE() << "was taken";
+    ADD_FAILURE() << "the plan was accepted";
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 numbers given; 20 are required");
   }

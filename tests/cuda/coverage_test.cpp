@@ -29,7 +29,7 @@ class EveryKernelIsTested : public ::testing::Environment {
 
 TEST(Coverage, KnowsTheKernels) {
 #ifdef WEFT_REAL_DEVICE
-  GTEST_SKIP() << "a GPU keeps no list of the kernels of a program; the emulated device does";
+  GTEST_SKIP() << "only the emulated device lists the kernels of a program";
 #else
   EXPECT_FALSE(weft::emulated_kernel_launches().empty());
 #endif

@@ -82,7 +82,7 @@ TEST_F(CudaMatmulPlans, OfTheWrongSizeAreRefused) {
     wrong[0].resize(size);
     try {
       use_matmul_plans(wrong);
-      ADD_FAILURE() << "was taken";
+      ADD_FAILURE() << "the plan was accepted";
     } catch (const UserError& error) {
       EXPECT_NE(std::string(error.what()).find("23 are required"), std::string::npos)
           << error.what();

@@ -89,7 +89,7 @@ TEST(CudaStepState, TheFirstLossThatIsNotFiniteHaltsAndIsReported) {
       EXPECT_TRUE(report->halted);
       EXPECT_FALSE(report->applied);
       EXPECT_EQ(control->applied, 4);
-      EXPECT_EQ(state->loss_scale.scale, 1) << "it was no overflow of a gradient";
+      EXPECT_EQ(state->loss_scale.scale, 1) << "no gradient overflowed";
     }
   });
 }
@@ -129,7 +129,7 @@ TEST(CudaStepState, AnUpdateBeginsWithTheLearningRateOfItsAppliedStep) {
     EXPECT_EQ(control->applied, 12);
     EXPECT_FALSE(state->halted);
     begin({0, 4, 2});
-    EXPECT_EQ(control->grad_scale, 4.0 / 6 / 4) << "by the first weight above 0";
+    EXPECT_EQ(control->grad_scale, 4.0 / 6 / 4) << "the first weight above 0 counts";
     // A step outside of the table uses its first or last entry, and reads no memory around it.
     control->applied = 10 + RateTable::kSteps + 5;
     begin({1});
@@ -139,7 +139,7 @@ TEST(CudaStepState, AnUpdateBeginsWithTheLearningRateOfItsAppliedStep) {
     EXPECT_EQ(control->lr, 10);
     state->halted = true;
     begin({1});
-    EXPECT_TRUE(control->skip) << "halted until the host has looked";
+    EXPECT_TRUE(control->skip) << "the device stays halted until the host reads the report";
   });
 }
 
@@ -181,7 +181,7 @@ TEST(CudaStepState, AnUpdateEndsWithACountAndTheNextLossScale) {
     EXPECT_TRUE(state->halted);
     EXPECT_TRUE(report->halted);
     EXPECT_FALSE(report->applied);
-    EXPECT_EQ(report->bad_batch, -1) << "it was no loss";
+    EXPECT_EQ(report->bad_batch, -1) << "no loss was bad";
     const LossScale before = state->loss_scale;
     end(false, true);
     EXPECT_EQ(control->applied, applied) << "a halted device counts nothing";
@@ -191,7 +191,7 @@ TEST(CudaStepState, AnUpdateEndsWithACountAndTheNextLossScale) {
     *state = {};
     control->applied = 5;
     end(true, false);
-    EXPECT_FALSE(state->halted) << "without a loss scale an overflow is a step skipped";
+    EXPECT_FALSE(state->halted) << "without a loss scale an overflow only skips the step";
     end(false, false);
     EXPECT_EQ(control->applied, 6);
     EXPECT_EQ(state->loss_scale.scale, 1);
@@ -260,7 +260,7 @@ TEST(CudaStepState, AStepInWhichNothingCountsMovesNothing) {
     end();
     EXPECT_FALSE(report->applied);
     EXPECT_FALSE(report->halted);
-    EXPECT_EQ(report->grad_norm, 0) << "the norm of a step before is not reported again";
+    EXPECT_EQ(report->grad_norm, 0) << "the norm of an earlier step is not reported again";
     EXPECT_EQ(report->loss_sum, 6);
     EXPECT_EQ(control->applied, 3);
     EXPECT_FALSE(state->overflow);

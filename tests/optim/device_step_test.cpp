@@ -60,7 +60,7 @@ TEST(DeviceStep, SendsTheScalarsOfTheHost) {
   Net net;
   AdamW opt{net.parameters, {.lr = 0.1, .beta1 = 0.5}};
   kernels::StepControl* const control = opt.device_step().control();
-  EXPECT_EQ(control->lr, 0.1) << "from construction on";
+  EXPECT_EQ(control->lr, 0.1) << "set by the constructor";
   train(net, opt, 2);
   opt.set_lr(0.3);
   opt.set_momentum(0.7);

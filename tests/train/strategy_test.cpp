@@ -154,7 +154,7 @@ TEST(StagedUnfreeze, GradualGoesDownLayerByLayer) {
   Bench bench(staged_unfreeze({.gradual = GradualUnfreeze{.every = "1ep", .lr_decay = 0.5}}),
               {.optimizer = optim::sgd({.lr = 0.1})});
   bench.run(5);
-  // classifier.5, classifier.2, then each convolution with the norm after it.
+  // classifier.5 and classifier.2 are unfrozen first, then each convolution with the norm after it.
   EXPECT_EQ(bench.trained, (std::vector<std::size_t>{2, 4, 7, 10, 10}));
   EXPECT_EQ(bench.events.size(), 4u);
 }
