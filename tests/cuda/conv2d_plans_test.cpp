@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm computes a convolution: the library's guess, or one that was given.
+// Tests of the algorithm that computes a convolution: the library's first suggestion, or a given
+// one.
 #include "weft/kernels/library/conv2d_plans.h"
 
 #include "weft/device/gpu/gpu.h"
@@ -28,7 +29,7 @@ class CudaConv2dPlans : public ::testing::Test {
     set_log_sink(before_);
   }
 
-  // All three directions, beside the CPU's.
+  // Compares all three directions with the CPU's kernels.
   template <class T = float>
   static void expect_convolutions() {
     Numbers numbers;
@@ -89,7 +90,7 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
   wrong[1].push_back(0);
   try {
     use_conv2d_plans(wrong);
-    ADD_FAILURE() << "was taken";
+    ADD_FAILURE() << "the plan was accepted";
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 integers given; 20 are required");
   }
@@ -97,8 +98,9 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has algorithms 0, the guess, to 2, with 256 bytes of workspace for each
-// number (conv2d_emulated.cpp); the last two numbers of a plan are algorithm and workspace.
+// The emulated library has algorithms 0 to 2 and suggests 0. Each needs 256 bytes of workspace
+// times its index (conv2d_emulated.cpp). The last two elements of a plan are algorithm and
+// workspace.
 TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
   expect_convolutions();
   auto plans = conv2d_plans();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The index arithmetic of the kernels beyond 2³¹ and 2³² elements, which no test has memory for.
+// Tests the index arithmetic of kernels beyond 2³¹ and 2³² elements, without the memory for them.
 #include "weft/kernels/broadcast_walk.h"
 #include "weft/kernels/common/columns.h"
 
@@ -33,7 +33,8 @@ TEST(CudaIndex, BlocksAreBounded) {
   EXPECT_EQ(packs_in<float>(kHuge), kHuge / 4);
 }
 
-// A thread far behind 2³³ elements of a broadcast finds its inputs: a (outer, inner) and one row b.
+// A thread beyond 2³³ elements of a broadcast finds its inputs. a is (outer, inner), and b is one
+// row.
 TEST(CudaIndex, BroadcastBeyond32Bits) {
   const i64 inner = 3, outer = kHuge;
   const Broadcast s{2, outer * inner, {outer, inner}, {inner, 1}, {0, 1}};
