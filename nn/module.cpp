@@ -244,11 +244,15 @@ i64 Module::parameter_count() {
 }
 
 namespace {
+// convert() returns the tensor itself if there is nothing to convert.
 template <class Convert>
 void convert_all(Module& module, const Convert& convert) {
   for (const NamedParameter& parameter : module.named_parameters()) {
     Leaf& leaf = *parameter.variable.leaf_state();
-    leaf.value = convert(leaf.value);
+    const Tensor converted = convert(leaf.value);
+    // A flat buffer may hold this value and its gradient, which must stay there.
+    if (converted.shares_storage_with(leaf.value)) continue;
+    leaf.value = converted;
     leaf.grad = Tensor();
     leaf.has_grad = false;
   }

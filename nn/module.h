@@ -79,7 +79,9 @@ class Module {
   i64 parameter_count();
   // This module and all below it, with their paths, in the order of parts().
   std::vector<NamedModule> named_modules();
-  // Converts parameters and floating buffers. Gradients are dropped; build optimizers afterwards.
+  // Converts parameters and floating buffers to a dtype, or moves parameters and all buffers to a
+  // device. A parameter that already has the dtype or is on the device stays as it is, with its
+  // gradient. The gradient of another one is dropped, and optimizers must be built afterwards.
   void to(DType dtype);
   void to(const Device& device);
 
