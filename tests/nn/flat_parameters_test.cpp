@@ -47,13 +47,13 @@ TEST(FlatParameters, GradientsAreWrittenInPlaceAndZeroGradMakesThemAbsent) {
   expect_same(flat.gradients(), once);
 }
 
-TEST(FlatParameters, FreezingLaysOnlyTheGradientsAgain) {
+TEST(FlatParameters, FreezingAllocatesOnlyTheGradientsAgain) {
   Sequential model{Linear{3, 5}, Linear{5, 2}};
   FlatParameters flat(model.named_parameters());
   const void* values = flat.values().raw();
   const u64 version = flat.layout_version();
   for (const NamedParameter& p : model[0].named_parameters()) p.variable.set_requires_grad(false);
-  flat.lay_gradients();
+  flat.allocate_gradients();
   EXPECT_EQ(flat.layout_version(), version + 1);
   EXPECT_EQ(flat.values().raw(), values);
   EXPECT_EQ(flat.segments()[0].gradient_offset, -1);
