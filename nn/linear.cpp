@@ -36,7 +36,7 @@ void Linear::fix_file_layout(const Tensor& x) {
         image.height, image.width, image.channels,
         layout.image ? fmt::format("one of {} × {} × {}", layout.image.height, layout.image.width,
                                    layout.image.channels)
-                     : "features that are no image");
+                     : "features that are not an image");
   } else if (layout.kind == Kind::unknown) {
     weight.set_file_layout({});
   }

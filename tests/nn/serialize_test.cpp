@@ -182,7 +182,7 @@ TEST(Serialize, AnImageAfterTheWeightsWereLoadedIsRefused) {
         dry_run(loaded, {2, 3, 5});
       }),
       "layer fc: Linear: the input is a flattened image of 2 × 3 × 5 and the weights are laid out for "
-      "features that are no image; their orders in a file differ, so one batch of images must run "
+      "features that are not an image; their orders in a file differ, so one batch of images must run "
       "through the model before its weights are loaded or saved");
   dry_run(loaded, {6, 5, 1});  // one channel: one order
   dry_run(loaded, {30});
