@@ -5,7 +5,7 @@
 namespace weft {
 namespace {
 
-// y is a sum over elements of x, each with weight `scale`: dx repeats scale·dy.
+// y is a sum over elements of x, each with weight `scale`, so dx is scale·dy, repeated.
 Variable reduced(const char* op, const Variable& x, Tensor y, double scale) {
   return record(op, std::move(y), edge(x, [scale](const Tensor& dy, Tensor& dx) {
                   broadcast_to(dx, scale == 1.0 ? dy : affine(dy, scale, 0.0));
