@@ -4,7 +4,7 @@
 //   shapes   table, dtable (rows, cols); index (n); y, dy (n, cols)
 //   saved    index
 //   aliasing none
-//   source   the sum runs in the order of i, whatever the number of threads, unless
+//   source   the sum (Note [Sums] in kernels/common/half.h) runs in the order of i, whatever the number of threads, unless
 //            embedding_atomics is set
 #pragma once
 #include <atomic>

@@ -6,8 +6,8 @@
 //   shapes   x (outer, n, inner), y and index (outer, inner)
 //   saved    nothing
 //   aliasing none
-//   source   sums are split into blocks of fixed size and added in order: the result does not
-//            depend on the number of threads
+//   source   sums are split into blocks of fixed size and added in order, so that the result does
+//            not depend on the number of threads; Note [Sums] in kernels/common/half.h
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

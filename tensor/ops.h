@@ -32,7 +32,10 @@ WEFT_BINARY_OPS(WEFT_DECLARE)
 // scale·x + shift
 Tensor affine(const Tensor& x, double scale, double shift);
 void affine(Tensor& y, const Tensor& x, double scale, double shift);
-// dx = dy·slope(kept); dx may be dy. `kept` is what the formula keeps.
+// x/divisor
+Tensor div(const Tensor& x, double divisor);
+void div(Tensor& y, const Tensor& x, double divisor);
+// dx = gradient(dy, kept); dx may be dy. `kept` is what the formula keeps.
 template <class Op>
 void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
 // The gradients of a binary formula before they are summed to the inputs' shapes, each of c's
@@ -180,16 +183,16 @@ struct CrossEntropyOptions {
 };
 struct CrossEntropy {
   Tensor loss;  // mean over the rows, a scalar
-  // For the backward pass: (rows), and what one row of weight 1 is of the mean, undefined where all
-  // rows are that.
-  Tensor log_sum_exp, share;
+  // For the backward pass: the maxima and the rest of ln Σ e^x, (2, rows), and what one row of weight
+  // 1 is of the mean, undefined where all rows are that.
+  Tensor log_sums, share;
 };
 // logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError
 // naming it on the CPU, and a loss of NaN elsewhere.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                            const CrossEntropyOptions& options = {});
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
-                            const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
+                            const Tensor& log_sums, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options);
 
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
