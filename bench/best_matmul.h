@@ -5,7 +5,7 @@
 
 #include "weft/tensor/tensor.h"
 
-// Tries all of them and returns a call of the fastest; an empty function where there is no
-// cuBLASLt. The tensors must outlive the call. a (m, k), b (k, n), c (m, n), all on one GPU; a and
-// b have one dtype.
+// Times all algorithms and returns a call of the fastest, or an empty function in a build without
+// cuBLASLt. The tensors must outlive the returned function. The shapes are a (m, k), b (k, n) and
+// c (m, n). All tensors are on one GPU, and a and b have the same dtype.
 std::function<void()> best_matmul(weft::Tensor& c, const weft::Tensor& a, const weft::Tensor& b);

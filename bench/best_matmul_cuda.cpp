@@ -13,7 +13,7 @@
 namespace {
 using namespace weft;
 
-constexpr int kAsked = 64;  // algorithms asked for
+constexpr int kAsked = 64;  // the most algorithms that are timed
 constexpr std::size_t kWorkspaceBytes = std::size_t{64} << 20;
 
 void check(cublasStatus_t status) {
@@ -92,7 +92,7 @@ std::function<void()> best_matmul(Tensor& c, const Tensor& a, const Tensor& b) {
   cublasLtMatmulAlgo_t fastest{};
   for (int i = 0; i < count; ++i) {
     call->algorithm = found[static_cast<std::size_t>(i)].algo;
-    if ((*call)() != CUBLAS_STATUS_SUCCESS) continue;  // warms up, too
+    if ((*call)() != CUBLAS_STATUS_SUCCESS) continue;  // this call also warms up
     if (const double seconds = seconds_of(*call); seconds < best) {
       best = seconds;
       fastest = call->algorithm;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/checkpoints.py: saving and loading a state, and the cost of a batch and a
-// run beside the kernels.
+// The weft part of bench/checkpoints.py. It measures saving and loading of a state, and the cost of
+// a batch and of a run besides the kernels.
 //
 //   checkpoint_bench MEGABYTES FOLDER [--threads N]
 //
-// Then it reads "save", "load", "hooks" and "run CONFIG" from stdin.
+// It reads the commands "save", "load", "hooks" and "run CONFIG" from stdin.
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -36,20 +36,20 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-// Weights and two slots of an optimizer, random values, in tensors of 4 MB.
-class Numbers {
+// Random values for the weights and two slots of an optimizer, in tensors of 4 MB.
+class BenchState {
  public:
-  explicit Numbers(i64 megabytes) {
+  explicit BenchState(i64 megabytes) {
     Generator generator(1);
     for (i64 left = megabytes * 1'000'000 / 3, i = 0; left > 0; left -= 4'000'000, ++i)
       for (const char* slot : {"weight", "mean", "mean_square"}) {
-        Tensor numbers = Tensor::empty({1'000'000});
-        generator.normal(numbers, 0, 1);
+        Tensor values = Tensor::empty({1'000'000});
+        generator.normal(values, 0, 1);
         const bool weight = std::string(slot) == "weight";
         const std::string layer = "layer" + std::to_string(i);
         (weight ? weights_[layer + ".weight"]
-                : others_["optimizer.parameters." + layer + ".weight." + slot]) = numbers;
-        bytes_ += bytes_of(numbers);
+                : others_["optimizer.parameters." + layer + ".weight." + slot]) = values;
+        bytes_ += bytes_of(values);
       }
   }
 
@@ -90,7 +90,7 @@ class Numbers {
   i64 bytes_ = 0;
 };
 
-// An epoch by the Trainer with this many observers, beside a hand-written loop.
+// Times an epoch of the Trainer without and with observers, and of a hand-written loop.
 void hooks() {
   constexpr i64 kSamples = 20'000, kBatch = 10;
   manual_seed(1);
@@ -100,8 +100,8 @@ void hooks() {
   data::DatasetInfo info;
   info.name = "numbers";
   info.classes = 3;
-  const data::TensorDataset numbers(info, x, y);
-  data::Loader loader(numbers, {.batch_size = kBatch, .workers = 0});
+  const data::TensorDataset dataset(info, x, y);
+  data::Loader loader(dataset, {.batch_size = kBatch, .workers = 0});
   const auto model = [] {
     return nn::mlp({.hidden = {8}}).make(nn::ModelInput{Shape{4, 4, 1}, 3});
   };
@@ -130,7 +130,7 @@ void hooks() {
               hand / batches * 1e6, bare / batches * 1e6, observed / batches * 1e6);
 }
 
-// A callback, and the time that its hooks within an epoch take together.
+// Measures the total time of the hooks of a callback within an epoch.
 class Timed final : public train::Callback {
  public:
   Timed(const train::CallbackRecipe& recipe, double& seconds)
@@ -158,8 +158,8 @@ class Timed final : public train::Callback {
   double& seconds_;
 };
 
-// The time from the config to the first step, and the time per step of each callback with its
-// default options. The clock is read twice per hook, and these readings are included.
+// Measures the time from the config to the first step, and the time per step of each callback with
+// its default options. The clock is read twice per hook, and these readings are included.
 void run(const std::string& config, const std::string& folder) {
   using Clock = std::chrono::steady_clock;
   struct FirstStep : train::Callback {
@@ -196,7 +196,7 @@ int main(int count, char** arguments) try {
              "checkpoint_bench: {} arguments given; MEGABYTES FOLDER [--threads N] is required",
              count - 1);
   if (count == 5) set_threads(std::stoi(arguments[4]));
-  const Numbers state(std::stol(arguments[1]));
+  const BenchState state(std::stol(arguments[1]));
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {

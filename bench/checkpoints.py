@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures saving and loading of a state beside torch.save and torch.load, and the cost of a batch
-and a run beside the kernels.
+"""Compares saving and loading of a state with torch.save and torch.load, and measures the cost of a
+batch and of a run besides the kernels.
 
     bench/checkpoints.py CHECKPOINT_BENCH [--megabytes 600] [--rounds 7] [--folder DIR]
                          [--output FILE]
 
-Both sides hold the same random values (weights and two slots of an optimizer) and take turns. The
-table has the medians with lowest and highest. Saving ends when the bytes are on the disk: weft also
-hashes, reads back and verifies them, and PyTorch's file is fsynced. Loading verifies in weft, and
-looks at every element on both sides. `stall` is how long training waits for one copy of the state;
-another thread does the rest. The files are in the page cache when they are read. The Python with
-PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else should run on the machine.
+Both programs hold the same random values (weights and two slots of an optimizer) and run
+alternately. The table has the medians, the lowest and the highest values. Saving ends when the
+bytes are on the disk. weft also hashes, reads back and verifies them, and PyTorch's file is
+fsynced. Loading reads every element in both programs, and weft verifies the file. `stall` is the
+time that training waits for one copy of the state; another thread writes it. The files are in the
+page cache when they are read. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this
+file. Nothing else should run on the machine.
 """
 import argparse
 import json
@@ -71,7 +72,7 @@ def main():
                       options.threads]) as weft, \
              Process([python, "-c", PEER, options.megabytes, folder / "state.pt", options.threads]) as peer:
             sides, times, stall = [("weft", weft), ("torch", peer)], {}, []
-            for number in range(options.rounds + 1):  # the first warms up
+            for number in range(options.rounds + 1):  # the first round warms up
                 for name, side in sides if number % 2 == 0 else sides[::-1]:
                     for what in ("save", "load"):
                         answer = side.ask(what)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Is one build of weft slower than another? Two builds of weft_bench train in turns.
+"""Compares the speed of two builds of weft_bench, which train in turns.
 
     bench/compare.py OLD NEW [--work NAME …] [--steps KIND …] [--rounds 60] [--seconds 0.2]
                      [--threads 1] [--device cpu] [--precision fp32] [--output FILE]
 
 OLD and NEW are the programs built from bench/weft_bench.cpp in two trees. For each work and each
-kind of steps, both processes live side by side and train in turns (A B, B A, …), so that a change
-in the machine's speed meets both. A ratio is taken per round, OLD's time over NEW's: above 1, NEW
+kind of steps, both processes stay alive and train in turns (A B, B A, …), so that a change in the
+machine's speed affects both. A ratio is taken per round, OLD's time over NEW's: above 1, NEW
 is faster. A row has the median times in milliseconds per step, the ratios' median, lowest and
 highest, the same of the processor time of all threads, and the calls of operator new per step.
 
@@ -32,11 +32,11 @@ EPOCH = {"cpu": 16, "cuda": 64}  # steps, as in weft_bench.cpp
 
 
 def round_of(sides, steps):
-    """Milliseconds and allocations per step of each side, in this order."""
+    """Returns the milliseconds and allocations per step of each side, in the given order."""
     measured = []
     for side in sides:
         measured.append(side.ask(f"run {steps}"))
-        time.sleep(0.1)  # the threads of the side that is done spin for a while before they sleep
+        time.sleep(0.1)  # idle threads spin for a while before they sleep
     return measured
 
 

@@ -4,9 +4,9 @@
 //   kernel_bench [--device cpu|cuda] [--elements N] [--rounds R]
 //
 // Each round times a copy of the same array and then each kernel. The ratio of a round is the
-// kernel's bytes per second over the copy's; bytes that must be read or written count once. The
-// output is one line of JSON per kernel: the median ratio with the lowest and highest. Inputs are
-// random. Arrays have 256 MB by default, beyond any cache.
+// kernel's bytes per second over the copy's. Each byte that must be read or written counts once.
+// The output is one line of JSON per kernel with the median, the lowest and the highest ratio.
+// Inputs are random. Arrays have 256 MB by default, which is larger than any cache.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -114,8 +114,8 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
-// Products by the library's first suggestion of an algorithm, and on a GPU by the one that
-// autotuning finds.
+// Times products with the first algorithm of the library's heuristic, and on a GPU with the one
+// that autotuning finds.
 void products(const Settings& settings, bool autotune) {
   kernels::forget_matmul_plans();
   kernels::set_matmul_autotune(autotune);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's side of the benchmark, in one of its modes. bench/run.py drives it:
+"""Runs the PyTorch part of the benchmark in one mode. bench/run.py starts it:
 
     peer_torch.py --list WORK          one line: the modes this version can try, as a JSON list
     peer_torch.py WORK --mode MODE [--device cuda] [--precision bf16]
                                        then, line by line on stdin:
         run K      trains K steps                -> {"ms": per step, "loss": of the last step}
         memory                                   -> {"peak_mb": highest resident memory so far}
-    It prints {"ready": ..., "mode": ...} when it is warm, and ends when its input ends.
+    It prints {"ready": ..., "mode": ...} after warming up, and ends when its input ends.
 
 Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel),
 step (forward, backward and optimizer compiled as one); on a GPU also graph (the whole step as one
@@ -36,7 +36,7 @@ WORKS = {  # model, image shape, batch size, optimizer
     "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32,
                      lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o)),
 }
-BATCHES = 8  # of random data, used in turn
+BATCHES = 8  # of random data, used cyclically
 
 
 def modes(work, device):
@@ -46,7 +46,7 @@ def modes(work, device):
     optimizers = ["", "+fused"] if has_fused else [""]
     kinds = ["eager"] + (["compile", "compile+step"] if hasattr(torch, "compile") else [])
     found = [kind + layout + optimizer for kind in kinds for layout in layouts for optimizer in optimizers
-             if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer itself
+             if not (kind == "compile+step" and optimizer)]  # compiling fuses the optimizer
     if device == "cuda":
         found += [f"eager{layout}{optimizer}+graph" for layout in layouts for optimizer in optimizers]
     return found

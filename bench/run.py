@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures speed and memory of weft beside PyTorch, on the CPU unless --device cuda is given.
+"""Compares speed and memory of weft and PyTorch, on the CPU unless --device cuda is given.
 
     bench/run.py WEFT_BENCH [--device cpu] [--precision fp32] [--steps trainer] [--work NAME …]
                  [--rounds 7] [--seconds 1.5] [--output bench-results.json]
 
-For each work, PyTorch's modes are tried one after another, each in its own process, and the fastest
-becomes the peer. Then both processes train in turns (A B, B A, …), so that a change in the
-machine's speed affects both. The ratio is taken per round, the peer's time over weft's: above 1,
-weft is faster. The table and the file hold the median of the rounds with the lowest and highest.
-Inputs are random, never zeros.
+For each work, every mode of PyTorch runs in its own process, and the fastest becomes the peer. Then
+both processes train alternately (A B, B A, …), so that a change in the machine's speed affects
+both. The ratio of a round is the peer's time over weft's; above 1, weft is faster. The table and
+the file have the median, the lowest and the highest ratio of the rounds. Inputs are random, never
+zeros.
 
-Memory is the highest resident memory of a process that did only this work; PyTorch's is that of its
-leanest mode. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file. Nothing else
-should run on the machine.
+Memory is the highest resident memory of a process that ran only this work. PyTorch's is that of the
+mode with the least memory. The Python with PyTorch is $WEFT_PYTHON, or the one that runs this file.
+Nothing else should run on the machine.
 """
 import argparse
 import json
@@ -29,7 +29,7 @@ WORKS = ["mlp_b32", "mlp_b128", "cnn_b64", "resnet18_b32"]
 
 
 class Process:
-    """One side: a program that answers each line with a line of JSON."""
+    """A program that answers each input line with a line of JSON."""
 
     def __init__(self, command):
         self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ class Process:
         return self.answer()
 
     def calibrate(self, seconds):
-        """Warms up, and finds how many steps take this long."""
+        """Warms up, and returns the number of steps that take this long."""
         steps = 1
         while True:
             begin = time.perf_counter()
@@ -83,14 +83,14 @@ def torch_process(python, work, mode, threads, options):
 
 
 def best_mode(python, work, options):
-    """(mode, threads) of the fastest mode, the least memory of all, and the figures of each."""
+    """Returns (mode, threads) of the fastest mode, the least memory, and the figures of each."""
     modes = options.modes or json.loads(subprocess.run([python, PEER, work, "--list", "--device", options.device], check=True, text=True,
                                                        capture_output=True).stdout)
     tried, memory = {}, []
     for mode in modes:
         for threads in sorted({1, options.threads}, reverse=True):
             if threads != options.threads and (options.device != "cpu" or not mode.startswith("eager")):
-                continue  # compiling takes long; eager modes decide the number of threads
+                continue  # compiling is slow, so eager modes choose the number of threads
             try:
                 with torch_process(python, work, mode, threads, options) as peer:
                     peer.calibrate(options.seconds / 2)
@@ -115,7 +115,7 @@ def compare(python, work, options):
             ms = {}
             for side in sides if number % 2 == 0 else sides[::-1]:
                 ms[side] = side.measure()
-                time.sleep(0.3)  # the other side's threads spin before they sleep
+                time.sleep(0.3)  # the threads of the other program spin before they sleep
             rounds.append((ms[weft], ms[peer]))
         ratios = [peer_ms / weft_ms for weft_ms, peer_ms in rounds]
         return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""weft's models in PyTorch, under the same names: for the benchmark and for the parity tests."""
+"""weft's models in PyTorch, with the same names, for the benchmark and the parity tests."""
 import collections
 
 import torch
@@ -43,7 +43,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """torchvision's names, with the stem for small images: one 3 x 3 convolution, no pooling."""
+    """Has torchvision's names. The stem for small images is a 3 x 3 convolution without pooling."""
 
     def __init__(self, sample=(32, 32, 3), outputs=10):
         super().__init__()

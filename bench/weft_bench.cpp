@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of bench/run.py. bench/peer_torch.py is the other side and states the protocol:
+// The weft part of bench/run.py. bench/peer_torch.py is the PyTorch part and documents the
+// protocol:
 //
 //   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
 //              [--steps trainer|captured]
 //
-// then on stdin "run K" and "memory". The steps are those of a Trainer, whose samples all lie on
-// the device. The answer to "run" has the mean loss of the last epoch's steps, and also the
-// processor time and the calls of operator new per step, of all threads.
+// It reads the commands "run K" and "memory" from stdin. The steps are those of a Trainer, whose
+// samples are all on the device. The answer to "run" has the mean loss of the steps of the last
+// epoch. It also has the processor time and the calls of operator new per step, over all threads.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -71,14 +72,13 @@ data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
 // Steps of a Trainer. They run TrainStep, as every training run does.
 class Training {
  public:
-  // `products` is the compute dtype.
-  Training(const Work& work, const Device& device, DType products, bool captured)
+  Training(const Work& work, const Device& device, DType compute_dtype, bool captured)
       : model_(built(work, device)),
         loader_(samples(work, device), {.batch_size = work.batch}),
         trainer_(*model_, train::classification(),
                  {.optimizer = work.optimizer,
                   .capture = captured,
-                  .precision = products == DType::bf16 ? train::bf16() : train::fp32()}) {}
+                  .precision = compute_dtype == DType::bf16 ? train::bf16() : train::fp32()}) {}
 
   // Returns the mean loss of the last epoch's steps.
   double run(i64 steps) {
@@ -121,14 +121,14 @@ double peak_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 
-void serve(const std::string& name, const Device& device, DType products,
+void serve(const std::string& name, const Device& device, DType compute_dtype,
            const std::string& steps) {
   const auto found = works().find(name);
   WEFT_CHECK(found != works().end(), "weft_bench: '{}' is no work of the benchmark", name);
   const bool captured = steps == "captured";
   WEFT_CHECK(!captured || !std::holds_alternative<Cpu>(device),
              "weft_bench: captured steps given on the cpu; --device cuda is required");
-  Training training(found->second, device, products, captured);
+  Training training(found->second, device, compute_dtype, captured);
   training.run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
@@ -164,7 +164,7 @@ int main(int count, char** arguments) try {
       "weft_bench: {} arguments given; WORK and pairs of an option and its value are required",
       count - 1);
   Device device = Cpu{};
-  DType products = DType::f32;
+  DType compute_dtype = DType::f32;
   std::string steps = "trainer";
   for (int i = 2; i < count; i += 2) {
     const std::string option = arguments[i], value = arguments[i + 1];
@@ -173,7 +173,7 @@ int main(int count, char** arguments) try {
     } else if (option == "--device") {
       device = device_named(value);
     } else if (option == "--precision" && (value == "fp32" || value == "bf16")) {
-      products = value == "bf16" ? DType::bf16 : DType::f32;
+      compute_dtype = value == "bf16" ? DType::bf16 : DType::f32;
     } else if (option == "--steps" && (value == "trainer" || value == "captured")) {
       steps = value;
     } else {
@@ -184,7 +184,7 @@ int main(int count, char** arguments) try {
           option, value);
     }
   }
-  serve(arguments[1], device, products, steps);
+  serve(arguments[1], device, compute_dtype, steps);
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# weft's side of the benchmark (bench/run.py); built when asked for: ./run bench.
-# It counts allocations. Two builds of it: bench/compare.py.
+# weft's side of the benchmark bench/run.py, which counts allocations too. `./run bench` builds it.
+# bench/compare.py compares two builds of it.
 add_executable(weft_bench EXCLUDE_FROM_ALL bench/weft_bench.cpp testing/heap_counter.cpp)
 target_link_libraries(weft_bench PRIVATE weft weft_dependencies)
-# bench/checkpoints.py: ./run bench checkpoints
+# weft's side of bench/checkpoints.py. `./run bench checkpoints` builds it.
 add_executable(checkpoint_bench EXCLUDE_FROM_ALL bench/checkpoint_bench.cpp)
 target_link_libraries(checkpoint_bench PRIVATE weft weft_dependencies)
-# How close kernels come to the memory's speed: ./run gpu-check bench, and on the CPU too.
+# Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
+# the CPU too.
 if(WEFT_CUDA STREQUAL "ON")
   add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_cuda.cpp)
 else()

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# WEFT_CUDA: OFF; EMULATED, in which the CUDA sources are compiled as C++ and run on the CPU, for
-# tests on machines without a GPU and without CUDA; ON, in which nvcc compiles them.
+# WEFT_CUDA is OFF, EMULATED or ON. EMULATED compiles the CUDA sources as C++ and runs them on the
+# CPU, for tests on machines without a GPU and without CUDA. With ON, nvcc compiles them.
 set(WEFT_CUDA OFF CACHE STRING "The GPU side: OFF, EMULATED or ON")
 set_property(CACHE WEFT_CUDA PROPERTY STRINGS OFF EMULATED ON)
 if(NOT WEFT_CUDA MATCHES "^(OFF|EMULATED|ON)$")
   message(FATAL_ERROR "weft: WEFT_CUDA is '${WEFT_CUDA}'; OFF, EMULATED or ON is required")
 endif()
 
-# Cuda is an alternative of weft::Device (device/device.h); what links libweft must see the same.
+# Cuda is an alternative of weft::Device (device/device.h), so programs that link libweft need the
+# same definition.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   add_compile_definitions(WEFT_HAS_CUDA)
 endif()
@@ -20,10 +21,11 @@ if(WEFT_CUDA STREQUAL "ON")
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-  # CMake 3.25 does not know that nvcc takes C++20.
+  # CMake 3.25 does not know that nvcc accepts C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
-  # std::array, std::bit_cast and the like are constexpr functions, which device code may then call.
+  # This option lets device code call constexpr functions such as those of std::array and
+  # std::bit_cast.
   string(APPEND CMAKE_CUDA_FLAGS " --expt-relaxed-constexpr")
   if(WEFT_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${WEFT_CCACHE})
@@ -37,14 +39,15 @@ if(WEFT_CUDA STREQUAL "ON")
   endif()
   target_include_directories(weft_dependencies SYSTEM INTERFACE ${WEFT_CUDNN_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(weft_dependencies INTERFACE CUDA::cudart_static CUDA::cublasLt ${WEFT_CUDNN_LIBRARY})
-  # C++ files, which nvcc does not compile, see CUDA's own types.
+  # With this definition, C++ files that nvcc does not compile use CUDA's own types.
   add_compile_definitions(WEFT_REAL_DEVICE)
 endif()
 
-# Library calls (cuBLASLt, cuDNN) are in *_cuda.cpp; what stands for them on the emulated device, in
-# *_emulated.cpp. Host code that needs either of the two is in *_gpu.cpp.
+# *_cuda.cpp files call the libraries (cuBLASLt, cuDNN). *_emulated.cpp files replace them on the
+# emulated device. *_gpu.cpp files are host code for either.
 #
-# Leaves in the list named `variable` the sources of the chosen device, and sees to the .cu files.
+# This macro leaves the sources of the chosen device in the list named `variable`, and sets how .cu
+# files are compiled.
 macro(weft_choose_device variable)
   if(WEFT_CUDA STREQUAL "OFF")
     list(FILTER ${variable} EXCLUDE REGEX

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Everything comes from the distribution; nothing is downloaded here. A missing package is named by
-# its Debian package, so that the message says what to install.
+# All packages come from the distribution, and nothing is downloaded. The message for a missing
+# package names its Debian package, so that it can be installed.
 
-# The usage requirements of all private dependencies; what the installed headers need is only fmt.
+# This target has the usage requirements of all private dependencies. Installed headers need only
+# fmt.
 add_library(weft_dependencies INTERFACE)
 
 function(weft_missing package debian_package)
@@ -10,8 +11,8 @@ function(weft_missing package debian_package)
                       "elsewhere name its folder with -DCMAKE_PREFIX_PATH=DIR (./run --deps DIR)")
 endfunction()
 
-# weft_require(<package> <Debian package> <target> [<other target>…]): find it or stop; link the
-# first target that exists.
+# weft_require(<package> <Debian package> <target> [<other target>…]) finds the package or stops. It
+# links the first target that exists.
 macro(weft_require package debian_package)
   find_package(${package} QUIET)
   if(NOT ${package}_FOUND)
@@ -43,7 +44,8 @@ if(NOT CLI11_FOUND)
   weft_missing(CLI11 libcli11-dev)
 endif()
 
-# WEFT_ONEDNN, WEFT_OPENMP: AUTO takes it where it is found, ON insists, OFF does without.
+# WEFT_ONEDNN and WEFT_OPENMP: AUTO uses the package if it is found, ON requires it, and OFF does
+# not use it.
 set(WEFT_OPENMP AUTO CACHE STRING "Threads by OpenMP: AUTO, ON or OFF")
 if(WEFT_OPENMP)
   find_package(OpenMP QUIET COMPONENTS CXX)
@@ -57,7 +59,7 @@ if(NOT OpenMP_CXX_FOUND)
   add_compile_options(-Wno-unknown-pragmas)
 endif()
 
-# Not through oneDNN's own package file: Debian's asks for OpenCL, which nothing here uses.
+# oneDNN's own package file is not used, because Debian's requires OpenCL.
 set(WEFT_ONEDNN AUTO CACHE STRING "GEMM and convolution by oneDNN: AUTO, ON or OFF")
 if(WEFT_ONEDNN)
   find_path(WEFT_ONEDNN_INCLUDE dnnl.hpp)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# `cmake --install build/cpu --prefix DIR`: headers under include/weft/<folder>, libweft, the
-# command, and a package for find_package(weft). Everything below is relative to the prefix, so it
-# can be moved.
+# `cmake --install build/cpu --prefix DIR` installs headers in include/weft/<folder>, libweft, the
+# command, and a package for find_package(weft). All paths are relative to the prefix, so it can be
+# moved.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 
@@ -19,7 +19,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/weft.h)
   install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 endif()
 
-# The component `testing`, where the tests are built.
+# The component `testing` is installed if the tests are built.
 if(TARGET weft_testing)
   set_target_properties(weft_testing PROPERTIES EXPORT_NAME testing)
   install(TARGETS weft_testing EXPORT weftTesting ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -27,7 +27,8 @@ if(TARGET weft_testing)
           FILES_MATCHING PATTERN "*.h")
   install(EXPORT weftTesting NAMESPACE weft:: FILE weftTesting.cmake DESTINATION ${package_dir})
   install(FILES cmake/weft_add_op_test.cmake DESTINATION ${package_dir})
-  # The emulator of CUDA kernels travels as sources: each sanitizer wants a build of its own.
+  # The emulator of CUDA kernels is installed as sources, because each sanitizer needs its own
+  # build.
   install(DIRECTORY core device testing DESTINATION ${package_dir}/emulator
           FILES_MATCHING PATTERN "*.cpp" PATTERN "device/cuda" EXCLUDE PATTERN "testing/cuda" EXCLUDE)
 endif()

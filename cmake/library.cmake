@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # libweft and the `weft` command.
 
-# `weft/tensor/tensor.h` in the tree too: an include folder in which `weft` is the source root.
+# This include folder has a link `weft` to the source root, so that includes are spelled
+# `weft/tensor/tensor.h` in the tree too.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/weft SYMBOLIC)
 
-# One shared library, because registered entries vanish from static archives and a plugin that
-# linked an archive would fill a registry of its own.
+# libweft is one shared library. Registered entries would be lost from static archives, and a plugin
+# that linked an archive would have a registry of its own.
 add_library(weft SHARED)
 add_library(weft::weft ALIAS weft)
 set_target_properties(weft PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
@@ -31,7 +32,7 @@ foreach(folder ${WEFT_FOLDERS})
     if(NOT folder STREQUAL "kernels")  # cmake/join.cmake says why
       weft_join(weft_${folder} 16)
     endif()
-    if(folder STREQUAL "core" OR folder STREQUAL "kernels")  # which has options of its own
+    if(folder STREQUAL "core" OR folder STREQUAL "kernels")  # kernels has options of its own
       weft_precompile(weft_${folder})
     else()
       weft_precompile_like(weft_${folder} weft_core)
@@ -40,16 +41,16 @@ foreach(folder ${WEFT_FOLDERS})
 endforeach()
 
 if(WEFT_CUDA STREQUAL "EMULATED")
-  # ThreadSanitizer must not see the emulator switch from one thread's stack to another's
-  # (device/simt/sanitizers.h); what it may see, it is told.
+  # ThreadSanitizer must not follow the emulator's switches between the stacks of threads
+  # (device/simt/sanitizers.h). The emulator tells it what it needs.
   file(GLOB simt_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/device/simt/*.cpp)
   set_source_files_properties(${simt_sources} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2"
                                                          SKIP_PRECOMPILE_HEADERS ON)
 endif()
 
 if(TARGET weft_kernels)
-  # errno and traps are the two parts of IEEE that stop the vectoriser and that nothing here reads;
-  # results stay the same. No -march: the vector width is chosen at run time, in code.
+  # errno and floating-point traps prevent vectorisation, and no code here reads them. Results stay
+  # the same. -march is not set, because the vector width is chosen at run time.
   target_compile_options(weft_kernels PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno;-fno-trapping-math>"
                                               "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O3>")
   if(TARGET weft_onednn)
@@ -65,10 +66,10 @@ if(app_sources)
                         "\$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   target_compile_definitions(weft_app PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
   target_link_libraries(weft_app PRIVATE weft weft_dependencies CLI11::CLI11)
-  # CLI11 takes a third less time to compile, and nothing here is run often.
+  # With -O1, CLI11 takes two thirds of the compile time, and no code here runs often.
   target_compile_options(weft_app PRIVATE $<$<CONFIG:Release>:-O1>)
   weft_join(weft_app 16)
-  if(NOT WEFT_JOIN)  # then it is one file
+  if(NOT WEFT_JOIN)  # a joined target is one file
     weft_precompile(weft_app CLI/CLI.hpp)
   endif()
 endif()

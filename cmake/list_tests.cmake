@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Run after a test binary is linked (cmake/tests.cmake): writes its ctest entries to ${entries}.
-# A binary without tests is an error: it would pass for ever.
+# This script runs after a test binary is linked (cmake/tests.cmake), and writes its ctest entries
+# to ${entries}. A binary without tests is an error, because it would always pass.
 execute_process(COMMAND ${binary} --gtest_list_tests OUTPUT_VARIABLE all RESULT_VARIABLE result)
 if(NOT result EQUAL 0 OR NOT all MATCHES "\n  [^ \n]")
   message(FATAL_ERROR "${binary}: no tests found (exit code ${result})")
@@ -8,9 +8,9 @@ endif()
 execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=*Slow* OUTPUT_VARIABLE slow)
 execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow*:*.cuda OUTPUT_VARIABLE quick)
 
-# AddressSanitizer would end the process where a test wants to see out-of-memory reported. Waiting
-# threads spin for a moment and then sleep: spinning ones starve each other when tests share the
-# cores with anything else, and sleeping at once makes models as small as a test's ten times slower.
+# AddressSanitizer would end the process in tests of out-of-memory errors. Waiting threads spin for
+# a short time and then sleep. If they only spun, tests that share the cores would slow each other
+# down. If they slept at once, the small models of tests would be ten times slower.
 set(environment "ASAN_OPTIONS=allocator_may_return_null=1;GOMP_SPINCOUNT=2000")
 set(text "")
 macro(add_entry entry label seconds filter)
@@ -23,7 +23,7 @@ macro(add_entry entry label seconds filter)
     "  ENVIRONMENT [=[${environment}]=])\n")
 endmacro()
 if(quick MATCHES "\n  [^ \n]")
-  # A row's test `cuda` is in the entry op_rows_cuda.
+  # The tests `cuda` of op rows are in the entry op_rows_cuda.
   add_entry(${name} quick 600 "-*Slow*:*.cuda")
 endif()
 if(slow MATCHES "\n  [^ \n]")

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# Half of what a file of ours takes to compile is the standard library's headers and fmt's, which
-# are therefore read once. Headers of ours are not among them: a change would compile everything
-# again. That hides a missing #include; clang-tidy, which does without them (tools/check_tidy.sh),
-# finds it.
+# Half of the compile time of a file is spent on headers of the standard library and of fmt, which
+# are therefore precompiled. weft's own headers are not, because a change would compile everything
+# again. Precompiling hides a missing #include, but clang-tidy compiles without it
+# (tools/check_tidy.sh) and finds it.
 option(WEFT_PRECOMPILE "Precompile the standard library's headers" ON)
 if(WEFT_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # without it ccache stands aside
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # ccache needs this option
 endif()
 
-# weft_precompile(TARGET [HEADER…]): headers besides the common ones, which must be of other
-# projects.
+# weft_precompile(TARGET [HEADER…]) precompiles the common headers and these. They must be headers
+# of other projects.
 function(weft_precompile target)
   if(WEFT_PRECOMPILE)
     foreach(header algorithm array atomic chrono cmath cstring filesystem fstream functional map memory mutex
@@ -18,8 +18,8 @@ function(weft_precompile target)
     endforeach()
   endif()
 endfunction()
-# weft_precompile_like(TARGET OWNER): both are compiled with the same options, and share what OWNER
-# has.
+# weft_precompile_like(TARGET OWNER) uses the precompiled headers of OWNER. Both targets must have
+# the same options.
 function(weft_precompile_like target owner)
   if(WEFT_PRECOMPILE)
     target_precompile_headers(${target} REUSE_FROM ${owner})

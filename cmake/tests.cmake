@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-# One binary per folder, test_<folder>, from tests/<folder>/*_test.cpp. In ctest it is two entries:
-# <folder> (label quick: everything without `Slow` in its name) and <folder>_slow (label slow).
+# Each folder has one binary, test_<folder>, from tests/<folder>/*_test.cpp. It has two entries in
+# ctest: <folder> (label quick) has the tests without `Slow` in their names, and <folder>_slow
+# (label slow) the others.
 find_package(GTest QUIET)
 if(NOT GTest_FOUND)
   weft_missing("GoogleTest (which only WEFT_TESTS=ON needs)" libgtest-dev)
 endif()
 enable_testing()
 
-# Gradient checks and op rows, which every test may use.
+# Every test may use gradient checks and op rows.
 file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cpp)
 add_library(weft_testing STATIC ${testing_sources})
 target_link_libraries(weft_testing PUBLIC weft GTest::gtest)
 add_library(weft::testing ALIAS weft_testing)
 include(cmake/weft_add_op_test.cmake)
 
-# tests/cuda has the tests of the CUDA kernels: on the emulated device (label emulated), or on a
-# real one (label device). tests/simt has those of the emulator itself.
+# tests/cuda has the tests of the CUDA kernels, on the emulated device (label emulated) or on a real
+# one (label device). tests/simt has those of the emulator itself.
 set(test_folders ${WEFT_FOLDERS} app)
-# Both link the folders up to kernels/ and nothing above, so that a sanitizer's build of them is
-# small. tests/gpu has what is above the kernels, tensors to whole runs, and links all of libweft.
+# test_cuda and test_simt link only the folders up to kernels/, so that their sanitizer builds are
+# small. tests/gpu has the tests above the kernels, from tensors to whole runs, and links all of
+# libweft.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   list(APPEND test_folders gpu cuda)
   file(GLOB kernel_testing_sources CONFIGURE_DEPENDS testing/*/*.cpp)
@@ -31,8 +33,8 @@ if(WEFT_CUDA STREQUAL "EMULATED")
   list(APPEND test_folders simt)
 endif()
 
-# Without optimisation tests take half of the time to compile, and what a test waits for is in
-# libweft. The tests of kernels are run many times (./run torture-kernels), which -O1 pays for.
+# Without optimisation tests take half of the time to compile, and most of their run time is in
+# libweft. The tests of kernels are run many times (./run torture-kernels), so they use -O1.
 set(test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O0>)
 set(kernel_test_options $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-O1>)
 set(test_headers "")
@@ -46,14 +48,14 @@ foreach(folder ${test_folders})
   add_executable(${test} ${sources})
   target_compile_definitions(${test} PRIVATE WEFT_SOURCE_ROOT="${CMAKE_SOURCE_DIR}"
                                              WEFT_VERSION="${PROJECT_VERSION}")
-  if(folder MATCHES "^(simt|cuda)$")  # not joined: their files use the same names
+  if(folder MATCHES "^(simt|cuda)$")  # not joined, because their files use the same names
     target_compile_options(${test} PRIVATE ${kernel_test_options})
   else()
     target_compile_options(${test} PRIVATE ${test_options})
     weft_join(${test} 8 added Case kYaml)
   endif()
-  # Whose headers a test shares it waits for, and for all that is linked to: test_cuda and
-  # test_simt, which are to be small, share their own.
+  # A target that shares precompiled headers waits for their owner and its libraries. test_cuda and
+  # test_simt, whose builds should be small, share headers of their own.
   if(folder STREQUAL "cuda")
     set(test_headers "")
   endif()
@@ -77,11 +79,11 @@ foreach(folder ${test_folders})
   if(folder MATCHES "^(simt|cuda|gpu)$")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
     string(REPLACE "ON" "device" extra_label ${extra_label})
-    # #pragma unroll
+    # The sources use #pragma unroll.
     target_compile_options(${test} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas>)
     set_target_properties(${test} PROPERTIES LINKER_LANGUAGE CXX)
   endif()
-  # What a binary holds is known only when it is linked: the ctest entries are written then.
+  # The tests of a binary are known only after it is linked, so the ctest entries are written then.
   set(entries ${CMAKE_BINARY_DIR}/${test}_entries.cmake)
   add_custom_command(TARGET ${test} POST_BUILD VERBATIM
                      COMMAND ${CMAKE_COMMAND} -D binary=$<TARGET_FILE:${test}> -D name=${folder}
@@ -92,7 +94,7 @@ foreach(folder ${test_folders})
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${entries})
 endforeach()
 
-# The GPU's part of each op's row.
+# The part of each op row that runs on the GPU.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   add_test(NAME op_rows_cuda COMMAND test_autograd --gtest_filter=*.cuda --gtest_brief=1)
   string(REPLACE "EMULATED" "emulated" label ${WEFT_CUDA})
@@ -102,7 +104,7 @@ if(NOT WEFT_CUDA STREQUAL "OFF")
                        ENVIRONMENT GOMP_SPINCOUNT=2000)
 endif()
 
-# The checks of the sources themselves, and of the checks.
+# The checks of the sources, and tests of these checks.
 find_program(WEFT_PYTHON3 python3)
 if(WEFT_PYTHON3)
   foreach(check layering classes words snippets tour)
@@ -118,7 +120,7 @@ if(WEFT_PYTHON3)
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
-# A stranger's machine: install, build the examples against the prefix, run them.
+# This test installs weft, builds the examples against the prefix as a user would, and runs them.
 find_program(WEFT_BASH bash)
 if(WEFT_BASH AND NOT WEFT_SANITIZE)
   add_test(NAME install COMMAND ${WEFT_BASH} ${CMAKE_SOURCE_DIR}/tests/tools/install_test.sh
@@ -126,7 +128,7 @@ if(WEFT_BASH AND NOT WEFT_SANITIZE)
   set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
-# Runs that are killed and disks that fail, a few of each; all of them by ./run torture.
+# Runs are killed and disks fail, a few of each. `./run torture` makes all of them.
 if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   add_library(weft_faults MODULE tests/torture/faults.cpp)
   target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS})
@@ -135,7 +137,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 300)
 endif()
 
-# Weight files beside live PyTorch; skipped, and ctest says so, where it cannot be imported.
+# Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
 if(WEFT_PYTHON3)
   add_executable(parity_tool tests/parity/parity_tool.cpp)
   target_link_libraries(parity_tool PRIVATE weft weft_dependencies)

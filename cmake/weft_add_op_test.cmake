@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# weft_add_op_test(<name> <source>…): a test of one's own op, registered with ctest. Call
-# enable_testing() before.
+# weft_add_op_test(<name> <source>…) adds a test of your own op to ctest. Call enable_testing()
+# before.
 #
-# Of C++ sources alone: op rows (weft/testing/op_row.h) and other GoogleTest cases, linked to
-# libweft.
+# With C++ sources alone, the test has op rows (weft/testing/op_row.h) and other GoogleTest cases,
+# and links libweft.
 #
-# With a CUDA source (.cu) among them: tests of kernels (weft/testing/kernel_test.h), run by the
-# emulator, with no GPU and no CUDA toolkit. Three tests come of it: <name>, <name>_asan (accesses
-# outside arrays and misaligned ones, by AddressSanitizer and UndefinedBehaviorSanitizer) and
-# <name>_tsan (races, by ThreadSanitizer).
+# With a CUDA source (.cu) among them, the test has tests of kernels (weft/testing/kernel_test.h).
+# The emulator runs them, without a GPU and without the CUDA toolkit. Three tests are added: <name>,
+# <name>_asan (accesses outside arrays and misaligned accesses, by AddressSanitizer and
+# UndefinedBehaviorSanitizer) and <name>_tsan (races, by ThreadSanitizer).
 function(weft_add_op_test name)
   set(kernels ${ARGN})
   list(FILTER kernels INCLUDE REGEX "\\.cu$")
@@ -25,7 +25,7 @@ endfunction()
 
 function(_weft_register_test name)
   add_test(NAME ${name} COMMAND ${name})
-  # A binary whose rows were lost would pass for ever.
+  # A binary that lost its rows would always pass.
   set_tests_properties(${name} PROPERTIES FAIL_REGULAR_EXPRESSION "Running 0 tests" ENVIRONMENT
     "ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0;TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0")
 endfunction()
@@ -43,8 +43,8 @@ function(_weft_add_kernel_test name variant)
   _weft_register_test(${name})
 endfunction()
 
-# The emulator, built from its sources: a sanitizer must have seen all of a program.
-set(_weft_emulator_sources ${CMAKE_CURRENT_LIST_DIR}/emulator)  # where it is installed
+# The emulator is built from its sources, because a sanitizer must instrument the whole program.
+set(_weft_emulator_sources ${CMAKE_CURRENT_LIST_DIR}/emulator)  # in an installed weft
 if(NOT EXISTS ${_weft_emulator_sources})
   cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH _weft_emulator_sources)  # in weft's own tree
 endif()
@@ -57,7 +57,7 @@ function(_weft_add_emulator variant)
   endif()
   list(TRANSFORM _weft_emulator_files PREPEND ${_weft_emulator_sources}/)
   file(GLOB sources ${_weft_emulator_files})
-  # These want a library of their own.
+  # The emulator does not use these files, which need OpenSSL.
   list(FILTER sources EXCLUDE REGEX "/core/(sha256|atomic_file)\\.cpp$")
   add_library(${target} STATIC EXCLUDE_FROM_ALL ${sources})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 32)
@@ -74,8 +74,8 @@ function(_weft_add_emulator variant)
   target_compile_options(${target} PUBLIC -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1
                                           -Wno-maybe-uninitialized -Wno-unknown-pragmas)
   target_link_options(${target} PUBLIC -fsanitize=${sanitizers})
-  # A sanitizer must not see the switch from one thread's stack to another's; what it may see, it is
-  # told.
+  # A sanitizer must not follow the emulator's switches between the stacks of threads. The emulator
+  # tells it what it needs.
   file(GLOB unseen ${_weft_emulator_sources}/device/simt/*.cpp)
   set_source_files_properties(${unseen} PROPERTIES COMPILE_OPTIONS "-fno-sanitize=all;-O2")
 endfunction()

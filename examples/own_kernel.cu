@@ -13,7 +13,8 @@ namespace {
 
 constexpr unsigned kThreads = 128;
 
-// One block per row. Each thread adds up its part of the squares, and a tree adds up the threads.
+// One block per row. Each thread sums the squares of its elements, and a tree sums over the
+// threads.
 __global__ void rms_norm_kernel(Rows<float> y, Rows<const float> x, float eps) {
   WEFT_SHARED(partial, float[kThreads]);
   const i64 cols = x.cols;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compares the kernel with a loop, in every order of its threads. Without a __syncthreads() of
-// own_kernel.cu the orders disagree, and ThreadSanitizer names both lines. With a read beyond a
-// row's end, AddressSanitizer stops.
+// Compares the kernel with a loop, in every order of its threads. If a __syncthreads() of
+// own_kernel.cu is missing, the orders disagree, and ThreadSanitizer names both lines. A read
+// beyond the end of a row is an error of AddressSanitizer.
 #include <weft/testing/kernel_test.h>
 
 #include <gtest/gtest.h>

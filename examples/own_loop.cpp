@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kEpochs = 5;
 
-// Each step is that of the mean loss over four batches.
+// Each step uses the gradient of the mean loss over four batches.
 void train_by_hand(nn::Module& model, const data::Digits& digits) {
   data::Loader loader{digits, {.batch_size = 16, .shuffle = true, .seed = 1}};
   const train::InputPipeline input{digits.info(), std::nullopt, Cpu{}};
@@ -22,7 +22,7 @@ void train_by_hand(nn::Module& model, const data::Digits& digits) {
       const auto [x, y] = input(batch);
       accumulator.backward(cross_entropy(model(x), y), static_cast<double>(y.size(0)));
     }
-    accumulator.step();  // of the batches since the last step
+    accumulator.step();  // with the batches since the last step
   }
 }
 

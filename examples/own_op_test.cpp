@@ -28,6 +28,6 @@ Variable log_cosh(const Variable& x) {
 WEFT_OP_ROW(log_cosh, {.inputs = {testing::matrix},
                        .op = [](auto& a) { return log_cosh(a[0]); },
                        .reference = [](auto& a) { return log((exp(a[0]) + exp(-a[0])) * 0.5); },
-                       .extremes = false});  // the reference overflows there, the op does not
+                       .extremes = false});  // only the reference overflows
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A strategy of your own, registered from outside weft. It trains the head alone until its loss no
-// longer falls, then unfreezes the layers below. A config chooses it by `strategy: thaw_when_flat`.
+// longer falls, then unfreezes the layers below. A config chooses it by `strategy:
+// unfreeze_when_flat`.
 #include <weft/weft.h>
 
 #include <algorithm>
@@ -10,48 +11,48 @@ using namespace weft;
 
 namespace {
 
-struct ThawWhenFlatOptions {
+struct UnfreezeWhenFlatOptions {
   double ratio = 0.9;
   std::string layers = "1.*";
 };
 
-void describe(Fields& f, ThawWhenFlatOptions& o) {
-  f("ratio", o.ratio, "thaw when loss > ratio * best", positive);
+void describe(Fields& f, UnfreezeWhenFlatOptions& o) {
+  f("ratio", o.ratio, "unfreeze when loss > ratio * best", positive);
   f("layers", o.layers, "glob of parameter names");
 }
 
-class ThawWhenFlat : public train::Strategy {
+class UnfreezeWhenFlat : public train::Strategy {
  public:
-  explicit ThawWhenFlat(const ThawWhenFlatOptions& options) : options_(options) {}
+  explicit UnfreezeWhenFlat(const UnfreezeWhenFlatOptions& options) : options_(options) {}
 
-  void state(train::State& s) override { s("best", best_)("thawed", thawed_); }
+  void state(train::State& s) override { s("best", best_)("unfrozen", unfrozen_); }
 
-  void on_train_begin(train::Trainer& t) override { set(t, thawed_ > 0); }
+  void on_train_begin(train::Trainer& t) override { set(t, unfrozen_ > 0); }
   void on_epoch_end(train::Trainer& t, const train::EpochResult& r) override {
-    if (thawed_ == 0 && r.loss > options_.ratio * best_) {
-      thawed_ = r.epoch;
+    if (unfrozen_ == 0 && r.loss > options_.ratio * best_) {
+      unfrozen_ = r.epoch;
       set(t, true);
     }
     best_ = std::min(best_, r.loss);
   }
-  i64 thawed() const { return thawed_; }
+  i64 unfrozen() const { return unfrozen_; }
 
  private:
   void set(train::Trainer& t, bool on) {
     const i64 matched = t.set_requires_grad(options_.layers, on);
     const optim::RebuildReport report = t.rebuild_optimizer_and_scheduler();
     std::printf("%s: %lld parameters; %zu kept, %zu stashed, %zu restored\n",
-                on ? "thawed" : "frozen", static_cast<long long>(matched), report.kept.size(),
+                on ? "unfrozen" : "frozen", static_cast<long long>(matched), report.kept.size(),
                 report.stashed.size(), report.restored.size());
   }
 
-  ThawWhenFlatOptions options_;
+  UnfreezeWhenFlatOptions options_;
   double best_ = 1e9;
-  i64 thawed_ = 0;  // after which epoch
+  i64 unfrozen_ = 0;  // the epoch after which they were unfrozen, or 0
 };
 
 const bool registered =
-    Registry<train::Strategy>::add<ThawWhenFlat, ThawWhenFlatOptions>("thaw_when_flat");
+    Registry<train::Strategy>::add<UnfreezeWhenFlat, UnfreezeWhenFlatOptions>("unfreeze_when_flat");
 
 }  // namespace
 
@@ -64,7 +65,7 @@ int main() try {
       model, train::classification(), {.optimizer = optim::adamw({.lr = 3e-3}), .epochs = 10}};
 
   // An Orchestrator makes these calls for the strategy of a config.
-  ThawWhenFlat strategy{{.ratio = 0.9}};
+  UnfreezeWhenFlat strategy{{.ratio = 0.9}};
   strategy.on_setup(trainer);
   trainer.add_observer(strategy);
   strategy.on_train_begin(trainer);
@@ -73,7 +74,7 @@ int main() try {
     loss = trainer.train_one_epoch(loader).loss;
     std::printf("epoch %d  loss %.4f\n", epoch + 1, loss);
   }
-  return registered && strategy.thawed() > 0 && loss < 0.5 ? 0 : 1;
+  return registered && strategy.unfrozen() > 0 && loss < 0.5 ? 0 : 1;
 } catch (const Error& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return error.exit_code();

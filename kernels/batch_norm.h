@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch normalisation of each channel over rows, with an optional residual and relu behind it.
+// Batch normalisation of each channel over rows, with an optional residual and relu after it.
 //   math     x̂ = (x − mean)·inv_std, inv_std = 1/√(variance + eps);
 //            y = gamma·x̂ + beta, + residual, then max(·, 0) if relu
 //            variance divides by rows, batch_var by rows − 1
@@ -8,18 +8,18 @@
 //            dx = gamma·inv_std·(dz − dbeta/rows − x̂·dgamma/rows)
 //            dx = gamma·inv_std·dz for constant statistics
 //   shapes   x, y, residual (rows, channels); gamma, beta (null: 1, 0), mean, inv_std, … (channels)
-//   saved    x, mean, inv_std; y where a relu follows a residual
+//   saved    x, mean, inv_std; y if a relu follows a residual
 //   aliasing y may be x or residual; dresidual, or dx without dresidual, may be dy
 //   source   Ioffe & Szegedy 2015, arXiv:1502.03167; block sums are combined as in
-//            Chan, Golub & LeVeque 1979, in an order that does not depend on the threads
+//            Chan, Golub & LeVeque 1979, in an order independent of the number of threads
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
 
-// The statistics of each channel. They are double, because a float cannot hold a mean that
-// is large beside the deviation.
+// The statistics of each channel. They are double, because a float mean loses too many digits when
+// the mean is much larger than the standard deviation.
 struct BatchStatistics {
   double *mean = nullptr, *inv_std = nullptr, *batch_var = nullptr;
 };
@@ -46,7 +46,7 @@ struct BatchNormGradients {
 struct BatchNormMode {
   bool relu = false, constant_statistics = false;
 };
-// `y` is read, and required, only for a relu behind a residual.
+// `y` is required and read only if a relu follows a residual.
 template <class T, class Device>
 void batch_norm_backward(Device device, const BatchNormGradients<T>& out, Rows<const T> dy,
                          Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,

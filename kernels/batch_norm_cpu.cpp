@@ -11,9 +11,9 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kBlock =
-    16 * 1024;  // elements whose sums are made in one go; fixed, so that results are too
-constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
+// The elements of a block. The size is fixed, so that results do not depend on the threads.
+constexpr i64 kBlock = 16 * 1024;
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
 struct Blocks {
   template <class T>
@@ -26,8 +26,8 @@ struct Blocks {
   i64 rows_per_block, count, rows;
 };
 
-// Sums of x − first and (x − first)² over all rows, first = row 0: near the data, so that the
-// squares do not cancel.
+// Sums of x − first and (x − first)² over all rows, where first is row 0. The subtraction avoids
+// cancellation, because first is close to the data.
 template <class T>
 void sum_block(double* __restrict sum, double* __restrict square, Rows<const T> in) {
   const T* x = in.data;
@@ -53,22 +53,22 @@ void sum_block(double* __restrict sum, double* __restrict square, Rows<const T> 
   }
 }
 
-// What a channel's numbers are multiplied with and shifted by, in the type of the rows. The mean is
-// split in two, so that x − mean keeps its digits when the mean is large.
+// The factors and offsets of each channel, in the type of the rows. The mean is the sum of two
+// values, so that x − mean keeps its precision if the mean is large.
 template <class T>
 struct Channels {
   explicit Channels(i64 channels) : memory(Cpu{}, 5 * channels) {
     mean = memory.data();
-    rest = mean + channels;
-    scale = rest + channels;
+    mean_low = mean + channels;
+    scale = mean_low + channels;
     shift = scale + channels;
-    pull = shift + channels;
+    slope = shift + channels;
   }
   Scratch<T, Cpu> memory;
-  T *mean, *rest;  // mean + rest
-  T* scale;        // gamma·inv_std
-  T* shift;        // forward: beta; backward: Σdz/rows
-  T* pull;         // backward: inv_std²·Σ dz·(x − mean)/rows
+  T *mean, *mean_low;  // the mean is mean + mean_low
+  T* scale;            // gamma·inv_std
+  T* shift;            // forward: beta; backward: Σ dz/rows
+  T* slope;            // backward: inv_std²·Σ dz·(x − mean)/rows
 };
 
 template <class T>
@@ -76,7 +76,7 @@ void fill_channels(const Channels<T>& c, const BatchNormParameters<T>& parameter
   const auto [gamma, beta, mean, inv_std] = parameters;
   for (i64 i = 0; i < channels; ++i) {
     c.mean[i] = static_cast<T>(mean[i]);
-    c.rest[i] = static_cast<T>(mean[i] - static_cast<double>(c.mean[i]));
+    c.mean_low[i] = static_cast<T>(mean[i] - static_cast<double>(c.mean[i]));
     c.scale[i] =
         static_cast<T>((gamma != nullptr ? static_cast<double>(gamma[i]) : 1.0) * inv_std[i]);
     c.shift[i] = beta != nullptr ? beta[i] : T(0);
@@ -85,10 +85,10 @@ void fill_channels(const Channels<T>& c, const BatchNormParameters<T>& parameter
 
 template <class T>
 T centred(const Channels<T>& c, T x, i64 i) {
-  return (x - c.mean[i]) - c.rest[i];
+  return (x - c.mean[i]) - c.mean_low[i];
 }
 
-// How dz follows from dy.
+// The source of the relu's mask. dz is dy where the output of the relu is positive, otherwise 0.
 enum class Mask { none, from_y, from_x };
 
 template <Mask mask, class T>
@@ -106,11 +106,13 @@ struct Backward {
 };
 
 // Note [Same element]
-// Arrays that may be one another are read and written at the same index only, which ivdep says:
-// otherwise the compiler's test for overlap sends just those calls to a scalar loop.
+// Arguments that may be the same array are read and written at the same index only. The pragma
+// ivdep states this. Without it, the compiler's runtime check for overlap selects a scalar loop for
+// calls in which two arguments are the same array.
 
-// Adds dz and dz·(x − mean) of kRows rows from `first` on; writes dresidual. The rows are summed in T
-// before the sum is added in double, which costs more.
+// Adds dz and dz·(x − mean) of kRows rows, the first of which is row `first`, and writes dresidual.
+// The rows are summed in T before their sum is added in double, because an addition in double costs
+// twice as much.
 template <Mask mask, int kRows, class T>
 void add_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
                    const Channels<T>& c, const T* beta, i64 first) {
@@ -142,7 +144,7 @@ void add_gradients(double* __restrict sum, double* __restrict product, const Bac
   else add.template operator()<mask>();
 }
 
-// Sums of dz and dz·(x − mean) over rows [begin, end); writes dresidual.
+// Sums dz and dz·(x − mean) over rows [begin, end) and writes dresidual.
 template <Mask mask, class T>
 void sum_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
                    const Channels<T>& c, const T* beta, i64 begin, i64 end) {
@@ -169,7 +171,7 @@ void input_gradient(const Backward<T>& g, const Channels<T>& c, const T* beta,
       for (i64 i = 0; i < g.channels; ++i) {
         const T x = centred(c, g.x[row + i], i);
         const T dz = masked<mask>(g.dy[row + i], x, g.y, row + i, c, beta, i);
-        g.dx[row + i] = c.scale[i] * (dz - c.shift[i] - x * c.pull[i]);
+        g.dx[row + i] = c.scale[i] * (dz - c.shift[i] - x * c.slope[i]);
       }
     }
   }
@@ -198,7 +200,7 @@ void statistics(const BatchStatistics& out, Rows<const T> x, double eps) {
     });
   });
   std::fill_n(mean, channels, 0.0);
-  double* squares = batch_var;  // Σ (x − mean)² so far
+  double* squares = batch_var;  // Σ (x − mean)² of the blocks merged so far
   std::fill_n(squares, channels, 0.0);
   for (i64 b = 0; b < blocks.count; ++b) {
     const double *sum = partial.data() + 2 * b * channels, *square = sum + channels;
@@ -241,7 +243,7 @@ void forward(Rows<T> out, Rows<const T> in, const T* residual,
           for (i64 i = 0; i < channels; ++i)
             y[row + i] = centred(c, x[row + i], i) * c.scale[i] + c.shift[i];
         }
-        // The row is still in the nearest cache.
+        // relu has its own loop over the row, which is still in the L1 cache.
         if (relu)
           for (i64 i = 0; i < channels; ++i) y[row + i] = y[row + i] < T(0) ? T(0) : y[row + i];
       }
@@ -256,7 +258,7 @@ void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
   const double* inv_std = parameters.inv_std;
   const Channels<T> c(channels);
   fill_channels(c, parameters, channels);
-  const Scratch<T, Cpu> beta_copy(Cpu{}, channels);  // c.shift changes its meaning below
+  const Scratch<T, Cpu> beta_copy(Cpu{}, channels);  // c.shift is overwritten below
   std::copy_n(c.shift, channels, beta_copy.data());
   const Mask mask = !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x);
   Backward<T> g{dy.data, x.data, y, out.dx, out.dresidual, channels};
@@ -282,10 +284,10 @@ void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
     if (out.dbeta != nullptr) out.dbeta[i] = static_cast<T>(sum[i]);
     if (out.dgamma != nullptr) out.dgamma[i] = static_cast<T>(product[i] * inv_std[i]);
     c.shift[i] = static_cast<T>(sum[i] * per_row);
-    c.pull[i] = static_cast<T>(product[i] * per_row * inv_std[i] * inv_std[i]);
+    c.slope[i] = static_cast<T>(product[i] * per_row * inv_std[i] * inv_std[i]);
   }
   if (out.dx == nullptr) return;
-  if (out.dresidual != nullptr) g.dy = out.dresidual;  // masked already
+  if (out.dresidual != nullptr) g.dy = out.dresidual;  // dresidual is already masked
   visit_mask(out.dresidual != nullptr ? Mask::none : mask, [&]<Mask kMask>() {
     parallel_for(x.rows, kGrain / std::max<i64>(channels, 1) + 1, [&](i64 begin, i64 end) {
       simd([&] {

@@ -6,21 +6,21 @@
 namespace weft::kernels {
 namespace {
 
-// The factor and the offset of a channel's elements. The mean is split in two, so that
-// x − mean keeps its digits when the mean is large.
+// The factor and the offset of a channel. The mean is the sum of two values, so that x − mean keeps
+// its precision if the mean is large.
 template <class C>
 struct Channel {
-  C mean, rest;  // mean + rest
-  C scale;       // gamma·inv_std
+  C mean, mean_low;  // the mean is mean + mean_low
+  C scale;           // gamma·inv_std
   C beta;
 
-  __device__ C centred(C x) const { return (x - mean) - rest; }
+  __device__ C centred(C x) const { return (x - mean) - mean_low; }
 };
-// What the backward pass needs beside it, the same for all rows.
+// The values of a channel that the backward pass subtracts from dz: dz_mean and slope·(x − mean).
 template <class C>
-struct Pull {
-  C shift;  // Σ dz/rows
-  C pull;   // inv_std²·Σ dz·(x − mean)/rows
+struct GradientTerms {
+  C dz_mean;  // Σ dz/rows
+  C slope;    // inv_std²·Σ dz·(x − mean)/rows
 };
 
 template <class T>
@@ -32,11 +32,12 @@ __device__ Channel<Compute<T>> channel_of(const BatchNormParameters<T>& p, i64 c
           p.beta != nullptr ? static_cast<C>(p.beta[c]) : C(0)};
 }
 
-// Threads over (rows, channels): a thread keeps its kWidth channels and walks down the rows.
+// Distributes (rows, channels) over threads. A thread processes kWidth fixed channels of several
+// rows.
 struct RowGrid {
   i64 rows = 0, channels = 0;
-  i64 groups = 0;     // of kWidth channels
-  i64 per_block = 0;  // groups side by side in a block
+  i64 groups = 0;     // groups of kWidth channels
+  i64 per_block = 0;  // groups of one row that a block processes
   i64 row_blocks = 0;
 };
 template <int kWidth>
@@ -45,7 +46,7 @@ RowGrid row_grid(i64 rows, i64 channels) {
   i64 per_block = 1;
   while (per_block < groups && per_block < kWarp) per_block *= 2;
   const i64 wide = divide_up(groups, per_block), rows_at_once = kThreads / per_block;
-  constexpr i64 kRowsPerThread = 8;  // that pay for the channel's values
+  constexpr i64 kRowsPerThread = 8;  // enough rows to amortise loading the values of a channel
   const i64 row_blocks = std::clamp<i64>(divide_up(rows, rows_at_once * kRowsPerThread), 1,
                                          std::max<i64>(4096 / wide, 1));
   return {rows, channels, groups, per_block, row_blocks};
@@ -54,13 +55,13 @@ inline u32 blocks_of(const RowGrid& g) {
   return static_cast<u32>(divide_up(g.groups, g.per_block) * g.row_blocks);
 }
 struct RowWalk {
-  i64 channel, row, step;  // first channel, first row, and how far the next is
+  i64 channel, row, step;  // the first channel, the first row and the step to the next row
 };
 template <int kWidth>
 __device__ RowWalk row_walk(const RowGrid& g) {
   const i64 wide = divide_up(g.groups, g.per_block), at_once = blockDim.x / g.per_block;
   const Division block = divide(blockIdx.x, wide), thread = divide(threadIdx.x, g.per_block);
-  return {(block.rest * g.per_block + thread.rest) * kWidth,
+  return {(block.remainder * g.per_block + thread.remainder) * kWidth,
           block.quotient * at_once + thread.quotient, at_once * g.row_blocks};
 }
 
@@ -103,19 +104,19 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// How dz follows from dy.
+// The source of the relu's mask. dz is dy where the output of the relu is positive, otherwise 0.
 enum class Mask { none, from_y, from_x };
 
-// What dz is made of.
+// The arrays from which dz is computed.
 template <class T>
 struct Gradient {
   const T *dy, *x, *y;
   Mask mask;
 
-  // Of kWidth channels, which are dy, x and y at an index.
+  // The values of kWidth neighbouring channels.
   template <int kWidth>
   struct Part {
-    Few<T, kWidth> dy, x, y;  // x and y where they are wanted
+    Few<T, kWidth> dy, x, y;  // x and y are loaded only if dz needs them
   };
   template <int kWidth>
   __device__ Part<kWidth> part(i64 at, bool wants_x) const {
@@ -134,7 +135,7 @@ struct Gradient {
   }
 };
 
-// Σ dz and Σ dz·(x − mean) over each run of rows; writes dresidual, which may be dy.
+// Computes Σ dz and Σ dz·(x − mean) over each run of rows. Writes dresidual, which may be dy.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     gradient_sums_kernel(TwoSums<double>* partial, T* dresidual, Gradient<T> rows,
@@ -161,7 +162,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    gradient_totals_kernel(T* dgamma, T* dbeta, Pull<Compute<T>>* pull,
+    gradient_totals_kernel(T* dgamma, T* dbeta, GradientTerms<Compute<T>>* terms,
                            Rows<const TwoSums<double>> partial, const double* inv_std, i64 rows) {
   using C = Compute<T>;
   const i64 runs = partial.rows, channels = partial.cols;
@@ -175,26 +176,27 @@ __global__ void __launch_bounds__(kThreads)
   const double inv = inv_std[at.column], per_row = rows > 0 ? 1.0 / static_cast<double>(rows) : 0.0;
   if (dbeta != nullptr) dbeta[at.column] = static_cast<T>(static_cast<C>(sums.first));
   if (dgamma != nullptr) dgamma[at.column] = static_cast<T>(static_cast<C>(sums.second * inv));
-  pull[at.column] = {static_cast<C>(sums.first * per_row),
-                     static_cast<C>(sums.second * per_row * inv * inv)};
+  terms[at.column] = {static_cast<C>(sums.first * per_row),
+                      static_cast<C>(sums.second * per_row * inv * inv)};
 }
 
 // dx may be rows.dy.
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     input_gradient_kernel(T* dx, Gradient<T> rows, BatchNormParameters<T> parameters,
-                          const Pull<Compute<T>>* pulls, bool constant_statistics, RowGrid grid) {
+                          const GradientTerms<Compute<T>>* channel_terms, bool constant_statistics,
+                          RowGrid grid) {
   using C = Compute<T>;
   const RowWalk walk = row_walk<kWidth>(grid);
   if (walk.channel >= grid.channels) return;
   Channel<C> channel[kWidth];
-  Pull<C> pull[kWidth];
+  GradientTerms<C> terms[kWidth];
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) {
     channel[k] = channel_of(parameters, walk.channel + k);
-    pull[k] = constant_statistics ? Pull<C>{0, 0} : pulls[walk.channel + k];
+    terms[k] = constant_statistics ? GradientTerms<C>{0, 0} : channel_terms[walk.channel + k];
   }
-  // Statistics that are constant and no mask: x is not wanted.
+  // x is not needed if the statistics are constant and the mask does not depend on x.
   const bool wants_x = !constant_statistics || rows.mask == Mask::from_x;
 #pragma unroll 2
   for (i64 r = walk.row; r < grid.rows; r += walk.step) {
@@ -206,13 +208,14 @@ __global__ void __launch_bounds__(kThreads)
       const Channel<C>& c = channel[k];
       const C centred = wants_x ? c.centred(static_cast<C>(part.x.value[k])) : C(0);
       const C dz = rows.dz(part.dy.value[k], part.y.value[k], centred, c);
-      out.value[k] = static_cast<T>(c.scale * (dz - pull[k].shift - centred * pull[k].pull));
+      out.value[k] = static_cast<T>(c.scale * (dz - terms[k].dz_mean - centred * terms[k].slope));
     }
     put_few(dx, at, out);
   }
 }
 
-// body.operator()<kWidth>(): as many channels for each thread as all rows allow.
+// Calls body.operator()<kWidth>(). kWidth is up to 4 if every row is a whole number of aligned
+// groups of kWidth channels, otherwise 1.
 template <class T, class Body, class... Array>
 void with_channel_width(i64 channels, const Body& body, const Array*... array) {
   constexpr int kWidth = Pack<T>::kSize > 4 ? 4 : Pack<T>::kSize;
@@ -242,7 +245,7 @@ void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, R
   if (channels == 0) return;
   Gradient<T> rows{dy.data, x.data, y,
                    !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)};
-  const Scratch<Pull<C>> pull(device, channels);
+  const Scratch<GradientTerms<C>> terms(device, channels);
   if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
       out.dresidual != nullptr) {
     const ColumnRuns runs = column_runs(x.rows, channels);
@@ -251,18 +254,19 @@ void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, R
                                     out.dresidual, rows, parameters, runs);
     launch<gradient_totals_kernel<T>>(
         on(device, static_cast<u32>(divide_up(channels, kWarp))), out.dgamma, out.dbeta,
-        pull.data(), Rows<const TwoSums<double>>{partial.data(), runs.runs, channels},
+        terms.data(), Rows<const TwoSums<double>>{partial.data(), runs.runs, channels},
         parameters.inv_std, x.rows);
   }
   if (out.dx == nullptr || x.rows == 0) return;
-  if (out.dresidual != nullptr) rows = {out.dresidual, x.data, y, Mask::none};  // masked already
+  if (out.dresidual != nullptr)
+    rows = {out.dresidual, x.data, y, Mask::none};  // dresidual is already masked
   with_channel_width<T>(
       channels,
       [&]<int kWidth>() {
         const RowGrid grid = row_grid<kWidth>(x.rows, channels);
         launch<input_gradient_kernel<T, kWidth>>(
             on(device, blocks_of(grid)), out.dx, rows, parameters,
-            static_cast<const Pull<C>*>(pull.data()), mode.constant_statistics, grid);
+            static_cast<const GradientTerms<C>*>(terms.data()), mode.constant_statistics, grid);
       },
       out.dx, rows.dy, rows.x, rows.y);
 }

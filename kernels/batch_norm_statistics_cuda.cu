@@ -8,10 +8,11 @@
 namespace weft::kernels {
 namespace {
 
-// Mean and Σ (x − mean)² of `rows` elements.
+// The mean and Σ (x − mean)² of `rows` elements.
 struct Moments {
   double rows, mean, squares;
 };
+// Combines the moments of two disjoint sets of rows.
 // source: Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing
 // sample variances"
 struct MergeMoments {
@@ -23,8 +24,8 @@ struct MergeMoments {
   }
 };
 
-// Sums of x − first and its square, first being the thread's first row: near the data, so that the
-// squares do not cancel.
+// Computes the moments of each run of rows. A thread sums x − first and its square, where first is
+// its first row. The subtraction avoids cancellation, because first is close to the data.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     moments_kernel(double* partial, Rows<const T> x, ColumnRuns runs) {
@@ -54,7 +55,7 @@ __global__ void __launch_bounds__(kThreads)
   out[2 * runs.cols] = moments.squares;
 }
 
-// A warp for each channel: its lanes take the runs in turn.
+// One warp for each channel combines the moments of the runs.
 __global__ void __launch_bounds__(kThreads)
     statistics_kernel(BatchStatistics out, const double* partial, double eps, i64 runs,
                       i64 channels) {

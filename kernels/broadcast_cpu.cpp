@@ -6,19 +6,20 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
-// Calls row(out, a, b, length) for every innermost run of the broadcast within [begin, end).
+// Calls row(out, a, b, length) for every innermost run of the output within [begin, end). out, a
+// and b are the offsets at which the run begins.
 template <class Row>
 void walk(const Broadcast& s, i64 begin, i64 end, const Row& row) {
   const int last = s.rank - 1;
   const i64 inner = s.size[static_cast<std::size_t>(last)];
   for (i64 run = begin / inner; run * inner < end; ++run) {
-    i64 rest = run, a = 0, b = 0;
+    i64 remaining = run, a = 0, b = 0;
     for (int axis = last - 1; axis >= 0; --axis) {
       const auto k = static_cast<std::size_t>(axis);
-      const i64 index = rest % s.size[k];
-      rest /= s.size[k];
+      const i64 index = remaining % s.size[k];
+      remaining /= s.size[k];
       a += index * s.stride_a[k];
       b += index * s.stride_b[k];
     }
@@ -26,8 +27,8 @@ void walk(const Broadcast& s, i64 begin, i64 end, const Row& row) {
   }
 }
 
-// The inner loop with each input either running along or standing still, known at compile time
-// so that it vectorises.
+// The inner loop. Each input has stride 1 or is repeated (stride 0). Each case has its own loop, so
+// that the compiler vectorises it.
 template <class F>
 void inner_loop(bool a_runs, bool b_runs, i64 n, const F& f) {
   simd([&] {
@@ -75,8 +76,8 @@ template <class Op, class T>
 void backward(BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, const Broadcast& shape) {
   T *da = out.da, *db = out.db;
   const T *a = in.a, *b = in.b;
-  // Each side in a loop of its own: a branch on null inside would not vectorise. b is read before
-  // da is written, so da may be dc only when db is not wanted; the op sees to it.
+  // Each gradient has its own loop, because a loop with a branch on null would not vectorise. The
+  // loop for db is first, so da may be dc. db may be dc only if da is null.
   if (db != nullptr) {
     broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
       return [=](i64 i, i64 j, i64 k) {

@@ -4,7 +4,7 @@
 namespace weft::kernels {
 namespace {
 
-// Plain shapes: everything by packs.
+// The kernel for plain shapes reads and writes packs.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     binary_plain_kernel(Span<T> c, Span<const T> a, Span<const T> b, i64 packs) {
@@ -12,7 +12,8 @@ __global__ void __launch_bounds__(kThreads)
       c, packs, [](Compute<T> a_i, Compute<T> b_i) { return Op::value(a_i, b_i); }, a, b);
 }
 
-// Others: a thread makes a pack of outputs, whose inputs lie where the shape says.
+// The kernel for other shapes. A thread computes a pack of outputs and reads each input element by
+// the strides of the shape.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     binary_kernel(T* c, BinaryInputs<T> in, Broadcast shape, i64 packs) {
@@ -31,7 +32,7 @@ __global__ void __launch_bounds__(kThreads)
     walk_broadcast(shape, i, 1, [&](int, i64 a_at, i64 b_at) { c[i] = value(a_at, b_at); });
 }
 
-// Reads all that it needs at an element before it writes there: da may be dc.
+// A thread reads all inputs of its elements before it writes, so da may be dc.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     binary_backward_kernel(BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, Broadcast shape,
@@ -67,12 +68,14 @@ void forward(Cuda device, T* c, BinaryInputs<T> in, const Broadcast& shape) {
   if (n == 0) return;
   if (is_plain(shape)) {
     const i64 packs = packs_in<T>(n, c, in.a, in.b);
-    launch<binary_plain_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), Span<T>{c, n},
-                                       Span<const T>{in.a, n}, Span<const T>{in.b, n}, packs);
+    launch<binary_plain_kernel<Op, T>>(on(device, blocks_for(iterations<T>(n, packs))),
+                                       Span<T>{c, n}, Span<const T>{in.a, n},
+                                       Span<const T>{in.b, n}, packs);
     return;
   }
   const i64 packs = packs_in<T>(n, c);
-  launch<binary_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, in, shape, packs);
+  launch<binary_kernel<Op, T>>(on(device, blocks_for(iterations<T>(n, packs))), c, in, shape,
+                               packs);
 }
 
 template <class Op, class T>
@@ -81,8 +84,8 @@ void backward(Cuda device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> 
   const i64 n = shape.elements;
   if (n == 0 || (out.da == nullptr && out.db == nullptr)) return;
   const i64 packs = packs_in<T>(n, out.da, out.db, dc);
-  launch<binary_backward_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), out, dc, in,
-                                        shape, packs);
+  launch<binary_backward_kernel<Op, T>>(on(device, blocks_for(iterations<T>(n, packs))), out, dc,
+                                        in, shape, packs);
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The elements of a broadcast as a GPU's threads see them.
+// Index arithmetic of broadcasting for GPU kernels.
 #pragma once
 #include "weft/kernels/elementwise.h"
 #include "weft/kernels/common/grid.h"
 
 namespace weft::kernels {
 
-// Where one innermost run of the output begins in each input.
+// The offset in each input at which one innermost run of the output begins, in elements.
 struct BroadcastRun {
   i64 a = 0, b = 0;
 };
@@ -18,21 +18,21 @@ WEFT_HOST_DEVICE inline BroadcastRun run_of(const Broadcast& s, i64 run) {
     const auto k = static_cast<std::size_t>(axis);
     const Division index = divide(run, s.size[k]);
     run = index.quotient;
-    begin.a += index.rest * s.stride_a[k];
-    begin.b += index.rest * s.stride_b[k];
+    begin.a += index.remainder * s.stride_a[k];
+    begin.b += index.remainder * s.stride_b[k];
   }
   return begin;
 }
 
-// Calls body(k, element of a, element of b) for the outputs first + k, k < count: one division for
-// each innermost run that begins among them.
+// Calls body(k, index in a, index in b) for the outputs first + k with k < count. Only the start of
+// an innermost run needs divisions.
 template <class Body>
 WEFT_HOST_DEVICE void walk_broadcast(const Broadcast& s, i64 first, int count, const Body& body) {
   const auto last = static_cast<std::size_t>(s.rank > 0 ? s.rank - 1 : 0);
   const i64 inner = s.rank > 0 ? s.size[last] : 1, step_a = s.stride_a[last],
             step_b = s.stride_b[last];
   const Division at = divide(first, inner);
-  i64 run = at.quotient, column = at.rest;
+  i64 run = at.quotient, column = at.remainder;
   BroadcastRun begin = run_of(s, run);
 #pragma unroll
   for (int k = 0; k < count; ++k) {
@@ -44,7 +44,7 @@ WEFT_HOST_DEVICE void walk_broadcast(const Broadcast& s, i64 first, int count, c
   }
 }
 
-// Both inputs have the shape of the output.
+// Returns whether both inputs have the shape of the output.
 inline bool is_plain(const Broadcast& s) {
   return s.rank == 0 || (s.rank == 1 && s.stride_a[0] == 1 && s.stride_b[0] == 1);
 }

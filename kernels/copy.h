@@ -15,14 +15,14 @@
 
 namespace weft::kernels {
 
-// From host to device, x may be changed when the call returns. From device to host, the call waits
-// for the stream.
+// Copies `bytes` bytes. A copy from host to device has read x when the call returns. A copy from
+// device to host waits for the stream, so y is complete when the call returns.
 template <class To, class From>
 void copy(To to, From from, void* y, const void* x, i64 bytes);
 template <class Device>
 void zero(Device device, void* y, i64 bytes);
 
-// Every element type of dtype.h.
+// fill and convert exist for every element type of dtype.h.
 template <class T, class Device>
 void fill(Device device, Span<T> y, double value);
 template <class To, class From, class Device>

@@ -10,7 +10,7 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kGrain = 64 * 1024;  // elements per thread below which a second thread costs more
+constexpr i64 kGrain = 64 * 1024;  // the fewest elements that a thread processes
 
 template <class T>
 void fill_each(Span<T> y, double value) {

@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kThreads) fill_kernel(Span<T> y, T value, i64 
   for (i64 i = packs * Pack<T>::kSize + first_index(); i < y.size; i += grid_stride()) y[i] = value;
 }
 
-// kRun elements at a time: 16 bytes of the wider type, and the narrower one's share.
+// The elements that a thread converts at once: kVectorBytes of the wider type.
 template <class To, class From>
 inline constexpr int kRun = static_cast<int>(kVectorBytes /
                                              std::max<i64>(sizeof(To), sizeof(From)));
@@ -52,8 +52,8 @@ template <class T>
 void fill_each(Cuda device, Span<T> y, double value) {
   if (y.size == 0) return;
   const i64 packs = packs_in<T>(y.size, y.data);
-  launch<fill_kernel<T>>(on(device, blocks_for(turns<T>(y.size, packs))), y, converted<T>(value),
-                         packs);
+  launch<fill_kernel<T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y,
+                         converted<T>(value), packs);
 }
 
 template <class To, class From>
@@ -70,7 +70,7 @@ template <>
 void copy(Cuda device, Cuda, void* y, const void* x, i64 bytes) {
   if (bytes == 0) return;
   const i64 packs = packs_in<u8>(bytes, y, x);
-  launch<copy_kernel>(on(device, blocks_for(turns<u8>(bytes, packs))),
+  launch<copy_kernel>(on(device, blocks_for(iterations<u8>(bytes, packs))),
                       Span<u8>{static_cast<u8*>(y), bytes},
                       Span<const u8>{static_cast<const u8*>(x), bytes}, packs);
 }

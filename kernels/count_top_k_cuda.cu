@@ -5,7 +5,7 @@
 namespace weft::kernels {
 namespace {
 
-// Sums of integers do not depend on their order, so an atomic sum is deterministic.
+// A sum of integers does not depend on the order of addition, so the atomic sum is deterministic.
 template <class T, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
     count_top_k_kernel(unsigned long long* count, Rows<const T> x, const i64* label, i64 k) {

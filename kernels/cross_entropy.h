@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax cross-entropy against class labels, fused: the probabilities are never stored.
+// Fused softmax cross-entropy with class labels. The probabilities are never stored.
 //   math     with class weights w and k[r] = w[label[r]]:
 //            max[r] = max_c x[r,c],  log_sum[r] = ln Σ_c e^(x[r,c] − max[r])
 //            l[r,c] = (max[r] − x[r,c]) + log_sum[r], which is −ln of the probability of c
@@ -7,7 +7,7 @@
 //            dx[r,c] = scale·dloss·(((1 − ε)·k[r] + ε/cols·Σw)·e^−l[r,c]
 //                                   − (1 − ε)·k[r]·[c = label[r]] − ε/cols·w[c])
 //            all 0 in a row whose label is ignored
-//            mean: loss = sum/weight and share = 1/weight; both 0 where weight is
+//            mean: loss = sum/weight and share = 1/weight; both 0 if weight is 0
 //   shapes   x, dx (rows, cols); loss, max, log_sum, row_weight, label (rows); w (cols);
 //            dloss () on the device; all arrays of the mean ()
 //   saved    x, max, log_sum, share
@@ -19,12 +19,12 @@
 
 namespace weft::kernels {
 
-// How the labels count.
+// The terms of the loss that depend on the options of the label.
 template <class T>
 struct LabelTerms {
   double smoothing = 0;                 // ε
-  const T* class_weights = nullptr;     // w, on the device; null: all 1
-  const T* class_weight_sum = nullptr;  // Σw, beside w
+  const T* class_weights = nullptr;     // w, on the device; null means all 1
+  const T* class_weight_sum = nullptr;  // Σw, given with w
   bool ignores = false;
   i64 ignore_index = 0;
 
@@ -47,7 +47,7 @@ template <class T>
 struct CrossEntropyRows {
   T *loss = nullptr, *row_weight = nullptr;
   RowLogSums<T> saved;
-  i64* bad_row = nullptr;  // ()
+  i64* bad_row = nullptr;  // shape ()
 };
 // The loss of a row whose label is outside [0, cols) is NaN. *bad_row is the index of the first
 // such row, or −1 if there is none.

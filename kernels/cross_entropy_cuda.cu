@@ -6,7 +6,7 @@
 namespace weft::kernels {
 namespace {
 
-// The last block looks at the labels; the others take the rows.
+// The last block validates the labels. The other blocks process the rows.
 template <class T, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_forward_kernel(CrossEntropyRows<T> out, Rows<const T> x, const i64* label,
@@ -99,14 +99,14 @@ __global__ void __launch_bounds__(kThreads)
     Division at = divide(i * kSize, cols);
 #pragma unroll
     for (int k = 0; k < kSize; ++k) {
-      out.value[k] = slope(in.value[k], at.quotient, at.rest);
-      if (++at.rest == cols) at = {at.quotient + 1, 0};
+      out.value[k] = slope(in.value[k], at.quotient, at.remainder);
+      if (++at.remainder == cols) at = {at.quotient + 1, 0};
     }
     reinterpret_cast<Pack<T>*>(dx.data)[i] = out;
   }
   for (i64 i = packs * kSize + first_index(); i < x.size(); i += grid_stride()) {
     const Division at = divide(i, cols);
-    dx.data[i] = slope(x.data[i], at.quotient, at.rest);
+    dx.data[i] = slope(x.data[i], at.quotient, at.remainder);
   }
 }
 
@@ -130,9 +130,9 @@ void backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> save
   const i64 n = x.size();
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, dx.data, x.data);
-  launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), dx, x, saved,
-                                           label, dloss, static_cast<Compute<T>>(scale), terms,
-                                           packs);
+  launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))), dx, x,
+                                           saved, label, dloss, static_cast<Compute<T>>(scale),
+                                           terms, packs);
 }
 
 }  // namespace

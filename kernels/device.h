@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel outside weft includes.
+// The header for the source of a kernel outside weft.
 #pragma once
 #include "weft/kernels/common/device.h"
 #include "weft/kernels/common/views.h"

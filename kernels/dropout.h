@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout, with a mask that is computed where it is needed and never stored.
+// Dropout. The forward and the backward pass compute the mask, which is never stored.
 //   math     y[s,e] = x[s,e]/(1 − p) where u[s,e] ≥ p, else 0;
 //            the backward pass is the same function of dy.
 //            u = word e mod 4 of philox(key = seed; counter words e/4, first + s, ordinal, step)
@@ -14,7 +14,7 @@
 
 namespace weft::kernels {
 
-// A sample is a row.
+// Each row is one sample.
 template <class T, class Device>
 void dropout(Device device, Rows<T> y, Rows<const T> x, const i64* numbers, i64 ordinal, double p);
 

@@ -9,15 +9,15 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kQuads = 64;  // philox calls made together, in vectors
+constexpr i64 kQuads = 64;  // philox calls of one vectorised loop
 
 struct Mask {
-  u64 key, high;  // the upper half of the counter: ordinal and step
-  u32 threshold;  // words below it are dropped
+  u64 key, high;  // `high` is the upper half of the counter: ordinal and step
+  u32 threshold;  // elements whose word is below it are dropped
 };
 
-// words[4·q + j] is word j of philox at quad first + q of a sample: philox.h's rounds, a vector of
-// calls at a time.
+// words[4·q + j] is word j of philox for quad first + q of a sample. The rounds of philox.h run in
+// vectorised loops over the quads.
 inline void draw(u32 (&words)[4 * kQuads], const Mask& mask, u64 sample, i64 first, i64 quads) {
   u32 c0[kQuads], c1[kQuads], c2[kQuads], c3[kQuads];
   for (i64 q = 0; q < quads; ++q) {

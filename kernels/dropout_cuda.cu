@@ -7,13 +7,14 @@
 namespace weft::kernels {
 namespace {
 
-// Four elements that share a call of the generator.
+// Four elements whose words come from one call of the generator.
 template <class T>
 struct alignas(4 * sizeof(T)) Quad {
   T value[4];
 };
 
-// A thread for each quad of a sample; by quads of memory where `wide`.
+// Each iteration processes one quad of a sample. If `wide`, it loads and stores a whole quad at
+// once.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     dropout_kernel(Rows<T> out, Rows<const T> in, const i64* numbers, u32 ordinal, u32 threshold,
@@ -26,10 +27,10 @@ __global__ void __launch_bounds__(kThreads)
   const u64 seed = static_cast<u64>(numbers[0]), step = static_cast<u64>(numbers[1]),
             first = static_cast<u64>(numbers[2]);
   for (i64 i = first_index(); i < samples * quads; i += grid_stride()) {
-    const Division at = divide(i, quads);  // sample and quad
-    const u64 low = static_cast<u32>(at.rest) | (first + static_cast<u64>(at.quotient)) << 32;
+    const Division at = divide(i, quads);  // the sample and the quad in it
+    const u64 low = static_cast<u32>(at.remainder) | (first + static_cast<u64>(at.quotient)) << 32;
     const PhiloxWords words = philox(seed, low, ordinal | step << 32);
-    const i64 begin = at.quotient * elements + 4 * at.rest;
+    const i64 begin = at.quotient * elements + 4 * at.remainder;
     const auto kept = [&](int k, T value) {
       return words.word[k] >= threshold ? static_cast<T>(scale * static_cast<C>(value)) : T(0);
     };
@@ -41,7 +42,7 @@ __global__ void __launch_bounds__(kThreads)
     } else {
 #pragma unroll
       for (int k = 0; k < 4; ++k)
-        if (4 * at.rest + k < elements) y[begin + k] = kept(k, x[begin + k]);
+        if (4 * at.remainder + k < elements) y[begin + k] = kept(k, x[begin + k]);
     }
   }
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise kernels: one loop for each shape of formula, instantiated for the lists of
-// elementwise_ops.h.
-//   math     unary   y[i] = value(x[i]);  dx[i] = gradient(dy[i], kept[i]), kept = x or y as the
-//                    formula says
+// Elementwise kernels. Each kind of formula (unary, binary, affine) has one loop, which is
+// instantiated for the lists of elementwise_ops.h.
+//   math     unary   y[i] = value(x[i]);  dx[i] = gradient(dy[i], kept[i]), kept is x or y, as
+//                    Op::keeps says
 //            binary  c[i] = value(a[i'], b[i'']), indices by the broadcasting rule
 //            affine  y[i] = scale·x[i]/divisor + shift
 //   shapes   n elements; binary: Broadcast
 //   saved    x or y (Op::keeps)
 //   aliasing an output may be the same array as an input of the same shape
-//   source   the formula's own
+//   source   given at each formula
 #pragma once
 #include <array>
 
@@ -18,8 +18,9 @@
 
 namespace weft::kernels {
 
-// How two inputs are read while an output is written in order: sizes, and for each input its stride
-// per axis in elements, 0 where it is repeated. Axes that can be walked as one are merged.
+// The sizes of the output and the strides of both inputs, in elements. The output is written in
+// order. A stride is 0 on an axis along which the input is repeated. Adjacent
+// axes that one stride per input describes are merged.
 struct Broadcast {
   static constexpr int kMaxRank = 6;
   int rank = 0;
@@ -36,14 +37,14 @@ template <class T>
 struct BinaryInputs {
   const T *a = nullptr, *b = nullptr;
 };
-// Either may be null.
+// A gradient whose pointer is null is not computed.
 template <class T>
 struct BinaryGradients {
   T *da = nullptr, *db = nullptr;
 };
 template <class Op, class T, class Device>
 void binary_forward(Device device, T* c, BinaryInputs<T> in, const Broadcast& shape);
-// da (before it is summed to a's shape) = gradient_a(dc, a, b); likewise db.
+// da = gradient_a(dc, a, b), not yet summed to a's shape. db is computed in the same way.
 template <class Op, class T, class Device>
 void binary_backward(Device device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in,
                      const Broadcast& shape);

@@ -6,7 +6,7 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
 template <class Op, class T>
 void forward(Span<T> y, Span<const T> x) {

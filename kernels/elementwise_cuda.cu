@@ -36,22 +36,24 @@ template <class Op, class T>
 void forward(Cuda device, Span<T> y, Span<const T> x) {
   if (y.size == 0) return;
   const i64 packs = packs_in<T>(y.size, y.data, x.data);
-  launch<unary_forward_kernel<Op, T>>(on(device, blocks_for(turns<T>(y.size, packs))), y, x, packs);
+  launch<unary_forward_kernel<Op, T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y, x,
+                                      packs);
 }
 
 template <class Op, class T>
 void backward(Cuda device, Span<T> dx, Span<const T> dy, Span<const T> kept) {
   if (dx.size == 0) return;
   const i64 packs = packs_in<T>(dx.size, dx.data, dy.data, kept.data);
-  launch<unary_backward_kernel<Op, T>>(on(device, blocks_for(turns<T>(dx.size, packs))), dx, dy,
-                                       kept, packs);
+  launch<unary_backward_kernel<Op, T>>(on(device, blocks_for(iterations<T>(dx.size, packs))), dx,
+                                       dy, kept, packs);
 }
 
 template <class T>
 void scale_and_shift(Cuda device, Span<T> y, Span<const T> x, const Affine& formula) {
   if (y.size == 0) return;
   const i64 packs = packs_in<T>(y.size, y.data, x.data);
-  launch<affine_kernel<T>>(on(device, blocks_for(turns<T>(y.size, packs))), y, x, formula, packs);
+  launch<affine_kernel<T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y, x, formula,
+                           packs);
 }
 
 }  // namespace

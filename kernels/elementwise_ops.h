@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of all elementwise ops: value and gradient stand together, once, for every device and
-// dtype. A gradient takes dy, so that no factor of it leaves the range of T where the product does
-// not.
+// The formulas of all elementwise ops. One struct holds value and gradient for every device and
+// dtype. A gradient takes dy, so that no factor of a product leaves the range of T while the
+// product is within it.
 //
-// To add one: write its struct here and its line in a list below, and its reference row in
-// tests/autograd/elementwise_test.cpp. Kernels, the op on Tensor, the differentiable op and the
-// tests follow.
+// A new op needs its struct here, its line in a list below, and its reference row in
+// tests/autograd/elementwise_test.cpp. The kernels, the op on Tensor, the differentiable op and the
+// tests are generated from these.
 //
-// A unary formula says which of its input x and output y its gradient reads: that is the tensor kept
-// for the backward pass.
+// `keeps` of a unary formula names the tensor that its gradient reads, the input x or the output y.
+// That tensor is kept for the backward pass.
 #pragma once
 #include <cmath>
 
@@ -110,7 +110,7 @@ struct Relu {
     return y <= T(0) ? T(0) : dy;
   }
 };
-// y = x·Φ(x), Φ the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
+// y = x·Φ(x), where Φ is the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
 // arXiv:1606.08415
 struct Gelu {
   static constexpr const char* name = "gelu";
@@ -169,7 +169,7 @@ struct Sigmoid {
   }
 };
 
-// Binary formulas give the gradient with respect to each input, from dc, that of c.
+// A binary formula has the gradient with respect to each input, computed from dc.
 struct Add {
   static constexpr const char* name = "add";
   template <class T>
@@ -230,8 +230,8 @@ struct Div {
     return -(dc / b) * (a / b);
   }
 };
-// Equal inputs get half of dc each, so that the sum is right. NaN wins, and where an input is NaN,
-// both get dc.
+// At a tie each input gets dc/2, so that the gradients sum to dc. Where an input is NaN, the result
+// is NaN and both inputs get dc.
 struct Maximum {
   static constexpr const char* name = "maximum";
   template <class T>
@@ -265,7 +265,7 @@ struct Minimum {
 
 }  // namespace weft::kernels
 
-// The lists: X(name of the op, formula).
+// The lists of ops, each as X(name of the op, formula).
 // clang-format off
 #define WEFT_UNARY_OPS(X)                                                \
   X(neg, Neg) X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square)    \

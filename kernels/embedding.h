@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a table, by index.
+// Looks up rows of a table by index.
 //   math     y[i,c] = table[index[i],c];  dtable[k,c] = Σ_{i: index[i]=k} dy[i,c]
 //   shapes   table, dtable (rows, cols); index (n); y, dy (n, cols)
 //   saved    index
 //   aliasing none
-//   source   the sum (Note [Sums] in kernels/common/half.h) runs in the order of i, whatever the number of threads, unless
+//   source   the sum (Note [Sums] in kernels/common/half.h) is in the order of i for any number of
+//            threads, unless
 //            embedding_atomics is set
 #pragma once
 #include <atomic>
@@ -18,6 +19,7 @@ namespace weft::kernels {
 // `index`, or −1 if there is none.
 template <class T, class Device>
 void embedding_forward(Device device, Rows<T> y, i64* bad, Rows<const T> table, const i64* index);
+
 // Whether a GPU sums dtable by atomics. With atomics, each row of dy is added once, in any order.
 // Without atomics, each row of the table gathers its contributions in order. Atomics are faster for
 // large tables, but the last bits differ from run to run.

@@ -30,9 +30,10 @@ void forward(Rows<T> y, i64* bad, Rows<const T> table, const i64* index) {
   *bad = bad_position;
 }
 
-constexpr i64 kColumns = 64;  // whose sums stay in registers or the L1 cache
+constexpr i64 kColumns = 64;  // their sums stay in registers or the L1 cache
 
-// Each row of the table sums the rows of dy that its own positions name, in order.
+// The positions of each row of the table are found by a counting sort. Each row of dtable is then
+// the sum of the rows of dy at its positions, in order.
 template <class T>
 void backward(Rows<T> dtable, Rows<const T> dy, const i64* index) {
   const i64 n = dy.rows, cols = dtable.cols;

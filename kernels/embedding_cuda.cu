@@ -9,9 +9,9 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kRowsPerBlock = 32;  // of the table, in the backward pass
+constexpr i64 kRowsPerBlock = 32;  // rows of the table that a block of the backward pass writes
 
-// A warp for each index; the last block looks for bad ones.
+// Each warp copies the row of one index. The last block validates the indices.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     embedding_forward_kernel(Rows<T> y, i64* bad, Rows<const T> table, const i64* index,
@@ -38,14 +38,15 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 c = packs * Pack<T>::kSize + Team::rank(); c < cols; c += Team::kSize) out[c] = in[c];
 }
 
-// A block owns some rows of the table and looks through all indices for them, so that each row is
-// summed in the order of the indices, without atomics. A thread owns columns of those rows.
+// A block writes a range of rows of dtable and scans all indices for that range. Each row is
+// therefore summed in the order of the indices, without atomics. A thread writes some columns of
+// those rows.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     embedding_backward_kernel(Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
   using Total = Accumulate<T>;
   const i64 n = dy.rows, rows = dtable.rows, cols = dtable.cols;
-  WEFT_SHARED(found, i64[kThreads]);  // positions whose index is ours, of one round, in order
+  WEFT_SHARED(found, i64[kThreads]);  // positions of one iteration with an index in range
   WEFT_SHARED(to_row, i64[kThreads]);
   WEFT_SHARED(warp_count, int[kWarpsPerBlock]);
   const i64 begin = blockIdx.x * kRowsPerBlock,
@@ -60,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
     const bool ours = row >= begin && row < end;
     const u32 lanes = __ballot_sync(kAllLanes, ours);
     if (lane == 0) warp_count[warp] = __popc(lanes);
-    __syncthreads();  // also: all have done the last round's list
+    __syncthreads();  // all threads have finished the previous list
     int before = 0, total = 0;
     for (int w = 0; w < kWarpsPerBlock; ++w) {
       before += w < warp ? warp_count[w] : 0;
@@ -78,7 +79,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// A warp adds the row of one index.
+// Each warp adds the row of one index by atomics.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     embedding_scatter_kernel(Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
@@ -117,7 +118,7 @@ void backward(Cuda device, Rows<T> dtable, Rows<const T> dy, const i64* index) {
   if (n == 0) return;
   if constexpr (std::is_same_v<T, Total>) {
     sum_by_index<T>(device, dtable, dy, index);
-  } else {  // rounded once
+  } else {  // the sums are wider than T and are rounded once
     const Scratch<Total> sums(device, n);
     sum_by_index<T>(device, {sums.data(), dtable.rows, dtable.cols}, dy, index);
     convert<T, Total>(device, {dtable.data, n}, {sums.data(), n});

@@ -8,13 +8,14 @@
 namespace weft::kernels {
 namespace {
 
-// What a thread moves at once.
+// The unit of a load and a store.
 template <int kBytes>
 struct alignas(kBytes) Word {
   u8 value[kBytes];
 };
 
-// Rows are short (labels) or long (images), so threads are dealt out over words, not rows.
+// Rows may be short (labels) or long (images), so the work is distributed over words, not over
+// rows.
 template <int kBytes>
 __global__ void __launch_bounds__(kThreads)
     gather_rows_kernel(Rows<Word<kBytes>> y, Rows<const Word<kBytes>> x, const i64* index) {

@@ -15,7 +15,7 @@
 
 namespace weft::kernels {
 
-// Both pointers may be null; then y = x̂.
+// Both pointers are given, or both are null. If they are null, y = x̂.
 template <class T>
 struct LayerNormParameters {
   const T *weight = nullptr, *bias = nullptr;

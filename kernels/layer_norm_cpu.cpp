@@ -13,10 +13,11 @@ namespace {
 
 i64 grain(i64 cols) { return 8192 / (cols + 1) + 1; }
 
-// How rows are cut for the sums over them: at most 64 blocks, by the sizes alone.
+// The rows per block for the sums over rows. There are at most 64 blocks, and their bounds depend
+// on the sizes alone.
 i64 rows_per_block(i64 rows, i64 cols) { return std::max(grain(cols), (rows + 63) / 64); }
 
-// A row of the backward pass: its gradient, its input and their number of columns.
+// The gradient, the input and the statistics of one row in the backward pass.
 template <class T>
 struct Row {
   const T *dy, *x;
@@ -45,7 +46,7 @@ void add_parameter_gradients(double* dw, double* db, const Row<T>& row) {
   for (i64 c = 0; c < row.cols; ++c) db[c] += static_cast<double>(dy[c]);
 }
 
-// sum = the sum of the rows of partial, which begin `stride` apart.
+// `sum` becomes the sum of the rows of `partial`, whose starts are `stride` elements apart.
 template <class T>
 void add_blocks(Span<T> sum, const double* partial, i64 blocks, i64 stride) {
   if (sum.data == nullptr) return;
@@ -94,7 +95,7 @@ void backward(const LayerNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
   const i64 rows = x.rows, cols = x.cols;
   const i64 in_block = rows_per_block(rows, cols), blocks = (rows + in_block - 1) / in_block;
   const bool parameters = out.dweight != nullptr || out.dbias != nullptr;
-  // (blocks, 2, cols): dweight and dbias of each block
+  // `sums` is (blocks, 2, cols): dweight and dbias of each block.
   const Scratch<double, Cpu> sums(Cpu{}, parameters ? blocks * 2 * cols : 0);
   double* partial = sums.data();
   T* dx = out.dx;

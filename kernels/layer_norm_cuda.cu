@@ -8,7 +8,8 @@
 namespace weft::kernels {
 namespace {
 
-// A row of the usual sizes is read once: it stays in registers between mean, variance and result.
+// A row of usual length is read once and stays in registers for the mean, the variance and the
+// result.
 template <class T, bool kBlock, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     layer_norm_forward_kernel(Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
@@ -87,17 +88,17 @@ __global__ void __launch_bounds__(kThreads)
               sums.second + static_cast<double>(g.value[k] * ((x_c.value[k] - m) * s))};
   });
   sums = Team::combine(sums, AddTwoSums{});
-  const C mean_g = static_cast<C>(sums.first / n), mean_gx = static_cast<C>(sums.second / n);
+  const C mean_g = static_cast<C>(sums.first / n), mean_g_x = static_cast<C>(sums.second / n);
   values.each(load, [&](i64 c, Values g) {
     const Values x_c = load_x(c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      g.value[k] = s * (g.value[k] - mean_g - (x_c.value[k] - m) * s * mean_gx);
+      g.value[k] = s * (g.value[k] - mean_g - (x_c.value[k] - m) * s * mean_g_x);
     store_group(dx_row + c, g);
   });
 }
 
-// Per column Σ dy·x̂ and Σ dy over each run of rows.
+// Computes Σ dy·x̂ and Σ dy of each column over each run of rows.
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     layer_norm_sums_kernel(TwoSums<double>* partial, Rows<const T> dy, Rows<const T> x,

@@ -2,7 +2,7 @@
 // Converts a stored batch to the input of a network.
 //   math     y[r,c] = x[r,c]·factor[c] + offset[c]
 //   shapes   x, y (rows, channels); factor, offset (channels), on the device
-//   saved    nothing: inputs have no gradient
+//   saved    nothing, because inputs have no gradient
 //   aliasing none
 //   source   none
 #pragma once
@@ -11,7 +11,7 @@
 
 namespace weft::kernels {
 
-// From: u8 (images) or float (scalars).
+// From is u8 (images) or float (scalars).
 template <class From, class Device>
 void normalize(Device device, Rows<float> y, Rows<const From> x, const float* factor,
                const float* offset);

@@ -13,7 +13,8 @@ void run(Rows<float> out, Rows<const From> in, const float* factor, const float*
   const From* x = in.data;
   parallel_for(in.rows, 32 * 1024 / channels + 1, [=](i64 begin, i64 end) {
     simd([=] {
-      if (channels == 1) {  // the factor stays in a register and the loop is one long run
+      // With one channel the factor stays in a register and all rows form one loop.
+      if (channels == 1) {
         const float f = factor[0], o = offset[0];
         for (i64 i = begin; i < end; ++i) y[i] = static_cast<float>(x[i]) * f + o;
         return;

@@ -19,7 +19,7 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 i = first_index(); i < runs; i += grid_stride()) {
     const Run<From> in = reinterpret_cast<const Run<From>*>(x.data)[i];
     Run<float> out;
-    i64 c = divide(i * kRun, channels).rest;
+    i64 c = divide(i * kRun, channels).remainder;
 #pragma unroll
     for (int k = 0; k < kRun; ++k) {
       out.value[k] = static_cast<float>(in.value[k]) * factor[c] + offset[c];
@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(kThreads)
     reinterpret_cast<Run<float>*>(y.data)[i] = out;
   }
   for (i64 i = runs * kRun + first_index(); i < x.size(); i += grid_stride()) {
-    const i64 c = divide(i, channels).rest;
+    const i64 c = divide(i, channels).remainder;
     y.data[i] = static_cast<float>(x.data[i]) * factor[c] + offset[c];
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reorders the axes of a tensor.
-//   math     y[i0, …] = x at the same indices, where y's axis j is x's axis order[j]
-//   shapes   size: y's sizes; stride: elements between neighbours along y's axes in x
+//   math     y[i0, …] is the element of x with the same indices; y's axis j is x's axis order[j]
+//   shapes   size has y's sizes; stride has x's strides along y's axes, in elements
 //   saved    nothing
 //   aliasing none
 //   source   none
@@ -20,7 +20,7 @@ struct PermuteShape {
   std::array<i64, 6> size{}, stride{};
 };
 
-// Element types by their size: 1, 2, 4 or 8 bytes.
+// element_bytes is 1, 2, 4 or 8.
 template <class Device>
 void permute(Device device, void* y, const void* x, i64 element_bytes, const PermuteShape& shape);
 

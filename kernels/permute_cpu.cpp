@@ -11,11 +11,11 @@ void run(T* y, const T* x, const PermuteShape& s) {
   const i64 inner = s.size[last], inner_stride = s.stride[last];
   parallel_for(s.elements / inner, 8192 / inner + 1, [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) {
-      i64 rest = row, from = 0;
+      i64 remaining = row, from = 0;
       for (int axis = s.rank - 2; axis >= 0; --axis) {
         const auto k = static_cast<std::size_t>(axis);
-        from += rest % s.size[k] * s.stride[k];
-        rest /= s.size[k];
+        from += remaining % s.size[k] * s.stride[k];
+        remaining /= s.size[k];
       }
       for (i64 i = 0; i < inner; ++i) y[row * inner + i] = x[from + i * inner_stride];
     }

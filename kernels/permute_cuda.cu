@@ -5,11 +5,11 @@
 namespace weft::kernels {
 namespace {
 
-constexpr int kTile = 32;     // of a transposition
-constexpr int kTileRows = 8;  // that the threads of a block copy at a time
+constexpr int kTile = 32;     // rows and columns of a tile
+constexpr int kTileRows = 8;  // rows that the threads of a block copy at once
 static_assert(kTile * kTileRows == kThreads);
 
-// Where y[index] lies in x, for the axes [0, rank).
+// The offset in x of y[index].
 WEFT_HOST_DEVICE inline i64 source_of(const PermuteShape& s, i64 index) {
   i64 from = 0;
 #pragma unroll
@@ -17,7 +17,7 @@ WEFT_HOST_DEVICE inline i64 source_of(const PermuteShape& s, i64 index) {
     if (axis >= s.rank) continue;
     const auto k = static_cast<std::size_t>(axis);
     const Division at = divide(index, s.size[k]);
-    from += at.rest * s.stride[k];
+    from += at.remainder * s.stride[k];
     index = at.quotient;
   }
   return from;
@@ -28,32 +28,32 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(T* y, const T* x, Perm
   for (i64 i = first_index(); i < s.elements; i += grid_stride()) y[i] = x[source_of(s, i)];
 }
 
-// Where one axis of y is contiguous in x and another in y, tiles of the two pass through shared
-// memory, so that neighbouring threads read and write neighbours.
+// A transposition copies tiles of two axes through shared memory. One axis is contiguous in x and
+// the other in y, so that neighbouring threads both read and write neighbouring elements.
 struct Transposition {
-  i64 rows = 0, cols = 0;            // sizes in y: rows are contiguous in x, columns in y
-  i64 y_row = 0, x_col = 0;          // strides
-  PermuteShape rest;                 // the other axes; stride: in x
-  std::array<i64, 6> rest_stride{};  // in y
+  i64 rows = 0, cols = 0;    // sizes of the axis contiguous in x and of the axis contiguous in y
+  i64 y_row = 0, x_col = 0;  // stride of a row in y and of a column in x
+  PermuteShape other_axes;   // with their strides in x
+  std::array<i64, 6> other_strides_in_y{};
   WEFT_HOST_DEVICE i64 row_tiles() const { return divide_up(rows, kTile); }
   WEFT_HOST_DEVICE i64 col_tiles() const { return divide_up(cols, kTile); }
 };
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) transpose_kernel(T* y, const T* x, Transposition t) {
-  WEFT_SHARED(tile, T[kTile][kTile + 1]);  // the odd width spreads a column over the banks
+  WEFT_SHARED(tile, T[kTile][kTile + 1]);  // the odd width avoids bank conflicts
   const int tx = static_cast<int>(threadIdx.x % kTile), ty = static_cast<int>(threadIdx.x / kTile);
   const Division outer = divide(blockIdx.x, t.col_tiles()),
                  batch = divide(outer.quotient, t.row_tiles());
-  const i64 row = batch.rest * kTile, col = outer.rest * kTile;
+  const i64 row = batch.remainder * kTile, col = outer.remainder * kTile;
   i64 from = 0, to = 0, index = batch.quotient;
 #pragma unroll
   for (int axis = 5; axis >= 0; --axis) {
-    if (axis >= t.rest.rank) continue;
+    if (axis >= t.other_axes.rank) continue;
     const auto k = static_cast<std::size_t>(axis);
-    const Division at = divide(index, t.rest.size[k]);
-    from += at.rest * t.rest.stride[k];
-    to += at.rest * t.rest_stride[k];
+    const Division at = divide(index, t.other_axes.size[k]);
+    from += at.remainder * t.other_axes.stride[k];
+    to += at.remainder * t.other_strides_in_y[k];
     index = at.quotient;
   }
   for (int k = ty; k < kTile; k += kTileRows)
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(kThreads) transpose_kernel(T* y, const T* x, T
     if (row + k < t.rows && col + tx < t.cols) y[to + (row + k) * t.y_row + col + tx] = tile[tx][k];
 }
 
-// The axis of y that is contiguous in x, if it is worth tiles; else −1.
+// The axis of y that is contiguous in x, or −1 if tiles would not pay off.
 int contiguous_axis(const PermuteShape& s) {
   const auto last = static_cast<std::size_t>(s.rank - 1);
   if (s.stride[last] == 1 || s.size[last] < 8) return -1;
@@ -88,10 +88,10 @@ void transpose(Cuda device, T* y, const T* x, const PermuteShape& s, int contigu
       t.rows = s.size[k];
       t.y_row = along;
     } else {
-      const auto next = static_cast<std::size_t>(t.rest.rank++);
-      t.rest.size[next] = s.size[k];
-      t.rest.stride[next] = s.stride[k];
-      t.rest_stride[next] = along;
+      const auto next = static_cast<std::size_t>(t.other_axes.rank++);
+      t.other_axes.size[next] = s.size[k];
+      t.other_axes.stride[next] = s.stride[k];
+      t.other_strides_in_y[next] = along;
       batches *= s.size[k];
     }
     along *= s.size[k];

@@ -5,7 +5,7 @@
 //   shapes   x, t, dx (n); loss (n) or ()
 //   saved    x, t
 //   aliasing dx may be dloss when that has n elements
-//   source   the sum is cut into blocks of fixed size, added in order
+//   source   the sum is computed in blocks of fixed size, whose sums are added in order
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/common/views.h"

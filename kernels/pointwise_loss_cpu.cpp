@@ -10,8 +10,9 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kGrain = 16 * 1024;  // elements per thread below which a second thread costs more
-constexpr i64 kBlock = 8 * 1024;   // elements summed in one go; fixed, so that results are too
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
+// The elements of a block. The size is fixed, so that results do not depend on the threads.
+constexpr i64 kBlock = 8 * 1024;
 
 template <class Op, class T>
 void each(Span<T> loss, Span<const T> x, Span<const T> t, double parameter) {

@@ -6,7 +6,7 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kElementsPerPart = 16 * 1024;  // of the sum that one block makes
+constexpr i64 kElementsPerPart = 16 * 1024;  // elements that one block sums
 
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
@@ -59,8 +59,8 @@ template <class Op, class T>
 void each(Cuda device, Span<T> loss, Span<const T> x, Span<const T> t, double parameter) {
   if (loss.size == 0) return;
   const i64 packs = packs_in<T>(loss.size, loss.data, x.data, t.data);
-  launch<loss_each_kernel<Op, T>>(on(device, blocks_for(turns<T>(loss.size, packs))), loss, x, t,
-                                  static_cast<Compute<T>>(parameter), packs);
+  launch<loss_each_kernel<Op, T>>(on(device, blocks_for(iterations<T>(loss.size, packs))), loss, x,
+                                  t, static_cast<Compute<T>>(parameter), packs);
 }
 
 template <class Op, class T>
@@ -83,7 +83,7 @@ void backward(Cuda device, Span<T> dx, PointwiseLossGradient<T> gradient, Span<c
   if (n == 0) return;
   const i64 packs = gradient.per_element ? packs_in<T>(n, dx.data, dloss, x.data, t.data)
                                          : packs_in<T>(n, dx.data, x.data, t.data);
-  const LaunchConfig config = on(device, blocks_for(turns<T>(n, packs)));
+  const LaunchConfig config = on(device, blocks_for(iterations<T>(n, packs)));
   const C p = static_cast<C>(parameter), factor = static_cast<C>(scale);
   if (gradient.per_element)
     launch<loss_backward_kernel<Op, T, true>>(config, dx, dloss, x, t, p, factor, packs);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of losses that compare a prediction x with a target t element by element: value and
-// slope dvalue/dx stand together, once, for every device and dtype. `p` is the loss's parameter.
+// The formulas of losses that compare a prediction x with a target t element by element. One struct
+// holds value and slope dvalue/dx for every device and dtype. `p` is the loss's parameter.
 #pragma once
 #include "weft/kernels/common/host_device.h"
 #include "weft/kernels/common/math.h"
@@ -31,7 +31,7 @@ struct L1 {
     return x != x || t != t ? x - t : (x > t ? T(1) : (x < t ? T(-1) : T(0)));
   }
 };
-// e²/2 within |e| ≤ p, p·(|e| − p/2) beyond, e = x − t.  Huber 1964
+// e²/2 for |e| ≤ p, otherwise p·(|e| − p/2), with e = x − t.  Huber 1964
 struct Huber {
   static constexpr const char* name = "huber";
   template <class T>
@@ -61,6 +61,6 @@ struct BceWithLogits {
 
 }  // namespace weft::kernels
 
-// The list: X(name of the op, formula).
+// The list of losses, each as X(name of the op, formula).
 #define WEFT_POINTWISE_LOSSES(X) \
   X(mse, Mse) X(l1, L1) X(huber, Huber) X(bce_with_logits, BceWithLogits)

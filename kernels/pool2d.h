@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling over windows of images.
 //   math     max: y[n,i,j,c] = max of x[n, i·sh − ph + a, j·sw − pw + b, c] over the taps
-//            (a, b) inside the image; NaN wins
+//            (a, b) inside the image; NaN is larger than any other value
 //            index = a·kernel_w + b of the first such tap
 //            dx = Σ of dy over the windows whose maximum is this element
 //            avg: y = Σ of the taps inside the image / (kernel_h·kernel_w)
@@ -25,7 +25,8 @@ struct Pool2dShape {
   i64 stride_h = 1, stride_w = 1, padding_h = 0, padding_w = 0;
 };
 
-// Index is u8 where the window has at most 255 taps, else i32. `index` may be null.
+// Index is u8 if the window has at most 255 taps, otherwise i32. `index` of the forward pass may be
+// null.
 template <class T, class Index, class Device>
 void max_pool2d(Device device, T* y, Index* index, const T* x, const Pool2dShape& shape);
 template <class T, class Index, class Device>

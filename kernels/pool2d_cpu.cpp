@@ -10,26 +10,28 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kTile = 64;  // channels whose running results stay in registers or the L1 cache
-constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
+constexpr i64 kTile = 64;  // channels whose partial results fit into registers or the L1 cache
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
 struct Range {
   i64 begin, end;
 };
 
-// The taps of a window from `origin` that lie inside [0, size).
+// The taps inside [0, size) of a window that begins at `origin`.
 Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {std::max<i64>(0, -origin), std::min(kernel, size - origin)};
 }
 
-// The rows [begin, end) of windows that cover row `at` of the image.
+// The rows [begin, end) of windows that cover row `at` of the image. Window i begins at i·stride_h
+// in padded coordinates.
 Range windows_over(i64 at, const Pool2dShape& s) {
-  const i64 last = at + s.padding_h;    // the last window that begins at or before it
-  const i64 first = last - s.kernel_h;  // those that begin here end before it
+  const i64 last = at + s.padding_h;    // a window that covers `at` begins at or before `last`
+  const i64 first = last - s.kernel_h;  // and after `first`
   return {first < 0 ? 0 : first / s.stride_h + 1, std::min(s.out_height, last / s.stride_h + 1)};
 }
 
-// body(x of the tap, its number) for the taps of output pixel (row, j) inside the image.
+// Calls body(x at the tap, index of the tap) for the taps of output pixel (row, j) that lie inside
+// the image.
 template <class T, class Body>
 void for_each_tap(const T* x, const Pool2dShape& s, i64 row, i64 j, const Body& body) {
   const i64 top = row % s.out_height * s.stride_h - s.padding_h,
@@ -42,7 +44,7 @@ void for_each_tap(const T* x, const Pool2dShape& s, i64 row, i64 j, const Body& 
       body(image + ((top + a) * s.width + left + b) * s.channels, a * s.kernel_w + b);
 }
 
-// body(row, j, first channel, channels) for all output pixels, in tiles of channels.
+// Calls body(row, j, first channel, channels) for every output pixel and every tile of channels.
 template <class Body>
 void for_each_output(const Pool2dShape& s, const Body& body) {
   const i64 work = s.out_width * s.channels * s.kernel_h * s.kernel_w;
@@ -57,8 +59,8 @@ void for_each_output(const Pool2dShape& s, const Body& body) {
                });
 }
 
-// Each row of dx gathers from the windows over it: body(sums of the pixel, output pixel, tap). The
-// sums are in double where windows overlap, else in T.
+// Each row of dx gathers from the windows that cover it. Calls body(sums of the pixel, output
+// pixel, tap) for each contribution. The sums are double where windows overlap, else T.
 template <class Sum, class T, class Body>
 void gather_rows_of(T* dx, const Pool2dShape& s, const Body& body) {
   const i64 work = s.width * s.channels * s.kernel_h, length = s.width * s.channels;
@@ -97,7 +99,7 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
 
 template <class T, class Index>
 void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
-  // The running index is as wide as a number, so that both fill the same vector lanes.
+  // The index of the maximum is as wide as T, so that both have the same number of vector lanes.
   using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
     T best[kTile];

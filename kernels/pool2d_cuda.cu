@@ -8,7 +8,7 @@ namespace {
 struct Range {
   i64 begin, end;
 };
-// The taps of a window from `origin` that lie inside [0, size).
+// The taps inside [0, size) of a window that begins at `origin`.
 __device__ Range taps_inside(i64 origin, i64 kernel, i64 size) {
   return {origin < 0 ? -origin : 0, size - origin < kernel ? size - origin : kernel};
 }
@@ -16,16 +16,16 @@ __device__ Range taps_inside(i64 origin, i64 kernel, i64 size) {
 struct Windows {
   i64 kernel, stride, padding, count;
 
-  // Those that cover `at`.
+  // The windows that cover `at`. Window i begins at i·stride in padded coordinates.
   __device__ Range over(i64 at) const {
-    const i64 last = at + padding;    // the last window that begins at or before it
-    const i64 first = last - kernel;  // those that begin here end before it
+    const i64 last = at + padding;    // a window that covers `at` begins at or before `last`
+    const i64 first = last - kernel;  // and after `first`
     const i64 end = divide(last, stride).quotient + 1;
     return {first < 0 ? 0 : divide(first, stride).quotient + 1, end < count ? end : count};
   }
 };
 
-// A thread's place: a pixel, and the first of its kWidth channels.
+// The pixel and the first of the kWidth channels that a thread processes.
 struct Place {
   i64 image, i, j, c;
 };
@@ -33,10 +33,10 @@ template <int kWidth>
 __device__ Place place_of(i64 item, i64 height, i64 width, i64 channels) {
   const Division pixel = divide(item, channels / kWidth), row = divide(pixel.quotient, width),
                  image = divide(row.quotient, height);
-  return {image.quotient, image.rest, row.rest, pixel.rest * kWidth};
+  return {image.quotient, image.remainder, row.remainder, pixel.remainder * kWidth};
 }
 
-// Neighbouring channels that one load brings.
+// Neighbouring channels that one load reads.
 template <class T, int kWidth>
 struct alignas(sizeof(T) * kWidth) Channels {
   T value[kWidth];
@@ -50,7 +50,7 @@ __device__ void put_channels(T* y, i64 at, const Channels<T, kWidth>& channels) 
   *reinterpret_cast<Channels<T, kWidth>*>(y + at) = channels;
 }
 
-// body(element of x, number of the tap) for the taps of an output inside the image, in order.
+// Calls body(index in x, index of the tap) in order for the taps of an output inside the image.
 template <class Body>
 __device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body) {
   const i64 top = at.i * s.stride_h - s.padding_h, left = at.j * s.stride_w - s.padding_w;
@@ -61,7 +61,7 @@ __device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body
       body(((at.image * s.height + top + a) * s.width + left + b) * s.channels + at.c,
            a * s.kernel_w + b);
 }
-// body(element of y, number of the tap) for the windows over a pixel of x, in order.
+// Calls body(index in y, index of the tap) in order for the windows that cover a pixel of x.
 template <class Body>
 __device__ void each_window(const Pool2dShape& s, const Place& at, const Body& body) {
   const Range rows = Windows{s.kernel_h, s.stride_h, s.padding_h, s.out_height}.over(at.i),
@@ -128,7 +128,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// y = Σ of the taps / divisor, and backward dx = Σ of the windows / divisor.
+// Forward, y = Σ of the taps / divisor. Backward, y is dx, x is dy, and dx = Σ of the windows /
+// divisor.
 template <class T, bool kBackward, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     avg_pool_kernel(T* y, const T* x, i64 divisor, Pool2dShape s, i64 items) {
@@ -152,7 +153,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// run.operator()<kWidth>(): four channels at a time where they are there in fours and aligned.
+// Calls run.operator()<kWidth>(). kWidth is 4 if the channels are a multiple of 4 and all arrays
+// are aligned, otherwise 1.
 template <class Run, class... Array>
 void with_width(i64 channels, const Run& run, const Array*... array) {
   if (channels % 4 == 0 && (is_aligned(array) && ...)) run.template operator()<4>();

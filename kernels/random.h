@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random fills.
+// Fills an array with random values.
 //   math     uniform: y[i] = low + (high − low)·u[i];
 //            normal: y[i] = mean + std·z[i], z by Box–Muller;
 //            u[i] and z[i] come from word i mod 4 of philox(key, counter = first + i/4)
@@ -14,7 +14,7 @@
 namespace weft::kernels {
 
 struct RandomRange {
-  u64 key = 0, first = 0;  // first counter; its upper half is 0
+  u64 key = 0, first = 0;  // `first` is the lower half of the first counter; its upper half is 0
 };
 
 template <class T, class Device>

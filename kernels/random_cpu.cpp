@@ -36,7 +36,7 @@ template <class T>
 void normal(Span<T> y, double mean, double std, const RandomRange& range) {
   fill(y, range, [=](const PhiloxWords& words, double* value) {
     for (int pair = 0; pair < 4; pair += 2) {
-      // 1 − u lies in (0, 1]: its logarithm is finite.
+      // 1 − u lies in (0, 1], so its logarithm is finite.
       const double radius =
           std::sqrt(-2.0 * std::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
       const double angle =

@@ -22,7 +22,7 @@ struct Normal {
 
   __device__ void fill(const PhiloxWords& words, double (&value)[4]) const {
     for (int pair = 0; pair < 4; pair += 2) {
-      // 1 − u lies in (0, 1]: its logarithm is finite.
+      // 1 − u lies in (0, 1], so its logarithm is finite.
       const double radius =
           ::sqrt(-2.0 * ::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
       const double angle =

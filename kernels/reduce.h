@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions over one axis of (outer, n, inner).
 //   math     sum: y[o,i] = scale·Σ_k x[o,k,i];
-//            max: y[o,i] = max_k x[o,k,i] (NaN wins), index = first such k;
+//            max: y[o,i] = max_k x[o,k,i] (NaN is the largest), index = first such k;
 //            repeat: y[o,k,i] = scale·x[o,i]
 //   shapes   x (outer, n, inner), y and index (outer, inner)
 //   saved    nothing
 //   aliasing none
-//   source   sums are split into blocks of fixed size and added in order, so that the result does
+//   source   sums are computed in blocks of fixed size and added in order, so the result does
 //            not depend on the number of threads; Note [Sums] in kernels/common/half.h
 #pragma once
 #include "weft/core/types.h"
@@ -20,7 +20,7 @@ struct ReduceShape {
 
 template <class T, class Device>
 void reduce_sum(Device device, T* y, const T* x, double scale, const ReduceShape& shape);
-// `index` may be null. n ≥ 1.
+// `index` may be null. n must be at least 1.
 template <class T, class Device>
 void reduce_max(Device device, T* y, i64* index, const T* x, const ReduceShape& shape);
 template <class T, class Device>

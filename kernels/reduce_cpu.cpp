@@ -10,10 +10,11 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kBlock = 8 * 1024;  // elements summed in one go; fixed, so that results are too
-constexpr i64 kColumns = 32;      // whose sums stay in registers
+// The elements of a block. The size is fixed, so that results do not depend on the threads.
+constexpr i64 kBlock = 8 * 1024;
+constexpr i64 kColumns = 32;  // their sums stay in registers
 
-// One long run: the sums of fixed blocks, added in order.
+// The sum of n contiguous elements. Blocks of fixed size are summed in parallel and added in order.
 template <class T>
 double sum_long(const T* x, i64 n) {
   const i64 blocks = (n + kBlock - 1) / kBlock;
@@ -31,7 +32,7 @@ double sum_long(const T* x, i64 n) {
   return row_sum(blocks, [=](i64 b) { return partial[b]; });
 }
 
-// y[i] = scale·Σ_k x[k, i] for k in [0, rows), a few columns at a time.
+// y[i] = scale·Σ_k x[k, i] over the rows k of a block, for a few columns at a time.
 template <class Sum, class T>
 void sum_rows(Sum* y, const T* x, double scale, i64 rows, i64 inner) {
   simd([=] {
@@ -51,7 +52,8 @@ void sum_rows(Sum* y, const T* x, double scale, i64 rows, i64 inner) {
   });
 }
 
-// Columns of one (n, inner) matrix: blocks of rows in parallel, their sums added in order.
+// The sums of the columns of one (n, inner) matrix. Blocks of rows are summed in parallel and their
+// sums are added in order.
 template <class T>
 void sum_columns(T* y, const T* x, double scale, i64 n, i64 inner) {
   const i64 rows_per_block = std::max<i64>(1, 4 * kBlock / std::max<i64>(inner, 1));

@@ -6,9 +6,9 @@
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kElementsPerPart = 16 * 1024;  // of a long row that several blocks share
+constexpr i64 kElementsPerPart = 16 * 1024;  // elements of a long row that one block sums
 
-// y[row, part] = scale·Σ of that part of the row.
+// y[row, part] = scale·Σ over that part of the row.
 template <class T, class Sum, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
     sum_rows_kernel(Sum* y, const T* x, double scale, i64 rows, i64 cols, i64 parts) {
@@ -18,9 +18,10 @@ __global__ void __launch_bounds__(kThreads)
   const i64 at = Team::row();
   if (at >= rows * parts) return;
   const Division row = divide(at, parts);
-  const i64 end = parts == 1 || row.rest == parts - 1 ? cols : (row.rest + 1) * kElementsPerPart;
-  Total sum[4] = {};  // four loads under way at a time
-  i64 c = row.rest * kElementsPerPart + Team::rank();
+  const i64 end =
+      parts == 1 || row.remainder == parts - 1 ? cols : (row.remainder + 1) * kElementsPerPart;
+  Total sum[4] = {};  // four independent sums, so that four loads overlap
+  i64 c = row.remainder * kElementsPerPart + Team::rank();
   const T* x_row = x + row.quotient * cols;
   for (; c + 3 * Team::kSize < end; c += 4 * Team::kSize) {
 #pragma unroll
@@ -32,7 +33,7 @@ __global__ void __launch_bounds__(kThreads)
   if (Team::rank() == 0) y[at] = converted<Sum>(scale * static_cast<double>(total));
 }
 
-// y[matrix, run, column] = scale·Σ of the rows of that run.
+// y[matrix, run, column] = scale·Σ over the rows of that run.
 template <class T, class Sum, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     sum_columns_kernel(Sum* y, const T* x, double scale, ColumnRuns runs) {
@@ -57,7 +58,7 @@ __global__ void __launch_bounds__(kThreads)
     to[k] = converted<Sum>(scale * static_cast<double>(sum.value[k]));
 }
 
-// A NaN beats every number, the larger number the smaller, the earlier of equals the later.
+// Better prefers a NaN to any other value, then the larger value, then the smaller index.
 template <class C>
 struct Best {
   C value;
@@ -81,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
   using Team = RowTeam<kBlock>;
   const i64 row = Team::row();
   if (row >= rows) return;
-  Best<C> best{-INFINITY, cols};  // nothing seen: loses to everything, −∞ included
+  Best<C> best{-INFINITY, cols};  // index `cols` loses to every element, also to −∞
   for (i64 c = Team::rank(); c < cols; c += Team::kSize)
     best = Better{}(best, Best<C>{static_cast<C>(x[row * cols + c]), c});
   best = Team::combine(best, Better{});
@@ -90,14 +91,14 @@ __global__ void __launch_bounds__(kThreads)
   if (index != nullptr) index[row] = best.index;
 }
 
-// A thread for each column: neighbours read neighbours.
+// Each iteration reduces one column. Neighbouring threads read neighbouring elements.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     max_columns_kernel(T* y, i64* index, const T* x, ReduceShape s) {
   using C = Compute<T>;
   for (i64 i = first_index(); i < s.outer * s.inner; i += grid_stride()) {
     const Division at = divide(i, s.inner);
-    const T* column = x + at.quotient * s.n * s.inner + at.rest;
+    const T* column = x + at.quotient * s.n * s.inner + at.remainder;
     Best<C> best{static_cast<C>(column[0]), 0};
     for (i64 k = 1; k < s.n; ++k)
       best = Better{}(best, Best<C>{static_cast<C>(column[k * s.inner]), k});
@@ -111,9 +112,9 @@ __global__ void __launch_bounds__(kThreads)
     repeat_kernel(T* y, const T* x, Compute<T> scale, ReduceShape s, i64 packs) {
   using C = Compute<T>;
   constexpr int kSize = Pack<T>::kSize;
-  const auto source = [=](i64 i) {  // the element of x that y[i] repeats
+  const auto source = [=](i64 i) {  // the index in x of y[i]
     const Division row = divide(i, s.inner);
-    return divide(row.quotient, s.n).quotient * s.inner + row.rest;
+    return divide(row.quotient, s.n).quotient * s.inner + row.remainder;
   };
   const i64 total = s.outer * s.n * s.inner;
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
@@ -183,7 +184,7 @@ void spread(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
   const i64 n = s.outer * s.n * s.inner;
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, y);
-  launch<repeat_kernel<T>>(on(device, blocks_for(turns<T>(n, packs))), y, x,
+  launch<repeat_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))), y, x,
                            static_cast<Compute<T>>(scale), s, packs);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax over the last axis, and its logarithm.
+// Softmax over the last axis, and its logarithm.
 //   math     y[r,c] = e^(x[r,c] − m[r]) / Σ_k e^(x[r,k] − m[r]),  m[r] = max_k x[r,k];
 //            log form: x − m − ln Σ
 //            dx[r,c] = y[r,c]·(dy[r,c] − Σ_k dy[r,k]·y[r,k]);

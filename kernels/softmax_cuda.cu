@@ -12,7 +12,8 @@ __global__ void __launch_bounds__(kThreads) softmax_forward_kernel(Rows<T> y, Ro
   const i64 row = Team::row(), cols = x.cols;
   const T* x_row = x.row(row);
   T* y_row = y.row(row);
-  if (row >= x.rows) return;  // a whole warp; there is no block barrier behind it
+  // All lanes of a warp return together, and a team of one warp uses no block barrier.
+  if (row >= x.rows) return;
   const auto load = [=](i64 c) { return load_group<kWidth>(x_row + c); };
   const RowCache<C, Team, kWidth> values(cols, load);
   ExpSum<C> total;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of a softmax on the CPU; to be called inside simd().
+// One row of a softmax on the CPU. The functions must be called inside simd().
 #pragma once
 #include "weft/kernels/common/math.h"
 #include "weft/kernels/common/rows.h"
@@ -8,8 +8,8 @@ namespace weft::kernels {
 
 // Note [Log of a sum of exponentials]
 // ln Σ e^x = max + log_sum, with log_sum = ln Σ e^(x − max) between 0 and ln n. The two are kept
-// apart, and x − ln Σ e^x is computed as (x − max) − log_sum: their sum would round log_sum to the
-// digits of a large maximum.
+// apart, and x − ln Σ e^x is computed as (x − max) − log_sum, because max + log_sum would be
+// rounded to the digits of a large maximum.
 template <class T>
 struct LogSumExp {
   T max, log_sum;

@@ -7,7 +7,7 @@
 
 namespace weft::kernels {
 
-// Σ e^(x − max) over the elements seen so far.
+// Σ e^(x − max) over the elements added so far.
 template <class C>
 struct ExpSum {
   double sum = 0;
@@ -18,7 +18,7 @@ struct ExpSum {
       sum = sum * static_cast<double>(math::exp(max - x)) + 1.0;
       max = x;
     } else {
-      // −∞ may be the largest so far.
+      // Both may be −∞.
       sum += x == max ? 1.0 : static_cast<double>(math::exp(x - max));
     }
   }
@@ -29,7 +29,7 @@ struct ExpSum {
 struct MergeExpSums {
   template <class C>
   __device__ ExpSum<C> operator()(ExpSum<C> a, ExpSum<C> b) const {
-    // The larger maximum's factor is 1, also where both are −∞ because nothing was seen.
+    // The factor of the larger maximum is 1, also if both are −∞ because no element was added.
     const C max = a.max < b.max ? b.max : a.max;
     const auto part = [=](const ExpSum<C>& of) {
       return of.max == max ? of.sum : of.sum * static_cast<double>(math::exp(of.max - max));

@@ -183,8 +183,8 @@ struct CrossEntropyOptions {
 };
 struct CrossEntropy {
   Tensor loss;  // mean over the rows, a scalar
-  // For the backward pass: the maxima and the rest of ln Σ e^x, (2, rows), and what one row of weight
-  // 1 is of the mean, undefined where all rows are that.
+  // For the backward pass: the maxima and the rest of ln Σ e^x, (2, rows), and what one row of
+  // weight 1 is of the mean, undefined where all rows are that.
   Tensor log_sums, share;
 };
 // logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError

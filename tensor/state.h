@@ -2,12 +2,12 @@
 // State: the values that an object carries from an interrupted run to the resumed run. One
 // function both saves and loads, so that the two cannot disagree:
 //
-//   struct ThawWhenFlat : Strategy {
-//     void state(State& s) override { s("best", best_)("thawed", thawed_); }
+//   struct UnfreezeWhenFlat : Strategy {
+//     void state(State& s) override { s("best", best_)("unfrozen", unfrozen_); }
 //     …
 //   };
 //   const StateRecord record = save_state(strategy);       // JSON, and tensors by path
-//   load_state(strategy, record, "strategy 'thaw_when_flat'");
+//   load_state(strategy, record, "strategy 'unfreeze_when_flat'");
 //
 // A value may be: bool, int, i64, u64, double (every bit of it, infinities and NaN too),
 // std::string, Tensor, an object that has a state() itself, and std::vector, std::optional and

@@ -14,8 +14,8 @@ using Variables = std::vector<Variable>;
 using Function = std::function<Variable(const Variables&)>;
 
 struct GradcheckOptions {
-  double step = 1e-5;                       // of the difference quotient, times max(1, |x|)
-  double tolerance = 1e-6;                  // times |quotient| + 1
+  double step = 1e-5;                       // the step of the difference is step·max(1, |x|)
+  double tolerance = 1e-6;                  // the largest error is tolerance·(|quotient| + 1)
   std::vector<std::size_t> constants = {};  // inputs that are not varied
 };
 

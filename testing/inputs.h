@@ -18,7 +18,7 @@ struct Size {
 // that every dtype computes from the same values.
 struct Draw {
   Size size;
-  std::span<const Tensor> before;  // the inputs already drawn
+  std::span<const Tensor> before;  // the inputs that are already drawn
   std::mt19937_64& engine;
 
   Tensor normal(const Shape& shape) const;
@@ -32,11 +32,11 @@ Tensor vector(const Draw& draw);     // (cols), normal
 Tensor scalar(const Draw& draw);     // ()
 Tensor positive(const Draw& draw);   // (rows, cols) in [0.5, 2]
 Tensor labels(const Draw& draw);     // (rows) of int64 in [0, cols)
-Input like(std::size_t input);       // the shape of an earlier input
-Input row_of(std::size_t input);     // (its last size)
-Input column_of(std::size_t input);  // its shape with a last size of 1
+Input like(std::size_t input);       // has the shape of an earlier input
+Input row_of(std::size_t input);     // (last size of the input)
+Input column_of(std::size_t input);  // has the shape of the input with a last size of 1
 Input positive_row_of(std::size_t input);
-Input shaped(const Shape& shape);      // that shape, at every size
-Input image(i64 batch, i64 channels);  // (batch, rows, cols, channels): NHWC
+Input shaped(const Shape& shape);      // has that shape at every size
+Input image(i64 batch, i64 channels);  // (batch, rows, cols, channels), NHWC
 
 }  // namespace weft::testing

@@ -24,7 +24,7 @@ namespace weft::testing {
 void in_every_order(const std::function<void()>& body);
 
 namespace detail {
-void* device_array(i64 bytes);  // filled with 0xff: NaN
+void* device_array(i64 bytes);  // filled with bytes 0xff, which are NaN
 void free_device_array(void* memory, i64 bytes);
 void copy_to_device(void* to, const void* from, i64 bytes);
 void copy_to_host(void* to, const void* from, i64 bytes);  // waits for launched kernels
@@ -36,7 +36,7 @@ template <class T>
 class DeviceArray {
  public:
   static_assert(std::is_trivially_copyable_v<T>);
-  // The memory is filled with bytes of 0xff: NaN.
+  // The memory is filled with bytes 0xff, which are NaN.
   explicit DeviceArray(i64 size) : size_(size), data_(detail::device_array(bytes())) {}
   explicit DeviceArray(const std::vector<T>& values)
       : DeviceArray(static_cast<i64>(values.size())) {

@@ -17,7 +17,7 @@ std::vector<T> accepted(std::initializer_list<T> values, const Set& set) {
     try {
       set(value);
       result.push_back(value);
-    } catch (const UserError&) {  // this machine or build lacks it
+    } catch (const UserError&) {  // this machine or build does not support it
     }
   }
   return result;

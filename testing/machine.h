@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The code paths that a test runs on this machine, and guards that restore the settings.
+// Lists the code paths that a test can run on this machine, and has guards that restore settings.
 #pragma once
 #include <vector>
 

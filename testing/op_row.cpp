@@ -19,7 +19,7 @@ namespace {
 
 struct Outcome {
   Tensor value;
-  std::vector<Tensor> grads;  // of each input; undefined if it has none
+  std::vector<Tensor> grads;  // of each input; undefined if the input has no gradient
 };
 
 enum class Inputs { leaves, computed };

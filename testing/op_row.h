@@ -9,11 +9,11 @@
 //   value      in f64 and f32 against the reference in f64, at every size
 //   gradient   every element in f64 against difference quotients (testing/gradcheck.h)
 //   paths      f32 values and gradients against the f64 ones for every vector set of the machine
-//              and every back end; the same bytes for 1 and 2 threads, and into reused or fresh
-//              memory
-//   extremes   the same with inputs up to ±400
-//   cuda       f32 and f64 values and gradients of the GPU against the CPU's f64 ones, where built
-//   errors     the messages
+//              and every back end; bit-identical results for 1 and 2 threads, and for outputs in
+//              reused and in new memory
+//   extremes   the tests of paths with inputs up to ±400
+//   cuda       f32 and f64 values and gradients of the GPU against the CPU's f64 ones, if built
+//   errors     the messages of the errors
 // All tests run with allocated memory filled with NaN, which reveals elements that are not written.
 //
 // A second row of an op has a variant: WEFT_OP_ROW(linear, {.variant = "no_bias", …}) is
@@ -45,10 +45,10 @@ struct OpRow {
   std::vector<ErrorCase> errors = {};
   std::vector<Size> sizes = {{0, 5}, {5, 0}, {1, 1}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}};
   std::vector<Size> gradcheck_sizes = {{1, 1}, {3, 4}, {2, 33}};
-  double tolerance = 1e-5;                  // of f32, see difference(); f64 is held to 1e-11
-  std::vector<std::size_t> constants = {};  // inputs that get no gradient, as targets
+  double tolerance = 1e-5;                  // of f32, see difference(); that of f64 is 1e-11
+  std::vector<std::size_t> constants = {};  // inputs without a gradient, such as targets
   bool extremes = true;                     // whether inputs of ±400 are meaningful
-  bool library = false;  // f32 goes through a back end: both are run, bytes may depend on threads
+  bool library = false;  // f32 runs on every back end, and its bytes may depend on threads
 };
 // Returns the sizes of OpRow for an op that needs at least one column.
 inline std::vector<Size> sizes_with_columns() {

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Classes and folders stay small enough to be read: no class has more than 14 data members or 30
-public functions, train/ has at most 12 entries, and train/trainer/trainer.h at most 150 lines.
-Every declaration of a function counts, constructors, operators and `= default` too; a deleted one,
-which nobody can call, a function of a base class, a friend, a static member and a nested class do
-not.
+"""Checks that classes and folders stay small: a class has at most 14 data members and 30 public
+functions, train/ has at most 12 entries, and train/trainer/trainer.h has at most 150 lines. Every
+declaration of a function counts, constructors, operators and `= default` too. Deleted functions,
+functions of a base class, friends, static members and nested classes do not count.
 Usage: check_classes.py [--list] [ROOT]. --list prints the counts of every class.
-Exit code 1 and one line per finding if a limit is passed."""
+Exit code 1 and one line per finding if a limit is exceeded."""
 import re
 import sys
 from dataclasses import dataclass, field
@@ -35,7 +34,7 @@ class Class:
 
 
 class Parser:
-    """Reads the declarations of a source file that compiles. Types and macros are unknown to it."""
+    """Reads the declarations of a source file that compiles. It knows no types and no macros."""
 
     def __init__(self, text):
         text = check_layering.COMMENT_OR_STRING.sub(blank, text)
@@ -58,7 +57,7 @@ class Parser:
         return self.tokens[self.at - 1] if self.at <= len(self.tokens) else ""
 
     def skip_group(self):
-        """From an opening bracket to behind the closing one."""
+        """Skips from an opening bracket to behind the closing one."""
         depth = 0
         while self.at < len(self.tokens):
             token = self.next()
@@ -67,7 +66,7 @@ class Parser:
                 return
 
     def skip_angles(self):
-        """From the < of a template list to behind its >."""
+        """Skips from the < of a template list to behind its >."""
         depth = 0
         while self.at < len(self.tokens):
             if self.peek() in OPEN:
@@ -79,14 +78,14 @@ class Parser:
                 return
 
     def skip_to(self, *ends):
-        """To the first of these tokens that is in no brackets; it is not taken."""
+        """Skips to the first of these tokens outside of brackets, which is not taken."""
         while self.at < len(self.tokens) and self.peek() not in ends:
             self.skip_group() if self.peek() in OPEN else self.next()
 
     def parse(self):
         while self.at < len(self.tokens):
             self.declaration(None, "public")
-            if self.peek() == "}":  # of a namespace
+            if self.peek() == "}":  # the end of a namespace
                 self.next()
         return self.classes
 
@@ -100,7 +99,7 @@ class Parser:
         self.next()
 
     def declaration(self, owner, access):
-        """One declaration of the class `owner`, or of a namespace if that is None."""
+        """Reads one declaration of the class `owner`, or of a namespace if that is None."""
         start = self.at
         while True:
             if self.peek() == "template" and self.peek(1) == "<":
@@ -124,7 +123,7 @@ class Parser:
                 return
         elif first in NOT_DECLARED_HERE:
             self.skip_to(";", "{")
-            if self.peek() == "{":  # a friend's body
+            if self.peek() == "{":  # the body of a friend
                 self.skip_group()
             else:
                 self.next()
@@ -138,7 +137,7 @@ class Parser:
             self.data(owner)
         elif first in CLASS_KEYS and self.defines_class():
             self.class_definition(owner)
-        elif first in CLASS_KEYS and self.peek(2) == ";":  # said to exist
+        elif first in CLASS_KEYS and self.peek(2) == ";":  # a forward declaration
             self.skip_to(";")
             self.next()
         elif self.macro_alone():
@@ -150,7 +149,7 @@ class Parser:
             self.ordinary(owner, access)
 
     def requirement(self):
-        """A requires clause before a declaration: names and terms in parentheses, && and ||."""
+        """Skips a requires clause of a declaration: names and terms in parentheses, && and ||."""
         while True:
             if self.peek() == "(":
                 self.skip_group()
@@ -165,7 +164,7 @@ class Parser:
             self.next()
 
     def macro_alone(self):
-        """WEFT_X(...) with nothing behind it that would make it a declaration."""
+        """Skips WEFT_X(...) if nothing follows that would make it a declaration."""
         if not re.fullmatch(r"[A-Z][A-Z0-9_]+", self.peek()) or self.peek(1) != "(":
             return False
         here = self.at
@@ -175,7 +174,7 @@ class Parser:
         return bool(re.match(r"\w|;|\}|$", behind))
 
     def defines_class(self):
-        """Whether `class X` at this place is followed by a body."""
+        """Returns whether `class X` at this place has a body."""
         here = self.at
         try:
             while self.at < len(self.tokens):
@@ -208,7 +207,7 @@ class Parser:
                 token = self.next()
                 if token not in ("final", "alignas"):
                     name = token
-        while self.peek() not in ("{", ""):  # the bases
+        while self.peek() not in ("{", ""):  # skips the base classes
             self.skip_angles() if self.peek() == "<" else self.next()
         self.next()
         outer = f"{owner.name}::" if owner is not None else ""
@@ -221,7 +220,7 @@ class Parser:
         self.data(owner)
 
     def ordinary(self, owner, access):
-        """A function or data: a function has its parameters before any = or {."""
+        """Reads a function or data. A function has its parameters before any = or {."""
         start, name, is_static = self.at, "", False
         while self.at < len(self.tokens):
             token = self.peek()
@@ -243,7 +242,7 @@ class Parser:
             if token == "(":
                 if self.peek(1) == "*" or (self.peek(1) == "&" and self.peek(3) == ")"):
                     name = ""
-                    break  # a pointer to a function: data() finds its name
+                    break  # a pointer to a function, whose name data() finds
                 self.skip_group()
                 deleted = self.end_of_function()
                 if owner is not None and access == "public" and not deleted:
@@ -262,7 +261,7 @@ class Parser:
         self.data(None if is_static else owner, name)
 
     def operator_name(self):
-        """Behind `operator`, to the parameters: a symbol, () or a type."""
+        """Reads what follows `operator` up to the parameters: a symbol, () or a type."""
         self.next()
         parts = []
         if self.peek() == "(" and self.peek(1) == ")":
@@ -275,7 +274,7 @@ class Parser:
         return " ".join(parts)
 
     def end_of_function(self):
-        """Behind the parameters: qualifiers, a return type, = default, initialisers, the body.
+        """Skips what follows the parameters: qualifiers, a return type, = default, the body.
         Returns whether the function is deleted."""
         deleted = False
         while self.at < len(self.tokens):
@@ -311,7 +310,7 @@ class Parser:
         return deleted
 
     def data(self, owner, name=""):
-        """The rest of a declaration of data, from behind the first name or in front of it."""
+        """Reads the rest of a declaration of data, from behind the first name or in front of it."""
         in_value = saw_value = False
         while self.at < len(self.tokens):
             token = self.peek()
@@ -348,7 +347,7 @@ class Parser:
             self.next()
 
     def angles_close(self):
-        """Whether this < begins a template list rather than a comparison."""
+        """Returns whether this < begins a template list rather than a comparison."""
         here, depth = self.at, 0
         try:
             while self.at < len(self.tokens):
@@ -368,7 +367,7 @@ class Parser:
 
 
 def blank(found):
-    """The same number of lines, and nothing on them; a string stays one token."""
+    """Returns the same number of lines with nothing on them. A string stays one token."""
     return ('""' if found[0][0] in 'R"' else " ") + "\n" * found[0].count("\n")
 
 

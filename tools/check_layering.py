@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the rules of the house that a compiler does not: who includes whom, which headers may
-appear where, a licence line on every source, file sizes. Usage: check_layering.py [ROOT]. Exit code
-1 and one line per finding if a rule is broken. A long file gets a note until it passes the
+"""Checks rules that a compiler does not: which folders include which, where some headers may be
+included, a licence line on every source, and file sizes. Usage: check_layering.py [ROOT]. Exit code
+1 and one line per finding if a rule is broken. A long file gets a note until it exceeds the
 limit."""
 import re
 import sys
@@ -10,15 +10,15 @@ from pathlib import Path
 
 # A folder includes itself and the folders to its left.
 ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data", "train", "app"]
-# The rooms of a folder, floor by floor: a room includes itself and the floors to its left, not its
-# neighbours. "." is the folder itself; a folder without one keeps all its files in rooms.
+# The rooms of a folder, by floor. A room includes itself and the floors to its left, but not its
+# neighbours. "." is the folder itself; a folder without it keeps all its files in rooms.
 ROOMS = {
     "core": [["."], ["config"]],
     "kernels": [["common"], [".", "optim"], ["library"]],
     "train": [["losses", "metrics", "checkpoint"], ["step"], ["trainer", "evaluation"], ["strategies"], ["run"],
               ["callbacks"]],
 }
-# These are not part of libweft and see all of it.
+# These folders are not part of libweft and may include all of it.
 OUTSIDE = ["testing", "tests", "bench", "examples"]
 CPP = {".h", ".cpp", ".cu", ".cuh"}
 SCRIPTS = {".py", ".sh", ".cmake"}
@@ -29,8 +29,8 @@ COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^
 BACKEND = re.compile(r"^(Eigen/|dnnl|oneapi/|cuda|cublas|cudnn|nccl|mma\.h)")
 PRINTS = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|quick_exit)\b|\bfmt::print\b"
                     r"|(?<![\w:.>])(?:std::)?(?:printf|puts|putchar|exit|_exit|abort)\s*\(")
-ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # these know oneDNN
-LAUNCHER = "device/cuda/launch.h"  # the only file that may launch a kernel by CUDA's own means
+ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # may include oneDNN
+LAUNCHER = "device/cuda/launch.h"  # the only file that may use CUDA's <<<>>>
 LAUNCHES = re.compile(r"<<<|\bcudaLaunch\w+|\bcuLaunch\w+")
 
 
@@ -76,7 +76,7 @@ def check_includes(name, folder, text):
         yield f"lies in {room if room != '.' else folder + '/ itself'}; the rooms are {floors(folder)}"
     for mark, target in INCLUDE.findall(text):
         if not target.startswith("weft/"):
-            if mark == '"' and folder != "examples":  # which are a user's code
+            if mark == '"' and folder != "examples":  # examples are a user's code
                 yield f'includes "{target}"; our headers are spelled "weft/<folder>/..."'
             if folder == "kernels" and name.endswith(".h") and BACKEND.match(target) and not ONEDNN_FILE.match(name):
                 yield f"includes <{target}>; no back end's types in a kernel header"

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every ```cpp block of a Markdown page is the text of a compiled file, or a part of one. The line
-above the block names the file: <!-- file: examples/quickstart.cpp -->. With --write, a block that
-differs from a whole file is replaced by it. A link to a file of the tree leads to one that exists.
+"""Checks that every ```cpp block of a Markdown page is the text of a compiled file, or a part of
+one. The line above the block names the file: <!-- file: examples/quickstart.cpp -->. With --write,
+a block that differs from its file is replaced by the whole file. Links to files of the tree must
+lead to files that exist.
 Usage: check_snippets.py [--write] [ROOT]."""
 import re
 import sys
@@ -17,7 +18,7 @@ def pages(root):
 
 
 def body(path):
-    """The file without its licence line, which a reader of the page does not need."""
+    """Returns the file without its licence line, which pages leave out."""
     lines = path.read_text(encoding="utf-8").split("\n")
     if lines and "SPDX-License-Identifier" in lines[0]:
         lines = lines[1:]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# clang-tidy-16 by .clang-tidy. Usage: check_tidy.sh [--changed] [--seconds N] BUILD_FOLDER
-# The files changed last come first; after N seconds the rest is left, and said so. --changed takes
-# only what differs from the branch main or is not committed.
+# Runs clang-tidy-16 with .clang-tidy. Usage: check_tidy.sh [--changed] [--seconds N] BUILD_FOLDER
+# The files changed last come first. After N seconds the others are left out, and their number is
+# printed. --changed takes only files that differ from the branch main or are not committed.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 changed='' seconds=100000
@@ -25,17 +25,17 @@ newest_first() {
     git log --format= --name-only
   fi
 }
-# Only what the build compiles has the flags that clang-tidy needs.
+# Only files that the build compiles have the flags that clang-tidy needs.
 mapfile -t files < <(newest_first | grep -E '\.(cpp|cu)$' | awk '!seen[$0]++' | while IFS= read -r file; do
   ! grep -qF "/$file\"" "$build/compile_commands.json" || echo "$file"
 done)
 
 rm -rf "$build/tidy"
 mkdir -p "$build/tidy/include"
-# clang has no omp.h of its own without libomp; the compiler's will do for reading, less the one
-# attribute that clang spells differently.
+# clang has no omp.h without libomp. That of g++ is enough here, except for one attribute that clang
+# spells differently.
 ln -s "$(g++ -print-file-name=include)/omp.h" "$build/tidy/include/omp.h"
-# Nor does it read what g++ has precompiled.
+# clang cannot read the precompiled headers of g++.
 sed 's/-Winvalid-pch//; s/-fpch-preprocess//; s/-include [^ ]*cmake_pch.hxx//' \
   "$build/compile_commands.json" >"$build/tidy/compile_commands.json"
 # shellcheck disable=SC2016  # the inner shell expands them
@@ -49,5 +49,5 @@ sed 's/-Winvalid-pch//; s/-fpch-preprocess//; s/-include [^ ]*cmake_pch.hxx//' \
     cat "$log"
   fi' _
 clean=$(find "$build/tidy" -name '*.clean' | wc -l) all=$(find "$build/tidy" -maxdepth 1 -type f ! -name compile_commands.json | wc -l)
-echo "tidy: $clean of $all files are clean; $((${#files[@]} - all)) left for lack of time"
+echo "tidy: $clean of $all files are clean; $((${#files[@]} - all)) left out for lack of time"
 [[ $clean -eq $all ]]

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages say about the code is found there. `autograd/tape.cpp:Tape::backward` in a
-page names a function that the file declares or defines, and Note [X] in `file` names a note in the
-file. docs/tour.md has the twelve stops of a training step, numbered; each names a function.
+"""Checks that pages name code that exists. `autograd/tape.cpp:Tape::backward` in a page names a
+function that the file declares or defines, and Note [X] in `file` names a note in the file.
+docs/tour.md has the twelve stops of a training step, numbered, and each names a function.
 Usage: check_tour.py [ROOT]. Exit code 1 and one line per finding."""
 import re
 import sys
@@ -18,12 +18,12 @@ STOP = re.compile(r"^## (\d+)\. .*$", re.M)
 
 
 def declares(text, name):
-    """Whether C++ or Python source declares this function. A::f may stand in a class A."""
+    """Returns whether C++ or Python source declares this function. A::f may stand in a class A."""
     code = COMMENT_OR_STRING.sub('""', text)
     *scope, function = (re.escape(part) for part in name.split("::"))
     if scope and re.search(rf"\b{scope[-1]}::{function}\s*\(", code):
         return True
-    # Behind a type: a call stands behind punctuation or a keyword.
+    # A declaration is behind a type. A call is behind punctuation or a keyword.
     declared = re.search(rf"[\w>*&](?<!return)(?<!else)(?<!&&)\s+[*&]?{function}\s*\(", code) is not None
     if not scope:
         return declared
@@ -31,7 +31,7 @@ def declares(text, name):
 
 
 def source(root, page, name):
-    """The text of a file that is named from the root or beside the page; None if there is none."""
+    """Returns the text of a file, named from the root or beside the page, or None."""
     for path in (root / name, page.parent / name):
         if path.is_file():
             return path.read_text(encoding="utf-8")

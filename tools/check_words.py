@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Comments and prose are at most 100 columns wide: comments in C++, CUDA, Python (docstrings too),
-CMake, shell and YAML, and the text of every Markdown page. Tables, code blocks, URLs and the
-targets of links do not count, nor do lines without a comment. Columns are characters, not bytes.
-With --fix, paragraphs of whole-line comments are wrapped again from their first wide line on; what
-is laid out by hand (indented text, comments behind code, docstrings, pages) is left to the author.
+"""Checks that comments and prose are at most 100 columns wide: comments in C++, CUDA, Python
+(docstrings too), CMake, shell and YAML, and the text of every Markdown page. Tables, code blocks,
+URLs, the targets of links and lines without a comment do not count. Columns are characters, not
+bytes. With --fix, paragraphs of whole-line comments are wrapped from their first wide line on.
+Indented text, comments behind code, docstrings and pages are not changed.
 Usage: check_words.py [--fix] [ROOT]. Exit code 1 and one line per finding if a line is too wide."""
 import ast
 import io
@@ -18,7 +18,7 @@ import check_layering
 
 MAX_COLUMNS = 100
 PAGE_FOLDERS = ["docs", "configs"]
-# What a C++ comment may not be found in: a raw string, a string, a character, and the ' of 1'000.
+# No C++ comment begins in a raw string, a string or a character. The ' of 1'000 begins none.
 CPP_TOKEN = re.compile(r'//(?:\\\n|[^\n])*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
                        r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
 # In shell, CMake and YAML a comment begins at a # that begins a word.
@@ -28,7 +28,7 @@ FENCE = re.compile(r"^\s*(?:[-*+]\s+|\d+\.\s+)?(```+|~~~+)")
 LIST_ITEM = re.compile(r"^\s{0,3}(?:[-*+]|\d+\.)\s")
 URL = re.compile(r"<?https?://[^\s)>]*>?")
 LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)")
-# A line of a paragraph in a comment. What is indented further is code or a table.
+# A line of a paragraph in a comment. Text that is indented further is code or a table.
 PARAGRAPH = re.compile(r"^(?P<prefix>\s*(?://|#) )(?!Note \[|SPDX|---)(?P<text>\S.*)$")
 RULE = re.compile(r"^\s*(?://|#) ---.*---$")
 REFERENCE = re.compile(r"^\s{0,3}\[[^\]]+\]:\s")
@@ -67,7 +67,7 @@ def comment_lines_hash(text):
 
 
 def prose_lines(text):
-    """Of a Markdown page: all but tables, code blocks and the definitions of links."""
+    """Returns the lines of a Markdown page without tables, code blocks and definitions of links."""
     lines, fence, in_list, blank, indented = set(), None, False, True, False
     for number, line in enumerate(text.split("\n"), 1):
         if fence is not None:
@@ -96,7 +96,7 @@ def width(line):
 
 
 def fixed(lines, wide):
-    """The lines with the paragraphs wrapped that have one of the line numbers `wide`."""
+    """Returns the lines, with each paragraph wrapped from its first line in `wide` on."""
     out, at = [], 0
     while at < len(lines):
         found = PARAGRAPH.match(lines[at])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Does another build of the weft command train to the same bits?
+"""Compares what two builds of the weft command train, bit for bit.
 
     tools/compare_builds.py OLD NEW [--configs DIR] [--data DIR] [--threads 2] [--all]
                             [--only NAME …] [--keep DIR]
@@ -10,7 +10,7 @@ train the same configs on the CPU, with the same seed and the same number of thr
 the last checkpoint (of the model, the optimizer and every other file) are compared bit for bit, and
 the lines of metrics.jsonl are compared without the clock. A line per config says that all of it is
 equal, or it names the first tensor that differs, with its largest absolute difference and that
-difference relative to the largest number of the old tensor. The line ends with the seconds of each
+difference relative to the largest element of the old tensor. The line ends with the seconds of each
 build.
 
 --configs is the folder whose files both builds read, by default this tree's. It must be that of the
@@ -36,8 +36,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MNIST = "mnist"
 CIFAR = "cifar-10-batches-bin"
-# The name, the file in the folder of configs, the keys that are changed, the folder of data that it
-# reads, and whether only --all trains it.
+# Name, file in the folder of configs, changed keys, folder of data, whether only --all trains it.
 CONFIGS = [
     ("mnist_cnn", "mnist_cnn.yaml", ["data.subset=6000", "train.epochs=2"], MNIST, False),
     ("digits_mlp", "digits_mlp.yaml", ["data.train_size=6000", "train.epochs=3"], None, False),
@@ -52,7 +51,7 @@ CONFIGS = [
     ("adversarial_digits", "adversarial_digits.yaml",
      ["data.train_size=2000", "train.epochs=3"], None, True),
     ("distill_digits", "distill_digits.yaml", ["train.epochs=10"], None, True),
-    # Most of its time is the test split, which has 10,000 images.
+    # The test split, which has 10,000 images, takes most of the time.
     ("cifar_resnet", "cifar_resnet.yaml",
      ["data.subset=160", "data.validation_split=0", "train.epochs=1", "train.batch_size=32",
       "checkpoint.monitor=train/loss", "checkpoint.mode=min"], CIFAR, True),
@@ -74,7 +73,7 @@ def read_safetensors(path):
 
 
 def numbers(dtype, data):
-    """The numbers of a tensor's bytes."""
+    """Returns the elements of a tensor, from its bytes."""
     if dtype == "BF16":  # the upper half of an f32
         widened = b"".join(b"\0\0" + data[i:i + 2] for i in range(0, len(data), 2))
         return struct.unpack(f"<{len(data) // 2}f", widened)
@@ -85,7 +84,7 @@ def numbers(dtype, data):
 
 
 def tensor_difference(old, new):
-    """What differs between two (dtype, shape, bytes); empty if nothing does."""
+    """Returns the difference of two (dtype, shape, bytes), or "" if they are equal."""
     if old == new:
         return ""
     if old[:2] != new[:2]:
@@ -104,7 +103,7 @@ def tensor_difference(old, new):
 
 
 def checkpoint_difference(old, new):
-    """What differs first between the tensors of two checkpoint folders; empty if nothing does."""
+    """Returns the first difference of the tensors of two checkpoint folders, or ""."""
     files = [sorted(path.name for path in folder.glob("*.safetensors")) for folder in (old, new)]
     if "model.safetensors" not in files[0]:
         return f"{old} has no model.safetensors"
@@ -122,7 +121,7 @@ def checkpoint_difference(old, new):
 
 
 def metrics_of(run):
-    """The lines of metrics.jsonl, without the clock."""
+    """Returns the lines of metrics.jsonl without times."""
     return [{key: value for key, value in json.loads(line).items() if key not in CLOCK}
             for line in (run / "metrics.jsonl").read_text().splitlines()]
 
@@ -138,13 +137,13 @@ def metrics_difference(old, new):
 
 
 def run_difference(old, new):
-    """What differs first between what two run folders came to; empty if nothing does."""
+    """Returns the first difference of the results of two run folders, or ""."""
     return (checkpoint_difference(old / "checkpoints/last", new / "checkpoints/last")
             or metrics_difference(old, new))
 
 
 def train(command, config, keys, run):
-    """Seconds, and what went wrong."""
+    """Returns the seconds and the failure, or ""."""
     run.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     done = subprocess.run([command, "train", config, *keys, f"run.dir={run}"], check=False,
@@ -157,7 +156,7 @@ def train(command, config, keys, run):
 
 
 def compare(options, folder):
-    """Prints a line per config. Whether all that were compared are equal, and how many were."""
+    """Prints a line per config. Returns whether all compared ones are equal, and their number."""
     equal, compared = True, 0
     for name, file, keys, data, extra in CONFIGS:
         if name not in options.only if options.only else extra and not options.all:
@@ -165,7 +164,7 @@ def compare(options, folder):
         keys = [*keys, f"run.threads={options.threads}", "run.device=cpu"]
         if data:
             if not (options.data / data).is_dir():
-                print(f"{name:<25} skipped: {options.data / data} is not there", flush=True)
+                print(f"{name:<25} skipped: {options.data / data} does not exist", flush=True)
                 continue
             keys.append(f"data.root={options.data / data}")
         seconds, problem = [], ""
@@ -192,7 +191,7 @@ def main():
     names = [entry[0] for entry in CONFIGS]
     parser.add_argument("--only", nargs="+", choices=names, default=[], metavar="NAME",
                         help="of " + ", ".join(names))
-    parser.add_argument("--keep", type=pathlib.Path, help="a new folder, in which the runs stay")
+    parser.add_argument("--keep", type=pathlib.Path, help="a new folder, which keeps the runs")
     options = parser.parse_args()
     for command in (options.old, options.new):
         if not os.access(command, os.X_OK) or not command.is_file():
@@ -209,7 +208,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="weft-compare-") as folder:
             equal, compared = compare(options, pathlib.Path(folder))
     if compared == 0:
-        parser.error("nothing was compared; a config whose data is there is required")
+        parser.error("nothing was compared; a config whose data exists is required")
     return 0 if equal else 1
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what only a GPU can show, in one report: `./run gpu-check [PART …]`.
+"""Runs the checks that need a GPU and writes one report: `./run gpu-check [PART …]`.
 
     build      the library, the kernel tests and the benchmarks, by nvcc, for this machine's GPU
     test       the kernel tests, whole training steps and the op rows, on the GPU
@@ -8,14 +8,14 @@
     bench      kernels beside a copy and the best of cuBLASLt; training steps beside PyTorch, where
                it is installed
 
-Without a PART it runs all of them, in this order. A part after `build` needs what `build` made. No
-network is used. --deps DIR names a folder from `./run gpu-check pack DIR`, for machines without the
+Without a PART it runs all of them, in this order. Parts after `build` need its output. No network
+is used. --deps DIR names a folder from `./run gpu-check pack DIR`, for machines without the
 packages. CUDA libraries that the toolkit lacks are looked for in the site-packages of python3. Each
-part has a time budget and is ended there. The whole is meant for 10 minutes on 16 cores.
+part is ended after its time budget. All parts together take about 10 minutes on 16 cores.
 
 The report is written to gpu-check.txt and gpu-check.json in --output (build/gpu-check) after each
-part, so that results stay when the rest is cut off. Exit code 1 if a part failed, 2 if it could not
-begin."""
+part, so that its results are kept if a later part is stopped. Exit code 1 if a part failed, 2 if it
+could not begin."""
 import argparse
 import json
 import os
@@ -77,7 +77,7 @@ class Check:
                 "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count()}
 
     def run(self, name, command, seconds, **settings):
-        """(exit code, output); the whole output goes to a file of its own beside the report."""
+        """Returns (exit code, output). The output is also written to a file beside the report."""
         log = self.output / f"{name}.log"
         with log.open("w", encoding="utf-8") as file:
             try:
@@ -90,7 +90,7 @@ class Check:
                 code = 127
         return code, log.read_text(encoding="utf-8", errors="replace")
 
-    # Each part returns (passed, what to report).
+    # Each part returns (passed, its report).
 
     def do_build(self, deadline):
         architecture = self.report["machine"]["gpu"]["compute_cap"].replace(".", "")
@@ -204,7 +204,7 @@ def main():
     parser.add_argument("root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--deps", default="")
-    parser.add_argument("--seconds", type=float, help="a limit for each part, instead of its budget")
+    parser.add_argument("--seconds", type=float, help="a time limit for each part instead of its budget")
     parser.add_argument("--output", type=Path)
     options = parser.parse_intermixed_args()
     for part in options.parts:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fills a folder with what the build needs beside CUDA, for a machine with a GPU and no network:
+"""Fills a folder with all that the build needs except CUDA, for a GPU machine without a network:
 
     ./run gpu-check pack DIR                 here, where the packages are installed (or can be)
     ./run --deps DIR gpu-check               there
@@ -19,7 +19,7 @@ PACKAGES = ["libfmt-dev", "libeigen3-dev", "libyaml-cpp-dev", "nlohmann-json3-de
 LIBRARIES = ["libyaml-cpp.a", "libz.a", "libpng16.a", "libcrypto.a", "libgtest.a", "libgtest_main.a"]
 LIMIT_MB = 60
 
-# Debian's own files name the shared libraries.
+# These files replace Debian's, which name the shared libraries.
 CONFIGS = {
     "fmt/fmtConfig.cmake": """if(NOT TARGET fmt::fmt)
   add_library(fmt::fmt INTERFACE IMPORTED)
@@ -56,7 +56,7 @@ def files_of(package):
 
 
 def place_of(path):
-    """Where a file goes in the folder, or None."""
+    """Returns the path of a file in the folder, or None if it is not needed."""
     parts = path.parts[2:]  # behind /usr
     if path.parts[1] != "usr":
         return None

@@ -24,7 +24,7 @@ SHARED = re.compile(r"(\d+) bytes smem")
 
 
 def command_of(build, source):
-    """The command that compiles `source`, without the compiler cache and the output."""
+    """Returns the command that compiles `source`, without compiler cache and output."""
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         if Path(entry["file"]).resolve() == source:
             words = shlex.split(entry["command"])
@@ -46,7 +46,7 @@ def demangled(names):
 
 
 def resources(text):
-    """[{kernel, arch, registers, shared, stack, spill_stores, spill_loads}] of ptxas's report."""
+    """Reads ptxas: [{kernel, arch, registers, shared, stack, spill_stores, spill_loads}]."""
     found = []
     for line in text.splitlines():
         if match := ENTRY.search(line):

@@ -4,8 +4,8 @@
 
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
-# An op's rows on the CPU and on the emulated GPU, and its kernels plain and under the sanitizers.
-# For who is changing the op: plain is the preset that compiles a changed file alone.
+# Runs the rows of an op on the CPU and on the emulated GPU, and its kernels plain and under the
+# sanitizers. The plain build is the preset `dev`, which compiles a changed file alone.
 run_op() {
   local name=${1:-} filters rows kernels one binary failed=0
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
@@ -43,7 +43,7 @@ find_nvcc() {
   [[ -x /usr/local/cuda/bin/nvcc ]] && PATH=/usr/local/cuda/bin:$PATH
 }
 
-# The kernel tests plain, under ASan and under TSan, and every barrier deleted in turn.
+# Runs the kernel tests plain, under ASan and under TSan, and deletes every barrier in turn.
 torture_kernels() {
   local name builds=()
   for name in "${emulated_presets[@]}"; do
@@ -55,7 +55,7 @@ torture_kernels() {
   exec python3 "$root/tools/torture_kernels.py" "${builds[@]}" "$@"
 }
 
-# On a machine with a GPU: builds for it, tests, sanitizes, measures, and writes one report.
+# Builds, tests, sanitizes and measures on a machine with a GPU, and writes one report.
 run_gpu_check() {
   if [[ ${1:-} == pack ]]; then
     install_packages "${build_packages[@]}" "${test_packages[@]}"

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the runs of tests/train/old_runs, which an older weft began and today's must go on with.
+"""Makes the runs of tests/train/old_runs, which an older weft began and today's must continue.
 
-    tools/make_old_runs.py WEFT [NAME …]            makes these runs anew, or all of them
-    tools/make_old_runs.py WEFT --expect [NAME …]   adds what their ends are on this machine
+    tools/make_old_runs.py WEFT [NAME …]            makes these runs again, or all of them
+    tools/make_old_runs.py WEFT --expect [NAME …]   adds their results on this machine
 
-WEFT is the command of the older commit: 6e903a6 made those that are here. It trains NAME/run.yaml
-to its end. NAME/run is one checkpoint inside of that run, as a run that was killed leaves it, with
-the lines of metrics up to there. Then it goes on with a copy of NAME/run to the end. Each tensor of
-the last checkpoint, each line of metrics and the environment go into NAME/expected.json, and the
-weights into NAME/expected.safetensors. A run that goes on must come to the same bits as the whole
-one, or nothing is written.
+WEFT is the command of the older commit; that of the runs in the tree is 6e903a6. It trains
+NAME/run.yaml to the end. NAME/run gets one checkpoint of that run and its metrics up to there, as a
+killed run leaves them. Then WEFT continues a copy of NAME/run to the end. The hash of each tensor
+of the last checkpoint, each line of metrics and the environment are written to NAME/expected.json,
+and the weights to NAME/expected.safetensors. If the continued run does not give the same bits as
+the whole one, nothing is written.
 
-Bits depend on the machine (train/environment.h). --expect leaves NAME/run as it is, goes on with it
-here, and adds a second result to expected.json, so that tests/train/old_runs_test.cpp compares bits
-on this machine too.
+Bits depend on the machine (train/environment.h). --expect does not change NAME/run. It continues a
+copy on this machine and adds a result to expected.json, so that tests/train/old_runs_test.cpp
+compares bits on this machine too.
 """
 import argparse
 import hashlib
@@ -29,7 +29,7 @@ import tempfile
 from compare_builds import metrics_of, read_safetensors, run_difference
 
 RUNS = pathlib.Path(__file__).resolve().parent.parent / "tests/train/old_runs"
-# Where each is stopped: epochs done, and batches of the next one.
+# The epochs after which each run stops, and the batches of the next one.
 STOPS = {
     "mid_epoch": (1, 7),
     "accumulating": (1, 6),
@@ -42,7 +42,7 @@ STOPS = {
 
 
 def train(command, config, folder, *keys):
-    """Trains in folder/run. All paths are relative: the config that is kept names none of ours."""
+    """Trains in folder/run. All paths are relative, so the config names none of this machine."""
     done = subprocess.run([command, "train", config, "run.dir=run", *keys], cwd=folder, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
@@ -55,7 +55,7 @@ def about(checkpoint):
 
 
 def stopped(whole, place, stopped_run):
-    """Copies what a run that was killed behind the checkpoint at `place` leaves."""
+    """Copies the files of a run that was killed after the checkpoint at `place`."""
     found = [checkpoint for checkpoint in sorted(whole.glob("checkpoints/step-*"))
              if (about(checkpoint)["epoch"], about(checkpoint)["batch"]) == place]
     if len(found) != 1:
@@ -69,7 +69,7 @@ def stopped(whole, place, stopped_run):
 
 
 def result_of(run):
-    """What a run came to, and where."""
+    """Returns the result of a run and its environment."""
     last = run / "checkpoints/last"
     state = about(last)
     tensors = {path.name: {name: hashlib.sha256(data).hexdigest()
@@ -79,8 +79,8 @@ def result_of(run):
             "ended": state["ended"], "tensors": tensors, "metrics": metrics_of(run)}
 
 
-def gone_on(command, name, folder):
-    """The end of NAME/run, in a copy of it."""
+def continued(command, name, folder):
+    """Continues a copy of NAME/run to its end."""
     shutil.copytree(RUNS / name / "run", folder / "run")
     return train(command, "run/config.yaml", folder, "resume=auto")
 
@@ -90,18 +90,18 @@ def make(command, name, folder):
     (folder / "whole").mkdir()
     whole = train(command, RUNS / name / "run.yaml", folder / "whole")
     stopped(whole, STOPS[name], RUNS / name / "run")
-    run = gone_on(command, name, folder)
+    run = continued(command, name, folder)
     difference = run_difference(whole, run)
     if difference:
-        sys.exit(f"{name}: the run that went on is not the whole one: {difference}")
+        sys.exit(f"{name}: the continued run differs from the whole one: {difference}")
     shutil.copy(run / "checkpoints/last/model.safetensors", RUNS / name / "expected.safetensors")
     return [result_of(run)]
 
 
 def expect(command, name, folder):
-    """The results so far, and that of this machine unless there is one of its environment."""
+    """Returns the results so far, with that of this machine if its environment has none."""
     results = json.loads((RUNS / name / "expected.json").read_text())
-    here = result_of(gone_on(command, name, folder))
+    here = result_of(continued(command, name, folder))
     known = any(result["environment"] == here["environment"] for result in results)
     return results if known else [*results, here]
 

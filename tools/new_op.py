@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LICENSE = "// SPDX-License-Identifier: Apache-2.0\n"
 
 FILES = {
-    "kernels/@name@.h": """// What it computes, in a line.
+    "kernels/@name@.h": """// One line says what the op computes.
 //   math     y[r,c] = x[r,c];  dx[r,c] = dy[r,c]
 //   shapes   x, y, dx, dy (rows, cols)
 //   saved    nothing
@@ -127,7 +127,7 @@ WEFT_SPECIALISE(bfloat16)
 namespace weft {
 namespace {
 
-// kernel.operator()<T>(device) for the dtype of x, which out has too.
+// Calls kernel.operator()<T>(device) for the dtype of x, which out has too.
 template <class Kernel>
 void run(Tensor& out, const Tensor& x, const Kernel& kernel) {
   WEFT_CHECK(x.rank() >= 1, "@name@: x is a scalar; at least one axis is required");
@@ -176,7 +176,7 @@ Variable @name@(const Variable& x) {
 namespace weft {
 namespace {
 
-// The specification, of simple ops.
+// The specification, composed of simple ops.
 WEFT_OP_ROW(@name@, {.inputs = {testing::matrix},
                      .op = [](auto& a) { return @name@(a[0]); },
                      .reference = [](auto& a) { return a[0] * 2.0; },
@@ -198,7 +198,7 @@ struct Size {
 };
 const Size kMatrices[] = {{0, 5}, {1, 1}, {9, 31}, {3, 33}, {2, 1025}};
 
-// The CPU's kernel in double is the reference, and the row of the op checks that one.
+// The CPU's kernel in double is the reference. The row of the op checks that kernel.
 TEST(Cuda@Name@, IsTheCpus) {
   for_types([]<class T>() {
     for (const Size s : kMatrices) {

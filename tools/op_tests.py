@@ -4,7 +4,8 @@
 
 The first line is for test_autograd (the op's rows) and the second for test_cuda (its kernels). A
 line is empty if there are none. The tests of an op are those in the files of its name, and a row
-that names it in a file of its family. Exit code 2, and the known names, if there is nothing."""
+that names it in a file of its family. If there are none, the known names are printed, with exit
+code 2."""
 import re
 import sys
 from pathlib import Path

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kills runs at random moments and inside of saves, lets disks fail, and damages checkpoints.
+"""Kills runs at random moments and during saves, makes disks fail, and damages checkpoints.
 
     tools/torture_checkpoints.py WEFT FAULTS_LIBRARY [--short] [--seed N] [--keep]
 
-After each blow, every visible checkpoint must verify (here, in Python, by the manifest). No good
-checkpoint may be gone without a newer one, and `last` must lead to one. When the run continues, it
-must reach the same weights and the same lines of metrics as an undisturbed one. FAULTS_LIBRARY is
-built from tests/torture/faults.cpp.
+After each fault, every visible checkpoint must verify (here, in Python, by the manifest). No good
+checkpoint may be missing without a newer one, and `last` must lead to one. When the run continues,
+it must reach the same weights and the same lines of metrics as an undisturbed one. FAULTS_LIBRARY
+is built from tests/torture/faults.cpp.
 """
 import argparse
 import hashlib
@@ -37,7 +37,7 @@ callbacks: [{type: ema, decay: 0.95}, {type: early_stopping, patience: 1000}]
 
 
 class Broken(Exception):
-    """A law that does not hold."""
+    """A requirement that does not hold."""
 
 
 def check(holds, message):
@@ -46,7 +46,7 @@ def check(holds, message):
 
 
 def problem_of(checkpoint):
-    """Why it does not verify; empty if it does."""
+    """Returns why the checkpoint does not verify, or "" if it does."""
     try:
         manifest = json.loads((checkpoint / "manifest.json").read_text())
         for name, record in manifest["files"].items():
@@ -64,7 +64,7 @@ def order(name):
 
 
 def outcome(run):
-    """What must be equal: weights, all other state, and metrics without times."""
+    """Returns all that must be equal: weights, all other state, and metrics without times."""
     last = run / "checkpoints/last"
     files = {name: hashlib.sha256((last / name).read_bytes()).hexdigest()
              for name in ("model.safetensors", "optimizer.safetensors", "ema.safetensors")}
@@ -84,7 +84,7 @@ class Torture:
         begin = time.monotonic()
         code, output = self.train("whole")
         self.seconds = time.monotonic() - begin
-        check(code == 0, f"the run that nothing happens to failed:\n{output}")
+        check(code == 0, f"the undisturbed run failed:\n{output}")
         self.expected = outcome(folder / "whole")
 
     def start(self, name, faults=None, more=()):
@@ -101,15 +101,15 @@ class Torture:
         return process.returncode, output
 
     def newest_good(self, name):
-        """Checks what holds at any moment, and returns the newest checkpoint."""
+        """Checks the visible checkpoints, and returns the newest one."""
         folder = self.folder / name / "checkpoints"
         seen = sorted(filter(None, map(order, os.listdir(folder)))) if folder.is_dir() else []
         for found in seen:
             text = f"step-{found[0]}" + (f"-{found[1]}" if found[1] > 1 else "")
             problem = problem_of(folder / text)
-            check(not problem, f"{name}: {text} is to be seen and not good: {problem}")
+            check(not problem, f"{name}: {text} is visible and does not verify: {problem}")
         if (folder / "last").is_symlink():
-            check(not problem_of(folder / "last"), f"{name}: last leads to {os.readlink(folder / 'last')}, not good")
+            check(not problem_of(folder / "last"), f"{name}: last leads to {os.readlink(folder / 'last')}, which does not verify")
         return seen[-1] if seen else (-1, 0)
 
     def count(self, what):
@@ -118,13 +118,13 @@ class Torture:
     def expect_the_same(self, name):
         got = outcome(self.folder / name)
         for key, value in self.expected.items():
-            check(got[key] == value, f"{name}: {key} are not those of the run that nothing happened to:\n"
+            check(got[key] == value, f"{name}: {key} differ from those of the undisturbed run:\n"
                                      f"{got[key]}\n{value}")
-        self.count("runs that came to the same")
+        self.count("runs with the result of the undisturbed run")
         shutil.rmtree(self.folder / name)
 
     def blow_by_blow(self, prefix, blows, blow):
-        """Hits a run until it ends, then begins the next one."""
+        """Disturbs a run until it ends, then begins the next one."""
         hit = number = 0
         while hit < blows:
             name, newest, number = f"{prefix}-{number}", (-1, 0), number + 1
@@ -138,7 +138,7 @@ class Torture:
                     break
                 if hit >= blows:
                     code, output = self.train(name)
-                    check(code == 0, f"{name}: the end failed:\n{output}")
+                    check(code == 0, f"{name}: the last attempt failed:\n{output}")
                     break
             self.expect_the_same(name)
 
@@ -218,9 +218,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weft", type=pathlib.Path)
     parser.add_argument("faults", type=pathlib.Path)
-    parser.add_argument("--short", action="store_true", help="a few of each, for the suite")
+    parser.add_argument("--short", action="store_true", help="make a few faults of each kind, for the test suite")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--keep", action="store_true", help="leave the folder of a failed campaign")
+    parser.add_argument("--keep", action="store_true", help="keep the folder")
     options = parser.parse_args()
     options.weft, options.faults = options.weft.resolve(), options.faults.resolve()
     options.seed = options.seed if options.seed is not None else random.randrange(10**6)
@@ -241,7 +241,7 @@ def main():
                 print(f"{number:5d} {what}")
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"nothing good was lost (seed {options.seed}, {time.monotonic() - begin:.0f} s)")
+    print(f"no good checkpoint was lost (seed {options.seed}, {time.monotonic() - begin:.0f} s)")
     return 0
 
 

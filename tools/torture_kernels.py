@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Looks for holes in the tests of the CUDA kernels, on the emulated device; no GPU is needed.
+"""Checks that the tests of the CUDA kernels find deleted barriers. It runs on the emulated device.
 
   1. The kernel tests and the planted bugs run plain, under ASan + UBSan, and under TSan.
   2. Each __syncthreads(), __syncwarp() and __threadfence() in kernels/ is deleted in turn. A test
-     must fail, plain or under TSan. One that no test reaches is a finding too.
+     must fail, plain or under TSan. A line that no test reaches is a finding too.
   3. A launch covers more than 2^31 elements, which takes two gigabytes (not with --short).
 
-The emulator does the deleting: it lets threads pass the named line (WEFT_SKIP_SITE), so that
-nothing is compiled again. Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short].
---short leaves ASan out (./run --preset emulated-asan test runs it), and the tests that reach a
-deleted line first must fail. Exit code 1 and one line per finding if there is a hole."""
+The emulator ignores the line that WEFT_SKIP_SITE names, so that nothing is compiled again.
+Usage: torture_kernels.py PLAIN_BUILD ASAN_BUILD TSAN_BUILD [--short]. --short leaves ASan out
+(./run --preset emulated-asan test runs it), and the tests that reach a deleted line first must
+fail. Exit code 1 and one line per finding if there is one."""
 import argparse
 import os
 import re
@@ -34,7 +34,7 @@ ENVIRONMENT = {
 
 
 def run(binary, filters=None, options=(), **extra):
-    """(passed, output); stops at the first failure."""
+    """Returns (passed, output). Stops at the first failure."""
     command = [binary, "--gtest_brief=1", "--gtest_fail_fast", *options]
     if filters:
         command.append("--gtest_filter=" + ":".join(filters))
@@ -59,7 +59,7 @@ def names_of_tests(binary):
 
 
 def run_on_all_cores(binary):
-    """All of its tests, in as many processes as there are cores."""
+    """Runs all tests of a binary, in as many processes as there are cores."""
     cores, names = os.cpu_count() or 1, names_of_tests(binary)
     with ThreadPoolExecutor(cores) as pool:
         parts = list(pool.map(lambda core: run(binary, names[core::cores]), range(min(cores, len(names)))))
@@ -84,7 +84,7 @@ def tests_by_site(binary):
         if file.exists():
             for line in file.read_text().splitlines():
                 test, _, place = line.split("\t")
-                # A path as the compiler saw it; the build's include folder leads to the same file.
+                # The path may lead through the build's include folder.
                 name = re.sub(r"^.*?(?=(kernels|tests)/)", "", place)
                 if test not in tests[name]:
                     tests[name].append(test)
@@ -92,7 +92,7 @@ def tests_by_site(binary):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Are the tests of the CUDA kernels a net without holes?")
+    parser = argparse.ArgumentParser(description="Checks that the tests of the CUDA kernels find deleted barriers.")
     parser.add_argument("plain", type=Path)
     parser.add_argument("asan", type=Path)
     parser.add_argument("tsan", type=Path)
@@ -124,7 +124,7 @@ def main():
                              ["--gtest_also_run_disabled_tests"])
         check("more than 2^31 elements", passed and "PASSED  ] 1 test" in output, output, started)
     if findings:
-        print("torture: the tests themselves fail; nothing was deleted")
+        print("torture: tests fail without a deletion; nothing was deleted")
         return 1
 
     caught = defaultdict(int)
@@ -132,7 +132,7 @@ def main():
     sites = sites_in_sources(ROOT / "kernels")
 
     def delete(site):
-        """The build whose tests find the deletion."""
+        """Returns the name of the build whose tests find the deletion, or None."""
         for name, build in (builds[0], builds[-1]):
             passed, _ = run(build / "test_cuda", tests[site], WEFT_SKIP_SITE=site)
             if not passed:

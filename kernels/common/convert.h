@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Converts one value of an element type to another type: floating to integer truncates toward
-// zero, to half types rounds to nearest even.
+// Converts one value of an element type to another type. Floating point to integer truncates toward
+// zero. A conversion to a half type rounds to nearest even.
 #pragma once
 #include <type_traits>
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one header a kernel source (.cu, .cuh) includes: everything of CUDA's language that kernels
-// may use, under nvcc and under a plain C++ compiler, which runs the kernel on the emulator
-// (docs/kernels.md). A kernel launch: device/launch.h.
+// The header that every kernel source (.cu, .cuh) includes. It provides the part of CUDA's language
+// that kernels may use, for nvcc and for a plain C++ compiler, whose kernels run on the emulator
+// (docs/kernels.md). device/launch.h launches a kernel.
 //
 //   WEFT_SHARED(tile, float[32][33]);     shared memory of a size known at compile time
 //   float* row = dynamic_shared<float>(); shared memory of the size given at the launch (.smem)
 //
-// Rules (docs/kernels.md says why): no raw __shared__, no CUB, no cooperative groups; guard the
-// work, not the barrier; explicit masks; __syncwarp() between lanes' writes and reads of shared
-// memory; no block waits for another; half and bfloat16 are storage, arithmetic is in float.
+// The rules for kernels follow; docs/kernels.md gives their reasons. Raw __shared__, CUB and
+// cooperative groups are not used. A condition guards the work and never a barrier. Masks are
+// explicit. __syncwarp() separates the lanes' writes of shared memory from their reads. No block
+// waits for another. half and bfloat16 are storage types, and arithmetic is in float.
 #pragma once
 #include "weft/device/launch.h"
 #include "weft/kernels/common/half.h"
@@ -16,7 +17,7 @@
 
 namespace weft {
 
-// All lanes of a warp, for __shfl_*_sync and the like.
+// The mask of all lanes of a warp, for __shfl_*_sync and __ballot_sync.
 inline constexpr unsigned kAllLanes = 0xffffffffu;
 
 }  // namespace weft

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The check of labels and indices on a GPU.
+// Validates labels and indices on a GPU.
 #pragma once
 #include "weft/kernels/common/team.h"
 
@@ -13,8 +13,8 @@ struct NoneAllowed {
   __device__ bool operator()(i64) const { return false; }
 };
 
-// *bad = the first position in index (n) with a value outside of [0, limit) that is not `allowed`,
-// −1 if there is none. One whole block calls it.
+// *bad is the first position in index (n) whose value is outside [0, limit) and not `allowed`, or
+// −1 if there is none. All threads of one block must call it.
 template <class Allowed = NoneAllowed>
 __device__ void find_first_bad(i64* bad, const i64* index, i64 n, i64 limit, Allowed allowed = {}) {
   i64 first = n;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the elements of a tensor are dealt out to the threads of a launch. All index arithmetic is
-// i64.
+// Distributes the elements of a tensor over the threads of a launch. All index arithmetic is i64.
 #pragma once
 #include <algorithm>
 
@@ -12,18 +11,18 @@
 
 namespace weft::kernels {
 
-inline constexpr int kThreads = 256;  // per block, where nothing speaks for another number
+inline constexpr int kThreads = 256;  // threads per block, the default
 inline constexpr i64 kMaxBlocks = 1 << 14;
-inline constexpr i64 kVectorBytes = 16;  // the widest load and store of a thread
+inline constexpr i64 kVectorBytes = 16;  // the widest load or store of a thread
 
-// As many elements as one load brings.
+// The elements that one load of kVectorBytes reads.
 template <class T>
 struct alignas(kVectorBytes) Pack {
   static constexpr int kSize = static_cast<int>(kVectorBytes / sizeof(T));
   T value[kSize];
 };
 
-// The index of a thread in its launch, and how far the next of its turns is in a grid-stride loop.
+// The index of a thread in its launch. grid_stride() is the step of a grid-stride loop.
 WEFT_HOST_DEVICE inline i64 linear_index(u32 block, u32 threads, u32 thread) {
   return static_cast<i64>(block) * threads + thread;
 }
@@ -32,10 +31,10 @@ __device__ inline i64 grid_stride() { return linear_index(gridDim.x, blockDim.x,
 
 WEFT_HOST_DEVICE inline i64 divide_up(i64 a, i64 b) { return (a + b - 1) / b; }
 
-// Quotient and remainder of x ≥ 0 by d > 0: 64-bit division takes a GPU some hundred instructions,
-// so numbers that fit are divided as 32-bit ones.
+// Quotient and remainder of x ≥ 0 by d > 0. A 64-bit division takes about a hundred instructions on
+// a GPU, so values that fit into 32 bits are divided as 32-bit values.
 struct Division {
-  i64 quotient, rest;
+  i64 quotient, remainder;
 };
 WEFT_HOST_DEVICE inline Division divide(i64 x, i64 d) {
   if (((x | d) >> 32) == 0) {
@@ -45,7 +44,7 @@ WEFT_HOST_DEVICE inline Division divide(i64 x, i64 d) {
   return {x / d, x % d};
 }
 
-// Blocks for `work` threads in a grid-stride loop.
+// The number of blocks for a grid-stride loop over `work` iterations.
 inline u32 blocks_for(i64 work) {
   return static_cast<u32>(std::clamp<i64>(divide_up(work, kThreads), 1, kMaxBlocks));
 }
@@ -53,19 +52,19 @@ inline u32 blocks_for(i64 work) {
 inline bool is_aligned(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % kVectorBytes == 0;
 }
-// How many whole packs of T lie in n elements, if all the arrays can be read by packs; else none.
+// The number of whole packs of T in n elements, or 0 if one of the arrays is not aligned.
 template <class T, class... Array>
 i64 packs_in(i64 n, const Array*... array) {
   return (is_aligned(array) && ...) ? n / Pack<T>::kSize : 0;
 }
-// What a thread of a loop over packs and the elements behind them has to do at most.
+// The iterations of the longer of two loops: one over the packs, one over the elements after them.
 template <class T>
-i64 turns(i64 n, i64 packs) {
+i64 iterations(i64 n, i64 packs) {
   return std::max(packs, n - packs * Pack<T>::kSize);
 }
 
-// y[i] = f(x[i]…), by packs first and one by one for the rest. Arrays may be one another: a thread
-// reads what it writes before it writes it.
+// y[i] = f(x[i]…), first by packs, then element by element for the remainder. y may be the same
+// array as an x, because a thread reads each element before it writes it.
 template <class T, class F, class... X>
 __device__ void map_elements(Span<T> y, i64 packs, const F& f, Span<const X>... x) {
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
@@ -81,7 +80,7 @@ __device__ void map_elements(Span<T> y, i64 packs, const F& f, Span<const X>... 
     y[i] = static_cast<T>(f(static_cast<Compute<X>>(x[i])...));
 }
 
-// The launch of a kernel that runs on a device's stream.
+// The launch configuration for a device's stream.
 inline LaunchConfig on(Cuda device, u32 blocks, CallSite caller = CallSite::here()) {
   return {.grid = blocks, .block = kThreads, .stream = device.stream, .caller = caller};
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// half (IEEE binary16) and bfloat16 as storage types: load, convert to float, compute, convert
-// back. They have no arithmetic of their own, on any device. A GPU converts by one instruction, the
-// CPU by the same rule to the bit: NaN becomes the NaN that the instructions give, positive and
-// with all bits of its fraction set. source: IEEE 754-2019 §3.6 (binary16); bfloat16 is the upper
-// half of binary32.
+// half (IEEE binary16) and bfloat16 are storage types. A kernel loads them, converts to float,
+// computes and converts back. They have no arithmetic of their own on any device. A GPU converts by
+// one instruction, and the CPU's result is bit-identical to it. A NaN becomes the NaN that the
+// instruction returns, which is positive and has all bits of its fraction set.
+// source: IEEE 754-2019 §3.6 (binary16); bfloat16 is the upper half of binary32
 #pragma once
 #include <bit>
 #include <type_traits>
@@ -26,13 +26,13 @@ WEFT_HOST_DEVICE inline float half_bits_to_float(std::uint16_t bits) {
     return std::bit_cast<float>(fraction != 0 ? 0x7fffffffu : sign | 0x7f800000u);
   if (exponent != 0)
     return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-  // Subnormal: fraction · 2^-24, exact in float.
+  // A subnormal value is fraction · 2^-24, which is exact in float.
   const float magnitude = static_cast<float>(fraction) * 5.9604644775390625e-8f;
   return std::bit_cast<float>(sign | std::bit_cast<u32>(magnitude));
 #endif
 }
 
-// Round to nearest, ties to even; overflow gives infinity; NaN stays NaN.
+// Rounds to nearest, ties to even. Overflow gives infinity. NaN stays NaN.
 WEFT_HOST_DEVICE inline std::uint16_t float_to_half_bits(float value) {
 #ifdef __CUDA_ARCH__
   std::uint16_t half_bits;
@@ -44,8 +44,8 @@ WEFT_HOST_DEVICE inline std::uint16_t float_to_half_bits(float value) {
   const u32 magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return std::uint16_t{0x7fff};
   if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // ≥ 65520
-  if (magnitude <
-      0x38800000u) {  // below 2^-14: subnormal. Adding 0.5 lets the FPU do the rounding.
+  // Below 2^-14 the result is subnormal, and adding 0.5 makes the FPU round it.
+  if (magnitude < 0x38800000u) {
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(sign | (std::bit_cast<u32>(shifted) - 0x3f000000u));
   }
@@ -54,7 +54,7 @@ WEFT_HOST_DEVICE inline std::uint16_t float_to_half_bits(float value) {
 #endif
 }
 
-// The same for bfloat16; back it is a shift, on any device.
+// The same for bfloat16. The conversion back is a shift on every device.
 WEFT_HOST_DEVICE inline std::uint16_t float_to_bfloat16_bits(float value) {
 #ifdef __CUDA_ARCH__
   std::uint16_t bits;
@@ -85,15 +85,15 @@ struct bfloat16 {
 
 static_assert(sizeof(half) == 2 && sizeof(bfloat16) == 2);
 
-// The type arithmetic is done in: double for double, float for everything smaller.
+// The type of the arithmetic: double for double, float for every smaller type.
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 // Note [Sums]
 // A running sum of n floats loses up to log2(n) bits, and its partial sums may leave the range of
 // float where a mean does not. Sums of many elements are therefore made in double and rounded once,
-// on every device. The terms are computed in Compute<T>. Sums of half types are made in float, which
-// has 13 bits more than their results.
+// on every device. The terms are computed in Compute<T>. Sums of half types are made in float,
+// which has 13 bits more than their results.
 template <class T>
 using Accumulate = std::conditional_t<sizeof(T) == 2, float, double>;
 

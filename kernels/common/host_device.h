@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mark of a function that nvcc compiles for both sides; nothing to a plain C++ compiler.
-// Formulas that CPU and GPU share use it. A kernel source includes kernels/common/device.h.
+// Marks a function that nvcc compiles for host and device. For a plain C++ compiler the mark is
+// empty. Formulas that the CPU and the GPU share use it. A kernel source includes
+// kernels/common/device.h instead.
 #pragma once
 
 #ifdef __CUDACC__

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementary functions that the compiler can vectorise (see Note [Vector width]) and that give the
-// same formula on every device. In float they are within a few units in the last place of the true
-// value; in double they are the library's, since double is the oracle here.
+// Elementary functions that the compiler can vectorise (Note [Vector width]) and that use the same
+// formula on every device. The float functions are within a few units in the last place of the true
+// value. The double functions are the standard library's, because tests compare float with double.
 #pragma once
 #include <bit>
 #include <cmath>
@@ -12,12 +12,12 @@
 namespace weft::math {
 
 // e^x. Cody–Waite reduction x = k·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor polynomial of e^r
-// of degree 7 (remainder below 2^-27). Overflows to infinity. Results below 2^-126
-// are subnormal, as IEEE 754 has them, and below e^-103.97 they are 0.
+// of degree 7 (remainder below 2^-27). It overflows to infinity. Results below
+// 2^-126 are subnormal numbers, as in IEEE 754, and below e^-103.97 they are 0.
 // source: Cody & Waite 1980, "Software Manual for the Elementary Functions", ch. 6
 WEFT_HOST_DEVICE inline float exp(float x) {
   const float clamped = x < -104.0f ? -104.0f : (x > 88.7228f ? 88.7228f : x);
-  // Adding 1.5·2^23 rounds to the nearest integer, which then stands in the low bits.
+  // Adding 1.5·2^23 rounds to the nearest integer, which is then in the low bits.
   constexpr float kRound = 12582912.0f;
   const float shifted = clamped * 1.44269504088896341f + kRound;
   const float k = shifted - kRound;
@@ -40,11 +40,11 @@ WEFT_HOST_DEVICE inline float exp(float x) {
 }
 WEFT_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
 
-// ln x = e·ln 2 + 2·artanh(s), x = 2^e·m with m in [√½, √2), s = (m − 1)/(m + 1), |s| ≤ 0.172: the
-// series of artanh to s⁹ (remainder below 2^-28).
+// ln x = e·ln 2 + 2·artanh(s), where x = 2^e·m with m in [√½, √2), s = (m − 1)/(m + 1) and
+// |s| ≤ 0.172. The series of artanh is used up to s⁹ (remainder below 2^-28).
 WEFT_HOST_DEVICE inline float log(float x) {
   const bool subnormal = x < 1.17549435e-38f;
-  // Unsigned, which may wrap: so it does for x < 0.
+  // The bits are unsigned, because for x < 0 a signed subtraction would overflow.
   const u32 bits = std::bit_cast<u32>(subnormal ? x * 8388608.0f : x);  // 2^23
   constexpr u32 kSqrtHalf = 0x3f3504f3;
   const i32 e = static_cast<i32>(bits - kSqrtHalf) >> 23;
@@ -58,13 +58,13 @@ WEFT_HOST_DEVICE inline float log(float x) {
   const float k = static_cast<float>(subnormal ? e - 23 : e);
   const float result =
       k * 0.693145751953125f + (k * 1.42860682030941723e-6f + (2.0f * s + 2.0f * s * p));
-  const float positive = x < INFINITY ? result : x;  // infinity and NaN are themselves
+  const float positive = x < INFINITY ? result : x;  // infinity and NaN are returned unchanged
   return x > 0.0f || x != x ? positive : (x == 0.0f ? -INFINITY : NAN);
 }
 WEFT_HOST_DEVICE inline double log(double x) { return std::log(x); }
 
-// ln(1 + x) for 0 ≤ x ≤ 1: 2·artanh(x/(2 + x)), the series to the 13th power (remainder below
-// 2^-25).
+// ln(1 + x) for 0 ≤ x ≤ 1 is 2·artanh(x/(2 + x)). The series is used up to the 13th power
+// (remainder below 2^-25).
 WEFT_HOST_DEVICE inline float log1p(float x) {
   const float s = x / (2.0f + x), q = s * s;
   float p = 1.0f / 13;
@@ -85,9 +85,9 @@ WEFT_HOST_DEVICE inline T sigmoid(T x) {
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
 
-// tanh x = sign(x)·(1 − 2 / (e^{2|x|} + 1)); for small |x| that cancels, and the odd polynomial
-// below is used. source: Cephes' tanhf takes the same split at 0.625 (Moshier 1989); these are the
-// Taylor-Padé coefficients of the [5/4] approximant x(945 + 105x² + x⁴) / (945 + 420x² + 15x⁴).
+// tanh x = sign(x)·(1 − 2 / (e^{2|x|} + 1)). Below |x| = 0.4, where that formula cancels, the [5/4]
+// Padé approximant x(945 + 105x² + x⁴) / (945 + 420x² + 15x⁴) is used.
+// source: Cephes' tanhf splits in the same way at 0.625 (Moshier 1989)
 WEFT_HOST_DEVICE inline float tanh(float x) {
   const float magnitude = x < 0 ? -x : x;
   const float s = x * x;
@@ -99,7 +99,7 @@ WEFT_HOST_DEVICE inline float tanh(float x) {
 }
 WEFT_HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
 
-// erf x, absolute error below 5e-7.
+// erf x with an absolute error below 5e-7.
 // source: Abramowitz & Stegun 1964, 7.1.26
 WEFT_HOST_DEVICE inline float erf(float x) {
   const float magnitude = x < 0 ? -x : x;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a matrix on the CPU: sharing them among threads, sums and maxima over one.
+// Rows of a matrix on the CPU: a parallel loop over rows, and the sum and the maximum of one row.
 #pragma once
 #include <cmath>
 
@@ -8,7 +8,7 @@
 
 namespace weft::kernels {
 
-// body(r) for every row, in vector code; threads share the rows where there is enough to do.
+// Calls body(r) for every row in vector code. Threads share the rows if there is enough work.
 template <class Body>
 void for_rows(i64 rows, i64 cols, const Body& body) {
   parallel_for(rows, 4096 / (cols + 1) + 1, [&](i64 begin, i64 end) {
@@ -18,8 +18,8 @@ void for_rows(i64 rows, i64 cols, const Body& body) {
   });
 }
 
-// Reductions over a row, to be called inside for_rows() or simd(): through lanes, so that they
-// vectorise without reordering by the compiler.
+// The reductions over a row must be called inside for_rows() or simd(). They keep kRowLanes partial
+// results, so that the compiler can vectorise them without reordering sums.
 inline constexpr i64 kRowLanes = 16;
 
 template <class T>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory for one call of a kernel, from the device's caching allocator. On a GPU it goes back
-// before the launch has run (Note [Stream-ordered memory]).
+// Temporary memory for one call of a kernel, from the device's caching allocator. On a GPU it is
+// returned to the allocator before the kernel has run (Note [Stream-ordered memory]).
 #pragma once
 #include <type_traits>
 

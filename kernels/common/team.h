@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads of a GPU that work on one row together: a warp, so that a block takes several rows, or
-// for long rows a whole block. A kernel is written once for both.
+// A team is the group of GPU threads that works on one row. It is a warp, so that a block processes
+// several rows, or for long rows a whole block. A kernel is written once for both.
 //
-// Results are combined in an order that depends on the number of threads only, which the sizes
-// decide.
+// Results are combined in an order that depends only on the size of the team, which depends only on
+// the sizes of the arrays.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -16,9 +16,9 @@ namespace weft::kernels {
 
 inline constexpr int kWarp = 32;
 inline constexpr int kWarpsPerBlock = kThreads / kWarp;
-inline constexpr i64 kLongRow = 1024;  // columns from which a row gets a block
+inline constexpr i64 kLongRow = 1024;  // rows of at least this many columns use a block
 
-// A value of any size from another lane of the warp.
+// The value that another lane of the warp holds. All 32 lanes must call it.
 template <class V>
 __device__ V lane_value(V mine, int lane) {
   static_assert(sizeof(V) % sizeof(u32) == 0 && std::is_trivially_copyable_v<V>);
@@ -32,26 +32,26 @@ __device__ V lane_value(V mine, int lane) {
   return std::bit_cast<V>(words);
 }
 
-// combine() of all lanes' values, for every lane. All 32 must call it.
+// Combines the values of all lanes and returns the result to every lane. All 32 lanes must call it.
 template <class V, class Combine>
 __device__ V warp_combine(V v, const Combine& combine) {
   const int lane = static_cast<int>(threadIdx.x % kWarp);
 #pragma unroll
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
-    // Both partners combine in the same order, so that they hold the same bits.
+    // Both lanes of a pair combine in the same order, so that their results are bit-identical.
     const V other = lane_value(v, lane ^ offset);
     v = (lane & offset) == 0 ? combine(v, other) : combine(other, v);
   }
   return v;
 }
 
-// The same for a block of whole warps in one dimension.
+// The same for all threads of a one-dimensional block of whole warps.
 template <class V, class Combine>
 __device__ V block_combine(V v, const Combine& combine) {
   WEFT_SHARED(partial, V[kThreads / kWarp]);
   const int warps = static_cast<int>(blockDim.x / kWarp);
   v = warp_combine(v, combine);
-  __syncthreads();  // the call before may still be reading
+  __syncthreads();  // an earlier call may still read `partial`
   if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = v;
   __syncthreads();
   v = partial[0];
@@ -66,7 +66,7 @@ struct Plus {
   }
 };
 
-// kBlock: the team is a block, else a warp.
+// The team is a block if kBlock is true, otherwise a warp.
 template <bool kBlock>
 struct RowTeam {
   static constexpr int kSize = kBlock ? kThreads : kWarp;
@@ -92,14 +92,14 @@ inline u32 blocks_for_rows(bool block_per_row, i64 rows) {
   return static_cast<u32>(block_per_row ? rows : divide_up(rows, kWarpsPerBlock));
 }
 
-// body.operator()<kBlock>(): chooses the team by the length of a row.
+// Calls body.operator()<kBlock>() with the team that suits the length of a row.
 template <class Body>
 void with_team(i64 cols, const Body& body) {
   if (cols >= kLongRow) body.template operator()<true>();
   else body.template operator()<false>();
 }
 
-// Neighbouring elements that a thread takes at once: one, or as many as a load brings.
+// Neighbouring elements that a thread loads at once: one element or one pack.
 template <class V, int kWidth>
 struct Group {
   V value[kWidth];
@@ -129,7 +129,7 @@ __device__ void store_group(T* to, const Group<Compute<T>, kWidth>& group) {
     *reinterpret_cast<Pack<T>*>(to) = pack;
   }
 }
-// combine() element by element.
+// Applies Combine element by element.
 template <class Combine>
 struct EachOf {
   template <class V, int kWidth>
@@ -140,8 +140,9 @@ struct EachOf {
   }
 };
 
-// body.operator()<kBlock, kWidth>(): with_team(), and how many elements a thread takes at once: a
-// pack where all rows of all arrays begin with a whole one. `array` may be null.
+// Calls body.operator()<kBlock, kWidth>(). kBlock is as in with_team(). kWidth is the size of a
+// pack if every row of every array is a whole number of aligned packs, otherwise 1. `array` may be
+// null.
 template <class T, class Body, class... Array>
 void with_row_team(i64 cols, const Body& body, const Array*... array) {
   const bool wide = cols % Pack<T>::kSize == 0 && (is_aligned(array) && ...);
@@ -151,21 +152,21 @@ void with_row_team(i64 cols, const Body& body, const Array*... array) {
   });
 }
 
-// What one thread of a team has of a row: the first groups stay in registers between passes,
-// further ones are read again (and come from the cache).
+// The groups of a row that one thread of a team processes. The first kHeld groups stay in registers
+// between passes. Later groups are read again in every pass, usually from the cache.
 template <class C, class Team, int kWidth>
 class RowCache {
  public:
   static constexpr int kHeld = 8 / kWidth;
 
-  // load(column), the group that begins there, is called once for each group held.
+  // load(column) returns the group that begins at the column. It is called once per held group.
   template <class Load>
   __device__ RowCache(i64 cols, const Load& load) : cols_(cols) {
 #pragma unroll
     for (int k = 0; k < kHeld; ++k)
       if (column(k) < cols) held_[k] = load(column(k));
   }
-  // body(column, group) for the thread's groups.
+  // Calls body(column, group) for each group of the thread.
   template <class Load, class Body>
   __device__ void each(const Load& load, const Body& body) const {
 #pragma unroll

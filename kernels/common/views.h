@@ -10,15 +10,15 @@
 //   template <class T, class Device>
 //   void softmax_forward(Device device, Rows<T> y, Rows<const T> x);      // softmax.h
 //
-// The template has no definition. Each device's file specialises it for the types it has, by a
-// macro at its end that names the body; a device or type that is missing is a link error that names
-// it with the kernel.
+// The template has no definition. The file of each device specialises it for the types that it
+// supports, by a macro at its end that calls the body. A missing device or type is a link error
+// that names it with the kernel.
 //
 //   template <>                                                           // softmax_cpu.cpp
 //   void softmax_forward(Cpu, Rows<float> y, Rows<const float> x) { forward(y, x); }
 //
-// T comes first, so that a call may name it, kernels::softmax_forward<T>(device, …), and views then
-// convert.
+// T is the first template parameter, so that a call can give it explicitly, as in
+// kernels::softmax_forward<T>(device, …). The views of the arguments then convert.
 #pragma once
 #include <concepts>
 

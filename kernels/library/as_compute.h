@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An array of a half type as the CPU's kernels read it: for products that no library does in
-// halves, and for the emulated device's library calls.
+// Converts arrays of half types for CPU kernels, which compute in float. Products that no CPU
+// library computes in half types and the library calls of the emulated device use it.
 #pragma once
 #include "weft/kernels/copy.h"
 #include "weft/kernels/common/scratch.h"
@@ -10,8 +10,8 @@ namespace weft::kernels {
 template <class T>
 inline constexpr bool is_computed = std::is_same_v<T, Compute<T>>;
 
-// The n elements of x in the type arithmetic is done in: x itself, or a converted copy. Null stays
-// null.
+// The n elements of x in the type Compute<T>: x itself if T is that type, otherwise a converted
+// copy. Null stays null.
 template <class T>
 class AsCompute {
  public:
@@ -27,7 +27,7 @@ class AsCompute {
   const Compute<T>* data_ = nullptr;
 };
 
-// Calls write(y') for an array y' in that type, then rounds it to y. Null stays null.
+// Calls write(y') for an array y' of type Compute<T>, then converts y' to y. Null stays null.
 template <class T, class Write>
 void write_computed(T* y, i64 n, const Write& write) {
   if constexpr (is_computed<T>) {

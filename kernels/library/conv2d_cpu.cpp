@@ -15,10 +15,10 @@
 namespace weft::kernels {
 namespace {
 
-// Patches are made for so many elements at a time: they stay in the cache, and the memory is
+// The elements of the patches that exist at a time. They fit into the cache, and their memory is
 // bounded.
 constexpr i64 kPatchElements = 256 * 1024;
-constexpr i64 kGrain = 16 * 1024;  // elements that are worth a thread
+constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
 template <class T>
 using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -27,8 +27,9 @@ using Map = Eigen::Map<Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
 template <class T>
 using ConstMap = Eigen::Map<const Matrix<T>, Eigen::Unaligned, Eigen::OuterStride<>>;
 
-// The products of one group at a time over blocks of output rows, numbered through the batch. Their
-// borders depend on the shape alone, so that sums over blocks do not depend on the threads.
+// Divides a convolution into matrix products: one for each group and each block of output rows.
+// Rows are counted over the whole batch. The bounds of the blocks depend on the shape alone, so
+// that sums over blocks do not depend on the number of threads.
 struct Plan {
   explicit Plan(const Conv2dShape& s)
       : group_channels(s.channels / s.groups),
@@ -39,7 +40,7 @@ struct Plan {
             std::clamp<i64>(kPatchElements / std::max<i64>(s.out_width * patch, 1), 1, rows)),
         patch_elements(rows_per_block * s.out_width * patch) {}
   i64 group_channels, group_outputs;
-  i64 patch;  // elements under the kernel
+  i64 patch;  // elements of one patch: kernel height · kernel width · group_channels
   i64 rows, rows_per_block, patch_elements;
 
   template <class Body>
@@ -49,9 +50,9 @@ struct Plan {
   }
 };
 
-// For the output row `row` and kernel row a, calls body(element of x, element of the patch) at each
-// tap inside the image and outside(element of the patch) at the others. Elements are of the group's
-// first channel; the patch's count from the row's first.
+// For each tap of the output row `row`, calls inside(index in x, index in patches) if the tap lies
+// inside the image and outside(index in patches) otherwise. Both indices are those of the group's
+// first channel. The index in patches counts from the first patch of the row.
 template <class Inside, class Outside>
 void walk_row(const Conv2dShape& s, const Plan& plan, i64 row, const Inside& inside,
               const Outside& outside) {
@@ -69,7 +70,7 @@ void walk_row(const Conv2dShape& s, const Plan& plan, i64 row, const Inside& ins
   }
 }
 
-// patches[row − begin, j, a, b, c]
+// Fills patches[row − begin, j, a, b, c] for the output rows [begin, end).
 template <class T>
 void make_patches(T* patches, const T* x, const Conv2dShape& s, const Plan& plan, i64 begin,
                   i64 end) {
@@ -84,7 +85,7 @@ void make_patches(T* patches, const T* x, const Conv2dShape& s, const Plan& plan
   });
 }
 
-// Patches overlap, so threads share out the channels.
+// Adds the patches to dx. Patches overlap, so each thread adds a range of channels.
 template <class T>
 void add_patches(T* dx, const T* patches, const Conv2dShape& s, const Plan& plan, i64 begin,
                  i64 end) {

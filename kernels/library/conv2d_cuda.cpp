@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions by cuDNN, on images NHWC and weights OHWI. The bias is ours: its gradient by
-// cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two thirds of a training step.
-// cuDNN sums products of halves in float and rounds the result to half; where C is float, that is
-// widened again.
+// Convolutions by cuDNN, on images in NHWC and weights in OHWI. Kernels of weft add the bias and
+// sum its gradient, because cudnnConvolutionBackwardBias on NHWC was measured elsewhere at two
+// thirds of a training step. cuDNN sums products of half types in float and rounds the result to
+// the half type. If C is float, the result is converted to float afterwards.
 #include <array>
 #include <bit>
 #include <map>
@@ -23,7 +23,8 @@
 namespace weft::kernels {
 namespace {
 
-constexpr std::size_t kWorkspaceBytes = std::size_t{256} << 20;  // that an algorithm may ask for
+// The limit for the workspace of an algorithm.
+constexpr std::size_t kWorkspaceBytes = std::size_t{256} << 20;
 
 void check(cudnnStatus_t status, const char* call) {
   if (status != CUDNN_STATUS_SUCCESS)
@@ -31,8 +32,9 @@ void check(cudnnStatus_t status, const char* call) {
                                     cudnnGetErrorString(status)));
 }
 
-// One for each thread, because a handle carries its stream; never destroyed: the driver may be gone
-// before. Setting the stream costs microseconds even where it is the same.
+// Each thread has its own handle, because a handle stores its stream. Handles are never destroyed,
+// because the driver may shut down first. The stream is set only when it changes, because setting
+// it takes microseconds.
 cudnnHandle_t handle_on(StreamHandle stream) {
   struct Handle {
     cudnnHandle_t handle = nullptr;
@@ -58,9 +60,9 @@ constexpr cudnnDataType_t kType = std::is_same_v<T, double>
                                              : (std::is_same_v<T, half> ? CUDNN_DATA_HALF
                                                                         : CUDNN_DATA_BFLOAT16));
 
-int to_int(i64 value) { return static_cast<int>(value); }  // check_conv2d saw to the range
+int to_int(i64 value) { return static_cast<int>(value); }  // check_conv2d has checked the range
 
-// The shape in cuDNN's terms.
+// The cuDNN descriptors of a shape.
 class Description {
  public:
   Description(cudnnDataType_t type, const Conv2dShape& s) {
@@ -86,20 +88,21 @@ class Description {
               CUDNN_CROSS_CORRELATION, is_double ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT),
           "describe the convolution");
     check(cudnnSetConvolutionGroupCount(convolution, to_int(s.groups)), "set groups");
-    // Floats are multiplied as floats: TF32 would not give the CPU's losses.
+    // float is multiplied in float, because TF32 would give other losses than the CPU.
     const bool is_small = type == CUDNN_DATA_HALF || type == CUDNN_DATA_BFLOAT16;
     check(
         cudnnSetConvolutionMathType(convolution, is_small ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH),
         "set math");
   }
-  Description(const Description&) = delete;  // lives as long as the process
+  Description(const Description&) = delete;  // descriptors are never destroyed
 
   cudnnTensorDescriptor_t x = nullptr, y = nullptr;
   cudnnFilterDescriptor_t w = nullptr;
   cudnnConvolutionDescriptor_t convolution = nullptr;
 };
 
-// Descriptions are kept for each shape: making one takes longer than most convolutions.
+// The description of a shape, which is created once. Creating it takes longer than most
+// convolutions.
 class Described {
  public:
   Described(cudnnDataType_t type, const Conv2dShape& s)
@@ -123,9 +126,9 @@ class Described {
   Description& description_;
 };
 
-// An algorithm for one direction. Without a plan it is the fastest by cuDNN's own guess that is
-// deterministic and content with the workspace. ask(count, found, …) lists them; bytes(algorithm,
-// …) says what workspace one needs.
+// The plan of one direction. If none is saved, it is the first algorithm in cuDNN's heuristic order
+// that is deterministic and whose workspace is within kWorkspaceBytes. ask(asked, &count, found)
+// lists the algorithms. bytes(algorithm, &needed) returns the workspace that an algorithm needs.
 template <class Algorithm, class Performance, class Ask, class Bytes>
 Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Conv2dShape& s,
                       const Ask& ask, const Bytes& bytes) {
@@ -133,7 +136,7 @@ Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Con
     constexpr int kAsked = 8;
     Performance found[kAsked];
     int count = 0;
-    check(ask(kAsked, &count, found), "listing algorithms");
+    check(ask(kAsked, &count, found), "list algorithms");
     for (int i = 0; i < count; ++i) {
       const Performance& p = found[i];
       if (p.status == CUDNN_STATUS_SUCCESS && p.determinism == CUDNN_DETERMINISTIC &&
@@ -153,8 +156,7 @@ Conv2dChoice plan_for(Conv2dDirection direction, cudnnDataType_t type, const Con
   return detail::conv2d_plan_for(direction, static_cast<i64>(type), s, guess, takes);
 }
 
-// compute(result) writes n elements as cuDNN gives them; where y is of another type they are
-// converted.
+// compute(result) writes n elements of type T. They are converted if y has another type.
 template <class T, class C, class Compute>
 void write_as(Cuda device, C* y, i64 n, const Compute& compute) {
   if constexpr (std::is_same_v<T, C>) {

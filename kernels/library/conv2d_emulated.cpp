@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On the emulated device, convolutions are the CPU's. What cuDNN would be asked for is checked by
-// its rules first.
+// On the emulated device, convolutions are computed by the CPU kernels. Each call first checks the
+// requirements of cuDNN.
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/conv2d_limits.h"
@@ -11,7 +11,8 @@
 namespace weft::kernels {
 namespace {
 
-// Three algorithms, which differ in nothing but their workspace; the first is the guess.
+// The emulated library has three algorithms, which differ only in their workspace. Its guess is the
+// first.
 constexpr i64 kAlgorithms = 3;
 
 template <class T>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cuDNN takes of a convolution's shape, checked on the real and on the emulated device.
+// Checks the limits of cuDNN for the shape of a convolution, on the real and the emulated device.
 #pragma once
 #include "weft/core/error.h"
 #include "weft/kernels/library/conv2d.h"
 
 namespace weft::kernels {
 
-// Throws UserError for more elements than cuDNN counts, InternalError for a shape that contradicts
-// itself: cuDNN would compute another size of the output.
+// Throws UserError if an array has more elements than cuDNN supports. Throws InternalError if the
+// shape is inconsistent, because cuDNN would compute another output size.
 inline void check_conv2d(const Conv2dShape& s) {
   constexpr i64 kMost = (i64{1} << 31) - 1;
   WEFT_CHECK(inputs(s) <= kMost && outputs(s) <= kMost && weights(s) <= kMost,

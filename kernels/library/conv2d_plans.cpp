@@ -9,7 +9,7 @@ void use_conv2d_plans(const std::vector<std::vector<i64>>& plans) {
 }
 void forget_conv2d_plans() { detail::conv2d_table().forget(); }
 
-// Never destroyed, as the library's handles.
+// The table is never destroyed, as the library's handles are not.
 PlanTable<Conv2dProblem, Conv2dChoice>& detail::conv2d_table() {
   static auto* shared = new PlanTable<Conv2dProblem, Conv2dChoice>;
   return *shared;

@@ -4,12 +4,12 @@
 //   shapes   c (batch, m, n); a (batch, m, k), or (batch, k, m) when transposed;
 //            b (batch, k, n), or (batch, n, k) when transposed;
 //            bias (n) or null, added to every row
-//   types    a and b are of T, c and bias of C. C is T, or float where T is a half type (mixed
-//            precision: products of halves are exact in float and are summed in float).
-//            A half c exists only on the GPU.
-//   saved    for the backward of act(…): its output for relu, tanh, sigmoid (see elementwise_ops.h)
+//   types    a and b have type T; c and bias have type C. C is T, or float if T is a half type
+//            (mixed precision: products of half values are exact in float and are summed in float).
+//            A c of a half type exists only on the GPU.
+//   saved    for the backward of act: the output for relu, tanh, sigmoid (elementwise_ops.h)
 //   aliasing none
-//   source   oneDNN (float) where found, else Eigen
+//   source   CPU: oneDNN (float) if the build has it, otherwise Eigen; GPU: cuBLASLt
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/common/views.h"
@@ -17,7 +17,7 @@
 
 namespace weft::kernels {
 
-// Activations that an epilogue can apply; each is the formula of elementwise_ops.h.
+// The activations that an epilogue can apply. elementwise_ops.h has their formulas.
 enum class Activation { none, relu, gelu, silu, tanh, sigmoid };
 
 struct MatmulShape {
@@ -29,17 +29,18 @@ template <class T, class C, class Device>
 void matmul(Device device, C* c, const T* a, const T* b, const C* bias, Activation activation,
             const MatmulShape& shape);
 
-// c = act(c + bias) row by row: the epilogue of products for which the library did not fuse it.
+// c = act(c + bias) for each row: the epilogue that the library has not fused with the product.
+// `bias` may be null.
 template <class T, class Device>
 void add_bias_and_activate(Device device, Rows<T> c, const T* bias, Activation activation);
 
-// Which library computes float matrix products and convolutions on the CPU. oneDNN is the default
-// where this build has it; double always takes Eigen.
+// The library that computes float matrix products and convolutions on the CPU. oneDNN is the
+// default if this build has it. double always uses Eigen.
 enum class CpuBackend { onednn, eigen };
 CpuBackend cpu_backend();
-// Throws UserError for a back end this build lacks.
+// Throws UserError for a back end that this build does not have.
 void set_cpu_backend(CpuBackend backend);
-// "oneDNN 2.6.3" or "Eigen 3.4.0"
+// Returns the name and the version, "oneDNN 2.6.3" or "Eigen 3.4.0".
 const char* name_of(CpuBackend backend);
 
 }  // namespace weft::kernels

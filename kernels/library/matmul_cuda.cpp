@@ -13,7 +13,8 @@
 namespace weft::kernels {
 namespace {
 
-constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;  // what Hopper's kernels may want
+// The limit for the workspace, which is enough for the kernels of Hopper GPUs.
+constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS)
@@ -21,8 +22,8 @@ void check(cublasStatus_t status, const char* call) {
                                     cublasLtGetStatusString(status)));
 }
 
-// Thread-safe by cuBLASLt's word, and never destroyed: the driver may be gone before static
-// objects.
+// The handle is shared, because cuBLASLt documents it as thread-safe. It is never destroyed,
+// because the driver may shut down before static objects are destroyed.
 cublasLtHandle_t handle() {
   static const cublasLtHandle_t shared = [] {
     cublasLtHandle_t created = nullptr;
@@ -32,7 +33,7 @@ cublasLtHandle_t handle() {
   return shared;
 }
 
-// Floats are multiplied as floats: TF32 would not give the CPU's losses.
+// float is multiplied in float, because TF32 would give other losses than the CPU.
 template <class T>
 struct Types {
   static constexpr cudaDataType_t kData =
@@ -59,7 +60,7 @@ void set(cublasLtMatmulPreference_t wish, cublasLtMatmulPreferenceAttributes_t n
   check(cublasLtMatmulPreferenceSetAttribute(wish, name, &value, sizeof value), "set preference");
 }
 
-// Descriptors without memory of their own.
+// The layout of a matrix. The opaque struct needs no allocation.
 struct Matrix {
   Matrix(cudaDataType_t type, const ColumnMajor& m, i64 batch) {
     check(cublasLtMatrixLayoutInit(&memory, type, static_cast<std::uint64_t>(m.rows),
@@ -74,7 +75,7 @@ struct Matrix {
 
 i64 library_version() { return static_cast<i64>(cublasLtGetVersion()); }
 
-// Architecture and multiprocessors: 90'132 for an H100.
+// A code of the architecture and the number of multiprocessors: 90'132 for an H100.
 i64 gpu_make() {
   static const i64 make = [] {
     const auto attribute = [](cudaDeviceAttr name) {
@@ -90,7 +91,7 @@ i64 gpu_make() {
 }
 
 static_assert(sizeof(cublasLtMatmulAlgo_t) == sizeof(MatmulChoice::algorithm));
-// The library's promise: its words may be stored and given back to the same version of it.
+// cuBLASLt documents that an algorithm may be stored as bytes and restored in the same version.
 cublasLtMatmulAlgo_t algorithm_of(const MatmulChoice& choice) {
   cublasLtMatmulAlgo_t algorithm{};
   std::memcpy(&algorithm, choice.algorithm.data(), sizeof algorithm);
@@ -102,7 +103,7 @@ MatmulChoice choice_of(const cublasLtMatmulHeuristicResult_t& found) {
   return choice;
 }
 
-// One product, described to cuBLASLt.
+// One product with its cuBLASLt descriptors.
 template <class T, class C>
 class Call {
  public:
@@ -131,7 +132,7 @@ class Call {
                       static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData));
   }
 
-  // Asking takes about as long as a small product.
+  // The heuristic takes about as long as a small product, so its result is kept as a plan.
   std::vector<MatmulChoice> guesses(int most) {
     cublasLtMatmulPreferenceOpaque_t wish{};
     check(cublasLtMatmulPreferenceInit(&wish), "cublasLtMatmulPreferenceInit");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// On the emulated device, matrix products are the CPU's. What cuBLASLt would be asked for is
-// checked by its rules first.
+// On the emulated device, matrix products are computed by the CPU kernels. Each call first checks
+// the requirements of cuBLASLt.
 #include "weft/core/error.h"
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/library/as_compute.h"
@@ -16,22 +16,24 @@ void check_matrix(const char* name, const ColumnMajor& m, i64 rows, i64 cols) {
   WEFT_ASSERT(
       m.leading >= m.rows && m.leading > 0 && op_rows == rows && op_cols == cols &&
           m.stride >= m.leading * m.cols,
-      "matmul: {} is ({}, {}) by columns of {}, {} apart; as an operand it must be ({}, {})", name,
-      m.rows, m.cols, m.leading, m.stride, rows, cols);
+      "matmul: {} is a column-major ({}, {}) with leading dimension {} and batch stride {}; as an "
+      "operand it must be ({}, {})",
+      name, m.rows, m.cols, m.leading, m.stride, rows, cols);
 }
 
 template <class T>
 void check_pointer(const char* name, const T* pointer) {
-  WEFT_ASSERT(alignment_of(pointer) >= static_cast<i64>(sizeof(T)),
-              "matmul: {} is aligned to {} bytes; the {} of an element are required", name,
-              alignment_of(pointer), sizeof(T));
+  WEFT_ASSERT(
+      alignment_of(pointer) >= static_cast<i64>(sizeof(T)),
+      "matmul: {} is aligned to {} bytes; an alignment to the {} bytes of an element is required",
+      name, alignment_of(pointer), sizeof(T));
 }
 
 template <class T>
 constexpr i64 kCode = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
 
-// Three algorithms, which are one but for the time they say they take: the first guess is not the
-// fastest.
+// The seconds that the three algorithms of the emulated library take. They compute the same. The
+// first guess is not the fastest, so that tests can see the effect of autotuning.
 constexpr std::array kSeconds{3e-6, 1e-6, 2e-6};
 
 template <class T, class C>
@@ -46,12 +48,13 @@ class Call {
     check_pointer("a", request.a);
     check_pointer("b", request.b);
     check_pointer("c", request.c);
-    WEFT_ASSERT((request.bias != nullptr) == (request.epilogue == Epilogue::bias) &&
-                    (request.bias == nullptr ||
-                     (!std::is_same_v<T, double> && alignment_of(request.bias) >= 16)),
-                "matmul: epilogue {} with a bias aligned to {} bytes; a bias aligned to 16, and "
-                "none in double, is required",
-                static_cast<int>(request.epilogue), alignment_of(request.bias));
+    WEFT_ASSERT(
+        (request.bias != nullptr) == (request.epilogue == Epilogue::bias) &&
+            (request.bias == nullptr ||
+             (!std::is_same_v<T, double> && alignment_of(request.bias) >= 16)),
+        "matmul: epilogue {} with a bias aligned to {} bytes given; the bias epilogue requires "
+        "a bias aligned to 16 bytes and no double, and other epilogues require no bias",
+        static_cast<int>(request.epilogue), alignment_of(request.bias));
   }
 
   MatmulProduct product() const { return product_of(request_, 1, 0, kCode<T> << 8 | kCode<C>); }

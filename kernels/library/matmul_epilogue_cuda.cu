@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products: what the library does not do, before and after it.
+// The parts of a matrix product that the library does not compute: empty products, bias and
+// activation.
 #include "weft/kernels/copy.h"
 #include "weft/kernels/common/grid.h"
 #include "weft/kernels/library/matmul_layout.h"
@@ -15,7 +16,7 @@ struct Identity {
   }
 };
 
-// By packs where a row holds a whole number of them, so that a pack lies in one row.
+// Packs are used only if a row is a whole number of packs, so that each pack lies in one row.
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     bias_activation_kernel(Rows<T> rows, const T* bias, i64 packs) {
@@ -26,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     Pack<T> value = reinterpret_cast<const Pack<T>*>(c)[i], add{};
     if (bias != nullptr)
-      add = *reinterpret_cast<const Pack<T>*>(bias + divide(i * kSize, cols).rest);
+      add = *reinterpret_cast<const Pack<T>*>(bias + divide(i * kSize, cols).remainder);
 #pragma unroll
     for (int k = 0; k < kSize; ++k)
       value.value[k] =
@@ -37,14 +38,15 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 i = packs * kSize + first_index(); i < n; i += grid_stride())
     c[i] = static_cast<T>(
         Op::value(static_cast<C>(c[i]) +
-                  (bias != nullptr ? static_cast<C>(bias[divide(i, cols).rest]) : C(0))));
+                  (bias != nullptr ? static_cast<C>(bias[divide(i, cols).remainder]) : C(0))));
 }
 
 template <class Op, class T>
 void run(Cuda device, Rows<T> c, const T* bias) {
   const i64 n = c.size();
   const i64 packs = c.cols % Pack<T>::kSize == 0 ? packs_in<T>(n, c.data, bias) : 0;
-  launch<bias_activation_kernel<Op, T>>(on(device, blocks_for(turns<T>(n, packs))), c, bias, packs);
+  launch<bias_activation_kernel<Op, T>>(on(device, blocks_for(iterations<T>(n, packs))), c, bias,
+                                        packs);
 }
 
 template <class T>
@@ -71,7 +73,7 @@ void product(Cuda device, C* c, const T* a, const T* b, const C* bias, Activatio
     zero(device, c, out.size() * static_cast<i64>(sizeof(C)));
     return bias_and_activation(device, out, bias, activation);
   }
-  // Epilogues in double, and with a bias that is not aligned, are not promised.
+  // cuBLASLt does not guarantee epilogues in double or with a bias that is not aligned.
   const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= kVectorBytes;
   const Epilogue epilogue = fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
   library_matmul(device, MatmulRequest<T, C>{.c = c,

@@ -19,7 +19,7 @@ void use_matmul_plans(const std::vector<std::vector<i64>>& plans) {
 }
 void forget_matmul_plans() { detail::matmul_table().forget(); }
 
-// Never destroyed: products may be asked for by static objects.
+// The table is never destroyed, because destructors of static objects may still compute products.
 PlanTable<MatmulProduct, MatmulChoice>& detail::matmul_table() {
   static auto* shared = new PlanTable<MatmulProduct, MatmulChoice>;
   return *shared;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the library's algorithms computes a product on a GPU, decided once for each kind of
-// product.
+// A plan is the algorithm of the library that computes a product on a GPU. It is chosen once for
+// each MatmulProduct.
 //
 // Note [Plans of products]
-// cuBLASLt has several algorithms for a product and guesses which is the fastest, rightly for about
-// nine kinds in ten. With autotuning the first product of a kind is computed by each of its best
-// guesses, timed on the stream, and the fastest is kept. Algorithms add in different orders, and a
-// timing may end differently in another process: two autotuned runs can differ in the last bits,
-// unless the second was given the plans of the first.
+// cuBLASLt has several algorithms for a product. Its heuristic finds the fastest for about nine
+// products in ten. With autotuning, the first occurrence of a product is computed by each of the
+// heuristic's best algorithms, which are timed on the stream, and the fastest is kept. Algorithms
+// add in different orders, and timings differ between processes. Two autotuned runs can therefore
+// differ in the last bits, unless the second run uses the plans of the first.
 #pragma once
 #include <array>
 #include <compare>
@@ -18,31 +18,34 @@
 
 namespace weft::kernels {
 
-// Everything that a choice depends on.
+// All values that a choice depends on.
 struct MatmulProduct {
-  i64 library = 0, gpu = 0;  // version and make: another library's or GPU's plans match no product
+  // The version of the library and the GPU's code. A plan of another library or GPU matches no
+  // product.
+  i64 library = 0, gpu = 0;
   i64 types = 0, m = 0, n = 0, k = 0, batch = 0, transpose_a = 0, transpose_b = 0, epilogue = 0;
   i64 align_a = 0, align_b = 0, align_c = 0, align_bias = 0;  // bytes
   friend auto operator<=>(const MatmulProduct&, const MatmulProduct&) = default;
 };
 struct MatmulChoice {
   i64 workspace_bytes = 0;
-  std::array<i64, 8> algorithm{};  // the library's own words
+  std::array<i64, 8> algorithm{};  // the bytes of the library's algorithm
   friend bool operator==(const MatmulChoice&, const MatmulChoice&) = default;
 };
 
-// Whether products seen for the first time from now on are timed. Off at first; not in a capture.
+// Sets whether the first occurrence of a product is timed. The default is off. Nothing is timed
+// during a capture.
 void set_matmul_autotune(bool on);
 bool matmul_autotune();
 
-// All plans, each a list of integers, to be saved with a run. The list is empty without a GPU.
+// Returns all plans, each as a list of integers that a run saves. Without a GPU there are none.
 std::vector<std::vector<i64>> matmul_plans();
-// Takes them back, beside and in place of those there are: before the products they are for. What
-// the library does not take any more is chosen anew. Throws UserError for what matmul_plans()
-// cannot have made.
+// Adds plans and replaces existing plans of the same products. Call it before the products that the
+// plans are for. If the library does not accept a plan, an algorithm is chosen again with a
+// warning. Throws UserError for a list that matmul_plans() cannot have returned.
 void use_matmul_plans(const std::vector<std::vector<i64>>& plans);
 void forget_matmul_plans();
-// The library and its version, "cuBLASLt 130002". In builds for a GPU.
+// The name and the version of the library, "cuBLASLt 130002". Only GPU builds define it.
 std::string matmul_library();
 
 namespace detail {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a plan is chosen and tuned (Note [Plans of products]), for cuBLASLt (matmul_cuda.cpp) and for
-// what stands for it on the emulated device (matmul_emulated.cpp).
+// Chooses and tunes a plan (Note [Plans of products]) for cuBLASLt (matmul_cuda.cpp) and for its
+// emulation (matmul_emulated.cpp).
 #pragma once
 #include <algorithm>
 #include <limits>
@@ -13,7 +13,7 @@
 
 namespace weft::kernels {
 
-// `types` is the library's code for those of factors and result.
+// `types` is the library's code of the types of the operands and the result.
 template <class T, class C>
 MatmulProduct product_of(const MatmulRequest<T, C>& r, i64 library, i64 gpu, i64 types) {
   const MatmulShape& s = r.shape;
@@ -33,19 +33,19 @@ MatmulProduct product_of(const MatmulRequest<T, C>& r, i64 library, i64 gpu, i64
           alignment_of(r.bias)};
 }
 
-inline constexpr int kMatmulGuesses = 8;        // of the library, that autotuning tries
-inline constexpr int kMatmulTimings = 3;        // of each; the shortest counts
-inline constexpr int kMatmulRunsPerTiming = 5;  // one after the other
+inline constexpr int kMatmulGuesses = 8;        // algorithms that autotuning times
+inline constexpr int kMatmulTimings = 3;        // timings of each algorithm; the shortest is used
+inline constexpr int kMatmulRunsPerTiming = 5;  // runs that one timing covers
 
-// The guess that took least time. One that fails, for want of memory for its workspace say, is
-// passed over.
+// Returns the fastest guess. A guess that fails, for example because there is no memory for its
+// workspace, is skipped.
 template <class Library>
 MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Library& library) {
   const MatmulChoice* best = nullptr;
   double least = std::numeric_limits<double>::infinity();
   for (const MatmulChoice& guess : guesses) {
     try {
-      library.run(guess);  // the first time is not like the others
+      library.run(guess);  // the first run is slower, so it is not timed
       double seconds = std::numeric_limits<double>::infinity();
       for (int timing = 0; timing < kMatmulTimings; ++timing)
         seconds = std::min(seconds, gpu::seconds_of(device.stream, [&] {
@@ -56,16 +56,17 @@ MatmulChoice fastest(Cuda device, const std::vector<MatmulChoice>& guesses, Libr
         best = &guess;
       }
     } catch (const InternalError& error) {
-      log_info("matmul: an algorithm is passed over in autotuning, because {}", error.what());
+      log_info("matmul: autotuning skips an algorithm: {}", error.what());
       if (best == nullptr && &guess == &guesses.back()) throw;
     }
   }
   return *best;
 }
 
-// The product's plan (Note [Plans of products]); in a capture, where nothing can be timed, the
-// first guess stays. Library: guesses(most), the likeliest to be fast first, at least one;
-// takes(choice); run(choice).
+// Returns the plan of the product (Note [Plans of products]). In a capture, where nothing can be
+// timed, it is the first guess. The library has guesses(most), which returns at least one guess
+// with the best first, takes(choice), which returns whether it supports the choice, and
+// run(choice).
 template <class Library>
 MatmulChoice plan_for(Cuda device, const MatmulProduct& product, Library& library) {
   const auto choose = [&] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam to oneDNN: everything that includes its headers is kernels/onednn_*.cpp.
-// Each function returns false when this build, or this version of oneDNN, cannot do the work; the
-// caller then takes Eigen.
+// The interface to oneDNN. Only kernels/library/onednn_*.cpp include oneDNN's headers. Each
+// function returns false if this build or this version of oneDNN cannot compute the result. The
+// caller then uses Eigen.
 #pragma once
 #include <type_traits>
 
@@ -11,11 +11,11 @@
 
 namespace weft::kernels::onednn {
 
-// "oneDNN 2.6.3", or null in a build without it.
+// Returns "oneDNN 2.6.3", or null in a build without oneDNN.
 const char* version();
 
-// The types it multiplies here; results are float. bfloat16 only where the CPU has instructions for
-// it (AVX-512; AMX makes it several times faster than float).
+// Whether oneDNN multiplies type T. Results are float. bfloat16 additionally requires a CPU with
+// instructions for it (AVX-512; with AMX it is several times faster than float).
 template <class T>
 inline constexpr bool kTakes = std::is_same_v<T, float> || std::is_same_v<T, bfloat16>;
 

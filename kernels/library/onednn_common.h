@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the oneDNN sources share: the engine, the stream, and a cache of primitives by shape.
-// Included by kernels/onednn_*.cpp only.
+// The shared part of the oneDNN sources: the engine, the stream and a cache of primitives by shape.
+// Only kernels/library/onednn_*.cpp include this file.
 #pragma once
 #ifdef WEFT_HAS_ONEDNN
 #include <cstring>
@@ -31,14 +31,16 @@ constexpr dnnl::memory::data_type type_of() {
   return std::is_same_v<T, bfloat16> ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
-// Its reference code is slower than our own by orders of magnitude.
+// Returns whether oneDNN would use its reference code, which is slower than Eigen by orders of
+// magnitude.
 template <class Plan>
 bool is_reference(const Plan& plan) {
   return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
-// A primitive with its arguments bound once. For each run only the addresses change, so that a call
-// builds no map and allocates nothing (but what oneDNN itself does). One user at a time.
+// A primitive whose arguments are bound once. A run changes only the addresses, so that it builds
+// no map and allocates nothing except the scratchpad and what oneDNN allocates. It is not
+// thread-safe.
 class Call {
  public:
   Call() = default;
@@ -73,8 +75,8 @@ class Call {
   std::vector<dnnl_exec_arg_t> arguments_;
 };
 
-// make(entry) fills a new entry and says whether it is usable; oneDNN throws for what it has no
-// code for.
+// make(entry) fills a new entry and sets whether it is usable. oneDNN throws if it does not
+// implement the problem, and the entry then stays unusable.
 template <class Entry, class Make>
 std::unique_ptr<Entry> make_entry(const Make& make) {
   auto entry = std::make_unique<Entry>();
@@ -86,8 +88,9 @@ std::unique_ptr<Entry> make_entry(const Make& make) {
   return entry;
 }
 
-// Primitives by a key that is a plain struct without padding. Making one takes about a millisecond,
-// finding it again well under a microsecond. Entries are never dropped: a run has few shapes.
+// A cache of primitives. The key is a plain struct without padding. Creating a primitive takes
+// about a millisecond, and a lookup takes well under a microsecond. Entries are never removed,
+// because a run has few shapes.
 template <class Key, class Entry>
 class PrimitiveCache {
   static_assert(std::has_unique_object_representations_v<Key>);
@@ -120,8 +123,8 @@ class PrimitiveCache {
   std::unordered_map<Key, std::unique_ptr<Entry>, Hash, Equal> entries_;
 };
 
-// The epilogue as a post-op. gelu is the erf form, as in elementwise_ops.h. relu is left to
-// finish_relu: oneDNN's turns NaN into 0, which would hide that training has gone wrong.
+// Appends the activation as a post-op. gelu is the erf form, as in elementwise_ops.h. finish_relu()
+// computes relu, because oneDNN's relu turns NaN into 0, which would hide a diverged training.
 inline void append_activation(dnnl::post_ops& ops, Activation activation) {
   switch (activation) {
     case Activation::none:

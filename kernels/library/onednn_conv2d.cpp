@@ -15,13 +15,14 @@ struct Key {
   i64 flags;
 };
 
-// Images stay NHWC: oneDNN's kernels for it are as fast as those for its blocked layouts. Weights
-// (OHWI for us) it wants in a layout of its own, so they are reordered on the way in or out.
+// Images stay in NHWC, for which oneDNN's kernels are as fast as for its blocked layouts. Weights
+// are OHWI in weft and have a blocked layout in oneDNN, so they are reordered before or after the
+// call.
 struct Entry {
   Call call, reorder;
   bool usable = false, reorders = false;
-  i64 weight_bytes = 0;  // in oneDNN's layout
-  std::mutex mutex;      // the addresses are rewritten for each call
+  i64 weight_bytes = 0;  // bytes of the weights in oneDNN's layout
+  std::mutex mutex;      // each call sets the addresses
 };
 
 using Type = dnnl::memory::data_type;
@@ -53,7 +54,8 @@ struct Layouts {
     w = Desc(sizes, types.w, strides);
     any_w = Desc(sizes, types.w, dnnl::memory::format_tag::any);
   }
-  // oneDNN wants the padding that makes the output's size exact; ours may leave a rest unread.
+  // oneDNN requires the padding that makes the output size exact. It is negative if a stride leaves
+  // the last pixels unread.
   static i64 padding_after(i64 size, i64 out, i64 kernel, i64 stride, i64 before, i64 dilation) {
     return (out - 1) * stride + (kernel - 1) * dilation + 1 - size - before;
   }
@@ -68,7 +70,7 @@ dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
-// The descriptions, whose constructors differ between oneDNN 2 and 3.
+// The constructors of primitive descriptors differ between oneDNN 2 and 3.
 dnnl::convolution_forward::primitive_desc forward_plan(const Layouts& l, bool has_bias,
                                                        const dnnl::primitive_attr& attributes) {
   constexpr auto kind = dnnl::prop_kind::forward_training;
@@ -114,10 +116,10 @@ dnnl::convolution_backward_weights::primitive_desc weight_plan(const Layouts& l,
 #endif
 }
 
-// oneDNN 2.6.3 makes a 1×1 convolution with a stride one without, on a copy of the pixels that
-// count; in the gradient of the weights that copy is written in whole vectors, over the end of its
-// memory where there are fewer channels than a vector holds (seen by valgrind; a narrow ResNet died
-// of it).
+// oneDNN 2.6.3 computes a strided 1×1 convolution without a stride on a copy of the pixels that are
+// read. In the gradient of the weights it writes that copy in whole vectors, beyond the end of its
+// memory if there are fewer channels than a vector holds. valgrind reported this, and a narrow
+// ResNet crashed.
 bool overruns(const Conv2dShape& s) {
   constexpr i64 kVector = 16;
   return s.kernel.h * s.kernel.w == 1 && s.stride.h * s.stride.w > 1 &&
@@ -153,7 +155,8 @@ std::unique_ptr<Entry> make_forward(const Conv2dShape& s, bool has_bias, Activat
   });
 }
 
-// The hint that a gradient wants is the forward pass whose result is of the multiplied type.
+// The hint that oneDNN requires for a gradient is the forward pass whose result has the type of the
+// operands.
 template <class T>
 std::unique_ptr<Entry> make_input_gradient(const Conv2dShape& s) {
   return make_entry<Entry>([&](Entry& entry) {
@@ -187,7 +190,7 @@ std::unique_ptr<Entry> make_weight_gradient(const Conv2dShape& s, bool has_bias)
   });
 }
 
-// Runs a call that reads weights: `w`, or its copy in oneDNN's layout.
+// Runs a call that reads the weights, either `w` or a copy of it in oneDNN's layout.
 void run_with_weights(Entry& entry, const void* w) {
   if (!entry.reorders) {
     entry.call.set(DNNL_ARG_WEIGHTS, w);

@@ -24,7 +24,7 @@ struct Key {
 struct Entry {
   Call call;
   bool usable = false;
-  std::mutex mutex;  // the addresses are rewritten for each call
+  std::mutex mutex;  // each call sets the addresses
 };
 
 dnnl::memory::desc matrix(dnnl::memory::data_type type, i64 batch, i64 rows, i64 cols,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm of a library was chosen for which problem, for as long as the process lives; and
-// as lists of numbers, to be kept with a run.
+// The algorithms of a library that the process has chosen, by problem. A run saves them as lists of
+// integers.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -16,20 +16,20 @@
 
 namespace weft::kernels {
 
-// Problem and Choice are structs of i64 alone; Problem is ordered, and Choice has workspace_bytes.
-// Thread-safe.
+// Problem and Choice are structs whose members are all i64. Problem is ordered, and Choice has
+// workspace_bytes. The table is thread-safe.
 template <class Problem, class Choice>
 class PlanTable {
  public:
-  // The problem's plan: the one there is, where the library takes(choice) it, otherwise choose().
-  // `what` names the problem in the warning that a plan was not taken.
+  // Returns the plan of the problem. It is choose() if there is no plan, or if a restored plan does
+  // not satisfy takes(choice). what() names the problem in the warning for the latter.
   template <class Takes, class Choose, class What>
   Choice plan_for(const Problem& problem, const Takes& takes, const Choose& choose,
                   const What& what) {
     if (const auto kept = find(problem)) {
       if (kept->checked) return kept->choice;
       if (takes(kept->choice)) return keep(problem, kept->choice);
-      log_warning("{} is not one of the library's; it is chosen anew", what());
+      log_warning("{} is not one of the library's; another is chosen", what());
     }
     return keep(problem, choose());
   }
@@ -42,21 +42,21 @@ class PlanTable {
     const std::lock_guard lock(mutex_);
     std::vector<std::vector<i64>> all;
     for (const auto& [problem, kept] : plans_) {
-      const auto numbers = std::bit_cast<Numbers>(Plan{problem, kept.choice});
-      all.emplace_back(numbers.begin(), numbers.end());
+      const auto integers = std::bit_cast<Integers>(Plan{problem, kept.choice});
+      all.emplace_back(integers.begin(), integers.end());
     }
     return all;
   }
-  // Beside and in place of those there are. Throws UserError, with `op` first, for what lists()
-  // cannot have made.
+  // Adds plans and replaces existing plans of the same problems. Throws UserError, whose message
+  // begins with `op`, for a list that lists() cannot have returned.
   void take(const char* op, const std::vector<std::vector<i64>>& lists) {
     std::vector<Plan> taken;
     for (const std::vector<i64>& list : lists) {
-      Numbers numbers{};
-      WEFT_CHECK(list.size() == numbers.size(), "{}: a plan of {} numbers given; {} are required",
-                 op, list.size(), numbers.size());
-      std::copy(list.begin(), list.end(), numbers.begin());
-      taken.push_back(std::bit_cast<Plan>(numbers));
+      Integers integers{};
+      WEFT_CHECK(list.size() == integers.size(), "{}: a plan of {} integers given; {} are required",
+                 op, list.size(), integers.size());
+      std::copy(list.begin(), list.end(), integers.begin());
+      taken.push_back(std::bit_cast<Plan>(integers));
       WEFT_CHECK(taken.back().choice.workspace_bytes >= 0,
                  "{}: a workspace of {} bytes given; 0 or more are required", op,
                  taken.back().choice.workspace_bytes);
@@ -68,7 +68,7 @@ class PlanTable {
  private:
   struct Kept {
     Choice choice;
-    bool checked = true;  // false: it was given, and the library has not seen it yet
+    bool checked = true;  // false: a restored plan that the library has not checked yet
   };
   std::optional<Kept> find(const Problem& problem) {
     const std::lock_guard lock(mutex_);
@@ -85,7 +85,7 @@ class PlanTable {
     Problem problem;
     Choice choice;
   };
-  using Numbers = std::array<i64, sizeof(Plan) / sizeof(i64)>;
+  using Integers = std::array<i64, sizeof(Plan) / sizeof(i64)>;
 
   std::mutex mutex_;
   std::map<Problem, Kept> plans_;

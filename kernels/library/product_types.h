@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which products the kernels of matmul and conv2d are instantiated for: X(type that is multiplied,
+// The products for which the kernels of matmul and conv2d are instantiated: X(type of the operands,
 // type of the result).
 #pragma once
 #include "weft/kernels/common/half.h"

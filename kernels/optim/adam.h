@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adam and AdamW, one fused pass over all parameters (Note [One kernel for all parameters]).
+// Adam and AdamW in one fused pass over all parameters (Note [One kernel for all parameters]).
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/optim/parameter_table.h"
 
 namespace weft::kernels {
 
-// What does not change from step to step.
+// The values that are the same for all steps.
 struct AdamConstants {
   double beta2 = 0.999;
   double eps = 1e-8;

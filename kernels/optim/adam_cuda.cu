@@ -10,8 +10,8 @@ __global__ void __launch_bounds__(kThreads)
     adam_kernel(ParameterTable<T> table, const StepControl* control, AdamConstants constants) {
   const Chunk chunk = table.chunks[blockIdx.x];
   const Segment<T> s = table.segments[chunk.segment];
-  if (control->skip || !s.active) return;  // the whole block
-  // Powers in double cost as much as many elements: one thread computes them.
+  if (control->skip || !s.active) return;  // uniform in the block
+  // One thread computes the powers in double, because they cost as much as many elements.
   WEFT_SHARED(shared_rates, AdamRates<T>);
   if (threadIdx.x == 0) shared_rates = rates_of(s, *control, constants);
   __syncthreads();

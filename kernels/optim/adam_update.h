@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One element's update by Adam, for both devices.
+// The Adam update of one element, for the CPU and the GPU.
 #pragma once
 #include <cmath>
 
@@ -21,7 +21,8 @@ struct AdamRates {
   }
 };
 
-// Bias corrections follow the updates of this parameter: one that was thawed late starts like new.
+// The bias corrections count the updates of this parameter alone, so a parameter that was unfrozen
+// late has those of a new parameter.
 template <class T>
 WEFT_HOST_DEVICE AdamRates<T> rates_of(const Segment<T>& s, const StepControl& control,
                                        const AdamConstants& c) {

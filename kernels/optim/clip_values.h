@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clips gradients element by element.
-//   math     g[i] = min(max(g[i], −l), l) with l = limit / control.grad_scale: the limit
-//            applies to the gradient after that factor; nothing where control.skip
+//   math     g[i] = min(max(g[i], −l), l) with l = limit / control.grad_scale, because the
+//            limit applies to grad_scale·g; g is unchanged if control.skip
 //   shapes   g (n)
 //   saved    nothing
 //   aliasing in place

@@ -19,8 +19,8 @@ template <class T>
 void clip(Cuda device, Span<T> g, double limit, const StepControl* control) {
   if (g.size == 0) return;
   const i64 packs = packs_in<T>(g.size, g.data);
-  launch<clip_values_kernel<T>>(on(device, blocks_for(turns<T>(g.size, packs))), g, limit, control,
-                                packs);
+  launch<clip_values_kernel<T>>(on(device, blocks_for(iterations<T>(g.size, packs))), g, limit,
+                                control, packs);
 }
 
 }  // namespace

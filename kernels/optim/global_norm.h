@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The norm of all gradients taken as one vector, and the factor that clips it.
+// The Euclidean norm over all gradients, and the factor that clips it.
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/optim/parameter_table.h"
 
 namespace weft::kernels {
 
-// math:     partials[c] = Σ g² over chunk c, unscaled; 0 where its segment is not active
+// math:     partials[c] = Σ g² over chunk c, unscaled; 0 if its segment is not active
 // shapes:   partials (chunk_count)
-// aliasing: writes partials only; squares are summed in double
+// aliasing: only partials are written; squares are summed in double
 template <class T, class Device>
 void square_sums(Device device, const ParameterTable<T>& table, double* partials);
 
 // math:     norm = ‖grad_scale · g‖₂ over active segments; control.grad_norm = norm;
-//           where norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6);
+//           if norm > max_norm > 0, grad_scale *= max_norm / (norm + 1e-6);
 //           a norm that is not finite sets skip
 // shapes:   partials (chunk_count), scratch
 // saved:    nothing
-// aliasing: writes partials and control only; squares are summed in double, chunk by chunk, in
-//           order
+// aliasing: only partials and control are written; squares are summed in double, and the chunks
+//           are added in order
 // source:   Pascanu et al., arXiv 1211.5063; 1e-6 as in PyTorch's clip_grad_norm_
 template <class T, class Device>
 void global_norm(Device device, const ParameterTable<T>& table, double max_norm, double* partials,

@@ -9,8 +9,8 @@
 namespace weft::kernels {
 namespace {
 
-// Sixteen running sums, whatever the vector width. The square of a float is exact in double, so
-// that the result for float has the same bytes on every machine.
+// The sum has sixteen partial sums for any vector width. The square of a float is exact in double,
+// so the result for float is bit-identical on every machine.
 template <class T>
 double sum_of_squares(const T* x, i64 length) {
   constexpr i64 kLanes = 16;

@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x != 0) return;
   const double norm = std::sqrt(sum) * control->grad_scale;
   control->grad_norm = norm;
-  if (!(norm < INFINITY)) control->skip = true;  // NaN too
+  if (!(norm < INFINITY)) control->skip = true;  // also true for NaN
   if (max_norm > 0 && norm > max_norm) control->grad_scale *= max_norm / (norm + 1e-6);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic loss scale: one function of a small state, the same on host and device.
+// The update of the dynamic loss scale, which is the same function on host and device.
 //   math     overflow: scale ← max(scale·backoff, floor), calm ← 0
 //            else calm ← calm + 1, and at `interval` scale ← min(scale·growth, ceiling), calm ← 0
 //   saved    nothing
@@ -12,14 +12,14 @@ namespace weft::kernels {
 
 struct LossScaleRule {
   double growth = 2, backoff = 0.5;
-  i64 interval = 2000;  // steps without overflow before it grows
+  i64 interval = 2000;  // steps without overflow before the scale grows
   double floor = 1, ceiling = 0x1p24;
 };
 
 struct LossScale {
   double scale = 0x1p16;
   i64 calm = 0;     // steps without overflow since the last change
-  i64 skipped = 0;  // steps with one, in all
+  i64 skipped = 0;  // all steps with an overflow
 };
 
 WEFT_HOST_DEVICE inline void update_loss_scale(LossScale& state, const LossScaleRule& rule,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the optimizer kernels of a GPU have in common: a block for each chunk of the parameter
+// The shared part of the optimizer kernels of a GPU. A block updates one chunk of the parameter
 // table.
 #pragma once
 #include "weft/kernels/common/grid.h"
@@ -7,8 +7,8 @@
 
 namespace weft::kernels {
 
-// Calls body(i) for the chunk's elements, and packed(i) for its packs where all pointers allow it.
-// Pointers that are null count as aligned.
+// Calls packed(i) for each pack of the chunk, which begins at element i, if all arrays are aligned,
+// and single(i) for each element outside the packs. A null pointer counts as aligned.
 template <class T, class Packed, class Single>
 __device__ void each_in_chunk(const Segment<T>& s, const Chunk& chunk, const Packed& packed,
                               const Single& single) {
@@ -32,7 +32,8 @@ __device__ const Pack<T>& pack_at(const T* array, i64 i) {
   return *reinterpret_cast<const Pack<T>*>(array + i);
 }
 
-// ++steps of each active segment, behind a launch that used the counts from before.
+// Increments `steps` of each active segment. It is launched after the update, which reads the old
+// counts.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     count_steps_kernel(ParameterTable<T> table, const StepControl* control) {

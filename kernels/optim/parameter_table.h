@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an optimizer kernel reads: a table of parameters, and the values of this step.
+// The arguments of an optimizer kernel: a table of parameters and the values of the step.
 //
 // Note [One kernel for all parameters]
 // One launch updates every parameter. A segment is one parameter with its gradient, its state and
-// its own factors; freezing or a learning rate per pattern rewrites the table and nothing else.
-// Work is cut into chunks, whose borders depend on the layout alone, so results are the same for
-// any number of threads. All of it lies in device memory, so a captured step replays with new
-// learning rates, and a skipped step needs no decision of the host.
+// its own factors. Freezing a parameter or a learning rate per pattern changes only the table. The
+// work is divided into chunks whose bounds depend on the layout alone, so results are the same for
+// any number of threads. The table and the control values are in device memory. A captured step can
+// therefore replay with new learning rates, and a step is skipped without a decision by the host.
 #pragma once
 #include "weft/core/types.h"
 
@@ -18,29 +18,29 @@ struct Segment {
   const T* grad = nullptr;
   T* first = nullptr;   // state: momentum, or Adam's mean
   T* second = nullptr;  // state: Adam's mean square
-  i64 length = 0;       // elements, of each of the four
+  i64 length = 0;       // elements of each of the four arrays
   double lr_factor = 1;
   double weight_decay = 0;
-  i64 steps = 0;       // updates this parameter has had; counted by the kernel
-  bool active = true;  // false: frozen, or without a gradient; nothing of it is read or written
+  i64 steps = 0;       // updates of this parameter, which the kernel counts
+  bool active = true;  // false: frozen or without a gradient; the kernel does not access its arrays
 };
 
-// Elements [begin, begin + length) of a segment: the work of one block.
+// Elements [begin, begin + length) of a segment: the work of one block, or of one task on the CPU.
 struct Chunk {
   i64 segment = 0;
   i64 begin = 0;
   i64 length = 0;
 };
 
-// Large enough to hide the cost of a chunk, small enough that a few fill both threads' share
-// evenly.
+// The size makes the overhead of a chunk small and still distributes a small model evenly over
+// threads.
 inline constexpr i64 kChunkElements = 16384;
 
 template <class T>
 struct ParameterTable {
   Segment<T>* segments = nullptr;
   i64 segment_count = 0;
-  const Chunk* chunks = nullptr;  // cover each segment once, in order
+  const Chunk* chunks = nullptr;  // the chunks cover each segment once, in order
   i64 chunk_count = 0;
 };
 
@@ -49,8 +49,8 @@ struct StepControl {
   double lr = 0;
   double momentum = 0;    // SGD's momentum, Adam's beta1
   double grad_scale = 1;  // multiplies gradients: 1 / loss scale, times the clip coefficient
-  double grad_norm = 0;   // of the unscaled gradients; written by global_norm
-  bool skip = false;      // nothing is written, no step is counted
+  double grad_norm = 0;   // the norm of the unscaled gradients, which global_norm writes
+  bool skip = false;      // true: the kernels write nothing and count no step
   i64 applied = 0;        // steps that changed the parameters
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One element's update by SGD, for both devices.
+// The SGD update of one element, for the CPU and the GPU.
 #pragma once
 #include "weft/kernels/common/host_device.h"
 #include "weft/kernels/optim/sgd.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalars that a training step computes and hands to the next one. They lie on the device of
-// the model, so that no step reads a value of the host (train/step/train_step.h).
-//   math     add_loss: sum += loss · weight[i]; a loss that is not finite halts
+// The scalars that a training step computes for the next step. They are on the device of the model,
+// so that no step reads a value of the host (train/step/train_step.h).
+//   math     add_loss: sum += loss · weight[i]; a loss that is not finite sets halted
 //            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight
 //            above 0
 //            begin_update: control = {lr and momentum of this applied step, grad_scale =
 //            first / Σ weight / loss_scale, norm 0, skip = halted}
-//            end_update: applied += !skip; after the last optimizer of a step the loss scale
-//            follows its rule for whether any of them skipped; an overflow at its floor halts
-//   shapes   weights (count); all else single
+//            end_update: applied += !skip; after the last optimizer of a step the loss scale is
+//            updated, with overflow if any optimizer skipped; an overflow at its floor sets halted
+//   shapes   weights (count); all other arguments ()
 //   saved    nothing
 //   aliasing none
 //   source   Note [Accumulation] in train/step/step_scalars.h; kernels/optim/loss_scale.h
@@ -22,8 +22,8 @@ namespace weft::kernels {
 
 struct StepState {
   LossScale loss_scale{.scale = 1};
-  // Set by a loss that is not finite, and by an overflow at the smallest loss scale. No step is
-  // applied from then on, until the host has looked.
+  // Set by a loss that is not finite and by an overflow at the smallest loss scale. While it is
+  // set, no step is applied. The host resets it.
   bool halted = false;
   bool overflow = false;  // an optimizer skipped the step in progress
   i64 bad_batch = -1;     // the micro-batch whose loss was not finite; -1: none
@@ -40,18 +40,18 @@ struct RateTable {
   StepRates at[kSteps];
 };
 
-// The losses of a step's micro-batches: how much each counts, on the device.
+// The weights of the losses of the micro-batches of a step, on the device.
 struct LossWeights {
   const double* data = nullptr;
   i64 count = 0;
 };
 
-// What the host learns about a step of one optimizer. The loss, the loss scale and `halted` belong
-// to the step as a whole: the report of the last optimizer has them.
+// The report to the host about the step of one optimizer. The loss, the loss scale and `halted` are
+// those of the whole step, which the report of the last optimizer has.
 struct StepReport {
   StepRates rates;
-  double grad_norm = 0;  // before clipping
-  double loss_sum = 0;   // running, this step included
+  double grad_norm = 0;  // the norm before clipping
+  double loss_sum = 0;   // the running sum, which includes this step
   LossScale loss_scale;
   double bad_loss = 0;
   i64 bad_batch = -1;
@@ -60,8 +60,8 @@ struct StepReport {
 
 struct UpdateEnd {
   bool counts = true;   // false: no micro-batch had a weight, so there was no gradient to apply
-  bool is_last = true;  // of the optimizers of the step
-  bool scales = false;  // whether there is a loss scale, which follows `rule`
+  bool is_last = true;  // whether this is the last optimizer of the step
+  bool scales = false;  // whether the loss scale is updated by `rule`
   LossScaleRule rule;
 };
 
@@ -80,7 +80,7 @@ template <class Device>
 void end_update(Device device, StepReport* report, StepState* state, StepControl* control,
                 const double* loss_sum, const UpdateEnd& end);
 
-// The formulas, which both devices instantiate.
+// The formulas, which the CPU and the GPU share.
 namespace step {
 
 WEFT_HOST_DEVICE inline bool is_finite(double x) { return x - x == 0; }

@@ -5,7 +5,7 @@
 namespace weft::kernels {
 namespace {
 
-// One thread each: they compute a handful of scalars.
+// Each kernel runs in one thread, because it computes only a few scalars.
 template <class T>
 __global__ void add_loss_kernel(double* sum, StepState* state, const T* loss, LossWeights weights,
                                 i64 i) {

@@ -14,7 +14,7 @@ void check(cudaError_t error) {
 
 }  // namespace
 
-// A real device chooses its own order.
+// A real device chooses the order itself, so one run suffices.
 void in_every_order(const std::function<void()>& body) {
   body();
   check(cudaDeviceSynchronize());

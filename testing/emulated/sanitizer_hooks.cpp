@@ -43,7 +43,8 @@ const char* thread_name(void* report, int threads, int wanted) {
   return "host";
 }
 
-// "race in kernel …: write at softmax_cuda.cu:57 by block (0,0,0) thread (1,0,0); read at … by …"
+// Prints "race in kernel …: write at softmax_cuda.cu:57 by block (0,0,0) thread (1,0,0); read at …
+// by …"
 void print_race(void* report) {
   const char* description = nullptr;
   int count = 0, stacks = 0, accesses = 0, locations = 0, mutexes = 0, threads = 0, tids = 0;

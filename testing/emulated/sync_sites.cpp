@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The test binary's side of tools/torture_kernels.py:
+// The part of tools/torture_kernels.py that runs in the test binary. Its environment variables:
 //   WEFT_SYNC_SITES=FILE      writes a line "test<TAB>operation<TAB>file:line" for each barrier and
 //                             fence that each test reached
 //   WEFT_SKIP_SITE=FILE:LINE  disables that barrier or fence

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mutation of barriers from outside the test binary; see sync_sites.cpp.
+// Lets environment variables disable barriers in the test binary; sync_sites.cpp lists them.
 #pragma once
 
 namespace weft::testing {

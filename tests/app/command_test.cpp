@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `weft` command from outside: what it prints, writes and returns.
+// Tests of the `weft` command: its output, its files and its exit codes.
 #include <csignal>
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals, kills and resuming, seen from outside the process.
+// Tests of signals, kills and resuming, each with runs in processes of their own.
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -43,14 +43,14 @@ class Processes : public InScratchFolder {
     execv(WEFT_COMMAND, arguments.data());
     _exit(99);
   }
-  // The exit code, or minus the signal that ended it.
+  // Returns the exit code, or minus the signal that ended the process.
   static int end_of(pid_t child) {
     int status = 0;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
   int run(const std::vector<std::string>& keys) const { return end_of(start(keys)); }
-  // Until a run has come somewhere.
+  // Waits until there() is true, at most 30 seconds.
   template <class F>
   static bool wait_for(const F& there) {
     for (int i = 0; i < 3000 && !there(); ++i) usleep(10'000);
@@ -95,7 +95,7 @@ TEST_F(Processes, Usr1SavesAndGoesOn) {
   EXPECT_NE(fs::read_symlink(folder_ / "asked/checkpoints/last"), first);
 }
 
-// docs/slurm.sbatch, with stand-ins for srun and scontrol.
+// This test runs docs/slurm.sbatch with stand-ins for srun and scontrol.
 TEST_F(Processes, SlowTheSlurmScriptRequeuesAndGoesOn) {
   fs::create_directories(folder_ / "bin");
   const auto stub = [&](const char* name, const std::string& text) {

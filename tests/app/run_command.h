@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `weft` command from outside.
+// Support for tests that run the `weft` command.
 #pragma once
 #include <array>
 #include <cstdio>
@@ -12,10 +12,10 @@ namespace weft::testing_app {
 
 struct Result {
   int code;
-  std::string output;  // both streams
+  std::string output;  // stdout and stderr
 };
 
-// `weft ARGUMENTS` in the folder, by the shell.
+// Runs `weft ARGUMENTS` in the folder with the shell.
 inline Result run_command(const std::filesystem::path& folder, const std::string& arguments) {
   const std::string line =
       "cd '" + folder.string() + "' && '" WEFT_COMMAND "' " + arguments + " 2>&1";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products in half types: close to f32 by what the type can hold, f32 outside, weights copied once.
+// Products in half types are as close to f32 as the type allows. Ops outside stay in f32, and
+// weights are converted once.
 #include <cmath>
 #include <functional>
 
@@ -85,8 +86,7 @@ double distance(const Tensor& a, const Tensor& b) {
   return std::sqrt(difference / norm);
 }
 
-// Each factor is off by half a unit in the last place at most, and errors of that size do not line
-// up.
+// Each factor is off by at most half a unit in the last place, and these errors average out.
 TEST(Autocast, products_are_those_of_f32_to_the_digits_of_the_type) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);
@@ -99,15 +99,16 @@ TEST(Autocast, products_are_those_of_f32_to_the_digits_of_the_type) {
                                               {"dw", rounded.dw, exact.dw},
                                               {"db", rounded.db, exact.db}}) {
         EXPECT_EQ(got.dtype(), DType::f32) << what;
-        // A relu at 0 goes one way or the other by a rounding: its slope's share is larger.
+        // Rounding may move an input of relu across 0, which changes its slope and makes a larger
+        // error.
         EXPECT_LT(distance(got, wanted), 12 * unit) << what;
       }
-      EXPECT_GT(distance(rounded.y, exact.y), unit / 16) << "was anything rounded at all?";
+      EXPECT_GT(distance(rounded.y, exact.y), unit / 16) << "nothing was rounded";
     }
   }
 }
 
-// The same products in f32 of inputs that were rounded before.
+// The reference is the same product in f32, of inputs that were rounded to the type.
 TEST(Autocast, sums_in_float) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);

@@ -14,7 +14,7 @@ using testing::matrix;
 
 constexpr double kEps = 1e-5;
 
-// (x − mean)/√(variance + eps)·gamma + beta + residual, of simple ops.
+// (x − mean)/√(variance + eps)·gamma + beta + residual, composed of simple ops.
 Variable composed(const Variable& x, const Variable& mean_of_x, const Variable& variance,
                   const Variable& gamma, const Variable& beta, const Variable& residual,
                   bool with_relu) {
@@ -40,7 +40,7 @@ bool add(const Case& c) {
   const auto residual = [=](auto& a) { return c.residual ? a[c.affine ? 3 : 1] : Variable(); };
   const BatchNormOptions options{.eps = kEps, .relu = c.relu};
   testing::OpRow row{.variant = c.variant};
-  // With two rows x̂ is ±1 and the gradient but rounding: a few more are taken.
+  // With two rows x̂ is ±1 and the gradient is only rounding, so larger sizes are checked too.
   row.sizes = {{2, 3}, {7, 9}, {31, 33}};
   row.gradcheck_sizes = {{2, 3}, {5, 4}};
   row.inputs = {testing::image(2, 5)};
@@ -124,7 +124,7 @@ Tensor far_from_zero(i64 rows, i64 channels, double mean) {
 
 TEST(BatchNorm, KeepsItsDigitsWhenTheMeanIsLarge) {
   Tensor x = far_from_zero(3000, 7, 1e4);
-  x.slice(0, 1).fill(0.0);  // and the first row is far from all others
+  x.slice(0, 1).fill(0.0);  // the first row is far from all others
   const BatchStatistics actual = batch_statistics(x, kEps),
                         expected = batch_statistics(x.to(DType::f64), kEps);
   EXPECT_EQ(testing::difference(actual.mean, mean(x.to(DType::f64), 0).reshape({7}), 1e-12), "");

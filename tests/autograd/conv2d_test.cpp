@@ -8,7 +8,7 @@ namespace {
 
 using kernels::Activation;
 
-// The definition, term by term.
+// The definition, as a sum over all terms.
 Tensor by_definition(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dOptions& o) {
   const auto out = [](i64 size, i64 kernel, i64 stride, i64 padding, i64 dilation) {
     i64 count = 0;
@@ -49,11 +49,11 @@ struct Case {
   Conv2dOptions options = {};
   bool has_bias = true;
   i64 batch = 2;
-  Variable (*activate)(const Variable&) = nullptr;  // what options.activation names
+  Variable (*activate)(const Variable&) = nullptr;  // the op that options.activation names
 };
 
 bool add(const Case& c) {
-  // Weights of the size that keeps sums near 1, where an activation's slope is well conditioned.
+  // Weights of this size keep sums near 1, where the slope of an activation is well conditioned.
   const double bound = 1.7 / std::sqrt(static_cast<double>(c.w.elements(1, 4)));
   testing::OpRow row{.variant = c.variant};
   row.inputs = {testing::image(c.batch, c.channels),
@@ -65,7 +65,7 @@ bool add(const Case& c) {
         by_definition(a[0].value(), a[1].value(), c.has_bias ? a[2].value() : Tensor(), c.options);
     return c.activate != nullptr ? c.activate(y) : y;
   };
-  // Height ≠ width ≠ channels; the smallest that all kernels below fit.
+  // Height, width and channels differ. These are the smallest sizes that all kernels below fit.
   row.sizes = {{7, 9}, {12, 8}, {17, 13}};
   row.gradcheck_sizes = {{5, 6}};
   row.library = true;

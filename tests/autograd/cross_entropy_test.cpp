@@ -12,8 +12,8 @@ namespace {
 using testing::labels;
 using testing::matrix;
 
-// Mean over the rows of −Σ_c target[c]·ln softmax(x)[c], where target is 1 − ε at the label and ε
-// is spread over all.
+// The mean over the rows of −Σ_c target[c]·ln softmax(x)[c]. The target is 1 − ε at the label, and
+// ε is spread over all classes.
 auto by_definition(double smoothing) {
   return [=](const testing::Variables& a) {
     const Tensor log_p = log_softmax(a[0].value());
@@ -71,8 +71,8 @@ WEFT_OP_ROW(cross_entropy, {.variant = "smoothed",
                             .reference = by_definition(0.1),
                             .sizes = kSizes});
 
-// Σ_r w·[(1 − ε)·nll + …] over Σ_r w, where row r has the weight of its label, smoothing spreads by
-// the weights of the classes, and rows with label 2 are left out.
+// Σ_r w·[(1 − ε)·nll + …] / Σ_r w, where w is the weight of the label of row r. Smoothing spreads
+// by the class weights, and rows with label 2 are left out.
 Variable weighted_by_definition(const testing::Variables& a, const CrossEntropyOptions& o) {
   const Tensor log_p = log_softmax(a[0].value());
   const i64 rows = log_p.size(0), cols = log_p.size(1);
@@ -123,7 +123,7 @@ WEFT_OP_ROW(cross_entropy,
              .op = [](auto& a) { return cross_entropy(a[0], a[1].value(), weights_for(a, 0.1)); },
              .reference = [](auto& a) { return weighted_by_definition(a, weights_for(a, 0.1)); },
              .sizes = kSizes});
-// Ignored rows alone: the others count once each.
+// Rows are ignored, and all other rows have weight 1.
 WEFT_OP_ROW(cross_entropy,
             {.variant = "ignoring",
              .inputs = {matrix, labels},
@@ -142,7 +142,7 @@ TEST(CrossEntropy, WithoutWeightsItIsThePlainOne) {
   const CrossEntropyOptions ones{.label_smoothing = 0.1,
                                  .class_weights = Tensor::full({3}, 1, DType::f64)};
   EXPECT_NEAR(cross_entropy(Variable(logits), classes, ones).value().item<double>(), plain, 1e-14);
-  // Nothing but ignored rows: no loss and no gradient.
+  // If all rows are ignored, the loss and the gradient are 0.
   const Variable x = Variable::leaf(logits);
   const CrossEntropyOptions none{.ignore_index = 1};
   const Tensor ignored = Tensor::copy_of<i64>(std::vector<i64>{1, 1}, {2});

@@ -13,7 +13,7 @@ namespace {
 using testing::difference_in_bytes;
 using testing::matrix;
 
-// The mask by its definition, one number at a time.
+// The mask by its definition, one element at a time.
 Variable masked(const Variable& x, double p, u64 seed, u64 step, u64 first, u64 ordinal) {
   const i64 rows = x.shape()[0], cols = x.value().elements() / std::max<i64>(rows, 1);
   Tensor y = x.value().clone();
@@ -61,7 +61,7 @@ TEST(Dropout, KeepsTheRightShareAndTheMean) {
     ++kept;
     ASSERT_FLOAT_EQ(value, 1.25f);
   }
-  // Five standard deviations of a binomial.
+  // The tolerance is five standard deviations of a binomial distribution.
   EXPECT_NEAR(static_cast<double>(kept), 0.8 * n, 5 * std::sqrt(n * 0.8 * 0.2));
 }
 
@@ -105,7 +105,7 @@ TEST(Dropout, StoresNoMask) {
   const Variable x = Variable::leaf(Tensor::full({1000}, 1.0));
   const i64 before = allocator_counters(Cpu{}).bytes_in_use;
   const Variable y = dropout(x, 0.5);
-  // Its output (4,000 bytes) and little else.
+  // Only the output is allocated, 4,000 bytes and its overhead.
   EXPECT_LT(allocator_counters(Cpu{}).bytes_in_use - before, 4500);
 }
 

@@ -14,7 +14,7 @@ using testing::positive;
 using testing::row_of;
 using testing::scalar;
 
-// f of every element, by the library's functions in double.
+// Applies f, a function of the standard library, to every element in double.
 template <class F>
 auto each(F f) {
   return [f](const testing::Variables& a) {
@@ -23,7 +23,7 @@ auto each(F f) {
     return Variable(y);
   };
 }
-// f of every pair of elements that the broadcasting rule brings together, by counting indices.
+// Applies f to every pair of elements that broadcasting pairs, with explicit indices.
 template <class F>
 auto each_pair(F f) {
   return [f](const testing::Variables& inputs) {
@@ -113,8 +113,8 @@ WEFT_OP_ROW(minimum, {.inputs = {matrix, like(0)},
                       .op = [](auto& a) { return minimum(a[0], a[1]); },
                       .reference = each_pair([](double x, double y) { return std::min(x, y); })});
 
-// Every way to broadcast, for the op that keeps nothing, the one with a sign and one that keeps
-// both.
+// Every way to broadcast is tested with an op that saves nothing, one that negates a gradient, and
+// one that saves both inputs.
 Tensor column(const testing::Draw& draw) { return draw.normal({draw.size.rows, 1}); }
 Tensor cube(const testing::Draw& draw) {
   return draw.normal({3, draw.size.rows, 2, draw.size.cols});

@@ -10,7 +10,8 @@ namespace weft {
 namespace {
 
 Tensor table(const testing::Draw& draw) { return draw.normal({17, draw.size.cols}); }
-// Fewer rows than indices: some are asked for often, and with 17 of them some perhaps never.
+// The table has fewer rows than there are indices, so some rows are read often, and some perhaps
+// never.
 Tensor indices(const testing::Draw& draw) { return draw.integers({draw.size.rows, 2}, 17); }
 
 Variable rows_by_number(const testing::Variables& a) {
@@ -44,7 +45,7 @@ WEFT_OP_ROW(embedding, {.inputs = {table, indices},
                                     },
                                     "f32 (1)"}}});
 
-// The row above is too small for several threads.
+// The row above is too small for several threads, so this test uses a larger table.
 TEST(Embedding, TheGradientOfABigTableIsTheSameForAnyNumberOfThreads) {
   const testing::MachineState restore;
   const i64 rows = 2000, cols = 128, n = 5000;

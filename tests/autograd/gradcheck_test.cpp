@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The harness itself: what is wrong must be seen, and named.
+// Tests of the gradient check itself: a wrong gradient is found and named.
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ Tensor counted(const Shape& shape) {
   return x;
 }
 
-// x², with a gradient that is wrong by `factor` at one element.
+// x², whose gradient is wrong by `factor` at one element.
 Variable wrong_square(const Variable& x, i64 element, double factor) {
   const Tensor& kept = x.value();
   return record("wrong_square", square(x.value()), edge(x, [=](const Tensor& dy, Tensor& dx) {
@@ -28,7 +28,7 @@ Variable wrong_square(const Variable& x, i64 element, double factor) {
                 }));
 }
 
-TEST(Gradcheck, NamesOpInputElementAndBothNumbers) {
+TEST(Gradcheck, NamesOpInputElementAndBothValues) {
   const std::string message = gradcheck(
       "wrong_square", [](const Variables& a) { return a[0] + wrong_square(a[1], 4, 1.001); },
       {counted({2, 3}), counted({2, 3})});

@@ -33,7 +33,7 @@ WEFT_OP_ROW(
                         Variable(Tensor::zeros({2})));
            },
            "x is (2, 3) and a parameter (2); weight and bias must be (3)"}},
-     // One or two columns leave nothing but rounding: those are only gradchecked.
+     // With one or two columns the output is only rounding, so these sizes are only gradchecked.
      .sizes = {{0, 5}, {2, 5}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}}});
 WEFT_OP_ROW(layer_norm,
             {.variant = "plain",

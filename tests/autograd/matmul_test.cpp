@@ -61,8 +61,8 @@ WEFT_OP_ROW(
      .sizes = kSmall,
      .library = true});
 
-// linear as what it is made of.
-// Weights of the size that keeps sums near 1, where an activation's slope is well conditioned.
+// The rows of linear. Weights of this size keep sums near 1, where the slope of an activation is
+// well conditioned.
 Tensor weight(const testing::Draw& draw) {
   const i64 in = draw.before[0].size(-1);
   const double bound = 1.7 / std::sqrt(static_cast<double>(std::max<i64>(in, 1)));

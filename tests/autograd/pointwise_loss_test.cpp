@@ -9,7 +9,7 @@ namespace {
 using testing::like;
 using testing::matrix;
 
-// f of each prediction and target, reduced.
+// Applies f to each prediction with its target, and reduces the results.
 template <class F>
 auto by_definition(F f, Reduction reduction) {
   return [=](const testing::Variables& a) {
@@ -29,7 +29,7 @@ Tensor probability(const testing::Draw& draw) { return draw.uniform(draw.before[
 Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
 const std::vector<testing::Size> kFilled = {{1, 1}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}};
 
-// Targets are constants: no gradient goes there.
+// Targets are constants and get no gradient.
 template <class Op, class F>
 bool add_rows(const char* op, const Op& function, F f, const testing::Input& target) {
   const std::tuple<const char*, Reduction, std::vector<testing::Size>> cases[] = {

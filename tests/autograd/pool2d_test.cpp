@@ -11,7 +11,7 @@ namespace {
 
 enum class Kind { max, avg };
 
-// The definition, pixel by pixel.
+// The definition, one output pixel at a time.
 Tensor by_definition(const Tensor& x, Kind kind, HeightWidth kernel, HeightWidth stride,
                      HeightWidth padding) {
   const i64 height = x.size(1), width = x.size(2), channels = x.size(3);
@@ -67,7 +67,7 @@ Tensor image(i64 height, i64 width) { return Tensor::zeros({2, height, width, 3}
 WEFT_OP_ROW(
     max_pool2d,
     {.variant = "all",
-     .inputs = {testing::shaped({2, 17, 19, 3})},  // more than 255 taps
+     .inputs = {testing::shaped({2, 17, 19, 3})},  // the window has more than 255 taps
      .op =
          [](auto& a) {
            return max_pool2d(a[0], {.kernel = {17, 18}, .stride = 1});

@@ -6,7 +6,7 @@ namespace {
 
 using testing::matrix;
 
-// Sums over one axis of (outer, n, inner), in order, each scaled by scale(n).
+// Sums over one axis of (outer, n, inner), in order. Each sum is multiplied by scale(n).
 template <class Scale>
 auto sums(int axis, Scale scale) {
   return [=](const testing::Variables& a) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// No op without a row.
+// Every op has a row.
 #include <algorithm>
 #include <fstream>
 #include <regex>
@@ -12,7 +12,7 @@
 namespace weft {
 namespace {
 
-// The functions that autograd/ops.h declares, and those of the two lists.
+// The functions that autograd/ops.h declares, and the ops of the two lists of elementwise ops.
 std::set<std::string> catalogue() {
   std::set<std::string> ops;
 #define WEFT_NAME(op, Op) ops.insert(#op);
@@ -36,7 +36,7 @@ TEST(Rows, EveryOpHasOne) {
     EXPECT_TRUE(rows.count(op)) << op << " has no row; add WEFT_OP_ROW(" << op
                                 << ", …) to tests/autograd/" << op << "_test.cpp";
   for (const std::string& row : rows)
-    EXPECT_TRUE(ops.count(row)) << "a row names " << row << ", which is no op";
+    EXPECT_TRUE(ops.count(row)) << "a row names " << row << ", which is not an op";
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace {
 
 using testing::matrix;
 
-// Shifted by the largest of the row, as a student would write it.
+// Subtracts the maximum of each row, so that exp() does not overflow.
 Variable shifted(const Variable& x) { return x - Variable(max(x.value(), -1)); }
 
 WEFT_OP_ROW(softmax,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random graphs against difference quotients: whatever is shared, passed on or written in place,
-// the gradient is right.
+// Gradients of random graphs compared with difference quotients. The graphs share nodes, pass
+// gradients on unchanged and write them in place.
 #include <gtest/gtest.h>
 
 #include "weft/testing/testing.h"
@@ -10,8 +10,8 @@ namespace {
 
 using testing::Variables;
 
-// One op on nodes chosen at random among those so far; values stay of moderate size. Only the shape
-// (2, 3) and views of it occur, so that any two nodes fit.
+// Applies a random op to nodes chosen at random. Values stay of moderate size. Only the shape (2,
+// 3) and views of it occur, so that any two nodes fit.
 Variable random_op(std::mt19937_64& engine, const Variables& nodes) {
   const auto pick = [&](std::size_t n) {
     return std::uniform_int_distribution<std::size_t>(0, n - 1)(engine);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tape holds, and for how long.
+// The memory that the tape holds, and when it is freed.
 #include <gtest/gtest.h>
 
 #include "weft/autograd/tape.h"
@@ -18,15 +18,15 @@ TEST(TapeMemory, BackwardFreesActivationsAsItGoes) {
   const Variable x = big_leaf();
   const i64 start = in_use();
   Variable y = x;
-  for (int i = 0; i < 20; ++i) y = sigmoid(y);  // keeps its output
+  for (int i = 0; i < 20; ++i) y = sigmoid(y);  // sigmoid saves its output
   EXPECT_GE(in_use() - start, 20 * kMegabyte);
   const Tensor seed = Tensor::full(y.shape(), 1.0);
   reset_peak(Cpu{});
   const i64 before = in_use();
   y.backward(seed);
-  // The gradient on its way and that of x; nothing of the size of the chain.
+  // The peak is the gradient in flight and that of x. It does not grow with the chain.
   EXPECT_LE(allocator_counters(Cpu{}).peak_bytes_in_use - before, 3 * kMegabyte);
-  // What is left: y, the seed and x's gradient.
+  // y, the seed gradient and the gradient of x are left.
   EXPECT_LE(in_use() - start, 3 * kMegabyte + 4096);
 }
 
@@ -95,7 +95,7 @@ TEST(TapeMemory, PartsOfAGraphThatNothingRefersToAreFreedAtOnce) {
   EXPECT_TRUE(x.grad().defined());
 }
 
-// By recursion, freeing it would take more stack than there is.
+// Freeing the chain recursively would overflow the stack.
 TEST(TapeMemory, AVeryLongChainIsFreed) {
   const Variable x = Variable::leaf(Tensor::full({1}, 0.5));
   {
@@ -122,13 +122,13 @@ TEST(TapeMemory, AVariableMayOutliveItsTape) {
 
 TEST(TapeMemory, InPlaceEdgesNeedOneGradientForAChain) {
   const Variable x = big_leaf();
-  Variable y = affine(x, 2.0, 0.0);  // affine keeps nothing
+  Variable y = affine(x, 2.0, 0.0);  // affine saves nothing
   for (int i = 0; i < 10; ++i) y = affine(y, 1.5, 0.5);
   y = sum(y);
   reset_peak(Cpu{});
   const i64 before = in_use();
   y.backward();
-  // One on its way, and x's own.
+  // The peak is one gradient in flight and that of x.
   EXPECT_LE(allocator_counters(Cpu{}).peak_bytes_in_use - before, 2 * kMegabyte + 4096);
 }
 
@@ -138,12 +138,12 @@ TEST(TapeMemory, AFrozenEncoderKeepsNothing) {
   const i64 start = in_use();
   Variable y = frozen;
   for (int i = 0; i < 10; ++i) y = exp(y * 0.1);
-  EXPECT_LE(in_use() - start, kMegabyte + 4096);  // y itself
+  EXPECT_LE(in_use() - start, kMegabyte + 4096);  // only y is allocated
   sum(y * head).backward();
   EXPECT_TRUE(head.grad().defined());
 }
 
-// A tensor that tells whether it still lives.
+// A tensor that shows whether it is still alive.
 struct Watched {
   Watched() : memory(std::make_shared<std::vector<float>>(2, 1.0f)), alive(memory) {}
   Tensor take() {
@@ -198,10 +198,10 @@ TEST(TapeMemory, AnOpThatIsRefusedDropsWhatItsEdgesCaptured) {
              identity_edge(y)),
       UserError);
   EXPECT_TRUE(captured.alive.expired());
-  EXPECT_EQ(x.leaf_state()->pending_uses, 1);  // by y
+  EXPECT_EQ(x.leaf_state()->pending_uses, 1);  // y uses it
 }
 
-// Ten steps of a small network whose every op is ours.
+// Makes one step of a small network. No op calls a library.
 void step(const Variable& x, const Variable& w, const Variable& b, const Tensor& labels) {
   const Variable h = layer_norm(gelu(x * w + b), w, b);
   const Variable y = dropout(h + tanh(h) * 0.5, 0.1);

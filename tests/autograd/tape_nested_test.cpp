@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tapes inside tapes, who is told what, and when.
+// Tests of tapes inside tapes, and of the hooks for ready leaves and for gradients.
 #include <gtest/gtest.h>
 
 #include "weft/autograd/tape.h"
@@ -14,7 +14,7 @@ Variable leaf(double value, std::string name) {
   return Variable::leaf(Tensor::full({2}, value, DType::f64), std::move(name));
 }
 
-// exp(tanh(x)·x), of which only x is kept: backward computes it again on a tape of its own.
+// exp(tanh(x)·x), which saves only x. The backward pass computes the rest again on its own tape.
 Variable block(const Variable& x) { return exp(tanh(x) * x); }
 Variable recomputed(const Variable& x) {
   Tensor y;
@@ -55,7 +55,7 @@ TEST(NestedTape, TheInnerOneIsCurrentOnlyInItsScope) {
     const Tape::Scope scope(inner);
     EXPECT_EQ(&Tape::current(), &inner);
     EXPECT_EQ(inner.recorded_ops(), 0);
-    EXPECT_THROW(square(y), UserError);  // recorded outside
+    EXPECT_THROW(square(y), UserError);  // y was recorded on the outer tape
     const Variable z = square(x);
     EXPECT_EQ(inner.recorded_ops(), 1);
     sum(z).backward();
@@ -75,7 +75,7 @@ TEST(NestedTape, EnableGradLastsAsLongAsItsGuard) {
   EXPECT_FALSE(grad_enabled());
 }
 
-// The names of leaves in the order they became ready.
+// Collects the names of leaves in the order in which they became ready.
 class OnReady : public ::testing::Test {
  protected:
   OnReady() {

@@ -24,7 +24,7 @@ void expect_grad(const Variable& x, std::vector<double> expected) {
   ASSERT_TRUE(x.grad().defined());
   EXPECT_EQ(difference(x.grad(), numbers(std::move(expected)), 1e-12), "");
 }
-// The message of the UserError that `call` throws.
+// Returns the message of the UserError that `call` throws.
 template <class F>
 std::string error_of(const F& call) {
   try {
@@ -101,7 +101,7 @@ TEST(Tape, ASecondBackwardThroughASharedPartIsAnError) {
   EXPECT_NE(error_of([&] { (shared * 7.0).backward(); }).find("was freed by an earlier backward()"),
             std::string::npos);
   x.zero_grad();
-  square(x).backward();  // the tape is as good as new
+  square(x).backward();  // the tape can be used again
   expect_grad(x, {4});
 }
 
@@ -142,7 +142,7 @@ TEST(Tape, NothingIsRecordedUnderNoGrad) {
 TEST(Tape, DetachCutsTheGraph) {
   const Variable x = leaf({2});
   const Variable y = square(x);
-  (y * y.detach()).backward();  // as 4·x²
+  (y * y.detach()).backward();  // the gradient of 4·x²
   expect_grad(x, {16});
 }
 
@@ -224,8 +224,8 @@ TEST(Tape, AMultiInputEdgeMayNameOneLeafTwice) {
   expect_grad(a, {7});
 }
 
-// identity_edge() hands one gradient to several, and in_place_edge writes over what it got: never
-// over a shared one.
+// identity_edge() gives one gradient to several nodes, and in_place_edge writes over the gradient
+// that it gets. A shared gradient must not be overwritten.
 TEST(Tape, AGradientPassedToSeveralIsNotWrittenOver) {
   const auto check = [](const char* name, const testing::Function& f) {
     EXPECT_EQ(gradcheck(name, f, {numbers({0.3, -0.4, 0.5}), numbers({1.1, 0.7, -0.2})}), "");

@@ -35,7 +35,7 @@ TEST(Duration, RefusesWhatIsNoDuration) {
        {"", "3", "ep", "3 ep", "3epochs", "-1ep", "1.5ba", "nanep", "infba", "1e300ba"}) {
     try {
       Duration duration(text);
-      ADD_FAILURE() << "'" << text << "' was taken as " << duration.to_string();
+      ADD_FAILURE() << "'" << text << "' was parsed as " << duration.to_string();
     } catch (const UserError& error) {
       EXPECT_EQ(
           std::string(error.what()),

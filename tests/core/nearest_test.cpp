@@ -18,7 +18,7 @@ TEST(Nearest, DistanceCountsInsertDeleteReplaceAndSwap) {
   EXPECT_EQ(edit_distance("epochs", "epocks"), 1);
   EXPECT_EQ(edit_distance("epochs", "epcohs"), 1);
   EXPECT_EQ(edit_distance("ca", "abc"),
-            3);  // optimal string alignment: no edit within a swapped pair
+            3);  // optimal string alignment has no edit within a swapped pair
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
 }
 

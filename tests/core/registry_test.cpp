@@ -37,7 +37,7 @@ struct Cat : Animal {
 const bool dog_registered = Registry<Animal>::add<Dog, DogOptions>("dog");
 const bool cat_registered = Registry<Animal>::add<Cat>("cat");
 
-// A kind whose products are values made with a context.
+// A kind whose entries make values from a context.
 struct Sum {
   i64 value;
 };

@@ -102,12 +102,12 @@ TEST(CudaBatchNorm, Forward) {
   });
 }
 
-// Every combination of: relu (mask from x, or from y behind a residual), statistics, gradients
-// wanted.
+// Tests every combination of relu (with the mask from x, or from y if there is a residual),
+// statistics and wanted gradients.
 TEST(CudaBatchNorm, Backward) {
   for_types([]<class T>() {
     for (const Size& s : kShapes) {
-      const i64 shift = s.rows == 1025 ? 1 : 0;  // no packs, though the channels would do
+      const i64 shift = s.rows == 1025 ? 1 : 0;  // misaligned, so no packs are read
       const Problem<T> p(s, shift);
       const auto x64 = p.x.numbers(), dy64 = p.dy.numbers(), gamma64 = p.gamma.numbers(),
                  beta64 = p.beta.numbers(), y64 = p.residual.numbers();
@@ -133,12 +133,12 @@ TEST(CudaBatchNorm, Backward) {
               };
               Array<T> x_grad(p.x.size()), over_dy(p.dy), g(s.channels), b(s.channels);
               run({x_grad.data(), residual ? over_dy.data() : nullptr, g.data(), b.data()},
-                  over_dy.data());  // dresidual may be dy
+                  over_dy.data());  // dresidual may alias dy
               expect_near(x_grad, dx, 10 * tolerance<T>());
               if (residual) expect_near(over_dy, dr, tolerance<T>());
               expect_near(g, dg, 60 * tolerance<T>());
               expect_near(b, db, 60 * tolerance<T>());
-              Array<T> dx_over_dy(p.dy);  // so may dx without dresidual
+              Array<T> dx_over_dy(p.dy);  // dx may alias dy without dresidual
               run({.dx = dx_over_dy.data()}, dx_over_dy.data());
               if (!residual) expect_same_bytes(dx_over_dy, x_grad);
             });

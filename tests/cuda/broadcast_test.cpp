@@ -42,7 +42,7 @@ void test_binary() {
       Numbers numbers;
       const i64 n = c.shape.elements;
       Array<T> a(c.a, numbers, shift);
-      // Away from 0 for div, and with ties for maximum.
+      // Values of b are not near 0, for div, and one equals a value of a, for maximum.
       Array<T> b(c.b, numbers, 0.5, 2.0, shift);
       if (c.a > 0 && c.b > 0) b[0] = a[0];
       const Array<T> dc(n, numbers, shift);
@@ -59,13 +59,13 @@ void test_binary() {
         binary_backward<Op, T>(Cuda{}, {da.data(), db.data()}, dc.data(), in, c.shape);
         expect_near(da, to_a, 4 * tolerance<T>());
         expect_near(db, to_b, 8 * tolerance<T>());
-        Array<T> only(dc);  // da may be dc when db is not wanted
+        Array<T> only(dc);  // da may alias dc without db
         binary_backward<Op, T>(Cuda{}, {.da = only.data()}, only.data(), in, c.shape);
         expect_same_bytes(only, da);
         Array<T> other(n);
         binary_backward<Op, T>(Cuda{}, {.db = other.data()}, dc.data(), in, c.shape);
         expect_same_bytes(other, db);
-        if (c.a == n) {  // the output may be an input of its shape
+        if (c.a == n) {  // the output may alias an input of its shape
           Array<T> in_place(a);
           binary_forward<Op, T>(Cuda{}, in_place.data(), {in_place.data(), b.data()}, c.shape);
           expect_same_bytes(in_place, y);

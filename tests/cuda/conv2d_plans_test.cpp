@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm computes a convolution: the library's guess, or one that was given.
+// Tests of the algorithm that computes a convolution: the library's first suggestion, or a given
+// one.
 #include "weft/kernels/library/conv2d_plans.h"
 
 #include "weft/device/gpu/gpu.h"
@@ -28,7 +29,7 @@ class CudaConv2dPlans : public ::testing::Test {
     set_log_sink(before_);
   }
 
-  // All three directions, beside the CPU's.
+  // Compares all three directions with the CPU's kernels.
   template <class T = float>
   static void expect_convolutions() {
     Numbers numbers;
@@ -89,16 +90,17 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
   wrong[1].push_back(0);
   try {
     use_conv2d_plans(wrong);
-    ADD_FAILURE() << "was taken";
+    ADD_FAILURE() << "the plan was accepted";
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 numbers given; 20 are required");
+    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 integers given; 20 are required");
   }
   EXPECT_EQ(conv2d_plans(), plans);
 }
 
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has algorithms 0, the guess, to 2, with 256 bytes of workspace for each
-// number (conv2d_emulated.cpp); the last two numbers of a plan are algorithm and workspace.
+// The emulated library has algorithms 0 to 2 and suggests 0. Each needs 256 bytes of workspace
+// times its index (conv2d_emulated.cpp). The last two elements of a plan are algorithm and
+// workspace.
 TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
   expect_convolutions();
   auto plans = conv2d_plans();
@@ -114,7 +116,7 @@ TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
   EXPECT_EQ(now[2][18], 0);
   EXPECT_EQ(said_, (std::vector<std::string>{
                        "conv2d: the plan given for images (2, 5, 4, 8) is not one of the "
-                       "library's; it is chosen anew"}));
+                       "library's; another is chosen"}));
 }
 #endif
 

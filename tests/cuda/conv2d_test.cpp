@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutions: on the emulated device the conversions around the CPU's, on a real one cuDNN's.
+// Tests of convolutions. The emulated device converts and calls the CPU's kernels; a real one calls
+// cuDNN.
 #include "weft/kernels/library/conv2d.h"
 
 #include "weft/core/error.h"
@@ -53,7 +54,7 @@ TEST(CudaConv2d, ForwardAndGradients) {
   });
 }
 
-// Mixed precision. cuDNN rounds to the half type on its way, so that is how close it is.
+// Mixed precision. cuDNN rounds intermediate results to the half type, which sets the tolerance.
 template <class T>
 void expect_float_convolutions() {
   const Conv2dShape s = shape(2, 8, 8, 1, 1, 2);

@@ -66,7 +66,7 @@ TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
   });
 }
 
-// Two gigabytes and a minute: `./run torture-kernels` asks for it.
+// This test takes two gigabytes and a minute. Only `./run torture-kernels` runs it.
 TEST(CudaCopy, DISABLED_MoreThanTwoToThe31Elements) {
   constexpr i64 kSize = (i64{1} << 31) + 33;
   Array<u8> y(kSize);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A kernel that no test of this binary launches fails it.
+// This binary fails for each kernel that none of its tests launches.
 #include <string>
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 
 class EveryKernelIsTested : public ::testing::Environment {
   void TearDown() override {
-    // Says nothing when only some tests ran.
+    // The check is skipped if a filter selects some tests.
     const std::string filter = ::testing::GTEST_FLAG(filter);
     if (filter != "*" && !filter.starts_with("-")) return;
     for (const auto& [kernel, launches] : emulated_kernel_launches()) {
@@ -29,7 +29,7 @@ class EveryKernelIsTested : public ::testing::Environment {
 
 TEST(Coverage, KnowsTheKernels) {
 #ifdef WEFT_REAL_DEVICE
-  GTEST_SKIP() << "a GPU keeps no list of the kernels of a program; the emulated device does";
+  GTEST_SKIP() << "only the emulated device lists the kernels of a program";
 #else
   EXPECT_FALSE(weft::emulated_kernel_launches().empty());
 #endif

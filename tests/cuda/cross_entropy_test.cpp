@@ -11,8 +11,8 @@ struct Size {
 };
 const Size kRows[] = {{0, 5}, {1, 1}, {9, 31}, {33, 10}, {3, 33}, {2, 1025}};
 
-// How rows count: all alike; those labelled −7 not at all, and they are not bad; the others by
-// their labels, too.
+// The weight of a row: 1 for all rows; 0 for label −7, which is then no bad label; or also the
+// weight of the label.
 enum class Counting { alike, ignoring, weighted };
 
 void expect_reference(const Size& s, double smoothing, Counting counting, i64 shift) {
@@ -52,7 +52,7 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
       expect_near(log, log64);
       if (ignores) expect_near(k, k64);
       EXPECT_EQ(bad[0], -1);
-      // The backward pass follows what is stored, which T has rounded.
+      // The backward pass reads what is stored, which is rounded to T.
       const double d = 0.5;
       const auto stored_max = max.numbers(), stored_log = log.numbers();
       cross_entropy_backward<double>(Cpu{}, view(dx64, s.rows, s.cols), view(x64, s.rows, s.cols),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What data and metrics need: normalise, count_top_k.
+// Tests of the kernels for data and metrics, normalise and count_top_k.
 #include "weft/kernels/count_top_k.h"
 #include "weft/kernels/normalize.h"
 
@@ -45,7 +45,7 @@ TEST(CudaCountTopK, CountsAsTheCpuDoes) {
         if (x.size() > 4) x[4] = converted<T>(NAN);
         Array<i64> label(s.rows);
         for (i64 r = 0; r < s.rows; ++r) label[r] = numbers.below(s.cols);
-        i64 wanted = 5;  // counts are added to
+        i64 wanted = 5;  // the kernel adds to the count
         const auto x64 = x.numbers();
         count_top_k<double>(Cpu{}, &wanted, view(x64, s.rows, s.cols), label.data(), k);
         in_every_order([&] {

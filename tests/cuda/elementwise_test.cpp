@@ -6,7 +6,7 @@
 namespace weft::kernels::test {
 namespace {
 
-// Inputs inside the domain of log and sqrt, both sides of 0 elsewhere.
+// Inputs are in the domain of log and sqrt, and on both sides of 0 for other ops.
 template <class Op>
 constexpr double kLow = std::is_same_v<Op, Log> || std::is_same_v<Op, Sqrt> ? 0.1 : -4.0;
 
@@ -22,7 +22,7 @@ void test_unary() {
       unary_forward<Op, double>(Cpu{}, view(value), view(value));
       unary_backward<Op, double>(Cpu{}, view(slope), view(dy64), view(slope));
       in_every_order([&] {
-        Array<T> y(n, shift), dx(n);  // dx is aligned, dy is not
+        Array<T> y(n, shift), dx(n);  // dx is aligned and dy is not
         unary_forward<Op, T>(Cuda{}, view(y), view(x));
         expect_near(y, value);
         unary_backward<Op, T>(Cuda{}, view(dx), view(dy), view(x));

@@ -62,7 +62,7 @@ TEST(CudaEmbedding, NamesTheFirstBadIndex) {
   });
 }
 
-// In order, as the CPU sums, to the bit in float; or by atomics.
+// Sums in order equal the CPU's bit for bit in float. Sums by atomics are only close.
 void expect_sums(bool in_order) {
   for_types([&]<class T>() {
     for (const Size& s : kTables) {

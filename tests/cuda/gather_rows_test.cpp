@@ -6,8 +6,8 @@
 namespace weft::kernels::test {
 namespace {
 
-// Row lengths and offsets for words of 16, 8, 4 and 1 bytes; a row is longer than a block, or many
-// share one.
+// The row lengths and offsets allow words of 16, 8, 4 and 1 bytes. One row is longer than a block,
+// and many short rows share one.
 TEST(CudaGatherRows, EveryByteOfRowsOfAnyLength) {
   constexpr i64 kRows = 9;
   for (const i64 n : {0, 1, 33, 300}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The GPU's runtime layer, real or emulated.
+// Tests of the GPU's runtime layer, real or emulated.
 #include "weft/device/gpu/gpu.h"
 
 #include <vector>
@@ -23,7 +23,7 @@ TEST(Stream, KeepsTheOrderOfCopiesAndKernels) {
   int* x = static_cast<int*>(gpu::allocator().allocate(stream.handle(), 100 * sizeof(int)));
   std::vector<int> host(100, 5);
   gpu::copy_to_device(stream.handle(), x, host.data(), 400);
-  host.assign(100, -1);  // the copy has what was there at the call
+  host.assign(100, -1);  // the copy has the values at the time of the call
   launch<add_one>({.grid = 4, .block = 32, .stream = stream.handle()}, x, 100);
   gpu::set_bytes(stream.handle(), x, 0, 4);
   launch<add_one>({.grid = 4, .block = 32, .stream = stream.handle()}, x, 100);
@@ -58,7 +58,7 @@ TEST(Staging, KeepsWhatItWasGivenUntilItIsCopied) {
   gpu::Staging staging(2, 16);
   std::vector<int*> blocks;
   std::vector<int> host(300);
-  for (int i = 0; i < 7; ++i) {  // more than there are buffers, of growing sizes
+  for (int i = 0; i < 7; ++i) {  // more sends than buffers, of growing sizes
     const i64 bytes = i64{i} * 50 * static_cast<i64>(sizeof(int));
     blocks.push_back(static_cast<int*>(gpu::allocator().allocate(stream.handle(), 1200)));
     host.assign(300, i);
@@ -85,7 +85,7 @@ TEST(GpuAllocator, ReusesAStreamsBlocksAtOnce) {
   EXPECT_NE(first, second);
   allocator.deallocate(stream.handle(), first, 1000);
   EXPECT_EQ(allocator.counters().bytes_cached, 1024);
-  EXPECT_EQ(allocator.allocate(stream.handle(), 1020), first);  // the same class
+  EXPECT_EQ(allocator.allocate(stream.handle(), 1020), first);  // the same size class
   const AllocatorCounters counters = allocator.counters();
   EXPECT_EQ(counters.system_allocations, 2);
   EXPECT_EQ(counters.allocations, 3);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work recorded as a graph and done again, on a real GPU or the emulated one.
+// Tests of work that is captured as a graph and launched again, on a real or emulated GPU.
 #include "weft/device/gpu/graph.h"
 
 #include <exception>
@@ -31,7 +31,7 @@ class GpuGraph : public ::testing::Test {
     return value;
   }
   void add(int* y, const int* x) { launch<add_to>({.stream = stream_.handle()}, y, x); }
-  // y += x, by way of memory that is asked for and given back.
+  // Computes y += x through scratch memory that is allocated and freed.
   void add_by_scratch(int* y, const int* x) {
     void* const scratch = gpu::allocator().allocate(stream_.handle(), kBytes);
     launch<copy_one>({.stream = stream_.handle()}, static_cast<int*>(scratch), x);
@@ -69,16 +69,16 @@ TEST_F(GpuGraph, DoesItsWorkAtEachLaunchAndNotWhenItIsRecorded) {
   graph_->launch();
   graph_->launch();
   const int ten = 10;
-  gpu::copy_to_device(stream_.handle(), x, &ten, kBytes);  // in the stream's order
+  gpu::copy_to_device(stream_.handle(), x, &ten, kBytes);  // in stream order
   graph_->launch();
   add(y, x);
   EXPECT_EQ(value_of(y), 34);
-  graph_->capture([&] { add(y, x); });  // in place of the first
+  graph_->capture([&] { add(y, x); });  // replaces the first graph
   graph_->launch();
   EXPECT_EQ(value_of(y), 44);
 }
 
-// What others allocate between two launches is not what the graph works on.
+// Memory that is allocated between two launches is not the memory of the graph.
 TEST_F(GpuGraph, ItsMemoryIsNobodyElses) {
   int *const x = number(3), *const y = number(0);
   graph_->warm_up([&] { add_by_scratch(y, x); });
@@ -89,7 +89,7 @@ TEST_F(GpuGraph, ItsMemoryIsNobodyElses) {
   graph_->launch();
   EXPECT_EQ(value_of(other), 1000);
   EXPECT_EQ(value_of(y), 6);
-  gpu::allocator().release_cached();  // not the pool's
+  gpu::allocator().release_cached();  // does not release the graph's pool
   graph_->launch();
   EXPECT_EQ(value_of(y), 9);
 }
@@ -106,7 +106,7 @@ TEST_F(GpuGraph, ItsMemoryIsOrdinaryAgainWhenItEnds) {
   EXPECT_NE(other, scratch);
   graph_.reset();
   EXPECT_EQ(gpu::allocator().allocate(stream_.handle(), 70'000), scratch);
-  gpu::allocator().deallocate(stream_.handle(), kept, 100'000);  // it outlived the pool
+  gpu::allocator().deallocate(stream_.handle(), kept, 100'000);  // the block outlives the pool
   EXPECT_EQ(gpu::allocator().allocate(stream_.handle(), 100'000), kept);
   gpu::allocator().deallocate(stream_.handle(), kept, 100'000);
   gpu::allocator().deallocate(stream_.handle(), scratch, 70'000);
@@ -138,7 +138,7 @@ TEST_F(GpuGraph, WhatCannotBeRecordedIsRefused) {
       "the warm-up must have done the same work",
       [&] { add_by_scratch(y, x); });
   expect("capture: another graph is being recorded", [&] { gpu::Graph(stream).capture([] {}); });
-  // The stream works on as if nothing had been.
+  // The stream continues as if nothing had failed.
   EXPECT_EQ(value_of(y), 0);
   add(y, x);
   EXPECT_EQ(value_of(y), 1);

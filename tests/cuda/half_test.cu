@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversions of half types on a device, by its instructions, are the host's to the bit.
+// Conversions of half types by the device's instructions equal the host's bit for bit.
 #include "weft/kernels/common/grid.h"
 #include "weft/tests/cuda/tools.h"
 
@@ -28,8 +28,8 @@ __global__ void floats_to_halves(std::uint16_t* as_half, std::uint16_t* as_bfloa
   }
 }
 
-// All signs and exponents, with fractions on both sides of every way to round, infinities, NaN,
-// subnormals.
+// All signs and exponents, with fractions on both sides of every rounding boundary, infinities, NaN
+// and subnormals.
 TEST(CudaHalf, FloatsRoundToTheSameHalves) {
   std::vector<u32> words;
   for (u32 top = 0; top < 1u << 16; top += 16)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The index arithmetic of the kernels beyond 2³¹ and 2³² elements, which no test has memory for.
+// Tests the index arithmetic of kernels beyond 2³¹ and 2³² elements, without the memory for them.
 #include "weft/kernels/broadcast_walk.h"
 #include "weft/kernels/common/columns.h"
 
@@ -21,7 +21,7 @@ TEST(CudaIndex, DivisionIsRightOnBothSidesOf32Bits) {
   for (const i64 x : {i64{0}, i64{41}, i64{0xffffffff}, i64{1} << 32, kHuge, i64{1} << 62}) {
     for (const i64 d : {i64{1}, i64{7}, i64{0xffffffff}, (i64{1} << 32) + 1}) {
       EXPECT_EQ(divide(x, d).quotient, x / d) << x << " by " << d;
-      EXPECT_EQ(divide(x, d).rest, x % d) << x << " by " << d;
+      EXPECT_EQ(divide(x, d).remainder, x % d) << x << " by " << d;
     }
   }
 }
@@ -33,7 +33,8 @@ TEST(CudaIndex, BlocksAreBounded) {
   EXPECT_EQ(packs_in<float>(kHuge), kHuge / 4);
 }
 
-// A thread far behind 2³³ elements of a broadcast finds its inputs: a (outer, inner) and one row b.
+// A thread beyond 2³³ elements of a broadcast finds its inputs. a is (outer, inner), and b is one
+// row.
 TEST(CudaIndex, BroadcastBeyond32Bits) {
   const i64 inner = 3, outer = kHuge;
   const Broadcast s{2, outer * inner, {outer, inner}, {inner, 1}, {0, 1}};

@@ -11,11 +11,11 @@ namespace {
 struct Size {
   i64 rows, cols;
 };
-// Those of 8·n columns are read by packs where they are aligned.
+// Rows of 8·n columns are read in packs if they are aligned.
 const Size kRows[] = {{0, 5}, {1, 1},    {9, 31},   {200, 33}, {2, 300}, {130, 264},
                       {9, 8}, {3, 1025}, {2, 1032}, {1, 2500}, {1, 2568}};
 
-// With weights and without; weights and inputs that begin in the middle of a pack.
+// Cases have weights or none, and weights and inputs that begin in the middle of a pack.
 struct Case {
   bool affine;
   i64 shift;
@@ -50,7 +50,7 @@ TEST(CudaLayerNorm, Forward) {
         layer_norm_forward<double>(Cpu{}, view(y64, s.rows, s.cols), {mean64.data(), rstd64.data()},
                                    view(x64, s.rows, s.cols), here, 1e-5);
         in_every_order([&] {
-          Array<T> y(x), mean(s.rows), rstd(s.rows);  // y may be x
+          Array<T> y(x), mean(s.rows), rstd(s.rows);  // y may alias x
           const Rows<T> both = view(y, s.rows, s.cols);
           layer_norm_forward<T>(Cuda{}, both, {mean.data(), rstd.data()}, both, there, 1e-5);
           expect_near(y, y64, 4 * tolerance<T>());
@@ -62,7 +62,7 @@ TEST(CudaLayerNorm, Forward) {
   });
 }
 
-// A mean that is large beside the deviation does not spoil the variance.
+// The variance stays accurate if the mean is much larger than the deviation.
 TEST(CudaLayerNorm, LargeMean) {
   Array<float> x(64), y(64), mean(1), rstd(1);
   for (i64 i = 0; i < 64; ++i) x[i] = 10000.0f + static_cast<float>(i % 2);

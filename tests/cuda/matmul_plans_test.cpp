@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which algorithm computes a product: the library's first guess, the fastest of several, or a
-// stored one.
+// Tests of the algorithm that computes a product: the library's first suggestion, the fastest of
+// several, or a stored one.
 #include "weft/kernels/library/matmul_plans.h"
 
 #include "weft/core/error.h"
@@ -28,7 +28,7 @@ class CudaMatmulPlans : public ::testing::Test {
     set_log_sink(before_);
   }
 
-  // Always of the same arrays: their alignment is part of a product's kind.
+  // The arrays are always the same, because their alignment is part of the key of a plan.
   template <class T = float>
   void expect_product(Cuda device = {}) {
     static Numbers numbers;
@@ -82,7 +82,7 @@ TEST_F(CudaMatmulPlans, OfTheWrongSizeAreRefused) {
     wrong[0].resize(size);
     try {
       use_matmul_plans(wrong);
-      ADD_FAILURE() << "was taken";
+      ADD_FAILURE() << "the plan was accepted";
     } catch (const UserError& error) {
       EXPECT_NE(std::string(error.what()).find("23 are required"), std::string::npos)
           << error.what();
@@ -92,9 +92,8 @@ TEST_F(CudaMatmulPlans, OfTheWrongSizeAreRefused) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has three algorithms, of which the second is the fastest
-// (matmul_emulated.cpp).
-constexpr std::size_t kAlgorithm = 15, kWorkspace = 14;  // where they are in a plan
+// The emulated library has three algorithms, and the second is the fastest (matmul_emulated.cpp).
+constexpr std::size_t kAlgorithm = 15, kWorkspace = 14;  // positions in a plan
 
 i64 only_algorithm() {
   const auto plans = matmul_plans();

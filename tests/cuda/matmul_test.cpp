@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products: what the library is asked for, the epilogue kernel, and on the emulated device
-// the conversions around the CPU's product.
+// Tests of matrix products: the layout that the library gets, the epilogue kernel, and the
+// conversions around the CPU's product on the emulated device.
 #include "weft/kernels/library/matmul.h"
 
 #include <fmt/core.h>
@@ -28,8 +28,7 @@ std::string name_of(const MatmulShape& s) {
                      s.transpose_a ? "T" : "N", s.transpose_b ? "T" : "N");
 }
 
-// Multiplies as cuBLASLt would: column by column, by the leading dimensions and strides it is
-// given.
+// Multiplies as cuBLASLt does, in column-major order, by the given leading dimensions and strides.
 std::vector<double> column_major_product(const MatmulLayout& l, const std::vector<double>& b,
                                          const std::vector<double>& a, i64 inner) {
   const auto element = [](const ColumnMajor& m, i64 p, i64 row, i64 col) {
@@ -107,7 +106,7 @@ TEST(CudaMatmul, ReluKeepsNan) {
   expect_near(c, {NAN, NAN, 2, 2});
 }
 
-// Mixed precision: what is lost is lost in the factors, before.
+// Mixed precision. Digits are lost only when the factors are rounded, before the product.
 template <class T>
 void expect_float_products() {
   for (const MatmulShape& s : shapes()) {
@@ -135,7 +134,7 @@ TEST(CudaMatmul, AddBiasAndActivate) {
                                   Activation::silu, Activation::tanh, Activation::sigmoid}) {
       for (const auto& [rows, n] :
            {std::pair<i64, i64>{0, 3}, {1, 1}, {33, 10}, {5, 32}, {1, 1025}}) {
-        for (const int variant : {0, 1, 2}) {  // no bias, bias, neither aligned
+        for (const int variant : {0, 1, 2}) {  // no bias, a bias, both arrays misaligned
           Numbers numbers;
           const i64 shift = variant == 2 ? 1 : 0;
           const Array<T> before(rows * n, numbers, shift), bias(n, numbers, shift);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SGD, Adam and the global norm over a parameter table.
+// Tests of SGD, Adam and the global norm over a parameter table.
 #include "weft/kernels/optim/adam.h"
 #include "weft/kernels/optim/global_norm.h"
 #include "weft/kernels/optim/sgd.h"
@@ -9,7 +9,7 @@
 namespace weft::kernels::test {
 namespace {
 
-// Parameters of ragged lengths, misaligned ones among them, with frozen ones that hold NaN.
+// Parameters of uneven lengths. Some are misaligned, and some are frozen and hold NaN.
 template <class T>
 struct Problem {
   static constexpr i64 kLengths[] = {33, 1, 1025, 31, 16384 + 7};
@@ -49,7 +49,7 @@ struct Problem {
   };
   std::vector<Arrays> arrays;
   Array<Segment<T>> segments{std::size(kLengths)};
-  Array<Chunk> chunks{std::size(kLengths) + 1};  // the last parameter has two
+  Array<Chunk> chunks{std::size(kLengths) + 1};  // the last parameter has two chunks
 };
 
 template <class T>
@@ -64,7 +64,7 @@ void expect_equal(const Problem<T>& got, const Problem<T>& wanted, bool exact) {
   }
 }
 
-// Two steps, and one that is skipped.
+// Makes two steps, and one that is skipped.
 template <class T, class Step>
 void test_optimizer(bool state, const Step& step) {
   OnDevice<StepControl> control({.lr = 0.1, .momentum = 0.9, .grad_scale = 0.5});

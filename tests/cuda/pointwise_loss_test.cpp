@@ -34,7 +34,7 @@ void test_loss() {
         pointwise_loss_total<Op, T>(Cuda{}, sum.data(), view(x), view(t), p, 1e-3);
         expect_near(sum, total, 10 * tolerance<T>());
         pointwise_loss_backward<Op, T>(Cuda{}, view(dx), {dx.data(), true}, view(x), view(t), p,
-                                       2.0);  // dx may be dloss
+                                       2.0);  // dx may alias dloss
         expect_near(dx, slope_each, 4 * tolerance<T>());
         pointwise_loss_backward<Op, T>(Cuda{}, view(dx_one), {one.data(), false}, view(x), view(t),
                                        p, 2.0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout and the random fills.
+// Tests of dropout and of filling with random values.
 #include "weft/kernels/random.h"
 
 #include "weft/kernels/dropout.h"
@@ -13,7 +13,7 @@ struct Size {
 };
 const Size kSamples[] = {{0, 4}, {4, 0}, {1, 1}, {3, 31}, {2, 33}, {3, 64}, {2, 1025}};
 
-// The masks are the CPU's, bit for bit; a float is scaled alike on both.
+// The masks equal the CPU's bit for bit. Floats are scaled in the same way on both devices.
 TEST(CudaDropout, MasksAreTheCpus) {
   for_types([]<class T>() {
     for (const Size s : kSamples) {
@@ -24,13 +24,13 @@ TEST(CudaDropout, MasksAreTheCpus) {
           Array<i64> counters(3);
           counters[0] = 0x1234567890abcdef;  // seed
           counters[1] = 5;                   // step
-          counters[2] = (i64{1} << 32) - 2;  // first sample: the counter word wraps
+          counters[2] = (i64{1} << 32) - 2;  // first sample; the counter word wraps around
           std::vector<double> wanted(static_cast<std::size_t>(x.size()));
           const auto x64 = x.numbers();
           dropout<double>(Cpu{}, view(wanted, s.samples, s.elements),
                           view(x64, s.samples, s.elements), counters.data(), 9, p);
           in_every_order([&] {
-            Array<T> y(x);  // y may be x
+            Array<T> y(x);  // y may alias x
             const Rows<T> both = view(y, s.samples, s.elements);
             dropout<T>(Cuda{}, both, both, counters.data(), 9, p);
             for (i64 i = 0; i < y.size(); ++i)

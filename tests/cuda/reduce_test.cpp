@@ -30,7 +30,7 @@ TEST(CudaReduce, Sum) {
   });
 }
 
-// The order of additions is decided by the sizes: no order of threads changes a bit.
+// The sizes determine the order of additions, so the order of threads changes no bit.
 TEST(CudaReduce, SumIsDeterministic) {
   for (const ReduceShape s : {ReduceShape{1, 40000, 1}, {1, 300, 33}, {2, 1025, 1}}) {
     Numbers numbers;
@@ -45,7 +45,7 @@ TEST(CudaReduce, SumIsDeterministic) {
   }
 }
 
-// Columns that are read by packs, and the same ones where they are not aligned.
+// Columns that are read in packs, and the same columns without alignment.
 TEST(CudaReduce, SumsOfColumnsDoNotDependOnAlignment) {
   for_types([]<class T>() {
     for (const ReduceShape s : {ReduceShape{1, 130, 264}, {2, 9, 512}}) {

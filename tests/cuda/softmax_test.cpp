@@ -9,8 +9,8 @@ namespace {
 struct Size {
   i64 rows, cols;
 };
-// Warps and whole blocks for a row, rows that registers hold and rows that they do not, rows that
-// are read by packs where they are aligned (those of 8·n columns) and rows that are not.
+// The sizes cover a warp and a block per row, rows that fit in registers and rows that do not, and
+// rows that are read in packs if aligned (those of 8·n columns) and rows that are not.
 const Size kRows[] = {{0, 5},   {1, 1},    {9, 31},   {3, 33},   {33, 10},  {9, 8},
                       {2, 300}, {3, 1016}, {2, 1025}, {2, 1032}, {1, 2500}, {1, 2568}};
 
@@ -57,7 +57,7 @@ TEST(CudaSoftmax, Backward) {
         log_softmax_backward<double>(Cpu{}, view(wanted_log, s.rows, s.cols),
                                      view(dy64, s.rows, s.cols), view(y64, s.rows, s.cols));
         in_every_order([&] {
-          Array<T> dx(dy), dx_log(dy);  // dx may be dy
+          Array<T> dx(dy), dx_log(dy);  // dx may alias dy
           softmax_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(dx, s.rows, s.cols),
                               view(y, s.rows, s.cols));
           expect_near(dx, wanted, 20 * tolerance<T>());
@@ -74,9 +74,9 @@ TEST(CudaSoftmax, NanAndMinusInfinityAreTheCpus) {
   for (const i64 cols : {33, 64, 1025, 1028}) {
     Numbers numbers;
     Array<float> x(4 * cols, numbers), wanted(4 * cols);
-    x[7] = NAN;                                                  // row 0: NaN
-    for (i64 c = 0; c < cols; ++c) x[cols + c] = -INFINITY;      // row 1: nothing to share: NaN
-    for (i64 c = 1; c < cols; ++c) x[2 * cols + c] = -INFINITY;  // row 2: all for the first
+    x[7] = NAN;                                              // row 0 has a NaN
+    for (i64 c = 0; c < cols; ++c) x[cols + c] = -INFINITY;  // row 1 is all −∞, so it gives NaN
+    for (i64 c = 1; c < cols; ++c) x[2 * cols + c] = -INFINITY;  // row 2 has one finite value
     softmax_forward<float>(Cpu{}, view(wanted, 4, cols), view(x, 4, cols));
     in_every_order([&] {
       Array<float> y(4 * cols);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scalars that training steps hand on to each other, and clipping by value; on both devices.
+// Tests of the scalars that training steps pass on, and of clipping by value, on both devices.
 #include "weft/kernels/optim/step_state.h"
 
 #include <limits>
@@ -89,7 +89,7 @@ TEST(CudaStepState, TheFirstLossThatIsNotFiniteHaltsAndIsReported) {
       EXPECT_TRUE(report->halted);
       EXPECT_FALSE(report->applied);
       EXPECT_EQ(control->applied, 4);
-      EXPECT_EQ(state->loss_scale.scale, 1) << "it was no overflow of a gradient";
+      EXPECT_EQ(state->loss_scale.scale, 1) << "no gradient overflowed";
     }
   });
 }
@@ -110,7 +110,7 @@ TEST(CudaStepState, SeedsWeighABatchAgainstTheFirstOfItsStep) {
   });
 }
 
-TEST(CudaStepState, AnUpdateBeginsWithTheRatesOfItsAppliedStep) {
+TEST(CudaStepState, AnUpdateBeginsWithTheLearningRateOfItsAppliedStep) {
   on_both([](auto device) {
     OnDevice<StepState> state({.loss_scale = {.scale = 4}});
     OnDevice<RateTable> rates(some_rates(10));
@@ -129,8 +129,8 @@ TEST(CudaStepState, AnUpdateBeginsWithTheRatesOfItsAppliedStep) {
     EXPECT_EQ(control->applied, 12);
     EXPECT_FALSE(state->halted);
     begin({0, 4, 2});
-    EXPECT_EQ(control->grad_scale, 4.0 / 6 / 4) << "by the first weight above 0";
-    // Outside of the table: its first or last entry, not memory around it.
+    EXPECT_EQ(control->grad_scale, 4.0 / 6 / 4) << "the first weight above 0 counts";
+    // A step outside of the table uses its first or last entry, and reads no memory around it.
     control->applied = 10 + RateTable::kSteps + 5;
     begin({1});
     EXPECT_EQ(control->lr, 10 + RateTable::kSteps - 1);
@@ -139,7 +139,7 @@ TEST(CudaStepState, AnUpdateBeginsWithTheRatesOfItsAppliedStep) {
     EXPECT_EQ(control->lr, 10);
     state->halted = true;
     begin({1});
-    EXPECT_TRUE(control->skip) << "halted until the host has looked";
+    EXPECT_TRUE(control->skip) << "the device stays halted until the host reads the report";
   });
 }
 
@@ -177,11 +177,11 @@ TEST(CudaStepState, AnUpdateEndsWithACountAndTheNextLossScale) {
     EXPECT_EQ(report->bad_batch, -1);
 
     ASSERT_EQ(state->loss_scale.scale, rule.floor);
-    end(true, true);  // no smaller scale is left to try
+    end(true, true);  // the scale cannot fall further
     EXPECT_TRUE(state->halted);
     EXPECT_TRUE(report->halted);
     EXPECT_FALSE(report->applied);
-    EXPECT_EQ(report->bad_batch, -1) << "it was no loss";
+    EXPECT_EQ(report->bad_batch, -1) << "no loss was bad";
     const LossScale before = state->loss_scale;
     end(false, true);
     EXPECT_EQ(control->applied, applied) << "a halted device counts nothing";
@@ -191,7 +191,7 @@ TEST(CudaStepState, AnUpdateEndsWithACountAndTheNextLossScale) {
     *state = {};
     control->applied = 5;
     end(true, false);
-    EXPECT_FALSE(state->halted) << "without a loss scale an overflow is a step skipped";
+    EXPECT_FALSE(state->halted) << "without a loss scale an overflow only skips the step";
     end(false, false);
     EXPECT_EQ(control->applied, 6);
     EXPECT_EQ(state->loss_scale.scale, 1);
@@ -216,7 +216,7 @@ TEST(CudaStepState, TheLossScaleOfSeveralOptimizersMovesAfterTheLast) {
       end_update(device, second_report.data(), state.data(), second.data(), sum.data(),
                  {.scales = true, .rule = rule});
     };
-    // The first skips alone: the scale falls once, and not before both are through.
+    // If only the first optimizer skips, the scale falls once, after both have finished.
     end_first(true);
     EXPECT_EQ(state->loss_scale.scale, 8);
     EXPECT_FALSE(first_report->applied);
@@ -227,7 +227,7 @@ TEST(CudaStepState, TheLossScaleOfSeveralOptimizersMovesAfterTheLast) {
     EXPECT_EQ(second_report->loss_scale.scale, 4);
     EXPECT_EQ(first->applied, 1);
     EXPECT_EQ(second->applied, 8);
-    // Both skip: once too. Neither: a calm step.
+    // If both skip, the scale also falls once. If none skips, the step counts as calm.
     end_first(true);
     end_second(true);
     EXPECT_EQ(state->loss_scale.scale, 2);
@@ -237,7 +237,7 @@ TEST(CudaStepState, TheLossScaleOfSeveralOptimizersMovesAfterTheLast) {
     EXPECT_EQ(state->loss_scale.calm, 1);
     EXPECT_EQ(first->applied, 2);
     EXPECT_EQ(second->applied, 9);
-    // At the floor the step is over before the device halts.
+    // At the floor, the device halts after the step is complete.
     end_first(true);
     EXPECT_FALSE(state->halted);
     end_second(false);
@@ -260,7 +260,7 @@ TEST(CudaStepState, AStepInWhichNothingCountsMovesNothing) {
     end();
     EXPECT_FALSE(report->applied);
     EXPECT_FALSE(report->halted);
-    EXPECT_EQ(report->grad_norm, 0) << "the norm of a step before is not reported again";
+    EXPECT_EQ(report->grad_norm, 0) << "the norm of an earlier step is not reported again";
     EXPECT_EQ(report->loss_sum, 6);
     EXPECT_EQ(control->applied, 3);
     EXPECT_FALSE(state->overflow);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops of several launches and with scratch memory on a stream that runs them late: nothing may be
-// read or given to somebody else before.
+// Tests of ops with several launches and with scratch memory, on a stream that runs them late.
+// Nothing may be read or reused before.
 #include "weft/device/gpu/gpu.h"
 #include "weft/kernels/batch_norm.h"
 #include "weft/kernels/library/conv2d.h"

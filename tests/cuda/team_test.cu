@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The helpers of several kernels, called twice in a row: the second call must not overwrite what a
-// slow thread still reads of the first.
+// Tests of the helpers of several kernels, called twice in a row. The second call must not
+// overwrite shared memory that a slow thread still reads for the first.
 #include <numeric>
 
 #include "weft/kernels/common/columns.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of the CUDA kernels, on the emulated device and on a real one: arrays with exact
-// bounds that host and device both see, and comparison with a reference in double, usually the
-// CPU's kernel of the same contract.
+// Support for tests of the CUDA kernels, on the emulated device and on a real one. Arrays have
+// exact bounds and can be accessed by host and device. Results are compared with a reference in
+// double, usually the CPU's kernel of the same contract.
 #pragma once
 #include <cmath>
 #include <cstdlib>
@@ -28,7 +28,7 @@ using weft::testing::in_every_order;
 
 inline const std::vector<i64> kSizes = {0, 1, 31, 33, 1025};
 
-// The test's values, which are always the same, in (−1, 1).
+// Values in (−1, 1) for tests. The same seed gives the same values.
 class Numbers {
  public:
   explicit Numbers(u64 seed = 1) : state_(seed * 0x9E3779B97F4A7C15ull + 1) {}
@@ -44,7 +44,7 @@ class Numbers {
   u64 state_;
 };
 
-// Memory that host and device see. The host waits for the device before it looks.
+// Memory that host and device can access. The host must wait for the device before it reads.
 inline void* shared_memory(std::size_t bytes) {
 #ifdef WEFT_REAL_DEVICE
   void* memory = nullptr;
@@ -69,8 +69,8 @@ inline void wait_for_device() {
 #endif
 }
 
-// `size` elements and not a byte more, full of NaN (or −1); `shift` elements off a multiple of 64
-// bytes.
+// Exactly `size` elements, filled with NaN (or −1). The first is `shift` elements behind a multiple
+// of 64 bytes.
 template <class T>
 class Array {
  public:
@@ -123,7 +123,7 @@ class Array {
   std::unique_ptr<T, Free> memory_;
 };
 
-// An Array or a std::vector as a kernel is given it.
+// Returns the view that a kernel takes, of an Array or a std::vector.
 template <class A>
 auto view(A& array) {
   return Span<std::remove_pointer_t<decltype(array.data())>>{array.data(),
@@ -147,7 +147,7 @@ class OnDevice {
   Array<T> array_;
 };
 
-// body.operator()<T>() for the types that kernels are written for.
+// Calls body.operator()<T>() for each type that kernels are instantiated for.
 template <class Body>
 void for_types(const Body& body) {
   const auto traced = [&]<class T>(const char* name) {
@@ -160,7 +160,7 @@ void for_types(const Body& body) {
   traced.template operator()<bfloat16>("bfloat16");
 }
 
-// A few roundings of T.
+// The tolerance is a few roundings of T.
 template <class T>
 constexpr double tolerance() {
   if (std::is_same_v<T, double>) return 1e-12;
@@ -168,7 +168,7 @@ constexpr double tolerance() {
   return std::is_same_v<T, half> ? 1.5e-3 : 1e-2;
 }
 
-// |got − wanted| ≤ tolerance·(1 + |wanted|); NaN where NaN is wanted.
+// Expects |got − wanted| ≤ tolerance·(1 + |wanted|), and NaN where `wanted` is NaN.
 template <class T>
 void expect_near(const Array<T>& got, const std::vector<double>& wanted,
                  double allowed = tolerance<T>()) {

@@ -8,7 +8,7 @@
 namespace weft::data {
 namespace {
 
-// Records whose pixels say where they are: channel, row and column can be told apart.
+// Makes records whose pixels encode channel, row and column.
 Bytes records(int count, u8 first_label) {
   Bytes bytes;
   for (int i = 0; i < count; ++i) {

@@ -83,19 +83,19 @@ TEST(Digits, LieInsideThePicture) {
     for (i64 i = 0; i < digits.size(); ++i) {
       const auto pixels = image(digits, i);
       EXPECT_GT(*std::max_element(pixels.begin(), pixels.end()), 100)
-          << enum_name(style) << ' ' << i;  // there is ink
+          << enum_name(style) << ' ' << i;  // some pixel is dark
       for (int y = 0; y < 28; ++y)
         for (int x = 0; x < 28; ++x)
           (x == 0 || y == 0 || x == 27 || y == 27 ? border : middle) +=
               pixels[static_cast<std::size_t>(y) * 28 + static_cast<std::size_t>(x)];
     }
-    EXPECT_LT(border / (2000 * 108), 28) << enum_name(style);  // paper
+    EXPECT_LT(border / (2000 * 108), 28) << enum_name(style);  // the border is empty
     EXPECT_GT(middle / (2000 * 676), 40) << enum_name(style);
   }
 }
 
-// Cheap signs that the digits are neither trivial nor noise; what networks reach on them is
-// measured where networks are. The nearest class mean is a linear classifier.
+// The nearest class mean is a linear classifier. Its accuracy shows that the digits are neither
+// trivial nor noise.
 double nearest_mean_accuracy(const DigitsOptions& options) {
   DigitsOptions test_options = options;
   test_options.split = "test";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a loader does with samples and options that are wrong.
+// Tests of a loader with wrong samples and wrong options.
 #include <cmath>
 #include <cstring>
 
@@ -47,7 +47,7 @@ TEST(LoaderErrors, ForeignOnesAreOurs) {
   }
 }
 
-// A dataset that does not check what it holds.
+// A dataset that does not check its samples.
 class Careless : public Dataset {
  public:
   Careless(float number, i64 label) : number_(number), label_(label) {

@@ -97,7 +97,7 @@ TEST(Loader, EveryOrderIsAsLikelyAsAnother) {
   EXPECT_EQ(seen.size(), 24u);
   double chi_squared = 0;
   for (const auto& [order, count] : seen) chi_squared += (count - 200.0) * (count - 200.0) / 200.0;
-  EXPECT_LT(chi_squared, 60.0);  // 23 degrees of freedom: above 60 once in 30,000 seeds
+  EXPECT_LT(chi_squared, 60.0);  // with 23 degrees of freedom, once in 30,000 seeds
 }
 
 TEST(Loader, WorkersAndPrefetchChangeNothing) {

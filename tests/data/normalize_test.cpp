@@ -21,14 +21,14 @@ TensorDataset memory(const Tensor& samples) {
 }
 
 TEST(Normalization, OfBytesIsPerChannelAndInPartsOfOne) {
-  // Two images (1, 2, 2): channel 0 is 0, 100, 200, 100; channel 1 always 51.
+  // Two images (1, 2, 2). Channel 0 is 0, 100, 200, 100, and channel 1 is always 51.
   const auto set = memory(Tensor::copy_of(Bytes{0, 51, 100, 51, 200, 51, 100, 51}, {2, 1, 2, 2}));
   const auto found = statistics_of(set);
   ASSERT_EQ(found.mean.size(), 2u);
   EXPECT_DOUBLE_EQ(found.mean[0], 100 / 255.0);
   EXPECT_DOUBLE_EQ(found.std[0], std::sqrt(5000.0) / 255.0);
   EXPECT_DOUBLE_EQ(found.mean[1], 0.2);
-  EXPECT_EQ(found.std[1], 1.0);  // nothing to scale
+  EXPECT_EQ(found.std[1], 1.0);  // the deviation is 0, so nothing is scaled
 }
 
 TEST(Normalization, OfNumbersIsPerFeature) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A dataset whose samples say which they are, and what a loader made of it.
+// A dataset whose samples hold their indices, and the samples that a loader returns.
 #pragma once
 #include <cstring>
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace weft::data {
 
-// Sample i is (i, -i), its label i mod 7; `at` is called before sample i is read.
+// Sample i is (i, -i) and its label is i mod 7. `at` is called before sample i is read.
 class Numbers : public Dataset {
  public:
   explicit Numbers(i64 size, std::function<void(i64)> at = {}) : size_(size), at_(std::move(at)) {
@@ -38,7 +38,7 @@ class Numbers : public Dataset {
   DatasetInfo info_;
 };
 
-// The samples of a batch, after a check that its numbers belong together.
+// Returns the sample indices of a batch, after a check that samples and labels match.
 inline std::vector<i64> samples_of(const Batch& batch) {
   const auto x = batch.x.values<float>();
   const auto y = batch.y.values<i64>();

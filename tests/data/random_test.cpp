@@ -10,7 +10,7 @@ namespace weft::data {
 namespace {
 
 TEST(Random, IsSplitMix64) {
-  Random random{1234567};  // the first outputs that its authors' code gives for this seed
+  Random random{1234567};  // the first outputs of the authors' code for this seed
   EXPECT_EQ(random.bits(), 6457827717110365317u);
   EXPECT_EQ(random.bits(), 3203168211198807973u);
   EXPECT_EQ(random.bits(), 9817491932198370423u);

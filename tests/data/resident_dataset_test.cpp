@@ -9,7 +9,7 @@
 namespace weft::data {
 namespace {
 
-// The samples of each batch, whose x holds sample indices to gather by.
+// Gathers the samples of each batch by its sample indices, which are in x.
 Epoch gathered(Loader& loader, const ResidentDataset& set) {
   Epoch epoch;
   for (const auto& [x, y] : loader)
@@ -34,7 +34,7 @@ TEST(ResidentDataset, GivesTheLoadersBatches) {
   }
 }
 
-TEST(ResidentDataset, ABatchIsNumbersAndTheTargetsOfTheHost) {
+TEST(ResidentDataset, ABatchIsIndicesAndTheTargetsOfTheHost) {
   const ResidentDataset set(Numbers{10}, Cpu{});
   EXPECT_EQ(set.stored().sample, Shape{2});
   EXPECT_EQ(as_resident(set), &set);
@@ -48,7 +48,7 @@ TEST(ResidentDataset, ABatchIsNumbersAndTheTargetsOfTheHost) {
   EXPECT_EQ(batch.y.to_vector<i64>(), (std::vector<i64>{1, 2}));
 }
 
-TEST(ResidentDataset, HoldsLabelsOfPositionsAndNumbers) {
+TEST(ResidentDataset, HoldsLabelsOfPositionsAndValues) {
   DatasetInfo text;
   text.name = "text";
   text.classes = 5;

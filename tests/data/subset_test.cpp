@@ -13,7 +13,7 @@
 namespace weft::data {
 namespace {
 
-// Sample i holds i; its label goes by `shares`: class c has shares[c] samples, spread over the set.
+// Sample i holds i. Class c has shares[c] samples, which are spread over the dataset.
 std::shared_ptr<const Dataset> labelled(const std::vector<i64>& shares) {
   std::vector<i64> labels;
   auto left = shares;
@@ -100,7 +100,7 @@ TEST(HoldOut, PartsTheDatasetWithoutOverlap) {
   const auto whole = labelled({40, 40, 23});
   for (const bool stratified : {true, false}) {
     const auto split = hold_out(whole, 0.1, 1, stratified);
-    EXPECT_EQ(split.validation->size(), 10);  // 10.3, rounded
+    EXPECT_EQ(split.validation->size(), 10);  // 10.3 is rounded
     EXPECT_EQ(split.train->size(), 93);
     EXPECT_EQ(split.train->info().split, "train");
     EXPECT_EQ(split.validation->info().split, "validation");
@@ -127,7 +127,7 @@ TEST(HoldOut, GivesEveryClassItsShare) {
   EXPECT_EQ(counts.at(0), 100);
   EXPECT_EQ(counts.at(1), 20);
   EXPECT_EQ(counts.at(2), 4);
-  EXPECT_EQ(counts.at(3), 1);  // 1.4
+  EXPECT_EQ(counts.at(3), 1);  // 1.4 is rounded
   EXPECT_EQ(split.validation->size(), 125);
 }
 

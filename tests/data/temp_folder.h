@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder that lasts as long as a test, files in it, and the messages that bad ones cause.
+// Support for tests of datasets: a temporary folder with files, and the errors of bad files.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
@@ -30,7 +30,7 @@ class TempFolder : public test_support::ScratchFolder {
   }
 };
 
-// A variable of the environment, for the length of a test; null: unset.
+// Sets an environment variable during a test. A null value unsets it.
 class Environment {
  public:
   Environment(const char* name, const char* value) : name_(name) {
@@ -61,7 +61,7 @@ inline Bytes gzipped(const Bytes& bytes) {
   return packed;
 }
 
-// The message of the UserError that `f` must throw.
+// Returns the message of the UserError that `f` must throw.
 template <class F>
 std::string user_error_of(F&& f) {
   try {
@@ -76,8 +76,8 @@ std::string user_error_of(F&& f) {
   return "";
 }
 
-// Folder `name` of the real data sets, or nothing: in $WEFT_DATA_DIR, then in ../shared/data beside
-// the source.
+// Returns the folder `name` of real data in $WEFT_DATA_DIR or in ../shared/data beside the source,
+// or nothing if neither exists.
 inline std::optional<std::filesystem::path> real_data(const std::string& name) {
   std::vector<std::filesystem::path> roots;
   if (const char* variable = std::getenv("WEFT_DATA_DIR")) roots.emplace_back(variable);

@@ -81,7 +81,7 @@ TEST(TensorDataset, NamesWhatDoesNotFit) {
             "mine: 1 class names for 2 classes; one name per class is required");
 }
 
-TEST(TensorDataset, NamesNumbersThatAreNotFinite) {
+TEST(TensorDataset, NamesElementsThatAreNotFinite) {
   std::vector<float> values(300, 1.0f);
   values[207] = NAN;
   const Tensor x = Tensor::copy_of(values, {3, 100});

@@ -27,7 +27,7 @@ Window window_of(const Dataset& dataset, i64 index) {
 
 TEST(Text, IsEachWindowAndTheByteBehindIt) {
   const TempFolder folder;
-  const std::string words = "\xc3\xa4h, weft\n";  // 10 bytes, two of them one letter
+  const std::string words = "\xc3\xa4h, weft\n";  // 10 bytes; two of them are one letter
   const Text text(folder.write("words.txt", bytes_of(words)), 3);
   ASSERT_EQ(text.size(), 7);
   for (i64 i = 0; i < text.size(); ++i) {
@@ -45,7 +45,7 @@ TEST(Text, IsEachWindowAndTheByteBehindIt) {
   EXPECT_TRUE(statistics_of(text).mean.empty());
 }
 
-// The byte that a held-out window asks for is in no window of the training part.
+// No window of the training part has the target byte of a held-out window.
 TEST(Text, HoldsOutItsTailWhateverTheSeed) {
   const TempFolder folder;
   const auto text =

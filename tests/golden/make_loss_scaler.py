@@ -3,8 +3,8 @@
 """Writes loss_scaler.json beside itself: the scales of PyTorch's GradScaler on the CPU, for
 tests/optim/loss_scaler_test.cpp. It needs PyTorch 2.3 or later.
 
-A case is [growth factor, backoff factor, interval, first scale, a digit per step: 1 where a
-gradient is infinite]. Its result is the scale after each step.
+A case is [growth factor, backoff factor, interval, first scale, a digit per step]. A digit is 1 if
+a gradient of the step is infinite. Its result is the scale after each step.
 """
 import json
 import pathlib

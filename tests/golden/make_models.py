@@ -8,9 +8,9 @@ the gradient of the first batch in f64 arithmetic, rounded to f32. models.json h
 the first batch, the losses of 50 steps with each optimizer, in f64 arithmetic and in f32 from the
 same f32 weights, and the logits of the first batch in evaluation mode after the 50 steps.
 
-Images are 8 x (height 12, width 8, 3 channels), three different sizes, so that a swapped axis
-shows. Four batches take turns. Element i of all four, in the order (batch, sample, height, width,
-channel), is
+A batch has 8 images of height 12, width 8 and 3 channels. The sizes differ, so that a swapped axis
+shows. Four batches are used in turn. Element i of all four, in the order (batch, sample, height,
+width, channel), is
 
     sin(0.731 i) + 0.5 sin(0.0137 i)      with label 7 j mod 10 for sample j of all four batches
 """

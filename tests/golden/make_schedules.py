@@ -4,8 +4,7 @@
     python3 make_schedules.py      # needs torch >= 1.13, writes beside itself
 
 Every case has base_lr 0.1, 1,000 steps, 20 steps per epoch. `lr[k]` is the learning rate of step k,
-counted from 0. A value with a count, `[value, count]`, stands for `count` equal steps. Values keep
-15 digits.
+from 0. `[value, count]` stands for `count` steps with equal values. Values have 15 digits.
 """
 import json
 import math
@@ -16,7 +15,7 @@ import torch
 from torch.optim import lr_scheduler as sched
 
 STEPS, PER_EPOCH, BASE = 1000, 20, 0.1
-# PyTorch warns of scheduler.step() before optimizer.step(); no gradients are needed here.
+# PyTorch warns if scheduler.step() comes before optimizer.step(). No gradients are needed here.
 warnings.filterwarnings("ignore")
 
 
@@ -36,7 +35,7 @@ def shorten(values):
 
 
 def trace(make, every=1, metrics=None):
-    """lr of every step. The scheduler steps once per `every` steps, with a metric if given."""
+    """The lr of every step. The scheduler steps once per `every` steps, with a metric if given."""
     opt = optimizer()
     scheduler = make(opt)
     lr, momentum = [], []
@@ -64,7 +63,7 @@ def chained(opt, steps, start, rest):
     return sched.ChainedScheduler([rest(opt), warm(opt, steps, start)])
 
 
-# A loss that falls in stairs with a little noise; an accuracy that rises likewise.
+# A loss that falls in stairs with a little noise, and an accuracy that rises in the same way.
 losses = [round(2.0 * 0.7 ** (e // 9) + 0.01 * math.sin(1.7 * e), 4) for e in range(STEPS // PER_EPOCH)]
 accuracies = [round(1.0 - 0.3 * loss, 4) for loss in losses]
 

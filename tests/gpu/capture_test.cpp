@@ -108,7 +108,7 @@ TEST_F(GpuCapture, HalfPrecisionScalesItsLossOnTheDevice) {
                             .precision = train::bf16()}});
 }
 
-TEST_F(GpuCapture, RatesMayChangeBetweenSteps) {
+TEST_F(GpuCapture, LearningRatesMayChangeBetweenSteps) {
   expect_equal({.options = {.optimizer = optim::adamw({.lr = 1e-2}),
                             .scheduler = optim::plateau({.patience = 0}),
                             .epochs = 3}},
@@ -201,7 +201,7 @@ TEST_F(GpuCapture, OpByOpTheNextForwardPassBeginsBeforeAnOutcomeIsKnown) {
   }
 }
 
-TEST_F(GpuCapture, AStepThatLooksAtNumbersIsRefusedAndNamed) {
+TEST_F(GpuCapture, AStepThatReadsElementsIsRefusedAndNamed) {
   Training run({.options = {.optimizer = optim::sgd({.lr = 0.1})}}, true);
   run.net().look = [](const Variable& h) { EXPECT_GE(h.value().to_vector<float>()[0], 0.0f); };
   EXPECT_EQ(

@@ -43,7 +43,7 @@ TEST_F(GpuOptimizer, ValuesAreSentAndReadBackInTheStreamsOrder) {
   const auto readback = make_readback(cuda(), sizeof(Numbers));
   value.send({0.5, 7});
   readback->start(value.get());
-  value.send({0.25, 8});  // behind the copy
+  value.send({0.25, 8});  // in stream order after the copy
   const auto& arrived = *static_cast<const Numbers*>(readback->wait());
   EXPECT_EQ(arrived.rate, 0.5);
   EXPECT_EQ(arrived.count, 7);
@@ -52,7 +52,7 @@ TEST_F(GpuOptimizer, ValuesAreSentAndReadBackInTheStreamsOrder) {
 }
 
 // The step uses the scalars on the device, even if the host has other values.
-TEST_F(GpuOptimizer, DeviceStepReadsTheDevicesNumbersAndTheHostDoesNotWait) {
+TEST_F(GpuOptimizer, DeviceStepReadsTheDevicesScalarsAndTheHostDoesNotWait) {
   nn::Linear linear = layer(cuda()), other = layer(cuda());
   optim::AdamW optimizer{linear.named_parameters(), {.lr = 1}};
   optim::AdamW reference{other.named_parameters(), {.lr = 0.01}};
@@ -91,7 +91,7 @@ TEST_F(GpuOptimizer, AStepOfAModelThatWasMovedIsAnError) {
   linear.to(cuda());
   try {
     optimizer.step();
-    ADD_FAILURE() << "the step changed what the model does not have any more";
+    ADD_FAILURE() << "the step changed a tensor that the model no longer has";
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
                  "optimizer: 'weight' was moved to cuda after the optimizer was built on cpu; an "

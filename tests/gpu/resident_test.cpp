@@ -89,7 +89,7 @@ TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {
 
 #ifndef WEFT_REAL_DEVICE
 // A step sends the sample indices of a batch instead of the samples and their labels.
-TEST_F(GpuResident, OnlyNumbersOfSamplesAreSent) {
+TEST_F(GpuResident, OnlySampleIndicesAreSent) {
   const auto sent_in_each_step = [](bool capture, bool on_device) {
     Training run({.options = {.optimizer = optim::adamw({})},
                   .samples = 20 * kBatch,
@@ -106,11 +106,11 @@ TEST_F(GpuResident, OnlyNumbersOfSamplesAreSent) {
               *std::max_element(steps.begin(), steps.end()));
     return steps.front();
   };
-  constexpr u64 kNumbers = kBatch * sizeof(i64), kSamples = kBatch * kFeatures * sizeof(float),
+  constexpr u64 kIndices = kBatch * sizeof(i64), kSamples = kBatch * kFeatures * sizeof(float),
                 kLabels = kBatch * sizeof(i64);
   for (const bool capture : {false, true}) {
     const u64 host = sent_in_each_step(capture, false), device = sent_in_each_step(capture, true);
-    EXPECT_EQ(host - device, kSamples + kLabels - kNumbers) << "captured: " << capture;
+    EXPECT_EQ(host - device, kSamples + kLabels - kIndices) << "captured: " << capture;
     EXPECT_LT(device, kSamples) << "captured: " << capture;
   }
 }

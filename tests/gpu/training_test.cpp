@@ -190,7 +190,7 @@ TEST_F(GpuTraining, AGradientThatIsNotFiniteSkipsTheStepAndItsStatistics) {
 }
 
 // The counts of steps are kept on the device, and survive every rewrite of the table.
-TEST_F(GpuTraining, StateFollowsRatesFreezingAndRebuilds) {
+TEST_F(GpuTraining, StateFollowsLearningRatesFreezingAndRebuilds) {
   Side cpu(mlp(), optim::adamw({.lr = 1e-2}), Cpu{}),
       gpu(mlp(), optim::adamw({.lr = 1e-2}), cuda());
   for (i64 step = 0; step < 9; ++step) {

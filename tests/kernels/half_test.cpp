@@ -24,8 +24,8 @@ TEST(Half, EveryNumberSurvivesTheWayToFloatAndBack) {
 }
 
 TEST(Half, RoundsToTheNearestAndTiesToEven) {
-  // Halfway between neighbours, and the next float on either side, over all finite positive
-  // numbers.
+  // The test rounds the midpoint of each two neighbouring positive finite values, and the next
+  // float on either side of it.
   for (u32 bits = 0; bits < 0x7bffu; ++bits) {
     const float low = half_bits_to_float(static_cast<std::uint16_t>(bits));
     const float high = half_bits_to_float(static_cast<std::uint16_t>(bits + 1));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The elementary functions in float against the library's in double, over their whole range.
+// Tests of the elementary functions in float, compared with the standard library's in double over
+// their whole range.
 #include "weft/kernels/common/math.h"
 
 #include <limits>
@@ -9,8 +10,8 @@
 namespace weft {
 namespace {
 
-// The largest error in units of the last place of the true value, for x over [low, high] in
-// `steps`.
+// Returns the maximum error in units in the last place of the true value, for `steps` values of x
+// in [low, high].
 template <class F, class G>
 double worst_ulps(F f, G truth, double low, double high, int steps = 200000) {
   double worst = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SGD, Adam and AdamW against 1,000 steps of PyTorch's (tests/golden/make_optimizers.py, which
-// states the problem).
+// SGD, Adam and AdamW compared with 1,000 steps of PyTorch. tests/golden/make_optimizers.py states
+// the problem.
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -88,7 +88,8 @@ class OptimizerGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(OptimizerGolden, FollowsPyTorchInF64) { follow<double>(GetParam(), "f64", 1e-13); }
 
-// The same formula, grouped differently: a few units in the last place, that do not grow.
+// The formula is grouped differently, which gives an error of a few units in the last place. The
+// error does not grow.
 TEST_P(OptimizerGolden, FollowsPyTorchInF32) { follow<float>(GetParam(), "f32", 5e-7); }
 
 std::vector<std::string> names() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What SGD, Adam and the global norm have in common: tables, threads, vector width, skipped steps.
+// Tests of what SGD, Adam and the global norm have in common: tables, threads, vector width and
+// skipped steps.
 #include <functional>
 #include <limits>
 
@@ -67,7 +68,7 @@ TEST_F(OptimizerKernels, GiveTheSameBytesForAnyNumberOfThreads) {
   }
 }
 
-// Wider sets fuse multiply and add, which rounds once less.
+// Wider vector sets fuse multiply and add, which saves one rounding.
 TEST_F(OptimizerKernels, AgreeForAnyVectorWidth) {
   for (const auto& [name, step] : kinds()) {
     set_vector_set(VectorSet::baseline);
@@ -111,7 +112,7 @@ TEST_F(OptimizerKernels, GradScaleIsAFactorOfTheGradient) {
     for (auto& p : scaled.parameters)
       for (float& g : p.grad) g *= 8;
     StepControl control = kControl;
-    control.grad_scale = 0.125;  // a power of two: exact
+    control.grad_scale = 0.125;  // a power of two is exact
     step(scaled, control);
     step(plain, kControl);
     EXPECT_EQ(values(scaled), values(plain)) << name;

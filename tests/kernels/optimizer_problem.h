@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters, gradients and state of an optimizer kernel under test, with the table over them.
+// Parameters, gradients and state for tests of optimizer kernels, with their table.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -38,7 +38,7 @@ struct OptimizerProblem {
             {static_cast<i64>(s), begin, std::min(kChunkElements, lengths[s] - begin)});
     }
   }
-  OptimizerProblem(const OptimizerProblem&) = delete;  // the table points into it
+  OptimizerProblem(const OptimizerProblem&) = delete;  // the table points into this object
 
   ParameterTable<T> table() {
     return {segments.data(), static_cast<i64>(segments.size()), chunks.data(),

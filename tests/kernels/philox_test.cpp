@@ -6,7 +6,7 @@
 namespace weft::kernels {
 namespace {
 
-// The known answers of the generator's authors: Random123 1.14, tests/kat_vectors, philox4x32 10.
+// source: Random123 1.14, tests/kat_vectors, philox4x32 10
 TEST(Philox, GivesTheKnownAnswers) {
   const struct {
     u64 key, low, high;

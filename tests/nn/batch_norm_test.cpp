@@ -8,7 +8,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-// Mean and both variances of each channel of x (…, channels).
+// The mean and both variances of each channel of x (…, channels).
 struct Observed {
   std::vector<double> mean, biased, unbiased;
 };

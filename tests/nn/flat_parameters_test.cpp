@@ -24,7 +24,7 @@ TEST(FlatParameters, ParametersBecomeViewsOfOneBufferInOrderAndAligned) {
     EXPECT_TRUE(segment.leaf->value.shares_storage_with(flat.values()));
     end = segment.offset + segment.length;
   }
-  flat.values().fill(0);  // the gaps too: only the views are read
+  flat.values().fill(0);  // also fills the gaps, which no view covers
   EXPECT_EQ(doubles(sum(model(x).value()))[0], 0);
 }
 
@@ -39,11 +39,11 @@ TEST(FlatParameters, GradientsAreWrittenInPlaceAndZeroGradMakesThemAbsent) {
     EXPECT_EQ(leaf.grad().raw(), flat.gradients().data<float>() + segment.gradient_offset);
   }
   const Tensor once = flat.gradients().clone();
-  sum(model(x)).backward();  // adds
+  sum(model(x)).backward();  // adds to the gradients
   expect_near(flat.gradients(), affine(once, 2, 0), 1e-4);
   flat.zero_grad();
   EXPECT_FALSE(Variable::of_leaf(flat.segments()[0].leaf).grad().defined());
-  sum(model(x)).backward();  // writes
+  sum(model(x)).backward();  // writes the gradients
   expect_same(flat.gradients(), once);
 }
 

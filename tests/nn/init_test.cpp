@@ -23,8 +23,8 @@ Moments moments_of(const Tensor& t) {
   return m;
 }
 
-// A convolution weight with fan_in 3·3·16 = 144 and fan_out 3·3·64 = 576; 9,216 elements, so that a
-// standard deviation is known to about 1 %.
+// A convolution weight with fan_in 3·3·16 = 144 and fan_out 3·3·64 = 576. It has 9,216 elements, so
+// its standard deviation is known to about 1 %.
 const Shape kKernel{64, 3, 3, 16};
 
 TEST(Init, Fans) {
@@ -85,7 +85,8 @@ TEST(Init, TruncatedNormalStaysWithin) {
   EXPECT_GE(m.low, -0.4);
   EXPECT_LE(m.high, 1.1);
   EXPECT_GT(m.high, 1.0);
-  // One standard deviation below and two above: mean 0.1 + 0.5·(φ(1) − φ(2))/(Φ(2) − Φ(−1)).
+  // The bounds are one standard deviation below and two above. The mean is 0.1 + 0.5·(φ(1) −
+  // φ(2))/(Φ(2) − Φ(−1)).
   EXPECT_NEAR(m.mean, 0.1 + 0.5 * (0.24197 - 0.05399) / (0.97725 - 0.15866), 0.02);
   EXPECT_CONTAINS(error_of([&] { init::trunc_normal(w, 0, 1, 5, 6); }), "trunc_normal");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution, pooling, layer norm, embedding and dropout as modules. The ops have tests of their
-// own: here it is parameters, shapes, options, modes and labels.
+// Tests of convolution, pooling, layer norm, embedding and dropout as modules: parameters, shapes,
+// options, modes and labels. The ops have tests of their own.
 #include <algorithm>
 
 #include "weft/tests/nn/nn_test_tools.h"
@@ -79,7 +79,7 @@ TEST(Dropout, OnlyTrainingDrops) {
   const auto zeros = std::count(y.begin(), y.end(), 0.0);
   EXPECT_NEAR(static_cast<double>(zeros) / 1e4, 0.25, 0.02);
   for (const double v : y) EXPECT_TRUE(v == 0 || std::abs(v - 1 / 0.75) < 1e-6);
-  EXPECT_NE(doubles(dropout(x).value()), y);  // another call, another mask
+  EXPECT_NE(doubles(dropout(x).value()), y);  // each call draws another mask
   dropout.eval();
   EXPECT_EQ(dropout(x).value().raw(), x.raw());
   EXPECT_CONTAINS(error_of([] { Dropout(1.5); }), "Dropout: p is 1.5");

@@ -43,7 +43,7 @@ TEST(Models, TheCnnHasItsNamesAndLayouts) {
                                        "classifier.2.weight", "classifier.2.bias",
                                        "classifier.5.weight", "classifier.5.bias"}));
   EXPECT_EQ((*model)(numbers({2, 12, 8, 3})).shape(), (Shape{2, 10}));
-  const TensorMap state = state_of(*model);  // a fresh model has settled layouts
+  const TensorMap state = state_of(*model);  // a new model knows its file layouts
   EXPECT_EQ(state.at("features.4.weight").shape(), (Shape{6, 4, 3, 3}));
   EXPECT_EQ(state.at("classifier.2.weight").shape(), (Shape{7, 36}));
   EXPECT_TRUE(state.contains("features.5.num_batches_tracked"));
@@ -125,11 +125,11 @@ TEST(Models, ResNetShapesAndStems) {
   EXPECT_CONTAINS(large->summary({64, 48, 3}), "layer1.2.bn2");
   EXPECT_CONTAINS(large->summary({64, 48, 3}), "layer4.2");
   const std::string summary = large->summary({64, 48, 3});
-  EXPECT_CONTAINS(summary, "(16, 12, 2)");  // behind the stem: a quarter of each side
+  EXPECT_CONTAINS(summary, "(16, 12, 2)");  // after the stem each side is a quarter
   EXPECT_CONTAINS(summary, "(2, 2, 16)");
 }
 
-// The network of the paper, from its parts by name.
+// The network of the paper, written out with the parameters of the model by name.
 struct WrittenOutResNet {
   explicit WrittenOutResNet(Module& model) {
     for (const NamedParameter& p : model.named_parameters()) parameters[p.name] = p.variable;
@@ -185,8 +185,9 @@ TEST(Models, ResNetGradientsReachEveryParameter) {
   }
 }
 
-// Every parameter of a small CNN in f64, in training mode: through batch norm, pooling, the fused
-// activations and the flattening. GELU: no kinks between the points of the difference quotient.
+// Checks the gradient of every parameter of a small CNN in f64 in training mode. It passes through
+// batch norm, pooling, the fused activations and the flattening. GELU has no kink, which would
+// spoil the difference quotient.
 TEST(Models, GradientsOfTheCnn) {
   AnyModule model =
       cnn({.channels = {2, 3}, .hidden = 4, .activation = "gelu"}).make(ModelInput{{4, 6, 2}, 3});
@@ -223,7 +224,7 @@ TEST(Models, SaveAndLoadGiveTheSameModel) {
   for (const Recipe<Model>& recipe : {cnn({.channels = {4, 6}}), resnet({.width = 4}), mlp()}) {
     AnyModule saved = recipe.make(input), loaded = recipe.make(input);
     const Tensor x = numbers({3, 12, 8, 3});
-    (*saved)(x);  // moves the statistics
+    (*saved)(x);  // updates the batch norm statistics
     saved->eval();
     loaded->eval();
     EXPECT_NE(doubles((*loaded)(x).value()), doubles((*saved)(x).value()));

@@ -33,7 +33,7 @@ struct Net : Module {
   std::string label() const override { return "Net"; }
 };
 
-// Two layers of one weight.
+// Two layers share one weight.
 struct Tied : Module {
   Linear a{4, 4, {.bias = false}}, b{4, 4, {.bias = false}};
   Tied() { b.weight.tie(a.weight); }
@@ -111,7 +111,7 @@ TEST(Module, TiedGradientsAdd) {
   sum(tied(x)).backward();
   const Tensor both = tied.a.weight.variable().grad().clone();
 
-  Linear a{4, 4, {.bias = false}}, b = a;  // the same values, not tied
+  Linear a{4, 4, {.bias = false}}, b = a;  // equal values, not tied
   a.weight.value().copy_from(tied.a.weight.value());
   b.weight.value().copy_from(tied.a.weight.value());
   sum(b(a(x))).backward();
@@ -137,7 +137,8 @@ TEST(Module, ErrorsNameTheLayerOnce) {
   EXPECT_EQ(message.find("layer blocks.1.fc: linear: "), 0u) << message;
   EXPECT_EQ(message.rfind("layer "), 0u) << message;
 
-  // The same layer as its own root has no path, and inside a part only the path from there.
+  // A layer that is called as the root has no path. A layer that is called within a child has the
+  // path from that child.
   EXPECT_EQ(error_of([&] { net.blocks[1].fc(numbers({2, 4})); }).find("linear: "), 0u);
   EXPECT_EQ(error_of([&] { net.blocks[1](numbers({2, 4})); }).find("layer fc: linear: "), 0u);
 }
@@ -212,7 +213,7 @@ TEST(Module, AModuleOfTwoInputsHasAForwardOfItsOwn) {
   struct Sum : Module {
     Linear a{3, 2}, b{4, 2};
     void parts(Parts& p) override { p("a", a)("b", b); }
-    using Module::forward;  // clang warns of a hidden one
+    using Module::forward;  // clang warns about a hidden function
     Variable forward(const Variable& x, const Variable& y) { return a(x) + b(y); }
     Variable operator()(const Variable& x, const Variable& y) {
       return run([&] { return forward(x, y); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of modules share.
+// Support for tests of modules.
 #pragma once
 #include <cmath>
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace weft::nn {
 
-// Values without a pattern that a swapped axis would keep.
+// Values that have no pattern, so that swapped axes show.
 inline Tensor numbers(const Shape& shape, DType dtype = DType::f32) {
   std::vector<double> values(static_cast<std::size_t>(shape.elements()));
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -36,7 +36,7 @@ inline std::vector<std::string> names_of(Module& module) {
   return names;
 }
 
-// The message of the UserError that `f` must throw.
+// Returns the message of the UserError that `f` must throw.
 template <class F>
 std::string error_of(const F& f) {
   try {
@@ -48,7 +48,7 @@ std::string error_of(const F& f) {
   return "";
 }
 
-// A path in a folder that goes with it.
+// The path of a file in a temporary folder.
 class TempFile {
  public:
   std::string path() const { return (folder_.path() / "a.safetensors").string(); }

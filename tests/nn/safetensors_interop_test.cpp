@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// With the reference implementation: each side reads what the other wrote. WEFT_PYTHON names
-// another interpreter than python3.
+// Tests with the reference implementation: each side reads the files of the other. WEFT_PYTHON
+// names another interpreter than python3.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -45,7 +45,7 @@ class SafetensorsInterop : public testing::Test {
 };
 
 TEST_F(SafetensorsInterop, PythonReadsWhatWeftWrites) {
-  TensorMap tensors;  // all but bf16, which NumPy does not have
+  TensorMap tensors;  // without bf16, which NumPy does not have
   tensors["w"] = Tensor::copy_of<float>(std::vector<float>{1, -2, 3.5f, 4, 5, 6}, {2, 3});
   tensors["f64"] = Tensor::full({2}, 0.1, DType::f64);
   tensors["f16"] = Tensor::full({3}, 0.5, DType::f16);

@@ -28,14 +28,14 @@ class Safetensors : public testing::Test {
     std::ifstream file(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  // A file with this header and data.
+  // Returns the bytes of a file with this header and data.
   static std::string file_of(const std::string& header, const std::string& data) {
     const u64 length = header.size();
     std::string bytes(8, '\0');
     std::memcpy(bytes.data(), &length, 8);
     return bytes + header + data;
   }
-  // What is said about a file, after its name; "accepted" if it is read.
+  // Returns the message for a file, after its name, or "accepted".
   std::string refusal_of(const std::string& bytes) const {
     write_bytes(bytes);
     return refusal();
@@ -108,7 +108,7 @@ TEST_F(Safetensors, TheSameContentGivesTheSameBytesAndAlignedTensors) {
   write_safetensors(path_, read_safetensors(path_), {{"a", "b"}});
   EXPECT_EQ(read_bytes(), bytes);
   const auto at = [&](const char* text) { return bytes.find(text); };
-  EXPECT_LT(at("\"f64\""), at("\"w\""));  // 8-byte elements before 4-byte ones
+  EXPECT_LT(at("\"f64\""), at("\"w\""));  // 8-byte elements are before 4-byte elements
   EXPECT_LT(at("\"w\""), at("\"bf16\""));
   EXPECT_LT(at("\"f16\""), at("\"u8\""));
 }

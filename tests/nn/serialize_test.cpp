@@ -11,8 +11,8 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-// A convolution weight, a Linear behind an image, a buffer and an integer: everything a file holds.
-// Height 2, width 3, channels 5.
+// A model with everything that a file can hold: a convolution weight, a Linear after an image, a
+// buffer and an integer. The image has height 2, width 3 and 5 channels.
 struct Net : Module {
   Parameter kernel{Tensor::empty({4, 1, 3, 5}), {.kind = FileLayout::Kind::convolution}};
   Sequential head{Flatten{}, Linear{30, 7}, ReLU{}, Linear{7, 2}};
@@ -77,7 +77,7 @@ TEST(Serialize, AModelThatHasSeenNoImageIsRefused) {
   EXPECT_CONTAINS(error_of([&] { state_of(model); }), "1.weight: file layout: ");
   TensorMap state{{"1.weight", numbers({2, 30})}, {"1.bias", numbers({2})}};
   EXPECT_CONTAINS(error_of([&] { load_state(model, state, "a file"); }), "1.weight: file layout: ");
-  dry_run(model, {30});  // no image after all: the order is as it is
+  dry_run(model, {30});  // plain features keep their order
   expect_same(state_of(model).at("1.weight"), static_cast<Linear&>(model[1]).weight.value());
 }
 
@@ -90,7 +90,7 @@ TEST(Serialize, TheErrorOfAModelThatHasSeenNoImageNamesTheCallThatHelps) {
 }
 
 Sequential flattening() { return Sequential{Flatten{}, Linear{30, 4}, ReLU{}, Linear{4, 2}}; }
-// A trained model, of images or of plain features, and one that has seen no sample.
+// Loads a trained model, of images or of plain features, into a model that has seen no sample.
 void expect_loads_at_once(const Shape& sample) {
   const TempFile file;
   Sequential trained = flattening(), loaded = flattening();
@@ -153,7 +153,7 @@ TEST(Serialize, AConvolutionBeforeFlattenShowsTheOrder) {
                   "nn::dry_run(model, ");
 }
 
-// A network that flattens by itself, with something between the image and the Linear.
+// A network that calls flatten(), with another op between it and the Linear.
 struct FlattensItself : Module {
   Linear fc{30, 2};
   void parts(Parts& p) override { p("fc", fc); }
@@ -184,7 +184,7 @@ TEST(Serialize, AnImageAfterTheWeightsWereLoadedIsRefused) {
       "layer fc: Linear: the input is a flattened image of 2 × 3 × 5 and the weights belong to features in "
       "their own order; these stand in another order in a file, so run the model on one batch of "
       "images before weights are loaded or saved");
-  dry_run(loaded, {6, 5, 1});  // one channel: one order
+  dry_run(loaded, {6, 5, 1});  // one channel has only one order
   dry_run(loaded, {30});
 }
 

@@ -6,7 +6,7 @@
 namespace weft::nn {
 namespace {
 
-// One channel with running mean and variance 1.
+// One channel, whose running mean and variance are 1.
 struct Layer {
   Tensor mean = Tensor::full({1}, 1), variance = Tensor::full({1}, 1),
          batches = Tensor::zeros({}, DType::int64);

@@ -12,8 +12,8 @@
 namespace weft::optim {
 namespace {
 
-// As train/step makes a step: the scalars come from what wrote them to control(), not from the
-// optimizer.
+// Makes a step as train/step does: the learning rate and momentum are written to control(), and
+// those of the optimizer are not read.
 void step_by_control(Net& net, Optimizer& opt, double lr, double momentum) {
   DeviceStep& step = opt.device_step();
   opt.zero_grad();
@@ -25,7 +25,7 @@ void step_by_control(Net& net, Optimizer& opt, double lr, double momentum) {
   step.record(!*step.found_inf(), lr, momentum);
 }
 
-TEST(DeviceStep, IsAStepByTheNumbersInControl) {
+TEST(DeviceStep, IsAStepByTheScalarsInControl) {
   Net net, other;
   AdamW opt{net.parameters, {}}, reference{other.parameters, {}};
   for (const double lr : {0.1, 0.01, 0.2}) {
@@ -56,11 +56,11 @@ TEST(DeviceStep, FindsWhatIsNotFiniteAndCountsNoStepOfIt) {
   EXPECT_EQ(opt.state().parameters.at("fc1.bias").steps, 0);
 }
 
-TEST(DeviceStep, SendsTheNumbersOfTheHost) {
+TEST(DeviceStep, SendsTheScalarsOfTheHost) {
   Net net;
   AdamW opt{net.parameters, {.lr = 0.1, .beta1 = 0.5}};
   kernels::StepControl* const control = opt.device_step().control();
-  EXPECT_EQ(control->lr, 0.1) << "from construction on";
+  EXPECT_EQ(control->lr, 0.1) << "set by the constructor";
   train(net, opt, 2);
   opt.set_lr(0.3);
   opt.set_momentum(0.7);
@@ -74,8 +74,8 @@ TEST(DeviceStep, SendsTheNumbersOfTheHost) {
   EXPECT_EQ(opt.device_step().control(), control);
 }
 
-// Of steps that it records the caller knows; all else that changes the host's numbers or tables it
-// has to hear of.
+// The caller of record() knows of that step. state_version() tells it of every other change of
+// scalars or tables on the host.
 TEST(DeviceStep, StateVersionTellsOfAllButRecord) {
   Net net;
   SGD opt{net.parameters, {.lr = 0.1, .momentum = 0.9}};

@@ -31,8 +31,8 @@ TEST(LossScaler, an_overflow_halves_it_and_starts_the_count_again) {
   EXPECT_EQ(scaler.skipped(), 1);
 }
 
-// The rule as a person would keep it by hand: the scale is the last that a change has set; a change
-// is an overflow, or `interval` calm steps since the last change.
+// The rule, written out. The scale changes at an overflow, or after `interval` calm steps since its
+// last change.
 double by_hand(const LossScalerOptions& o, const std::vector<bool>& overflows) {
   double scale = o.init_scale;
   std::size_t changed = 0;
@@ -48,8 +48,8 @@ double by_hand(const LossScalerOptions& o, const std::vector<bool>& overflows) {
   return scale;
 }
 
-// Every sequence of overflowing and calm steps up to length 12, for scales that reach floor and
-// ceiling.
+// The test makes every sequence of overflows and calm steps up to length 12, with scales that reach
+// floor and ceiling.
 TEST(LossScaler, is_the_rule_by_hand_on_all_sequences_up_to_length_12) {
   for (const i64 interval : {1, 2, 3, 5}) {
     const LossScalerOptions options{
@@ -83,13 +83,13 @@ TEST(LossScaler, has_the_scales_of_pytorchs_grad_scaler) {
                        .growth_factor = one["growth"],
                        .backoff_factor = one["backoff"],
                        .growth_interval = one["interval"],
-                       .min_scale = 1e-30,  // theirs has no floor and no ceiling
+                       .min_scale = 1e-30,  // GradScaler has no floor and no ceiling
                        .max_scale = 0x1p127});
     const std::string steps = one["steps"];
     for (std::size_t i = 0; i < steps.size(); ++i) {
       scaler.update(steps[i] == '1');
       const double scale = one["scales"][i];
-      ASSERT_NEAR(scaler.scale() / scale, 1, 1e-5) << i;  // theirs is a float
+      ASSERT_NEAR(scaler.scale() / scale, 1, 1e-5) << i;  // GradScaler's scale is a float
     }
   }
 }

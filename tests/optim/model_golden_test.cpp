@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small networks against PyTorch: gradients, logits, the losses of 50 steps from equal initial
-// weights, and the logits after them (tests/golden/make_models.py, which states inputs and
-// options).
+// Small networks compared with PyTorch: gradients, logits, the losses of 50 steps from equal
+// initial weights, and the logits after them. tests/golden/make_models.py states inputs and
+// options.
 #include <cmath>
 #include <fstream>
 
@@ -46,7 +46,7 @@ Recipe<nn::Model> recipe_of(const std::string& name) {
   return nn::cnn({.channels = {4, 6}, .hidden = 16, .batch_norm = name == "cnn_batch_norm"});
 }
 
-// The network with the weights of the file, and the file's gradients in our layout.
+// The network with the weights of the file. The gradients of the file are in weft's layout.
 struct Loaded {
   nn::AnyModule model;
   std::map<std::string, Tensor> gradients;
@@ -55,7 +55,7 @@ struct Loaded {
       : model(recipe_of(name).make(nn::ModelInput{{kHeight, kWidth, kChannels}, kClasses})) {
     const auto file = read_safetensors(WEFT_SOURCE_ROOT "/tests/golden/" + name + ".safetensors");
     model->to(dtype);
-    nn::dry_run(*model, {kHeight, kWidth, kChannels});  // settles file layouts
+    nn::dry_run(*model, {kHeight, kWidth, kChannels});  // determines the file layouts
     for (const auto& parameter : model->named_parameters()) {
       const auto ours = [&](const std::string& key) {
         return from_file_layout(file.at(key), parameter.layout).to(dtype);
@@ -114,7 +114,7 @@ TEST_P(ModelGolden, LogitsAndGradientsOfTheFirstBatch) {
       difference += std::pow(got[i] - wanted[i], 2);
       norm += wanted[i] * wanted[i];
     }
-    // The file holds them in f32: seven digits.
+    // The file holds gradients in f32, which has seven digits.
     EXPECT_LE(std::sqrt(difference / norm), exact_ ? 1e-7 : 1e-5) << parameter.name;
   }
 }

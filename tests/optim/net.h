@@ -11,7 +11,7 @@
 
 namespace weft::optim {
 
-// Three parameters in f64; backward() gives each trained one the gradient value + 1.
+// Three parameters in f64. backward() sets the gradient of each trained one to its value + 1.
 struct Net {
   nn::NamedParameters parameters;
   Net() {

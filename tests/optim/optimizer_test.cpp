@@ -43,7 +43,7 @@ TEST(Optimizer, AdamAndAdamWTakeTheirOptions) {
   }
 }
 
-TEST(Optimizer, RatesAndMomentumSetBetweenStepsCount) {
+TEST(Optimizer, LearningRateAndMomentumSetBetweenStepsCount) {
   Net net;
   SGD opt{net.parameters, {.lr = 0.1, .momentum = 0.5}};
   opt.set_lr(0);
@@ -54,7 +54,7 @@ TEST(Optimizer, RatesAndMomentumSetBetweenStepsCount) {
   EXPECT_EQ(opt.base_lr(), 0.1);
 }
 
-TEST(Optimizer, GroupsSetRateAndDecayByName) {
+TEST(Optimizer, GroupsSetLearningRateAndDecayByName) {
   Net net;
   SGD opt{net.parameters,
           {.lr = 0.1,
@@ -63,7 +63,7 @@ TEST(Optimizer, GroupsSetRateAndDecayByName) {
                             {.match = {"fc1.*"}, .lr_factor = 0}}}};
   const auto weight = net.values(0), bias = net.values(1), other = net.values(2);
   train(net, opt, 1);
-  EXPECT_EQ(net.values(0), weight);  // the last group that matches decides
+  EXPECT_EQ(net.values(0), weight);  // the last matching group applies
   EXPECT_EQ(net.values(1), bias);
   EXPECT_DOUBLE_EQ(net.values(2)[1], other[1] - 0.1 * (other[1] + 1 + 0.5 * other[1]));
   opt.set_param_groups({{.match = {"*.bias"}, .lr_factor = 2, .weight_decay = 0}});
@@ -205,7 +205,7 @@ TEST(Optimizer, RebuildInTheMiddleChangesNoStepOfTheOthers) {
   EXPECT_EQ(net.values(), other.values());
 }
 
-TEST(Optimizer, ThawingWithoutRebuildIsAnError) {
+TEST(Optimizer, UnfreezingWithoutRebuildIsAnError) {
   Net net;
   net.leaf(1).requires_grad = false;
   SGD opt{net.parameters, {}};

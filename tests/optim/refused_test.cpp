@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Optimizers whose step would not change what the model computes with.
+// Tests of optimizers whose step would not change the parameters of the model.
 #include <gtest/gtest.h>
 
 #include "weft/nn/nn.h"
@@ -24,7 +24,7 @@ TEST(RefusedStep, OfAModelThatWasConverted) {
   nn::Linear model{3, 2};
   AdamW opt{model.named_parameters(), {}};
   opt.step();
-  model.to(DType::f32);  // which is what it is
+  model.to(DType::f32);  // the model has this dtype already
   opt.step();
   model.to(DType::f64);
   const std::string wanted =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The schedules against 1,000 steps of PyTorch's (tests/golden/make_schedules.py).
+// The schedules compared with 1,000 steps of PyTorch (tests/golden/make_schedules.py).
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -19,7 +19,7 @@ const nlohmann::json& golden_schedules() {
   return file;
 }
 
-// Numbers, and [value, count] for equal ones in a row.
+// Expands a list of values, in which [value, count] stands for equal values in a row.
 std::vector<double> expanded(const nlohmann::json& runs) {
   std::vector<double> values;
   for (const auto& run : runs) {
@@ -32,7 +32,7 @@ std::vector<double> expanded(const nlohmann::json& runs) {
 
 struct Case {
   ScheduleRecipe recipe;
-  std::string metrics = {};  // list in the golden file that drives a plateau
+  std::string metrics = {};  // the list in the golden file that drives a plateau
 };
 
 const std::map<std::string, Case>& cases() {
@@ -101,9 +101,9 @@ TEST(ScheduleGolden, EveryCaseOfTheFileIsTested) {
 
 class ScheduleGolden : public testing::TestWithParam<std::string> {};
 
-// PyTorch multiplies from step to step, so that its traces carry rounding that grows with the steps
-// and dominates where the learning rate is near 0; weft evaluates the closed form. Hence 1e-12 of
-// the learning rate plus 1e-12 of the base learning rate.
+// PyTorch multiplies from step to step, so the rounding of its traces grows with the steps and
+// dominates where the learning rate is near 0. weft evaluates the closed form. The tolerance is
+// therefore 1e-12 of the learning rate plus 1e-12 of the base learning rate.
 TEST_P(ScheduleGolden, FollowsPyTorchForAThousandSteps) {
   const auto& file = golden_schedules();
   const Case& c = cases().at(GetParam());

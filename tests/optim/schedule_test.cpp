@@ -29,7 +29,7 @@ TEST(Schedule, EveryKindStaysFiniteBeyondTheEndAndInTheShortestRun) {
     }
 }
 
-TEST(Schedule, WarmUpRisesInALineToTheFullRate) {
+TEST(Schedule, WarmUpRisesInALineToTheFullLearningRate) {
   const auto schedule = constant({.warmup = "1ep", .warmup_start = 0.5}).make(kSpan);
   EXPECT_DOUBLE_EQ(schedule->lr_factor(0), 0.5);
   EXPECT_DOUBLE_EQ(schedule->lr_factor(5), 0.75);
@@ -56,8 +56,7 @@ TEST(Schedule, ByEpochTheCurveIsAStairAndTheWarmUpIsNot) {
   EXPECT_LT(schedule->lr_factor(20), schedule->lr_factor(19));
 }
 
-// By epoch, the learning rate of every kind is its learning rate by step at the first step of the
-// epoch.
+// With interval epoch, the learning rate of an epoch is that of its first step with interval step.
 TEST(Schedule, EveryKindTakesItsIntervalByName) {
   const auto by = [](Interval interval) {
     return std::vector<ScheduleRecipe>{
@@ -82,7 +81,7 @@ TEST(Schedule, EveryKindTakesItsIntervalByName) {
     };
     bool differ = false;
     for (i64 k = 0; k < 130; ++k) {
-      if (k % 16 == 0) observe(static_cast<double>(k), k);  // ever worse
+      if (k % 16 == 0) observe(static_cast<double>(k), k);  // the metric never improves
       const i64 begin = k / 10 * 10;
       if (k == begin) {
         EXPECT_EQ(by_epoch->lr_factor(k), by_step->lr_factor(k)) << name << " step " << k;

@@ -3,9 +3,9 @@
 """Checks that weft's weight files and PyTorch's are the same: parity_test.py PARITY_TOOL
 
 Each model is exported by weft and loaded with load_state_dict, and the other way round. Both times
-PyTorch and weft must give the same logits to 1e-4 of the largest. Images have three different
-sizes, so that a swapped axis shows. If torch or safetensors cannot be imported (by this Python or
-$WEFT_PYTHON), it exits with 77: skipped.
+PyTorch and weft must give the same logits to 1e-4 of the largest. Height, width and channels of the
+images differ, so that a swapped axis shows. If torch or safetensors cannot be imported (by this
+Python or $WEFT_PYTHON), the exit code is 77, which skips the test.
 """
 import os
 import pathlib
@@ -32,7 +32,7 @@ MODELS = {"mlp": (torch_models.mlp, (12, 20, 3)), "cnn": (torch_models.cnn, (12,
 
 
 def warmed(model, sample):
-    """Running statistics that are not those of a new model."""
+    """Runs a few batches, so that the running statistics are not those of a new model."""
     height, width, channels = sample
     for _ in range(3):
         model(0.3 + 1.5 * torch.randn(16, channels, height, width))

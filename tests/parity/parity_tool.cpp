@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of parity_test.py:
+// weft's side of parity_test.py.
 //
 //   parity_tool export MODEL WEIGHTS HEIGHT WIDTH CHANNELS   writes a model with random weights
 //   parity_tool logits MODEL WEIGHTS IMAGES LOGITS           writes logits of images (n, h, w, c)
@@ -24,7 +24,7 @@ void export_model(const std::string& name, const std::string& weights, const Sha
   manual_seed(5);
   nn::AnyModule model = model_for(name, sample);
   const NoGrad guard;
-  // A few batches in training mode, so that running statistics are not those of a new model.
+  // A few batches in training mode change the running statistics from those of a new model.
   for (int batch = 0; batch < 3; ++batch) {
     const Tensor images = Tensor::empty({16, sample[0], sample[1], sample[2]});
     default_generator().normal(images, 0.3, 1.5);

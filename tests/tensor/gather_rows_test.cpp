@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of any dtype, by number. That the GPU's kernel moves the same bytes:
-// tests/cuda/gather_rows_test.cpp.
+// Tests of gathering rows of any dtype by index. tests/cuda/gather_rows_test.cpp compares the GPU's
+// kernel with the CPU's.
 #include <gtest/gtest.h>
 
 #include "weft/tensor/ops.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the differentiable rows do not reach: out-forms, aliasing, transposes, integer results.
+// Tests of what the op rows do not cover: out-forms, aliasing, transposes and integer results.
 #include "weft/tensor/ops.h"
 
 #include <cmath>
@@ -96,7 +96,7 @@ TEST(Matmul, AnEmptyInnerAxisGivesZeros) {
     EXPECT_EQ(value, 0.0f);
 }
 
-// A weight gone wrong must be seen in the loss, behind a relu too.
+// A NaN weight must show in the loss, also through a relu.
 TEST(FusedActivation, KeepsNaN) {
   const testing::MachineState restore;
   for (const auto backend : testing::backends()) {
@@ -125,7 +125,7 @@ TEST(SumTo, SumsOverWhateverWasBroadcast) {
         Shape{1, 4, 5, 1}, Shape{3, 4, 5, 6}, Shape{3, 1, 5, 1}}) {
     Tensor y = Tensor::empty(shape, DType::f64), expected = Tensor::zeros(shape, DType::f64);
     sum_to(y, x);
-    // Each element of x goes where the broadcasting rule would have fetched it from.
+    // Each element of x is added where broadcasting would have read it.
     for (i64 i = 0; i < x.elements(); ++i) {
       i64 rest = i, at = 0, stride = 1;
       for (int axis = -1; axis >= -4; --axis) {
@@ -169,7 +169,7 @@ TEST(CountTopK, CountsLabelsAmongTheLargest) {
     return total.item<i64>();
   };
   EXPECT_EQ(count({0, 1, 0}, 1), 3);
-  EXPECT_EQ(count({0, 1, 1}, 1), 2);  // of equal ones the first counts
+  EXPECT_EQ(count({0, 1, 1}, 1), 2);  // among equal values the first is taken
   EXPECT_EQ(count({1, 2, 1}, 1), 0);
   EXPECT_EQ(count({1, 2, 1}, 2), 3);
   EXPECT_EQ(count({2, 0, 2}, 2), 0);

@@ -79,7 +79,7 @@ TEST(Print, LargeTensorsShowTheirEdges) {
  [1410 1411 1412 ... 1437 1438 1439]
  [1440 1441 1442 ... 1467 1468 1469]
  [1470 1471 1472 ... 1497 1498 1499]]  int64 (50, 30))");
-  // An axis that is short is shown as it is, and what is not shown does not widen the columns.
+  // A short axis is printed whole. Elements that are not printed do not widen the columns.
   Tensor tall = Tensor::zeros({600, 2});
   tall.slice(300, 301).fill(1e30);
   EXPECT_EQ(to_string(tall, {.edge_items = 1}), "[[0. 0.]\n ...\n [0. 0.]]  f32 (600, 2)");

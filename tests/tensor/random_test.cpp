@@ -49,7 +49,7 @@ TEST(Generator, FloatAndDoubleDrawTheSameNumbers) {
       "");
 }
 
-// Moments within five standard errors.
+// The tolerances are five standard errors of the moments.
 TEST(Generator, NormalNumbersHaveTheirMoments) {
   const i64 n = 400000;
   const std::vector<double> x = normal(Generator(1), n, DType::f64).to_vector<double>();

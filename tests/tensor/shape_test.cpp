@@ -50,7 +50,7 @@ TEST(Shape, OneSizeMayBeLeftToReshape) {
   EXPECT_THROW((Shape{5, -1}).completed({3, 4}), UserError);
   EXPECT_THROW((Shape{0, -1}).completed({0, 4}), UserError);
   EXPECT_EQ((Shape{2, -1}).to_string(), "(2, -1)");
-  EXPECT_EQ((Shape{0, -1}).elements(), -1);  // and so it is no shape of a tensor's
+  EXPECT_EQ((Shape{0, -1}).elements(), -1);  // so no tensor can have this shape
 }
 
 TEST(Shape, BroadcastsByNumPysRule) {

@@ -26,7 +26,7 @@ std::string error_of(const F& call) {
   return "no error";
 }
 
-TEST(Tensor, CopiesShareTheirNumbers) {
+TEST(Tensor, CopiesShareTheirElements) {
   const Tensor x = Tensor::zeros({2, 3});
   Tensor y;
   y = x;

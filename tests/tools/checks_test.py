@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of tools/ find what they claim to: each rule is broken once in a small tree."""
+"""Tests of the checks of tools/. Each rule is broken once in a small tree, and must be reported."""
 import subprocess
 import sys
 import tempfile
@@ -126,7 +126,7 @@ class Words(unittest.TestCase):
     long = "word " * 20 + "w"  # 101 columns
 
     def found(self, name, text):
-        """The numbers of the lines that are found."""
+        """The line numbers of the findings."""
         code, output = check("check_words.py", {name: text})
         lines = [int(line.split(":")[1]) for line in output.split("\n") if line.startswith(name + ":")]
         self.assertEqual(code, 1 if lines else 0, output)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tools/compare_builds.py finds what differs between two runs, and says so by its exit code."""
+"""Tests that tools/compare_builds.py reports the differences of two runs, with its exit code."""
 import contextlib
 import json
 import struct
@@ -15,7 +15,7 @@ TOOL = Path(__file__).resolve().parents[2] / "tools" / "compare_builds.py"
 sys.path.insert(0, str(TOOL.parent))
 import compare_builds  # noqa: E402
 
-# Stands in for the weft command: it writes a made-up run into the run folder.
+# This command stands in for weft. It writes an invented run into the run folder.
 COMMAND = """#!{python}
 import sys
 sys.path.insert(0, {folder!r})
@@ -43,7 +43,7 @@ def floats(*values):
 
 
 def write_run(run, changes, seed="2"):
-    """Writes a run folder. `changes` replaces tensors {file: {name: numbers}} and the last loss."""
+    """Writes a run folder. `changes` replaces tensors {file: {name: values}} and the last loss."""
     last = run / "checkpoints/last"
     last.mkdir(parents=True)
     files = {"model": {"a.weight": floats(1, 2, -4), "b.weight": floats(5)},
@@ -131,7 +131,7 @@ class Command(unittest.TestCase):
             code, output = self.run_tool(old, new)
         self.assertEqual(code, 0, output)
         self.assertRegex(output, r"digits_mlp +equal to the bit; \d+\.\d s and \d+\.\d s\n")
-        self.assertRegex(output, r"mnist_cnn +skipped: /nowhere/mnist is not there\n")
+        self.assertRegex(output, r"mnist_cnn +skipped: /nowhere/mnist does not exist\n")
         self.assertNotIn("text_mlp", output)
 
     def test_different(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tools/get_data against folders that stand in for the servers; the network is not used."""
+"""Tests of tools/get_data. Folders stand in for the servers, and no network is used."""
 import hashlib
 import importlib.machinery
 import importlib.util

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Usage: install_test.sh BUILD_FOLDER. Installs into a prefix with a space in its name, moves it,
-# builds the examples against it as a stranger would, and looks into the registries there.
+# builds the examples against it as a user would, and compares the registries.
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mktemp -d)
@@ -13,9 +13,10 @@ prefix="$folder/moved here"
 mv "$folder/first" "$prefix"
 [[ $(cd "$prefix/include" && echo *) == weft ]] || fail "headers lie outside include/weft"
 
-# A component that is not there says why; one that is optional is done without.
+# A missing component is an error that says why. A missing optional component is no error.
 mkdir "$folder/finds"
-# asks_for "ARGUMENTS OF find_package" [OPTION OF cmake…]: the log in one line, which CMake breaks.
+# asks_for "ARGUMENTS OF find_package" [OPTION OF cmake…] prints the log of cmake as one line,
+# because cmake breaks lines.
 asks_for() {
   printf 'cmake_minimum_required(VERSION 3.25)\nproject(finds LANGUAGES CXX)\nfind_package(weft %s)\n' "$1" >"$folder/finds/CMakeLists.txt"
   rm -rf "$folder/finds/build"
@@ -46,8 +47,8 @@ cmake --build "$folder/build" >"$folder/log" || { cat "$folder/log"; fail "the e
 ctest --test-dir "$folder/build" --output-on-failure >"$folder/log" || { cat "$folder/log"; fail "ctest in examples/"; }
 grep -q 'example_own_op_test .* Passed' "$folder/log" || fail "the op test of examples/ did not run"
 
-# A kernel of a user, plain and under both sanitizers. Without its first barrier, the race is
-# reported with its line.
+# The kernel of a user is tested plain and under both sanitizers. Without its first barrier, the
+# race is reported with its line.
 [[ $(grep -c 'example_own_kernel_test.* Passed' "$folder/log") == 3 ]] || fail "the kernel of examples/ was not tested three times"
 sed -i '0,/  __syncthreads();/s///' "$folder/examples/own_kernel.cu"
 cmake --build "$folder/build" --target example_own_kernel_test_tsan >"$folder/log" || { cat "$folder/log"; fail "a kernel without a barrier does not build"; }
@@ -59,11 +60,11 @@ listed=$("$folder/build/example_own_schedule") || fail "example_own_schedule: ex
 echo "$listed"
 grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedules are not all there"
 
-# The program of the README trains to above 90 % and saves its weights.
+# The program of the README reaches an accuracy above 90 % and saves its weights.
 (cd "$folder" && "$folder/build/example_quickstart" >"$folder/log") || { cat "$folder/log"; fail "example_quickstart"; }
 [[ -s $folder/digits.safetensors ]] || fail "example_quickstart saved no weights"
 
-# Each registry holds at the prefix what it holds in the tree.
+# Each registry of the prefix has the entries of the tree's.
 if [[ -x $prefix/bin/weft ]]; then
   [[ -n $("$prefix/bin/weft" list) ]] || fail "weft list prints nothing"
   diff <("$1/weft" list) <("$prefix/bin/weft" list) || fail "weft list differs from the tree's"

@@ -93,7 +93,7 @@ ptxas info    : Used 48 registers, used 1 barriers, 64 bytes smem, 392 bytes cme
 
 
 class GpuCheck(InACopy):
-    """Its flow, with stand-ins for every program of a machine with a GPU."""
+    """gpu-check as a whole, with stand-ins for every program of a machine with a GPU."""
 
     def setUp(self):
         super().setUp()
@@ -117,7 +117,7 @@ class GpuCheck(InACopy):
         path.chmod(0o755)
 
     def check(self, *arguments):
-        # No PyTorch there: the peers of the benchmark are not what is tried here.
+        # PyTorch is missing there, because the benchmark against PyTorch is not tested here.
         self.stub("python3", "exit 1")
         path = f"{self.bin}:{os.environ['PATH']}"
         code, output, error = call(self.root, "gpu_check.py", str(self.root), *arguments, PATH=path)

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the script itself calls; sudo is left out.
+# The programs that ./run calls. sudo is missing.
 TOOLS = "bash env dirname readlink tr sed comm sort grep cat mkdir mktemp rm flock tail nproc printf".split()
 
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Disks that fail, for tools/torture_checkpoints.py. Loaded before libc (LD_PRELOAD), this library
-// lets chosen calls of write, fsync and rename fail, or ends the process in them. The environment
-// chooses:
+// Failing disks for tools/torture_checkpoints.py. This library is loaded before libc (LD_PRELOAD).
+// It makes chosen calls of write, fsync and rename fail, or ends the process in them. These
+// environment variables choose the calls:
 //
-//   WEFT_FAULT_UNDER   only paths that contain this
-//   WEFT_FAULT_CALLS   of write, fsync, rename, with commas
-//   WEFT_FAULT_AT      the n-th of these calls, from 1; or WEFT_FAULT_EVERY: each k-th
-//   WEFT_FAULT_KIND    ENOSPC, EIO: the call fails so, and a write after half of it
-//                      short: a write does half of what it was given
-//                      kill-before, kill-after: SIGKILL; a write is half done, or the call is over
+//   WEFT_FAULT_UNDER   only paths that contain this text
+//   WEFT_FAULT_CALLS   names of calls, with commas: write, fsync, rename
+//   WEFT_FAULT_AT      the index of the call, from 1; or WEFT_FAULT_EVERY: every k-th call
+//   WEFT_FAULT_KIND    ENOSPC, EIO: the call fails with this error, a write after half of its bytes
+//                      short: a write writes half of its bytes
+//                      kill-before, kill-after: SIGKILL after half of a write, or after the call
 #include <dlfcn.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -46,7 +46,7 @@ std::string absolute(const char* path) {
   return std::string(here) + "/" + path;
 }
 
-// Whether this call is one that shall not go well.
+// Returns whether this call fails.
 bool chosen(const char* call, const std::string& path) {
   static std::atomic<long> count{0};
   static const std::string under = setting("WEFT_FAULT_UNDER"),
@@ -101,7 +101,7 @@ ssize_t write(int file, const void* data, size_t bytes) {
   return next<ssize_t(int, const void*, size_t)>("write")(file, data, bytes);
 }
 
-// What iostreams use where they have something in their buffer.
+// iostreams call writev if their buffer holds data.
 ssize_t writev(int file, const iovec* parts, int count) {
   if (!chosen("write", path_of(file)))
     return next<ssize_t(int, const iovec*, int)>("writev")(file, parts, count);

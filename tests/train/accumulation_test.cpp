@@ -115,7 +115,7 @@ TEST(Accumulation, AMicroBatchOfIgnoredLabelsCountsForNothing) {
 }
 
 // One step of plain SGD moves each weight by the learning rate times its clipped gradient.
-TEST(Clipping, ByValueLimitsEachNumberAfterUnscaling) {
+TEST(Clipping, ByValueLimitsEachElementAfterUnscaling) {
   const auto first_step = [](double clip_value, i64 accumulate) {
     Plan run{.options = {.optimizer = optim::sgd({.lr = 1}),
                          .accumulate = accumulate,

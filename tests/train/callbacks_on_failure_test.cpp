@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using testing_models::bytes_of_model;
 using CallbacksOnFailure = testing_callbacks::CallbackRun;
 
-TEST_F(CallbacksOnFailure, RollbackGoesOnFromTheInitialWeightsAtALowerRate) {
+TEST_F(CallbacksOnFailure, RollbackGoesOnFromTheInitialWeightsAtALowerLearningRate) {
   Orchestrator run(config({"optimizer.lr=1e12", "train.epochs=2",
                            "callbacks=[{type: rollback, lr_factor: 1e-13}]"}),
                    "test");

@@ -52,12 +52,12 @@ TEST_F(Callbacks, HooksComeInOrder) {
   const auto recorder = std::make_shared<Recorder>();
   run.add_callback(recorder);
   run.train();
-  const std::string window1 = "step0( batch( batch) batch( gradients step) batch) ",
-                    window2 = "step1( batch( gradients step) batch) ",
-                    window3 = "step2( batch( batch) batch( gradients step) batch) ",
-                    window4 = "step3( batch( gradients step) batch) ";
-  EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + window1 + window2 +
-                                 "trained) epoch) checkpoint epoch1( " + window3 + window4 +
+  const std::string step1 = "step0( batch( batch) batch( gradients step) batch) ",
+                    step2 = "step1( batch( gradients step) batch) ",
+                    step3 = "step2( batch( batch) batch( gradients step) batch) ",
+                    step4 = "step3( batch( gradients step) batch) ";
+  EXPECT_EQ(recorder->hooks, "setup train( epoch0( " + step1 + step2 +
+                                 "trained) epoch) checkpoint epoch1( " + step3 + step4 +
                                  "trained) validation( validation) epoch) checkpoint "
                                  "validation( test) train)");
   recorder->hooks.clear();

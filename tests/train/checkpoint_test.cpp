@@ -152,7 +152,7 @@ TEST_F(CheckpointFiles, NothingIsOverwritten) {
   checkpoints.finish();
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-40", "step-40-2", "step-40-3"}));
   EXPECT_EQ(target("last"), "step-40-3");
-  EXPECT_EQ(target("best"), "step-40-3");  // none has a score
+  EXPECT_EQ(target("best"), "step-40-3");  // no checkpoint has a score
 }
 
 TEST_F(CheckpointFiles, ARunThatGoesOnTakesOverWhatIsThere) {

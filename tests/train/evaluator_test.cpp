@@ -93,7 +93,7 @@ TEST_F(EvaluatedBatches, WeighedBySamplesAreTheResult) {
 }
 
 // The labels are 0, 1, 2, 0, …, in batches of one sample.
-TEST_F(EvaluatedBatches, WithoutACountedSampleHaveNoMetrics) {
+TEST_F(EvaluatedBatches, WithoutAValidSampleHaveNoMetrics) {
   Evaluator evaluator(*model_, classification({.ignore_index = 1}));
   const Evaluation result = evaluate(evaluator, 1);
   ASSERT_EQ(seen_.size(), 23u);

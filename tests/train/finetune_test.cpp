@@ -34,7 +34,7 @@ std::string joined(const nlohmann::json& names) {
   return text;
 }
 
-TEST_F(FineTune, FreezesAndThawsInExactlyThisOrder) {
+TEST_F(FineTune, FreezesAndUnfreezesInExactlyThisOrder) {
   run("run", {"data.train_size=142", "data.test_size=10"});  // 128 samples: two steps an epoch
   std::vector<std::string> events;
   std::ifstream stream(folder_ / "run/metrics.jsonl");

@@ -46,7 +46,7 @@ struct ClipNorm : TrainerObserver {
 };
 
 struct Frozen {
-  Bytes model, optimizer;  // of what is frozen
+  Bytes model, optimizer;  // the bytes of frozen parameters and of their optimizer state
 };
 
 Bytes bytes_of_state(const optim::OptimizerState& state) {
@@ -81,11 +81,11 @@ std::string broken_by(u64 seed) {
     parameters[engine() % parameters.size()].variable.set_requires_grad(true);
     trainer.rebuild_optimizer_and_scheduler();
 
-    std::set<std::string> trained;  // and the modules of these, for buffers
+    std::set<std::string> trained;  // names, with the modules of the parameters, for buffers
     i64 numbers = 0;
     for (const nn::NamedParameter& p : parameters) {
       if (p.variable.leaf_state()->grad.defined() != p.variable.requires_grad())
-        return p.name + ": its gradient has a place exactly if it is trained";
+        return p.name + ": a gradient must be allocated only for a trained parameter";
       if (!p.variable.requires_grad()) continue;
       trained.insert(p.name);
       trained.insert(module_of(p.name));

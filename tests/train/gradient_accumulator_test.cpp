@@ -161,7 +161,7 @@ TEST(GradientAccumulator, AShortLastCycleIsTheStepOfWhatItHas) {
   whole.loss(batch, 0, 9).backward();
   whole.optimizer->step();
   GradientAccumulator accumulator(*cut.optimizer, {.micro_batches = 4});
-  EXPECT_FALSE(accumulator.step()) << "nothing has come yet";
+  EXPECT_FALSE(accumulator.step()) << "no micro-batch was passed yet";
   EXPECT_FALSE(cut.accumulate(accumulator, batch, {0, 2, 9}));
   EXPECT_EQ(cut.optimizer->applied_steps(), 0);
   EXPECT_TRUE(accumulator.step());
@@ -264,7 +264,7 @@ TEST(GradientAccumulator, AnOverflowAtTheSmallestScaleIsAnError) {
   EXPECT_NE(bytes_of_model(*learner.model), before);
 }
 
-TEST(GradientAccumulator, RatesAndFrozenParametersAreTheOptimizers) {
+TEST(GradientAccumulator, LearningRatesAndFrozenParametersAreTheOptimizers) {
   Learner learner;
   const data::Batch batch = some_numbers(6, DType::f32);
   GradientAccumulator accumulator(*learner.optimizer, {.micro_batches = 2});
@@ -307,7 +307,7 @@ TEST(GradientAccumulator, RefusesOptionsAndWeightsOutOfRange) {
               }).find("0 or more is required"),
               std::string::npos)
         << weight;
-  EXPECT_FALSE(accumulator.step()) << "what was refused has not come";
+  EXPECT_FALSE(accumulator.step()) << "a refused micro-batch does not count";
   EXPECT_EQ(bytes_of_model(*learner.model), before);
 }
 

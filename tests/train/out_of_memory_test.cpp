@@ -19,18 +19,18 @@ using testing_models::Threads;
 using testing_models::tiny_images;
 using testing_runs::Log;
 
-// While it lives.
+// Limits the CPU's memory during its lifetime.
 class MemoryLimit {
  public:
   MemoryLimit() = default;
   ~MemoryLimit() { set_cpu_memory_limit(0); }
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;
-  // Beyond what is in use now.
+  // `bytes` is the limit above the memory in use now.
   void set(i64 bytes) { set_cpu_memory_limit(allocator_counters(Cpu{}).bytes_in_use + bytes); }
 };
 
-// Limits the memory from a given batch on.
+// Limits the memory from batch `batch` of epoch 2 on.
 class Shortage : public TrainerObserver {
  public:
   Shortage(i64 batch, i64 bytes) : batch_(batch), bytes_(bytes) {}

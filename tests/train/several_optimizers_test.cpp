@@ -139,7 +139,7 @@ TEST_F(SeveralOptimizers, TheModelDescendsWhatTheAdversaryClimbs) {
   EXPECT_GT(moved, 1e-3);
 }
 
-TEST_F(SeveralOptimizers, EachHasItsOwnKindRateScheduleAndNames) {
+TEST_F(SeveralOptimizers, EachHasItsOwnKindLearningRateScheduleAndNames) {
   Orchestrator run(config("run", {"checkpoint.every=1ep"}), "test");
   const auto& optimizers = run.trainer().optimizers().all();
   ASSERT_EQ(optimizers.size(), 2u);

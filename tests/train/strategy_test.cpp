@@ -66,7 +66,7 @@ StrategyRecipe three_stages() {
                                      {.at = "3ep", .train = {"*"}, .lr_factor = 0.1}}});
 }
 
-TEST(StagedUnfreeze, ThawsAtTheEpochsItIsToldTo) {
+TEST(StagedUnfreeze, UnfreezesAtTheEpochsItIsToldTo) {
   Bench bench(three_stages(), {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}), .epochs = 4});
   bench.run(4);
   EXPECT_EQ(bench.trained, (std::vector<std::size_t>{4, 4, 5, 10}));
@@ -75,7 +75,7 @@ TEST(StagedUnfreeze, ThawsAtTheEpochsItIsToldTo) {
                                  "step 9: kept 5 created 0 stashed 0 restored 5"}));
 }
 
-TEST(StagedUnfreeze, StageFactorsScaleTheRateOfEachParameter) {
+TEST(StagedUnfreeze, StageFactorsScaleTheLearningRateOfEachParameter) {
   Bench bench(
       staged_unfreeze({.stages = {{.at = "0ep", .train = {"classifier.*"}},
                                   {.at = "1ep",
@@ -138,7 +138,7 @@ TEST(StagedUnfreeze, StagesMayBeginWithinAnEpochAndFreezeAgain) {
 TEST(StagedUnfreeze, BatchNormsFollowOrStayFrozen) {
   for (const bool follow : {true, false}) {
     Bench bench(staged_unfreeze(
-        {.batch_norm = follow ? ThawBatchNorm::follow : ThawBatchNorm::always_frozen,
+        {.batch_norm = follow ? UnfreezeBatchNorm::follow : UnfreezeBatchNorm::always_frozen,
          .stages = {{.at = "0ep", .train = {"*"}}}}));
     const Bytes before = bytes_of_model(*bench.model);
     bench.run(1);
@@ -154,7 +154,7 @@ TEST(StagedUnfreeze, GradualGoesDownLayerByLayer) {
   Bench bench(staged_unfreeze({.gradual = GradualUnfreeze{.every = "1ep", .lr_decay = 0.5}}),
               {.optimizer = optim::sgd({.lr = 0.1})});
   bench.run(5);
-  // classifier.5, classifier.2, then each convolution with the norm after it.
+  // classifier.5 and classifier.2 are unfrozen first, then each convolution with the norm after it.
   EXPECT_EQ(bench.trained, (std::vector<std::size_t>{2, 4, 7, 10, 10}));
   EXPECT_EQ(bench.events.size(), 4u);
 }

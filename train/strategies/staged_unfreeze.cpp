@@ -101,7 +101,7 @@ class StagedUnfreeze final : public Strategy {
       for (const i64 i : glob_select("strategy", stages_[s].freeze, names_))
         train[static_cast<std::size_t>(i)] = false;
     }
-    if (options_.batch_norm == ThawBatchNorm::always_frozen)
+    if (options_.batch_norm == UnfreezeBatchNorm::always_frozen)
       for (std::size_t i = 0; i < names_.size(); ++i)
         if (is_norm(names_[i])) train[i] = false;
     return train;
@@ -161,8 +161,9 @@ void describe(Fields& f, GradualUnfreeze& o) {
 }
 
 void describe(Fields& f, StagedUnfreezeOptions& o) {
-  f("batch_norm", o.batch_norm, "whether batch norms thaw with what matches them");
-  f("stages", o.stages, "what thaws when");
+  f("batch_norm", o.batch_norm,
+    "whether batch norms are unfrozen with the other matches of a stage");
+  f("stages", o.stages, "the parameters that are unfrozen, and when");
   f("gradual", o.gradual, "in place of stages: layer by layer, from the top down");
   f.rule(o.stages.empty() == o.gradual.has_value(), "stages",
          "either stages or gradual, and not both");

@@ -28,13 +28,13 @@ struct GradualUnfreeze {
   double lr_decay = 1;
 };
 // Whether batch norms are unfrozen with the other parameters that a stage matches.
-enum class ThawBatchNorm { follow, always_frozen };
-constexpr EnumNames<2> names_of(ThawBatchNorm) { return {"follow", "always_frozen"}; }
+enum class UnfreezeBatchNorm { follow, always_frozen };
+constexpr EnumNames<2> names_of(UnfreezeBatchNorm) { return {"follow", "always_frozen"}; }
 
 // All parameters are frozen until a stage unfreezes them. Exactly one of `stages` and `gradual` is
 // given.
 struct StagedUnfreezeOptions {
-  ThawBatchNorm batch_norm = ThawBatchNorm::follow;
+  UnfreezeBatchNorm batch_norm = UnfreezeBatchNorm::follow;
   std::vector<UnfreezeStage> stages = {};
   std::optional<GradualUnfreeze> gradual = {};
 };
