@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations by their run-time name, for ops that fuse one.
+// Activations as a run-time value, for ops that fuse one.
 #pragma once
 #include "weft/autograd/variable.h"
 #include "weft/kernels/library/matmul.h"
@@ -8,11 +8,12 @@ namespace weft {
 
 // "relu"
 const char* name_of(kernels::Activation activation);
-// Whether the slope can be had from the activation's output, which the op has anyway.
+// Whether the slope can be computed from the output of the activation, which a fused op stores
+// anyway.
 bool slope_from_output(kernels::Activation activation);
-// The activation as an op of its own.
+// Applies the activation as a separate op.
 Variable activate(const Variable& x, kernels::Activation activation);
-// dx = dy·slope(y) for an activation with slope_from_output; dx may be dy.
+// Computes dx = dy·slope(y) for an activation with slope_from_output(); dx may be dy.
 void activation_backward(Tensor& dx, const Tensor& dy, const Tensor& y,
                          kernels::Activation activation);
 

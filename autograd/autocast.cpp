@@ -24,8 +24,8 @@ Tensor WeightCasts::of(const std::shared_ptr<Leaf>& leaf, DType dtype) {
   Entry& entry = entry_of(leaf);
   if (entry.copy.defined() && entry.generation == generation_ && entry.copy.dtype() == dtype)
     return entry.copy;
-  entry.copy =
-      leaf->value.to(dtype);  // a graph that is still to be differentiated keeps the old one
+  // A new tensor is made, because a graph that is not yet differentiated may hold the old copy.
+  entry.copy = leaf->value.to(dtype);
   entry.generation = generation_;
   return entry.copy;
 }

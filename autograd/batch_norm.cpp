@@ -14,7 +14,7 @@ Variable normalised(const char* op, const Variable& x, const Variable& gamma, co
                     const Variable& residual) {
   const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
   Tensor y = batch_norm(X, statistics, G, B, value_of(residual), relu);
-  // Without a residual the sign of y follows from x, which is read anyway.
+  // Without a residual the sign of y follows from x, which the kernel reads anyway.
   const Tensor kept = relu && residual.defined() ? y : Tensor();
   return record(op, std::move(y),
                 in_place_multi_input_edge(

@@ -11,8 +11,8 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
   using kernels::Activation;
   Conv2dOptions plain = options;
   plain.activation = Activation::none;
-  // An activation whose slope wants its input cannot be fused when gradients are on: the input is
-  // never stored.
+  // An activation whose slope needs its input cannot be fused when gradients are on, because the
+  // fused op does not store that input.
   if (!slope_from_output(options.activation) && grad_enabled())
     return activate(conv2d(x, w, bias, plain), options.activation);
 
@@ -27,10 +27,10 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
           std::array{&w, bias.defined() ? &bias : &absent, &x},
           [X, W, kept, plain, activation = options.activation](const Tensor& dY,
                                                                std::span<Tensor* const> dx) {
-            // Where nobody else holds dY, its memory is ours.
+            // dY may be overwritten if nothing else holds it.
             Tensor dZ = !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
             if (kept.defined()) activation_backward(dZ, dY, kept, activation);
-            // The bias has the gradient before it is rounded to a half type.
+            // The bias gradient is summed before the rounding to a half type.
             const Tensor factor = dZ.to(X.dtype());
             const bool with_bias = dx[0] != nullptr && factor.dtype() == dZ.dtype();
             if (dx[0] != nullptr)

@@ -30,7 +30,7 @@ Variable binary(const Variable& a, const Variable& b, Tensor c) {
                 }));
 }
 
-// An input of a sum: its gradient is the output's, only summed when it was broadcast.
+// Records a sum. The gradient of each input is that of the output, summed over broadcast axes.
 template <class Record>
 Variable sum_like(const char* op, const Variable& a, const Variable& b, Tensor c,
                   const Record& edge_b) {
@@ -56,7 +56,7 @@ WEFT_DEFINE(maximum, Maximum)
 WEFT_DEFINE(minimum, Minimum)
 #undef WEFT_DEFINE
 
-// add and sub keep nothing: their gradients are dC itself, or its negative.
+// add and sub keep no tensor: the gradients of their inputs are dC and its negative.
 Variable add(const Variable& a, const Variable& b) {
   Tensor c = add(a.value(), b.value());
   if (b.shape() == c.shape())

@@ -16,8 +16,8 @@ Variable matmul(const Variable& a, const Variable& b) {
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation) {
-  // An activation whose slope wants its input cannot be fused when gradients are on: the input is
-  // never stored.
+  // An activation whose slope needs its input cannot be fused when gradients are on, because the
+  // fused op does not store that input.
   if (activation != kernels::Activation::none && !slope_from_output(activation) && grad_enabled())
     return activate(linear(x, w, bias), activation);
 

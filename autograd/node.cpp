@@ -29,7 +29,8 @@ void Pool::give_back(void* block, std::size_t bytes) {
   free_[units] = new (block) Block{free_[units]};
 }
 
-// A list instead of recursion: a chain may be longer than the stack is deep.
+// The nodes to destroy form a list instead of a recursion, because a chain of nodes may be longer
+// than the stack allows.
 void Pool::destroy(Node* node) {
   node->next_to_destroy = std::exchange(to_destroy_, node);
   if (destroying_) return;

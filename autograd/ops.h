@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalogue of differentiable operations. Each has the name, the shapes and the errors of its
-// counterpart in tensor/ops.h; its gradient stands beside its forward in autograd/<name>.cpp, and
-// its row in tests/autograd/.
+// counterpart in tensor/ops.h. Its gradient is beside its forward computation in
+// autograd/<name>.cpp, and its row is in tests/autograd/.
 #pragma once
 #include <optional>
 #include <vector>
@@ -41,17 +41,17 @@ Variable mean(const Variable& x);
 Variable mean(const Variable& x, int axis);
 
 // --- shape (autograd/shape.cpp) ------------------------------------------------------------------
-// The same elements, shared, under another shape; one size may be -1.
+// The result shares the elements of x under another shape. One size may be -1.
 Variable reshape(const Variable& x, const Shape& shape);
-// (batch, …) → (batch, rest)
+// Flattens all axes but the first: (batch, …) → (batch, rest).
 Variable flatten(const Variable& x);
 Variable permute(const Variable& x, std::initializer_list<int> order);
-// x repeated to `shape` by the broadcasting rule.
+// The result is x repeated to `shape` by the broadcasting rule.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);
-// activation(x·wᵀ + bias) in one pass; bias may be undefined. w is (out, in), as in PyTorch.
+// Computes activation(x·wᵀ + bias) in one op. bias may be undefined. w is (out, in), as in PyTorch.
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation = kernels::Activation::none);
 
@@ -67,14 +67,15 @@ Variable global_avg_pool(const Variable& x);
 
 // --- batch norm (autograd/batch_norm.cpp), over all axes but the last ----------------------------
 // y = gamma·x̂ + beta [+ residual], then relu if asked for; gamma, beta and residual may be
-// undefined. mean and variance are of this batch, (channels) in f64, for commit_running_stats().
+// undefined. mean and variance are the statistics of this batch, (channels) in f64, for
+// commit_running_stats().
 struct BatchNormResult {
   Variable y;
   Tensor mean, variance;
 };
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                            const BatchNormOptions& options = {}, const Variable& residual = {});
-// The same with running statistics, which are constants.
+// Normalises with running statistics, which are constants for the gradient.
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,
                          const Tensor& running_mean, const Tensor& running_var,
                          const BatchNormOptions& options = {}, const Variable& residual = {});
@@ -84,21 +85,23 @@ Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);
 
 // --- normalisation, embedding, dropout -----------------------------------------------------------
-// Over the last axis; weight and bias (columns), or both undefined (autograd/layer_norm.cpp).
+// Normalises over the last axis. weight and bias are (columns), or both undefined
+// (autograd/layer_norm.cpp).
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias,
                     double eps = 1e-5);
-// (…) of int64 → (…, columns) (autograd/embedding.cpp).
+// Maps int64 indices (…) to rows of the table, (…, columns) (autograd/embedding.cpp).
 Variable embedding(const Variable& table, const Tensor& indices);
-// Each element is 0 with probability p, else x/(1 − p); x itself for p = 0 (autograd/dropout.cpp).
+// Each element becomes 0 with probability p and x/(1 − p) otherwise. For p = 0 the result is x
+// itself (autograd/dropout.cpp).
 Variable dropout(const Variable& x, double p);
 
 // --- losses --------------------------------------------------------------------------------------
-// Softmax cross-entropy, mean over the rows (autograd/cross_entropy.cpp).
+// Softmax cross-entropy, as a mean over the rows (autograd/cross_entropy.cpp).
 Variable cross_entropy(const Variable& logits, const Tensor& labels,
                        const CrossEntropyOptions& options = {});
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
-// (x − target)², |x − target|, the Huber loss, and −ln of the probability that σ(x) gives a target
+// The losses (x − target)², |x − target|, Huber, and the binary cross-entropy of σ(x) with a target
 // in [0, 1] (autograd/pointwise_loss.cpp).
 Variable mse(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
 Variable l1(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);

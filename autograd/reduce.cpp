@@ -5,7 +5,7 @@
 namespace weft {
 namespace {
 
-// y is a sum over elements of x, divided by `divisor`: dx repeats dy/divisor.
+// y is a sum over elements of x, divided by `divisor`, so dx is dy/divisor, repeated.
 Variable reduced(const char* op, const Variable& x, Tensor y, i64 divisor) {
   return record(op, std::move(y), edge(x, [divisor](const Tensor& dy, Tensor& dx) {
                   broadcast_to(dx, divisor == 1 ? dy : div(dy, static_cast<double>(divisor)));

@@ -12,7 +12,7 @@ Variable reshape(const Variable& x, const Shape& shape) {
 }
 
 Variable flatten(const Variable& x) {
-  WEFT_CHECK(x.shape().rank() >= 1, "flatten: x is a scalar; a batch of something is required");
+  WEFT_CHECK(x.shape().rank() >= 1, "flatten: x is a scalar; at least one axis is required");
   return reshape(x, Shape{x.shape()[0], x.shape().elements(1, x.shape().rank())});
 }
 

@@ -21,7 +21,7 @@ void refuse_freed(const detail::Node& input) {
       "compute it again, or detach() what should not be differentiated");
 }
 
-// The rest of a failed backward pass.
+// Runs `action` at the end of the scope unless `failed` was set to false.
 template <class F>
 struct OnFailure {
   F action;
@@ -112,11 +112,12 @@ void Tape::free(detail::Node& node) {
   unlink(node);
 }
 
-// Whatever is recorded can no longer be differentiated.
+// Frees everything that is recorded, so that none of it can be differentiated any more.
 void Tape::give_up() {
   while (last_ != nullptr) {
     detail::Node* node = last_;
-    if (!std::exchange(node->reached, true)) ++node->references;  // it must outlive free()
+    // The reference keeps the node alive during free().
+    if (!std::exchange(node->reached, true)) ++node->references;
     free(*node);
     node->reached = false;
     release(node);
@@ -130,8 +131,8 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
   const auto on_failure = [&] { give_up(); };
   OnFailure<decltype(on_failure)> guard{on_failure};
   const NoGrad no_grad;
-  const i64 reached_before =
-      std::exchange(reached_nodes_, 0);  // of a pass that this one is inside of
+  // The count of an outer backward pass, during which this one runs.
+  const i64 reached_before = std::exchange(reached_nodes_, 0);
   detail::Target start{.node = from.node_};
   add_contribution(start, seed);
   for (detail::Node* node = from.node_; reached_nodes_ > 0;) {
@@ -141,7 +142,8 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
     }
     run(*node);
     free_functions(node->functions);
-    detail::Node* const before = node->on_tape.before;  // read now: others may have left the tape
+    // Freeing the functions may have taken earlier nodes off the tape, so this is read after it.
+    detail::Node* const before = node->on_tape.before;
     unlink(*node);
     node->reached = false;
     --reached_nodes_;
@@ -149,7 +151,7 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
     node = before;
   }
   reached_nodes_ = reached_before;
-  // Some use of these lies outside what was differentiated.
+  // These leaves have uses outside the graph of this pass, so their last contribution did not come.
   for (const std::shared_ptr<Leaf>& leaf : waiting_)
     if (std::exchange(leaf->waiting, false)) on_ready_(*leaf);
   waiting_.clear();
@@ -157,7 +159,8 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
 }
 
 void Tape::run(detail::Node& node) {
-  // Taken out of the node: then an in-place edge can see that nobody else holds it.
+  // The gradient is moved out of the node, so that an in-place edge sees whether anything else
+  // holds it.
   Tensor dy = std::move(node.grad);
   node.grad = Tensor();
   if (current_observer != nullptr) current_observer->on_backward(node.op, node.scope, dy);
@@ -180,7 +183,8 @@ void Tape::deliver(detail::BackwardFunction& backward, const Tensor& dy, bool la
     dx[i] = &written[i];
     if (target.leaf != nullptr) {
       Leaf& leaf = *target.leaf;
-      // The same leaf twice in one function (tied inputs): only one may write into its buffer.
+      // If one function has a leaf twice (tied inputs), only the first target writes into its grad
+      // buffer.
       is_first[i] = !leaf.has_grad;
       for (std::size_t j = 0; j < i; ++j)
         is_first[i] = is_first[i] && backward.target[j].leaf != target.leaf;
@@ -227,13 +231,13 @@ void Tape::add_contribution(detail::Target& target, const Tensor& contribution) 
   detail::Node& node = *target.node;
   Tensor& grad = node.grad;
   if (!node.reached) {
-    node.reached = true;  // which keeps it until it has run
+    node.reached = true;  // counts as a reference until the node has run
     ++node.references;
     ++reached_nodes_;
     grad = contribution;
   } else if (grad.storage_is_unique()) {
     add(grad, grad, contribution);
-  } else {  // passed on to several inputs: not ours to change
+  } else {  // the tensor is shared with other nodes, so it must not be changed
     grad = add(grad, contribution);
   }
 }
@@ -249,7 +253,7 @@ void Tape::contribution_done(detail::Target& target) {
   } else if (on_ready_ && !std::exchange(leaf.waiting, true)) {
     waiting_.push_back(target.leaf);
   }
-  target.leaf.reset();  // so that freeing the function does not count it again
+  target.leaf.reset();  // so that free_functions() does not decrement pending_uses again
 }
 
 }  // namespace weft

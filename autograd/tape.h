@@ -2,8 +2,9 @@
 // The tape records ops in execution order, with their backward functions.
 //
 // Note [Tape]
-// An op computes its output and calls record() with one edge per input. The edge is a function that
-// writes the input's gradient where the tape says:
+// An op computes its output and calls record() with one edge per input. An edge holds a function
+// that computes the gradient of its input from the gradient of the output, and writes it to a
+// tensor that the tape provides:
 //
 //   Variable matmul(const Variable& a, const Variable& b) {
 //     const Tensor &A = a.value(), &B = b.value();
@@ -12,18 +13,20 @@
 //                   edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
 //   }
 //
-// - The capture list decides memory use: a captured tensor lives until the backward pass ran the
-//   edge.
-// - An edge toward an input that wants no gradient is dropped here, with all it captured.
-// - Edges write; only the tape adds. A leaf's first contribution is written straight into its grad
-//   buffer, an inner node's into a fresh tensor; later ones go to scratch that the tape adds.
-// - The tape is a list of nodes in execution order, one node per op. backward() walks it in reverse
-//   from its start and frees each node, until no gradient is pending: no sorting, no recursion.
-// - A node lives while a Variable or the node of a later op refers to it. So a Variable that is
-//   held keeps the graph behind it, as its backward() needs it, and nothing that was recorded
-//   later; after backward() it keeps its own node only.
-// - Nodes and backward functions lie in a pool of the tape's, whose blocks are used again, so that
-//   recording an op costs no call to the heap once warm.
+// - The capture list decides memory use: a captured tensor lives until the backward pass has run
+//   the edge.
+// - record() drops an edge to an input that requires no gradient, with everything it captured.
+// - Edges write, and only the tape adds. The first contribution to a leaf is written into its grad
+//   buffer. The first contribution to an inner node is written into a new tensor. Each later
+//   contribution is written into a temporary tensor, which the tape adds.
+// - The tape is a list of nodes in execution order, one node per op. backward() walks the list in
+//   reverse from its start until no gradient is pending, and frees each node that it has run. It
+//   needs no sorting and no recursion.
+// - A node lives while a Variable or the node of a later op refers to it. A Variable therefore
+//   keeps the graph that it was computed from, which its backward() needs, and nothing that was
+//   recorded later. After backward() it keeps its own node only.
+// - Nodes and backward functions lie in a memory pool of the tape, whose blocks are reused. Once
+//   the pool is large enough, recording an op does not call the heap.
 #pragma once
 #include <functional>
 #include <new>
@@ -36,22 +39,22 @@
 
 namespace weft {
 
-// Sees every op as it is recorded or differentiated (tracing, search for NaN, profiling). Called on
-// the thread that runs the op, with grad mode on or off.
+// Is called for every op that is recorded or differentiated, for tracing, for the search for NaN
+// and for profiling. The calls come on the thread that runs the op, with grad mode on or off.
 class TapeObserver {
  public:
   virtual ~TapeObserver() = default;
-  // After the forward computation. `scope` is the module path, "" outside modules.
+  // Called after the forward computation. `scope` is the module path, "" outside modules.
   virtual void on_forward(const char* op, const std::string& scope, const Tensor& output) = 0;
-  // After one op's backward: the gradient that came in.
+  // Called before the backward functions of an op run. `grad` is the gradient of its output.
   virtual void on_backward(const char* op, const std::string& scope, const Tensor& grad) = 0;
 };
-// Sets this thread's observer (null for none) and returns the one before.
+// Sets this thread's observer (null for none) and returns the previous one.
 TapeObserver* set_tape_observer(TapeObserver* observer);
 TapeObserver* tape_observer();
 
-// The module path ops are recorded under, on this thread ("features.0"). Kept by nn::Module while
-// an observer is set.
+// The module path under which this thread records ops ("features.0"). nn::Module sets it while an
+// observer is set.
 std::string& module_scope();
 
 namespace detail {
@@ -71,32 +74,35 @@ struct MultiInputEdgeOf {
 
 }  // namespace detail
 
-// {input, function(dy, dx)}: writes all of dx, which has the input's shape and dtype.
+// An edge to `input`, whose function(dy, dx) writes all of dx. dx has the shape and dtype of the
+// input.
 template <class F>
 auto edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::write};
 }
-// The same for a function that reads dy[i] before it writes dx[i], with dx of dy's shape: when
-// dy has no other use, dx is dy.
+// An edge whose function may run in place: it reads dy[i] before it writes dx[i], and dx has the
+// shape of dy. If dy has no other use, dx is dy.
 template <class F>
 auto in_place_edge(const Variable& input, F function) {
   return detail::EdgeOf<F>{input, std::move(function), detail::BackwardFunction::Kind::in_place};
 }
-// dx = dy, under the input's shape; no copy is made unless needed.
+// An edge with dx = dy, in the shape of the input. dy is copied only for the first contribution to
+// a leaf.
 inline auto identity_edge(const Variable& input) {
   auto nothing = [](const Tensor&, Tensor&) {};
   return detail::EdgeOf<decltype(nothing)>{input, nothing,
                                            detail::BackwardFunction::Kind::identity};
 }
-// A kernel that yields several gradients at once: function(dy, dx) where dx[i] is null when input i
-// wants none. Dropped when no input wants one.
+// An edge for a kernel that yields several gradients at once. In function(dy, dx), dx[i] is null if
+// input i requires no gradient. The edge is dropped if no input requires one.
 template <std::size_t N, class F>
 auto multi_input_edge(std::array<const Variable*, N> inputs, F function) {
   static_assert(N <= detail::BackwardFunction::kMaxTargets);
   return detail::MultiInputEdgeOf<F, N>{inputs, std::move(function),
                                         detail::BackwardFunction::Kind::write};
 }
-// The same for a function that lets the first dx of dy's shape that is wanted be dy.
+// A multi-input edge whose function may run in place: the first wanted dx of the shape of dy may be
+// dy.
 template <std::size_t N, class F>
 auto in_place_multi_input_edge(std::array<const Variable*, N> inputs, F function) {
   static_assert(N <= detail::BackwardFunction::kMaxTargets);
@@ -111,12 +117,13 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  // The tape that record() writes to on this thread: its own, or the innermost Scope's.
+  // The tape that record() uses on this thread: the tape of the innermost Scope, or else the tape
+  // of the thread.
   static Tape& current();
 
-  // Makes a tape current on this thread while it lives. Tapes nest, for recomputation inside a
-  // backward pass (with EnableGrad). A variable that outlives its tape keeps its value, and its
-  // backward() is an error.
+  // Makes a tape current on this thread while the scope lives. Scopes nest, for recomputation
+  // inside a backward pass (with EnableGrad). A variable that outlives its tape keeps its value,
+  // and its backward() throws UserError.
   class Scope {
    public:
     explicit Scope(Tape& tape);
@@ -128,16 +135,19 @@ class Tape {
     Tape* before_;
   };
 
-  // Called when a leaf's last recorded use has delivered its gradient in a backward pass, so that
-  // communication can overlap the rest; at the latest when the pass ends.
+  // Sets a function that a backward pass calls when the last recorded use of a leaf has contributed
+  // to its gradient, so that communication can overlap the rest of the pass. A leaf with uses
+  // outside the graph of this pass is reported when the pass ends.
   void set_on_ready(std::function<void(Leaf&)> on_ready) { on_ready_ = std::move(on_ready); }
-  // Called for each contribution that a backward pass has added to a leaf's gradient, so that a
-  // trainer learns of leaves that are not its own. Null, the default, costs one comparison.
+  // Sets a function that is called for each contribution that a backward pass has added to the
+  // gradient of a leaf. A trainer learns in this way of leaves that are not its own. A null
+  // function, the default, costs one comparison.
   void set_on_gradient(std::function<void(Leaf&)> on_gradient) {
     on_gradient_ = std::move(on_gradient);
   }
 
-  i64 recorded_ops() const { return live_nodes_; }  // not yet freed
+  i64 recorded_ops() const { return live_nodes_; }  // those not yet freed
+  // The work of Variable::backward(). If it throws, the whole tape is freed.
   void backward(const Variable& from, const Tensor& seed);
 
   template <class... Edges>
@@ -150,7 +160,7 @@ class Tape {
   void attach(detail::BackwardFunction*& functions, detail::EdgeOf<F>& edge);
   template <class F, std::size_t N>
   void attach(detail::BackwardFunction*& functions, detail::MultiInputEdgeOf<F, N>& edge);
-  // A backward function at the end of the list, which holds `function`.
+  // Appends a backward function that holds `function` to the list.
   template <class F>
   detail::BackwardFunction* append(detail::BackwardFunction*& functions, F& function);
   detail::Target target_of(const Variable& input);
@@ -167,14 +177,14 @@ class Tape {
   void give_up();
 
   detail::Pool* pool_;
-  detail::Node* last_ = nullptr;  // of the nodes that are not freed, in execution order
+  detail::Node* last_ = nullptr;  // the last of the nodes that are not freed, in execution order
   i64 live_nodes_ = 0;
-  i64 reached_nodes_ = 0;  // that the backward pass under way has yet to run
+  i64 reached_nodes_ = 0;  // nodes with a gradient that the current backward pass has yet to run
   std::function<void(Leaf&)> on_ready_, on_gradient_;
   std::vector<std::shared_ptr<Leaf>> waiting_;
 };
 
-// Records an op on the current tape. `y` is the output; edges as above.
+// Records an op with output `y` and its edges on the current tape.
 template <class... Edges>
 Variable record(const char* op, Tensor y, Edges&&... edges) {
   return Tape::current().record(op, std::move(y), std::forward<Edges>(edges)...);
@@ -186,7 +196,7 @@ Variable Tape::record(const char* op, Tensor y, Edges&&... edges) {
   if (grad_enabled()) {
     try {
       (attach(functions, edges), ...);
-    } catch (...) {  // an input of another tape
+    } catch (...) {  // an input is on another tape
       free_functions(functions);
       throw;
     }
@@ -207,7 +217,7 @@ detail::BackwardFunction* Tape::append(detail::BackwardFunction*& functions, F& 
   added->function = new (block + offset) F(std::move(function));
   if constexpr (!std::is_trivially_destructible_v<F>)
     added->destroy = [](void* held) { static_cast<F*>(held)->~F(); };
-  // Kept in the order given: an in-place edge is honoured only as the last one.
+  // The order of the edges is kept, because an in-place edge may reuse dy only as the last one.
   BackwardFunction** end = &functions;
   while (*end != nullptr) end = &(*end)->next;
   return *end = added;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Variable: a tensor on the tape.
 //
-// A Variable is one of three things: a constant (made from a Tensor), a leaf (whose gradient is
-// kept: parameters, inputs made with Variable::leaf), or the result of a recorded op. Copies are
-// handles to the same one. A result belongs to the thread whose tape recorded it.
+// A Variable is a constant (made from a Tensor), a leaf (whose gradient is kept: a parameter, or an
+// input made with Variable::leaf), or the result of a recorded op. Copies are handles to the same
+// variable. A result belongs to the thread whose tape recorded it.
 #pragma once
 #include <memory>
 #include <string>
@@ -17,16 +17,16 @@ namespace detail {
 struct Node;
 }
 
-// What a leaf keeps between steps. `grad` may be preset to a slice of a flat buffer; its values
-// are valid only while `has_grad` is true.
+// The state of a leaf, which it keeps between steps. `grad` may be preset to a slice of a flat
+// buffer. The values of `grad` are valid only while `has_grad` is true.
 struct Leaf {
   Tensor value;
   Tensor grad;
   bool requires_grad = true;
   bool has_grad = false;
-  std::string name;      // for messages and on_ready; may be empty
-  i64 pending_uses = 0;  // recorded uses whose contribution has not arrived
-  bool waiting = false;  // got a contribution in this backward pass, but not yet its last
+  std::string name;      // for messages; may be empty
+  i64 pending_uses = 0;  // recorded uses that have not yet contributed a gradient
+  bool waiting = false;  // has a contribution of this backward pass, but not yet the last one
 };
 
 class Variable {
@@ -34,7 +34,7 @@ class Variable {
   Variable() = default;
   Variable(Tensor value)
       : value_(std::move(value)) {}  // a constant  NOLINT(google-explicit-constructor)
-  // A leaf: backward() accumulates into its grad().
+  // Makes a leaf, into whose grad() backward() accumulates.
   static Variable leaf(Tensor value, std::string name = "");
 
   Variable(const Variable& other);
@@ -49,26 +49,27 @@ class Variable {
   const Device& device() const { return value().device(); }
 
   bool is_leaf() const { return leaf_ != nullptr; }
-  // Whether backward() through this variable would do anything.
+  // Whether a gradient flows through this variable in a backward pass.
   bool requires_grad() const;
-  // Leaves only (UserError otherwise).
+  // Throws UserError unless this is a leaf.
   void set_requires_grad(bool on) const;
 
-  // The gradient of a leaf; undefined until a backward pass has reached it, and after zero_grad().
+  // The gradient of a leaf. It is undefined before a backward pass has reached the leaf, and after
+  // zero_grad().
   Tensor grad() const;
   void zero_grad() const;
 
-  // Adds d(this)/d(leaf) to the grad() of every leaf this variable was computed from, and frees the
-  // recorded graph behind it. Without a seed this variable must have one element, whose seed is 1;
-  // a seed has this variable's shape and dtype. Throws UserError on a second call for the same
-  // graph.
+  // Adds d(this)/d(leaf) to the grad() of every leaf that this variable was computed from, and
+  // frees the recorded graph behind it. Without a seed gradient this variable must have one
+  // element, and the seed is 1. A seed must have the shape and dtype of this variable. Throws
+  // UserError on a second call for the same graph.
   void backward() const;
   void backward(const Tensor& seed) const;
 
   // The same value as a constant.
   Variable detach() const { return Variable(value()); }
 
-  // For the tape and for modules.
+  // These two functions are for the tape and for modules.
   const std::shared_ptr<Leaf>& leaf_state() const { return leaf_; }
   static Variable of_leaf(std::shared_ptr<Leaf> leaf);
 
@@ -78,10 +79,10 @@ class Variable {
 
   Tensor value_;
   std::shared_ptr<Leaf> leaf_;
-  detail::Node* node_ = nullptr;  // of the op that computed it; see Note [Tape]
+  detail::Node* node_ = nullptr;  // the node of the op that computed it; see Note [Tape]
 };
 
-// While one lives, ops on this thread record nothing. Guards nest.
+// While a NoGrad lives, ops on this thread are not recorded. Guards nest.
 class NoGrad {
  public:
   NoGrad();
@@ -92,8 +93,8 @@ class NoGrad {
  private:
   bool before_;
 };
-// While one lives, ops on this thread record again: for recomputation inside a backward pass, which
-// runs without recording, on a tape of its own (Tape::Scope).
+// While an EnableGrad lives, ops on this thread are recorded again. It serves recomputation inside
+// a backward pass, which runs without recording, on a tape of its own (Tape::Scope).
 class EnableGrad {
  public:
   EnableGrad();

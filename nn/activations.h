@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations as modules. Inside a Sequential they are computed by the layer before them where it
+// Activations as modules. Inside a Sequential the preceding layer computes the activation where it
 // can.
 #pragma once
 #include "weft/autograd/activation.h"
@@ -25,10 +25,10 @@ using SiLU = ActivationModule<kernels::Activation::silu>;
 using Tanh = ActivationModule<kernels::Activation::tanh>;
 using Sigmoid = ActivationModule<kernels::Activation::sigmoid>;
 
-// The module for "relu", "gelu", "silu", "tanh" or "sigmoid"; UserError with the known ones
-// otherwise.
+// The module for "relu", "gelu", "silu", "tanh" or "sigmoid". Throws UserError with the known names
+// for another name.
 AnyModule activation_named(const std::string& name);
-// Those names, for describe().
+// A check that accepts these names, for describe().
 Check activation_names();
 
 }  // namespace weft::nn

@@ -9,17 +9,16 @@ struct NormOptions {
   double momentum = 0.1;  // weight of the newest batch in the running statistics
 };
 
-// Normalises each channel to mean 0 and variance 1, then multiplies by weight and adds bias.
-// x is (batch, …, channels): images or rows of features. Training uses the statistics of the batch,
-// and the running ones follow (Note [Batch-norm statistics]); evaluation uses the running ones.
-// Names are those of PyTorch's
-// BatchNorm1d and BatchNorm2d, num_batches_tracked included.  Ioffe & Szegedy 2015,
-// arXiv:1502.03167
+// Normalises each channel to mean 0 and variance 1, then multiplies by weight and adds bias. x is
+// (batch, …, channels): images or rows of features. Training uses the statistics of the batch and
+// updates the running statistics (Note [Batch-norm statistics]); evaluation uses the running
+// statistics. The names are those of PyTorch's BatchNorm1d and BatchNorm2d, num_batches_tracked
+// included. Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
 //
 // Note [Frozen batch norm]
-// A batch norm is frozen if neither its weight nor its bias wants a gradient: it
-// normalises with the running statistics in training too, and they stay. In PyTorch they would
-// drift, and a frozen backbone would change under the head that is trained on it.
+// A batch norm is frozen if neither its weight nor its bias requires a gradient. It then normalises
+// with the running statistics in training too, and does not change them. In PyTorch they would
+// change, so the output of a frozen backbone would drift while the head is trained on it.
 class BatchNorm : public Module {
  public:
   explicit BatchNorm(i64 channels, NormOptions options = {});
@@ -30,11 +29,11 @@ class BatchNorm : public Module {
   bool fuses(kernels::Activation activation) const override {
     return activation == kernels::Activation::relu;
   }
-  // relu(norm(x) + residual): the end of a residual block.
+  // Computes relu(norm(x) + residual), the end of a residual block.
   Variable with_residual(const Variable& x, const Variable& residual);
   std::string label() const override;
-  // Keeps the running statistics as they are, and uses them, even while weight and bias are
-  // trained.
+  // If `on`, training normalises with the running statistics and does not change them, even if
+  // weight and bias are trained.
   void freeze_statistics(bool on) { statistics_frozen_ = on; }
   bool statistics_frozen() const { return statistics_frozen_; }
 
@@ -42,7 +41,8 @@ class BatchNorm : public Module {
   Buffer running_mean, running_var, num_batches_tracked;
 
  private:
-  // Whether this pass normalises with, and observes, the statistics of its batch.
+  // Whether this forward pass normalises with the statistics of its batch and updates the running
+  // statistics.
   bool uses_batch_statistics() const {
     return training() && !statistics_frozen_ &&
            (weight.variable().requires_grad() || bias.variable().requires_grad());

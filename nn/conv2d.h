@@ -11,9 +11,9 @@ struct ConvOptions {
   bool bias = true;
 };
 
-// 2-d convolution: x (batch, height, width, in) → (batch, out_height, out_width, out); weight
-// (out, kernel_h, kernel_w, in/groups), in files (out, in/groups, kernel_h, kernel_w); bias (out).
-// Initialised as PyTorch's.
+// 2-d convolution: x (batch, height, width, in) → (batch, out_height, out_width, out). weight is
+// (out, kernel_h, kernel_w, in/groups) in memory and (out, in/groups, kernel_h, kernel_w) in files;
+// bias is (out). The initial values are drawn as in PyTorch.
 class Conv2d : public Module {
  public:
   Conv2d(i64 in, i64 out, HeightWidth kernel, ConvOptions options = {});

@@ -4,9 +4,9 @@
 
 namespace weft::nn {
 
-// In training, each element is zero with probability p and 1/(1 − p) times itself otherwise; in
-// evaluation, and for p = 0, nothing happens and no random number is drawn.
-// Srivastava et al. 2014, JMLR 15
+// In training, each element becomes 0 with probability p and x/(1 − p) otherwise. In evaluation,
+// and for p = 0, the output is the input and no random number is drawn. Source: Srivastava et al.
+// 2014, JMLR 15.
 class Dropout : public Module {
  public:
   explicit Dropout(double p = 0.5);

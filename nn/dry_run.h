@@ -4,9 +4,10 @@
 
 namespace weft::nn {
 
-// The output of a batch of `samples` samples of zeros, in evaluation mode and without gradients:
-// shows shapes, fixes file layouts (Note [Flatten and file layout]), leaves weights, statistics,
-// random numbers and modes as they are. `dtype` defaults to that of the first parameter.
+// The output for a batch of `samples` zeros, in evaluation mode and without gradients. A dry run
+// shows output shapes and fixes file layouts (Note [Flatten and file layout]). It leaves weights,
+// statistics, random numbers and modes as they are. `dtype` is the dtype of the samples; its
+// default is that of the first parameter.
 Tensor dry_run(Module& module, const Shape& sample, DType dtype, i64 samples = 1);
 Tensor dry_run(Module& module, const Shape& sample);
 

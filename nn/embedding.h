@@ -4,8 +4,8 @@
 
 namespace weft::nn {
 
-// Rows of a table by their index: x int64 (…), in [0, rows) → (…, columns). weight (rows, columns)
-// is drawn from a normal distribution of deviation 1, as PyTorch's.
+// Maps indices to rows of a table: x int64 (…), in [0, rows) → (…, columns). weight is (rows,
+// columns), drawn from a normal distribution with standard deviation 1, as in PyTorch.
 class Embedding : public Module {
  public:
   Embedding(i64 rows, i64 columns);

@@ -27,10 +27,10 @@ FlatParameters::FlatParameters(const NamedParameters& parameters) {
     place.copy_from(segment.leaf->value);
     segment.leaf->value = place;
   }
-  lay_gradients();
+  allocate_gradients();
 }
 
-void FlatParameters::lay_gradients() {
+void FlatParameters::allocate_gradients() {
   i64 total = 0;
   for (Segment& segment : segments_) {
     segment.gradient_offset = segment.leaf->requires_grad ? total : -1;

@@ -8,7 +8,8 @@
 namespace weft::nn::init {
 namespace {
 
-// Draws in f64 on the CPU and copies: for the initialisers that are not one fill.
+// Draws in f64 on the CPU and copies the result to `weight`, for initialisers that are not a single
+// fill kernel.
 template <class Draw>
 void through_host(const Tensor& weight, const Draw& draw) {
   const Tensor host = Tensor::empty(weight.shape(), DType::f64);
@@ -85,8 +86,8 @@ void orthogonal(const Tensor& weight, double gain, Generator& generator) {
     generator.normal(host, 0.0, 1.0);
     using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     Eigen::Map<Matrix> drawn(host.data<double>(), rows, cols);
-    // Q of the tall orientation; the signs of R's diagonal make the result uniform over such
-    // matrices.
+    // The QR decomposition needs at least as many rows as columns. Multiplying by the signs of the
+    // diagonal of R makes the result uniform over the orthogonal matrices.
     const Matrix tall = rows >= cols ? Matrix(drawn) : Matrix(drawn.transpose());
     const Eigen::HouseholderQR<Matrix> qr(tall);
     Matrix q = qr.householderQ() * Matrix::Identity(tall.rows(), tall.cols());

@@ -8,8 +8,8 @@ struct LayerNormOptions {
   double eps = 1e-5;
 };
 
-// Each row of x (…, columns) to mean 0 and variance 1, then times weight plus bias (columns).
-// Ba, Kiros & Hinton 2016, arXiv:1607.06450
+// Normalises each row of x (…, columns) to mean 0 and variance 1, then multiplies by weight
+// (columns) and adds bias (columns). Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
 class LayerNorm : public Module {
  public:
   explicit LayerNorm(i64 columns, LayerNormOptions options = {});

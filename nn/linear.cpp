@@ -15,40 +15,40 @@ Linear::Linear(i64 in, i64 out, LinearOptions options) {
 }
 
 // Note [Flatten and file layout]
-void Linear::settle_file_layout(const Tensor& x) {
+void Linear::fix_file_layout(const Tensor& x) {
   using Kind = FileLayout::Kind;
   const FileLayout& layout = weight.file_layout();
   const FlatImage& image = flat_image_of(x);
-  const i64 numbers = image.height * image.width * image.channels, inputs = weight.value().size(1);
-  WEFT_CHECK(!image || numbers == inputs,
-             "Linear: the input is a flattened image of {} × {} × {}, {} numbers; {} are required "
+  const i64 elements = image.height * image.width * image.channels, inputs = weight.value().size(1);
+  WEFT_CHECK(!image || elements == inputs,
+             "Linear: the input is a flattened image of {} × {} × {}, {} elements; {} are required "
              "(after a flatten, images are of one size)",
-             image.height, image.width, image.channels, numbers, inputs);
+             image.height, image.width, image.channels, elements, inputs);
   if (image && (layout.kind == Kind::open || layout.kind == Kind::unknown)) {
     weight.set_file_layout({Kind::flattened_image, image});
   } else if (image) {
-    // Height and width only say how many pixels there are: the order depends on the channels.
+    // Only the number of channels decides the order, so height and width need not be equal.
     WEFT_CHECK(
         layout.image.channels == image.channels,
-        "Linear: the input is a flattened image of {} × {} × {} and the weights belong to {}; "
-        "these stand in another order in a file, so run the model on one batch of images "
-        "before weights are loaded or saved",
+        "Linear: the input is a flattened image of {} × {} × {} and the weights are laid out for {}; "
+        "their orders in a file differ, so one batch of images must run through the model before its "
+        "weights are loaded or saved",
         image.height, image.width, image.channels,
         layout.image ? fmt::format("one of {} × {} × {}", layout.image.height, layout.image.width,
                                    layout.image.channels)
-                     : "features in their own order");
+                     : "features that are not an image");
   } else if (layout.kind == Kind::unknown) {
     weight.set_file_layout({});
   }
 }
 
 Variable Linear::forward(const Variable& x) {
-  settle_file_layout(x.value());
+  fix_file_layout(x.value());
   return linear(x, weight, bias);
 }
 
 Variable Linear::forward_fused(const Variable& x, kernels::Activation activation) {
-  settle_file_layout(x.value());
+  fix_file_layout(x.value());
   return linear(x, weight, bias, activation);
 }
 

@@ -8,7 +8,8 @@ struct LinearOptions {
   bool bias = true;
 };
 
-// y = x·wᵀ + b: x (…, in) → (…, out); weight (out, in), bias (out), initialised as PyTorch's.
+// Computes y = x·wᵀ + b: x (…, in) → (…, out). weight is (out, in) and bias (out). The initial
+// values are drawn as in PyTorch.
 class Linear : public Module {
  public:
   Linear(i64 in, i64 out, LinearOptions options = {});
@@ -22,7 +23,8 @@ class Linear : public Module {
   Parameter weight, bias;
 
  private:
-  void settle_file_layout(const Tensor& x);
+  // Fixes the file layout of the weight by the first input (Note [Flatten and file layout]).
+  void fix_file_layout(const Tensor& x);
 };
 
 }  // namespace weft::nn

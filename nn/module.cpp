@@ -36,8 +36,8 @@ std::string described(const Parameter& p) {
 }
 std::string described(const Buffer& b) { return fmt::format("a buffer {}", b.value.shape()); }
 
-// The parts of one walk by their full names, each of which may be used once: by the name a file and
-// a checkpoint know a tensor.
+// The parts of one walk by their full names. Each name may be used once, because files and
+// checkpoints find a tensor by its name.
 class PartNames {
  public:
   template <class Part>
@@ -53,7 +53,7 @@ class PartNames {
   std::unordered_map<std::string, std::variant<Module*, Parameter*, Buffer*>> parts_;
 };
 
-// Walks a tree of modules; the three callables see every part with its full name.
+// Walks a tree of modules. The three callables are called for every part, with its full name.
 template <class OnModule, class OnParameter, class OnBuffer>
 class Walk final : public Parts {
  public:
@@ -107,7 +107,8 @@ void walk(Module& root, const OnModule& on_module, const OnParameter& on_paramet
 
 thread_local OutputObserver* current_output_observer = nullptr;
 
-// Ops recorded while it lives stand under the module's path. The outermost one names the paths.
+// Records ops under the path of the module while it lives. The outermost scope sets the paths of
+// the modules.
 class PathScope {
  public:
   explicit PathScope(Module& module) {
@@ -127,8 +128,8 @@ class PathScope {
 };
 thread_local int PathScope::depth_ = 0;
 
-// A UserError on its way out of nested modules. Each that it passes finds the layer below itself,
-// so that the path is right whether or not anybody named it.
+// A UserError that propagates out of nested modules. Each enclosing module computes the path of the
+// layer below itself, so the path is right whether or not the paths were named before.
 class LayerError : public UserError {
  public:
   LayerError(const Module* layer, const std::string& path, const std::string& message)
@@ -244,11 +245,15 @@ i64 Module::parameter_count() {
 }
 
 namespace {
+// convert() returns the tensor itself if there is nothing to convert.
 template <class Convert>
 void convert_all(Module& module, const Convert& convert) {
   for (const NamedParameter& parameter : module.named_parameters()) {
     Leaf& leaf = *parameter.variable.leaf_state();
-    leaf.value = convert(leaf.value);
+    const Tensor converted = convert(leaf.value);
+    // A flat buffer may hold this value and its gradient, which must stay there.
+    if (converted.shares_storage_with(leaf.value)) continue;
+    leaf.value = converted;
     leaf.grad = Tensor();
     leaf.has_grad = false;
   }
@@ -288,7 +293,7 @@ EvalMode::~EvalMode() {
 
 void copy_weight_tying(Module& copy, Module& original) {
   std::vector<const Leaf*> order;
-  std::vector<std::size_t> first;  // for each parameter, the place where its leaf was met first
+  std::vector<std::size_t> first;  // for each parameter, the index at which its leaf came first
   walk(
       original, kIgnore,
       [&](const std::string&, Parameter& parameter) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Module: a part of a network, and a value: movable, copyable (a copy has parameters of its own).
+// Module: a part of a network. It is a value: it can be moved, and a copy has its own parameters.
 //
 //   struct Net : nn::Module {
 //     nn::Linear fc1{784, 128}, fc2{128, 10};
@@ -7,11 +7,11 @@
 //     Variable forward(const Variable& x) override { return fc2(relu(fc1(x))); }
 //   };
 //
-// parts() names the children once; everything else (names, parameters, modes, devices, files, the
-// summary) follows from it. Names are PyTorch's: "fc1.weight".
+// parts() names the children once. Names, parameters, modes, devices, files and the summary follow
+// from it. Names are PyTorch's, like "fc1.weight".
 //
-// Call a module as model(x), not model.forward(x): a UserError from inside then says which layer it
-// comes from ("layer classifier.1: linear: x is …").
+// A module is called as model(x), not model.forward(x). A UserError from inside then names the
+// layer that it comes from ("layer classifier.1: linear: x is …").
 #pragma once
 #include <memory>
 #include <string>
@@ -30,15 +30,15 @@ struct NamedModule {
   Module* module;
 };
 
-// What parts() reports to.
+// The receiver to which parts() reports children, parameters and buffers.
 class Parts {
  public:
   virtual ~Parts() = default;
   Parts& operator()(std::string_view name, Module& child) { return visit(name, child), *this; }
-  // Absent parameters and buffers are skipped.
+  // Undefined parameters and buffers are skipped.
   Parts& operator()(std::string_view name, Parameter& parameter);
   Parts& operator()(std::string_view name, Buffer& buffer);
-  // Children named "0", "1", … below `name`, or directly when it is empty.
+  // The children are named "0", "1", … below `name`, or without a prefix if it is empty.
   template <class M>
   Parts& operator()(std::string_view name, std::vector<M>& children);
 
@@ -57,55 +57,61 @@ class Module {
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
 
-  // Each name may be used once: UserError otherwise.
+  // Reports the children, parameters and buffers to `Parts`. A name that is used twice throws
+  // UserError when the module is walked.
   virtual void parts(Parts&) {}
-  // A module with several inputs or outputs has a forward() of its own instead, with an operator()
-  // that calls it through run(); this one then throws UserError.
+  // A module with several inputs or outputs has a forward() of its own instead, and an operator()
+  // that calls it through run(). This forward() then throws UserError.
   virtual Variable forward(const Variable& x);
-  // For summaries: "Linear(784, 512)".
+  // The text that describes the module in summaries, like "Linear(784, 512)".
   virtual std::string label() const { return "Module"; }
 
   Variable operator()(const Variable& x);
 
-  // Training or evaluation mode, of this module and all below it. New modules are in training mode.
+  // Sets training or evaluation mode for this module and all modules below it. New modules are in
+  // training mode.
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  // In the order of parts(), depth first; a tied parameter appears under its first name only, or
-  // under all of its names.
+  // The parameters in the order of parts(), depth first. A tied parameter is listed under its first
+  // name only, or under all of its names with all_names.
   NamedParameters named_parameters(bool all_names = false);
   std::vector<NamedBuffer> named_buffers();
   i64 parameter_count();
-  // This module and all below it, with their paths, in the order of parts().
+  // This module and all modules below it with their paths, in the order of parts().
   std::vector<NamedModule> named_modules();
-  // Converts parameters and floating buffers. Gradients are dropped; build optimizers afterwards.
+  // Converts parameters and floating buffers to a dtype, or moves parameters and all buffers to a
+  // device. A parameter that already has the dtype or is on the device stays as it is, with its
+  // gradient. The gradient of another one is dropped, and optimizers must be built afterwards.
   void to(DType dtype);
   void to(const Device& device);
 
   // --- fusion, used by Sequential ----------------------------------------------------------------
-  // The activation this module is, when it is nothing else.
+  // The activation that this module computes; none for a module that is not an activation alone.
   virtual kernels::Activation activation() const { return kernels::Activation::none; }
-  // Whether forward_fused() takes this activation.
+  // Whether forward_fused() computes this activation in the same op.
   virtual bool fuses(kernels::Activation) const { return false; }
-  // activation(forward(x)) in one op; fused() calls it as operator() calls forward().
+  // Computes activation(forward(x)), in one op where fuses() says so. fused() calls it as
+  // operator() calls forward().
   virtual Variable forward_fused(const Variable& x, kernels::Activation activation);
   Variable fused(const Variable& x, kernels::Activation activation);
 
-  // A table with a line per module: path, label, the shape of its output, parameters. `sample` is
-  // the shape of the input, without the batch: (28, 28, 1). The shape of an output has no batch
-  // axis either; that of an output without one is whole. Runs the model on one sample and on two
+  // A table with a line per module: path, label, shape of the output, and number of parameters.
+  // `sample` is the shape of the input without the batch axis, like (28, 28, 1). Output shapes are
+  // shown without the batch axis if they have one. The model is run on one sample and on two
   // (nn/dry_run.h).
   std::string summary(const Shape& sample);
   std::string summary(const Shape& sample, DType dtype);
 
-  // The path under the root that named it last ("features.0"), for traces.
+  // The path of this module under the root that named it last, like "features.0", for traces.
   const std::string& path() const { return path_; }
-  // Names this module and all below it.
+  // Sets the paths of this module and of all modules below it.
   void name_paths(const std::string& root = "");
 
  protected:
-  // For further ways to call a module: forward_it(), with what operator() does around forward():
+  // Does for forward_it() what operator() does around forward(). It serves an operator() with other
+  // arguments:
   //   Variable operator()(const Variable& a, const Variable& b) {
   //     return run([&] { return forward(a, b); });
   //   }
@@ -121,18 +127,19 @@ class Module {
   std::string path_;
 };
 
-// Sees the output of every module on this thread, after it was computed. This includes an
-// activation that the layer before it computes.
+// Is called with the output of every module on this thread after it was computed. This includes an
+// activation that the preceding layer computes.
 class OutputObserver {
  public:
   virtual ~OutputObserver() = default;
   virtual void on_output(const Module& module, const Variable& output) = 0;
 };
-// Sets this thread's observer (null for none) and returns the one before.
+// Sets this thread's observer (null for none) and returns the previous one.
 OutputObserver* set_output_observer(OutputObserver* observer);
 OutputObserver* output_observer();
 
-// Puts a module in evaluation mode, and every part of it back in its own mode afterwards.
+// Puts a module and all modules below it in evaluation mode while it lives, and restores the mode
+// of each afterwards.
 class EvalMode {
  public:
   explicit EvalMode(Module& root);
@@ -145,7 +152,8 @@ class EvalMode {
   std::vector<bool> before_;
 };
 
-// A deep copy that keeps tied parameters tied (a plain copy unties them).
+// clone() makes a deep copy in which tied parameters stay tied; in a plain copy they are not.
+// copy_weight_tying() ties the parameters of a copy as they are tied in the original.
 void copy_weight_tying(Module& copy, Module& original);
 template <class M>
 M clone(M& module) {
@@ -154,10 +162,10 @@ M clone(M& module) {
   return copy;
 }
 
-// Any module, held by value: what containers and factories use.
+// A module of any type, held by value, for containers and factories.
 class AnyModule {
  public:
-  // Never taken for a copy: AnyModule is no Module.
+  // This constructor is never chosen for a copy, because AnyModule is not derived from Module.
   // NOLINTBEGIN(google-explicit-constructor, bugprone-forwarding-reference-overload)
   template <class M>
   requires std::is_base_of_v<Module, std::decay_t<M>> AnyModule(M&& module)

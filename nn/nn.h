@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of nn.
+// Includes all of nn.
 #pragma once
 #include "weft/autograd/ops.h"
 #include "weft/nn/activations.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a module is made of: parameters (trained) and buffers (kept, such as running statistics).
+// Parameters, which are trained, and buffers, which are saved but not trained (such as running
+// statistics).
 #pragma once
 #include <string>
 #include <vector>
@@ -8,29 +9,31 @@
 
 namespace weft::nn {
 
-// How a parameter's elements are ordered in a file, where PyTorch's layout is used, next to weft's
-// own.
+// The order of the elements of a parameter in a file. Files use the layout of PyTorch, which may
+// differ from the layout in memory.
 struct FileLayout {
   enum class Kind {
-    same,         // as in memory
-    open,         // as in memory, unless the input of this Linear turns out to be a flattened image
-    convolution,  // memory (out, h, w, in), file (out, in, h, w)
+    same,             // as in memory
+    open,             // as in memory, unless the first input of this Linear is a flattened image
+    convolution,      // memory (out, h, w, in), file (out, in, h, w)
     flattened_image,  // a Linear after Flatten: memory (out, h·w·c), file (out, c·h·w)
     unknown  // a Linear after Flatten that has not seen an image yet: load and save refuse it
   };
   Kind kind = Kind::same;
   FlatImage image = {};  // flattened_image only
 };
-// Memory → file and back; copies unless the layouts are the same. Throws UserError for `unknown`.
+// Convert from memory to file and back. They copy unless the layouts are the same. Both throw
+// UserError for `unknown`.
 Tensor to_file_layout(const Tensor& value, const FileLayout& layout);
 Tensor from_file_layout(const Tensor& value, const FileLayout& layout);
-// The shape in the file of a parameter of this shape in memory.
+// The shape in a file of a parameter that has `shape` in memory.
 Shape file_shape(const Shape& shape, const FileLayout& layout);
 
-// A trained tensor: a leaf on the tape. A copy is a parameter of its own with the same values.
+// A trained tensor, which is a leaf on the tape. A copy is a separate parameter with the same
+// values.
 class Parameter {
  public:
-  Parameter() = default;  // absent (a layer without bias)
+  Parameter() = default;  // undefined, as the bias of a layer without bias
   explicit Parameter(Tensor initial, FileLayout layout = {});
   Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
@@ -43,11 +46,12 @@ class Parameter {
   const Tensor& value() const { return variable_.value(); }
   const FileLayout& file_layout() const { return layout_; }
   void set_file_layout(const FileLayout& layout) { layout_ = layout; }
-  // What was open stays as in memory from now on: it was loaded or saved so.
-  void settle_file_layout() {
+  // Fixes an open layout to the order in memory, because the weights were loaded or saved in it.
+  void fix_file_layout() {
     if (layout_.kind == FileLayout::Kind::open) layout_.kind = FileLayout::Kind::same;
   }
-  // From now on this is `other`: one value, one gradient (tied weights).
+  // Makes this parameter the same as `other`, with one value and one gradient (tied weights).
+  // Throws UserError unless the shapes are equal.
   void tie(const Parameter& other);
 
  private:
@@ -55,7 +59,7 @@ class Parameter {
   FileLayout layout_;
 };
 
-// A tensor that is part of the module's state but not trained.
+// A tensor that is saved with the module but not trained.
 struct Buffer {
   Tensor value;
   Buffer() = default;
@@ -73,7 +77,7 @@ struct NamedParameter {
   std::string name;  // "features.0.weight"
   Variable variable;
   FileLayout layout;
-  Parameter* parameter = nullptr;  // in its module; for load and save
+  Parameter* parameter = nullptr;  // the parameter in its module, for load and save
 };
 struct NamedBuffer {
   std::string name;

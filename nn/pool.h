@@ -7,11 +7,11 @@
 namespace weft::nn {
 
 struct PoolOptions {
-  HeightWidth stride = 0;  // 0: the kernel's size
+  HeightWidth stride = 0;  // 0 means the kernel's size
   HeightWidth padding = 0;
 };
 
-// The largest of each window; padding never wins.
+// The maximum of each window. A padded element is never chosen.
 class MaxPool2d : public Module {
  public:
   explicit MaxPool2d(HeightWidth kernel, PoolOptions options = {})
@@ -23,7 +23,7 @@ class MaxPool2d : public Module {
   Pool2dOptions options_;
 };
 
-// The mean of each window, padding counted as zeros.
+// The mean of each window, in which padded elements count as zeros.
 class AvgPool2d : public Module {
  public:
   explicit AvgPool2d(HeightWidth kernel, PoolOptions options = {})

@@ -22,7 +22,8 @@
 namespace weft {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the format's numbers are little-endian");
+static_assert(std::endian::native == std::endian::little,
+              "the integers of the format are little-endian");
 
 using Json = nlohmann::json;
 constexpr const char* kMetadataKey = "__metadata__";
@@ -46,7 +47,7 @@ std::string_view file_name_of(DType dtype) {
       ->name;
 }
 
-// Where one tensor lies, in bytes after the header.
+// The dtype, shape and place of one tensor. begin and end are in bytes after the header.
 struct Extent {
   std::string name;
   DType dtype;
@@ -59,7 +60,7 @@ struct Header {
   Metadata metadata;
 };
 
-// Names the file in every error.
+// Reads a file. Every error names the file.
 class Reader {
  public:
   explicit Reader(const std::string& path) : path_(path) {
@@ -131,9 +132,10 @@ class Reader {
     }
   }
 
-  // JSON with each key once per object, and no deeper than the format goes.
+  // Parses JSON. A key that comes twice in an object is refused, and so is nesting deeper than the
+  // format has.
   Json parsed(const std::string& text) const {
-    std::vector<std::set<std::string>> keys;  // of the objects that are open
+    std::vector<std::set<std::string>> keys;  // the keys so far, of each object being parsed
     const auto callback = [&](int depth, Json::parse_event_t event, Json& value) {
       check(depth <= 3, "the header nests {} levels; at most 3 are allowed", depth);
       if (event == Json::parse_event_t::object_start) keys.emplace_back();
@@ -231,11 +233,12 @@ class Reader {
 
   const std::string& path_;
   int file_ = -1;
-  u64 bytes_ = 0;       // of the file
-  u64 data_begin_ = 0;  // where the tensors' bytes begin in it
+  u64 bytes_ = 0;       // size of the file
+  u64 data_begin_ = 0;  // offset of the first tensor in the file
 };
 
-// Wide elements first, so that each tensor is aligned to its element; then by name.
+// The tensors by decreasing size of the element, so that each is aligned to its element, and then
+// by name.
 std::vector<std::pair<std::string, Tensor>> in_file_order(const TensorMap& tensors) {
   std::vector<std::pair<std::string, Tensor>> ordered(tensors.begin(), tensors.end());
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
@@ -285,7 +288,8 @@ Metadata read_safetensors_metadata(const std::string& path) {
 void write_safetensors(const std::string& path, const TensorMap& tensors, const Metadata& metadata,
                        Sha256* hash) {
   for (const auto& [name, tensor] : tensors)
-    WEFT_CHECK(tensor.defined(), "safetensors: {}: tensor '{}' is undefined; numbers are required",
+    WEFT_CHECK(tensor.defined(),
+               "safetensors: {}: tensor '{}' is undefined; a tensor with elements is required",
                path, name);
   const auto ordered = in_file_order(tensors);
   const std::string header = header_text(path, ordered, metadata);

@@ -15,22 +15,24 @@ class Sha256;
 using TensorMap = std::map<std::string, Tensor>;
 using Metadata = std::map<std::string, std::string>;
 
-// The longest header that is read; the reference implementation's limit.
+// The maximum length of a header in bytes, which is the limit of the reference implementation.
 constexpr i64 kMaxSafetensorsHeader = 100'000'000;
 
-// The tensors of a file, on the CPU, and its __metadata__ where asked for. Strict: throws UserError
-// that names the file, what was found and what is required, unless the header is JSON of exactly
-// the format with no key twice, each tensor has a dtype weft has, at most Shape::kMaxRank axes and
-// as many bytes as its shape takes, and the tensors fill the rest of the file without holes,
-// overlaps or a byte too many.
+// The tensors of a file, on the CPU, and its __metadata__ if `metadata` is not null. Throws
+// UserError, which names the file, what was found and what is required, for a file that differs
+// from the format in any way. The header must be JSON of exactly the format, and no key may come
+// twice. Each tensor must have a dtype that weft has, at most Shape::kMaxRank axes, and as many
+// bytes as its shape takes. The tensors must fill the rest of the file without gaps, overlaps or
+// trailing bytes.
 TensorMap read_safetensors(const std::string& path, Metadata* metadata = nullptr);
 
-// Only the metadata: does not read the tensors' bytes, but refuses the same headers.
+// Reads only the metadata, not the bytes of the tensors. It throws for the same headers.
 Metadata read_safetensors_metadata(const std::string& path);
 
-// Writes atomically (core/atomic_file.h). Tensors may be on any device. The bytes of a file depend
-// only on what is written; each tensor is aligned to its element. Throws UserError for a name that
-// is not UTF-8 or "__metadata__", and what AtomicFile throws. The file's bytes are added to `hash`.
+// Writes a file atomically (core/atomic_file.h). Tensors may be on any device. The bytes of the
+// file depend only on the arguments, and each tensor is aligned to its element. The bytes are added
+// to `hash`. Throws UserError for a name that is not UTF-8 or is "__metadata__", and the errors of
+// AtomicFile.
 void write_safetensors(const std::string& path, const TensorMap& tensors,
                        const Metadata& metadata = {}, Sha256* hash = nullptr);
 

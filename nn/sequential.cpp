@@ -11,7 +11,7 @@
 namespace weft::nn {
 namespace {
 
-// Whether a module gives images of as many channels as it takes.
+// Whether the output images of a module have as many channels as its input.
 bool keeps_channels(Module& module) {
   return module.activation() != kernels::Activation::none ||
          dynamic_cast<Identity*>(&module) != nullptr ||
@@ -23,14 +23,15 @@ bool keeps_channels(Module& module) {
 
 }  // namespace
 
-// The layout of a Linear's weight behind the Flatten at `flatten`: known where a convolution before
-// it shows how many channels the image has, unknown until the first sample otherwise.
+// The file layout of the weight of a Linear after the Flatten at `flatten`. It is known if a
+// convolution before the Flatten shows the number of channels of the image, and unknown until the
+// first sample otherwise.
 FileLayout Sequential::layout_behind(std::size_t flatten, i64 inputs) {
   for (std::size_t i = flatten; i-- > 0;) {
     Module& module = *modules_[i];
     if (const auto* convolution = dynamic_cast<Conv2d*>(&module)) {
       const i64 channels = convolution->weight.value().size(0), pixels = inputs / channels;
-      if (inputs % channels != 0) break;  // the first sample will tell
+      if (inputs % channels != 0) break;  // the layout is unknown until the first sample
       if (channels == 1 || pixels == 1) return {};
       return {FileLayout::Kind::flattened_image, {pixels, 1, channels}};
     }
@@ -43,8 +44,8 @@ Sequential& Sequential::push(AnyModule module) {
   modules_.push_back(std::move(module));
   auto* linear = dynamic_cast<Linear*>(&*modules_.back());
   if (linear == nullptr) return *this;
-  // The inputs come in the order of a Flatten before it if nothing with parameters stands between:
-  // dropout and activations keep the order.
+  // The inputs of the Linear have the order of a Flatten before it if no module with parameters is
+  // between them; dropout and activations keep the order.
   for (std::size_t i = modules_.size() - 1; i-- > 0;) {
     if (dynamic_cast<Flatten*>(&*modules_[i]) != nullptr)
       linear->weight.set_file_layout(layout_behind(i, linear->weight.value().size(1)));

@@ -4,8 +4,8 @@
 
 namespace weft::nn {
 
-// Modules one after the other, named "0", "1", …, as in PyTorch. Where a module can compute the
-// activation that follows it, the two run as one op.
+// Modules that run one after the other. They are named "0", "1", …, as in PyTorch. If a module can
+// compute the activation that follows it, the two run as one op.
 class Sequential : public Module {
  public:
   Sequential() = default;
@@ -29,16 +29,19 @@ class Sequential : public Module {
   std::vector<AnyModule> modules_;
 };
 
-// (batch, …) → (batch, rest).
+// Flattens all axes but the first: (batch, …) → (batch, rest).
 //
 // Note [Flatten and file layout]
-// Weft's images are (h, w, c) and PyTorch's (c, h, w), so the inputs of a Linear behind a Flatten
-// stand in another order in a file. The flattened tensor says what image it was
-// (flat_image_of), activations and dropout hand that on, and the first Linear behind fixes
-// its file layout when it first runs. Where a Sequential shows that a Flatten stands before it, the
-// layout is known before that if a convolution shows the channels, or from a file that save()
-// wrote, which names the layouts; otherwise the weight refuses to be saved or loaded until then.
-// Elsewhere it may be, and a flattened image that comes later is refused.
+// Images are (h, w, c) in weft and (c, h, w) in PyTorch, so the inputs of a Linear after a Flatten
+// have another order in a file. A flattened tensor records the image that it was (flat_image_of),
+// and activations and dropout keep that record. The first Linear after the Flatten fixes its file
+// layout when it first runs.
+// In a Sequential that has a Flatten before the Linear, the layout is known earlier in two cases:
+// if a convolution before the Flatten shows the number of channels, or if the weights are loaded
+// from a file of save(), whose metadata names the layouts. Otherwise the weight cannot be saved or
+// loaded before the first run.
+// Outside such a Sequential the weight can be saved and loaded before the first run, in the order
+// that it has in memory. If the input then turns out to be a flattened image, it is refused.
 class Flatten : public Module {
  public:
   Variable forward(const Variable& x) override;

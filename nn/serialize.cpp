@@ -12,17 +12,16 @@
 namespace weft {
 namespace {
 
-// A parameter or a buffer. Tied parameters give one entry per name, of one tensor.
+// A parameter or a buffer. A tied parameter has one entry per name, all with the same tensor.
 struct Entry {
   std::string name;
   Tensor value;
   nn::FileLayout layout;
 };
 
-// What was open is settled when the numbers have gone in or out as in memory.
-void settle_file_layouts(nn::Module& module) {
-  for (const nn::NamedParameter& p : module.named_parameters(true))
-    p.parameter->settle_file_layout();
+// An open layout is fixed after the weights were loaded or saved in the order they have in memory.
+void fix_file_layouts(nn::Module& module) {
+  for (const nn::NamedParameter& p : module.named_parameters(true)) p.parameter->fix_file_layout();
 }
 
 std::vector<Entry> entries_of(nn::Module& module) {
@@ -34,7 +33,7 @@ std::vector<Entry> entries_of(nn::Module& module) {
   return entries;
 }
 
-// f(), with the tensor's name before its messages.
+// Returns f(), and puts the name of the tensor before the message of a UserError.
 template <class F>
 auto named(const std::string& name, const F& f) {
   try {
@@ -44,7 +43,7 @@ auto named(const std::string& name, const F& f) {
   }
 }
 
-// "2 missing (a; b)", cut after a few.
+// A list with its count, like "2 missing (a; b)". Only the first items are shown.
 std::string counted(const char* what, const std::vector<std::string>& details) {
   constexpr std::size_t kShown = 5;
   std::string text = fmt::format("{} {} (", details.size(), what);
@@ -54,7 +53,7 @@ std::string counted(const char* what, const std::vector<std::string>& details) {
   return text + ")";
 }
 
-// What is wrong with each tensor, for the message of a strict load.
+// The tensors that do not fit, for the message of a strict load.
 struct Problems {
   std::vector<std::string> mismatched, missing, unexpected;
 
@@ -77,24 +76,26 @@ std::vector<bool> excluded_of(const std::vector<std::string>& names, const LoadO
   return excluded;
 }
 
-// A list of the weights whose inputs are a flattened image: "1.weight=7x7x64;3.weight=…".
+// The metadata key for the weights whose inputs are a flattened image, listed like
+// "1.weight=7x7x64;3.weight=…".
 constexpr const char* kFlattenedImages = "flattened_images";
 
-// The weights of a module whose layout only a sample or a file's metadata can tell.
+// The weights of a module whose file layout is unknown before a sample or the metadata of a file
+// tells it.
 class UnknownLayouts {
  public:
   explicit UnknownLayouts(nn::Module& module) {
     for (const nn::NamedParameter& p : module.named_parameters(true))
       if (p.layout.kind == nn::FileLayout::Kind::unknown) parameters_.push_back(p);
   }
-  // Nothing for a file that another program wrote.
+  // Takes the layouts from the metadata. A file that another program wrote lists none.
   void take_from(const Metadata& metadata, const std::string& path) const {
     const auto listed = metadata.find(kFlattenedImages);
     if (listed == metadata.end()) return;
     for (const nn::NamedParameter& p : parameters_)
       p.parameter->set_file_layout(layout_of(p, listed->second, path));
   }
-  // As it was, but for the weights that were loaded.
+  // Restores the unknown layout of the weights that were not loaded.
   void restore(const std::vector<std::string>& loaded) const {
     for (const nn::NamedParameter& p : parameters_)
       if (std::find(loaded.begin(), loaded.end(), p.name) == loaded.end())
@@ -133,7 +134,7 @@ TensorMap state_of(nn::Module& module) {
   for (const Entry& entry : entries_of(module))
     named(entry.name,
           [&] { return state[entry.name] = nn::to_file_layout(entry.value, entry.layout); });
-  settle_file_layouts(module);
+  fix_file_layouts(module);
   return state;
 }
 
@@ -152,8 +153,9 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
 
   LoadReport report;
   Problems problems;
-  std::vector<std::pair<Tensor, Tensor>> writes;  // to, from: none before everything was looked at
-  std::unordered_set<const void*> found;  // a tied parameter is there if one of its names is
+  std::vector<std::pair<Tensor, Tensor>> writes;  // (to, from), copied after all checks have passed
+  // The tensors in the file; a tied parameter is found if the file has one of its names.
+  std::unordered_set<const void*> found;
   for (const Entry& entry : entries)
     if (state.contains(entry.name)) found.insert(entry.value.raw());
   for (std::size_t i = 0; i < all_names.size(); ++i) {
@@ -199,7 +201,7 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
       "load: {}: {}; every tensor of the module and no other is required (or strict = false)",
       source, problems.text());
   for (const auto& [to, from] : writes) to.copy_from(from.to(to.device()));
-  settle_file_layouts(module);
+  fix_file_layouts(module);
   return report;
 }
 

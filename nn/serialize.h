@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module's state (parameters and buffers) as a safetensors file with PyTorch's names and layouts:
-// the equivalent torch module takes it with load_state_dict, and gives the same outputs.
+// The state of a module (parameters and buffers) as a safetensors file with PyTorch's names and
+// layouts. The equivalent torch module loads it with load_state_dict and gives the same outputs.
 //
 //   save(model, "mnist.safetensors");
 //   load(model, "mnist.safetensors");
@@ -15,15 +15,15 @@
 namespace weft {
 
 struct LoadOptions {
-  // Everything in the module must be in the file, in its shape, and nothing else: UserError
+  // Requires that the file has every tensor of the module in its shape, and no others. UserError
   // otherwise.
   bool strict = true;
-  // Globs of names to leave alone, in the module and in the file. One that matches nothing is a
-  // UserError.
+  // Globs of the names that are ignored in the module and in the file. A glob that matches nothing
+  // throws UserError.
   std::vector<std::string> exclude = {};
 };
 
-// Names, in the module's order (`unexpected` in the file's).
+// The names of tensors in the module's order (`unexpected` in the file's).
 struct LoadReport {
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     // in the module, not in the file
@@ -32,20 +32,22 @@ struct LoadReport {
   std::vector<std::string> excluded;
 };
 
-// The state under PyTorch's names and in its layouts; tied parameters under each of their names.
-// Tensors may share memory with the module. Throws UserError for a Linear whose file layout is
-// unknown (Note [Flatten and file layout]).
+// The state under PyTorch's names and in its layouts. A tied parameter is there under each of its
+// names. The tensors may share memory with the module. Throws UserError for a Linear whose file
+// layout is unknown (Note [Flatten and file layout]).
 TensorMap state_of(nn::Module& module);
-// Writes the values into the module's tensors, converting floating dtypes. `source` names where
-// they come from in messages. On an error the module is as it was.
+// Copies the values into the tensors of the module and converts floating dtypes. Messages name
+// `source` as the origin of the values. The module is unchanged after an error.
 LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
                       const LoadOptions& options = {});
 
-// For the metadata of a file with the module's state: the layouts by which load() knows the order
-// of the inputs of a Linear behind a Flatten that has not seen a sample yet. save() adds it.
+// Metadata for a file with the state of the module. It lists the layouts from which load() knows
+// the order of the inputs of a Linear after a Flatten that has not seen a sample yet. save() adds
+// it.
 Metadata layout_metadata(nn::Module& module);
 
-// Both with the file at `path`; errors of read_safetensors and write_safetensors included.
+// state_of() and load_state() with the file at `path`. They throw the errors of write_safetensors
+// and read_safetensors too.
 void save(nn::Module& module, const std::string& path, const Metadata& metadata = {});
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options = {});
 

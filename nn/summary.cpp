@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Module::summary.
+// Implements Module::summary.
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -21,15 +21,16 @@ class OutputShapes final : public OutputObserver {
   void on_output(const Module& module, const Variable& output) override {
     shapes_[&module] = output.shape();
   }
-  void forget() { shapes_.clear(); }
-  // Without the batch, where `of_two`, the shapes for two samples, show that the first axis is
-  // that; "" for a module that was not called.
+  void clear() { shapes_.clear(); }
+  // The output shape of a module, without its first axis if `of_two`, the shapes for two samples,
+  // shows that this is the batch axis. The text is empty for a module that was not called.
   std::string text_of(const Module& module, const OutputShapes& of_two) const {
     const auto found = shapes_.find(&module);
     if (found == shapes_.end()) return "";
     const Shape& shape = found->second;
     const auto other = of_two.shapes_.find(&module);
-    // A model that takes one sample only is taken to have the batch in front, as most have.
+    // If the model cannot run on two samples, a first axis of size 1 is assumed to be the batch
+    // axis.
     const bool has_batch = shape.rank() > 0 && shape[0] == 1 &&
                            (other == of_two.shapes_.end() || other->second == shape.with(0, 2));
     return (has_batch ? shape.without(0) : shape).to_string();
@@ -49,7 +50,7 @@ std::string grouped(i64 number) {
 
 using Row = std::array<std::string, 4>;
 
-// Characters of UTF-8: a "×" takes two bytes and one column.
+// The number of characters in UTF-8, because a "×" takes two bytes and one column.
 std::size_t columns(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
@@ -69,7 +70,7 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-// Parameters of the module itself, not of its parts.
+// Collects the parameters of the module itself, not those of its children.
 class OwnParameters final : public Parts {
  public:
   std::vector<const Leaf*> leaves;
@@ -96,11 +97,11 @@ std::string Module::summary(const Shape& sample, DType dtype) {
   try {
     dry_run(*this, sample, dtype, 2);
   } catch (const UserError&) {
-    of_two.forget();
+    of_two.clear();
   }
 
   std::vector<Row> rows{{"layer", "type", "output", "parameters"}};
-  std::unordered_set<const Leaf*> seen;  // a tied parameter counts where it comes first
+  std::unordered_set<const Leaf*> seen;  // a tied parameter is counted once, at its first name
   for (const NamedModule& named : named_modules()) {
     OwnParameters own;
     named.module->parts(own);

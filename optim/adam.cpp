@@ -7,18 +7,18 @@ namespace {
 template <class Options>
 void describe_adam(Fields& f, Options& o, std::string_view decay_help) {
   f("lr", o.lr, "learning rate", positive);
-  f("beta1", o.beta1, "memory of the mean", from_to_below(0, 1));
-  f("beta2", o.beta2, "memory of the mean square", from_to_below(0, 1));
-  f("eps", o.eps, "added to the root of the mean square", positive);
+  f("beta1", o.beta1, "decay factor of the running mean of gradients", from_to_below(0, 1));
+  f("beta2", o.beta2, "decay factor of the running mean of squared gradients", from_to_below(0, 1));
+  f("eps", o.eps, "added to the square root of the mean square", positive);
   f("weight_decay", o.weight_decay, decay_help, non_negative);
-  f("param_groups", o.param_groups, "rates and decays by parameter name");
+  f("param_groups", o.param_groups, "learning rates and weight decays by parameter name");
 }
 
 }  // namespace
 
 void describe(Fields& f, AdamOptions& o) { describe_adam(f, o, "L2 penalty"); }
 void describe(Fields& f, AdamWOptions& o) {
-  describe_adam(f, o, "part of a weight lost at each step, times lr");
+  describe_adam(f, o, "fraction of each weight subtracted per step, times lr");
 }
 
 template <class Options>

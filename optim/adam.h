@@ -11,7 +11,7 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double weight_decay = 0;  // L2: added to the gradient
+  double weight_decay = 0;  // L2 penalty, added to the gradient
   std::vector<ParamGroup> param_groups = {};
 };
 void describe(Fields& f, AdamOptions& o);
@@ -21,7 +21,7 @@ struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double weight_decay = 0.01;  // decoupled: shrinks the parameter by lr · weight_decay
+  double weight_decay = 0.01;  // decoupled: multiplies parameters by 1 − lr·weight_decay
   std::vector<ParamGroup> param_groups = {};
 };
 void describe(Fields& f, AdamWOptions& o);

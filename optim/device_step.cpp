@@ -15,7 +15,7 @@ DeviceStep::DeviceStep(Optimizer& optimizer)
 
 void DeviceStep::prepare() { optimizer_.table_.refresh(); }
 
-void DeviceStep::send_control() { control_.send(optimizer_.numbers_); }
+void DeviceStep::send_control() { control_.send(optimizer_.control_); }
 
 void DeviceStep::enqueue(const GradientLimits& limits) {
   const AnyTable table = optimizer_.table_.view();
@@ -23,7 +23,7 @@ void DeviceStep::enqueue(const GradientLimits& limits) {
     if (limits.measure())
       kernels::global_norm(device, typed, limits.clip_norm, optimizer_.table_.partials(),
                            control());
-    // Values are clipped in all gradients as they lie, absent ones too: nobody reads those.
+    // All of the gradient buffer is clipped. That includes absent gradients, which nothing reads.
     const Tensor& gradients = optimizer_.parameters().gradients();
     if (limits.clip_value > 0)
       kernels::clip_values(device, span<T>(gradients), limits.clip_value, control());
@@ -32,9 +32,9 @@ void DeviceStep::enqueue(const GradientLimits& limits) {
 }
 
 void DeviceStep::record(bool applied, double lr, double momentum) {
-  optimizer_.numbers_.lr = lr;
-  optimizer_.numbers_.momentum = momentum;
-  optimizer_.numbers_.applied += applied ? 1 : 0;
+  optimizer_.control_.lr = lr;
+  optimizer_.control_.momentum = momentum;
+  optimizer_.control_.applied += applied ? 1 : 0;
 }
 
 }  // namespace weft::optim

@@ -6,10 +6,10 @@
 namespace weft::optim {
 
 void describe(Fields& f, LossScalerOptions& o) {
-  f("init_scale", o.init_scale, "what the loss is multiplied with at first", positive);
-  f("growth_factor", o.growth_factor, "times the scale, after growth_interval calm steps",
-    at_least(1));
-  f("backoff_factor", o.backoff_factor, "times the scale, after an overflow",
+  f("init_scale", o.init_scale, "initial factor of the loss", positive);
+  f("growth_factor", o.growth_factor,
+    "multiplies the scale after growth_interval steps without overflow", at_least(1));
+  f("backoff_factor", o.backoff_factor, "multiplies the scale after an overflow",
     Check{.text = "above 0 and below 1",
           .low = 0,
           .high = 1,
@@ -17,8 +17,8 @@ void describe(Fields& f, LossScalerOptions& o) {
           .high_excluded = true});
   f("growth_interval", o.growth_interval, "steps without overflow before the scale grows",
     at_least(1));
-  f("min_scale", o.min_scale, "the run stops when this overflows too", positive);
-  f("max_scale", o.max_scale, "the scale does not grow beyond", positive);
+  f("min_scale", o.min_scale, "minimum scale; a run that overflows at it stops", positive);
+  f("max_scale", o.max_scale, "maximum scale", positive);
   f.rule(o.min_scale <= o.init_scale, "init_scale", "at least min_scale");
   f.rule(o.init_scale <= o.max_scale, "max_scale", "at least init_scale");
 }

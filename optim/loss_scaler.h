@@ -7,11 +7,12 @@
 //   scaler.update(!outcome.applied);
 //
 // Note [Loss scaling]
-// The gradient of scale·loss is scale·gradient, which fits into the range of f16 where the gradient
-// itself would vanish. The update divides by the scale again, in float. A scale that is too large
-// shows as an infinity: the step is skipped and the scale falls; after `growth_interval` finite
-// steps it rises. So the scale stays close below the largest that fits. Scales are powers of 2 with
-// the default factors, and then no digit is lost.
+// The gradient of scale·loss is scale·gradient, which is in the range of f16 where the gradient
+// itself would underflow. The update divides by the scale again, in float. A scale that is too
+// large gives an infinite gradient: the step is skipped and the scale is reduced. After
+// `growth_interval` finite steps the scale grows. It therefore stays close to the largest scale
+// that does not overflow. With the default factors scales are powers of 2, so multiplying by them
+// rounds nothing.
 #pragma once
 #include "weft/core/fields.h"
 #include "weft/kernels/optim/loss_scale.h"
@@ -34,17 +35,17 @@ class LossScaler {
   explicit LossScaler(const LossScalerOptions& options = {});
 
   double scale() const { return state_.scale; }
-  // For steps whose scale lies on the device (train/step/step_scalars.h).
+  // The rule and the state, for steps whose scale lies on the device (train/step/step_scalars.h).
   const kernels::LossScaleRule& rule() const { return rule_; }
   const kernels::LossScale& loss_scale() const { return state_; }
   void set_loss_scale(const kernels::LossScale& scale) { state_ = scale; }
-  // Throws TrainingError: a gradient is not finite at min_scale, and no smaller scale is left to
-  // try.
+  // Throws TrainingError, because a gradient is not finite at min_scale and no smaller scale is
+  // allowed.
   [[noreturn]] void fail_at_min_scale() const;
-  // After each step: whether a gradient was not finite, which means that the step was skipped.
-  // Throws TrainingError when that happens at min_scale.
+  // Must be called after each step. `overflow` says that a gradient was not finite, so the step was
+  // skipped. Throws TrainingError if that happens at min_scale.
   void update(bool overflow);
-  i64 skipped() const { return state_.skipped; }  // steps, in all
+  i64 skipped() const { return state_.skipped; }  // the number of skipped steps in all
 
   void state(State& s);
 

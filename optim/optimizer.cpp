@@ -9,7 +9,7 @@
 namespace weft::optim {
 namespace {
 
-// Before the parameters are touched.
+// Runs before the constructor moves the parameters into the flat buffer.
 std::vector<std::string> checked(std::vector<std::string> slot_names) {
   WEFT_CHECK(slot_names.size() <= SegmentTable::kMostSlots,
              "optimizer: {} tensors of state for each parameter given ({}); at most {} are "
@@ -29,7 +29,7 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
       lr_factors_(parameters.size(), 1.0),
       base_lr_(rates.lr),
       weight_decay_(rates.weight_decay),
-      numbers_{.lr = rates.lr, .momentum = rates.momentum},
+      control_{.lr = rates.lr, .momentum = rates.momentum},
       device_step_(*this) {
   build_table();
 }
@@ -37,12 +37,12 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
 StepOutcome Optimizer::step(const UpdateOptions& options) {
   const GradientLimits limits = options.limits();
   ++state_version_;
-  numbers_.grad_scale = options.grad_scale;
+  control_.grad_scale = options.grad_scale;
   device_step_.prepare();
   device_step_.send_control();
   device_step_.enqueue(limits);
   StepOutcome outcome;
-  if (limits.measure()) {  // only what was measured can skip
+  if (limits.measure()) {  // a step without a measured norm is never skipped
     if (outcome_ == nullptr)
       outcome_ = make_readback(flat_.values().device(), sizeof(kernels::StepControl));
     outcome_->start(device_step_.control());
@@ -60,15 +60,16 @@ std::vector<double> Optimizer::gradient_norms() {
 
 void Optimizer::set_lr(double lr) {
   ++state_version_;
-  numbers_.lr = lr;
+  control_.lr = lr;
 }
 
 void Optimizer::set_momentum(double momentum) {
   ++state_version_;
-  numbers_.momentum = momentum;
+  control_.momentum = momentum;
 }
 
-// Writes what groups and factors come to into the table.
+// Writes the learning-rate factors and weight decays that follow from groups and factors into the
+// table.
 void Optimizer::update_rates() {
   std::vector<std::string> names;
   for (const auto& parameter : flat_.segments()) names.push_back(parameter.name);
@@ -90,11 +91,11 @@ void Optimizer::set_param_groups(std::vector<ParamGroup> groups) {
 
 void Optimizer::set_lr_factors(std::vector<double> factors) {
   WEFT_CHECK(factors.size() == flat_.segments().size(),
-             "optimizer: {} rate factors given; {} are required, one per parameter", factors.size(),
-             flat_.segments().size());
+             "optimizer: {} learning-rate factors given; {} are required, one per parameter",
+             factors.size(), flat_.segments().size());
   for (const double factor : factors)
     WEFT_CHECK(std::isfinite(factor) && factor >= 0,
-               "optimizer: a rate factor of {} given; 0 or more is required", factor);
+               "optimizer: a learning-rate factor of {} given; 0 or more is required", factor);
   lr_factors_ = std::move(factors);
   update_rates();
 }

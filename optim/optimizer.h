@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Optimizers: they own the step, the learning rates and the state of each parameter.
+// Optimizer: the base class of SGD, Adam and AdamW. It owns the step, the learning rates and the
+// state of each parameter.
 //
 //   optim::SGD opt{model.named_parameters(), {.lr = 0.1, .momentum = 0.9}};
 //   opt.zero_grad();
@@ -7,8 +8,9 @@
 //   opt.step();
 //
 // One fused kernel updates all parameters (Note [One kernel for all parameters], in
-// kernels/optim/parameter_table.h). A parameter is skipped where it wants no gradient, or got none
-// since zero_grad(). Not thread-safe; one optimizer per parameter at a time.
+// kernels/optim/parameter_table.h). A parameter is skipped if it requires no gradient or has got
+// none since zero_grad(). An optimizer is not thread-safe, and a parameter has at most one
+// optimizer at a time.
 #pragma once
 #include <map>
 #include <memory>
@@ -29,15 +31,15 @@ namespace weft::optim {
 struct UpdateOptions {
   double clip_norm = 0;   // maximum global gradient norm; 0 for no limit
   double clip_value = 0;  // maximum absolute value of each element of a gradient; 0 for no limit
-  double grad_scale = 1;  // multiplies gradients before anything else: 1 / loss scale
-  bool skip_non_finite = false;  // checked in any case where something clips
+  double grad_scale = 1;  // multiplies gradients first: 1 / loss scale
+  bool skip_non_finite = false;  // always checked if something clips
 
   GradientLimits limits() const { return {clip_norm, clip_value, skip_non_finite}; }
 };
 
 struct StepOutcome {
   bool applied = true;   // false: the gradients were not finite and nothing was changed
-  double grad_norm = 0;  // before clipping; measured only where something clips
+  double grad_norm = 0;  // before clipping; 0 unless it was measured
 };
 
 class Optimizer {
@@ -47,48 +49,52 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   void zero_grad() { flat_.zero_grad(); }
-  // For hand-written loops. The host waits for a GPU if the step clips or may be skipped.
-  // Throws UserError for a parameter whose requires_grad was set after the last rebuild(), and for
-  // one that was converted, moved, replaced or given to another optimizer.
+  // Makes one step, for hand-written loops. The host waits for a GPU if the step clips or may be
+  // skipped. Throws UserError for a parameter whose requires_grad was set after the last rebuild(),
+  // and for one that was converted, moved, replaced or given to another optimizer.
   StepOutcome step(const UpdateOptions& options = {});
-  // For steps that the host does not wait for (train/step).
+  // The step for train/step, which the host does not wait for.
   DeviceStep& device_step() { return device_step_; }
-  // Changes when the host's scalars or its tables have changed by other means than
+  // A count that increases when the scalars or the tables of the host change other than by
   // DeviceStep::record().
   u64 state_version() const { return state_version_; }
-  // The Euclidean norm of each gradient as it lies (scaled, not clipped), in the order of
-  // parameters().segments(); 0 for a parameter without. A GPU's host waits for it, once.
+  // The Euclidean norm of each gradient in its present state (scaled, not clipped), in the order of
+  // parameters().segments(); 0 for a parameter without a gradient. The host waits once for a GPU.
   std::vector<double> gradient_norms();
-  // Steps that changed the parameters: what schedules count.
-  i64 applied_steps() const { return numbers_.applied; }
+  // The number of steps that changed the parameters, which is the argument of schedules.
+  i64 applied_steps() const { return control_.applied; }
 
-  double lr() const { return numbers_.lr; }
+  double lr() const { return control_.lr; }
   void set_lr(double lr);
-  // The learning rate in the options, which schedules multiply.
+  // The learning rate of the options, which the factors of a schedule multiply.
   double base_lr() const { return base_lr_; }
-  // SGD's momentum, Adam's beta1. Throws UserError for SGD that was built without.
+  // Sets SGD's momentum or Adam's beta1. Throws UserError for an SGD that was built without
+  // momentum.
   virtual void set_momentum(double momentum);
-  double momentum() const { return numbers_.momentum; }
+  double momentum() const { return control_.momentum; }
 
-  // Learning rates and decays of the groups, from the next step on. Throws UserError for a glob
-  // that matches nothing.
+  // Sets the learning rates and weight decays of parameter groups, from the next step on. Throws
+  // UserError for a glob that matches nothing.
   void set_param_groups(std::vector<ParamGroup> groups);
   const std::vector<ParamGroup>& param_groups() const { return groups_; }
-  // One factor for each of parameters().segments(), times what the groups say; ones at first. For
-  // strategies: groups are the config's.
+  // Sets one learning-rate factor for each of parameters().segments(), which multiplies the factor
+  // of its group. All are 1 at first. Strategies use these factors, and the config uses groups.
   void set_lr_factors(std::vector<double> factors);
 
   nn::FlatParameters& parameters() { return flat_; }
 
-  // To be called when requires_grad of a parameter has changed: state is kept by name, and
+  // Must be called when requires_grad of a parameter has changed. The state is kept by name, and
   // gradients become absent.
   RebuildReport rebuild();
-  // One name for each tensor of a parameter's state: momentum; mean, mean_square.
+  // The names of the state tensors that each parameter has: momentum for SGD; mean and mean_square
+  // for Adam.
   const std::vector<std::string>& slot_names() const { return slot_names_; }
-  // The tensors are views: they change with the next step.
+  // The state by parameter name. The tensors of trained parameters are views, which change with the
+  // next step.
   OptimizerState state() const;
-  // State of parameters that are not trained is stashed; trained ones without state start at zero.
-  // Throws UserError for other shapes or another number of slots, and changes nothing then.
+  // Loads the state. The state of parameters that are not trained is stashed, and a trained
+  // parameter without state starts at zero. Throws UserError for other shapes or another number of
+  // slots, and then changes nothing.
   void load_state(const OptimizerState& state);
 
  protected:
@@ -101,7 +107,8 @@ class Optimizer {
 
  private:
   friend class DeviceStep;
-  // One fused kernel over all parameters. Table and control lie where the parameters are.
+  // Runs one fused kernel over all parameters. Table and control lie on the device of the
+  // parameters.
   virtual void update(const AnyTable& table, const kernels::StepControl* control) = 0;
 
   void update_rates();
@@ -111,23 +118,23 @@ class Optimizer {
 
   std::vector<std::string> slot_names_;
   nn::FlatParameters flat_;
-  SegmentTable table_;         // of flat_
-  std::vector<Tensor> slots_;  // one for each name, laid out like flat_.gradients()
+  SegmentTable table_;         // the table of flat_
+  std::vector<Tensor> slots_;  // one for each name, with the layout of flat_.gradients()
   std::map<std::string, ParameterState> stash_;
 
   std::vector<ParamGroup> groups_;
   std::vector<double> lr_factors_;
   double base_lr_, weight_decay_;
-  kernels::StepControl numbers_;  // the host's; the device's are in device_step_
+  kernels::StepControl control_;  // on the host; the copy on the device is in device_step_
   u64 state_version_ = 0;
   DeviceStep device_step_;
-  std::unique_ptr<Readback> outcome_;  // of step(); null before the first that measures
+  std::unique_ptr<Readback> outcome_;  // for step(); null before the first step that measures
 };
 
 }  // namespace weft::optim
 
 namespace weft {
-// recipe.make(model.named_parameters())
+// An optimizer is made for parameters: recipe.make(model.named_parameters()).
 template <>
 struct RegistryTraits<optim::Optimizer> : RegistryDefaults<optim::Optimizer> {
   static constexpr const char* kind = "optimizer";
@@ -138,7 +145,7 @@ struct RegistryTraits<optim::Optimizer> : RegistryDefaults<optim::Optimizer> {
 namespace weft::optim {
 using OptimizerRecipe = Recipe<Optimizer>;
 
-// For the .cpp of an optimizer O, constructed from (parameters, options).
+// Registers an optimizer O that is constructed from (parameters, options).
 template <class O, class Options>
 bool add_optimizer(std::string name) {
   return Registry<Optimizer>::add<Options>(

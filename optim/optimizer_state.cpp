@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of Optimizer that keeps state by the names of the parameters.
+// The functions of Optimizer that keep the state by parameter name.
 #include <utility>
 
 #include "weft/optim/optimizer.h"
 
 namespace weft::optim {
 
-// The slots hold a place for each gradient, so they are made anew with the gradients; state starts
-// at zero.
+// The slots have the layout of the gradients, so they are allocated again with them. The state
+// starts at zero.
 void Optimizer::build_table() {
   const Tensor& values = flat_.values();
   slots_.clear();
@@ -29,7 +29,7 @@ RebuildReport Optimizer::rebuild() {
       (stash_.contains(parameter.name) ? report.restored : report.created)
           .push_back(parameter.name);
   }
-  flat_.lay_gradients();
+  flat_.allocate_gradients();
   build_table();
   load_state(before);
   return report;
@@ -67,7 +67,7 @@ void Optimizer::check_state(const OptimizerState& state) const {
 void Optimizer::load_state(const OptimizerState& state) {
   check_state(state);
   ++state_version_;
-  numbers_.applied = state.applied_steps;
+  control_.applied = state.applied_steps;
   const auto& parameters = flat_.segments();
   std::vector<i64> steps(parameters.size());
   std::map<std::string, ParameterState> rest = state.parameters;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an optimizer keeps of each parameter, by name, and what a rebuild did with it.
+// The state that an optimizer keeps of each parameter by name, and the report of a rebuild.
 #pragma once
 #include <map>
 #include <string>
@@ -11,20 +11,20 @@ namespace weft::optim {
 
 // The state of one parameter.
 struct ParameterState {
-  i64 steps = 0;              // updates it has had
+  i64 steps = 0;              // updates of this parameter
   std::vector<Tensor> slots;  // in the order of Optimizer::slot_names(), shaped like the parameter
 };
 struct OptimizerState {
   i64 applied_steps = 0;
-  std::map<std::string, ParameterState> parameters;  // stashed ones too
+  std::map<std::string, ParameterState> parameters;  // the stashed ones included
 };
 
-// What became of the state of each parameter, by name.
+// The names of the parameters by what a rebuild did with their state.
 struct RebuildReport {
   std::vector<std::string> kept;
-  std::vector<std::string> created;   // trained from now on, state at zero
-  std::vector<std::string> stashed;   // no longer trained; state put aside
-  std::vector<std::string> restored;  // trained again, state from the stash
+  std::vector<std::string> created;   // newly trained; the state starts at zero
+  std::vector<std::string> stashed;   // no longer trained; the state is kept in the stash
+  std::vector<std::string> restored;  // trained again; the state comes from the stash
 };
 
 }  // namespace weft::optim

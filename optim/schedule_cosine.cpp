@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// source: Loshchilov & Hutter, SGDR, arXiv 1608.03983
+// Source: Loshchilov & Hutter, SGDR, arXiv 1608.03983.
 #include "weft/optim/schedule_options.h"
 #include "weft/optim/schedules.h"
 
@@ -36,15 +36,15 @@ class Cosine : public WarmSchedule {
   }
 
   CosineOptions options_;
-  i64 length_;  // of the first cycle, in steps
+  i64 length_;  // length of the first cycle in steps
 };
 
 }  // namespace
 
 void describe(Fields& f, CosineOptions& o) {
-  f("final_factor", o.final_factor, "fraction of the rate at the end", in_range(0, 1));
+  f("final_factor", o.final_factor, "fraction of the learning rate at the end", in_range(0, 1));
   f("restart_every", o.restart_every, "length of the first cycle; 0 for no restarts");
-  f("restart_mult", o.restart_mult, "each cycle is this many times as long as the last",
+  f("restart_mult", o.restart_mult, "length of each cycle over that of the previous one",
     at_least(1));
   describe_warmup(f, o);
   describe_interval(f, o);

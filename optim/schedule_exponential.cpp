@@ -26,8 +26,8 @@ class Exponential : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, ExponentialOptions& o) {
-  f("gamma", o.gamma, "factor of one period", positive);
-  f("every", o.every, "the period");
+  f("gamma", o.gamma, "factor per period", positive);
+  f("every", o.every, "length of a period");
   f.rule(!o.every.is_zero(), "every", "above 0");
   describe_warmup(f, o);
   describe_interval(f, o);

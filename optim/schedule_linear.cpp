@@ -27,8 +27,8 @@ class Linear : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, LinearOptions& o) {
-  f("final_factor", o.final_factor, "fraction of the rate at the end", non_negative);
-  f("over", o.over, "time until the end value; 0 for all of training");
+  f("final_factor", o.final_factor, "fraction of the learning rate at the end", non_negative);
+  f("over", o.over, "time until the end value is reached; 0 for all of training");
   describe_warmup(f, o);
   describe_interval(f, o);
 }

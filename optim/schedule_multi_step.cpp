@@ -30,8 +30,9 @@ class MultiStep : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, MultiStepOptions& o) {
-  f("milestones", o.milestones, "times of the drops, from the start of training");
-  f("gamma", o.gamma, "factor of a drop", positive);
+  f("milestones", o.milestones,
+    "times at which the learning rate falls, from the start of training");
+  f("gamma", o.gamma, "factor at each milestone", positive);
   describe_warmup(f, o);
   describe_interval(f, o);
 }

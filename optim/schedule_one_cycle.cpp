@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// source: Smith & Topin, Super-Convergence, arXiv 1708.07120; phase borders as in PyTorch's
-// OneCycleLR
+// Source: Smith & Topin, Super-Convergence, arXiv 1708.07120. The borders of the phases are those
+// of PyTorch's OneCycleLR.
 #include "weft/optim/schedule_options.h"
 #include "weft/optim/schedules.h"
 
@@ -12,7 +12,7 @@ namespace weft::optim {
 namespace {
 
 struct Phase {
-  double end;  // the step at which the phase ends, may be fractional
+  double end;  // the step at which the phase ends; it may be fractional
   double lr_from, lr_to;
   double momentum_from, momentum_to;
 };
@@ -67,20 +67,21 @@ class OneCycle : public Schedule {
   }
 
   OneCycleOptions options_;
-  i64 stride_;  // steps of one learning rate
+  i64 stride_;  // steps between two changes of the learning rate
   std::vector<Phase> phases_;
 };
 
 }  // namespace
 
 void describe(Fields& f, OneCycleOptions& o) {
-  f("pct_start", o.pct_start, "part of training in which the rate rises", in_range(0, 1));
-  f("div_factor", o.div_factor, "full rate over first rate", at_least(1));
-  f("final_div_factor", o.final_div_factor, "first rate over last rate", at_least(1));
-  f("anneal", o.anneal, "shape of rise and fall");
-  f("three_phase", o.three_phase, "fall as fast as it rose, then to the end value");
-  f("cycle_momentum", o.cycle_momentum, "move momentum (beta1) against the rate");
-  f("base_momentum", o.base_momentum, "momentum at the full rate", from_to_below(0, 1));
+  f("pct_start", o.pct_start, "fraction of training in which the learning rate rises",
+    in_range(0, 1));
+  f("div_factor", o.div_factor, "base learning rate over the first one", at_least(1));
+  f("final_div_factor", o.final_div_factor, "first learning rate over the last one", at_least(1));
+  f("anneal", o.anneal, "curve of rise and fall");
+  f("three_phase", o.three_phase, "whether it falls as fast as it rose, then to the end value");
+  f("cycle_momentum", o.cycle_momentum, "whether momentum (beta1) moves against the learning rate");
+  f("base_momentum", o.base_momentum, "momentum at the base learning rate", from_to_below(0, 1));
   f("max_momentum", o.max_momentum, "momentum at the first and last step", from_to_below(0, 1));
   describe_interval(f, o);
   f.rule(!o.three_phase || o.pct_start <= 0.5, "pct_start", "at most 0.5 with three_phase");

@@ -47,7 +47,7 @@ class Plateau : public WarmSchedule {
  private:
   double curve(i64 step) const override { return step >= from_ ? factor_ : before_; }
 
-  // A NaN is never better.
+  // A NaN is never an improvement.
   bool better(double metric) const {
     if (std::isinf(best_)) return std::isfinite(metric);
     const double margin = options_.threshold_mode == ThresholdMode::absolute
@@ -69,12 +69,12 @@ class Plateau : public WarmSchedule {
 void describe(Fields& f, PlateauOptions& o) {
   f("monitor", o.monitor, "metric to watch");
   f("mode", o.mode, kMonitorModeHelp);
-  f("factor", o.factor, "factor of a drop", from_to_below(0, 1));
-  f("patience", o.patience, "validations without improvement to bear", non_negative);
-  f("cooldown", o.cooldown, "validations to wait after a drop", non_negative);
-  f("threshold", o.threshold, "least change that counts", non_negative);
+  f("factor", o.factor, "multiplies the learning rate at a plateau", from_to_below(0, 1));
+  f("patience", o.patience, "validations without improvement that are tolerated", non_negative);
+  f("cooldown", o.cooldown, "validations that are not counted after a reduction", non_negative);
+  f("threshold", o.threshold, "minimum change that counts as an improvement", non_negative);
   f("threshold_mode", o.threshold_mode, "relative to the best value, or an absolute difference");
-  f("min_factor", o.min_factor, "lowest fraction of the rate", in_range(0, 1));
+  f("min_factor", o.min_factor, "minimum fraction of the learning rate", in_range(0, 1));
   describe_warmup(f, o);
   describe_interval(f, o);
 }

@@ -31,8 +31,8 @@ class Polynomial : public WarmSchedule {
 
 void describe(Fields& f, PolynomialOptions& o) {
   f("power", o.power, "exponent", positive);
-  f("final_factor", o.final_factor, "fraction of the rate at the end", in_range(0, 1));
-  f("over", o.over, "time until the end value; 0 for all of training");
+  f("final_factor", o.final_factor, "fraction of the learning rate at the end", in_range(0, 1));
+  f("over", o.over, "time until the end value is reached; 0 for all of training");
   describe_warmup(f, o);
   describe_interval(f, o);
 }

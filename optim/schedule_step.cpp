@@ -27,8 +27,8 @@ class Step : public WarmSchedule {
 }  // namespace
 
 void describe(Fields& f, StepOptions& o) {
-  f("every", o.every, "time between two drops");
-  f("gamma", o.gamma, "factor of a drop", positive);
+  f("every", o.every, "time between two reductions");
+  f("gamma", o.gamma, "factor of each reduction", positive);
   f.rule(!o.every.is_zero(), "every", "above 0");
   describe_warmup(f, o);
   describe_interval(f, o);

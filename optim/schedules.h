@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The schedules: options with their defaults, and recipes. One .cpp per schedule has the curve, the
-// description for configs and the registration under the name of the recipe.
+// The schedules: options with their defaults, and recipes. Each schedule has one .cpp with its
+// curve, its description for configs and its registration under the name of the recipe.
 //
 //   optim::cosine({.warmup = "1ep", .final_factor = 0.01})
 //
 // Recipes throw UserError for values out of range. Factors are fractions of the base learning rate.
-// Common to all: `interval`, when the learning rate may change; to all but one_cycle: `warmup` and
-// `warmup_start` (optim/schedule.h).
+// All schedules have the option `interval`, which says when the learning rate may change. All but
+// one_cycle have `warmup` and `warmup_start` (optim/schedule.h).
 #pragma once
 #include <vector>
 
@@ -21,7 +21,7 @@ struct ConstantOptions {
   Interval interval = Interval::step;
 };
 
-// gamma^⌊step / every⌋
+// The factor is gamma^⌊step / every⌋.
 struct StepOptions {
   Duration every = "30ep";
   double gamma = 0.1;
@@ -30,7 +30,7 @@ struct StepOptions {
   Interval interval = Interval::step;
 };
 
-// gamma^(milestones passed)
+// The factor is gamma^(number of milestones reached).
 struct MultiStepOptions {
   std::vector<Duration> milestones = {};
   double gamma = 0.1;
@@ -39,18 +39,19 @@ struct MultiStepOptions {
   Interval interval = Interval::step;
 };
 
-// Half a cosine from 1 to final_factor; with restarts, one after another, each `restart_mult` times
-// as long as the one before.
+// The factor follows half a cosine from 1 to final_factor. With restarts, such cycles follow one
+// another, each `restart_mult` times as long as the previous one.
 struct CosineOptions {
   double final_factor = 0;
-  Duration restart_every = {};  // zero: no restarts
+  Duration restart_every = {};  // zero means no restarts
   i64 restart_mult = 1;
   Duration warmup = {};
   double warmup_start = 0.01;
   Interval interval = Interval::step;
 };
 
-// A line from 1 to final_factor over `over` (zero: until the end), flat after it.
+// The factor changes linearly from 1 to final_factor over `over` (zero means until the end), and
+// stays there.
 struct LinearOptions {
   double final_factor = 0;
   Duration over = {};
@@ -59,7 +60,7 @@ struct LinearOptions {
   Interval interval = Interval::step;
 };
 
-// gamma^(step / every)
+// The factor is gamma^(step / every).
 struct ExponentialOptions {
   double gamma = 0.95;
   Duration every = "1ep";
@@ -68,24 +69,24 @@ struct ExponentialOptions {
   Interval interval = Interval::step;
 };
 
-// final_factor + (1 - final_factor) · (1 - step/over)^power
+// The factor is final_factor + (1 − final_factor) · (1 − step/over)^power.
 struct PolynomialOptions {
   double power = 1;
   double final_factor = 0;
-  Duration over = {};  // zero: until the end
+  Duration over = {};  // zero means until the end
   Duration warmup = {};
   double warmup_start = 0.01;
   Interval interval = Interval::step;
 };
 
-// The shape of the rise and the fall of one_cycle.
+// The curve between two learning rates of one_cycle.
 enum class Anneal { cosine, linear };
 constexpr EnumNames<2> names_of(Anneal) { return {"cosine", "linear"}; }
 
-// Rises from 1/div_factor to 1 in the first pct_start of training, then falls to
-// 1/(div_factor · final_div_factor); momentum moves the other way. With three_phase it falls back
-// to 1/div_factor as fast as it rose, and to the end value in the rest. source: Smith & Topin,
-// arXiv 1708.07120
+// The factor rises from 1/div_factor to 1 in the first fraction pct_start of training, then falls
+// to 1/(div_factor · final_div_factor). The momentum falls while the factor rises, and rises while
+// it falls. With three_phase the factor falls to 1/div_factor in as many steps as it rose, and to
+// the end value in the remaining steps. Source: Smith & Topin, arXiv 1708.07120.
 struct OneCycleOptions {
   double pct_start = 0.3;
   double div_factor = 25;
@@ -98,13 +99,13 @@ struct OneCycleOptions {
   Interval interval = Interval::step;
 };
 
-// `threshold` is a fraction of the best value, or a difference to it.
+// Whether `threshold` is a fraction of the best value or an absolute difference to it.
 enum class ThresholdMode { relative, absolute };
 constexpr EnumNames<2> names_of(ThresholdMode) { return {"relative", "absolute"}; }
 
-// Multiplied by `factor` when `monitor` has not improved by `threshold` for more than `patience`
-// validations; then waits `cooldown` of them before it counts again. By `interval` the learning
-// rate falls at once, or with the next epoch where validation is within one.
+// The factor is multiplied by `factor` when `monitor` has not improved by `threshold` for more than
+// `patience` validations. The next `cooldown` validations are then not counted. With the interval
+// `step` the learning rate falls at once. With `epoch` it falls at the next first step of an epoch.
 struct PlateauOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;

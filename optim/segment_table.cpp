@@ -12,7 +12,8 @@ namespace {
 
 using Parameter = nn::FlatParameters::Segment;
 
-// Says what happened to the parameter after the optimizer was built with the numbers in `flat`.
+// Throws the error that says what was done with the parameter after the optimizer was built. `flat`
+// is the buffer of the optimizer.
 [[noreturn]] void fail_out_of_place(const Parameter& parameter, const Tensor& flat) {
   const Tensor& value = parameter.leaf->value;
   if (value.defined() && value.device() != flat.device())
@@ -63,8 +64,9 @@ void SegmentTable::build(std::span<const Tensor> slots) {
   partials_ = Tensor::empty({static_cast<i64>(chunks_.size())}, DType::f64, values.device());
 }
 
-// Compares an address and looks at a count for each parameter. Nothing else can lie at the address,
-// because the flat buffer is alive; a leaf that this optimizer alone holds belongs to no model.
+// Compares an address and reads a reference count for each parameter. No other tensor can have the
+// address, because the flat buffer is alive. A leaf that only this optimizer holds belongs to no
+// model.
 void SegmentTable::check_places() const {
   std::visit(
       [&](const auto& segments) {
@@ -83,7 +85,7 @@ void SegmentTable::check_places() const {
       segments_);
 }
 
-// What may differ between two steps of one layout is which parameters got a gradient.
+// Between two steps of one layout only the set of parameters with a gradient can change.
 void SegmentTable::refresh() {
   check_places();
   std::visit(
@@ -155,7 +157,8 @@ void SegmentTable::set_steps(std::span<const i64> steps) {
   current_ = false;
 }
 
-// To be called before the host changes its table.
+// Must be called before the host changes its table, because the copy on the GPU has newer step
+// counts.
 void SegmentTable::fetch_steps() {
   if (current_) set_steps(steps());
 }
@@ -168,7 +171,7 @@ void SegmentTable::send() {
   current_ = true;
 }
 
-// The address stays while the size does: a captured step has noted it.
+// The address stays the same while the size does, because a captured step contains it.
 void SegmentTable::send(Tensor& to, const Tensor& from) const {
   if (!to.defined() || to.shape() != from.shape())
     to = Tensor::empty(from.shape(), DType::uint8, device());

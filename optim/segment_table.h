@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parameter table of an optimizer: what the host knows of each parameter, and the copy that the
-// kernels read (Note [One kernel for all parameters], kernels/optim/parameter_table.h).
+// The parameter table of an optimizer: the entries of the host, and the copy that the kernels read
+// (Note [One kernel for all parameters], kernels/optim/parameter_table.h).
 //
 // Note [The table on the device]
-// A GPU reads copies of segments and chunks. The host's table is the master of everything but the
-// counts of steps, which the kernels keep. The counts are fetched when the host is asked for them
-// or changes something else; the table is then sent again before the next step. In a steady run
-// neither happens. On the CPU the kernels read the host's table itself.
+// A GPU reads copies of segments and chunks. The table of the host is authoritative for everything
+// except the step counts, which the kernels increment. The counts are fetched when the host needs
+// them, or before it changes another entry. After a change the table is sent again before the next
+// step. If nothing changes, neither copy is made. On the CPU the kernels read the table of the host
+// itself.
 #pragma once
 #include <span>
 #include <utility>
@@ -19,12 +20,13 @@
 
 namespace weft::optim {
 
-// The table as a kernel takes it: where the parameters are, in their dtype.
+// The table as an argument of a kernel: the device and the dtype of the parameters, and pointers on
+// that device.
 struct AnyTable {
   Device device;
   std::variant<kernels::ParameterTable<float>, kernels::ParameterTable<double>> typed;
 
-  // f(device, table) with the types that both have.
+  // Calls f(device, table) with the concrete types of both.
   template <class F>
   void visit(F&& f) const {
     std::visit(std::forward<F>(f), device, typed);
@@ -33,33 +35,34 @@ struct AnyTable {
 
 class SegmentTable {
  public:
-  static constexpr int kMostSlots = 2;  // first and second of kernels::Segment
+  static constexpr int kMostSlots = 2;  // `first` and `second` of kernels::Segment
 
-  // `parameters` must outlive the table, which is empty before build().
+  // `parameters` must outlive the table. The table is empty before build().
   explicit SegmentTable(const nn::FlatParameters& parameters);
   SegmentTable(const SegmentTable&) = delete;
   SegmentTable& operator=(const SegmentTable&) = delete;
 
-  // Rewrites segments and chunks for the places of the parameters; steps are 0. Each of `slots` is
-  // one tensor of state for all parameters, with their places in the gradients.
+  // Rewrites segments and chunks for the present layout of the parameters; step counts become 0.
+  // Each of `slots` is one state tensor for all parameters, with the layout of the gradients.
   void build(std::span<const Tensor> slots);
-  // Throws UserError for a parameter that is no longer where the optimizer put it.
+  // Throws UserError for a parameter whose value is no longer in the buffer of the optimizer.
   void check_places() const;
-  // Notes which parameters have a gradient, and sends the device what has changed. Throws UserError
-  // for a parameter that is no longer where the optimizer put it, or that was unfrozen after
-  // build().
+  // Updates which parameters have a gradient, and sends the table if it has changed. Throws
+  // UserError for a parameter whose value is no longer in the buffer of the optimizer, or that was
+  // unfrozen after build().
   void refresh();
-  // By the last refresh(); holds until the next build().
+  // The table of the last refresh(). It is valid until the next build().
   AnyTable view();
 
-  // This and the lists below have one element per parameter, in the order of the segments.
+  // The arguments and results below have one element per parameter, in the order of the segments.
   void set_rates(std::span<const ParamSettings> rates);
-  std::vector<i64> steps() const;  // updates that each parameter has had; a GPU's host waits for it
+  std::vector<i64> steps() const;  // updates of each parameter; the host waits for a GPU
   void set_steps(std::span<const i64> steps);
-  // The norm of each gradient as it lies, by the last refresh(); 0 without a gradient. A GPU's host
-  // waits for it.
+  // The Euclidean norm of each gradient in its present state, for the parameters that were active
+  // at the last refresh(); 0 for the others. The host waits for a GPU.
   std::vector<double> gradient_norms();
-  // Scratch for norms, on the device: one value for each chunk.
+  // Temporary memory of the norm kernels on the device, with one double per chunk. The address is
+  // valid until the next build().
   double* partials() const { return partials_.data<double>(); }
 
  private:
@@ -72,10 +75,10 @@ class SegmentTable {
   void fetch_steps();
 
   const nn::FlatParameters& parameters_;
-  std::variant<Segments<float>, Segments<double>> segments_;  // one for each parameter, in order
+  std::variant<Segments<float>, Segments<double>> segments_;  // one per parameter, in order
   std::vector<kernels::Chunk> chunks_;
-  Tensor sent_segments_, sent_chunks_;  // bytes on a GPU
-  bool current_ = false;  // a GPU's segments are what the host would send, and newer in steps
+  Tensor sent_segments_, sent_chunks_;  // copies on a GPU, as bytes
+  bool current_ = false;  // the copy on a GPU equals the host's table, except for newer step counts
   Tensor partials_;
 };
 

@@ -9,7 +9,7 @@ struct SGDOptions {
   double lr = 0.01;
   double momentum = 0;
   bool nesterov = false;
-  double weight_decay = 0;  // L2: added to the gradient
+  double weight_decay = 0;  // L2 penalty, added to the gradient
   std::vector<ParamGroup> param_groups = {};
 };
 void describe(Fields& f, SGDOptions& o);

@@ -7,8 +7,8 @@
 
 namespace weft {
 
-// A view of plain values on the host as uint8 (bytes): for copies of structs between host and
-// device.
+// A view of trivially copyable values on the host as uint8 (bytes). It serves copies of structs
+// between host and device.
 template <class T>
 Tensor as_bytes(std::span<T> values) {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -13,7 +13,7 @@ void check_input(const Tensor& x) {
              x.shape());
 }
 
-// A parameter or statistic of each channel; may be undefined.
+// Checks a parameter or statistic (channels), which may be undefined.
 void check_channels(const char* name, const Tensor& tensor, const Tensor& x) {
   if (!tensor.defined()) return;
   WEFT_CHECK(tensor.shape() == Shape{x.size(-1)},

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-// `sum` is of the class weights.
+// `sum` is the sum of the class weights; it may be undefined.
 template <class T>
 kernels::LabelTerms<T> terms_of(const CrossEntropyOptions& options, const Tensor& sum) {
   const Tensor& weights = options.class_weights;
@@ -74,7 +74,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
         },
         logits.device());
   });
-  // Free to look at on the CPU; elsewhere the NaN loss tells.
+  // On the CPU the check costs no wait. On a GPU it would, so a bad label gives a loss of NaN.
   if (is_cpu(logits.device())) {
     const i64 bad = bad_row.values<i64>()[0];
     WEFT_CHECK(bad < 0, "cross_entropy: label {} in row {}; labels must be in 0..{}",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One plain value, such as a struct of scalars, in the memory of a device.
+// One trivially copyable value, such as a struct of scalars, in the memory of a device.
 #pragma once
 #include <type_traits>
 
@@ -8,17 +8,17 @@
 
 namespace weft {
 
-// Copies share the value, like tensors.
+// Copies are handles that share the value, as copies of a Tensor do.
 template <class T>
 class DeviceValue {
  public:
-  // The value is uninitialised. Its address never changes.
+  // The value is uninitialised. Its address stays the same while a copy exists.
   explicit DeviceValue(const Device& device)
       : bytes_(Tensor::empty({static_cast<i64>(sizeof(T))}, DType::uint8, device)) {}
 
-  T* get() const { return bytes_.data<T>(); }  // on the device
-  // From the host, in the order of the device's stream; `value` may change when the call has
-  // returned.
+  T* get() const { return bytes_.data<T>(); }  // an address on the device
+  // Copies `value` from the host, in the order of the device's stream. `value` may be changed once
+  // the call has returned.
   void send(const T& value) const {
     static_assert(std::is_trivially_copyable_v<T>);
     std::visit([&](auto device) { kernels::copy(device, Cpu{}, get(), &value, sizeof(T)); },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The element types of a tensor, and the one place where a run-time type becomes a compile-time
-// one.
+// The element types of a tensor, and the one place that turns a run-time type into a compile-time
+// type.
 #pragma once
 #include <algorithm>
 #include <string_view>
@@ -33,8 +33,9 @@ constexpr DType dtype_of() {
   }
 }
 
-// visit_compute("softmax", x.dtype(), [&]<class T>() { ... }): the types arithmetic is written for.
-// The name of the op goes into the message for a type it does not take.
+// Calls f with the C++ type of a dtype that arithmetic is written for:
+//   visit_compute("softmax", x.dtype(), [&]<class T>() { ... });
+// Throws UserError for another dtype, with the name of the op in the message.
 template <class F>
 decltype(auto) visit_compute(const char* op, DType dtype, F&& f) {
   switch (dtype) {
@@ -44,7 +45,7 @@ decltype(auto) visit_compute(const char* op, DType dtype, F&& f) {
   }
 }
 
-// Every element type: copies, conversions, gathers.
+// Calls f with the C++ type of any dtype, for copies, conversions and gathers.
 template <class F>
 decltype(auto) visit_any(DType dtype, F&& f) {
   switch (dtype) {

@@ -8,13 +8,13 @@
 namespace weft {
 namespace {
 
-// How a and b are read while c is written in order; neighbouring axes that both inputs walk alike
-// are merged.
+// The strides with which a and b are read while c is written in order. Neighbouring axes that both
+// inputs step through with one stride are merged.
 kernels::Broadcast broadcast_of(const Shape& c, const Shape& a, const Shape& b) {
   kernels::Broadcast plan;
   plan.elements = c.elements();
   i64 along_a = 1, along_b = 1;
-  for (int back = -1; back >= -c.rank(); --back) {  // innermost first
+  for (int back = -1; back >= -c.rank(); --back) {  // from the innermost axis outward
     const i64 size = c[back];
     const i64 size_a = back >= -a.rank() ? a[back] : 1, size_b = back >= -b.rank() ? b[back] : 1;
     const i64 stride_a = size_a == 1 ? 0 : along_a, stride_b = size_b == 1 ? 0 : along_b;

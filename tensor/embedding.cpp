@@ -31,7 +31,7 @@ Tensor embedding(const Tensor& table, const Tensor& indices) {
         },
         table.device());
   });
-  // Free to look at on the CPU; elsewhere the NaN tells.
+  // On the CPU the check costs no wait. On a GPU it would, so a bad index gives a row of NaN.
   if (is_cpu(table.device())) {
     const i64 position = bad.data<i64>()[0];
     WEFT_CHECK(position < 0, "embedding: index {} at position {}; indices must be in 0..{}",

@@ -13,7 +13,7 @@ Tensor gather_rows(const Tensor& x, const Tensor& index) {
              x.shape(), index.dtype(), index.shape());
   check_same_device("gather_rows", x, index);
   const i64 n = index.size(0), row_count = x.size(0);
-  if (is_cpu(index.device()))  // elsewhere nobody looks at it
+  if (is_cpu(index.device()))  // on a GPU the check would wait for the device
     for (const i64 i : index.values<i64>())
       WEFT_CHECK(i >= 0 && i < row_count, "gather_rows: index {}; indices must be in 0..{}", i,
                  row_count - 1);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue of operations on tensors. They record nothing; autograd/ops.h has the
-// differentiable ones.
+// The catalogue of operations on tensors. These ops record no gradient; the differentiable ones are
+// in autograd/ops.h.
 //
-// Most come in two forms: `Tensor c = add(a, b)` and `add(c, a, b)`, which writes all of c (checked
-// for shape, dtype and device) and may alias an input of c's shape where the kernel's header says
-// so. Inputs of one call share dtype and device. Every check throws UserError: "op: given;
-// required".
+// Most ops have two forms. `Tensor c = add(a, b)` allocates its result. `add(c, a, b)` writes all
+// of c, whose shape, dtype and device are checked; c may alias an input of c's shape where the
+// kernel's header says so. The inputs of one call share dtype and device. Every check throws
+// UserError: "op: given; required".
 #pragma once
 #include <optional>
 
@@ -29,43 +29,46 @@ WEFT_UNARY_OPS(WEFT_DECLARE)
   void op(Tensor& c, const Tensor& a, const Tensor& b);
 WEFT_BINARY_OPS(WEFT_DECLARE)
 #undef WEFT_DECLARE
-// scale·x + shift
+// Computes scale·x + shift for each element.
 Tensor affine(const Tensor& x, double scale, double shift);
 void affine(Tensor& y, const Tensor& x, double scale, double shift);
 // x/divisor
 Tensor div(const Tensor& x, double divisor);
 void div(Tensor& y, const Tensor& x, double divisor);
-// dx = gradient(dy, kept); dx may be dy. `kept` is what the formula keeps.
+// Computes dx = gradient(dy, kept), where `kept` is the tensor that the formula keeps: its input or
+// its output (kernels/elementwise_ops.h). dx may be dy.
 template <class Op>
 void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
-// The gradients of a binary formula before they are summed to the inputs' shapes, each of c's
-// shape. Undefined outputs are not computed.
+// Computes the gradients of a binary formula before they are summed to the shapes of the inputs;
+// both have the shape of c. An output that is null or undefined is not computed.
 template <class Op>
 void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b);
 
 // --- reductions (tensor/reduce.cpp) --------------------------------------------------------------
-// Over all elements: a scalar. Over one axis: the axis stays, with size 1, so that the result
-// broadcasts against x. The order of summation depends on the sizes alone, not on the threads.
+// A reduction over all elements gives a scalar. A reduction over one axis keeps the axis with size
+// 1, so that the result broadcasts against x. The order of summation depends on the sizes alone,
+// not on the threads.
 Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, int axis);
 Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, int axis);
 // Throws UserError when the axis has no elements.
 Tensor max(const Tensor& x, int axis);
-// int64, the first of equal ones.
+// The result is int64; of equal elements the first is chosen.
 Tensor argmax(const Tensor& x, int axis);
-// The sum over the axes along which `shape` was broadcast to x's shape.
+// y is the sum of x over the axes along which y was broadcast to the shape of x.
 void sum_to(Tensor& y, const Tensor& x);
-// x repeated to y's shape by the broadcasting rule.
+// y is x repeated to the shape of y by the broadcasting rule.
 void broadcast_to(Tensor& y, const Tensor& x);
 
 // --- layout (tensor/permute.cpp) -----------------------------------------------------------------
-// The axes in another order: result axis i is x's axis order[i]. Copies.
+// Axis i of the result is axis order[i] of x. The elements are copied.
 Tensor permute(const Tensor& x, std::initializer_list<int> order);
 void permute(Tensor& y, const Tensor& x, std::span<const int> order);
 
 // --- matmul (tensor/matmul.cpp) ------------------------------------------------------------------
-// A matrix, or a batch of them, as it is or transposed (no copy is made).
+// An input of matmul is a matrix or a batch of matrices, as it is or transposed; a transposed one
+// is not copied.
 struct MatmulInput {
   MatmulInput(const Tensor& matrix) : tensor(matrix) {}  // NOLINT(google-explicit-constructor)
   MatmulInput(const Tensor& matrix, bool transpose) : tensor(matrix), transposed(transpose) {}
@@ -73,19 +76,22 @@ struct MatmulInput {
   bool transposed = false;
 };
 inline MatmulInput transposed(const Tensor& matrix) { return {matrix, true}; }
-// Products of half types (f16, bf16) come out as f32, here, in linear and in conv2d, whose biases
-// are f32 too. (m, k)·(k, n) → (m, n), or with equal leading axes (…, m, k)·(…, k, n) → (…, m, n).
+// The shapes are (m, k)·(k, n) → (m, n). With equal leading axes they are
+// (…, m, k)·(…, k, n) → (…, m, n).
+// The result of half types (f16, bf16) is f32, in matmul, linear and conv2d; the biases of linear
+// and conv2d are then f32 too.
 Tensor matmul(MatmulInput a, MatmulInput b);
 inline Tensor matmul(const Tensor& a, const Tensor& b) {
   return matmul(MatmulInput(a), MatmulInput(b));
 }
 void matmul(Tensor& c, MatmulInput a, MatmulInput b);
-// activation(x·wᵀ + bias): x (…, in), w (out, in), bias (out) or undefined.
+// Computes activation(x·wᵀ + bias) for x (…, in), w (out, in) and bias (out), which may be
+// undefined.
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias,
               kernels::Activation activation = kernels::Activation::none);
 
 // --- images: (batch, height, width, channels) ----------------------------------------------------
-// A number for each of the two axes of an image; one number stands for both.
+// A value for each of the two axes of an image. One value stands for both.
 struct HeightWidth {
   HeightWidth(i64 both) : h(both), w(both) {}  // NOLINT(google-explicit-constructor)
   HeightWidth(i64 height, i64 width) : h(height), w(width) {}
@@ -98,12 +104,13 @@ struct Conv2dOptions {
   i64 groups = 1;
   kernels::Activation activation = kernels::Activation::none;
 };
-// x (batch, height, width, channels), w (out, kernel_h, kernel_w, channels/groups), bias (out) or
-// undefined → (batch, out_height, out_width, out), with
-// out_height = (height + 2·padding − dilation·(kernel_h − 1) − 1) div stride + 1.
+// x is (batch, height, width, channels), w is (out, kernel_h, kernel_w, channels/groups), and bias
+// is (out) or undefined. The result is (batch, out_height, out_width, out), with
+// out_height = (height + 2·padding − dilation·(kernel_h − 1) − 1) div stride + 1,
+// and out_width likewise.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias,
               const Conv2dOptions& options = {});
-// The gradients, for options without an activation. `dbias` may be null.
+// These are the gradients of conv2d for options without an activation. `dbias` may be null.
 void conv2d_input_gradient(Tensor& dx, const Tensor& dy, const Tensor& w,
                            const Conv2dOptions& options);
 void conv2d_weight_gradient(Tensor& dw, Tensor* dbias, const Tensor& dy, const Tensor& x,
@@ -111,17 +118,20 @@ void conv2d_weight_gradient(Tensor& dw, Tensor* dbias, const Tensor& dy, const T
 
 // --- pooling (tensor/pool2d.cpp) -----------------------------------------------------------------
 struct Pool2dOptions {
-  HeightWidth kernel = 2, stride = 0, padding = 0;  // stride 0: the kernel's size
+  HeightWidth kernel = 2, stride = 0, padding = 0;  // stride 0 means the kernel's size
 };
-// x (batch, height, width, channels) → (batch, out_height, out_width, channels), with
-// out_height = (height + 2·padding − kernel_h) div stride + 1. Padding never wins a maximum; in an
-// average it counts as zeros.
+// x is (batch, height, width, channels). The result is (batch, out_height, out_width, channels),
+// with
+// out_height = (height + 2·padding − kernel_h) div stride + 1,
+// and out_width likewise. A padded element is never chosen as a maximum; in an average it counts as
+// zero.
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options = {});
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options = {});
-// (batch, height, width, channels) → (batch, channels)
+// The result is the mean of each channel: (batch, height, width, channels) → (batch, channels).
 Tensor global_avg_pool(const Tensor& x);
-// What the backward pass of max_pool2d wants: for each output the tap it came from, row by row
-// through the window (uint8 for up to 255 taps, else int32).
+// `index` is what the backward pass of max_pool2d needs: for each output the position in its window
+// of the element that was the maximum, counted row by row. It is uint8 for windows of up to 255
+// elements, else int32, and undefined if it was not asked for.
 struct MaxPool2dResult {
   Tensor y, index;
 };
@@ -135,31 +145,35 @@ void global_avg_pool_backward(Tensor& dx, const Tensor& dy);
 // --- batch norm (tensor/batch_norm.cpp), over all axes but the last ------------------------------
 struct BatchNormOptions {
   double eps = 1e-5;
-  bool relu = false;  // after the residual
+  bool relu = false;  // applied after the residual is added
 };
-// Of each channel of x (…, channels), all (channels) in f64: mean, 1/√(variance + eps), and the
-// variance that divides by rows − 1, for the running statistics. At least two rows are required.
+// The statistics of each channel of x (…, channels), each (channels) in f64: mean, 1/√(variance +
+// eps), and the variance that divides by rows − 1, for the running statistics. At least two rows
+// are required.
 struct BatchStatistics {
   Tensor mean, inv_std, variance;
 };
 BatchStatistics batch_statistics(const Tensor& x, double eps);
-// What evaluation normalises with: mean and inv_std of the running statistics (channels).
+// The mean and inv_std (channels) of the running statistics, with which evaluation normalises.
 BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& running_var,
                                    double eps);
-// (x − mean)·inv_std·gamma + beta + residual, then relu; gamma, beta and residual may be undefined.
+// Computes (x − mean)·inv_std·gamma + beta + residual, then relu if asked for. gamma, beta and
+// residual may be undefined.
 Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tensor& gamma,
                   const Tensor& beta, const Tensor& residual, bool relu);
-// Those that are null are not computed. dresidual, or dx without it, may be dy.
+// A null gradient is not computed. dresidual may be dy; dx may be dy where dresidual is not
+// computed.
 struct BatchNormGradients {
   Tensor *dx = nullptr, *dresidual = nullptr, *dgamma = nullptr, *dbeta = nullptr;
 };
-// `y` is required where a relu follows a residual.
+// `y` is required if a relu follows a residual.
 void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, const Tensor& x,
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
                          const Tensor& beta, bool relu, bool constant_statistics);
-// running += momentum·(batch − running), unless *skip, which lies on the tensors' device and may be
-// null: statistics are committed with the optimizer's step, and not on a skipped one. `batches`
-// (int64, a scalar; may be undefined) is counted up with it.
+// Adds momentum·(batch − running) to the running statistics and 1 to `batches` (an int64 scalar,
+// which may be undefined), unless *skip is true. `skip` lies on the device of the tensors and may
+// be null. The running statistics are thus committed together with the optimizer step, and a
+// skipped step leaves them as they are.
 void commit_running_stats(Tensor& running_mean, Tensor& running_var, const Tensor& batch_mean,
                           const Tensor& batch_var, double momentum, const bool* skip = nullptr,
                           const Tensor& batches = {});
@@ -173,22 +187,23 @@ void log_softmax(Tensor& y, const Tensor& x);
 void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 
 // --- cross-entropy (tensor/cross_entropy.cpp) ----------------------------------------------------
-// Row r counts class_weights[labels[r]] times, and the mean divides by the sum of these; rows
-// labelled `ignore_index` count for nothing. Smoothing spreads over the classes by their weights,
-// as in PyTorch. Without a row of any weight the loss is 0, and so is its gradient.
+// Row r has the weight class_weights[labels[r]], and the mean divides by the sum of the weights. A
+// row with the label `ignore_index` has weight 0. Label smoothing is spread over the classes by
+// their weights, as in PyTorch. If the sum of the weights is 0, the loss and its gradient are 0.
 struct CrossEntropyOptions {
-  double label_smoothing = 0;            // in [0, 1)
-  Tensor class_weights = {};             // (classes) beside the logits, 0 or more; undefined: all 1
-  std::optional<i64> ignore_index = {};  // may lie outside of the classes
+  double label_smoothing = 0;  // in [0, 1)
+  Tensor class_weights = {};   // (classes) on the logits' device, each ≥ 0; undefined: all 1
+  std::optional<i64> ignore_index = {};  // need not be a class
 };
 struct CrossEntropy {
   Tensor loss;  // mean over the rows, a scalar
-  // For the backward pass: the maxima and the rest of ln Σ e^x, (2, rows), and what one row of
-  // weight 1 is of the mean, undefined where all rows are that.
+  // Both are for the backward pass. log_sums is (2, rows), the maxima and ln Σ e^(x − max). `share`
+  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined if there are neither
+  // class weights nor ignore_index.
   Tensor log_sums, share;
 };
-// logits (rows, classes), labels int64 (rows) in [0, classes): a label outside is a UserError
-// naming it on the CPU, and a loss of NaN elsewhere.
+// logits are (rows, classes) and labels int64 (rows) in [0, classes). On the CPU a label outside
+// throws a UserError that names it; on a GPU the loss is NaN.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                            const CrossEntropyOptions& options = {});
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
@@ -198,30 +213,32 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
 struct LayerNorm {
   Tensor y;
-  Tensor mean, rstd;  // one number per row, for the backward pass
+  Tensor mean, rstd;  // (rows), for the backward pass
 };
-// x (…, columns), columns ≥ 1; weight and bias (columns), or both undefined.
+// x is (…, columns) with columns ≥ 1. weight and bias are (columns), or both undefined.
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
-// Null gradients are not computed.
+// A null gradient is not computed.
 void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tensor& dy,
                          const Tensor& x, const Tensor& weight, const Tensor& mean,
                          const Tensor& rstd);
 
 // --- embedding (tensor/embedding.cpp) ------------------------------------------------------------
-// Rows of a table (rows, columns), by int64 indices of any shape: (…) → (…, columns). An index
-// outside is a UserError naming it on the CPU, and rows of NaN elsewhere.
+// The result has the rows of a table (rows, columns) that int64 indices of any shape choose: (…) →
+// (…, columns). On the CPU an index outside throws a UserError that names it; on a GPU its row is
+// NaN.
 Tensor embedding(const Tensor& table, const Tensor& indices);
 void embedding_backward(Tensor& dtable, const Tensor& dy, const Tensor& indices);
 
 // --- dropout (tensor/dropout.cpp) ----------------------------------------------------------------
-// x/(1 − p) where the mask of `random` keeps an element, else 0; 0 ≤ p ≤ 1. y may be x. The first
-// axis is the sample. See Note [Random ops] in tensor/random.h.
+// y is x/(1 − p) where the mask of `random` keeps an element, else 0, for 0 ≤ p ≤ 1. y may be x.
+// The first axis is the sample. See Note [Random ops] in tensor/random.h.
 void dropout(Tensor& y, const Tensor& x, double p, const RandomOp& random);
 
 // --- pointwise losses (tensor/pointwise_loss.cpp) ------------------------------------------------
-// Over all elements: their mean or sum, a scalar; none: one loss per element, of x's shape.
+// mean and sum reduce over all elements to a scalar; none gives one loss per element, in the shape
+// of x.
 enum class Reduction { mean, sum, none };
-// For the formulas of kernels/pointwise_loss_ops.h; x and target have one shape.
+// `Op` is a formula of kernels/pointwise_loss_ops.h. x and target have the same shape.
 template <class Op>
 Tensor pointwise_loss(const Tensor& x, const Tensor& target, double parameter, Reduction reduction);
 // dx may be dloss under Reduction::none.
@@ -230,16 +247,17 @@ void pointwise_loss_backward(Tensor& dx, const Tensor& dloss, const Tensor& x, c
                              double parameter, Reduction reduction);
 
 // --- counting (tensor/count_top_k.cpp) -----------------------------------------------------------
-// Adds to `count` (int64, a scalar) the rows of scores (rows, classes) whose label is among the k
-// largest. Labels must be in [0, classes): not checked here.
+// Adds to `count` (an int64 scalar) the number of rows of scores (rows, classes) whose label is
+// among the k largest. Labels must be in [0, classes), which is not checked.
 void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 k);
 
 // --- inputs (tensor/gather_rows.cpp, tensor/normalize.cpp) ---------------------------------------
-// Entries of x's first axis, of any dtype, by int64 indices (n): (rows, …) → (n, …). An index
-// outside is a UserError on the CPU, and an entry of bytes 0xff (NaN, −1) elsewhere.
+// The result has the entries of the first axis of x, of any dtype, that int64 indices (n) choose:
+// (rows, …) → (n, …). On the CPU an index outside throws a UserError; on a GPU all bytes of its
+// entry are 0xff (NaN, −1).
 Tensor gather_rows(const Tensor& x, const Tensor& index);
-// x·factor + offset in f32, from uint8 or f32; factor and offset (f32) have one value per entry of
-// x's last axis.
+// Computes x·factor + offset in f32 for x in uint8 or f32. factor and offset (f32) have one value
+// per entry of the last axis of x.
 Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset);
 
 }  // namespace weft

@@ -16,7 +16,7 @@ kernels::Pool2dShape shape_of(const char* op, const Shape& x, const Pool2dOption
              op, kernel.h, kernel.w);
   WEFT_CHECK(stride.h >= 1 && stride.w >= 1, "{}: stride ({}, {}) given; at least 1 is required",
              op, stride.h, stride.w);
-  // More would leave windows without a pixel.
+  // A larger padding would make windows that cover no pixel.
   WEFT_CHECK(
       padding.h >= 0 && padding.w >= 0 && 2 * padding.h <= kernel.h && 2 * padding.w <= kernel.w,
       "{}: padding ({}, {}) given for kernel ({}, {}); from 0 to half of the kernel is required",
@@ -51,7 +51,7 @@ void visit_index(DType dtype, F&& f) {
   else f.template operator()<i32>();
 }
 
-// One axis between batch and channels.
+// Height and width as one axis between batch and channels.
 kernels::ReduceShape pixels_of(const char* op, const Shape& x) {
   WEFT_CHECK(x.rank() == 4 && x[1] * x[2] > 0,
              "{}: x is {}; (batch, height, width, channels) with at least one pixel is required",

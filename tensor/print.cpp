@@ -24,7 +24,7 @@ std::string scientific(T value, int digits) {
   return fmt::format("{:.{}e}", as_double(value), digits);
 }
 
-// Whether the text is read back, in the element type, as `value`.
+// Whether parsing the text in the element type gives `value`.
 bool reads_back(const std::string& text, double value) {
   return std::strtod(text.c_str(), nullptr) == value;
 }
@@ -36,8 +36,7 @@ bool reads_back(const std::string& text, Half value) {
   return static_cast<float>(Half(std::strtof(text.c_str(), nullptr))) == static_cast<float>(value);
 }
 
-// The fewest digits behind the point, up to `precision`, with which the text is read back as
-// `value`.
+// The fewest digits after the decimal point, up to `precision`, whose text parses to `value`.
 template <class T, class Write>
 int digits_of(T value, int precision, const Write& write) {
   int digits = 0;
@@ -45,7 +44,8 @@ int digits_of(T value, int precision, const Write& write) {
   return digits;
 }
 
-// How the shown elements of one tensor are written: all with the same width.
+// The common format of the elements of a tensor that are shown. All have the same width. Usage:
+// see() each element, then choose_format(), then text().
 template <class T>
 class Column {
  public:
@@ -66,7 +66,7 @@ class Column {
       largest_ = std::max(largest_, std::abs(value));
     }
   }
-  void settle() {
+  void choose_format() {
     if constexpr (!std::is_integral_v<T>) {
       exponents_ =
           largest_ > 0 && (largest_ >= 1e8 || smallest_ < 1e-4 || largest_ / smallest_ > 1000);
@@ -86,7 +86,7 @@ class Column {
   }
 
  private:
-  // Zeros at the end are blanks without an exponent, and kept with one, as NumPy has it.
+  // As in NumPy, trailing zeros become blanks in fixed notation and are kept with an exponent.
   std::string finite(T element) const {
     if (exponents_) {
       std::string text = scientific(element, digits_);
@@ -116,14 +116,14 @@ class Printer {
         elided_(host.elements() > options.threshold),
         column_(options) {
     see(0, 0);
-    column_.settle();
+    column_.choose_format();
   }
   std::string text() const { return text(0, 0, options_.line_width); }
 
  private:
-  static constexpr i64 kGap = -1;  // where elements are left out
+  static constexpr i64 kGap = -1;  // the place of the elements that are left out
 
-  // The entries of an axis that are shown.
+  // The entries of an axis that are shown; kGap marks those left out.
   std::vector<i64> shown(int axis) const {
     const i64 size = shape_[axis], edge = options_.edge_items;
     std::vector<i64> entries;
@@ -144,13 +144,14 @@ class Printer {
   }
   i64 stride(int axis) const { return shape_.elements(axis + 1, shape_.rank()); }
 
-  // What lies below `axis`, in brackets. `width` is that of a line, without the brackets to come.
+  // The text of the entries below `axis`, in brackets. `width` is the width of a line minus the
+  // closing brackets of the outer axes.
   std::string text(int axis, i64 offset, int width) const {
     if (axis == shape_.rank()) return column_.text(values_[static_cast<std::size_t>(offset)]);
     const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
     const int axes_left = shape_.rank() - axis;
     const std::string separator(static_cast<std::size_t>(axes_left - 1), '\n');
-    std::string done, line;  // rows of elements are broken into lines
+    std::string done, line;  // a long row of elements is broken into lines
     for (const i64 entry : shown(axis)) {
       const std::string word =
           entry == kGap ? "..." : text(axis + 1, offset + entry * stride(axis), width - 1);

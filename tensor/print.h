@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tensor as text, in NumPy's format, with dtype and shape behind it:
+// A tensor as text in NumPy's format, followed by dtype and shape:
 //
 //   std::cout << x;  fmt::print("{}\n", x);
 //
 //   [[ 1.    0.25]
 //    [-3.    nan ]]  f32 (2, 2)
 //
-// Columns are aligned. Floating elements have as many digits as tell them apart in their type, up
-// to `precision` behind the point, and an exponent, in all elements together, where one of them is
-// at least 1e8 or below 1e-4 or the largest is more than 1000 times the smallest. Of a tensor of
-// more than `threshold` elements each axis shows its first and last `edge_items`. Waits for the
-// device.
+// Columns are aligned. Floating elements have as many digits as distinguish them in their type,
+// with at most `precision` after the decimal point. All elements are written with an exponent if
+// the largest is at least 1e8 or more than 1000 times the smallest, or if the smallest is below
+// 1e-4. (Largest and smallest are by absolute value, without zeros.) A tensor of more than
+// `threshold` elements shows only the first and last `edge_items` entries of each axis. Printing
+// waits for the device.
 #pragma once
 #include <iosfwd>
 #include <string>

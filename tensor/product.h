@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which types the products (matmul, linear, conv2d) take, and what they give: f32 and f64 give
-// themselves, half types give f32, because sums of many products want more digits than they have.
+// The types that products (matmul, linear, conv2d) multiply and give. f32 and f64 give their own
+// type. Half types give f32, because a sum of many products needs more digits than a half type has.
 #pragma once
 #include "weft/tensor/tensor.h"
 
@@ -10,8 +10,9 @@ inline DType product_dtype(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype;
 }
 
-// visit_product("matmul", a.dtype(), [&]<class T, class C>() { ... }): T is multiplied, C comes
-// out.
+// Calls f with the type T that is multiplied and the type C of the result:
+//   visit_product("matmul", a.dtype(), [&]<class T, class C>() { ... });
+// Throws UserError for a dtype that products do not take.
 template <class F>
 void visit_product(const char* op, DType dtype, F&& f) {
   switch (dtype) {
@@ -23,8 +24,8 @@ void visit_product(const char* op, DType dtype, F&& f) {
   }
 }
 
-// What comes out, or is added to it: `tensor` has this shape, the type that products of `factor`
-// give, and its device.
+// Checks the result of a product, or a bias that is added to it: `tensor` must have this shape, the
+// dtype that products of `factor` give, and the device of `factor`.
 inline void check_product(const char* op, const char* name, const Tensor& tensor,
                           const Shape& shape, const Tensor& factor) {
   const DType dtype = product_dtype(factor.dtype());

@@ -54,7 +54,8 @@ void manual_seed(u64 seed) {
 
 void set_random_step(u64 seed, i64 step, i64 first_sample) {
   RandomOp& state = random_ops();
-  // A graph still to be differentiated holds these values, so they must not change.
+  // A graph that has not been differentiated yet may hold these values, so they are not
+  // overwritten.
   if (!state.numbers.storage_is_unique() || !is_cpu(state.numbers.device()))
     state.numbers = Tensor::empty({3}, DType::int64);
   const std::span<i64> numbers = state.numbers.values<i64>();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers depend on a key (the seed) and a counter only. Every device yields the same bytes.
+// Random numbers depend only on a key (the seed) and a counter. Every device yields the same bytes.
 #pragma once
 #include "weft/tensor/tensor.h"
 
@@ -9,10 +9,11 @@ class Generator {
  public:
   explicit Generator(u64 seed, u64 counter = 0) : seed_(seed), counter_(counter) {}
 
-  // Each fill advances the counter by a quarter of the elements, rounded up. f32 and f64.
+  // Both fill y, which is f32 or f64, and advance the counter by a quarter of the elements, rounded
+  // up.
   void uniform(const Tensor& y, double low, double high);
   void normal(const Tensor& y, double mean, double std);
-  // 64 fresh bits.
+  // The next 64 random bits.
   u64 next();
 
   u64 seed() const { return seed_; }
@@ -22,29 +23,30 @@ class Generator {
   u64 seed_, counter_;
 };
 
-// This thread's generator, from which layers draw their initial weights. It is seeded with 0 until
-// manual_seed.
+// The generator of this thread, from which layers draw their initial weights. Its seed is 0 until
+// manual_seed() is called.
 Generator& default_generator();
-// Seeds this thread's default generator and its random ops (below), which start over.
+// Seeds the default generator of this thread, and restarts its random ops (Note [Random ops]).
 void manual_seed(u64 seed);
 
 // Note [Random ops]
-// Ops that draw numbers inside a network (dropout) count instead of keeping a generator: the number
-// for an element is philox(seed; step, ordinal, sample, element), where the ordinal numbers the
-// random ops of one forward pass and the sample is the row's index in the global batch. So a mask
-// is the same in backward (which computes it again), on any device, and however a batch is cut into
-// parts. A training loop calls set_random_step before each forward pass; one that never does still
-// gets fresh masks, because the ordinal keeps increasing.
+// A random op inside a network (dropout) has no generator of its own. The random number of an
+// element is philox(seed; step, ordinal, sample, element). The ordinal counts the random ops of one
+// forward pass, and the sample is the row's index in the global batch. So a mask is the same in the
+// backward pass (which computes it again), on any device, and for any split of a batch into parts.
+// A training loop calls set_random_step before each forward pass. A loop that never calls it still
+// gets new masks, because the ordinal keeps increasing.
 struct RandomOp {
-  Tensor numbers;  // int64 (3) on the device: seed, step, index of the batch's first sample
+  Tensor numbers;  // int64 (3) on the device: seed, step, index of the first sample
   i64 ordinal = 0;
 };
-// For this thread's next random ops; the ordinal starts at 0 again. Passes not yet differentiated
-// keep their values.
+// Sets the values for the next random ops of this thread; the ordinal starts at 0 again. Forward
+// passes that are not yet differentiated keep the values they used.
 void set_random_step(u64 seed, i64 step, i64 first_sample = 0);
-// The same with values on the device of the ops, which may change later.
+// Does the same with values that lie on the device of the ops. The values may be changed there
+// later.
 void set_random_numbers(const Tensor& numbers);
-// For an op: takes the next ordinal.
+// Takes the next ordinal, for an op on `device`.
 RandomOp next_random_op(const Device& device);
 
 }  // namespace weft

@@ -7,7 +7,7 @@
 namespace weft {
 namespace {
 
-// One axis between what is outside and inside of it.
+// Splits a shape into the axes before `axis`, the axis itself and the axes after it.
 kernels::ReduceShape around(const Shape& shape, int axis) {
   return {shape.elements(0, axis), shape[axis], shape.elements(axis + 1, shape.rank())};
 }
@@ -76,7 +76,7 @@ void sum_to(Tensor& y, const Tensor& x) {
   check_same_kind("sum_to", y, x);
   WEFT_CHECK(broadcast_shapes("sum_to", x.shape(), y.shape()) == x.shape(),
              "sum_to: x is {} and y {}; y must broadcast to x", x.shape(), y.shape());
-  // One pass for each run of neighbouring axes to sum; most broadcasts have one.
+  // Each run of neighbouring axes is summed by one kernel; most broadcasts have one run.
   Tensor current = x;
   for (int end = x.rank(); end > 0;) {
     const auto repeated = [&](int axis) {

@@ -8,7 +8,7 @@
 namespace weft {
 namespace {
 
-// kernel.operator()<T>(device) for the dtype of x, which out has too.
+// Calls kernel.operator()<T>(device) for the dtype of x, which is the dtype of `out` too.
 template <class Kernel>
 void run(const char* op, Tensor& out, const Tensor& x, const Kernel& kernel) {
   check_output(op, out, x.shape(), x);

@@ -24,7 +24,7 @@ struct State::Pass {
   struct Level {
     Json* json;
     std::string path;
-    std::vector<std::string> keys = {};  // asked for, of an object
+    std::vector<std::string> keys = {};  // the keys of an object that state() has asked for
   };
   std::vector<Level> levels = {};
 
@@ -36,7 +36,7 @@ struct State::Pass {
   void problem(std::string_view key, const std::string& what) {
     if (mode == Mode::check) problems.push_back(fmt::format("{} {}", path_of(key), what));
   }
-  // Where a key's value is, or will be.
+  // The place of a key's value; saving makes it, and a missing key of a record gives null.
   Json* slot(std::string_view key) {
     Json& json = here();
     if (json.is_array()) {
@@ -111,7 +111,7 @@ void State::visit(std::string_view key, std::string& value) {
   else if (loading()) value = slot->get<std::string>();
 }
 
-// In the JSON stands what it is, for readers: "tensor f32 (3, 4)".
+// The JSON describes the tensor for readers, as in "tensor f32 (3, 4)". Its elements are beside it.
 void State::visit(std::string_view key, Tensor& value) {
   Json* slot = pass_.slot(key);
   if (slot == nullptr) return;
@@ -120,7 +120,7 @@ void State::visit(std::string_view key, Tensor& value) {
     return fmt::format("tensor {} {}", name_of(t.dtype()), t.shape());
   };
   if (mode_ == Mode::save) {
-    if (!value.defined()) return;  // null
+    if (!value.defined()) return;  // the JSON stays null
     *slot = text(value);
     (*pass_.to)[path] = value.clone();
     return;
@@ -190,7 +190,7 @@ std::vector<std::string> State::keys_of_object() const {
 }
 
 void State::differs(std::string_view key) {
-  pass_.problem(key, fmt::format("was {} and is another now; it must be the same",
+  pass_.problem(key, fmt::format("was {} and is different now; it must be the same",
                                  pass_.here()[std::string(key)].dump()));
 }
 

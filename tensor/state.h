@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// State: the values that an object carries from an interrupted run to the resumed run. One
-// function both saves and loads, so that the two cannot disagree:
+// State: the values of an object that a checkpoint keeps from an interrupted run to the resumed
+// run. One function both saves and loads, so that the two cannot disagree:
 //
 //   struct UnfreezeWhenFlat : Strategy {
 //     void state(State& s) override { s("best", best_)("unfrozen", unfrozen_); }
@@ -9,16 +9,18 @@
 //   const StateRecord record = save_state(strategy);       // JSON, and tensors by path
 //   load_state(strategy, record, "strategy 'unfreeze_when_flat'");
 //
-// A value may be: bool, int, i64, u64, double (every bit of it, infinities and NaN too),
-// std::string, Tensor, an object that has a state() itself, and std::vector, std::optional and
-// std::map (by name) of these. A defined Tensor is written in place, and what was saved must have
-// its shape and dtype; an undefined one takes what was saved, or stays undefined.
+// A value may be a bool, int, i64, u64, double (bit for bit, infinities and NaN included),
+// std::string or Tensor, an object that has a state() itself, and a std::vector, std::optional or
+// std::map (by name) of these. A defined Tensor is loaded in place, and the saved one must have its
+// shape and dtype. An undefined Tensor receives a copy of the saved one, or stays undefined if that
+// was undefined.
 //
 // Note [Loading a state]
-// state() is called twice: first to compare what it asks for with what was saved, writing nothing,
-// then to write. So a record that does not fit (a key missing, one too many, another type) is one
-// UserError that lists all of it, and leaves the object as it was. loading() is true in the second
-// pass alone: an object that has something to do with what arrived does it there, after the values.
+// load_state() calls state() twice. The first call compares the values it asks for with the record
+// and writes nothing; the second call writes. A record that does not fit (a missing key, an unknown
+// key, another type) throws one UserError that lists all differences, and leaves the object
+// unchanged. loading() is true in the second call alone. An object that must act on the loaded
+// values does so there, after it has asked for them.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -36,7 +38,7 @@ namespace weft {
 
 class State;
 
-// What was saved: `json` is an object; tensors stand beside it under their path, like
+// A saved state. `json` is an object; `tensors` holds the tensors under their paths, like
 // "average.fc1.weight".
 struct StateRecord {
   std::string json = "{}";
@@ -53,14 +55,14 @@ class State {
   template <class T>
   State& operator()(std::string_view key, T& value);
 
-  // A value that loading cannot change and that must be what it was: a seed, a size.
-  // Types: bool, i64, u64, double, std::string.
+  // Saves a value that loading cannot change, such as a seed or a size; loading requires that it is
+  // the same. The types are bool, i64, u64, double and std::string.
   template <class T>
   State& same(std::string_view key, T value);
 
   bool loading() const { return mode_ == Mode::load; }
 
-  struct Pass;  // for state.cpp
+  struct Pass;  // internal to state.cpp
   explicit State(Pass& pass);
 
  private:
@@ -75,7 +77,8 @@ class State {
   void visit(std::string_view key, double& value);
   void visit(std::string_view key, std::string& value);
   void visit(std::string_view key, Tensor& value);
-  // False where there is nothing to go into. A list's items have the keys "0", "1", ….
+  // Each begin function returns false if the record has nothing there to descend into. The items of
+  // a list have the keys "0", "1", ….
   bool begin_object(std::string_view key);
   void end_object();
   bool begin_list(std::string_view key, i64& size);
@@ -98,7 +101,8 @@ class State {
 };
 
 StateRecord save_state(const std::function<void(State&)>& state);
-// Note [Loading a state]. `what` begins the message: "strategy 'staged_unfreeze'".
+// Loads a state as Note [Loading a state] says. Throws UserError if the record does not fit; the
+// message begins with `what`, as in "strategy 'staged_unfreeze'".
 void load_state(const std::function<void(State&)>& state, const StateRecord& record,
                 std::string_view what);
 template <Stateful T>
@@ -134,7 +138,7 @@ State& State::operator()(std::string_view key, T& value) {
 template <class T>
 State& State::same(std::string_view key, T value) {
   T recorded = value;
-  // Read as in the second pass, into a copy.
+  // The recorded value is read into a copy, which only the loading mode writes.
   const Mode mode = mode_;
   if (mode == Mode::check) mode_ = Mode::load;
   visit(key, recorded);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storage: a counted block of memory on one device. Tensors share it; the last one gives it back.
+// Storage: a reference-counted block of memory on one device. Tensors share it, and it is freed
+// with the last of them.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -12,9 +13,9 @@ namespace weft {
 
 class Storage {
  public:
-  // From the device's caching allocator; uninitialised.
+  // Allocates uninitialised memory from the device's caching allocator.
   Storage(const Device& device, i64 bytes);
-  // Memory of someone else, kept alive by `owner`.
+  // Refers to memory that it does not own and that `owner` keeps alive.
   Storage(const Device& device, void* data, i64 bytes, std::shared_ptr<const void> owner);
   ~Storage();
   Storage(const Storage&) = delete;
@@ -24,7 +25,8 @@ class Storage {
   i64 bytes() const { return bytes_; }
   const Device& device() const { return device_; }
 
-  // Headers come from a free list of their own: a tensor costs no call to the system's heap.
+  // Storage objects come from the caching allocator too, so that making a tensor does not call the
+  // heap.
   static void* operator new(std::size_t size);
   static void operator delete(void* header) noexcept;
 
@@ -38,7 +40,7 @@ class Storage {
   std::shared_ptr<const void> owner_;
 };
 
-// A counted reference; copying and dropping it are thread-safe.
+// A counted reference to a Storage. Copying and dropping references is thread-safe.
 class StorageRef {
  public:
   StorageRef() = default;

@@ -2,9 +2,10 @@
 // Tensor: elements of one type in row-major order on one device.
 //
 // A Tensor is a handle: copies share the elements, and const does not protect them. It is always
-// contiguous: a view (reshape, slice of the first axis) is a range of its storage, and transposes
-// and general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
-// Operations on tensors are in tensor/ops.h; differentiable ones, on Variable, in autograd/ops.h.
+// contiguous. A view (reshape, slice of the first axis) is a range of its storage; transposes and
+// general slices are ops that copy. Images are (batch, height, width, channels) everywhere.
+// Operations on tensors are in tensor/ops.h. The differentiable ones, on Variable, are in
+// autograd/ops.h.
 #pragma once
 #include <memory>
 #include <span>
@@ -17,8 +18,9 @@
 namespace weft {
 
 // The image (height, width, channels) that a reshape to (batch, height·width·channels) has
-// flattened, for code that depends on the order of the features (Note [Flatten and file layout],
-// nn/sequential.h). All 0: there is no such image, or its layout does not change the order.
+// flattened. Code that depends on the order of the features reads it (Note [Flatten and file
+// layout], nn/sequential.h). All sizes are 0 if there is no such image or if its layout does not
+// change the order.
 struct FlatImage {
   i64 height = 0, width = 0, channels = 0;
   explicit operator bool() const { return channels > 0; }
@@ -27,23 +29,24 @@ struct FlatImage {
 
 class Tensor {
  public:
-  Tensor() = default;  // undefined: no storage; only defined(), assignment and moves are allowed
+  Tensor() = default;  // undefined: it has no storage; only defined(), copies and moves are allowed
 
-  // Uninitialised.
+  // The elements are uninitialised.
   static Tensor empty(const Shape& shape, DType dtype = DType::f32, const Device& device = Cpu{});
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, const Device& device = Cpu{});
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32,
                      const Device& device = Cpu{});
   static Tensor empty_like(const Tensor& other);
-  // A CPU tensor with the elements of `values`. Throws UserError if the count differs from the
-  // shape's.
+  // A CPU tensor with a copy of `values`. Throws UserError if their count differs from the elements
+  // of the shape.
   template <class T>
   static Tensor copy_of(std::span<const T> values, const Shape& shape);
   template <class T>
   static Tensor copy_of(const std::vector<T>& values, const Shape& shape) {
     return copy_of(std::span<const T>(values), shape);
   }
-  // A view of the caller's memory, which `owner` keeps alive. Nothing is copied; writes reach it.
+  // A view of the caller's memory, which `owner` keeps alive. Nothing is copied, and writes to the
+  // tensor change that memory.
   template <class T>
   static Tensor view_of(std::span<T> values, const Shape& shape, std::shared_ptr<const void> owner);
 
@@ -58,37 +61,41 @@ class Tensor {
     return storage_->device();
   }
 
-  // The address of the elements, on device(), for kernels. The type is not checked.
+  // The address of the elements on device(), for kernels. The type T is not checked.
   void* raw() const { return static_cast<char*>(storage_->data()) + offset_bytes_; }
   template <class T>
   T* data() const {
     return static_cast<T*>(raw());
   }
-  // The elements themselves; the tensor must be on the CPU and of type T (UserError otherwise).
+  // The elements, not a copy. Throws UserError unless the tensor is on the CPU and has the type T.
   template <class T>
   std::span<T> values() const;
-  // A copy on the host, from any device; T must match the dtype. Waits for the device.
+  // A copy of the elements on the host, from any device. Throws UserError unless T matches the
+  // dtype. Waits for the device.
   template <class T>
   std::vector<T> to_vector() const;
-  // The one element of a tensor of any floating or integer dtype. Waits for the device.
+  // The only element of the tensor, converted to T. Throws UserError for another number of
+  // elements. Waits for the device.
   template <class T>
   T item() const;
 
-  // A view of the same elements in another shape of equal size; one size may be -1.
+  // A view of the same elements in another shape with as many elements. One size may be -1.
   Tensor reshape(const Shape& shape) const;
-  // Entries [begin, end) of the first axis. A view.
+  // A view of the entries [begin, end) of the first axis.
   Tensor slice(i64 begin, i64 end) const;
-  // Elements [begin, begin + shape.elements()) of the flattened tensor, as `shape`. A view.
+  // A view of the elements [begin, begin + shape.elements()) of the flattened tensor, as `shape`.
   Tensor range(i64 begin, const Shape& shape) const;
 
   Tensor clone() const;
-  Tensor to(DType dtype) const;  // itself when the type is already right
+  // Both return this tensor, without a copy, if it already has the dtype or is on the device.
+  Tensor to(DType dtype) const;
   Tensor to(const Device& device) const;
-  // Writes every element; shapes and devices must match (dtype too for copy_from).
+  // Both write every element. copy_from() requires an equal shape and dtype (UserError); the source
+  // may be on another device.
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 
-  // No other tensor shares the storage: its memory may be reused in place.
+  // Whether no other tensor shares the storage, so that its memory may be reused in place.
   bool storage_is_unique() const { return storage_.unique(); }
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
 
@@ -109,7 +116,8 @@ class Tensor {
   FlatImage flat_image_;
 };
 
-// The image of a matrix that reshape() made of images, and of tensors made by empty_like of it.
+// The flattened image of a matrix that reshape() made of images. Tensors made by empty_like, to and
+// clone have it too.
 const FlatImage& flat_image_of(const Tensor& x);
 inline i64 bytes_of(const Tensor& x) { return x.elements() * bytes_of(x.dtype()); }
 void fill_with_zeros(const Tensor& x);

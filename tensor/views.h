@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tensor as kernels read and write it. An undefined tensor, or none, is null.
+// Views of a tensor that kernels read and write. The view of an undefined tensor is null.
 #pragma once
 #include "weft/kernels/common/views.h"
 #include "weft/tensor/tensor.h"
@@ -15,14 +15,14 @@ T* data_or_null(const Tensor* x) {
   return x != nullptr ? data_or_null<T>(*x) : nullptr;
 }
 
-// All elements.
+// A view of all elements.
 template <class T>
 kernels::Span<T> span(const Tensor& x) {
   if (!x.defined()) return {};
   return {x.data<T>(), x.elements()};
 }
 
-// The last axis as the columns, all others as the rows; x has at least one axis.
+// A view with the last axis as the columns and all others as the rows. x has at least one axis.
 template <class T>
 kernels::Rows<T> rows(const Tensor& x) {
   if (!x.defined()) return {};

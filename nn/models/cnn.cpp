@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small convolutional network in the manner of LeNet-5 (LeCun et al. 1998), with today's parts:
-//   features     for each entry of channels: Conv2d 3×3 (with a bias only without batch norm, which
-//                takes it away), BatchNorm, activation, MaxPool2d 2
+// A small convolutional network like LeNet-5 (LeCun et al. 1998):
+//   features     for each entry of channels: Conv2d 3×3, BatchNorm, activation, MaxPool2d 2
 //   classifier   Flatten, Dropout, Linear, activation, Dropout, Linear
-// Dropout is always there, so that names do not depend on it: "classifier.2.weight",
+// A convolution before a batch norm has no bias, because the batch norm subtracts it. The dropout
+// modules are present for dropout 0 too, so that names do not depend on it: "classifier.2.weight",
 // "classifier.5.weight". With batch norm the convolutions are features.0, .4, .8, …; without,
 // features.0, .3, .6, ….
 #include "weft/nn/activations.h"
@@ -57,13 +57,13 @@ const bool registered = Registry<Model>::add<CnnOptions>("cnn", make_cnn);
 }  // namespace
 
 void describe(Fields& f, CnnOptions& o) {
-  f("channels", o.channels, "of each convolution", at_least(1));
+  f("channels", o.channels, "output channels of each convolution", at_least(1));
   f("hidden", o.hidden, "width of the hidden linear layer", at_least(1));
-  f("dropout", o.dropout, "share of numbers set to zero before each linear layer in training",
+  f("dropout", o.dropout, "fraction of elements set to zero before each linear layer in training",
     from_to_below(0, 1));
   f("batch_norm", o.batch_norm, "batch norm after each convolution");
-  f("activation", o.activation, "after each layer but the last", activation_names());
-  f.rule(!o.channels.empty() && o.channels.size() <= 16, "channels", "1 to 16 numbers");
+  f("activation", o.activation, "activation after each layer but the last", activation_names());
+  f.rule(!o.channels.empty() && o.channels.size() <= 16, "channels", "1 to 16 values");
 }
 
 Recipe<Model> cnn(const CnnOptions& options) { return Recipe<Model>::of("cnn", options); }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multi-layer perceptron: Flatten, then Linear and activation for each hidden width, then Linear.
 // In a file it is PyTorch's Sequential(Flatten, Linear, ReLU, …), so its names are "1.weight",
-// "3.weight", …. Dropout stands in one place with the activation, so that names do not depend on
-// it.
+// "3.weight", …. The activation and dropout of a layer are one entry, so that names do not depend
+// on dropout.
 #include "weft/nn/activations.h"
 #include "weft/nn/dropout.h"
 #include "weft/nn/linear.h"
@@ -37,8 +37,9 @@ const bool registered = Registry<Model>::add<MlpOptions>("mlp", make_mlp);
 
 void describe(Fields& f, MlpOptions& o) {
   f("hidden", o.hidden, "widths of the hidden layers", at_least(1));
-  f("activation", o.activation, "after each hidden layer", activation_names());
-  f("dropout", o.dropout, "share of hidden numbers set to zero in training", from_to_below(0, 1));
+  f("activation", o.activation, "activation after each hidden layer", activation_names());
+  f("dropout", o.dropout, "fraction of hidden elements set to zero in training",
+    from_to_below(0, 1));
 }
 
 Recipe<Model> mlp(const MlpOptions& options) { return Recipe<Model>::of("mlp", options); }

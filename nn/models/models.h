@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The models that a config can name (`model.type`), and what each is built for.
+// The models that a config can name (`model.type`), and the input that each is built for.
 #pragma once
 #include <optional>
 #include <string>
@@ -16,12 +16,14 @@ struct ModelInput {
   i64 outputs = 1;
 };
 
-// The registry's kind: recipe.make(ModelInput{...}) gives a module, ready to be saved and loaded.
+// The kind of model recipes in the registry. recipe.make(ModelInput{...}) makes a module that is
+// ready to be saved and loaded.
 struct Model {};
 
-// For a model's factory, on what it built: names the modules, and runs them once on a sample of
-// zeros (nn/dry_run.h), so that wrong sizes show now and every file layout is known. A model of
-// tokens says int64; otherwise samples are of the parameters' type.
+// Is called by the factory of a model on the model it built. It names the modules and runs them
+// once on a sample of zeros (nn/dry_run.h), so that wrong sizes are found at once and every file
+// layout is known. `sample` is the dtype of the sample, such as int64 for tokens; its default is
+// that of the parameters.
 AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {});
 // Throws UserError unless the sample is an image (height, width, channels).
 void require_image(const char* model, const ModelInput& input);
@@ -35,8 +37,8 @@ void describe(Fields& f, MlpOptions& o);
 Recipe<Model> mlp(const MlpOptions& options = {});
 
 struct CnnOptions {
-  std::vector<i64> channels = {
-      32, 64};  // of each convolution; each is followed by a halving of the image
+  // The output channels of each convolution; after each the image is halved.
+  std::vector<i64> channels = {32, 64};
   i64 hidden = 128;
   double dropout = 0;  // before both linear layers
   bool batch_norm = true;
@@ -45,7 +47,8 @@ struct CnnOptions {
 void describe(Fields& f, CnnOptions& o);
 Recipe<Model> cnn(const CnnOptions& options = {});
 
-// The first layers. cifar: 3×3; imagenet: 7×7 with stride 2, then max-pooling.
+// The first layers: a 3×3 convolution (cifar), or a 7×7 convolution with stride 2 and max-pooling
+// (imagenet).
 enum class ResNetStem { cifar, imagenet };
 constexpr EnumNames<2> names_of(ResNetStem) { return {"cifar", "imagenet"}; }
 
@@ -57,7 +60,7 @@ struct ResNetOptions {
 void describe(Fields& f, ResNetOptions& o);
 Recipe<Model> resnet(const ResNetOptions& options = {});
 
-// Of tokens, as data.type: text gives them.
+// A model of tokens, which data.type: text gives.
 struct TextMlpOptions {
   i64 embedding = 16;
   std::vector<i64> hidden = {128};

@@ -3,8 +3,9 @@
 //   conv1, bn1                 3×3 (cifar), or 7×7 with stride 2 and then 3×3 max-pooling with
 //                              stride 2 (imagenet)
 //   layer1 … layer4            basic blocks; layer2 to layer4 begin by halving the image
-//   fc                         on the mean of each channel
-// Convolutions start from Kaiming's normal distribution by fan_out, batch norm from 1 and 0.
+//   fc                         a Linear on the mean of each channel
+// Convolution weights are drawn from Kaiming's normal distribution with fan_out. Batch norm starts
+// with weight 1 and bias 0.
 #include <array>
 #include <optional>
 
@@ -28,7 +29,8 @@ Conv2d convolution(i64 in, i64 out, i64 kernel, i64 stride) {
   return conv;
 }
 
-// relu(bn2(conv2(relu(bn1(conv1(x))))) + x), with a 1×1 convolution on x where the shapes differ.
+// Computes relu(bn2(conv2(relu(bn1(conv1(x))))) + x). If the shapes differ, x goes through a 1×1
+// convolution and a batch norm.
 struct BasicBlock : Module {
   BasicBlock(i64 in, i64 out, i64 stride)
       : conv1(convolution(in, out, 3, stride)),
@@ -106,7 +108,7 @@ const bool registered = Registry<Model>::add<ResNetOptions>("resnet", make_resne
 
 void describe(Fields& f, ResNetOptions& o) {
   f("depth", o.depth, "layers with weights: 18 or 34");
-  f("stem", o.stem, "for small images (cifar) or large ones (imagenet)");
+  f("stem", o.stem, "first layers for small images (cifar) or large ones (imagenet)");
   f("width", o.width, "channels of the first stage", at_least(1));
   f.rule(o.depth == 18 || o.depth == 34, "depth", "18 or 34");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The next token from those before it: each token's row of one table, the rows side by side, and an
-// MLP over them. Names are "0.weight" (the table), "2.weight", …. source: Bengio, Ducharme, Vincent
-// & Jauvin 2003, JMLR 3, §2, without the direct connections
+// Predicts the next token from the preceding ones. An MLP reads the concatenated embeddings of the
+// tokens. Names are "0.weight" (the embedding table), "2.weight", …. Source: Bengio, Ducharme,
+// Vincent & Jauvin 2003, JMLR 3, §2, without the direct connections.
 #include "weft/nn/activations.h"
 #include "weft/nn/dropout.h"
 #include "weft/nn/dry_run.h"
@@ -13,7 +13,7 @@
 namespace weft::nn {
 namespace {
 
-// Tokens go in and come out, so there are as many of them as outputs.
+// The inputs are tokens of the same vocabulary as the outputs, so the table has a row per output.
 AnyModule make_text_mlp(const TextMlpOptions& options, const ModelInput& input) {
   WEFT_CHECK(input.sample.rank() == 1 && input.sample.elements() > 0,
              "text_mlp: a sample is {}; tokens (context) are required", input.sample);
@@ -35,10 +35,11 @@ const bool registered = Registry<Model>::add<TextMlpOptions>("text_mlp", make_te
 }  // namespace
 
 void describe(Fields& f, TextMlpOptions& o) {
-  f("embedding", o.embedding, "numbers that stand for a token", at_least(1));
+  f("embedding", o.embedding, "elements of the embedding of a token", at_least(1));
   f("hidden", o.hidden, "widths of the hidden layers", at_least(1));
-  f("activation", o.activation, "after each hidden layer", activation_names());
-  f("dropout", o.dropout, "share of hidden numbers set to zero in training", from_to_below(0, 1));
+  f("activation", o.activation, "activation after each hidden layer", activation_names());
+  f("dropout", o.dropout, "fraction of hidden elements set to zero in training",
+    from_to_below(0, 1));
 }
 
 Recipe<Model> text_mlp(const TextMlpOptions& options) {

@@ -42,7 +42,7 @@ WEFT_OP_ROW(
            return Variable(a[0].value().reshape(Shape{a[0].shape()[0], 3 * a[0].shape()[2]}));
          },
      .errors = {{[] { flatten(Variable(Tensor::zeros({}))); },
-                 "x is a scalar; a batch of something is required"}}});
+                 "x is a scalar; at least one axis is required"}}});
 WEFT_OP_ROW(permute, {.inputs = {triples},
                       .op =
                           [](auto& a) {

@@ -47,13 +47,13 @@ TEST(FlatParameters, GradientsAreWrittenInPlaceAndZeroGradMakesThemAbsent) {
   expect_same(flat.gradients(), once);
 }
 
-TEST(FlatParameters, FreezingLaysOnlyTheGradientsAgain) {
+TEST(FlatParameters, FreezingAllocatesOnlyTheGradientsAgain) {
   Sequential model{Linear{3, 5}, Linear{5, 2}};
   FlatParameters flat(model.named_parameters());
   const void* values = flat.values().raw();
   const u64 version = flat.layout_version();
   for (const NamedParameter& p : model[0].named_parameters()) p.variable.set_requires_grad(false);
-  flat.lay_gradients();
+  flat.allocate_gradients();
   EXPECT_EQ(flat.layout_version(), version + 1);
   EXPECT_EQ(flat.values().raw(), values);
   EXPECT_EQ(flat.segments()[0].gradient_offset, -1);
@@ -64,6 +64,38 @@ TEST(FlatParameters, FreezingLaysOnlyTheGradientsAgain) {
   sum(model(numbers({4, 3}))).backward();
   EXPECT_FALSE(model[0].named_parameters()[0].variable.grad().defined());
   EXPECT_TRUE(model[1].named_parameters()[0].variable.grad().defined());
+}
+
+// A new gradient tensor would lie outside the flat buffer, where no optimizer reads it.
+TEST(FlatParameters, ConvertingToTheSameTypeAndDeviceKeepsValuesAndGradientsInPlace) {
+  Sequential model{Linear{3, 5}, Linear{5, 2}};
+  const FlatParameters flat(model.named_parameters());
+  const Tensor x = numbers({4, 3});
+  sum(model(x)).backward();
+  const Tensor once = flat.gradients().clone();
+  model.to(DType::f32);
+  model.to(Device{Cpu{}});
+  for (const FlatParameters::Segment& segment : flat.segments()) {
+    EXPECT_TRUE(segment.leaf->has_grad) << segment.name;
+    EXPECT_TRUE(segment.leaf->value.shares_storage_with(flat.values())) << segment.name;
+  }
+  expect_same(flat.gradients(), once);
+  sum(model(x)).backward();  // adds
+  for (const FlatParameters::Segment& segment : flat.segments())
+    EXPECT_EQ(Variable::of_leaf(segment.leaf).grad().raw(),
+              flat.gradients().data<float>() + segment.gradient_offset)
+        << segment.name;
+  expect_near(flat.gradients(), affine(once, 2, 0), 1e-4);
+}
+
+TEST(FlatParameters, ConvertingToAnotherTypeDropsTheGradients) {
+  Linear layer{3, 5};
+  sum(layer(numbers({4, 3}))).backward();
+  layer.to(DType::f64);
+  EXPECT_EQ(layer.weight.value().dtype(), DType::f64);
+  EXPECT_FALSE(layer.weight.variable().grad().defined());
+  sum(layer(numbers({4, 3}, DType::f64))).backward();
+  EXPECT_EQ(layer.weight.variable().grad().dtype(), DType::f64);
 }
 
 TEST(FlatParameters, ATiedParameterIsOneSegment) {

@@ -170,7 +170,7 @@ TEST(Serialize, AFreeFlattenIsFollowedToTheLinear) {
   EXPECT_EQ(error_of([&] {
               dry_run(free, {4, 3, 5});
             }),
-            "layer fc: Linear: the input is a flattened image of 4 × 3 × 5, 60 numbers; 30 are "
+            "layer fc: Linear: the input is a flattened image of 4 × 3 × 5, 60 elements; 30 are "
             "required (after a flatten, images are of one size)");
 }
 
@@ -181,9 +181,9 @@ TEST(Serialize, AnImageAfterTheWeightsWereLoadedIsRefused) {
       error_of([&] {
         dry_run(loaded, {2, 3, 5});
       }),
-      "layer fc: Linear: the input is a flattened image of 2 × 3 × 5 and the weights belong to features in "
-      "their own order; these stand in another order in a file, so run the model on one batch of "
-      "images before weights are loaded or saved");
+      "layer fc: Linear: the input is a flattened image of 2 × 3 × 5 and the weights are laid out for "
+      "features that are not an image; their orders in a file differ, so one batch of images must run "
+      "through the model before its weights are loaded or saved");
   dry_run(loaded, {6, 5, 1});  // one channel has only one order
   dry_run(loaded, {30});
 }

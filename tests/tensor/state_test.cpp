@@ -153,7 +153,7 @@ TEST(State, MustBeTheSame) {
     load_state(other, record, "loader");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_NE(std::string(error.what()).find("seed was 1 and is another now"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("seed was 1 and is different now"), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("size was 10 and is another"), std::string::npos);
   }
   EXPECT_EQ(other.place, 0);
