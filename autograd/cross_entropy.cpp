@@ -10,9 +10,9 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels,
   CrossEntropy result = cross_entropy(X, labels, options);
   return record(
       "cross_entropy", std::move(result.loss),
-      edge(logits, [X, labels, lse = std::move(result.log_sum_exp), share = std::move(result.share),
+      edge(logits, [X, labels, sums = std::move(result.log_sums), share = std::move(result.share),
                     options](const Tensor& dloss, Tensor& dX) {
-        cross_entropy_backward(dX, dloss, X, lse, share, labels, options);
+        cross_entropy_backward(dX, dloss, X, sums, share, labels, options);
       }));
 }
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing) {

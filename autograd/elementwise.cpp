@@ -75,6 +75,12 @@ Variable sub(const Variable& a, const Variable& b) {
   });
 }
 
+Variable div(const Variable& x, double divisor) {
+  return record(
+      "div", div(x.value(), divisor),
+      in_place_edge(x, [divisor](const Tensor& dy, Tensor& dx) { div(dx, dy, divisor); }));
+}
+
 Variable affine(const Variable& x, double scale, double shift) {
   return record(
       "affine", affine(x.value(), scale, shift),

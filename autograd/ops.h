@@ -19,6 +19,7 @@ WEFT_UNARY_OPS(WEFT_DECLARE)
 WEFT_BINARY_OPS(WEFT_DECLARE)
 #undef WEFT_DECLARE
 Variable affine(const Variable& x, double scale, double shift);
+Variable div(const Variable& x, double divisor);
 
 inline Variable operator-(const Variable& x) { return neg(x); }
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
@@ -28,7 +29,7 @@ inline Variable operator/(const Variable& a, const Variable& b) { return div(a, 
 inline Variable operator+(const Variable& x, double c) { return affine(x, 1.0, c); }
 inline Variable operator-(const Variable& x, double c) { return affine(x, 1.0, -c); }
 inline Variable operator*(const Variable& x, double c) { return affine(x, c, 0.0); }
-inline Variable operator/(const Variable& x, double c) { return affine(x, 1.0 / c, 0.0); }
+inline Variable operator/(const Variable& x, double c) { return div(x, c); }
 inline Variable operator+(double c, const Variable& x) { return affine(x, 1.0, c); }
 inline Variable operator-(double c, const Variable& x) { return affine(x, -1.0, c); }
 inline Variable operator*(double c, const Variable& x) { return affine(x, c, 0.0); }

@@ -5,22 +5,22 @@
 namespace weft {
 namespace {
 
-// y is a sum over elements of x, each with weight `scale`, so dx is scale·dy, repeated.
-Variable reduced(const char* op, const Variable& x, Tensor y, double scale) {
-  return record(op, std::move(y), edge(x, [scale](const Tensor& dy, Tensor& dx) {
-                  broadcast_to(dx, scale == 1.0 ? dy : affine(dy, scale, 0.0));
+// y is a sum over elements of x, divided by `divisor`, so dx is dy/divisor, repeated.
+Variable reduced(const char* op, const Variable& x, Tensor y, i64 divisor) {
+  return record(op, std::move(y), edge(x, [divisor](const Tensor& dy, Tensor& dx) {
+                  broadcast_to(dx, divisor == 1 ? dy : div(dy, static_cast<double>(divisor)));
                 }));
 }
 
 }  // namespace
 
-Variable sum(const Variable& x) { return reduced("sum", x, sum(x.value()), 1.0); }
-Variable sum(const Variable& x, int axis) { return reduced("sum", x, sum(x.value(), axis), 1.0); }
+Variable sum(const Variable& x) { return reduced("sum", x, sum(x.value()), 1); }
+Variable sum(const Variable& x, int axis) { return reduced("sum", x, sum(x.value(), axis), 1); }
 Variable mean(const Variable& x) {
-  return reduced("mean", x, mean(x.value()), 1.0 / static_cast<double>(x.value().elements()));
+  return reduced("mean", x, mean(x.value()), x.value().elements());
 }
 Variable mean(const Variable& x, int axis) {
-  return reduced("mean", x, mean(x.value(), axis), 1.0 / static_cast<double>(x.shape()[axis]));
+  return reduced("mean", x, mean(x.value(), axis), x.shape()[axis]);
 }
 
 }  // namespace weft

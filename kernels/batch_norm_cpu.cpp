@@ -93,8 +93,8 @@ enum class Mask { none, from_y, from_x };
 
 template <Mask mask, class T>
 T masked(T dy, T x_centred, const T* y, i64 at, const Channels<T>& c, const T* beta, i64 i) {
-  if constexpr (mask == Mask::from_y) return y[at] > T(0) ? dy : T(0);
-  if constexpr (mask == Mask::from_x) return x_centred * c.scale[i] + beta[i] > T(0) ? dy : T(0);
+  if constexpr (mask == Mask::from_y) return y[at] <= T(0) ? T(0) : dy;
+  if constexpr (mask == Mask::from_x) return x_centred * c.scale[i] + beta[i] <= T(0) ? T(0) : dy;
   return dy;
 }
 
@@ -110,32 +110,49 @@ struct Backward {
 // ivdep states this. Without it, the compiler's runtime check for overlap selects a scalar loop for
 // calls in which two arguments are the same array.
 
-// Sums dz and dz·(x − mean) over rows [begin, end) and writes dresidual.
-template <Mask mask, class T>
-void sum_gradients(T* __restrict sum, T* __restrict product, const Backward<T>& g,
-                   const Channels<T>& c, const T* beta, i64 begin, i64 end) {
-  std::fill_n(sum, g.channels, T(0));
-  std::fill_n(product, g.channels, T(0));
-  for (i64 r = begin; r < end; ++r) {
-    const i64 row = r * g.channels;
-    if (g.dresidual != nullptr) {
+// Adds dz and dz·(x − mean) of kRows rows, the first of which is row `first`, and writes dresidual.
+// The rows are summed in T before their sum is added in double, because an addition in double costs
+// twice as much.
+template <Mask mask, int kRows, class T>
+void add_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
+                   const Channels<T>& c, const T* beta, i64 first) {
+  const Mask left = g.dresidual != nullptr ? Mask::none : mask;
+  if (g.dresidual != nullptr) {
+    for (i64 row = first * g.channels; row < (first + kRows) * g.channels; row += g.channels) {
 #pragma GCC ivdep
       for (i64 i = 0; i < g.channels; ++i)
         g.dresidual[row + i] =
             masked<mask>(g.dy[row + i], centred(c, g.x[row + i], i), g.y, row + i, c, beta, i);
-      for (i64 i = 0; i < g.channels; ++i) {
-        sum[i] += g.dresidual[row + i];
-        product[i] += g.dresidual[row + i] * centred(c, g.x[row + i], i);
-      }
-    } else {
-      for (i64 i = 0; i < g.channels; ++i) {
-        const T x = centred(c, g.x[row + i], i);
-        const T dz = masked<mask>(g.dy[row + i], x, g.y, row + i, c, beta, i);
-        sum[i] += dz;
-        product[i] += dz * x;
-      }
     }
   }
+  const T* dy = g.dresidual != nullptr ? g.dresidual : g.dy;
+  const auto add = [&]<Mask kMask>() {
+    for (i64 i = 0; i < g.channels; ++i) {
+      T dz_sum = 0, product_sum = 0;
+      for (i64 k = 0; k < kRows; ++k) {
+        const i64 at = (first + k) * g.channels + i;
+        const T x = centred(c, g.x[at], i);
+        const T dz = masked<kMask>(dy[at], x, g.y, at, c, beta, i);
+        dz_sum += dz;
+        product_sum += dz * x;
+      }
+      sum[i] += static_cast<double>(dz_sum);
+      product[i] += static_cast<double>(product_sum);
+    }
+  };
+  if (left == Mask::none) add.template operator()<Mask::none>();
+  else add.template operator()<mask>();
+}
+
+// Sums dz and dz·(x − mean) over rows [begin, end) and writes dresidual.
+template <Mask mask, class T>
+void sum_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
+                   const Channels<T>& c, const T* beta, i64 begin, i64 end) {
+  std::fill_n(sum, g.channels, 0.0);
+  std::fill_n(product, g.channels, 0.0);
+  i64 r = begin;
+  for (; r + 4 <= end; r += 4) add_gradients<mask, 4>(sum, product, g, c, beta, r);
+  for (; r < end; ++r) add_gradients<mask, 1>(sum, product, g, c, beta, r);
 }
 
 template <Mask mask, class T>
@@ -247,10 +264,10 @@ void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
   Backward<T> g{dy.data, x.data, y, out.dx, out.dresidual, channels};
 
   const Blocks blocks(x);
-  const Scratch<T, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
+  const Scratch<double, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
   visit_mask(mask, [&]<Mask kMask>() {
     parallel_blocks(blocks.count, [&](i64 b) {
-      T* sum = partial.data() + 2 * b * channels;
+      double* sum = partial.data() + 2 * b * channels;
       simd([&] {
         sum_gradients<kMask>(sum, sum + channels, g, c, beta_copy.data(), blocks.begin(b),
                              blocks.end(b));
@@ -261,8 +278,7 @@ void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
   double *sum = totals.data(), *product = sum + channels;
   std::fill_n(sum, 2 * channels, 0.0);
   for (i64 b = 0; b < blocks.count; ++b)
-    for (i64 i = 0; i < 2 * channels; ++i)
-      sum[i] += static_cast<double>(partial.data()[2 * b * channels + i]);
+    for (i64 i = 0; i < 2 * channels; ++i) sum[i] += partial.data()[2 * b * channels + i];
   const double per_row = x.rows > 0 ? 1.0 / static_cast<double>(x.rows) : 0.0;
   for (i64 i = 0; i < channels; ++i) {
     if (out.dbeta != nullptr) out.dbeta[i] = static_cast<T>(sum[i]);

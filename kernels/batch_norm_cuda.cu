@@ -128,21 +128,21 @@ struct Gradient {
   __device__ Compute<T> dz(T grad, T out, Compute<T> x_centred,
                            const Channel<Compute<T>>& c) const {
     using C = Compute<T>;
-    const bool passes = mask == Mask::from_y   ? static_cast<C>(out) > C(0)
-                        : mask == Mask::from_x ? x_centred * c.scale + c.beta > C(0)
-                                               : true;
-    return passes ? static_cast<C>(grad) : C(0);
+    const bool stops = mask == Mask::from_y   ? static_cast<C>(out) <= C(0)
+                       : mask == Mask::from_x ? x_centred * c.scale + c.beta <= C(0)
+                                              : false;
+    return stops ? C(0) : static_cast<C>(grad);
   }
 };
 
 // Computes Σ dz and Σ dz·(x − mean) over each run of rows. Writes dresidual, which may be dy.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    gradient_sums_kernel(TwoSums<Compute<T>>* partial, T* dresidual, Gradient<T> rows,
+    gradient_sums_kernel(TwoSums<double>* partial, T* dresidual, Gradient<T> rows,
                          BatchNormParameters<T> parameters, ColumnRuns runs) {
   using C = Compute<T>;
   const ColumnBlock at = column_block(runs);
-  TwoSums<C> sums{0, 0};
+  TwoSums<double> sums{0, 0};
   if (at.column < runs.cols) {
     const Channel<C> channel = channel_of(parameters, at.column);
 #pragma unroll 2
@@ -152,7 +152,8 @@ __global__ void __launch_bounds__(kThreads)
       const C centred = channel.centred(static_cast<C>(part.x.value[0]));
       const C dz = rows.dz(part.dy.value[0], part.y.value[0], centred, channel);
       if (dresidual != nullptr) dresidual[i] = static_cast<T>(dz);
-      sums = {sums.first + dz, sums.second + dz * centred};
+      sums = {sums.first + static_cast<double>(dz),
+              sums.second + static_cast<double>(dz * centred)};
     }
   }
   sums = combine_warps(sums, AddTwoSums{});
@@ -162,18 +163,14 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     gradient_totals_kernel(T* dgamma, T* dbeta, GradientTerms<Compute<T>>* terms,
-                           Rows<const TwoSums<Compute<T>>> partial, const double* inv_std,
-                           i64 rows) {
+                           Rows<const TwoSums<double>> partial, const double* inv_std, i64 rows) {
   using C = Compute<T>;
   const i64 runs = partial.rows, channels = partial.cols;
   const ColumnBlock at = column_block({runs, channels, runs, 1});
   TwoSums<double> sums{0, 0};
   if (at.column < channels)
-    for (i64 run = at.warp; run < runs; run += kColumnWarps) {
-      const TwoSums<C> part = partial(run, at.column);
-      sums = {sums.first + static_cast<double>(part.first),
-              sums.second + static_cast<double>(part.second)};
-    }
+    for (i64 run = at.warp; run < runs; run += kColumnWarps)
+      sums = AddTwoSums{}(sums, partial(run, at.column));
   sums = combine_warps(sums, AddTwoSums{});
   if (at.warp != 0 || at.column >= channels) return;
   const double inv = inv_std[at.column], per_row = rows > 0 ? 1.0 / static_cast<double>(rows) : 0.0;
@@ -252,13 +249,13 @@ void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, R
   if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
       out.dresidual != nullptr) {
     const ColumnRuns runs = column_runs(x.rows, channels);
-    const Scratch<TwoSums<C>> partial(device, runs.runs * channels);
+    const Scratch<TwoSums<double>> partial(device, runs.runs * channels);
     launch<gradient_sums_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(),
                                     out.dresidual, rows, parameters, runs);
-    launch<gradient_totals_kernel<T>>(on(device, static_cast<u32>(divide_up(channels, kWarp))),
-                                      out.dgamma, out.dbeta, terms.data(),
-                                      Rows<const TwoSums<C>>{partial.data(), runs.runs, channels},
-                                      parameters.inv_std, x.rows);
+    launch<gradient_totals_kernel<T>>(
+        on(device, static_cast<u32>(divide_up(channels, kWarp))), out.dgamma, out.dbeta,
+        terms.data(), Rows<const TwoSums<double>>{partial.data(), runs.runs, channels},
+        parameters.inv_std, x.rows);
   }
   if (out.dx == nullptr || x.rows == 0) return;
   if (out.dresidual != nullptr)

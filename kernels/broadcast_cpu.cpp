@@ -80,14 +80,16 @@ void backward(BinaryGradients<T> out, const T* dc, BinaryInputs<T> in, const Bro
   // loop for db is first, so da may be dc. db may be dc only if da is null.
   if (db != nullptr) {
     broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
-      return
-          [=](i64 i, i64 j, i64 k) { db[c0 + i] = dc[c0 + i] * Op::slope_b(a[a0 + j], b[b0 + k]); };
+      return [=](i64 i, i64 j, i64 k) {
+        db[c0 + i] = Op::gradient_b(dc[c0 + i], a[a0 + j], b[b0 + k]);
+      };
     });
   }
   if (da != nullptr) {
     broadcast_loop(shape, [=](i64 c0, i64 a0, i64 b0) {
-      return
-          [=](i64 i, i64 j, i64 k) { da[c0 + i] = dc[c0 + i] * Op::slope_a(a[a0 + j], b[b0 + k]); };
+      return [=](i64 i, i64 j, i64 k) {
+        da[c0 + i] = Op::gradient_a(dc[c0 + i], a[a0 + j], b[b0 + k]);
+      };
     });
   }
 }

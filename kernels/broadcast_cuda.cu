@@ -47,8 +47,8 @@ __global__ void __launch_bounds__(kThreads)
     walk_broadcast(shape, i * kSize, kSize, [&](int k, i64 a_at, i64 b_at) {
       const C d = static_cast<C>(grad.value[k]), u = static_cast<C>(a[a_at]),
               v = static_cast<C>(b[b_at]);
-      to_a.value[k] = static_cast<T>(d * Op::slope_a(u, v));
-      to_b.value[k] = static_cast<T>(d * Op::slope_b(u, v));
+      to_a.value[k] = static_cast<T>(Op::gradient_a(d, u, v));
+      to_b.value[k] = static_cast<T>(Op::gradient_b(d, u, v));
     });
     if (da != nullptr) reinterpret_cast<Pack<T>*>(da)[i] = to_a;
     if (db != nullptr) reinterpret_cast<Pack<T>*>(db)[i] = to_b;
@@ -56,8 +56,8 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 i = packs * kSize + first_index(); i < shape.elements; i += grid_stride()) {
     walk_broadcast(shape, i, 1, [&](int, i64 a_at, i64 b_at) {
       const C d = static_cast<C>(dc[i]), u = static_cast<C>(a[a_at]), v = static_cast<C>(b[b_at]);
-      if (da != nullptr) da[i] = static_cast<T>(d * Op::slope_a(u, v));
-      if (db != nullptr) db[i] = static_cast<T>(d * Op::slope_b(u, v));
+      if (da != nullptr) da[i] = static_cast<T>(Op::gradient_a(d, u, v));
+      if (db != nullptr) db[i] = static_cast<T>(Op::gradient_b(d, u, v));
     });
   }
 }

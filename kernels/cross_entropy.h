@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fused softmax cross-entropy with class labels. The probabilities are never stored.
 //   math     with class weights w and k[r] = w[label[r]]:
-//            lse[r] = ln Σ_c e^x[r,c]
-//            loss[r] = (1 − ε)·k[r]·(lse[r] − x[r, label[r]]) + ε/cols·Σ_c w[c]·(lse[r] − x[r,c])
-//            dx[r,c] = scale·dloss·(((1 − ε)·k[r] + ε/cols·Σw)·e^(x[r,c] − lse[r])
+//            max[r] = max_c x[r,c],  log_sum[r] = ln Σ_c e^(x[r,c] − max[r])
+//            l[r,c] = (max[r] − x[r,c]) + log_sum[r], which is −ln of the probability of c
+//            loss[r] = (1 − ε)·k[r]·l[r, label[r]] + ε/cols·Σ_c w[c]·l[r,c]
+//            dx[r,c] = scale·dloss·(((1 − ε)·k[r] + ε/cols·Σw)·e^−l[r,c]
 //                                   − (1 − ε)·k[r]·[c = label[r]] − ε/cols·w[c])
 //            all 0 in a row whose label is ignored
 //            mean: loss = sum/weight and share = 1/weight; both 0 if weight is 0
-//   shapes   x, dx (rows, cols); loss, lse, row_weight, label (rows); w (cols);
+//   shapes   x, dx (rows, cols); loss, max, log_sum, row_weight, label (rows); w (cols);
 //            dloss () on the device; all arrays of the mean ()
-//   saved    x, lse, share
+//   saved    x, max, log_sum, share
 //   aliasing in the mean, loss may be sum
 //   source   label smoothing ε: Szegedy et al. 2015, arXiv:1512.00567 §7
 #pragma once
@@ -30,10 +31,22 @@ struct LabelTerms {
   WEFT_HOST_DEVICE bool ignored(i64 label) const { return ignores && label == ignore_index; }
 };
 
+// ln Σ e^x of each row in two parts, see Note [Log of a sum of exponentials] in softmax_row.h.
+template <class T>
+struct RowLogSums {
+  T *max = nullptr, *log_sum = nullptr;
+
+  template <std::same_as<T> U>
+  WEFT_HOST_DEVICE operator RowLogSums<const U>() const {
+    return {max, log_sum};
+  }
+};
+
 // The results of each row. row_weight is k, or 0 in an ignored row, and may be null.
 template <class T>
 struct CrossEntropyRows {
-  T *loss = nullptr, *lse = nullptr, *row_weight = nullptr;
+  T *loss = nullptr, *row_weight = nullptr;
+  RowLogSums<T> saved;
   i64* bad_row = nullptr;  // shape ()
 };
 // The loss of a row whose label is outside [0, cols) is NaN. *bad_row is the index of the first
@@ -51,7 +64,7 @@ template <class T, class Device>
 void cross_entropy_mean(Device device, const CrossEntropyMean<T>& mean);
 
 template <class T, class Device>
-void cross_entropy_backward(Device device, Rows<T> dx, Rows<const T> x, const T* lse,
+void cross_entropy_backward(Device device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
                             const i64* label, const T* dloss, double scale,
                             const LabelTerms<T>& terms);
 

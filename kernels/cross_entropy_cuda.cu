@@ -23,7 +23,7 @@ __global__ void __launch_bounds__(kThreads)
   const i64 target = label[row];
   if (terms.ignored(target)) {
     if (Team::rank() == 0) {
-      out.loss[row] = out.lse[row] = static_cast<T>(C(0));
+      out.loss[row] = out.saved.max[row] = out.saved.log_sum[row] = static_cast<T>(C(0));
       if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(C(0));
     }
     return;
@@ -32,26 +32,28 @@ __global__ void __launch_bounds__(kThreads)
   const T* w = terms.class_weights;
   const C smoothing = static_cast<C>(terms.smoothing);
   ExpSum<C> total;
-  C sum = 0;
-  for (i64 c = Team::rank(); c < cols; c += Team::kSize) {
-    const C value = static_cast<C>(x_row[c]);
-    total.add(value);
-    sum += w != nullptr ? static_cast<C>(w[c]) * value : value;
-  }
+  for (i64 c = Team::rank(); c < cols; c += Team::kSize) total.add(static_cast<C>(x_row[c]));
   total = Team::combine(total, MergeExpSums{});
-  if (smoothing != C(0)) sum = Team::sum(sum);
+  const C log_sum = total.log_sum();
+  const auto minus_log = [=](T value) { return (total.max - static_cast<C>(value)) + log_sum; };
+  double sum = 0;
+  if (smoothing != C(0)) {
+    for (i64 c = Team::rank(); c < cols; c += Team::kSize) {
+      const C one = minus_log(x_row[c]);
+      sum += static_cast<double>(w != nullptr ? static_cast<C>(w[c]) * one : one);
+    }
+    sum = Team::sum(sum);
+  }
   if (Team::rank() != 0) return;
-  const C row_lse = total.log_sum_exp();
-  out.lse[row] = static_cast<T>(row_lse);
+  out.saved.max[row] = static_cast<T>(total.max);
+  out.saved.log_sum[row] = static_cast<T>(log_sum);
   C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
   if (target >= 0 && target < cols) {
     k = w != nullptr ? static_cast<C>(w[target]) : C(1);
-    row_loss = k * (row_lse - static_cast<C>(x_row[target]));
-    if (smoothing != C(0)) {
-      const C all = w != nullptr ? static_cast<C>(*terms.class_weight_sum) : static_cast<C>(cols);
+    row_loss = k * minus_log(x_row[target]);
+    if (smoothing != C(0))
       row_loss =
-          (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * (all * row_lse - sum);
-    }
+          (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * static_cast<C>(sum);
   }
   out.loss[row] = static_cast<T>(row_loss);
   if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(k);
@@ -62,14 +64,14 @@ __global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
   using C = Compute<T>;
   const C counted = static_cast<C>(*mean.weight), part = counted > C(0) ? C(1) / counted : C(0);
   *mean.share = static_cast<T>(part);
-  *mean.loss = static_cast<T>(static_cast<C>(*mean.sum) * part);
+  *mean.loss = static_cast<T>(counted > C(0) ? static_cast<C>(*mean.sum) / counted : C(0));
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, const T* lse, const i64* label,
-                                  const T* dloss, Compute<T> scale, LabelTerms<T> terms,
-                                  i64 packs) {
+    cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
+                                  const i64* label, const T* dloss, Compute<T> scale,
+                                  LabelTerms<T> terms, i64 packs) {
   using C = Compute<T>;
   const i64 cols = x.cols;
   constexpr int kSize = Pack<T>::kSize;
@@ -87,7 +89,8 @@ __global__ void __launch_bounds__(kThreads)
       all = on + spread_sum;
       off *= static_cast<C>(w[c]);
     }
-    const C probability = math::exp(static_cast<C>(value) - static_cast<C>(lse[row]));
+    const C probability = math::exp((static_cast<C>(value) - static_cast<C>(saved.max[row])) -
+                                    static_cast<C>(saved.log_sum[row]));
     return static_cast<T>(factor * (all * probability - off - (c == target ? on : C(0))));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
@@ -122,33 +125,33 @@ void weighted_mean(Cuda device, const CrossEntropyMean<T>& mean) {
 }
 
 template <class T>
-void backward(Cuda device, Rows<T> dx, Rows<const T> x, const T* lse, const i64* label,
+void backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64* label,
               const T* dloss, double scale, const LabelTerms<T>& terms) {
   const i64 n = x.size();
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, dx.data, x.data);
   launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))), dx, x,
-                                           lse, label, dloss, static_cast<Compute<T>>(scale), terms,
-                                           packs);
+                                           saved, label, dloss, static_cast<Compute<T>>(scale),
+                                           terms, packs);
 }
 
 }  // namespace
 
-#define WEFT_CROSS_ENTROPY(T)                                                              \
-  template <>                                                                              \
-  void cross_entropy_forward(Cuda device, const CrossEntropyRows<T>& out, Rows<const T> x, \
-                             const i64* label, const LabelTerms<T>& terms) {               \
-    forward(device, out, x, label, terms);                                                 \
-  }                                                                                        \
-  template <>                                                                              \
-  void cross_entropy_mean(Cuda device, const CrossEntropyMean<T>& mean) {                  \
-    weighted_mean(device, mean);                                                           \
-  }                                                                                        \
-  template <>                                                                              \
-  void cross_entropy_backward(Cuda device, Rows<T> dx, Rows<const T> x, const T* lse,      \
-                              const i64* label, const T* dloss, double scale,              \
-                              const LabelTerms<T>& terms) {                                \
-    backward(device, dx, x, lse, label, dloss, scale, terms);                              \
+#define WEFT_CROSS_ENTROPY(T)                                                                      \
+  template <>                                                                                      \
+  void cross_entropy_forward(Cuda device, const CrossEntropyRows<T>& out, Rows<const T> x,         \
+                             const i64* label, const LabelTerms<T>& terms) {                       \
+    forward(device, out, x, label, terms);                                                         \
+  }                                                                                                \
+  template <>                                                                                      \
+  void cross_entropy_mean(Cuda device, const CrossEntropyMean<T>& mean) {                          \
+    weighted_mean(device, mean);                                                                   \
+  }                                                                                                \
+  template <>                                                                                      \
+  void cross_entropy_backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, \
+                              const i64* label, const T* dloss, double scale,                      \
+                              const LabelTerms<T>& terms) {                                        \
+    backward(device, dx, x, saved, label, dloss, scale, terms);                                    \
   }
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)

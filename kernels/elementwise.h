@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise kernels. Each kind of formula (unary, binary, affine) has one loop, which is
 // instantiated for the lists of elementwise_ops.h.
-//   math     unary   y[i] = value(x[i]);  dx[i] = dy[i]·slope(kept[i]); kept is x or y, as
+//   math     unary   y[i] = value(x[i]);  dx[i] = gradient(dy[i], kept[i]), kept is x or y, as
 //                    Op::keeps says
 //            binary  c[i] = value(a[i'], b[i'']), indices by the broadcasting rule
-//            affine  y[i] = scale·x[i] + shift
+//            affine  y[i] = scale·x[i]/divisor + shift
 //   shapes   n elements; binary: Broadcast
 //   saved    x or y (Op::keeps)
 //   aliasing an output may be the same array as an input of the same shape
@@ -44,12 +44,16 @@ struct BinaryGradients {
 };
 template <class Op, class T, class Device>
 void binary_forward(Device device, T* c, BinaryInputs<T> in, const Broadcast& shape);
-// da = dc·slope_a(a, b), not yet summed to a's shape. db is computed in the same way.
+// da = gradient_a(dc, a, b), not yet summed to a's shape. db is computed in the same way.
 template <class Op, class T, class Device>
 void binary_backward(Device device, BinaryGradients<T> out, const T* dc, BinaryInputs<T> in,
                      const Broadcast& shape);
 
+// A divisor is not the factor 1/divisor, which would round twice and may leave the range of T.
+struct Affine {
+  double scale = 1, divisor = 1, shift = 0;
+};
 template <class T, class Device>
-void affine(Device device, Span<T> y, Span<const T> x, double scale, double shift);
+void affine(Device device, Span<T> y, Span<const T> x, const Affine& formula);
 
 }  // namespace weft::kernels

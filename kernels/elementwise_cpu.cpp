@@ -21,17 +21,23 @@ template <class Op, class T>
 void backward(Span<T> dx, Span<const T> dy, Span<const T> kept) {
   parallel_for(dx.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) dx[i] = dy[i] * Op::slope(kept[i]);
+      for (i64 i = begin; i < end; ++i) dx[i] = Op::gradient(dy[i], kept[i]);
     });
   });
 }
 
 template <class T>
-void scale_and_shift(Span<T> y, Span<const T> x, double scale, double shift) {
-  const T s = static_cast<T>(scale), t = static_cast<T>(shift);
+void scale_and_shift(Span<T> y, Span<const T> x, const Affine& formula) {
+  const T s = static_cast<T>(formula.scale), d = static_cast<T>(formula.divisor),
+          t = static_cast<T>(formula.shift);
+  const bool divides = formula.divisor != 1;
   parallel_for(y.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) y[i] = s * x[i] + t;
+      if (divides) {
+        for (i64 i = begin; i < end; ++i) y[i] = s * x[i] / d + t;
+      } else {
+        for (i64 i = begin; i < end; ++i) y[i] = s * x[i] + t;
+      }
     });
   });
 }
@@ -50,10 +56,10 @@ void scale_and_shift(Span<T> y, Span<const T> x, double scale, double shift) {
 #define WEFT_UNARY(op, Op) WEFT_UNARY_T(Op, float) WEFT_UNARY_T(Op, double)
 WEFT_UNARY_OPS(WEFT_UNARY)
 
-#define WEFT_AFFINE(T)                                                       \
-  template <>                                                                \
-  void affine(Cpu, Span<T> y, Span<const T> x, double scale, double shift) { \
-    scale_and_shift(y, x, scale, shift);                                     \
+#define WEFT_AFFINE(T)                                                  \
+  template <>                                                           \
+  void affine(Cpu, Span<T> y, Span<const T> x, const Affine& formula) { \
+    scale_and_shift(y, x, formula);                                     \
   }
 WEFT_AFFINE(float)
 WEFT_AFFINE(double)

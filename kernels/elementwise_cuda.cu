@@ -16,15 +16,20 @@ template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     unary_backward_kernel(Span<T> dx, Span<const T> dy, Span<const T> kept, i64 packs) {
   map_elements(
-      dx, packs, [](Compute<T> dy_i, Compute<T> kept_i) { return dy_i * Op::slope(kept_i); }, dy,
+      dx, packs, [](Compute<T> dy_i, Compute<T> kept_i) { return Op::gradient(dy_i, kept_i); }, dy,
       kept);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    affine_kernel(Span<T> y, Span<const T> x, Compute<T> scale, Compute<T> shift, i64 packs) {
+    affine_kernel(Span<T> y, Span<const T> x, Affine formula, i64 packs) {
+  using C = Compute<T>;
+  const C scale = static_cast<C>(formula.scale), divisor = static_cast<C>(formula.divisor),
+          shift = static_cast<C>(formula.shift);
+  const bool divides = formula.divisor != 1;
   map_elements(
-      y, packs, [=](Compute<T> value) { return scale * value + shift; }, x);
+      y, packs,
+      [=](C value) { return (divides ? scale * value / divisor : scale * value) + shift; }, x);
 }
 
 template <class Op, class T>
@@ -44,11 +49,11 @@ void backward(Cuda device, Span<T> dx, Span<const T> dy, Span<const T> kept) {
 }
 
 template <class T>
-void scale_and_shift(Cuda device, Span<T> y, Span<const T> x, double scale, double shift) {
+void scale_and_shift(Cuda device, Span<T> y, Span<const T> x, const Affine& formula) {
   if (y.size == 0) return;
   const i64 packs = packs_in<T>(y.size, y.data, x.data);
-  launch<affine_kernel<T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y, x,
-                           static_cast<Compute<T>>(scale), static_cast<Compute<T>>(shift), packs);
+  launch<affine_kernel<T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y, x, formula,
+                           packs);
 }
 
 }  // namespace
@@ -69,10 +74,10 @@ void scale_and_shift(Cuda device, Span<T> y, Span<const T> x, double scale, doub
   WEFT_UNARY_T(Op, bfloat16)
 WEFT_UNARY_OPS(WEFT_UNARY)
 
-#define WEFT_AFFINE(T)                                                               \
-  template <>                                                                        \
-  void affine(Cuda device, Span<T> y, Span<const T> x, double scale, double shift) { \
-    scale_and_shift(device, y, x, scale, shift);                                     \
+#define WEFT_AFFINE(T)                                                          \
+  template <>                                                                   \
+  void affine(Cuda device, Span<T> y, Span<const T> x, const Affine& formula) { \
+    scale_and_shift(device, y, x, formula);                                     \
   }
 WEFT_AFFINE(float)
 WEFT_AFFINE(double)

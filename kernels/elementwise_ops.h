@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of all elementwise ops. One struct holds value and slope for every device and dtype.
+// The formulas of all elementwise ops. One struct holds value and gradient for every device and
+// dtype. A gradient takes dy, so that no factor of a product leaves the range of T while the
+// product is within it.
 //
 // A new op needs its struct here, its line in a list below, and its reference row in
 // tests/autograd/elementwise_test.cpp. The kernels, the op on Tensor, the differentiable op and the
 // tests are generated from these.
 //
-// `keeps` of a unary formula names the tensor that its slope reads, the input x or the output y.
+// `keeps` of a unary formula names the tensor that its gradient reads, the input x or the output y.
 // That tensor is kept for the backward pass.
 #pragma once
 #include <cmath>
@@ -26,8 +28,8 @@ struct Neg {
     return -x;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T) {
-    return T(-1);
+  WEFT_HOST_DEVICE static T gradient(T dy, T) {
+    return -dy;
   }
 };
 // y = eˣ;  dy/dx = y
@@ -39,8 +41,8 @@ struct Exp {
     return math::exp(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T y) {
-    return y;
+  WEFT_HOST_DEVICE static T gradient(T dy, T y) {
+    return dy * y;
   }
 };
 // y = ln x;  dy/dx = 1/x
@@ -52,8 +54,8 @@ struct Log {
     return math::log(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T x) {
-    return T(1) / x;
+  WEFT_HOST_DEVICE static T gradient(T dy, T x) {
+    return dy / x;
   }
 };
 // y = √x;  dy/dx = 1/(2y)
@@ -65,8 +67,8 @@ struct Sqrt {
     return std::sqrt(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T y) {
-    return T(0.5) / y;
+  WEFT_HOST_DEVICE static T gradient(T dy, T y) {
+    return T(0.5) * dy / y;
   }
 };
 // y = x²;  dy/dx = 2x
@@ -78,11 +80,11 @@ struct Square {
     return x * x;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T x) {
-    return T(2) * x;
+  WEFT_HOST_DEVICE static T gradient(T dy, T x) {
+    return dy * x * T(2);
   }
 };
-// y = |x|;  dy/dx = sign x, and 0 at 0
+// y = |x|;  dy/dx = sign x, and 0 at 0 and at NaN
 struct Abs {
   static constexpr const char* name = "abs";
   static constexpr Keeps keeps = Keeps::input;
@@ -91,11 +93,11 @@ struct Abs {
     return x < T(0) ? -x : x;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T x) {
-    return x > T(0) ? T(1) : (x < T(0) ? T(-1) : T(0));
+  WEFT_HOST_DEVICE static T gradient(T dy, T x) {
+    return x > T(0) ? dy : (x < T(0) ? -dy : T(0));
   }
 };
-// y = max(x, 0), NaN stays NaN;  dy/dx = [y > 0].  Nair & Hinton 2010
+// y = max(x, 0), NaN stays NaN;  dy/dx = 0 where y ≤ 0, else 1 (NaN too).  Nair & Hinton 2010
 struct Relu {
   static constexpr const char* name = "relu";
   static constexpr Keeps keeps = Keeps::output;
@@ -104,8 +106,8 @@ struct Relu {
     return x < T(0) ? T(0) : x;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T y) {
-    return y > T(0) ? T(1) : T(0);
+  WEFT_HOST_DEVICE static T gradient(T dy, T y) {
+    return y <= T(0) ? T(0) : dy;
   }
 };
 // y = x·Φ(x), where Φ is the normal distribution;  dy/dx = Φ(x) + x·φ(x).  Hendrycks & Gimpel 2016,
@@ -122,8 +124,8 @@ struct Gelu {
     return x * cdf(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T x) {
-    return cdf(x) + x * T(0.39894228040143267794) * math::exp(T(-0.5) * x * x);
+  WEFT_HOST_DEVICE static T gradient(T dy, T x) {
+    return dy * (cdf(x) + x * T(0.39894228040143267794) * math::exp(T(-0.5) * x * x));
   }
 };
 // y = x·σ(x);  dy/dx = σ(x)·(1 + x·(1 − σ(x))).  Elfwing et al. 2017, arXiv:1702.03118
@@ -135,9 +137,9 @@ struct Silu {
     return x * math::sigmoid(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T x) {
+  WEFT_HOST_DEVICE static T gradient(T dy, T x) {
     const T s = math::sigmoid(x);
-    return s * (T(1) + x * (T(1) - s));
+    return dy * (s * (T(1) + x * (T(1) - s)));
   }
 };
 // y = tanh x;  dy/dx = 1 − y²
@@ -149,8 +151,8 @@ struct Tanh {
     return math::tanh(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T y) {
-    return T(1) - y * y;
+  WEFT_HOST_DEVICE static T gradient(T dy, T y) {
+    return dy * (T(1) - y * y);
   }
 };
 // y = 1/(1 + e⁻ˣ);  dy/dx = y·(1 − y)
@@ -162,12 +164,12 @@ struct Sigmoid {
     return math::sigmoid(x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope(T y) {
-    return y * (T(1) - y);
+  WEFT_HOST_DEVICE static T gradient(T dy, T y) {
+    return dy * (y * (T(1) - y));
   }
 };
 
-// A binary formula has the slope with respect to each input.
+// A binary formula has the gradient with respect to each input, computed from dc.
 struct Add {
   static constexpr const char* name = "add";
   template <class T>
@@ -175,12 +177,12 @@ struct Add {
     return a + b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T, T) {
-    return T(1);
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T, T) {
+    return dc;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T, T) {
-    return T(1);
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T, T) {
+    return dc;
   }
 };
 struct Sub {
@@ -190,12 +192,12 @@ struct Sub {
     return a - b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T, T) {
-    return T(1);
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T, T) {
+    return dc;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T, T) {
-    return T(-1);
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T, T) {
+    return -dc;
   }
 };
 struct Mul {
@@ -205,12 +207,12 @@ struct Mul {
     return a * b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T, T b) {
-    return b;
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T, T b) {
+    return dc * b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T a, T) {
-    return a;
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T) {
+    return dc * a;
   }
 };
 struct Div {
@@ -220,15 +222,16 @@ struct Div {
     return a / b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T, T b) {
-    return T(1) / b;
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T, T b) {
+    return dc / b;
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
-    return -a / (b * b);
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T b) {
+    return -(dc / b) * (a / b);
   }
 };
-// At a tie each input has slope 1/2, so that the slopes sum to 1.
+// At a tie each input gets dc/2, so that the gradients sum to dc. Where an input is NaN, the result
+// is NaN and both inputs get dc.
 struct Maximum {
   static constexpr const char* name = "maximum";
   template <class T>
@@ -236,12 +239,12 @@ struct Maximum {
     return a != a ? a : (a < b || b != b ? b : a);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T a, T b) {
-    return a > b ? T(1) : (a == b ? T(0.5) : T(0));
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T a, T b) {
+    return a < b ? T(0) : (a == b ? T(0.5) * dc : dc);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
-    return b > a ? T(1) : (a == b ? T(0.5) : T(0));
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T b) {
+    return b < a ? T(0) : (a == b ? T(0.5) * dc : dc);
   }
 };
 struct Minimum {
@@ -251,12 +254,12 @@ struct Minimum {
     return a != a ? a : (b < a || b != b ? b : a);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_a(T a, T b) {
-    return a < b ? T(1) : (a == b ? T(0.5) : T(0));
+  WEFT_HOST_DEVICE static T gradient_a(T dc, T a, T b) {
+    return a > b ? T(0) : (a == b ? T(0.5) * dc : dc);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T slope_b(T a, T b) {
-    return b < a ? T(1) : (a == b ? T(0.5) : T(0));
+  WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T b) {
+    return b > a ? T(0) : (a == b ? T(0.5) * dc : dc);
   }
 };
 

@@ -4,7 +4,8 @@
 //   shapes   table, dtable (rows, cols); index (n); y, dy (n, cols)
 //   saved    index
 //   aliasing none
-//   source   the sum is in the order of i for any number of threads, unless
+//   source   the sum (Note [Sums] in kernels/common/half.h) is in the order of i for any number of
+//            threads, unless
 //            embedding_atomics is set
 #pragma once
 #include <atomic>

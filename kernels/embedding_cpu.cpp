@@ -5,6 +5,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/common/scratch.h"
 #include "weft/kernels/embedding.h"
 
 namespace weft::kernels {
@@ -29,19 +30,36 @@ void forward(Rows<T> y, i64* bad, Rows<const T> table, const i64* index) {
   *bad = bad_position;
 }
 
-// Each thread writes a range of rows of dtable and scans all indices for that range. No row is
-// written by two threads, and each row is summed in the order of the indices.
+constexpr i64 kColumns = 64;  // their sums stay in registers or the L1 cache
+
+// The positions of each row of the table are found by a counting sort. Each row of dtable is then
+// the sum of the rows of dy at its positions, in order.
 template <class T>
 void backward(Rows<T> dtable, Rows<const T> dy, const i64* index) {
   const i64 n = dy.rows, cols = dtable.cols;
+  // A counting sort: the positions of row k are position[end[k − 1]] to position[end[k] − 1].
+  const Scratch<i64, Cpu> memory(Cpu{}, dtable.rows + 1 + n);
+  i64 *end_of = memory.data() + 1, *position = end_of + dtable.rows;
+  std::fill_n(memory.data(), dtable.rows + 1, i64{0});
+  for (i64 i = 0; i < n; ++i) ++end_of[index[i]];
+  for (i64 k = 0, before = 0; k < dtable.rows; ++k) {
+    const i64 count = end_of[k];
+    end_of[k] = before;
+    before += count;
+  }
+  for (i64 i = 0; i < n; ++i) position[end_of[index[i]]++] = i;
   parallel_for(dtable.rows, 64 * 1024 / (cols + 1) + 1, [=](i64 begin, i64 end) {
-    std::fill_n(dtable.row(begin), (end - begin) * cols, T(0));
     simd([=] {
-      for (i64 i = 0; i < n; ++i) {
-        if (index[i] < begin || index[i] >= end) continue;
-        T* to = dtable.row(index[i]);
-        const T* from = dy.row(i);
-        for (i64 c = 0; c < cols; ++c) to[c] += from[c];
+      for (i64 k = begin; k < end; ++k) {
+        for (i64 first = 0; first < cols; first += kColumns) {
+          double sum[kColumns] = {};
+          const i64 width = std::min(kColumns, cols - first);
+          for (i64 at = end_of[k - 1]; at < end_of[k]; ++at) {
+            const T* from = dy.row(position[at]) + first;
+            for (i64 c = 0; c < width; ++c) sum[c] += static_cast<double>(from[c]);
+          }
+          for (i64 c = 0; c < width; ++c) dtable.row(k)[first + c] = static_cast<T>(sum[c]);
+        }
       }
     });
   });

@@ -43,8 +43,8 @@ __global__ void __launch_bounds__(kThreads)
 // those rows.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    embedding_backward_kernel(Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
-  using C = Compute<T>;
+    embedding_backward_kernel(Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
+  using Total = Accumulate<T>;
   const i64 n = dy.rows, rows = dtable.rows, cols = dtable.cols;
   WEFT_SHARED(found, i64[kThreads]);  // positions of one iteration with an index in range
   WEFT_SHARED(to_row, i64[kThreads]);
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kThreads)
   const int lane = static_cast<int>(threadIdx.x % kWarp),
             warp = static_cast<int>(threadIdx.x / kWarp);
   for (i64 row = begin; row < end; ++row)
-    for (i64 c = threadIdx.x; c < cols; c += kThreads) dtable(row, c) = C(0);
+    for (i64 c = threadIdx.x; c < cols; c += kThreads) dtable(row, c) = Total(0);
   for (i64 base = 0; base < n; base += kThreads) {
     const i64 i = base + threadIdx.x;
     const i64 row = i < n ? index[i] : -1;
@@ -75,26 +75,26 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     for (int k = 0; k < total; ++k)
       for (i64 c = threadIdx.x; c < cols; c += kThreads)
-        dtable(to_row[k], c) += static_cast<C>(dy(found[k], c));
+        dtable(to_row[k], c) += static_cast<Total>(static_cast<Compute<T>>(dy(found[k], c)));
   }
 }
 
 // Each warp adds the row of one index by atomics.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    embedding_scatter_kernel(Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
+    embedding_scatter_kernel(Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
   using Team = RowTeam<false>;
   const i64 i = Team::row();
   if (i >= dy.rows) return;
-  Compute<T>* to = dtable.row(index[i]);
+  Accumulate<T>* to = dtable.row(index[i]);
   for (i64 c = Team::rank(); c < dy.cols; c += Team::kSize)
-    atomicAdd(to + c, static_cast<Compute<T>>(dy(i, c)));
+    atomicAdd(to + c, static_cast<Accumulate<T>>(static_cast<Compute<T>>(dy(i, c))));
 }
 
 template <class T>
-void sum_by_index(Cuda device, Rows<Compute<T>> dtable, Rows<const T> dy, const i64* index) {
+void sum_by_index(Cuda device, Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
   if (embedding_atomics) {
-    zero(device, dtable.data, dtable.size() * static_cast<i64>(sizeof(Compute<T>)));
+    zero(device, dtable.data, dtable.size() * static_cast<i64>(sizeof(Accumulate<T>)));
     if (dy.rows > 0)
       launch<embedding_scatter_kernel<T>>(on(device, blocks_for_rows(false, dy.rows)), dtable, dy,
                                           index);
@@ -113,15 +113,15 @@ void forward(Cuda device, Rows<T> y, i64* bad, Rows<const T> table, const i64* i
 
 template <class T>
 void backward(Cuda device, Rows<T> dtable, Rows<const T> dy, const i64* index) {
-  using C = Compute<T>;
+  using Total = Accumulate<T>;
   const i64 n = dtable.size();
   if (n == 0) return;
-  if constexpr (std::is_same_v<T, C>) {
+  if constexpr (std::is_same_v<T, Total>) {
     sum_by_index<T>(device, dtable, dy, index);
-  } else {  // the sums are in float and are rounded once
-    const Scratch<C> sums(device, n);
+  } else {  // the sums are wider than T and are rounded once
+    const Scratch<Total> sums(device, n);
     sum_by_index<T>(device, {sums.data(), dtable.rows, dtable.cols}, dy, index);
-    convert<T, C>(device, {dtable.data, n}, {sums.data(), n});
+    convert<T, Total>(device, {dtable.data, n}, {sums.data(), n});
   }
 }
 

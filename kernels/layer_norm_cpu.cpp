@@ -28,35 +28,40 @@ struct Row {
 template <class T>
 void input_gradient(T* dx, const Row<T>& row, const T* w) {
   const T *dy = row.dy, *x = row.x;
-  const T mean = row.mean, rstd = row.rstd, n = static_cast<T>(row.cols);
+  const T mean = row.mean, rstd = row.rstd;
+  const double n = static_cast<double>(row.cols);
   const auto g = [=](i64 c) { return w != nullptr ? dy[c] * w[c] : dy[c]; };
-  const T sum_g = row_sum<T>(row.cols, g) / n;
-  const T sum_gx = row_sum<T>(row.cols, [=](i64 c) { return g(c) * (x[c] - mean); }) * rstd / n;
-  for (i64 c = 0; c < row.cols; ++c) dx[c] = rstd * (g(c) - sum_g - (x[c] - mean) * rstd * sum_gx);
+  const auto normalised = [=](i64 c) { return (x[c] - mean) * rstd; };
+  const T mean_g = static_cast<T>(row_sum(row.cols, g) / n);
+  const T mean_gx =
+      static_cast<T>(row_sum(row.cols, [=](i64 c) { return g(c) * normalised(c); }) / n);
+  for (i64 c = 0; c < row.cols; ++c) dx[c] = rstd * (g(c) - mean_g - normalised(c) * mean_gx);
 }
 
 template <class T>
-void add_parameter_gradients(T* dw, T* db, const Row<T>& row) {
+void add_parameter_gradients(double* dw, double* db, const Row<T>& row) {
   const T *dy = row.dy, *x = row.x;
   const T mean = row.mean, rstd = row.rstd;
-  for (i64 c = 0; c < row.cols; ++c) dw[c] += dy[c] * (x[c] - mean) * rstd;
-  for (i64 c = 0; c < row.cols; ++c) db[c] += dy[c];
+  for (i64 c = 0; c < row.cols; ++c) dw[c] += static_cast<double>(dy[c] * ((x[c] - mean) * rstd));
+  for (i64 c = 0; c < row.cols; ++c) db[c] += static_cast<double>(dy[c]);
 }
 
 // `sum` becomes the sum of the rows of `partial`, whose starts are `stride` elements apart.
 template <class T>
-void add_blocks(Span<T> sum, const T* partial, i64 blocks, i64 stride) {
+void add_blocks(Span<T> sum, const double* partial, i64 blocks, i64 stride) {
   if (sum.data == nullptr) return;
-  std::fill_n(sum.data, sum.size, T(0));
-  for (i64 block = 0; block < blocks; ++block)
-    for (i64 c = 0; c < sum.size; ++c) sum.data[c] += partial[block * stride + c];
+  for (i64 c = 0; c < sum.size; ++c) {
+    double total = 0;
+    for (i64 block = 0; block < blocks; ++block) total += partial[block * stride + c];
+    sum.data[c] = static_cast<T>(total);
+  }
 }
 
 template <class T>
 void forward(Rows<T> out, RowStatistics<T> saved, Rows<const T> in,
              const LayerNormParameters<T>& parameters, double eps) {
   const i64 cols = in.cols;
-  const T n = static_cast<T>(cols), epsilon = static_cast<T>(eps);
+  const double n = static_cast<double>(cols);
   const T *x = in.data, *w = parameters.weight, *b = parameters.bias;
   T *y = out.data, *mean = saved.mean, *rstd = saved.rstd;
   parallel_for(in.rows, grain(cols), [=](i64 begin, i64 end) {
@@ -64,9 +69,14 @@ void forward(Rows<T> out, RowStatistics<T> saved, Rows<const T> in,
       for (i64 r = begin; r < end; ++r) {
         const T* xr = x + r * cols;
         T* yr = y + r * cols;
-        const T m = row_sum<T>(cols, [=](i64 c) { return xr[c]; }) / n;
-        const T variance = row_sum<T>(cols, [=](i64 c) { return (xr[c] - m) * (xr[c] - m); }) / n;
-        const T s = T(1) / std::sqrt(variance + epsilon);
+        const double exact_mean = row_sum(cols, [=](i64 c) { return xr[c]; }) / n;
+        // The square of a float may leave its range where the result does not.
+        const double squares = row_sum(cols, [=](i64 c) {
+          const double apart = static_cast<double>(xr[c]) - exact_mean;
+          return apart * apart;
+        });
+        const T m = static_cast<T>(exact_mean);
+        const T s = static_cast<T>(1.0 / std::sqrt(squares / n + eps));
         mean[r] = m;
         rstd[r] = s;
         if (w != nullptr) {
@@ -86,12 +96,13 @@ void backward(const LayerNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
   const i64 in_block = rows_per_block(rows, cols), blocks = (rows + in_block - 1) / in_block;
   const bool parameters = out.dweight != nullptr || out.dbias != nullptr;
   // `sums` is (blocks, 2, cols): dweight and dbias of each block.
-  const Scratch<T, Cpu> sums(Cpu{}, parameters ? blocks * 2 * cols : 0);
-  T *partial = sums.data(), *dx = out.dx;
+  const Scratch<double, Cpu> sums(Cpu{}, parameters ? blocks * 2 * cols : 0);
+  double* partial = sums.data();
+  T* dx = out.dx;
   parallel_blocks(blocks, [=](i64 block) {
     simd([=] {
-      T* block_sums = partial + block * 2 * cols;
-      if (parameters) std::fill_n(block_sums, 2 * cols, T(0));
+      double* block_sums = partial + block * 2 * cols;
+      if (parameters) std::fill_n(block_sums, 2 * cols, 0.0);
       for (i64 r = block * in_block; r < std::min(rows, (block + 1) * in_block); ++r) {
         const Row<T> row{dy.row(r), x.row(r), saved.mean[r], saved.rstd[r], cols};
         if (parameters) add_parameter_gradients(block_sums, block_sums + cols, row);

@@ -13,7 +13,7 @@ namespace {
 template <class T, bool kBlock, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     layer_norm_forward_kernel(Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
-                              LayerNormParameters<T> parameters, Compute<T> eps) {
+                              LayerNormParameters<T> parameters, double eps) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
   const i64 row = Team::row(), cols = x.cols;
@@ -23,17 +23,22 @@ __global__ void __launch_bounds__(kThreads)
   using Values = Group<C, kWidth>;
   const auto load = [=](i64 c) { return load_group<kWidth>(x_row + c); };
   const RowCache<C, Team, kWidth> values(cols, load);
-  C sum = 0, squares = 0;
+  double sum = 0, squares = 0;
   values.each(load, [&](i64, const Values& group) {
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) sum += group.value[k];
+    for (int k = 0; k < kWidth; ++k) sum += static_cast<double>(group.value[k]);
   });
-  const C m = Team::sum(sum) / static_cast<C>(cols);
+  const double mean = Team::sum(sum) / static_cast<double>(cols);
   values.each(load, [&](i64, const Values& group) {
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) squares += (group.value[k] - m) * (group.value[k] - m);
+    for (int k = 0; k < kWidth; ++k) {
+      // The square of a float may leave its range where the result does not.
+      const double apart = static_cast<double>(group.value[k]) - mean;
+      squares += apart * apart;
+    }
   });
-  const C s = C(1) / std::sqrt(Team::sum(squares) / static_cast<C>(cols) + eps);
+  const C m = static_cast<C>(mean),
+          s = static_cast<C>(1.0 / std::sqrt(Team::sum(squares) / static_cast<double>(cols) + eps));
   values.each(load, [&](i64 c, Values group) {
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) group.value[k] = (group.value[k] - m) * s;
@@ -61,8 +66,8 @@ __global__ void __launch_bounds__(kThreads)
   if (row >= x.rows) return;
   const T *dy_row = dy.row(row), *x_row = x.row(row);
   T* dx_row = dx + row * cols;
-  const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]),
-          n = static_cast<C>(cols);
+  const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]);
+  const double n = static_cast<double>(cols);
   using Values = Group<C, kWidth>;
   const auto load = [=](i64 c) {  // g, the gradient of x̂
     Values grad = load_group<kWidth>(dy_row + c);
@@ -74,15 +79,16 @@ __global__ void __launch_bounds__(kThreads)
   };
   const auto load_x = [=](i64 c) { return load_group<kWidth>(x_row + c); };
   const RowCache<C, Team, kWidth> values(cols, load);
-  TwoSums<C> sums{0, 0};
+  TwoSums<double> sums{0, 0};
   values.each(load, [&](i64 c, const Values& g) {
     const Values x_c = load_x(c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      sums = {sums.first + g.value[k], sums.second + g.value[k] * (x_c.value[k] - m)};
+      sums = {sums.first + static_cast<double>(g.value[k]),
+              sums.second + static_cast<double>(g.value[k] * ((x_c.value[k] - m) * s))};
   });
   sums = Team::combine(sums, AddTwoSums{});
-  const C mean_g = sums.first / n, mean_g_x = sums.second * s / n;
+  const C mean_g = static_cast<C>(sums.first / n), mean_g_x = static_cast<C>(sums.second / n);
   values.each(load, [&](i64 c, Values g) {
     const Values x_c = load_x(c);
 #pragma unroll
@@ -95,11 +101,11 @@ __global__ void __launch_bounds__(kThreads)
 // Computes Σ dy·x̂ and Σ dy of each column over each run of rows.
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    layer_norm_sums_kernel(TwoSums<Compute<T>>* partial, Rows<const T> dy, Rows<const T> x,
+    layer_norm_sums_kernel(TwoSums<double>* partial, Rows<const T> dy, Rows<const T> x,
                            RowStatistics<const T> saved, ColumnRuns runs) {
   using C = Compute<T>;
   const ColumnBlock at = column_block<kWidth>(runs);
-  Group<TwoSums<C>, kWidth> sums{};
+  Group<TwoSums<double>, kWidth> sums{};
   if (at.column < runs.cols) {
 #pragma unroll 2
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
@@ -108,8 +114,9 @@ __global__ void __launch_bounds__(kThreads)
       const C m = static_cast<C>(saved.mean[r]), s = static_cast<C>(saved.rstd[r]);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k)
-        sums.value[k] = {sums.value[k].first + grad.value[k] * (x_r.value[k] - m) * s,
-                         sums.value[k].second + grad.value[k]};
+        sums.value[k] = {
+            sums.value[k].first + static_cast<double>(grad.value[k] * ((x_r.value[k] - m) * s)),
+            sums.value[k].second + static_cast<double>(grad.value[k])};
     }
   }
   sums = combine_warps(sums, EachOf<AddTwoSums>{});
@@ -120,18 +127,18 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    layer_norm_parameters_kernel(T* dw, T* db, Rows<const TwoSums<Compute<T>>> partial) {
+    layer_norm_parameters_kernel(T* dw, T* db, Rows<const TwoSums<double>> partial) {
   const i64 runs = partial.rows, cols = partial.cols;
   const ColumnRuns all{runs, cols, runs, 1};
   const ColumnBlock at = column_block(all);
-  TwoSums<Compute<T>> sums{0, 0};
+  TwoSums<double> sums{0, 0};
   if (at.column < cols)
     for (i64 run = at.warp; run < runs; run += kColumnWarps)
       sums = AddTwoSums{}(sums, partial(run, at.column));
   sums = combine_warps(sums, AddTwoSums{});
   if (at.warp != 0 || at.column >= cols) return;
-  if (dw != nullptr) dw[at.column] = static_cast<T>(sums.first);
-  if (db != nullptr) db[at.column] = static_cast<T>(sums.second);
+  if (dw != nullptr) dw[at.column] = converted<T>(sums.first);
+  if (db != nullptr) db[at.column] = converted<T>(sums.second);
 }
 
 template <class T>
@@ -142,8 +149,7 @@ void forward(Cuda device, Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
       x.cols,
       [&]<bool kBlock, int kWidth>() {
         launch<layer_norm_forward_kernel<T, kBlock, kWidth>>(
-            on(device, blocks_for_rows(kBlock, x.rows)), y, saved, x, parameters,
-            static_cast<Compute<T>>(eps));
+            on(device, blocks_for_rows(kBlock, x.rows)), y, saved, x, parameters, eps);
       },
       y.data, x.data, parameters.weight, parameters.bias);
 }
@@ -163,7 +169,7 @@ void backward(Cuda device, const LayerNormGradients<T>& out, Rows<const T> dy, R
         out.dx, dy.data, x.data, weight);
   }
   if (out.dweight == nullptr && out.dbias == nullptr) return;
-  using Sums = TwoSums<Compute<T>>;
+  using Sums = TwoSums<double>;
   const ColumnRuns runs = column_runs(rows, cols);
   const Scratch<Sums> partial(device, runs.runs * cols);
   with_column_width<T>(

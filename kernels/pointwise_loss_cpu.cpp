@@ -28,20 +28,18 @@ template <class Op, class T>
 void total(T* loss, Span<const T> x, Span<const T> t, double parameter, double scale) {
   const T p = static_cast<T>(parameter);
   const i64 n = x.size, blocks = (n + kBlock - 1) / kBlock;
-  const Scratch<T, Cpu> sums(Cpu{}, blocks);
-  T* partial = sums.data();
+  const Scratch<double, Cpu> sums(Cpu{}, blocks);
+  double* partial = sums.data();
   parallel_for(blocks, kGrain / kBlock, [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 b = begin; b < end; ++b) {
         const i64 o = b * kBlock;
-        partial[b] = row_sum<T>(std::min(kBlock, n - o),
-                                [=](i64 i) { return Op::value(x[o + i], t[o + i], p); });
+        partial[b] = row_sum(std::min(kBlock, n - o),
+                             [=](i64 i) { return Op::value(x[o + i], t[o + i], p); });
       }
     });
   });
-  T sum = 0;
-  for (i64 b = 0; b < blocks; ++b) sum += partial[b];
-  *loss = static_cast<T>(scale) * sum;
+  *loss = static_cast<T>(scale * row_sum(blocks, [=](i64 b) { return partial[b]; }));
 }
 
 template <class Op, class T>

@@ -17,25 +17,25 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
-    loss_parts_kernel(Compute<T>* partial, Span<const T> x, Span<const T> t, Compute<T> p) {
+    loss_parts_kernel(double* partial, Span<const T> x, Span<const T> t, Compute<T> p) {
   using C = Compute<T>;
   const i64 n = x.size;
   const i64 begin = blockIdx.x * kElementsPerPart,
             end = n - begin < kElementsPerPart ? n : begin + kElementsPerPart;
-  C sum = 0;
+  double sum = 0;
   for (i64 i = begin + threadIdx.x; i < end; i += kThreads)
-    sum += Op::value(static_cast<C>(x[i]), static_cast<C>(t[i]), p);
+    sum += static_cast<double>(Op::value(static_cast<C>(x[i]), static_cast<C>(t[i]), p));
   sum = block_combine(sum, Plus{});
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    loss_total_kernel(T* loss, Span<const Compute<T>> partial, Compute<T> scale) {
-  Compute<T> sum = 0;
+    loss_total_kernel(T* loss, Span<const double> partial, double scale) {
+  double sum = 0;
   for (i64 i = threadIdx.x; i < partial.size; i += kThreads) sum += partial[i];
   sum = block_combine(sum, Plus{});
-  if (threadIdx.x == 0) *loss = static_cast<T>(scale * sum);
+  if (threadIdx.x == 0) *loss = converted<T>(scale * sum);
 }
 
 template <class Op, class T, bool kPerElement>
@@ -67,11 +67,11 @@ template <class Op, class T>
 void total(Cuda device, T* loss, Span<const T> x, Span<const T> t, double parameter, double scale) {
   using C = Compute<T>;
   const i64 parts = divide_up(x.size, kElementsPerPart);
-  const Scratch<C> partial(device, parts);
+  const Scratch<double> partial(device, parts);
   launch<loss_parts_kernel<Op, T>>(on(device, static_cast<u32>(parts)), partial.data(), x, t,
                                    static_cast<C>(parameter));
-  launch<loss_total_kernel<T>>(on(device, 1), loss, Span<const C>{partial.data(), parts},
-                               static_cast<C>(scale));
+  launch<loss_total_kernel<T>>(on(device, 1), loss, Span<const double>{partial.data(), parts},
+                               scale);
 }
 
 template <class Op, class T>

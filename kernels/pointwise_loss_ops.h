@@ -45,13 +45,13 @@ struct Huber {
     return e > p ? p : (e < -p ? -p : e);
   }
 };
-// −t·ln σ(x) − (1 − t)·ln(1 − σ(x)) = max(x, 0) − x·t + ln(1 + e^−|x|);  slope σ(x) − t
+// −t·ln σ(x) − (1 − t)·ln(1 − σ(x)) = |x|·(x < 0 ? t : 1 − t) + ln(1 + e^−|x|);  slope σ(x) − t
 struct BceWithLogits {
   static constexpr const char* name = "bce_with_logits";
   template <class T>
   WEFT_HOST_DEVICE static T value(T x, T t, T) {
     const T magnitude = x < T(0) ? -x : x;
-    return T(0.5) * (x + magnitude) - x * t + math::log1p(math::exp(-magnitude));
+    return magnitude * (x < T(0) ? t : T(1) - t) + math::log1p(math::exp(-magnitude));
   }
   template <class T>
   WEFT_HOST_DEVICE static T slope(T x, T t, T) {

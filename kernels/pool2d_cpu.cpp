@@ -5,6 +5,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {
@@ -58,16 +59,19 @@ void for_each_output(const Pool2dShape& s, const Body& body) {
                });
 }
 
-// Each row of dx gathers from the windows that cover it. Calls body(dx of the pixel, output pixel,
-// tap) for each contribution.
-template <class T, class Body>
-void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
-  const i64 work = s.width * s.channels * s.kernel_h;
+// Each row of dx gathers from the windows that cover it. Calls body(sums of the pixel, output
+// pixel, tap) for each contribution. The sums are double where windows overlap, else T.
+template <class Sum, class T, class Body>
+void gather_rows_of(T* dx, const Pool2dShape& s, const Body& body) {
+  const i64 work = s.width * s.channels * s.kernel_h, length = s.width * s.channels;
+  constexpr bool kInPlace = std::is_same_v<Sum, T>;
   parallel_for(s.batch * s.height, kGrain / std::max<i64>(work, 1) + 1, [&](i64 begin, i64 end) {
+    const Scratch<Sum, Cpu> sums(Cpu{}, kInPlace ? 0 : length);
     simd([&] {
       for (i64 row = begin; row < end; ++row) {
-        T* line = dx + row * s.width * s.channels;
-        std::fill_n(line, s.width * s.channels, T(0));
+        Sum* line = sums.data();
+        if constexpr (kInPlace) line = dx + row * length;
+        std::fill_n(line, length, Sum(0));
         const i64 image = row / s.height, y = row % s.height;
         const Range rows = windows_over(y, s);
         for (i64 i = rows.begin; i < rows.end; ++i) {
@@ -80,9 +84,17 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
               body(line + (left + b) * s.channels, output, a * s.kernel_w + b);
           }
         }
+        if constexpr (!kInPlace)
+          for (i64 c = 0; c < length; ++c) dx[row * length + c] = static_cast<T>(line[c]);
       }
     });
   });
+}
+template <class T, class Body>
+void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
+  const bool overlap = s.stride_h < s.kernel_h || s.stride_w < s.kernel_w;
+  if (overlap) gather_rows_of<double>(dx, s, body);
+  else gather_rows_of<T>(dx, s, body);
 }
 
 template <class T, class Index>
@@ -116,32 +128,34 @@ void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
 
 template <class T, class Index>
 void max_backward(T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
-  for_each_contribution(dx, s, [&](T* pixel, i64 output, i64 tap) {
+  for_each_contribution(dx, s, [&](auto* pixel, i64 output, i64 tap) {
     const Index at = static_cast<Index>(tap);
     const T* grad = dy + output;
     const Index* chosen = index + output;
-    for (i64 c = 0; c < s.channels; ++c) pixel[c] += chosen[c] == at ? grad[c] : T(0);
+    for (i64 c = 0; c < s.channels; ++c)
+      pixel[c] += static_cast<std::decay_t<decltype(*pixel)>>(chosen[c] == at ? grad[c] : T(0));
   });
 }
 
 template <class T>
 void avg_forward(T* y, const T* x, const Pool2dShape& s) {
-  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
+  const double taps = static_cast<double>(s.kernel_h * s.kernel_w);
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
-    T sum[kTile] = {};
+    double sum[kTile] = {};
     for_each_tap(x, s, row, j, [&](const T* pixel, i64) {
-      for (i64 c = 0; c < channels; ++c) sum[c] += pixel[first + c];
+      for (i64 c = 0; c < channels; ++c) sum[c] += static_cast<double>(pixel[first + c]);
     });
     T* output = y + (row * s.out_width + j) * s.channels + first;
-    for (i64 c = 0; c < channels; ++c) output[c] = sum[c] * scale;
+    for (i64 c = 0; c < channels; ++c) output[c] = static_cast<T>(sum[c] / taps);
   });
 }
 
 template <class T>
 void avg_backward(T* dx, const T* dy, const Pool2dShape& s) {
-  const T scale = T(1) / static_cast<T>(s.kernel_h * s.kernel_w);
-  for_each_contribution(dx, s, [&](T* pixel, i64 output, i64) {
-    for (i64 c = 0; c < s.channels; ++c) pixel[c] += dy[output + c] * scale;
+  const T taps = static_cast<T>(s.kernel_h * s.kernel_w);
+  for_each_contribution(dx, s, [&](auto* pixel, i64 output, i64) {
+    for (i64 c = 0; c < s.channels; ++c)
+      pixel[c] += static_cast<std::decay_t<decltype(*pixel)>>(dy[output + c] / taps);
   });
 }
 

@@ -109,40 +109,46 @@ template <class T, class Index, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     max_pool_backward_kernel(T* dx, const T* dy, const Index* index, Pool2dShape s, i64 items) {
   using C = Compute<T>;
+  using Total = Accumulate<T>;
   for (i64 item = first_index(); item < items; item += grid_stride()) {
-    C sum[kWidth] = {};
+    Total sum[kWidth] = {};
     each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), [&](i64 from, i64 tap) {
       const auto grad = channels_at<kWidth>(dy, from);
       const auto chosen = channels_at<kWidth>(index, from);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k)
-        sum[k] += chosen.value[k] == static_cast<Index>(tap) ? static_cast<C>(grad.value[k]) : C(0);
+        sum[k] += chosen.value[k] == static_cast<Index>(tap)
+                      ? static_cast<Total>(static_cast<C>(grad.value[k]))
+                      : Total(0);
     });
     Channels<T, kWidth> out;
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) out.value[k] = static_cast<T>(sum[k]);
+    for (int k = 0; k < kWidth; ++k) out.value[k] = converted<T>(sum[k]);
     put_channels(dx, item * kWidth, out);
   }
 }
 
-// Forward, y = scale·Σ of the taps. Backward, y is dx, x is dy, and dx = scale·Σ of the windows.
+// Forward, y = Σ of the taps / divisor. Backward, y is dx, x is dy, and dx = Σ of the windows /
+// divisor.
 template <class T, bool kBackward, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    avg_pool_kernel(T* y, const T* x, Compute<T> scale, Pool2dShape s, i64 items) {
+    avg_pool_kernel(T* y, const T* x, i64 divisor, Pool2dShape s, i64 items) {
   using C = Compute<T>;
+  using Total = Accumulate<T>;
   for (i64 item = first_index(); item < items; item += grid_stride()) {
-    C sum[kWidth] = {};
+    Total sum[kWidth] = {};
     const auto add = [&](i64 from, i64) {
       const auto in = channels_at<kWidth>(x, from);
 #pragma unroll
-      for (int k = 0; k < kWidth; ++k) sum[k] += static_cast<C>(in.value[k]) * scale;
+      for (int k = 0; k < kWidth; ++k) sum[k] += static_cast<Total>(static_cast<C>(in.value[k]));
     };
     if constexpr (kBackward)
       each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), add);
     else each_tap(s, place_of<kWidth>(item, s.out_height, s.out_width, s.channels), add);
     Channels<T, kWidth> out;
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) out.value[k] = static_cast<T>(sum[k]);
+    for (int k = 0; k < kWidth; ++k)
+      out.value[k] = converted<T>(sum[k] / static_cast<Total>(divisor));
     put_channels(y, item * kWidth, out);
   }
 }
@@ -157,10 +163,7 @@ void with_width(i64 channels, const Run& run, const Array*... array) {
 
 i64 inputs(const Pool2dShape& s) { return s.batch * s.height * s.width * s.channels; }
 i64 outputs(const Pool2dShape& s) { return s.batch * s.out_height * s.out_width * s.channels; }
-template <class T>
-Compute<T> mean_scale(const Pool2dShape& s) {
-  return Compute<T>(1) / static_cast<Compute<T>>(s.kernel_h * s.kernel_w);
-}
+i64 taps(const Pool2dShape& s) { return s.kernel_h * s.kernel_w; }
 
 template <class T, class Index>
 void max_forward(Cuda device, T* y, Index* index, const T* x, const Pool2dShape& s) {
@@ -195,8 +198,8 @@ void avg_forward(Cuda device, T* y, const T* x, const Pool2dShape& s) {
       s.channels,
       [&]<int kWidth>() {
         const i64 items = outputs(s) / kWidth;
-        launch<avg_pool_kernel<T, false, kWidth>>(on(device, blocks_for(items)), y, x,
-                                                  mean_scale<T>(s), s, items);
+        launch<avg_pool_kernel<T, false, kWidth>>(on(device, blocks_for(items)), y, x, taps(s), s,
+                                                  items);
       },
       y, x);
 }
@@ -208,8 +211,8 @@ void avg_backward(Cuda device, T* dx, const T* dy, const Pool2dShape& s) {
       s.channels,
       [&]<int kWidth>() {
         const i64 items = inputs(s) / kWidth;
-        launch<avg_pool_kernel<T, true, kWidth>>(on(device, blocks_for(items)), dx, dy,
-                                                 mean_scale<T>(s), s, items);
+        launch<avg_pool_kernel<T, true, kWidth>>(on(device, blocks_for(items)), dx, dy, taps(s), s,
+                                                 items);
       },
       dx, dy);
 }

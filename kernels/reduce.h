@@ -7,7 +7,7 @@
 //   saved    nothing
 //   aliasing none
 //   source   sums are computed in blocks of fixed size and added in order, so the result does
-//            not depend on the number of threads
+//            not depend on the number of threads; Note [Sums] in kernels/common/half.h
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

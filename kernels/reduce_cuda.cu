@@ -11,44 +11,51 @@ constexpr i64 kElementsPerPart = 16 * 1024;  // elements of a long row that one 
 // y[row, part] = scale·Σ over that part of the row.
 template <class T, class Sum, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
-    sum_rows_kernel(Sum* y, const T* x, Compute<T> scale, i64 rows, i64 cols, i64 parts) {
+    sum_rows_kernel(Sum* y, const T* x, double scale, i64 rows, i64 cols, i64 parts) {
   using C = Compute<T>;
+  using Total = Accumulate<T>;
   using Team = RowTeam<kBlock>;
   const i64 at = Team::row();
   if (at >= rows * parts) return;
   const Division row = divide(at, parts);
   const i64 end =
       parts == 1 || row.remainder == parts - 1 ? cols : (row.remainder + 1) * kElementsPerPart;
-  C sum[4] = {};  // four independent sums, so that four loads overlap
+  Total sum[4] = {};  // four independent sums, so that four loads overlap
   i64 c = row.remainder * kElementsPerPart + Team::rank();
   const T* x_row = x + row.quotient * cols;
   for (; c + 3 * Team::kSize < end; c += 4 * Team::kSize) {
 #pragma unroll
-    for (int k = 0; k < 4; ++k) sum[k] += static_cast<C>(x_row[c + k * Team::kSize]);
+    for (int k = 0; k < 4; ++k)
+      sum[k] += static_cast<Total>(static_cast<C>(x_row[c + k * Team::kSize]));
   }
-  for (; c < end; c += Team::kSize) sum[0] += static_cast<C>(x_row[c]);
-  const C total = Team::sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
-  if (Team::rank() == 0) y[at] = static_cast<Sum>(scale * total);
+  for (; c < end; c += Team::kSize) sum[0] += static_cast<Total>(static_cast<C>(x_row[c]));
+  const Total total = Team::sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  if (Team::rank() == 0) y[at] = converted<Sum>(scale * static_cast<double>(total));
 }
 
 // y[matrix, run, column] = scale·Σ over the rows of that run.
 template <class T, class Sum, int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    sum_columns_kernel(Sum* y, const T* x, Compute<T> scale, ColumnRuns runs) {
-  using Values = Group<Compute<T>, kWidth>;
+    sum_columns_kernel(Sum* y, const T* x, double scale, ColumnRuns runs) {
+  using Total = Accumulate<T>;
+  using Values = Group<Total, kWidth>;
   const ColumnBlock at = column_block<kWidth>(runs);
   Values sum{};
   if (at.column < runs.cols) {
     const T* column = x + at.matrix * runs.rows * runs.cols + at.column;
 #pragma unroll 4
-    for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps)
-      sum = EachOf<Plus>{}(sum, load_group<kWidth>(column + r * runs.cols));
+    for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
+      const auto row = load_group<kWidth>(column + r * runs.cols);
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k) sum.value[k] += static_cast<Total>(row.value[k]);
+    }
   }
   sum = combine_warps(sum, EachOf<Plus>{});
   if (at.warp != 0 || at.column >= runs.cols) return;
   Sum* to = y + (at.matrix * runs.runs + at.run) * runs.cols + at.column;
 #pragma unroll
-  for (int k = 0; k < kWidth; ++k) to[k] = static_cast<Sum>(scale * sum.value[k]);
+  for (int k = 0; k < kWidth; ++k)
+    to[k] = converted<Sum>(scale * static_cast<double>(sum.value[k]));
 }
 
 // Better prefers a NaN to any other value, then the larger value, then the smaller index.
@@ -123,27 +130,27 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 void sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
-  using C = Compute<T>;
+  using Total = Accumulate<T>;
   if (s.outer * s.inner == 0) return;
-  const C factor = static_cast<C>(scale);
   if (s.inner == 1) {
     const i64 parts = divide_up(s.n, kElementsPerPart);
     if (parts <= 1) {
       return with_team(s.n, [&]<bool kBlock>() {
         launch<sum_rows_kernel<T, T, kBlock>>(on(device, blocks_for_rows(kBlock, s.outer)), y, x,
-                                              factor, s.outer, s.n, 1);
+                                              scale, s.outer, s.n, 1);
       });
     }
-    const Scratch<C> partial(device, s.outer * parts);
-    launch<sum_rows_kernel<T, C, true>>(on(device, blocks_for_rows(true, s.outer * parts)),
-                                        partial.data(), x, C(1), s.outer, s.n, parts);
-    launch<sum_rows_kernel<C, T, true>>(on(device, blocks_for_rows(true, s.outer)), y,
-                                        static_cast<const C*>(partial.data()), factor, s.outer,
-                                        parts, 1);
+    const Scratch<Total> partial(device, s.outer * parts);
+    launch<sum_rows_kernel<T, Total, true>>(on(device, blocks_for_rows(true, s.outer * parts)),
+                                            partial.data(), x, 1.0, s.outer, s.n, parts);
+    launch<sum_rows_kernel<Total, T, true>>(on(device, blocks_for_rows(true, s.outer)), y,
+                                            static_cast<const Total*>(partial.data()), scale,
+                                            s.outer, parts, 1);
     return;
   }
   const ColumnRuns runs = column_runs(s.n, s.inner, s.outer);
-  const auto sum = [&]<class From, class To>(To* to, const From* from, C by, const ColumnRuns& r) {
+  const auto sum = [&]<class From, class To>(To* to, const From* from, double by,
+                                             const ColumnRuns& r) {
     with_column_width<From>(
         r.cols,
         [&]<int kWidth>() {
@@ -152,10 +159,10 @@ void sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
         },
         from);
   };
-  if (runs.runs == 1) return sum(y, x, factor, runs);
-  const Scratch<C> partial(device, s.outer * runs.runs * s.inner);
-  sum(partial.data(), x, C(1), runs);
-  sum(y, static_cast<const C*>(partial.data()), factor,
+  if (runs.runs == 1) return sum(y, x, scale, runs);
+  const Scratch<Total> partial(device, s.outer * runs.runs * s.inner);
+  sum(partial.data(), x, 1.0, runs);
+  sum(y, static_cast<const Total*>(partial.data()), scale,
       ColumnRuns{runs.runs, s.inner, runs.runs, 1});
 }
 

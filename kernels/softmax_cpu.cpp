@@ -13,8 +13,8 @@ void forward(Rows<T> y, Rows<const T> x) {
     T* yr = y.row(r);
     const T m = row_max(xr, cols);
     for (i64 c = 0; c < cols; ++c) yr[c] = math::exp(xr[c] - m);
-    const T scale = T(1) / row_sum<T>(cols, [=](i64 c) { return yr[c]; });
-    for (i64 c = 0; c < cols; ++c) yr[c] *= scale;
+    const T sum = static_cast<T>(row_sum(cols, [=](i64 c) { return yr[c]; }));
+    for (i64 c = 0; c < cols; ++c) yr[c] /= sum;
   });
 }
 
@@ -23,7 +23,7 @@ void backward(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   for_rows(y.rows, y.cols, [=, cols = y.cols](i64 r) {
     const T *yr = y.row(r), *dyr = dy.row(r);
     T* dxr = dx.row(r);
-    const T s = row_sum<T>(cols, [=](i64 c) { return dyr[c] * yr[c]; });
+    const T s = static_cast<T>(row_sum(cols, [=](i64 c) { return dyr[c] * yr[c]; }));
     for (i64 c = 0; c < cols; ++c) dxr[c] = yr[c] * (dyr[c] - s);
   });
 }
@@ -33,8 +33,8 @@ void log_forward(Rows<T> y, Rows<const T> x) {
   for_rows(x.rows, x.cols, [=, cols = x.cols](i64 r) {
     const T* xr = x.row(r);
     T* yr = y.row(r);
-    const T lse = row_log_sum_exp(xr, cols);
-    for (i64 c = 0; c < cols; ++c) yr[c] = xr[c] - lse;
+    const LogSumExp<T> row = row_log_sum_exp(xr, cols);
+    for (i64 c = 0; c < cols; ++c) yr[c] = (xr[c] - row.max) - row.log_sum;
   });
 }
 
@@ -43,7 +43,7 @@ void log_backward(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   for_rows(y.rows, y.cols, [=, cols = y.cols](i64 r) {
     const T *yr = y.row(r), *dyr = dy.row(r);
     T* dxr = dx.row(r);
-    const T s = row_sum<T>(cols, [=](i64 c) { return dyr[c]; });
+    const T s = static_cast<T>(row_sum(cols, [=](i64 c) { return dyr[c]; }));
     for (i64 c = 0; c < cols; ++c) dxr[c] = dyr[c] - math::exp(yr[c]) * s;
   });
 }

@@ -22,12 +22,12 @@ __global__ void __launch_bounds__(kThreads) softmax_forward_kernel(Rows<T> y, Ro
     for (int k = 0; k < kWidth; ++k) total.add(group.value[k]);
   });
   total = Team::combine(total, MergeExpSums{});
-  const C log_sum = kLog ? math::log(total.sum) : C(0), scale = C(1) / total.sum;
+  const C log_sum = kLog ? total.log_sum() : C(0), sum = static_cast<C>(total.sum);
   values.each(load, [&](i64 c, Group<C, kWidth> group) {
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
       const C centred = group.value[k] - total.max;
-      group.value[k] = kLog ? centred - log_sum : math::exp(centred) * scale;
+      group.value[k] = kLog ? centred - log_sum : math::exp(centred) / sum;
     }
     store_group(y_row + c, group);
   });
@@ -46,13 +46,14 @@ __global__ void __launch_bounds__(kThreads)
   const auto load_y = [=](i64 c) { return load_group<kWidth>(y_row + c); };
   const auto load_dy = [=](i64 c) { return load_group<kWidth>(dy_row + c); };
   const RowCache<C, Team, kWidth> grad(cols, load_dy);
-  C sum = 0;
+  double total = 0;
   grad.each(load_dy, [&](i64 c, const Values& dy_c) {
     const Values y_c = kLog ? Values{} : load_y(c);
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) sum += kLog ? dy_c.value[k] : dy_c.value[k] * y_c.value[k];
+    for (int k = 0; k < kWidth; ++k)
+      total += static_cast<double>(kLog ? dy_c.value[k] : dy_c.value[k] * y_c.value[k]);
   });
-  sum = Team::sum(sum);
+  const C sum = static_cast<C>(Team::sum(total));
   grad.each(load_dy, [&](i64 c, Values dy_c) {
     const Values y_c = load_y(c);
 #pragma unroll

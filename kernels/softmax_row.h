@@ -6,11 +6,20 @@
 
 namespace weft::kernels {
 
-// ln Σ e^x, which does not overflow for any finite x. A NaN in x gives NaN.
+// Note [Log of a sum of exponentials]
+// ln Σ e^x = max + log_sum, with log_sum = ln Σ e^(x − max) between 0 and ln n. The two are kept
+// apart, and x − ln Σ e^x is computed as (x − max) − log_sum, because max + log_sum would be
+// rounded to the digits of a large maximum.
 template <class T>
-inline T row_log_sum_exp(const T* x, i64 n) {
+struct LogSumExp {
+  T max, log_sum;
+};
+// NaN in gives NaN out.
+template <class T>
+inline LogSumExp<T> row_log_sum_exp(const T* x, i64 n) {
   const T m = row_max(x, n);
-  return m + math::log(row_sum<T>(n, [=](i64 i) { return math::exp(x[i] - m); }));
+  const double sum = row_sum(n, [=](i64 i) { return math::exp(x[i] - m); });
+  return {m, math::log(static_cast<T>(sum))};
 }
 
 }  // namespace weft::kernels

@@ -10,17 +10,20 @@ namespace weft::kernels {
 // Σ e^(x − max) over the elements added so far.
 template <class C>
 struct ExpSum {
-  C max = -INFINITY, sum = 0;
+  double sum = 0;
+  C max = -INFINITY;
 
   __device__ void add(C x) {
     if (x > max) {
-      sum = sum * math::exp(max - x) + C(1);
+      sum = sum * static_cast<double>(math::exp(max - x)) + 1.0;
       max = x;
     } else {
-      sum += x == max ? C(1) : math::exp(x - max);  // both may be −∞
+      // Both may be −∞.
+      sum += x == max ? 1.0 : static_cast<double>(math::exp(x - max));
     }
   }
-  __device__ C log_sum_exp() const { return max + math::log(sum); }
+  // Without the maximum: see Note [Log of a sum of exponentials] in softmax_row.h.
+  __device__ C log_sum() const { return math::log(static_cast<C>(sum)); }
 };
 
 struct MergeExpSums {
@@ -28,9 +31,10 @@ struct MergeExpSums {
   __device__ ExpSum<C> operator()(ExpSum<C> a, ExpSum<C> b) const {
     // The factor of the larger maximum is 1, also if both are −∞ because no element was added.
     const C max = a.max < b.max ? b.max : a.max;
-    const C left = a.max == max ? a.sum : a.sum * math::exp(a.max - max);
-    const C right = b.max == max ? b.sum : b.sum * math::exp(b.max - max);
-    return {max, left + right};
+    const auto part = [=](const ExpSum<C>& of) {
+      return of.max == max ? of.sum : of.sum * static_cast<double>(math::exp(of.max - max));
+    };
+    return {part(a) + part(b), max};
   }
 };
 

@@ -18,6 +18,11 @@ kernels::LabelTerms<T> terms_of(const CrossEntropyOptions& options, const Tensor
           .ignores = options.ignore_index.has_value(),
           .ignore_index = options.ignore_index.value_or(0)};
 }
+// (2, rows)
+template <class T>
+kernels::RowLogSums<T> parts_of(const Tensor& log_sums) {
+  return {log_sums.data<T>(), log_sums.data<T>() + log_sums.size(1)};
+}
 Tensor weight_sum(const CrossEntropyOptions& options) {
   return options.class_weights.defined() && options.label_smoothing > 0 ? sum(options.class_weights)
                                                                         : Tensor();
@@ -53,13 +58,14 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
   const bool counts = weights.defined() || options.ignore_index.has_value();
   const Tensor losses = Tensor::empty({logits.size(0)}, logits.dtype(), logits.device());
   const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
-  CrossEntropy result{Tensor(), Tensor::empty_like(losses), Tensor()};
+  CrossEntropy result{Tensor(), Tensor::empty({2, logits.size(0)}, logits.dtype(), logits.device()),
+                      Tensor()};
   const Tensor bad_row = Tensor::empty({}, DType::int64, logits.device());
   const Tensor all = weight_sum(options);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     const kernels::CrossEntropyRows<T> out{.loss = losses.data<T>(),
-                                           .lse = result.log_sum_exp.data<T>(),
                                            .row_weight = data_or_null<T>(row_weights),
+                                           .saved = parts_of<T>(result.log_sums),
                                            .bad_row = bad_row.data<i64>()};
     std::visit(
         [&](auto device) {
@@ -92,7 +98,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
 }
 
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
-                            const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
+                            const Tensor& log_sums, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options) {
   check_output("cross_entropy", dlogits, logits.shape(), logits);
   const Tensor all = weight_sum(options), each = share.defined() ? mul(dloss, share) : dloss;
@@ -101,7 +107,7 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
     std::visit(
         [&](auto device) {
           kernels::cross_entropy_backward<T>(device, rows<T>(dlogits), rows<T>(logits),
-                                             log_sum_exp.data<T>(), labels.data<i64>(),
+                                             parts_of<T>(log_sums), labels.data<i64>(),
                                              each.data<T>(), scale, terms_of<T>(options, all));
         },
         logits.device());

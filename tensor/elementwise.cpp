@@ -87,13 +87,29 @@ WEFT_UNARY_OPS(WEFT_DEFINE)
 WEFT_BINARY_OPS(WEFT_DEFINE)
 #undef WEFT_DEFINE
 
-void affine(Tensor& y, const Tensor& x, double scale, double shift) {
-  check_output("affine", y, x.shape(), x);
-  visit_compute("affine", x.dtype(), [&]<class T>() {
-    std::visit(
-        [&](auto device) { kernels::affine<T>(device, span<T>(y), span<T>(x), scale, shift); },
-        x.device());
+namespace {
+
+void run_affine(const char* op, Tensor& y, const Tensor& x, const kernels::Affine& formula) {
+  check_output(op, y, x.shape(), x);
+  visit_compute(op, x.dtype(), [&]<class T>() {
+    std::visit([&](auto device) { kernels::affine<T>(device, span<T>(y), span<T>(x), formula); },
+               x.device());
   });
+}
+
+}  // namespace
+
+void affine(Tensor& y, const Tensor& x, double scale, double shift) {
+  run_affine("affine", y, x, {.scale = scale, .shift = shift});
+}
+void div(Tensor& y, const Tensor& x, double divisor) {
+  run_affine("div", y, x, {.divisor = divisor});
+}
+
+Tensor div(const Tensor& x, double divisor) {
+  Tensor y = Tensor::empty_like(x);
+  div(y, x, divisor);
+  return y;
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {

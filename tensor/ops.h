@@ -32,8 +32,11 @@ WEFT_BINARY_OPS(WEFT_DECLARE)
 // Computes scale·x + shift for each element.
 Tensor affine(const Tensor& x, double scale, double shift);
 void affine(Tensor& y, const Tensor& x, double scale, double shift);
-// Computes dx = dy·slope(kept), where `kept` is the tensor that the formula keeps: its input or its
-// output (kernels/elementwise_ops.h). dx may be dy.
+// x/divisor
+Tensor div(const Tensor& x, double divisor);
+void div(Tensor& y, const Tensor& x, double divisor);
+// Computes dx = gradient(dy, kept), where `kept` is the tensor that the formula keeps: its input or
+// its output (kernels/elementwise_ops.h). dx may be dy.
 template <class Op>
 void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
 // Computes the gradients of a binary formula before they are summed to the shapes of the inputs;
@@ -194,16 +197,17 @@ struct CrossEntropyOptions {
 };
 struct CrossEntropy {
   Tensor loss;  // mean over the rows, a scalar
-  // Both are for the backward pass. log_sum_exp is (rows). `share` is the factor of a row of weight
-  // 1 in the mean, a scalar; it is undefined if there are neither class weights nor ignore_index.
-  Tensor log_sum_exp, share;
+  // Both are for the backward pass. log_sums is (2, rows), the maxima and ln Σ e^(x − max). `share`
+  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined if there are neither
+  // class weights nor ignore_index.
+  Tensor log_sums, share;
 };
 // logits are (rows, classes) and labels int64 (rows) in [0, classes). On the CPU a label outside
 // throws a UserError that names it; on a GPU the loss is NaN.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                            const CrossEntropyOptions& options = {});
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
-                            const Tensor& log_sum_exp, const Tensor& share, const Tensor& labels,
+                            const Tensor& log_sums, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options);
 
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------

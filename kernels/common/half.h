@@ -89,4 +89,12 @@ static_assert(sizeof(half) == 2 && sizeof(bfloat16) == 2);
 template <class T>
 using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
+// Note [Sums]
+// A running sum of n floats loses up to log2(n) bits, and its partial sums may leave the range of
+// float where a mean does not. Sums of many elements are therefore made in double and rounded once,
+// on every device. The terms are computed in Compute<T>. Sums of half types are made in float,
+// which has 13 bits more than their results.
+template <class T>
+using Accumulate = std::conditional_t<sizeof(T) == 2, float, double>;
+
 }  // namespace weft

@@ -12,10 +12,11 @@
 namespace weft::math {
 
 // e^x. Cody–Waite reduction x = k·ln 2 + r with |r| ≤ ln 2 / 2, then the Taylor polynomial of e^r
-// of degree 7 (remainder below 2^-27). It overflows to infinity and underflows to 0 below e^-87.3.
+// of degree 7 (remainder below 2^-27). It overflows to infinity. Results below
+// 2^-126 are subnormal numbers, as in IEEE 754, and below e^-103.97 they are 0.
 // source: Cody & Waite 1980, "Software Manual for the Elementary Functions", ch. 6
 WEFT_HOST_DEVICE inline float exp(float x) {
-  const float clamped = x < -87.3f ? -87.3f : (x > 88.7f ? 88.7f : x);
+  const float clamped = x < -104.0f ? -104.0f : (x > 88.7228f ? 88.7228f : x);
   // Adding 1.5·2^23 rounds to the nearest integer, which is then in the low bits.
   constexpr float kRound = 12582912.0f;
   const float shifted = clamped * 1.44269504088896341f + kRound;
@@ -29,12 +30,12 @@ WEFT_HOST_DEVICE inline float exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  // Scaling in two steps keeps 2^k representable at both ends.
+  // Scaling in two steps keeps 2^k representable at both ends. Only the second one rounds.
   const i32 n = static_cast<i32>(std::bit_cast<u32>(shifted) - std::bit_cast<u32>(kRound));
   const i32 half = n >> 1;
   const float result =
       p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((n - half + 127) << 23);
-  const float bounded = x > 88.7228f ? INFINITY : (x < -87.3f ? 0.0f : result);
+  const float bounded = x > 88.7228f ? INFINITY : (x < -103.98f ? 0.0f : result);
   return x != x ? x : bounded;
 }
 WEFT_HOST_DEVICE inline double exp(double x) { return std::exp(x); }
@@ -76,9 +77,13 @@ WEFT_HOST_DEVICE inline float log1p(float x) {
 }
 WEFT_HOST_DEVICE inline double log1p(double x) { return std::log1p(x); }
 
-// 1 / (1 + e^-x). For a large negative x, e^-x becomes infinity and the quotient 0.
-WEFT_HOST_DEVICE inline float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
-WEFT_HOST_DEVICE inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+// 1 / (1 + e^-x) = e^x / (1 + e^x). The exponent is never positive, so that nothing overflows and
+// small results keep their digits.
+template <class T>
+WEFT_HOST_DEVICE inline T sigmoid(T x) {
+  const T e = exp(x < T(0) ? x : -x);
+  return (x < T(0) ? e : T(1)) / (T(1) + e);
+}
 
 // tanh x = sign(x)·(1 − 2 / (e^{2|x|} + 1)). Below |x| = 0.4, where that formula cancels, the [5/4]
 // Padé approximant x(945 + 105x² + x⁴) / (945 + 420x² + 15x⁴) is used.

@@ -35,16 +35,16 @@ inline T row_max(const T* x, i64 n) {
   return best;
 }
 
-// Σ term(i)
-template <class T, class Term>
-inline T row_sum(i64 n, const Term& term) {
-  T lane[kRowLanes] = {};
+// Σ term(i), see Note [Sums]
+template <class Term>
+inline double row_sum(i64 n, const Term& term) {
+  double lane[kRowLanes] = {};
   i64 i = 0;
   for (; i + kRowLanes <= n; i += kRowLanes)
-    for (i64 l = 0; l < kRowLanes; ++l) lane[l] += term(i + l);
-  for (; i < n; ++i) lane[0] += term(i);
-  T total = 0;
-  for (const T value : lane) total += value;
+    for (i64 l = 0; l < kRowLanes; ++l) lane[l] += static_cast<double>(term(i + l));
+  for (; i < n; ++i) lane[0] += static_cast<double>(term(i));
+  double total = 0;
+  for (const double value : lane) total += value;
   return total;
 }
 

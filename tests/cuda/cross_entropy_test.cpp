@@ -34,28 +34,32 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
     const LabelTerms<double> here{smoothing, weighted ? w64.data() : nullptr, &sum64, ignores, -7};
     const LabelTerms<T> there{smoothing, weighted ? w.data() : nullptr, sum.data(), ignores, -7};
     const auto rows = static_cast<std::size_t>(s.rows);
-    std::vector<double> loss64(rows), lse64(rows), k64(rows), dx64(x64.size());
+    std::vector<double> loss64(rows), max64(rows), log64(rows), k64(rows), dx64(x64.size());
     i64 bad64 = 7;
     cross_entropy_forward<double>(
-        Cpu{}, {loss64.data(), lse64.data(), ignores ? k64.data() : nullptr, &bad64},
+        Cpu{},
+        {loss64.data(), ignores ? k64.data() : nullptr, {max64.data(), log64.data()}, &bad64},
         view(x64, s.rows, s.cols), label.data(), here);
     in_every_order([&] {
-      Array<T> loss(s.rows), lse(s.rows), k(s.rows), dx(x.size(), shift);
+      Array<T> loss(s.rows), max(s.rows), log(s.rows), k(s.rows), dx(x.size(), shift);
       Array<i64> bad(1);
       bad[0] = 7;
-      cross_entropy_forward<T>(Cuda{},
-                               {loss.data(), lse.data(), ignores ? k.data() : nullptr, bad.data()},
-                               view(x, s.rows, s.cols), label.data(), there);
+      cross_entropy_forward<T>(
+          Cuda{}, {loss.data(), ignores ? k.data() : nullptr, {max.data(), log.data()}, bad.data()},
+          view(x, s.rows, s.cols), label.data(), there);
       expect_near(loss, loss64, 5 * tolerance<T>());
-      expect_near(lse, lse64);
+      expect_near(max, max64);
+      expect_near(log, log64);
       if (ignores) expect_near(k, k64);
       EXPECT_EQ(bad[0], -1);
-      // The backward pass reads the stored lse, which is rounded to T.
+      // The backward pass reads what is stored, which is rounded to T.
       const double d = 0.5;
+      const auto stored_max = max.numbers(), stored_log = log.numbers();
       cross_entropy_backward<double>(Cpu{}, view(dx64, s.rows, s.cols), view(x64, s.rows, s.cols),
-                                     lse.numbers().data(), label.data(), &d, 3.0, here);
+                                     {stored_max.data(), stored_log.data()}, label.data(), &d, 3.0,
+                                     here);
       cross_entropy_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(x, s.rows, s.cols),
-                                lse.data(), label.data(), dloss.data(), 3.0, there);
+                                {max.data(), log.data()}, label.data(), dloss.data(), 3.0, there);
       expect_near(dx, dx64, 5 * tolerance<T>());
     });
   });
@@ -100,9 +104,10 @@ TEST(CudaCrossEntropy, NamesTheFirstBadLabel) {
     label[rows - 1] = -1;
     label[rows - 2] = 5;
     in_every_order([&] {
-      Array<float> loss(rows), lse(rows);
+      Array<float> loss(rows), max(rows), log(rows);
       Array<i64> bad(1);
-      cross_entropy_forward<float>(Cuda{}, {loss.data(), lse.data(), nullptr, bad.data()},
+      cross_entropy_forward<float>(Cuda{},
+                                   {loss.data(), nullptr, {max.data(), log.data()}, bad.data()},
                                    view(x, rows, 5), label.data(), {});
       EXPECT_EQ(bad[0], rows - 2);
       EXPECT_TRUE(std::isnan(loss[rows - 1]));

@@ -50,10 +50,10 @@ TEST(CudaElementwise, affine) {
         Numbers numbers;
         const Array<T> x(n, numbers, shift);
         std::vector<double> wanted = x.numbers();
-        affine<double>(Cpu{}, view(wanted), view(wanted), 1.5, -0.25);
+        affine<double>(Cpu{}, view(wanted), view(wanted), {.scale = 1.5, .shift = -0.25});
         in_every_order([&] {
           Array<T> y(x);
-          affine<T>(Cuda{}, view(y), view(y), 1.5, -0.25);
+          affine<T>(Cuda{}, view(y), view(y), {.scale = 1.5, .shift = -0.25});
           expect_near(y, wanted);
         });
       }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The law of sums: the error of a sum of floats is at most four times that of a pairwise sum of the
+// same terms, plus one rounding of the result. Every reduction and every gradient that is one keeps
+// it, on every device, for up to 10^6 terms.
+#pragma once
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "weft/autograd/ops.h"
+
+namespace weft::test_support {
+
+// A reduction of terms (n, columns) to (columns) on a device.
+struct Reduction {
+  std::string name;
+  std::function<Tensor(const Tensor& terms)> of;
+  bool average = false;
+};
+
+// The gradient of `bias` for a result whose gradient is `terms`.
+inline Tensor gradient_of(const Variable& bias, const Variable& result, const Tensor& terms) {
+  result.backward(terms.reshape(result.shape()));
+  return bias.grad();
+}
+
+inline std::vector<Reduction> reductions() {
+  const auto ones = [](const Tensor& terms) {
+    return Tensor::full({terms.size(1)}, 1, DType::f32, terms.device());
+  };
+  const auto zeros = [](const Tensor& terms, const Shape& shape) {
+    return Tensor::zeros(shape, DType::f32, terms.device());
+  };
+  return {
+      {"sum of axis 0", [](const Tensor& t) { return sum(t, 0); }},
+      {"sum of axis 1 of 3",
+       [](const Tensor& t) {
+         return sum(t.reshape({1, t.size(0), t.size(1)}), 1);
+       }},
+      {"sum of two matrices",
+       [](const Tensor& t) {
+         Tensor both = Tensor::empty({2, t.size(0), t.size(1)}, t.dtype(), t.device());
+         for (i64 i : {0, 1}) both.slice(i, i + 1).copy_from(t.reshape({1, t.size(0), t.size(1)}));
+         return sum(both, 1).slice(1, 2);
+       }},
+      {"mean of axis 0", [](const Tensor& t) { return mean(t, 0); }, true},
+      {"global_avg_pool",
+       [](const Tensor& t) {
+         return global_avg_pool(t.reshape({1, t.size(0), 1, t.size(1)}));
+       },
+       true},
+      {"avg_pool2d",
+       [](const Tensor& t) {
+         return avg_pool2d(t.reshape({1, t.size(0), 1, t.size(1)}), {.kernel = {t.size(0), 1}});
+       },
+       true},
+      {"the gradient of a row that is added",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         return gradient_of(b, add(Variable(t), b), t);
+       }},
+      {"linear's bias",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         return gradient_of(
+             b, linear(Variable(zeros(t, {t.size(0), 1})), Variable(zeros(t, {t.size(1), 1})), b),
+             t);
+       }},
+      {"conv2d's bias",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         return gradient_of(b,
+                            conv2d(Variable(zeros(t, {1, t.size(0), 1, 1})),
+                                   Variable(zeros(t, {t.size(1), 1, 1, 1})), b),
+                            t);
+       }},
+      {"layer_norm's bias",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         return gradient_of(b, layer_norm(Variable(t), Variable(ones(t)), b), t);
+       }},
+      {"batch_norm's beta",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         return gradient_of(b, batch_norm(Variable(t), Variable(ones(t)), b).y, t);
+       }},
+      {"embedding's table",
+       [=](const Tensor& t) {
+         const Variable table = Variable::leaf(zeros(t, {3, t.size(1)}));
+         const Tensor index = Tensor::zeros({t.size(0)}, DType::int64, t.device());
+         return gradient_of(table, embedding(table, index), t).slice(0, 1);
+       }},
+      {"l1",
+       [=](const Tensor& t) {
+         Tensor y = Tensor::empty({t.size(1)});
+         // Of one column at a time. The terms are positive or 0 where they are compared.
+         for (i64 c = 0; c < t.size(1); ++c) {
+           const Tensor column = permute(t, {1, 0}).slice(c, c + 1).reshape({t.size(0)});
+           y.values<float>()[static_cast<std::size_t>(c)] =
+               l1(Variable(column), zeros(t, {t.size(0)})).value().to(Cpu{}).item<float>();
+         }
+         return y;
+       },
+       true},
+  };
+}
+
+inline float pairwise_sum(const float* x, i64 n, i64 stride) {
+  if (n == 1) return x[0];
+  const i64 half = n / 2;
+  return pairwise_sum(x, half, stride) + pairwise_sum(x + half * stride, n - half, stride);
+}
+
+// Terms that are not negative, of which a running sum loses digits in three ways.
+inline std::vector<std::pair<std::string, std::function<float(i64)>>> terms_to_sum() {
+  return {{"all 0.1", [](i64) { return 0.1f; }},
+          {"uniform",
+           [](i64 i) { return static_cast<float>((i * 2654435761ll) % 1000003) / 1000003.0f; }},
+          {"a large one first", [](i64 i) { return i < 2 ? 1e6f : 0.3f; }}};
+}
+
+inline void expect_law_of_sums(const Device& device, const std::vector<i64>& lengths) {
+  constexpr i64 kColumns = 2;
+  for (const i64 n : lengths)
+    for (const auto& [kind, term] : terms_to_sum()) {
+      std::vector<float> values;
+      for (i64 i = 0; i < n * kColumns; ++i) values.push_back(term(i));
+      const Tensor terms = Tensor::copy_of(values, {n, kColumns}).to(device);
+      for (const Reduction& reduction : reductions()) {
+        const auto got = reduction.of(terms).to(Cpu{}).to_vector<float>();
+        ASSERT_EQ(got.size(), kColumns) << reduction.name;
+        for (i64 c = 0; c < kColumns; ++c) {
+          const float* first = values.data() + c;
+          double exact = 0;
+          for (i64 k = 0; k < n; ++k) exact += static_cast<double>(first[k * kColumns]);
+          double pairwise = static_cast<double>(pairwise_sum(first, n, kColumns));
+          if (reduction.average) {
+            exact /= static_cast<double>(n);
+            pairwise /= static_cast<double>(n);
+          }
+          const double rounding = std::ldexp(std::abs(exact), -23);
+          EXPECT_LE(std::abs(static_cast<double>(got[static_cast<std::size_t>(c)]) - exact),
+                    4 * std::abs(pairwise - exact) + rounding)
+              << reduction.name << " of " << n << " terms, " << kind << ", on " << name_of(device);
+        }
+      }
+    }
+}
+
+}  // namespace weft::test_support
