@@ -21,6 +21,8 @@ struct LoadOptions {
   // Globs of names to leave alone, in the module and in the file. One that matches nothing is a
   // UserError.
   std::vector<std::string> exclude = {};
+  // What else would do, for the message of a strict load: a key of the config, for example.
+  std::string or_else = {};
 };
 
 // Names, in the module's order (`unexpected` in the file's).
