@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // The subcommands of `weft`, one file each; app/main.cpp collects them.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "weft/core/error.h"
+#include "weft/core/home.h"
 
 namespace weft::app {
 
 inline constexpr int kDone = 0, kUserMistake = 2;
+
+// Replaces ~ in a path: a shell leaves it in --logits=~/x.
+inline CLI::Validator home_path() {
+  const auto expand = [](std::string& path) -> std::string {
+    const std::optional<std::string> expanded = expand_home(path);
+    if (!expanded) return "'" + path + "': its home folder is not known";
+    path = *expanded;
+    return "";
+  };
+  return {expand, ""};
+}
 
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
+#include "weft/core/printable.h"
 
 namespace weft::app {
 namespace {
@@ -48,7 +49,8 @@ void Display::clear_bar() {
   bar_shown_ = false;
 }
 
-void Display::say(const std::string& line) {
+void Display::say(const std::string& text) {
+  const std::string line = printable(text);  // names of files and classes
   clear_bar();
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);

@@ -17,7 +17,7 @@ class Display : public train::Callback {
   void on_train_end(const train::RunReport& report) override;
 
   // Prints a line above the bar and adds it to log.txt, if there is one.
-  void say(const std::string& line);
+  void say(const std::string& text);
 
  private:
   void clear_bar();

@@ -59,10 +59,14 @@ int run(const EvaluateArguments& arguments) {
 void add_evaluate(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<EvaluateArguments>();
   CLI::App* command = app.add_subcommand("evaluate", "print loss and metrics of a trained run");
-  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
+  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")
+      ->transform(home_path())
+      ->required();
   command->add_flag("--json", arguments->json, "print one JSON object");
-  command->add_option("--logits", arguments->logits,
-                      "write the model's outputs to this safetensors file");
+  command
+      ->add_option("--logits", arguments->logits,
+                   "write the model's outputs to this safetensors file")
+      ->transform(home_path());
   command->add_option("--split", arguments->split, "test, validation or train")
       ->check(CLI::IsMember({"test", "validation", "train"}))
       ->capture_default_str();

@@ -4,6 +4,7 @@
 
 #include "weft/app/command.h"
 #include "weft/core/glob.h"
+#include "weft/core/printable.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/run/saved_run.h"
 
@@ -30,8 +31,8 @@ int run(const ExportArguments& arguments) {
   Metadata metadata = read_safetensors_metadata(saved.weights_file());
   metadata.merge(layout_metadata(saved.model()));
   write_safetensors(arguments.file, chosen, metadata);
-  std::printf("%s: %zu tensors, under PyTorch's names and in its layouts\n", arguments.file.c_str(),
-              chosen.size());
+  std::printf("%s: %zu tensors, under PyTorch's names and in its layouts\n",
+              printable_line(arguments.file).c_str(), chosen.size());
   return kDone;
 }
 
@@ -41,10 +42,13 @@ void add_export(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<ExportArguments>();
   CLI::App* command =
       app.add_subcommand("export", "write the weights of a run as one safetensors file");
-  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
+  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")
+      ->transform(home_path())
+      ->required();
   command
       ->add_option("FILE", arguments->file,
                    "file to write, which PyTorch's load_state_dict accepts")
+      ->transform(home_path())
       ->required();
   command->add_option("--only", arguments->only,
                       "globs of names to write, like 'features.*' for a backbone");

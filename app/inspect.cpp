@@ -57,7 +57,9 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
               int (*run)(const InspectArguments&),
               const std::shared_ptr<InspectArguments>& arguments, bool config_required) {
   CLI::App* command = app.add_subcommand(name, help);
-  command->add_option("CONFIG", arguments->config, "YAML file")->required(config_required);
+  command->add_option("CONFIG", arguments->config, "YAML file")
+      ->transform(home_path())
+      ->required(config_required);
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.batch_size=32");
   command->callback([run, arguments, &exit_code] { exit_code = run(*arguments); });

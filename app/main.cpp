@@ -10,6 +10,7 @@
 
 #include "weft/app/command.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 #include "weft/train/checkpoint/environment.h"
 
 namespace {
@@ -60,10 +61,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? app::kDone : app::kUserMistake;
   } catch (const Error& e) {
-    std::fprintf(stderr, "weft: %s\n", e.what());
+    std::fprintf(stderr, "weft: %s\n", printable(e.what()).c_str());
     return e.exit_code();
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weft: internal error: %s; please report it\n", e.what());
+    std::fprintf(stderr, "weft: internal error: %s; please report it\n",
+                 printable(e.what()).c_str());
     return 1;
   }
 }

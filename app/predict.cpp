@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/app/command.h"
+#include "weft/core/printable.h"
 #include "weft/data/image_file.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/evaluation/predictor.h"
@@ -57,8 +58,8 @@ int run(const PredictArguments& arguments) {
           {"probabilities", std::vector<float>(row.begin(), row.end())}};
       std::printf("%s\n", line.dump().c_str());
     } else {
-      std::printf("%s: %s (%.1f %%)\n", arguments.files[i].c_str(),
-                  class_name(predictor.metadata(), best[i]).c_str(),
+      std::printf("%s: %s (%.1f %%)\n", printable_line(arguments.files[i]).c_str(),
+                  printable_line(class_name(predictor.metadata(), best[i])).c_str(),
                   100.0 * static_cast<double>(share));
     }
   }
@@ -70,8 +71,11 @@ int run(const PredictArguments& arguments) {
 void add_predict(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<PredictArguments>();
   CLI::App* command = app.add_subcommand("predict", "print the class of each PNG picture");
-  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")->required();
+  command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")
+      ->transform(home_path())
+      ->required();
   command->add_option("FILE", arguments->files, "pictures of the size the model was trained on")
+      ->transform(home_path())
       ->required();
   command->add_flag("--json", arguments->json, "print one JSON object per picture");
   command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")

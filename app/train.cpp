@@ -39,7 +39,7 @@ void add_train(CLI::App& app, int& exit_code) {
   };
   const auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("train", "train a model by a config");
-  command->add_option("CONFIG", arguments->config, "YAML file")->required();
+  command->add_option("CONFIG", arguments->config, "YAML file")->transform(home_path())->required();
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.epochs=3");
   command->callback(

@@ -14,6 +14,15 @@ bool Check::accepts(double number) const {
          (high_excluded ? number < high : number <= high);
 }
 
+bool Check::is_count() const {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  return !text.empty() && low > -kNone && high == kNone;
+}
+
+bool Check::accepts(i64 number) const {
+  return accepts(static_cast<double>(number)) && (!is_count() || number <= kMostCount);
+}
+
 bool Check::accepts(std::string_view string) const {
   return choices.empty() || std::find(choices.begin(), choices.end(), string) != choices.end();
 }

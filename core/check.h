@@ -5,9 +5,18 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "weft/core/types.h"
+
 namespace weft {
+
+// The upper bound of counts without one of their own. The product of any two counts fits into 64
+// bits.
+inline constexpr i64 kMostCount = 1'000'000'000;
+// More threads than any machine needs. OpenMP aborts a process that asks for tens of thousands.
+inline constexpr int kMostThreads = 1024;
 
 // A check applies to each number or string of a list, and to the value that an optional holds.
 struct Check {
@@ -19,8 +28,14 @@ struct Check {
   bool required = false;                  // the key must be given
   bool or_one = false;     // for lists: one entry may be given without a list, and null means none
   bool unprinted = false;  // to_yaml leaves the key out
+  bool path = false;       // of a file or folder: a reader replaces ~ by the home folder
+  // Other spellings of a string, which a reader replaces: {"language_modeling", …}.
+  std::vector<std::pair<std::string, std::string>> spellings = {};
 
   bool accepts(double number) const;  // NaN: false, if there is a bound
+  // An integer that has a lower bound and no upper one is a count, at most kMostCount.
+  bool accepts(i64 number) const;
+  bool is_count() const;
   bool accepts(std::string_view string) const;
 };
 
@@ -35,5 +50,9 @@ inline Check unprinted_if(bool unprinted) { return {.unprinted = unprinted}; }
 inline const Check one_or_several{.or_one = true};
 inline const Check positive{.text = "above 0", .low = 0, .low_excluded = true};
 inline const Check non_negative = at_least(0);
+// Of an integer that is no count, such as a seed: any that is not negative.
+inline const Check any_non_negative{
+    .text = "of at least 0", .low = 0, .high = 9223372036854775807.};
+inline const Check is_path{.path = true};
 
 }  // namespace weft

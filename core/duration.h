@@ -9,11 +9,15 @@
 
 namespace weft {
 
+// Returns what is required of a text that is no duration ("a duration of at least 0 is required"),
+// or "" for one that is.
+std::string duration_problem(std::string_view text);
+
 class Duration {
  public:
   Duration() = default;  // zero
   // Throws UserError unless `text` is a non-negative number followed by "ep" or "ba", or "0", which
-  // means zero.
+  // means zero. Epochs are at most 10^9 and batches 10^15.
   Duration(std::string_view text);
   Duration(const char* text) : Duration(std::string_view(text)) {}
   Duration(const std::string& text) : Duration(std::string_view(text)) {}
@@ -21,7 +25,8 @@ class Duration {
   bool is_zero() const { return amount_ == 0; }
   bool in_epochs() const { return in_epochs_; }
   double amount() const { return amount_; }
-  // Returns whole optimizer steps; a fraction of an epoch is rounded to the nearest step.
+  // Returns whole optimizer steps, at most 2^62; a fraction of an epoch is rounded to the nearest
+  // step.
   i64 steps(i64 steps_per_epoch) const;
   std::string to_string() const;  // "3ep"; reads back equal
   friend bool operator==(const Duration&, const Duration&) = default;

@@ -3,16 +3,21 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/printable.h"
+
 namespace weft {
 
+// A message may hold names from a file. Its control characters are made visible, and a very long
+// one loses its middle.
 void throw_user_error(fmt::string_view format, fmt::format_args args) {
-  throw UserError(fmt::vformat(format, args));
+  throw UserError(shortened(printable(fmt::vformat(format, args))));
 }
 
 void throw_internal_error(const char* condition, const char* file, int line,
                           fmt::string_view format, fmt::format_args args) {
+  const std::string message = shortened(printable(fmt::vformat(format, args)));
   throw InternalError(fmt::format("{} (internal error: `{}` is false at {}:{}; please report it)",
-                                  fmt::vformat(format, args), condition, file, line));
+                                  message, condition, file, line));
 }
 
 }  // namespace weft

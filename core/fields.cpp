@@ -9,6 +9,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 #include "weft/core/registry.h"
 
 namespace weft {
@@ -101,11 +102,11 @@ class Validator : public Fields {
 
   void check(const std::string& key, ValueRef value, const Check& check) {
     const auto number = [&](auto given) {
-      if (!check.accepts(static_cast<double>(given))) refuse(key, value, check);
+      if (!check.accepts(given)) refuse(key, value, check);
     };
     std::visit(
         Overloaded{
-            [](bool*) {}, [](Duration*) {}, [&](int* given) { number(*given); },
+            [](bool*) {}, [](Duration*) {}, [&](int* given) { number(i64{*given}); },
             [&](i64* given) { number(*given); }, [&](double* given) { number(*given); },
             [&](std::string* given) {
               if (!check.accepts(std::string_view(*given))) refuse(key, value, check);
@@ -135,8 +136,9 @@ class Validator : public Fields {
   }
 
   void refuse(const std::string& key, ValueRef value, const Check& check) {
-    problems.push_back(fmt::format("{}{}: expected {}, got {}", path_, key,
-                                   expected_text(value, check), value_text(value)));
+    problems.push_back(fmt::format("{}{}: expected {}, got {}{}", path_, key,
+                                   expected_text(value, check), value_text(value),
+                                   above_every_count(value, check)));
   }
 
   std::string path_;
@@ -160,19 +162,24 @@ bool is_plain(std::string_view text) {
 
 std::string quoted_where_needed(std::string_view text) {
   if (is_plain(text)) return std::string(text);
-  std::string quoted = "\"";
+  std::string quoted;
   for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') (quoted += '\\') += c;
-    else if (c == '\n') quoted += "\\n";
-    else if (c == '\t') quoted += "\\t";
-    else if (code < 0x20 || code == 0x7f) quoted += fmt::format("\\x{:02x}", code);
-    else quoted += c;
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
   }
-  return quoted + '"';
+  return '"' + printable_line(quoted) + '"';  // its escapes are YAML's
 }
 
 std::string expected_text(ValueRef value, const Check& check) { return noun(value, check, false); }
+
+std::string above_every_count(ValueRef value, const Check& check) {
+  const auto* narrow = std::get_if<int*>(&value);
+  const auto* wide = std::get_if<i64*>(&value);
+  const i64 number = narrow != nullptr ? **narrow : wide != nullptr ? **wide : 0;
+  return check.is_count() && number > kMostCount
+             ? fmt::format("; at most {} is allowed", kMostCount)
+             : "";
+}
 
 std::string value_text(ValueRef value) {
   return std::visit(Overloaded{[](bool* given) -> std::string { return *given ? "true" : "false"; },

@@ -7,6 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 
 namespace weft {
 namespace {
@@ -31,9 +32,11 @@ i64 glob_distance(std::string_view pattern, std::string_view name) {
 std::vector<std::string> nearest_names(std::string_view pattern,
                                        std::span<const std::string> names) {
   constexpr std::size_t kShown = 3;
+  if (pattern.size() > kLongestName) return {};
   std::vector<std::pair<i64, i64>> ranked;  // (distance, index): equal ones stay in order
-  for (const std::string& name : names)
-    ranked.emplace_back(glob_distance(pattern, name), static_cast<i64>(ranked.size()));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i].size() <= kLongestName)
+      ranked.emplace_back(glob_distance(pattern, names[i]), static_cast<i64>(i));
   std::sort(ranked.begin(), ranked.end());
   std::vector<std::string> nearest;
   for (std::size_t i = 0; i < std::min(kShown, ranked.size()); ++i)
@@ -69,8 +72,8 @@ std::vector<i64> glob_select(std::string_view what, std::span<const std::string>
     bool found = false;
     for (std::size_t i = 0; i < names.size(); ++i)
       if (glob_matches(pattern, names[i])) found = selected[i] = true;
-    WEFT_CHECK(found, "{}: pattern '{}' matches none of {} names; nearest: {}", what, pattern,
-               names.size(), listed(nearest_names(pattern, names)));
+    WEFT_CHECK(found, "{}: pattern '{}' matches none of {} names; nearest: {}", what,
+               excerpt(pattern, 200), names.size(), listed(nearest_names(pattern, names)));
   }
   std::vector<i64> indices;
   for (std::size_t i = 0; i < names.size(); ++i)

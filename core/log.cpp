@@ -4,6 +4,8 @@
 #include <mutex>
 #include <utility>
 
+#include "weft/core/printable.h"
+
 namespace weft {
 namespace {
 std::mutex mutex;
@@ -20,7 +22,7 @@ LogSink set_log_sink(LogSink sink) {
 
 void log_message(LogLevel level, std::string_view message) {
   std::lock_guard lock(mutex);
-  if (current_sink()) current_sink()(level, message);
+  if (current_sink()) current_sink()(level, printable(message));
 }
 
 }  // namespace weft

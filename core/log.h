@@ -17,6 +17,8 @@ using LogSink = std::function<void(LogLevel, std::string_view message)>;
 // any thread, but never concurrently.
 LogSink set_log_sink(LogSink sink);
 
+// The sink gets the message with its control characters made visible (core/printable.h), because it
+// may hold names from a file.
 void log_message(LogLevel level, std::string_view message);
 
 template <class... A>

@@ -47,14 +47,17 @@ i64 edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest(std::string_view name, std::span<const std::string> candidates) {
+  if (name.size() > kLongestName) return "";
   const std::string wanted = lower(name);
   const std::string* best = nullptr;
   std::pair<i64, i64> best_rank{};
   for (const std::string& candidate : candidates) {
+    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
+    const i64 allowed = std::max<i64>(1, static_cast<i64>(longer) / 3);
+    if (longer > kLongestName || static_cast<i64>(longer - shorter) > allowed) continue;
     const std::string other = lower(candidate);
     const i64 distance = edit_distance(wanted, other);
-    const i64 allowed = static_cast<i64>(std::max(wanted.size(), other.size())) / 3;
-    if (distance > std::max<i64>(1, allowed)) continue;
+    if (distance > allowed) continue;
     const std::pair rank{distance, -common_beginning(wanted, other)};
     if (best == nullptr || rank < best_rank)
       std::tie(best, best_rank) = std::tuple(&candidate, rank);

@@ -9,6 +9,10 @@
 
 namespace weft {
 
+// No suggestion is made for a longer name and none that is longer: the time of a comparison grows
+// with the product of the lengths.
+constexpr std::size_t kLongestName = 256;
+
 // Returns the number of single edits (insert, delete, replace, swap of two neighbours) that turn a
 // into b: the Damerau-Levenshtein distance in its "optimal string alignment" form.
 i64 edit_distance(std::string_view a, std::string_view b);

@@ -50,6 +50,8 @@ class AnyRegistry {
  public:
   virtual ~AnyRegistry() = default;
   virtual std::vector<std::string> names() const = 0;  // sorted
+  // Returns the entry's own name for another spelling of it, and any other name as it is.
+  virtual std::string canonical(std::string_view name) const = 0;
   // Describes the default options of an entry. Throws UserError for an unknown name.
   virtual void describe(std::string_view name, Fields& fields) const = 0;
 };
@@ -144,6 +146,19 @@ class Registry final : public AnyRegistry {
          }});
   }
 
+  // Accepts another spelling of an entry's name, which no list shows.
+  static bool add_spelling(std::string other, std::string name) {
+    Registry& registry = instance();
+    std::lock_guard lock(registry.mutex_);
+    registry.spellings_.insert_or_assign(std::move(other), std::move(name));
+    return true;
+  }
+
+  std::vector<std::pair<std::string, std::string>> spellings() const {
+    std::lock_guard lock(mutex_);
+    return {spellings_.begin(), spellings_.end()};
+  }
+
   static Registry& instance() {
     static auto& shared = static_cast<Registry&>(detail::shared_registry(
         Traits::kind, typeid(Kind), [] { return std::unique_ptr<AnyRegistry>(new Registry); }));
@@ -155,7 +170,9 @@ class Registry final : public AnyRegistry {
   const Entry& entry(std::string_view name) const {
     {
       std::lock_guard lock(mutex_);
-      if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
+      const auto spelled = spellings_.find(name);
+      const auto found = entries_.find(spelled == spellings_.end() ? name : spelled->second);
+      if (found != entries_.end()) return found->second;
     }
     detail::fail_unknown(Traits::kind, name, names());
   }
@@ -165,6 +182,12 @@ class Registry final : public AnyRegistry {
     std::vector<std::string> names;
     for (const auto& [name, entry] : entries_) names.push_back(name);
     return names;
+  }
+
+  std::string canonical(std::string_view name) const override {
+    std::lock_guard lock(mutex_);
+    const auto spelled = spellings_.find(name);
+    return spelled == spellings_.end() ? std::string(name) : spelled->second;
   }
 
   void describe(std::string_view name, Fields& fields) const override {
@@ -191,6 +214,7 @@ class Registry final : public AnyRegistry {
 
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;  // nodes never move: recipes point at them
+  std::map<std::string, std::string, std::less<>> spellings_;
 };
 
 template <class Kind>

@@ -79,7 +79,8 @@ Cifar10::Cifar10(const std::filesystem::path& root, const std::string& split)
 
 void describe(Fields& f, Cifar10Source& o) {
   f("root", o.root,
-    "folder of data_batch_1.bin …, test_batch.bin; else they are looked for in $WEFT_DATA_DIR");
+    "folder of data_batch_1.bin …, test_batch.bin; else they are looked for in $WEFT_DATA_DIR",
+    is_path);
 }
 
 static const bool registered =

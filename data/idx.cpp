@@ -98,7 +98,8 @@ Mnist::Mnist(const std::filesystem::path& root, const std::string& split)
     : TensorDataset(read_mnist(root, split)) {}
 
 void describe(Fields& f, MnistSource& o) {
-  f("root", o.root, "folder of the four files; else they are looked for in $WEFT_DATA_DIR");
+  f("root", o.root, "folder of the four files; else they are looked for in $WEFT_DATA_DIR",
+    is_path);
 }
 
 static const bool registered =

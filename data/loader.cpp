@@ -6,6 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -97,8 +98,14 @@ class Loader::Pipeline {
       }
       shared_.to_fill = shared_.released = position_.batch;
     }
-    while (static_cast<i64>(workers_.size()) < options_.workers)
-      workers_.emplace_back([this] { work(); });
+    try {
+      while (static_cast<i64>(workers_.size()) < options_.workers)
+        workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      fail(
+          "loader: {} of {} workers could be started ({}); fewer workers are required (data.workers)",
+          workers_.size(), options_.workers, error.code().message());
+    }
     shared_.slot_freed.notify_all();
   }
 

@@ -54,7 +54,8 @@ void Text::read(i64 index, void* sample, void* target) const {
 }
 
 void describe(Fields& f, TextSource& o) {
-  f("path", o.path, "text file, relative to the config or to the working directory", required());
+  f("path", o.path, "text file, relative to the config or to the working directory",
+    required(is_path));
   f("context", o.context, "bytes from which the next one is predicted", at_least(1));
 }
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -18,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/json.h"
 
 namespace weft {
 namespace {
@@ -94,7 +94,8 @@ class Reader {
 
     check(text.starts_with('{'), "the header begins with '{}'; a '{{' is required",
           text.substr(0, 1));
-    const Json json = parsed(text);
+    // An entry of the root holds lists; the format goes no deeper.
+    const auto json = parse_json<Json>(text, fmt::format("safetensors: {}: the header", path_), 3);
     Header header;
     for (const auto& [name, entry] : json.items()) {
       if (name == kMetadataKey) header.metadata = metadata_of(entry);
@@ -129,26 +130,6 @@ class Reader {
       next += got;
       bytes -= static_cast<u64>(got);
       at += static_cast<u64>(got);
-    }
-  }
-
-  // Parses JSON. A key that comes twice in an object is refused, and so is nesting deeper than the
-  // format has.
-  Json parsed(const std::string& text) const {
-    std::vector<std::set<std::string>> keys;  // the keys so far, of each object being parsed
-    const auto callback = [&](int depth, Json::parse_event_t event, Json& value) {
-      check(depth <= 3, "the header nests {} levels; at most 3 are allowed", depth);
-      if (event == Json::parse_event_t::object_start) keys.emplace_back();
-      if (event == Json::parse_event_t::object_end) keys.pop_back();
-      if (event == Json::parse_event_t::key)
-        check(keys.back().insert(value.get<std::string>()).second,
-              "the header has the key '{}' twice; each must come once", value.get<std::string>());
-      return true;
-    };
-    try {
-      return Json::parse(text, callback);
-    } catch (const Json::exception& error) {
-      fail("safetensors: {}: the header is no JSON ({})", path_, error.what());
     }
   }
 

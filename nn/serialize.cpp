@@ -43,9 +43,10 @@ auto named(const std::string& name, const F& f) {
   }
 }
 
+constexpr std::size_t kShown = 5;  // the most items shown of each kind of mismatch
+
 // A list with its count, like "2 missing (a; b)". Only the first items are shown.
 std::string counted(const char* what, const std::vector<std::string>& details) {
-  constexpr std::size_t kShown = 5;
   std::string text = fmt::format("{} {} (", details.size(), what);
   for (std::size_t i = 0; i < std::min(kShown, details.size()); ++i)
     text += (i > 0 ? "; " : "") + details[i];
@@ -166,7 +167,8 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
     }
     if (i >= entries.size()) {
       report.unexpected.push_back(name);
-      problems.unexpected.push_back(name + did_you_mean(name, module_names));
+      const bool shown = problems.unexpected.size() < kShown;
+      problems.unexpected.push_back(name + (shown ? did_you_mean(name, module_names) : ""));
       continue;
     }
     const Entry& entry = entries[i];
@@ -174,7 +176,8 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
     if (in_file == state.end()) {
       if (found.contains(entry.value.raw())) continue;
       report.missing.push_back(name);
-      const std::string near = nearest(name, file_names);
+      const bool shown = problems.missing.size() < kShown;
+      const std::string near = shown ? nearest(name, file_names) : "";
       problems.missing.push_back(
           near.empty() ? name : fmt::format("{}, nearest in the file: {}", name, near));
       continue;
@@ -196,10 +199,9 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
     });
     report.loaded.push_back(name);
   }
-  WEFT_CHECK(
-      !options.strict || problems.none(),
-      "load: {}: {}; every tensor of the module and no other is required (or strict = false)",
-      source, problems.text());
+  WEFT_CHECK(!options.strict || problems.none(),
+             "load: {}: {}; every tensor of the module and no other is required{}", source,
+             problems.text(), options.or_else.empty() ? "" : ", or " + options.or_else);
   for (const auto& [to, from] : writes) to.copy_from(from.to(to.device()));
   fix_file_layouts(module);
   return report;

@@ -21,6 +21,8 @@ struct LoadOptions {
   // Globs of the names that are ignored in the module and in the file. A glob that matches nothing
   // throws UserError.
   std::vector<std::string> exclude = {};
+  // What else would do, for the message of a strict load: a key of the config, for example.
+  std::string or_else = {};
 };
 
 // The names of tensors in the module's order (`unexpected` in the file's).

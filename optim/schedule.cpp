@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "weft/core/checked.h"
 #include "weft/core/error.h"
 
 namespace weft::optim {
@@ -32,7 +33,7 @@ double WarmSchedule::lr_factor(i64 applied_step) const {
 
 i64 WarmSchedule::next_change(i64 step) const {
   const i64 epoch = span_.steps_per_epoch;
-  return by_epoch_ ? (step + epoch - 1) / epoch * epoch : step;
+  return by_epoch_ ? saturating_sum(step, epoch - 1) / epoch * epoch : step;
 }
 
 i64 WarmSchedule::steps_or_rest(const Duration& length) const {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Source: Loshchilov & Hutter, SGDR, arXiv 1608.03983.
+#include "weft/core/checked.h"
 #include "weft/optim/schedule_options.h"
 #include "weft/optim/schedules.h"
 
@@ -27,7 +28,7 @@ class Cosine : public WarmSchedule {
     } else {
       while (position >= length) {
         position -= length;
-        length *= options_.restart_mult;
+        length = saturating_product(length, options_.restart_mult);
       }
     }
     const double done = static_cast<double>(position) / static_cast<double>(length);

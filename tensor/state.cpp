@@ -4,27 +4,34 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "weft/core/json.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 
 namespace weft {
 
 using Json = nlohmann::ordered_json;
+constexpr i64 kShownProblems = 20;
 
 struct State::Pass {
   Mode mode = Mode::save;
   Json root = Json::object();
   std::map<std::string, Tensor>* to = nullptr;          // while saving
   const std::map<std::string, Tensor>* from = nullptr;  // while reading
-  std::vector<std::string> problems = {};
+  std::vector<std::string> problems = {};               // the first ones
+  i64 problem_count = 0;
 
   struct Level {
     Json* json;
     std::string path;
-    std::vector<std::string> keys = {};  // the keys of an object that state() has asked for
+    std::set<std::string> keys = {};  // the keys of an object that state() has asked for
+    // The values of an object by key, while reading. An ordered object has no index.
+    std::map<std::string, Json*> slots = {};
   };
   std::vector<Level> levels = {};
 
@@ -34,7 +41,14 @@ struct State::Pass {
     return above.empty() ? std::string(key) : fmt::format("{}.{}", above, key);
   }
   void problem(std::string_view key, const std::string& what) {
-    if (mode == Mode::check) problems.push_back(fmt::format("{} {}", path_of(key), what));
+    if (mode == Mode::check && ++problem_count <= kShownProblems)
+      problems.push_back(fmt::format("{} {}", excerpt(path_of(key), 200), what));
+  }
+  void enter(Json* json, std::string path) {
+    levels.push_back({json, std::move(path)});
+    if (mode == Mode::save || !json->is_object()) return;
+    for (const auto& entry : json->items())
+      levels.back().slots.emplace(entry.key(), &entry.value());
   }
   // The place of a key's value; saving makes it, and a missing key of a record gives null.
   Json* slot(std::string_view key) {
@@ -45,15 +59,15 @@ struct State::Pass {
       return &json[index];
     }
     const std::string name(key);
-    levels.back().keys.push_back(name);
+    levels.back().keys.insert(name);
     if (mode == Mode::save) return &json[name];
-    const auto found = json.find(name);
-    if (found != json.end()) return &*found;
+    const auto found = levels.back().slots.find(name);
+    if (found != levels.back().slots.end()) return found->second;
     problem(key, "is missing");
     return nullptr;
   }
   void refuse(std::string_view key, const char* wanted, const Json& found) {
-    problem(key, fmt::format("is {} and {} is required", found.dump(), wanted));
+    problem(key, fmt::format("is {} and {} is required", excerpt(found.dump()), wanted));
   }
 };
 
@@ -65,6 +79,18 @@ void State::visit(std::string_view key, bool& value) {
   if (mode_ == Mode::save) *slot = value;
   else if (!slot->is_boolean()) pass_.refuse(key, "true or false", *slot);
   else if (loading()) value = slot->get<bool>();
+}
+
+void State::visit(std::string_view key, int& value) {
+  Json* slot = pass_.slot(key);
+  if (slot == nullptr) return;
+  using Limits = std::numeric_limits<int>;
+  const bool fits = slot->is_number_unsigned()
+                        ? slot->get<u64>() <= static_cast<u64>(Limits::max())
+                        : slot->is_number_integer() && slot->get<i64>() >= Limits::min();
+  if (mode_ == Mode::save) *slot = value;
+  else if (!fits) pass_.refuse(key, "an integer of 32 bits", *slot);
+  else if (loading()) value = slot->get<int>();
 }
 
 void State::visit(std::string_view key, i64& value) {
@@ -145,7 +171,7 @@ bool State::begin_object(std::string_view key) {
   if (slot == nullptr) return false;
   if (mode_ == Mode::save) *slot = Json::object();
   if (!slot->is_object()) return pass_.refuse(key, "a section", *slot), false;
-  pass_.levels.push_back({slot, pass_.path_of(key)});
+  pass_.enter(slot, pass_.path_of(key));
   return true;
 }
 
@@ -153,11 +179,12 @@ void State::end_object() {
   const Pass::Level level = std::move(pass_.levels.back());
   pass_.levels.pop_back();
   if (mode_ != Mode::check) return;
-  for (const auto& entry : level.json->items())
-    if (std::find(level.keys.begin(), level.keys.end(), entry.key()) == level.keys.end())
+  const std::vector<std::string> known(level.keys.begin(), level.keys.end());
+  for (const auto& [key, value] : level.slots)
+    if (!level.keys.contains(key) && ++pass_.problem_count <= kShownProblems)
       pass_.problems.push_back(fmt::format("{}{}{} is unknown{}", level.path,
-                                           level.path.empty() ? "" : ".", entry.key(),
-                                           did_you_mean(entry.key(), level.keys)));
+                                           level.path.empty() ? "" : ".", excerpt(key, 200),
+                                           did_you_mean(key, known)));
 }
 
 bool State::begin_list(std::string_view key, i64& size) {
@@ -166,7 +193,7 @@ bool State::begin_list(std::string_view key, i64& size) {
   if (mode_ == Mode::save) *slot = Json::array();
   if (!slot->is_array()) return pass_.refuse(key, "a list", *slot), false;
   if (mode_ != Mode::save) size = static_cast<i64>(slot->size());
-  pass_.levels.push_back({slot, pass_.path_of(key)});
+  pass_.enter(slot, pass_.path_of(key));
   return true;
 }
 
@@ -191,7 +218,7 @@ std::vector<std::string> State::keys_of_object() const {
 
 void State::differs(std::string_view key) {
   pass_.problem(key, fmt::format("was {} and is different now; it must be the same",
-                                 pass_.here()[std::string(key)].dump()));
+                                 excerpt(pass_.here()[std::string(key)].dump())));
 }
 
 StateRecord save_state(const std::function<void(State&)>& state) {
@@ -207,19 +234,20 @@ StateRecord save_state(const std::function<void(State&)>& state) {
 
 void load_state(const std::function<void(State&)>& state, const StateRecord& record,
                 std::string_view what) {
-  Json root = Json::parse(record.json, nullptr, false);
+  Json root = parse_json<Json>(record.json, fmt::format("{}: its saved state", what));
   WEFT_CHECK(root.is_object(), "{}: its saved state is no JSON object", what);
   State::Pass check{.mode = State::Mode::check, .root = std::move(root), .from = &record.tensors};
-  check.levels.push_back({&check.root, ""});
+  check.enter(&check.root, "");
   State checker(check);
   state(checker);
   checker.end_object();
+  const i64 more = check.problem_count - static_cast<i64>(check.problems.size());
   WEFT_CHECK(
       check.problems.empty(),
-      "{}: the saved state does not fit ({}); a state of the same kind and version is required",
-      what, fmt::join(check.problems, "; "));
+      "{}: the saved state does not fit ({}{}); a state of the same kind and version is required",
+      what, fmt::join(check.problems, "; "), more == 0 ? "" : fmt::format("; {} more", more));
   check.mode = State::Mode::load;
-  check.levels.push_back({&check.root, ""});
+  check.enter(&check.root, "");
   State loader(check);
   state(loader);
 }

@@ -72,6 +72,7 @@ class State {
   enum class Mode { save, check, load };
 
   void visit(std::string_view key, bool& value);
+  void visit(std::string_view key, int& value);
   void visit(std::string_view key, i64& value);
   void visit(std::string_view key, u64& value);
   void visit(std::string_view key, double& value);
@@ -159,10 +160,6 @@ void State::item(std::string_view key, T& value) {
     if (!begin_object(key)) return;
     value.state(*this);
     end_object();
-  } else if constexpr (std::is_same_v<T, int>) {
-    i64 wide = value;
-    visit(key, wide);
-    if (loading()) value = static_cast<int>(wide);
   } else {
     visit(key, value);
   }

@@ -65,7 +65,8 @@ std::optional<Default> default_of(const Node& item) {
   entry.optional = !strip_word(entry.group, "optional ").empty();
   if (value.is(Node::Kind::scalar)) entry.choice = value.text;
   else if (!value.is(Node::Kind::null) || value.is_empty_value()) return std::nullopt;
-  return entry.group.empty() ? std::nullopt : std::optional(entry);
+  const bool deep = std::count(entry.group.begin(), entry.group.end(), '/') >= kMaxDepth;
+  return entry.group.empty() || deep ? std::nullopt : std::optional(entry);
 }
 
 fs::path with_extension(fs::path path) {
@@ -89,7 +90,7 @@ std::string nearest_file(const fs::path& missing) {
 
 class Composer {
  public:
-  explicit Composer(std::vector<Problem>& problems) : problems_(problems) {}
+  Composer(std::vector<Problem>& problems, Usage& used) : problems_(problems), used_(used) {}
 
   // `wanted` is the place that asked for the file: the file itself, or an entry of a defaults list.
   bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
@@ -119,12 +120,11 @@ class Composer {
       return stop(wanted, fmt::format("expected at most {} files, {} in each other", kMaxFiles,
                                       kMaxFilesInFiles));
     Node own;
-    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-    if (!parse_yaml({text, name}, own, problems_)) return false;
+    if (!parse_yaml({text, name}, own, problems_, used_)) return false;
     if (own.place.line == 0)
       own = {.kind = Node::Kind::map, .place = {name, 1, 1}};  // an empty file
     if (!own.is(Node::Kind::map)) {
-      problems_.push_back({own.place, "", "expected keys with values (key: value)"});
+      add_problem(problems_, {own.place, "", "expected keys with values (key: value)"});
       return false;
     }
     open_.push_back(canonical);
@@ -155,10 +155,10 @@ class Composer {
     for (auto& [group, choice] : outer) choice.used |= choices[group].used;
     for (const Default& entry : entries)
       if (entry.kind == Default::Kind::override_group && !choices[entry.group].used)
-        problems_.push_back(
-            {entry.place, "defaults",
-             fmt::format("expected a group that an entry of this list chooses, got '{}'",
-                         entry.group)});
+        add_problem(problems_,
+                    {entry.place, "defaults",
+                     fmt::format("expected a group that an entry of this list chooses, got '{}'",
+                                 entry.group)});
     return readable;
   }
 
@@ -167,13 +167,13 @@ class Composer {
     const Node* list = own.find("defaults");
     if (list == nullptr) return entries;
     if (!list->is(Node::Kind::list))
-      problems_.push_back(
-          {list->place, "defaults", "expected a list such as [base, {optimizer: sgd}]"});
+      add_problem(problems_,
+                  {list->place, "defaults", "expected a list such as [base, {optimizer: sgd}]"});
     for (const Node& item : list->items) {
       if (const auto entry = default_of(item)) entries.push_back(*entry);
       else
-        problems_.push_back({item.place, "defaults",
-                             "expected a file (base), a choice (optimizer: sgd) or _self_"});
+        add_problem(problems_, {item.place, "defaults",
+                                "expected a file (base), a choice (optimizer: sgd) or _self_"});
     }
     return entries;
   }
@@ -214,26 +214,27 @@ class Composer {
   }
 
   bool stop(const Place& place, std::string message) {
-    problems_.push_back({place, place.line == 0 ? "" : "defaults", std::move(message)});
+    add_problem(problems_, {place, place.line == 0 ? "" : "defaults", std::move(message)});
     return false;
   }
 
   std::vector<Problem>& problems_;
+  Usage& used_;
   std::vector<fs::path> open_;  // the files being read, outermost first
   int files_ = 0;
 };
 
 }  // namespace
 
-bool compose(const std::string& path, Node& root, std::vector<Problem>& problems) {
+bool compose(const std::string& path, Node& root, std::vector<Problem>& problems, Usage& used) {
   Choices none;
-  return Composer(problems).load_file(path, {path}, none, root);
+  return Composer(problems, used).load_file(path, {path}, none, root);
 }
 
 bool compose_text(std::string_view yaml, const std::string& path, Node& root,
-                  std::vector<Problem>& problems) {
+                  std::vector<Problem>& problems, Usage& used) {
   Choices none;
-  return Composer(problems).load_text(yaml, path, {path}, none, root);
+  return Composer(problems, used).load_text(yaml, path, {path}, none, root);
 }
 
 }  // namespace weft::config

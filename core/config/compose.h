@@ -24,10 +24,10 @@ constexpr int kMaxFilesInFiles = 16;  // of defaults in defaults
 // missing (with the nearest existing name), unreadable, not YAML, or part of a cycle, and for an
 // entry of a defaults list that is malformed or has no effect. Returns false if the tree cannot be
 // read further.
-bool compose(const std::string& path, Node& root, std::vector<Problem>& problems);
+bool compose(const std::string& path, Node& root, std::vector<Problem>& problems, Usage& used);
 // Does the same for a text that stands for a file of this name. Defaults are looked up from the
 // folder of that name.
 bool compose_text(std::string_view yaml, const std::string& path, Node& root,
-                  std::vector<Problem>& problems);
+                  std::vector<Problem>& problems, Usage& used);
 
 }  // namespace weft::config

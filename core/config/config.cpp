@@ -36,10 +36,15 @@ std::string joined_lines(const std::vector<Problem>& problems) {
 }
 
 void finish(SectionRef into, Origins& origins, Node root, bool readable,
-            std::vector<Problem> problems, const std::vector<std::string>& overrides) {
-  if (readable) {
-    for (const std::string& option : overrides) apply_override(root, option, problems);
-    interpolate(root, problems);
+            std::vector<Problem> problems, Usage used, const std::vector<std::string>& overrides) {
+  if (overrides.size() > kMaxOverrides) {
+    add_problem(problems, {{kCommandLine},
+                           "",
+                           fmt::format("expected at most {} options, got {}", kMaxOverrides,
+                                       overrides.size())});
+  } else if (readable) {
+    for (const std::string& option : overrides) apply_override(root, option, problems, used);
+    interpolate(root, problems, used);
     read(root, into, origins, problems);
   }
   if (!problems.empty()) throw ConfigError(in_order(std::move(problems)));
@@ -54,16 +59,18 @@ void load_into(SectionRef into, Origins& origins, const std::string& path,
                const std::vector<std::string>& overrides) {
   Node root;
   std::vector<Problem> problems;
-  const bool readable = compose(path, root, problems);
-  finish(into, origins, std::move(root), readable, std::move(problems), overrides);
+  Usage used;
+  const bool readable = compose(path, root, problems, used);
+  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides);
 }
 
 void load_text_into(SectionRef into, Origins& origins, std::string_view yaml,
                     const std::string& name, const std::vector<std::string>& overrides) {
   Node root;
   std::vector<Problem> problems;
-  const bool readable = compose_text(yaml, name, root, problems);
-  finish(into, origins, std::move(root), readable, std::move(problems), overrides);
+  Usage used;
+  const bool readable = compose_text(yaml, name, root, problems, used);
+  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides);
 }
 
 }  // namespace weft::config

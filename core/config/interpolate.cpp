@@ -7,11 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/printable.h"
+
 namespace weft::config {
 namespace {
 
 struct Interpolator {
   std::vector<Problem>& problems;
+  Usage& used;
 
   void walk(Node& node, const std::string& path, const Place& place) {
     if (node.is(Node::Kind::scalar)) replace(node.text, path, place);
@@ -28,28 +31,41 @@ struct Interpolator {
       const std::string inside = text.substr(begin + 2, end == text.npos ? end : end - begin - 2);
       result += text.substr(done, begin - done);
       if (end == text.npos || !inside.starts_with("env:")) {
-        problems.push_back({place, path, fmt::format("expected ${{env:NAME}}, got '{}'", text)});
+        report(place, path, fmt::format("expected ${{env:NAME}}, got '{}'", excerpt(text)));
         return;
       }
       const std::size_t comma = inside.find(',');
       const std::string name = inside.substr(4, comma == inside.npos ? comma : comma - 4);
-      if (const char* value = std::getenv(name.c_str())) result += value;
-      else if (comma != inside.npos) result += inside.substr(comma + 1);
-      else
-        problems.push_back({place, path,
-                            fmt::format("expected the environment variable {}, which "
-                                        "is not set; ${{env:{},default}} has a default",
-                                        name, name)});
+      const char* value = std::getenv(name.c_str());
+      if (value == nullptr && comma == inside.npos)
+        report(place, path,
+               fmt::format("expected the environment variable {0}, which is not set; "
+                           "${{env:{0},default}} has a default",
+                           excerpt(name)));
+      const std::string inserted = value != nullptr       ? value
+                                   : comma == inside.npos ? ""
+                                                          : inside.substr(comma + 1);
+      used.text_bytes += std::ssize(inserted);
+      if (used.text_bytes > kMaxBytes) {
+        report(place, path,
+               fmt::format("expected at most {} bytes of text with its variables", kMaxBytes));
+        return;
+      }
+      result += inserted;
       done = end + 1;
     }
     text = result + text.substr(done);
+  }
+
+  void report(const Place& place, const std::string& path, std::string message) {
+    add_problem(problems, {place, path, std::move(message)});
   }
 };
 
 }  // namespace
 
-void interpolate(Node& root, std::vector<Problem>& problems) {
-  Interpolator{problems}.walk(root, "", root.place);
+void interpolate(Node& root, std::vector<Problem>& problems, Usage& used) {
+  Interpolator{problems, used}.walk(root, "", root.place);
 }
 
 }  // namespace weft::config

@@ -2,17 +2,32 @@
 #include "weft/core/config/node.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "weft/core/printable.h"
 
 namespace weft::config {
 
 std::string Place::to_string() const {
-  return line == 0 ? source : fmt::format("{}:{}:{}", source, line, column);
+  const std::string name = printable_line(source);
+  return line == 0 ? name : fmt::format("{}:{}:{}", name, line, column);
 }
 
 std::string Problem::to_string() const {
-  return fmt::format("{}: {}{}{}", place.to_string(), path, path.empty() ? "" : ": ", message);
+  return fmt::format("{}: {}{}{}", place.to_string(), printable_line(excerpt(path, 200)),
+                     path.empty() ? "" : ": ", printable_line(shortened(message)));
+}
+
+void add_problem(std::vector<Problem>& problems, Problem problem) {
+  if (problems.size() < kMaxProblems) {
+    problems.push_back(std::move(problem));
+  } else if (problems.size() == kMaxProblems) {
+    const std::string more =
+        fmt::format("expected fewer mistakes; only the first {} are shown", kMaxProblems);
+    problems.push_back({{"config"}, "", more});
+  }
 }
 
 const Node* Node::find(std::string_view key) const {

@@ -26,8 +26,25 @@ struct Problem {
   std::string path;
   std::string message;
 
-  std::string to_string() const;  // "place: path: message"
+  std::string to_string() const;  // "place: path: message", on one line
   friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+constexpr std::size_t kMaxProblems = 100;
+
+// Appends a problem. The one after the first kMaxProblems says that there are more, and any further
+// one is dropped: a text of 1 MiB can have 100,000 mistakes.
+void add_problem(std::vector<Problem>& problems, Problem problem);
+inline bool is_full(const std::vector<Problem>& problems) { return problems.size() > kMaxProblems; }
+
+constexpr i64 kMaxBytes = 1 << 20;
+
+// What the files and options of one config have taken of the limits that they share. Reading a
+// config takes memory in proportion to these limits, whatever the files say.
+struct Usage {
+  i64 bytes = 0;       // of files and options, at most kMaxBytes
+  i64 nodes = 0;       // after aliases are expanded, and those that anchors keep
+  i64 text_bytes = 0;  // of the texts of these nodes, and of inserted variables
 };
 
 // An Entry is a key with its value. It is a template, because a Node holds a vector of entries

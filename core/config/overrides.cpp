@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 #include "weft/core/config/parse.h"
 
 namespace weft::config {
@@ -37,6 +38,7 @@ std::optional<std::vector<Step>> steps_of(std::string_view path) {
       if (part.empty() || part.front() == '.' || part.find(']') != part.npos) return std::nullopt;
       steps.push_back({std::string(part)});
     }
+    if (steps.size() > static_cast<std::size_t>(kMaxDepth)) return std::nullopt;
     path = end == path.npos ? "" : path.substr(end);
   }
   if (steps.empty() || steps.front().index >= 0) return std::nullopt;
@@ -106,7 +108,8 @@ class Override {
 
   Node* key(Node& node, const std::string& key) {
     if (node.is(Node::Kind::list)) {
-      report(fmt::format("expected an index such as [0] before '{}', as this is a list", key));
+      report(fmt::format("expected an index such as [0] before '{}', as this is a list",
+                         excerpt(key)));
       return nullptr;
     }
     make_map(node);
@@ -127,7 +130,7 @@ class Override {
   }
 
   void report(std::string message) {
-    problems_.push_back({command_line(), path_, std::move(message)});
+    add_problem(problems_, {command_line(), path_, std::move(message)});
   }
 
   Node& root_;
@@ -137,21 +140,23 @@ class Override {
 
 }  // namespace
 
-void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems) {
+void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems,
+                    Usage& used) {
   if (option.starts_with('~')) return Override(root, option.substr(1), problems).remove();
   const bool adds = option.starts_with('+');
   const std::size_t equals = option.find('=');
   if (equals == option.npos) {
-    problems.push_back({command_line(), option, "expected key=value"});
+    add_problem(problems, {command_line(), option, "expected key=value"});
     return;
   }
   const std::string path = option.substr(adds ? 1 : 0, equals - (adds ? 1 : 0));
   Node value;
   std::vector<Problem> found;
-  parse_yaml({std::string_view(option).substr(equals + 1), kCommandLine, false}, value, found);
+  parse_yaml({std::string_view(option).substr(equals + 1), kCommandLine, false}, value, found,
+             used);
   for (Problem& problem : found) {
     problem.path = path + (problem.path.empty() ? "" : "." + problem.path);
-    problems.push_back(std::move(problem));
+    add_problem(problems, std::move(problem));
   }
   value.place = command_line();
   if (found.empty()) Override(root, path, problems).set(std::move(value), adds);

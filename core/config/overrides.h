@@ -17,9 +17,12 @@ namespace weft::config {
 // The source of values that come from overrides.
 inline constexpr const char* kCommandLine = "command line";
 
+constexpr std::size_t kMaxOverrides = 1000;
+
 // Applies one option. The reader reports a key that does not exist. Appends a problem if the option
 // is not key=value or not YAML, if the list does not have the index, if + is given for an existing
 // key, or ~ for a missing one.
-void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems);
+void apply_override(Node& root, const std::string& option, std::vector<Problem>& problems,
+                    Usage& used);
 
 }  // namespace weft::config

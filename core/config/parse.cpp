@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -11,6 +12,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
+
+#include "weft/core/printable.h"
 
 namespace weft::config {
 namespace {
@@ -22,27 +25,62 @@ struct Stop {
   Problem problem;
 };
 
+// What a copy of a node takes.
 struct Extent {
   i64 nodes = 1;
+  i64 text_bytes = 0;
   int depth = 1;
 };
 
 Extent extent_of(const Node& node) {
-  Extent extent;
+  Extent extent{.text_bytes = std::ssize(node.text)};
   const auto add = [&](const Node& child) {
     const Extent inner = extent_of(child);
     extent.nodes += inner.nodes;
+    extent.text_bytes += inner.text_bytes;
     extent.depth = std::max(extent.depth, inner.depth + 1);
   };
   for (const Node& item : node.items) add(item);
-  for (const Entry& entry : node.entries) add(entry.value);
+  for (const Entry& entry : node.entries) {
+    extent.text_bytes += std::ssize(entry.key);
+    add(entry.value);
+  }
   return extent;
+}
+
+// Returns the text behind an anchor and a tag, with the spaces, lines and comments after them.
+std::string_view behind_properties(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto skip_to = [&](std::size_t at) { text.remove_prefix(std::min(at, text.size())); };
+  while (!text.empty() && (text.front() == '&' || text.front() == '!')) {
+    skip_to(text.find_first_of(kSpace));
+    skip_to(text.find_first_not_of(kSpace));
+    while (text.starts_with('#')) {
+      skip_to(text.find('\n'));
+      skip_to(text.find_first_not_of(kSpace));
+    }
+  }
+  return text;
+}
+
+// Returns the null at the beginning of the text as it is written: "~", "null", or "" where the
+// text is something else, such as the next key.
+std::string_view written_null(std::string_view text) {
+  for (const std::string_view word : {"~", "null", "Null", "NULL"}) {
+    if (!text.starts_with(word)) continue;
+    const std::string_view rest = text.substr(word.size());
+    const std::size_t next = rest.find_first_not_of(" \t");
+    const bool ends = rest.empty() || std::string_view(" \t\r\n,]}").find(rest[0]) != rest.npos;
+    const bool is_key = next != rest.npos && rest[next] == ':';
+    if (ends && !is_key) return word;
+  }
+  return "";
 }
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const Text& text, std::vector<Problem>& problems)
-      : text_(text), problems_(problems) {}
+  TreeBuilder(const Text& text, std::vector<Problem>& problems, Usage& used)
+      : text_(text), problems_(problems), used_(used) {}
 
   Place place_of(const YAML::Mark& mark) const {
     if (!text_.has_lines) return {text_.source, 0, 0};
@@ -61,6 +99,10 @@ class TreeBuilder final : public YAML::EventHandler {
     bool dropped = false;  // … which is discarded
     Entry entry = {};
   };
+  struct Anchored {
+    Node node;
+    Extent extent;
+  };
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents > 1) throw Stop{{place_of(mark), "", "expected one document, got a second"}};
@@ -70,11 +112,11 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node{.kind = Node::Kind::null, .place = place_of(mark)};
-    // The event is the same for `a: null`, `a: ~` and `a:`; the text at the mark tells.
+    // The event is the same for `a: null`, `a: ~` and `a:`; the text at the mark tells. The mark is
+    // that of an anchor, or of whatever follows an empty value.
     const auto rest = text_.yaml.substr(
         std::min(static_cast<std::size_t>(std::max(mark.pos, 0)), text_.yaml.size()));
-    for (const std::string_view written : {"~", "null", "Null", "NULL"})
-      if (rest.starts_with(written)) node.text = written;
+    node.text = written_null(behind_properties(rest));
     add(std::move(node), anchor);
   }
 
@@ -92,9 +134,12 @@ class TreeBuilder final : public YAML::EventHandler {
       report(place_of(mark), "expected an alias outside its own anchor, got one inside");
       return add({.kind = Node::Kind::null, .place = place_of(mark)}, 0);
     }
-    Node copy = found->second;
+    const Extent& extent = found->second.extent;
+    check_depth(place_of(mark), extent.depth);
+    take(extent, place_of(mark));
+    Node copy = found->second.node;
     copy.place = place_of(mark);  // the place of the alias; the nodes inside keep their own places
-    add(std::move(copy), 0);
+    attach(std::move(copy));
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -112,23 +157,48 @@ class TreeBuilder final : public YAML::EventHandler {
             Node::Kind kind) {
     check_tag(mark, tag);
     check_depth(place_of(mark), 1);
+    take({}, place_of(mark));
     open_.push_back({.node = {.kind = kind, .place = place_of(mark)}, .anchor = anchor});
   }
 
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
-    nodes_ -= extent_of(done.node).nodes - 1;  // the children were counted when they were added
-    add(std::move(done.node), done.anchor);
+    keep(done.node, done.anchor);
+    attach(std::move(done.node));
   }
 
+  // Adds a scalar or a null.
   void add(Node node, YAML::anchor_t anchor) {
+    check_depth(node.place, 1);
+    take({.text_bytes = std::ssize(node.text)}, node.place);
+    keep(node, anchor);
+    attach(std::move(node));
+  }
+
+  // Counts nodes before memory is taken for them.
+  void take(const Extent& extent, const Place& place) {
+    used_.nodes += extent.nodes;
+    used_.text_bytes += extent.text_bytes;
+    if (used_.nodes > kMaxNodes)
+      throw Stop{{place, path(), fmt::format("expected at most {} values in all", kMaxNodes)}};
+    if (used_.text_bytes > kMaxBytes)
+      throw Stop{{place, path(),
+                  fmt::format("expected at most {} bytes of text, where each alias stands for the "
+                              "text of its anchor",
+                              kMaxBytes)}};
+  }
+
+  // Keeps a copy of a node that aliases may ask for. Anchors around each other keep copies of
+  // copies, so these count like other nodes.
+  void keep(const Node& node, YAML::anchor_t anchor) {
+    if (anchor == 0) return;
     const Extent extent = extent_of(node);
-    check_depth(node.place, extent.depth);
-    nodes_ += extent.nodes;
-    if (nodes_ > kMaxNodes)
-      throw Stop{{node.place, path(), fmt::format("expected at most {} values in all", kMaxNodes)}};
-    if (anchor != 0) anchors_[anchor] = node;
+    take(extent, node.place);
+    anchors_.insert_or_assign(anchor, Anchored{node, extent});
+  }
+
+  void attach(Node node) {
     if (open_.empty()) {
       root = std::move(node);
       return;
@@ -152,7 +222,9 @@ class TreeBuilder final : public YAML::EventHandler {
                                 [&](const Entry& e) { return e.key == key.text; });
                first != parent.node.entries.end()) {
       report(key.place, fmt::format("expected each key once, got '{}' again; it is also at {}",
-                                    key.text, first->place.to_string()));
+                                    excerpt(key.text), first->place.to_string()));
+    } else if (parent.node.entries.size() >= kMaxKeys) {
+      throw Stop{{key.place, "", fmt::format("expected at most {} keys in a section", kMaxKeys)}};
     } else {
       parent.dropped = false;
     }
@@ -167,7 +239,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag.empty() || tag == "?" || tag == "!" || tag == kTextTag) return;
-    report(place_of(mark), fmt::format("expected no tag but !!str, got '{}'", tag));
+    report(place_of(mark), fmt::format("expected no tag but !!str, got '{}'", excerpt(tag)));
   }
 
   void check_depth(const Place& place, int added) {
@@ -176,7 +248,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void report(const Place& place, std::string message) {
-    problems_.push_back({place, path(), std::move(message)});
+    if (!is_full(problems_)) add_problem(problems_, {place, path(), std::move(message)});
   }
 
   std::string path() const {
@@ -192,21 +264,62 @@ class TreeBuilder final : public YAML::EventHandler {
   const Text& text_;
   std::vector<Problem>& problems_;
   std::vector<Open> open_;
-  std::map<YAML::anchor_t, Node> anchors_;
-  i64 nodes_ = 0;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  Usage& used_;
 };
+
+bool is_wide(std::string_view text) {
+  using namespace std::string_view_literals;
+  const bool marked = text.starts_with("\xff\xfe"sv) || text.starts_with("\xfe\xff"sv) ||
+                      text.starts_with("\0\0\xfe\xff"sv);
+  return marked || (text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0'));
+}
+
+// Returns what is wrong with the characters of a text, and at which byte; nullopt if nothing is.
+std::optional<std::pair<std::size_t, std::string>> bad_character(std::string_view text) {
+  if (is_wide(text))
+    return std::pair(std::size_t{0},
+                     "expected UTF-8, got UTF-16 or UTF-32; save the file as UTF-8");
+  if (const std::size_t at = invalid_utf8(text); at != text.npos)
+    return std::pair(at,
+                     fmt::format("expected UTF-8, got the byte {}", printable(text.substr(at, 1))));
+  const auto refused = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
+           c == 0x7f;
+  };
+  const auto found = std::find_if(text.begin(), text.end(), refused);
+  if (found == text.end()) return std::nullopt;
+  return std::pair(static_cast<std::size_t>(found - text.begin()),
+                   fmt::format("expected text, got the control character {0}; in quotes, \"{0}\" "
+                               "stands for it",
+                               printable(std::string_view(&*found, 1))));
+}
+
+Place place_in(const Text& text, std::size_t at) {
+  if (!text.has_lines) return {text.source, 0, 0};
+  const std::string_view before = text.yaml.substr(0, at);
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return {text.source, static_cast<int>(lines) + 1, static_cast<int>(at - line_begin) + 1};
+}
 
 }  // namespace
 
-bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems) {
-  TreeBuilder builder(text, problems);
+bool parse_yaml(const Text& given, Node& root, std::vector<Problem>& problems, Usage& used) {
+  Text text = given;
   const auto stop = [&](const Place& place, std::string message) {
-    problems.push_back({place, "", std::move(message)});
+    add_problem(problems, {place, "", std::move(message)});
     return false;
   };
-  if (static_cast<i64>(text.yaml.size()) > kMaxBytes)
-    return stop({text.source},
-                fmt::format("expected at most {} bytes, got {}", kMaxBytes, text.yaml.size()));
+  used.bytes += std::ssize(text.yaml);
+  if (used.bytes > kMaxBytes)
+    return stop({text.source}, fmt::format("expected at most {} bytes in all files and options, "
+                                           "got {}",
+                                           kMaxBytes, used.bytes));
+  if (text.yaml.starts_with("\xef\xbb\xbf")) text.yaml.remove_prefix(3);
+  if (auto bad = bad_character(text.yaml))
+    return stop(place_in(text, bad->first), std::move(bad->second));
+  TreeBuilder builder(text, problems, used);
   try {
     std::istringstream stream{std::string(text.yaml)};
     YAML::Parser parser(stream);
@@ -215,7 +328,7 @@ bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems) {
   } catch (const YAML::Exception& error) {
     return stop(builder.place_of(error.mark), "expected YAML: " + error.msg);
   } catch (const Stop& stopped) {
-    problems.push_back(stopped.problem);
+    add_problem(problems, stopped.problem);
     return false;
   }
   root = std::move(builder.root);

@@ -11,9 +11,9 @@
 
 namespace weft::config {
 
-constexpr i64 kMaxBytes = 1 << 20;
 constexpr int kMaxDepth = 64;
-constexpr i64 kMaxNodes = 100'000;  // after aliases are expanded
+constexpr i64 kMaxNodes = 50'000;
+constexpr std::size_t kMaxKeys = 1000;  // of one section
 
 // The parsed text: a whole file, or the value of an option, whose nodes all have one place.
 struct Text {
@@ -24,7 +24,8 @@ struct Text {
 
 // Appends a problem for duplicate keys, keys that are not text, tags, merge keys (<<), and an alias
 // inside its own anchor. Aliases are expanded. Returns false, with one more problem, if the text
-// cannot be a tree: a syntax error, a second document, or more than one of the limits above allows.
-bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems);
+// cannot be a tree: it is not UTF-8, has control characters or a syntax error, has a second
+// document, or takes more than one of the limits above or of Usage allows.
+bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems, Usage& used);
 
 }  // namespace weft::config

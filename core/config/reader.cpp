@@ -8,7 +8,9 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/home.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 #include "weft/core/registry.h"
 #include "weft/core/config/scalar.h"
 
@@ -26,18 +28,28 @@ struct At {
 struct UnknownKey {
   Place place;
   std::string path, key, expected, suggestion;
+  std::string advice = {};  // in place of a suggestion: the end of the sentence
 };
+
+constexpr std::size_t kMostDescribed = 10'000;
 
 struct Session {
   Origins& origins;
   std::vector<Problem>& problems;
   std::vector<UnknownKey> unknown = {};
-  std::vector<std::string> described = {};  // the paths of all keys seen
+  std::vector<std::string> described = {};  // the paths of the first keys seen, for suggestions
+  std::size_t mistakes = 0;                 // also those that are no longer kept
 
   void report(const At& at, std::string message) {
-    problems.push_back({at.place, at.path, std::move(message)});
+    ++mistakes;
+    add_problem(problems, {at.place, at.path, std::move(message)});
   }
-  std::size_t mistakes() const { return problems.size() + unknown.size(); }
+  void report_unknown(UnknownKey key) {
+    ++mistakes;
+    unknown.push_back(std::move(key));
+  }
+  // True where the texts of further problems are not worth composing.
+  bool is_full() const { return problems.size() + unknown.size() > kMaxProblems; }
 };
 
 void read_value(Session& session, const At& at, const Node& node, ValueRef value,
@@ -62,7 +74,7 @@ class SectionReader final : public Fields {
         map_(map),
         at_(std::move(at)),
         what_(std::move(what)),
-        mistakes_before_(session.mistakes()) {}
+        mistakes_before_(session.mistakes) {}
 
   // Adds a key that is read elsewhere.
   void knows(std::string key) { keys_.push_back(std::move(key)); }
@@ -70,16 +82,21 @@ class SectionReader final : public Fields {
   // Reports the unknown keys, then the missing ones, when all keys have been described.
   void finish() {
     std::vector<std::string> suggested;
-    for (const Entry& entry : map_.entries) {
+    for (std::size_t i = 0; i < map_.entries.size(); ++i) {
+      const Entry& entry = map_.entries[i];
       if (std::find(keys_.begin(), keys_.end(), entry.key) != keys_.end()) continue;
+      if (session_.is_full()) {
+        ++session_.mistakes;
+        continue;
+      }
       suggested.push_back(nearest(entry.key, keys_));
-      session_.unknown.push_back({entry.place, joined(at_.path, entry.key), entry.key,
-                                  fmt::format("a key of {} ({})", what_, listed(keys_)),
-                                  suggested.back()});
+      session_.report_unknown({entry.place, joined(at_.path, entry.key), entry.key,
+                               fmt::format("a key of {} ({})", what_, listed(keys_)),
+                               suggested.back(), i == 0 ? "" : comma_advice(i)});
     }
     for (auto& [key, report_missing] : absent_)
       if (std::find(suggested.begin(), suggested.end(), key) == suggested.end()) report_missing();
-    if (session_.mistakes() > mistakes_before_)
+    if (session_.mistakes > mistakes_before_)
       return;  // a rule may concern a value that was refused
     for (const auto& [key, required] : broken_) {
       const Entry* given = entry_of(map_, key);
@@ -89,11 +106,25 @@ class SectionReader final : public Fields {
   }
 
  private:
+  // In braces, YAML takes `lr: 0,001` for `lr: 0` and a key `001` without a value.
+  std::string comma_advice(std::size_t i) const {
+    const Entry &number = map_.entries[i - 1], &digits = map_.entries[i];
+    const auto is_digits = [](const std::string& text) {
+      return !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == text.npos;
+    };
+    const bool halves = digits.value.is_empty_value() && is_digits(digits.key) &&
+                        number.value.is(Node::Kind::scalar) && !number.value.quoted &&
+                        is_digits(number.value.text.substr(number.value.text.starts_with('-')));
+    return halves ? fmt::format("; write {}: {}.{} if {},{} is one number", number.key,
+                                number.value.text, digits.key, number.value.text, digits.key)
+                  : "";
+  }
+
   void field(const Field& field, ValueRef value) override {
     const std::string key(field.key);
     const std::string path = joined(at_.path, key);
     keys_.push_back(key);
-    session_.described.push_back(path);
+    if (session_.described.size() < kMostDescribed) session_.described.push_back(path);
     if (const Entry* entry = entry_of(map_, key))
       return read_value(session_, {entry->place, path}, entry->value, value, field.check);
     absent_.emplace_back(key, [this, path, value, check = field.check] {
@@ -160,7 +191,9 @@ std::string chosen_name(Session& session, const At& at, const Node& map, AnyReci
   if (type != nullptr) {
     std::string name;
     const At type_at{type->place, joined(at.path, "type")};
-    if (!take(type->value, name) && std::find(names.begin(), names.end(), name) != names.end()) {
+    const bool is_text = !take(type->value, name);
+    name = recipe.registry().canonical(name);
+    if (is_text && std::find(names.begin(), names.end(), name) != names.end()) {
       session.origins[type_at.path] = type->place;
       return name;
     }
@@ -169,8 +202,8 @@ std::string chosen_name(Session& session, const At& at, const Node& map, AnyReci
     return "";
   }
   if (const Entry* mistyped = mistyped_type(map, recipe)) {
-    session.unknown.push_back({mistyped->place, joined(at.path, mistyped->key), mistyped->key,
-                               fmt::format("the key type of {}", recipe.kind()), "type"});
+    session.report_unknown({mistyped->place, joined(at.path, mistyped->key), mistyped->key,
+                            fmt::format("the key type of {}", recipe.kind()), "type"});
     return "";
   }
   if (recipe.name().empty())
@@ -200,13 +233,28 @@ void read_list(Session& session, const At& at, const Node& node, const ListRef& 
 }
 
 bool accepted(const Check&, bool) { return true; }
-bool accepted(const Check& check, int value) { return check.accepts(static_cast<double>(value)); }
-bool accepted(const Check& check, i64 value) { return check.accepts(static_cast<double>(value)); }
+bool accepted(const Check& check, int value) { return check.accepts(i64{value}); }
+bool accepted(const Check& check, i64 value) { return check.accepts(value); }
 bool accepted(const Check& check, double value) { return check.accepts(value); }
 bool accepted(const Check& check, const std::string& value) {
   return check.accepts(std::string_view(value));
 }
 bool accepted(const Check&, const Duration&) { return true; }
+
+// Replaces another spelling and the home folder.
+template <class T>
+Refusal replace_text(const Check&, T&) {
+  return std::nullopt;
+}
+Refusal replace_text(const Check& check, std::string& text) {
+  for (const auto& [other, spelling] : check.spellings)
+    if (text == other) text = spelling;
+  if (!check.path) return std::nullopt;
+  const std::optional<std::string> path = expand_home(text);
+  if (!path) return "its home folder is not known; write the whole path, or ./~ for a folder ~";
+  text = *path;
+  return std::nullopt;
+}
 
 // Reads a node into a value of any type. `expected` is the value that messages describe: for a
 // value inside an optional, it is the optional.
@@ -220,7 +268,8 @@ class ValueReader {
   void operator()(T* value) {
     T taken = *value;
     if (const Refusal refusal = take(node_, taken)) return refuse(*refusal);
-    if (!accepted(check_, taken)) return refuse("");
+    if (const Refusal refusal = replace_text(check_, taken)) return refuse(*refusal);
+    if (!accepted(check_, taken)) return refuse_value(taken);
     *value = std::move(taken);
     session_.origins[at_.path] = at_.place;
   }
@@ -245,7 +294,7 @@ class ValueReader {
       if (!is_list && !node_.is_empty_value()) return read_list(session_, at_, {}, list, check_);
     }
     if (is_list) return read_list(session_, at_, node_, list, check_);
-    refuse(node_.is(Node::Kind::scalar) ? fmt::format("write [{}]", node_.text) : empty_hint("[]"));
+    refuse(node_.is(Node::Kind::scalar) ? list_hint(list) : empty_hint("[]"));
   }
 
   void operator()(const OptionalRef& optional) {
@@ -254,11 +303,11 @@ class ValueReader {
       session_.origins[at_.path] = at_.place;
       return;
     }
-    const std::size_t before = session_.mistakes();
+    const std::size_t before = session_.mistakes;
     const bool had_value = optional.has_value(optional.optional);
     std::visit(ValueReader(session_, at_, node_, expected_, check_),
                optional.emplace(optional.optional));
-    if (!had_value && session_.mistakes() > before) optional.reset(optional.optional);
+    if (!had_value && session_.mistakes > before) optional.reset(optional.optional);
   }
 
   void operator()(const SectionRef& section) {
@@ -288,12 +337,37 @@ class ValueReader {
     return node_.is_empty_value() ? fmt::format("write {}, or remove the key", empty) : "";
   }
 
+  // Advice for a scalar in place of a list. It keeps what was meant: "[16, 32]" in quotes is a list
+  // already, and a text stays the same text.
+  std::string list_hint(const ListRef& list) const {
+    const std::string& text = node_.text;
+    if (text.size() > kLongestAdvice) return "";
+    if (text.starts_with('[') && text.ends_with(']')) return "remove the quotes";
+    bool holds_texts = false;
+    list.with_sample(
+        [&](ValueRef item) { holds_texts = std::holds_alternative<std::string*>(item); });
+    return fmt::format("write [{}]",
+                       node_.quoted && holds_texts ? quoted_where_needed(text) : text);
+  }
+
+  template <class T>
+  void refuse_value(T& taken) {
+    const std::string above = above_every_count(value_ref(taken), check_);
+    refuse(above.empty() ? "" : above.substr(2));
+  }
+
   void refuse(const std::string& hint) { refuse(hint, check_.choices); }
   void refuse(const std::string& hint, const std::vector<std::string>& choices) {
+    if (session_.is_full()) {
+      ++session_.mistakes;
+      return;
+    }
     session_.report(at_, fmt::format("expected {}, got {}{}{}{}", expected_text(expected_, check_),
                                      got_text(node_), hint.empty() ? "" : "; ", hint,
                                      did_you_mean(node_.text, choices)));
   }
+
+  static constexpr std::size_t kLongestAdvice = 200;
 
   Session& session_;
   const At& at_;
@@ -333,10 +407,11 @@ void read(const Node& root, SectionRef into, Origins& origins, std::vector<Probl
   read_section(session, {root.place, ""}, root, into);
   for (const UnknownKey& unknown : session.unknown)
     session.report({unknown.place, unknown.path},
-                   fmt::format("expected {}, got '{}'{}", unknown.expected, unknown.key,
-                               unknown.suggestion.empty()
-                                   ? elsewhere(session, unknown.key)
-                                   : fmt::format("; did you mean '{}'?", unknown.suggestion)));
+                   fmt::format("expected {}, got '{}'{}", unknown.expected, excerpt(unknown.key),
+                               !unknown.suggestion.empty()
+                                   ? fmt::format("; did you mean '{}'?", unknown.suggestion)
+                               : !unknown.advice.empty() ? unknown.advice
+                                                         : elsewhere(session, unknown.key)));
 }
 
 }  // namespace weft::config

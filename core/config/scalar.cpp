@@ -11,12 +11,14 @@
 
 #include <fmt/format.h>
 
-#include "weft/core/error.h"
+#include "weft/core/printable.h"
 
 namespace weft::config {
 namespace {
 
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: a double skips integers above it
+
+constexpr std::size_t kLongestNumber = 100;  // of a number that advice repeats
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -63,6 +65,73 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+bool all_digits(std::string_view text) {
+  return !text.empty() && skip_digits(text, 0) == text.size();
+}
+
+// Removes the separators of thousands from "1,000,000"; "" unless there are three digits between
+// two of them.
+std::string without_thousands(std::string_view text, char separator) {
+  std::string digits;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    const std::string_view group = text.substr(0, end);
+    const bool first = digits.empty();
+    if (!all_digits(group) || (first ? group.size() > 3 || group[0] == '0' : group.size() != 3))
+      return "";
+    digits += group;
+    if (end == text.npos) return digits;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// The numbers that a text with a comma may mean, in this notation: 1,5 is 1.5; 1,000,000 and
+// 1,000.5 have thousands; 1,000 may be either. "" where it is none.
+struct CommaNumbers {
+  std::string decimal, thousands;
+};
+
+CommaNumbers comma_numbers(std::string_view text) {
+  const std::string sign(text.substr(0, text.find_first_not_of("+-") == 1 ? 1 : 0));
+  text.remove_prefix(sign.size());
+  const std::size_t first = text.find(','), last = text.rfind(',');
+  if (first == text.npos) return {};
+  CommaNumbers found;
+  if (first == last) {
+    const std::string_view left = text.substr(0, first), right = text.substr(first + 1);
+    const std::string whole =
+        left.find('.') == left.npos ? std::string(left) : without_thousands(left, '.');
+    const std::string decimal = fmt::format("{}{}.{}", sign, left.empty() ? "0" : whole, right);
+    const bool whole_is_number = left.empty() || all_digits(whole);
+    const auto number = number_in(decimal);
+    if (whole_is_number && !right.empty() && is_digit(right[0]) && number &&
+        !number->leading_zero())
+      found.decimal = decimal;
+  }
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const std::string digits = without_thousands(text.substr(0, point), ',');
+  const std::string_view fraction = text.substr(point);
+  if (!digits.empty() && (fraction.empty() || all_digits(fraction.substr(1))))
+    found.thousands = fmt::format("{}{}{}", sign, digits, fraction);
+  return found;
+}
+
+// Advice for a number with a comma or underscores, or "". It never changes the value: where a comma
+// can mean two things, both are offered. `unit` follows the number.
+std::string separator_hint(std::string_view text, std::string_view unit = "") {
+  const auto [decimal, thousands] = comma_numbers(text);
+  if (!decimal.empty() && !thousands.empty())
+    return fmt::format("write {}{} for a decimal comma, or {}{} for thousands", decimal, unit,
+                       thousands, unit);
+  if (!decimal.empty()) return fmt::format("write {}{}, with a decimal point", decimal, unit);
+  if (!thousands.empty()) return fmt::format("write {}{}", thousands, unit);
+  std::string bare(text);
+  std::erase(bare, '_');
+  const auto number = number_in(bare);
+  if (bare == text || !number || number->leading_zero()) return "";
+  return fmt::format("write {}{}", bare, unit);
+}
+
 // Refuses the nodes that every kind except text refuses.
 Refusal refuse_shape(const Node& node) {
   if (node.is_empty_value()) return "write a value, or remove the key";
@@ -78,9 +147,8 @@ Refusal refuse_number(const Node& node, std::optional<Number>& number) {
   }
   number = number_in(node.text);
   if (!number) {
-    std::string bare = node.text;
-    std::erase_if(bare, [](char c) { return c == '_' || c == ','; });
-    if (bare != node.text && number_in(bare)) return "write " + bare;
+    if (node.text.size() <= kLongestNumber)
+      if (std::string hint = separator_hint(node.text); !hint.empty()) return hint;
     const std::string name = lower(node.text);
     if (name.ends_with("inf") || name.ends_with("nan")) return "numbers are finite";
     return "";
@@ -90,7 +158,7 @@ Refusal refuse_number(const Node& node, std::optional<Number>& number) {
     const std::size_t zeros =
         std::min(node.text.find_first_not_of('0', sign), sign + number->digits.size() - 1);
     return fmt::format("write {}{}, as a leading zero means octal to some readers",
-                       node.text.substr(0, sign), node.text.substr(zeros));
+                       node.text.substr(0, sign), excerpt(node.text.substr(zeros)));
   }
   return std::nullopt;
 }
@@ -154,6 +222,7 @@ Refusal take(const Node& node, std::string& value) {
   if (node.is_empty_value()) return "write a value, \"\", or remove the key";
   if (node.is(Node::Kind::null)) return "put it in quotes to mean the word";
   if (!node.is(Node::Kind::scalar)) return "";
+  if (node.text.find('\0') != node.text.npos) return "a text without the character \\0 is required";
   value = node.text;
   return std::nullopt;
 }
@@ -161,12 +230,21 @@ Refusal take(const Node& node, std::string& value) {
 Refusal take(const Node& node, Duration& value) {
   if (node.is_empty_value()) return "write a value, or remove the key";
   if (!node.is(Node::Kind::scalar)) return "";
-  try {
-    value = Duration(node.text);
+  const std::string_view text = node.text;
+  if (const std::string problem = duration_problem(text); problem.empty()) {
+    value = Duration(text);
     return std::nullopt;
-  } catch (const UserError&) {
-    if (!number_in(node.text)) return "";
-    return fmt::format("write {0}ep (epochs) or {0}ba (batches)", node.text);
+  } else if (text.size() > kLongestNumber) {
+    return "";
+  } else if (number_in(text)) {
+    return fmt::format("write {0}ep (epochs) or {0}ba (batches)", text);
+  } else {
+    const bool has_unit = text.ends_with("ep") || text.ends_with("ba");
+    const std::string_view unit = has_unit ? text.substr(text.size() - 2) : "";
+    const std::string_view number = text.substr(0, text.size() - unit.size());
+    if (!has_unit) return "";
+    if (const std::string hint = separator_hint(number, unit); !hint.empty()) return hint;
+    return number_in(number) ? problem : "";
   }
 }
 
@@ -177,9 +255,7 @@ std::string got_text(const Node& node) {
     case Node::Kind::map: return "a section";
     default: break;
   }
-  constexpr std::size_t kShown = 60;
-  const std::string shown =
-      node.text.size() <= kShown ? node.text : node.text.substr(0, kShown) + "…";
+  const std::string shown = excerpt(node.text);
   return node.quoted ? fmt::format("the text \"{}\"", shown) : fmt::format("'{}'", shown);
 }
 

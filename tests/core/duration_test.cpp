@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/duration.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 #include "weft/core/error.h"
@@ -31,18 +33,31 @@ TEST(Duration, ReadsBackWhatItPrints) {
 }
 
 TEST(Duration, RefusesWhatIsNoDuration) {
-  for (const char* text :
-       {"", "3", "ep", "3 ep", "3epochs", "-1ep", "1.5ba", "nanep", "infba", "1e300ba"}) {
+  const auto refusal_of = [](std::string_view text) -> std::string {
     try {
-      Duration duration(text);
-      ADD_FAILURE() << "'" << text << "' was parsed as " << duration.to_string();
+      return "taken as " + Duration(text).to_string();
     } catch (const UserError& error) {
-      EXPECT_EQ(
-          std::string(error.what()),
-          "duration: '" + std::string(text) +
-              "' given; a number with a unit is required, like 3ep (epochs) or 200ba (batches)");
+      return error.what();
     }
-  }
+  };
+  for (const char* text : {"", "3", "ep", "3 ep", "3epochs", "nanep", "infba", "epba"})
+    EXPECT_EQ(
+        refusal_of(text),
+        "duration: '" + std::string(text) +
+            "' given; a number with a unit is required, like 3ep (epochs) or 200ba (batches)");
+  EXPECT_EQ(refusal_of("-1ep"), "duration: '-1ep' given; a duration of at least 0 is required");
+  EXPECT_EQ(refusal_of("1.5ba"), "duration: '1.5ba' given; a whole number of batches is required");
+  for (const char* text : {"1e30ep", "1e300ba", "1e999ep", "1000000001ep", "1000000000000001ba"})
+    EXPECT_EQ(refusal_of(text), "duration: '" + std::string(text) +
+                                    "' given; at most 1000000000ep or 1000000000000000ba is "
+                                    "allowed");
+  EXPECT_LT(refusal_of(std::string(100000, 'x')).size(), 300U);
+}
+
+TEST(Duration, StepsDoNotOverflow) {
+  EXPECT_EQ(Duration("1e9ep").steps(1'000'000'000), 1'000'000'000'000'000'000);
+  EXPECT_EQ(Duration("1e9ep").steps(std::numeric_limits<i64>::max()), i64{1} << 62);
+  EXPECT_EQ(Duration("1e15ba").steps(1), 1'000'000'000'000'000);
 }
 
 }  // namespace

@@ -203,7 +203,10 @@ TEST(Serialize, StrictNamesWhatDiffersAndChangesNothing) {
       "load: x.safetensors: 2 mismatched (head.3.weight is f32 (3, 7) in the file and f32 (2, 7) in the module; "
       "steps is f32 () in the file and int64 () in the module), 1 missing (head.1.weight, nearest in the file: "
       "head.1.weigth), 1 unexpected (head.1.weigth; did you mean 'head.1.weight'?); every tensor of the module "
-      "and no other is required (or strict = false)");
+      "and no other is required");
+  EXPECT_TRUE(error_of([&] {
+                load_state(net, state, "x.safetensors", {.or_else = "a glob in some.key"});
+              }).ends_with("and no other is required, or a glob in some.key"));
   expect_equal(net, before);
 
   const LoadReport report = load_state(net, state, "x.safetensors", {.strict = false});

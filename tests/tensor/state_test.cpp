@@ -117,7 +117,9 @@ TEST(State, RefusesWhatDoesNotFitInOneSentence) {
   };
   has(with("\"small\":-7,", ""), "strategy 'x': the saved state does not fit (small is missing)");
   has(with("\"small\"", "\"smal\""), "smal is unknown; did you mean 'small'?");
-  has(with("\"small\":-7", "\"small\":1.5"), "small is 1.5 and an integer is required");
+  has(with("\"small\":-7", "\"small\":1.5"), "small is 1.5 and an integer of 32 bits is required");
+  has(with("\"small\":-7", "\"small\":4294967296"),
+      "small is 4294967296 and an integer of 32 bits is required");
   has(with("\"on\":true", "\"on\":1"), "on is 1 and true or false is required");
   has(with("\"seed\":18446744073709551615", "\"seed\":-1"), "an integer from 0 is required");
   has(with("\"number\":-9223372036854775808", "\"number\":18446744073709551615"), "an integer");
@@ -130,7 +132,10 @@ TEST(State, RefusesWhatDoesNotFitInOneSentence) {
   Everything other;
   other.weights = Tensor::zeros({3, 2});
   has(refusal(other, good), "weights is \"tensor f32 (2, 3)\" and tensor f32 (3, 2) is required");
-  has(refusal({}, {"[1", {}}), "no JSON object");
+  has(refusal({}, {"[1", {}}), "its saved state is no JSON at byte 2");
+  has(refusal({}, {"[1]", {}}), "its saved state is no JSON object");
+  const std::string deep(100000, '[');
+  has(refusal({}, {"{\"a\":" + deep, {}}), "its saved state nests 65 levels; at most 64");
 }
 
 struct Seeded {

@@ -2,6 +2,8 @@
 // YAML itself: anchors, duplicate keys, marks, limits.
 #include "weft/core/config/parse.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_sample.h"
@@ -40,8 +42,56 @@ TEST(ConfigParse, WhatIsNoConfigIsSaid) {
   EXPECT_EQ(refusal("seed: 1\n---\nseed: 2").substr(0, 10), "a.yaml:2:1");
   EXPECT_EQ(refusal("seed: *nothing").substr(0, 26), "a.yaml:1:7: expected YAML:");
   EXPECT_EQ(refusal("\xef\xbb\xbfseed: 1"), "accepted");
+  EXPECT_EQ(refusal("\xef\xbb\xbfseed: null").substr(0, 45),
+            "a.yaml:1:1: seed: expected an integer, got nu");
   EXPECT_EQ(refusal("# nothing\n"), "accepted");
   EXPECT_EQ(refusal("seed: 1\r\nhidden: [2]\r\n"), "accepted");
+}
+
+std::string utf16(std::string_view text, bool little) {
+  std::string wide;
+  for (const char c : text) wide += little ? std::string{c, '\0'} : std::string{'\0', c};
+  return wide;
+}
+
+TEST(ConfigParse, AFileInAnotherEncodingIsOneSentence) {
+  using namespace std::string_literals;
+  const std::string sentence =
+      "a.yaml:1:1: expected UTF-8, got UTF-16 or UTF-32; save the file as UTF-8";
+  EXPECT_EQ(refusal("\xff\xfe"s + utf16("seed: 1\n", true)), sentence);
+  EXPECT_EQ(refusal("\xfe\xff"s + utf16("seed: 1\n", false)), sentence);
+  EXPECT_EQ(refusal(utf16("seed: 1\n", true)), sentence);
+  EXPECT_EQ(refusal(utf16("seed: 1\n", false)), sentence);
+  EXPECT_EQ(refusal("\0\0\xfe\xff\0\0\0s"s), sentence);
+  EXPECT_EQ(refusal("seed: 1\nresume: caf\xe9\n"),
+            "a.yaml:2:12: expected UTF-8, got the byte \\xe9");
+  EXPECT_EQ(parsed("resume: café 漢").resume, "café 漢");
+}
+
+TEST(ConfigParse, ControlCharactersAreRefusedOrShown) {
+  EXPECT_EQ(
+      refusal("seed: 1\nresume: \x1b[31mred\n"),
+      "a.yaml:2:9: expected text, got the control character \\x1b; in quotes, \"\\x1b\" stands "
+      "for it");
+  EXPECT_EQ(refusal(std::string_view("seed: 1\0", 8)).substr(0, 12), "a.yaml:1:8: ");
+  EXPECT_EQ(parsed("resume: \"\\x1b[31m\"").resume, "\x1b[31m");
+  EXPECT_EQ(
+      refusal("resume: \"a\\0b\""),
+      "a.yaml:1:1: resume: expected text, got the text \"a\\x00b\"; a text without the character "
+      "\\0 is required");
+  // Escapes in quotes reach neither a message nor its line breaks.
+  const std::string message = refusal("\"a\\x1b[2J\\nb\": 1\nseed: \"\\u009b\\u202e\"");
+  EXPECT_EQ(message.find('\x1b'), std::string::npos);
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1);
+  EXPECT_NE(message.find("got 'a\\x1b[2J\\nb'"), std::string::npos) << message;
+  EXPECT_NE(message.find("got the text \"\\u009b\\u202e\""), std::string::npos) << message;
+  // The name of the file may hold them too.
+  try {
+    load_text<sample::Config>("seed: x", "a\x1b\nb.yaml");
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_EQ(std::string(error.what()).substr(0, 18), "a\\x1b\\nb.yaml:1:1: ");
+  }
 }
 
 TEST(ConfigParse, AnAliasInItsOwnAnchorIsRefused) {
@@ -60,7 +110,7 @@ TEST(ConfigParse, DepthSizeAndExpansionAreLimited) {
     for (int j = 0; j < 10; ++j) laughs += (j ? ", *a" : "*a") + std::to_string(i - 1);
     laughs += "]\n";
   }
-  EXPECT_NE(refusal(laughs).find("expected at most 100000 values"), std::string::npos);
+  EXPECT_NE(refusal(laughs).find("expected at most 50000 values"), std::string::npos);
   std::string tower = "a0: &a0 [x]\n";
   for (int i = 1; i < 200; ++i)
     tower += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" + std::to_string(i - 1) +
@@ -84,7 +134,8 @@ TEST(ConfigParse, EveryTruncationAndByteFlipOfAConfigEitherReadsOrIsRefused) {
 Node tree_of(std::string_view yaml) {
   Node root;
   std::vector<Problem> problems;
-  EXPECT_TRUE(parse_yaml({yaml, "t"}, root, problems));
+  Usage used;
+  EXPECT_TRUE(parse_yaml({yaml, "t"}, root, problems, used));
   EXPECT_TRUE(problems.empty());
   return root;
 }
@@ -99,6 +150,20 @@ TEST(ConfigParse, TellsEmptyFromNullAndQuotedFromPlain) {
   EXPECT_FALSE(root.find("e")->quoted);
   EXPECT_TRUE(root.find("f")->is(Node::Kind::scalar));
   EXPECT_TRUE(root.find("g")->is_empty_value());
+}
+
+TEST(ConfigParse, ANullMayHaveAnAnchorAndAnEmptyValueMayBeforeANullKey) {
+  const Node anchored = tree_of("a: &n null\nb: *n\nc: &m ~\nd: &k # why\n  NULL\ne: &j\nf: &i\n");
+  for (const char* key : {"a", "b"}) EXPECT_EQ(anchored.find(key)->text, "null") << key;
+  EXPECT_EQ(anchored.find("c")->text, "~");
+  EXPECT_EQ(anchored.find("d")->text, "NULL");
+  EXPECT_TRUE(anchored.find("e")->is_empty_value());
+  EXPECT_TRUE(anchored.find("f")->is_empty_value());
+  const Node empty = tree_of("a:\n\"null\": 1\nb:\nnullable: 1\nc: &x\nnulls: 2\n");
+  for (const char* key : {"a", "b", "c"}) EXPECT_TRUE(empty.find(key)->is_empty_value()) << key;
+  EXPECT_TRUE(tree_of("a: {b: null, c: ~}").find("a")->find("c")->is(Node::Kind::null));
+  EXPECT_EQ(tree_of("é: ü\na: [null,~]").find("a")->items[1].text, "~");
+  EXPECT_EQ(parsed("train: {clip_norm: &n null}").train.clip_norm, std::nullopt);
 }
 
 TEST(ConfigParse, NodesKnowTheirPlaces) {

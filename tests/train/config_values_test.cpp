@@ -99,6 +99,37 @@ INSTANTIATE_TEST_SUITE_P(
              "means octal to some readers"},
         Case{"seed: 0x10", "a.yaml:1:1: seed: expected an integer, got '0x10'"},
         Case{"seed: 1_000", "a.yaml:1:1: seed: expected an integer, got '1_000'; write 1000"},
+        Case{"seed: 0_001", "a.yaml:1:1: seed: expected an integer, got '0_001'"},
+        Case{"seed: 1,000",
+             "a.yaml:1:1: seed: expected an integer, got '1,000'; write 1.000 for a decimal comma, "
+             "or 1000 for thousands"},
+        Case{"seed: -1,234,567",
+             "a.yaml:1:1: seed: expected an integer, got '-1,234,567'; write -1234567"},
+        Case{"seed: 1,2,3", "a.yaml:1:1: seed: expected an integer, got '1,2,3'"},
+        Case{"optimizer.x: 1",
+             "a.yaml:1:1: optimizer.x: expected a key of the config (resume, seed, hidden, "
+             "optimizer, train, precision, checkpoint, callbacks), got 'optimizer.x'"},
+        Case{
+            "optimizer:\n  lr: 0,001",
+            "a.yaml:2:3: optimizer.lr: expected a number above 0, got '0,001'; write 0.001, with a "
+            "decimal point"},
+        Case{
+            "optimizer:\n  lr: 1,5e-3",
+            "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1,5e-3'; write 1.5e-3, with "
+            "a decimal point"},
+        Case{"optimizer:\n  lr: ,5",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got ',5'; write 0.5, with a "
+             "decimal point"},
+        Case{"optimizer:\n  lr: 1.000,5",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1.000,5'; write 1000.5, "
+             "with a decimal point"},
+        Case{"optimizer:\n  lr: 1,000.5",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1,000.5'; write 1000.5"},
+        Case{
+            "optimizer: {lr: 0,001}",
+            "a.yaml:1:13: optimizer.lr: expected a number above 0, got '0'\n"
+            "a.yaml:1:19: optimizer.001: expected a key of rule 'adaptive' (type, lr, "
+            "weight_decay, betas, param_groups), got '001'; write lr: 0.001 if 0,001 is one number"},
         Case{"seed: 2.5", "a.yaml:1:1: seed: expected an integer, got '2.5'"},
         Case{"seed: 1e-1", "a.yaml:1:1: seed: expected an integer, got '1e-1'"},
         Case{"seed: 1e", "a.yaml:1:1: seed: expected an integer, got '1e'"},
@@ -122,6 +153,15 @@ INSTANTIATE_TEST_SUITE_P(
              "a.yaml:1:1: resume: expected text, got null; put it in quotes to mean the word"},
         Case{"hidden: 128",
              "a.yaml:1:1: hidden: expected a list of integers above 0, got '128'; write [128]"},
+        Case{"hidden: \"[16,32]\"",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \"[16,32]\"; "
+             "remove the quotes"},
+        Case{"hidden: \"16\"",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \"16\"; write "
+             "[16]"},
+        Case{"optimizer: {param_groups: [{match: \"a, b\"}]}",
+             "a.yaml:1:29: optimizer.param_groups[0].match: expected a list of texts, got the text "
+             "\"a, b\"; write [\"a, b\"]"},
         Case{"hidden: [64, 0]", "a.yaml:1:14: hidden[1]: expected an integer above 0, got '0'"},
         Case{"hidden: [64, a]", "a.yaml:1:14: hidden[1]: expected an integer above 0, got 'a'"},
         Case{"hidden:",
@@ -140,6 +180,9 @@ INSTANTIATE_TEST_SUITE_P(
              "a.yaml:1:9: train.capture: expected true or false, got 'maybe'"},
         Case{"train:\n  epochs: -1",
              "a.yaml:2:3: train.epochs: expected an integer of at least 0, got '-1'"},
+        Case{"train:\n  epochs: 4294967297",
+             "a.yaml:2:3: train.epochs: expected an integer of at least 0, got '4294967297'; at "
+             "most 1000000000 is allowed"},
         Case{"train: {clip_norm: .inf}",
              "a.yaml:1:9: train.clip_norm: expected a number above 0 or "
              "null, got '.inf'; numbers are finite"},
@@ -164,6 +207,19 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"checkpoint: {every: 5}",
              "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep "
              "or 200ba, got '5'; write 5ep (epochs) or 5ba (batches)"},
+        Case{"checkpoint:\n  every: 1,5ep",
+             "a.yaml:2:3: checkpoint.every: expected a duration such as 3ep or 200ba, got '1,5ep'; "
+             "write 1.5ep, with a decimal point"},
+        Case{"checkpoint: {every: -1ep}",
+             "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep or 200ba, got '-1ep'; "
+             "a duration of at least 0 is required"},
+        Case{"checkpoint: {every: 1e30ep}",
+             "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep or 200ba, got "
+             "'1e30ep'; at most 1000000000ep or 1000000000000000ba is allowed"},
+        Case{
+            "checkpoint: {every: 1.5ba}",
+            "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep or 200ba, got '1.5ba'; "
+            "a whole number of batches is required"},
         Case{"checkpoint: {every: soon}",
              "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep or 200ba, got 'soon'"},
         Case{"checkpoint: {keep_last: 3e9}",

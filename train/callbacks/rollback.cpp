@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <limits>
 
+#include "weft/core/json.h"
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/callbacks/callbacks.h"
@@ -66,7 +67,7 @@ class Rollback final : public Callback {
   // Restores the optimizer's state of those weights, except the count of steps, by which schedule
   // and checkpoints go.
   static void restore(optim::Optimizer& optimizer, StateRecord record) {
-    auto json = nlohmann::ordered_json::parse(record.json);
+    auto json = parse_json<nlohmann::ordered_json>(record.json, "rollback: the optimizer's state");
     json["applied_steps"] = optimizer.applied_steps();
     record.json = json.dump();
     load_state([&](State& s) { optimizer_state(s, optimizer); }, record, "rollback: optimizer");

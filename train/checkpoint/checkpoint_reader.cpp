@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/json.h"
 #include "weft/core/nearest.h"
 #include "weft/train/checkpoint/manifest.h"
 
@@ -23,7 +24,7 @@ Json read_json(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::stringstream text;
   text << file.rdbuf();
-  return Json::parse(text.str());
+  return parse_json<Json>(text.str(), path.filename().string());
 }
 
 // A metric whose value is null was NaN; it is read as if it had not been measured.
@@ -48,7 +49,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
   json["config"] = about.config;
   json["state"] = Json::object();
   for (const auto& [part, record] : parts) {
-    json["state"][part] = Json::parse(record.json);
+    json["state"][part] = parse_json<Json>(record.json, "checkpoint: the state of " + part);
     for (const auto& [path, tensor] : record.tensors) tensors[part + "." + path] = tensor;
   }
   return json.dump(1) + "\n";
@@ -71,6 +72,8 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
               .logs = json.at("logs").get<std::map<std::string, i64>>(),
               .config = json.at("config").get<std::string>()};
     for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
+  } catch (const JsonError& error) {
+    fail("checkpoint {}: {}; another checkpoint is required", folder_.string(), error.what());
   } catch (const Json::exception& error) {
     fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
          folder_.string(), kTrainerStateFile, error.what());
@@ -105,6 +108,8 @@ std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::pat
   try {
     return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
   } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const JsonError&) {
     return std::nullopt;
   }
 }

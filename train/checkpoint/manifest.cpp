@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/core/error.h"
+#include "weft/core/json.h"
 #include "weft/core/sha256.h"
 
 namespace weft::train {
@@ -50,7 +51,7 @@ Manifest read_manifest(const fs::path& checkpoint) {
   Manifest manifest;
   bool intact = false;
   try {
-    const Json json = Json::parse(text);
+    const auto json = parse_json<Json>(text, kManifestFile);
     for (const auto& [name, file] : json.at("files").items())
       manifest[name] = {file.at("bytes").get<i64>(), file.at("sha256").get<std::string>()};
     WEFT_CHECK(json.at("schema") == kManifestSchema,
@@ -58,6 +59,8 @@ Manifest read_manifest(const fs::path& checkpoint) {
                checkpoint.string(), kManifestFile, json.at("schema").dump(), kManifestSchema);
     intact = text == manifest_text(manifest);
   } catch (const Json::exception&) {
+    intact = false;
+  } catch (const JsonError&) {
     intact = false;
   }
   WEFT_CHECK(intact, "checkpoint {}: {} is damaged; every byte as it was written is required",

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/json.h"
 #include "weft/core/config/config.h"
 
 namespace weft::train {
@@ -21,6 +22,13 @@ const std::string& entry(const std::string& file,
              "{}: its metadata has no '{}'; a weights file written by weft train is required", file,
              key);
   return found->second;
+}
+
+nlohmann::json json_entry(const std::string& file,
+                          const std::map<std::string, std::string>& metadata,
+                          const std::string& key) {
+  return parse_json<nlohmann::json>(entry(file, metadata, key),
+                                    fmt::format("{}: its metadata '{}'", file, key));
 }
 
 }  // namespace
@@ -46,15 +54,14 @@ ModelMetadata read_model_metadata(const std::string& file,
   model.model =
       config::load_text<Architecture>(entry(file, metadata, "architecture"), file).value.model;
   try {
-    const auto input = nlohmann::json::parse(entry(file, metadata, "input"));
+    const auto input = json_entry(file, metadata, "input");
     model.input = {Shape(input.at("sample").get<std::vector<i64>>()),
                    input.at("outputs").get<i64>()};
     model.sample_dtype = dtype_named(input.at("dtype").get<std::string>());
-    const auto normalize = nlohmann::json::parse(entry(file, metadata, "normalize"));
+    const auto normalize = json_entry(file, metadata, "normalize");
     model.normalization = {normalize.at("mean").get<std::vector<double>>(),
                            normalize.at("std").get<std::vector<double>>()};
-    model.class_names =
-        nlohmann::json::parse(entry(file, metadata, "classes")).get<std::vector<std::string>>();
+    model.class_names = json_entry(file, metadata, "classes").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& e) {
     fail("{}: its metadata is damaged ({}); a weights file written by weft train is required", file,
          e.what());

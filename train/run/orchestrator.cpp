@@ -30,7 +30,8 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
   if (config.model.common.pretrained) {
     const PretrainedOptions& pretrained = *config.model.common.pretrained;
-    load(*model, pretrained.path, {.exclude = pretrained.exclude});
+    load(*model, pretrained.path,
+         {.exclude = pretrained.exclude, .or_else = "a glob in model.pretrained.exclude"});
   }
   model->to(device_named(config.run.device));
   model->name_paths();

@@ -6,6 +6,7 @@
 // both is called, which freezes parameters. The trainer, the optimizer and the run follow: stashed
 // state of the optimizer requires that its parameters are frozen. The files of metrics are cut to
 // the checkpoint last, when no later check can fail.
+#include "weft/core/json.h"
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
@@ -108,7 +109,8 @@ void Orchestrator::restore_hooks() {
   bool as_list = config_.strategy.size() > 1;
   if (!as_list && from.has("strategy")) {  // a chain of one, from a run of 6e903a6
     const std::string key = "0." + config_.strategy.front().name();
-    as_list = nlohmann::json::parse(from.part("strategy").json).contains(key);
+    as_list =
+        parse_json<nlohmann::json>(from.part("strategy").json, "resume: strategy").contains(key);
   }
   for (const StatefulPart& part : hooks_.parts(as_list))
     if (!part.optional || from.has(part.name))
@@ -120,8 +122,9 @@ namespace {
 // A schedule of another type, which resume_override allows, begins without the observed values of
 // the previous one.
 StateRecord with_schedule(const StateRecord& trainer, optim::Schedule& schedule) {
-  auto json = nlohmann::ordered_json::parse(trainer.json);
-  json["schedule"] = nlohmann::ordered_json::parse(save_state(schedule).json);
+  auto json = parse_json<nlohmann::ordered_json>(trainer.json, "resume: trainer");
+  json["schedule"] =
+      parse_json<nlohmann::ordered_json>(save_state(schedule).json, "resume: schedule");
   return {json.dump(), trainer.tensors};
 }
 

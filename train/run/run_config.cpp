@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_config.h"
 
+#include "weft/core/checked.h"
 #include "weft/device/parallel.h"
 #include "weft/kernels/embedding.h"
 #include "weft/kernels/library/matmul_plans.h"
@@ -9,28 +10,28 @@ namespace weft::train {
 
 void describe(Fields& f, RunOptions& o) {
   f("seed", o.seed, "of initial weights, order of samples, dropout and generated data",
-    non_negative);
+    any_non_negative);
   f("device", o.device, "where to train: auto takes the fastest there is");
   f("deterministic", o.deterministic, "refuse anything whose result depends on timing");
   f("autotune", o.autotune,
     "on a GPU, time several algorithms for each kind of matrix product and keep the fastest");
   f("atomics", o.atomics,
     "on a GPU, sum an embedding's gradient in whatever order: faster for large tables");
-  f("threads", o.threads, "threads of the CPU; 0: one per core", non_negative);
-  f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>");
+  f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
+  f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
   f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }
 
 void apply_to_process(const RunOptions& options) {
-  if (options.threads > 0) set_threads(static_cast<int>(options.threads));
+  if (options.threads > 0) set_threads(checked_narrow<int>("run.threads", options.threads));
   kernels::set_matmul_autotune(options.autotune);
   kernels::embedding_atomics = options.atomics;
 }
 
 void describe(Fields& f, PretrainedOptions& o) {
   f("path", o.path, "safetensors file with weights to start from, beside the config or not",
-    required());
+    required(is_path));
   f("exclude", o.exclude, "globs of parameters that start fresh");
 }
 
@@ -50,12 +51,20 @@ void describe(Fields& f, ValidationOptions& o) {
   f("metrics", o.metrics, "by name; empty: the loss's own");
 }
 
+namespace {
+Check named_loss() {
+  Check check = one_of(Registry<Loss>::instance().names());
+  check.spellings = Registry<Loss>::instance().spellings();
+  return check;
+}
+}  // namespace
+
 void describe(Fields& f, RunConfig& o) {
   f("run", o.run, "the run itself");
   f("data", o.data, "what to train on", required());
   f("model", o.model, "what to train", required());
   f("task", o.objective.task, "sets loss.type and validation.metrics where they are not given",
-    one_of(Registry<Loss>::instance().names()));
+    named_loss());
   f.sets_default("task", "loss.type", [&] { o.objective.loss.choose(*o.objective.task); });
   f.sets_default("task", "validation.metrics",
                  [&] { o.validation.metrics = o.objective.loss.make()->default_metrics(); });
@@ -71,7 +80,8 @@ void describe(Fields& f, RunConfig& o) {
   f("validation", o.validation, "looking at held-out data");
   f("checkpoint", o.checkpoint, "what is saved");
   f("resume", o.resume.from,
-    "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint");
+    "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint",
+    is_path);
   f("resume_override", o.resume.override_keys,
     "keys of optimizer and scheduler that may differ from the checkpoint's");
   f("callbacks", o.callbacks, "what happens beside training, in this order");

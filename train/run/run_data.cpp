@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_data.h"
 
+#include "weft/core/checked.h"
 #include "weft/core/log.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
@@ -65,7 +66,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
   }
   if (options.subset > 0) result.train = data::some_samples(result.train, options.subset, seed);
   if (config.train.overfit_batches > 0) {
-    const i64 samples = config.train.overfit_batches * config.train.batch_size;
+    const i64 samples = saturating_product(config.train.overfit_batches, config.train.batch_size);
     result.train = data::first_samples(result.train, std::min(samples, result.train->size()));
   }
   WEFT_CHECK(config.train.batch_size <= result.train->size(),

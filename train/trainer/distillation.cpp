@@ -105,7 +105,7 @@ const bool registered = Registry<Trainer>::add<Distillation, DistillationOptions
 
 void describe(Fields& f, DistillationOptions& o) {
   f("teacher", o.teacher, "safetensors file of the model to imitate, beside the config or not",
-    required());
+    required(is_path));
   f("temperature", o.temperature,
     "what outputs are divided by before the softmax, for labels that say more", positive);
   f("weight", o.weight, "share of the teacher in the loss", in_range(0, 1));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "weft/core/checked.h"
 #include "weft/core/glob.h"
 #include "weft/core/log.h"
 #include "weft/train/trainer/trainer.h"
@@ -108,8 +109,11 @@ void Trainer::set_epoch_length(i64 batches) {
 }
 
 void Trainer::set_steps_per_epoch(i64 steps) {
-  i64 total = steps * options_.epochs;
-  if (options_.max_steps > 0) total = std::min(total, options_.max_steps);
+  WEFT_CHECK(steps >= 1, "Trainer: an epoch of {} steps given; at least 1 is required", steps);
+  const bool limited = options_.max_steps > 0;
+  const i64 total =
+      limited ? std::min(saturating_product(steps, options_.epochs), options_.max_steps)
+              : checked_product("Trainer: steps per epoch × epochs", steps, options_.epochs);
   optimizers_.set_length({.steps_per_epoch = steps, .steps = total});
 }
 
