@@ -2,11 +2,10 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/files.h"
 #include "weft/core/nearest.h"
 #include "weft/train/checkpoint/manifest.h"
 
@@ -20,10 +19,8 @@ namespace {
 constexpr int kStateSchema = 2;
 
 Json read_json(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return Json::parse(text.str());
+  constexpr i64 kLargest = i64{1} << 30;
+  return Json::parse(read_file(path, kLargest));
 }
 
 // A metric whose value is null was NaN; it is read as if it had not been measured.
@@ -32,6 +29,21 @@ std::map<std::string, double> metrics_of(const Json& json) {
   for (const auto& [name, value] : json.items())
     if (value.is_number()) metrics[name] = value.get<double>();
   return metrics;
+}
+
+// Which files are cut, and at which size, follows from these.
+void check_ranges(const fs::path& folder, const CheckpointAbout& about) {
+  for (const auto& sizes : {about.logs, about.log_lines})
+    for (const auto& [name, size] : sizes) {
+      WEFT_CHECK(name == kMetricsLines || name == kMetricsTable,
+                 "checkpoint {}: {} has the size of a log '{}'; {} and {} are the logs of a run",
+                 folder.string(), kTrainerStateFile, name, kMetricsLines, kMetricsTable);
+      WEFT_CHECK(size >= 0, "checkpoint {}: {} has the size {} of {}; a size from 0 is required",
+                 folder.string(), kTrainerStateFile, size, name);
+    }
+  for (const i64 count : {about.epoch, about.batch, about.step, about.samples})
+    WEFT_CHECK(count >= 0, "checkpoint {}: {} has a count of {}; counts from 0 are required",
+               folder.string(), kTrainerStateFile, count);
 }
 
 }  // namespace
@@ -45,6 +57,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
     json["metrics"][name] = std::isfinite(value) ? Json(value) : Json(nullptr);
   json["environment"] = about.environment;
   json["logs"] = about.logs;
+  json["log_lines"] = about.log_lines;
   json["config"] = about.config;
   json["state"] = Json::object();
   for (const auto& [part, record] : parts) {
@@ -69,7 +82,9 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
               .metrics = metrics_of(json.at("metrics")),
               .environment = json.at("environment").get<std::map<std::string, std::string>>(),
               .logs = json.at("logs").get<std::map<std::string, i64>>(),
+              .log_lines = json.value("log_lines", std::map<std::string, i64>()),
               .config = json.at("config").get<std::string>()};
+    check_ranges(folder_, about_);
     for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
   } catch (const Json::exception& error) {
     fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
@@ -105,6 +120,8 @@ std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::pat
   try {
     return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
   } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {
     return std::nullopt;
   }
 }
