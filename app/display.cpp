@@ -42,6 +42,18 @@ std::string metrics_of(const std::map<std::string, double>& metrics, const std::
 
 }  // namespace
 
+std::string shell_quoted(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=:,+@%-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == text.npos) return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') quoted += "'\\''";
+    else quoted += c;
+  }
+  return quoted + "'";
+}
+
 Display::Display() : terminal_(isatty(STDOUT_FILENO) != 0) {}
 
 void Display::clear_bar() {
@@ -99,14 +111,19 @@ void Display::on_epoch_end(const train::EpochReport& report) {
 void Display::on_train_end(const train::RunReport& report) {
   if (report.test) say("test:" + metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
-    return say(fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
-                           report.epochs, report.steps, report.seconds, report.folder));
-  say(fmt::format(
-      "{} after {} epochs, {} steps, {:.1f} s. Next: {}", report.stopped ? "stopped" : "done",
-      report.epochs, report.steps, report.seconds,
-      report.stopped
-          ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto", report.folder)
-          : "weft evaluate " + report.folder + (report.test ? "" : " --split validation")));
+    return say(fmt::format(
+        "failed after {} epochs, {} steps, {:.1f} s; {} {}", report.epochs, report.steps,
+        report.seconds,
+        report.saved ? "what was saved is in" : "no checkpoint was saved; the metrics are in",
+        report.folder));
+  const std::string quoted = shell_quoted(report.folder);
+  say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: {}",
+                  report.stopped ? "stopped" : "done", report.epochs, report.steps, report.seconds,
+                  report.stopped
+                      ? fmt::format("weft train {} {} resume=auto",
+                                    shell_quoted(report.folder + "/config.yaml"),
+                                    shell_quoted("run.dir=" + report.folder))
+                      : "weft evaluate " + quoted + (report.test ? "" : " --split validation")));
 }
 
 }  // namespace weft::app

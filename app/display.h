@@ -3,10 +3,14 @@
 #pragma once
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "weft/train/run/orchestrator.h"
 
 namespace weft::app {
+
+// A word of a shell's command line that stands for the text, quoted only where it has to be.
+std::string shell_quoted(std::string_view text);
 
 class Display : public train::Callback {
  public:

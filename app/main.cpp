@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 
 #include "weft/app/command.h"
+#include "weft/core/files.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
 #include "weft/train/checkpoint/environment.h"
@@ -63,6 +65,10 @@ int main(int argc, char** argv) {
   } catch (const Error& e) {
     std::fprintf(stderr, "weft: %s\n", printable(e.what()).c_str());
     return e.exit_code();
+  } catch (const std::filesystem::filesystem_error& e) {
+    const IoError error = io_error_of(e);
+    std::fprintf(stderr, "weft: %s\n", error.what());
+    return error.exit_code();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "weft: internal error: %s; please report it\n",
                  printable(e.what()).c_str());

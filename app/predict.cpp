@@ -56,7 +56,8 @@ int run(const PredictArguments& arguments) {
           {"class", class_name(predictor.metadata(), best[i])},
           {"probability", share},
           {"probabilities", std::vector<float>(row.begin(), row.end())}};
-      std::printf("%s\n", line.dump().c_str());
+      using Json = nlohmann::ordered_json;  // a name of a file may be in any encoding
+      std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     } else {
       std::printf("%s: %s (%.1f %%)\n", printable_line(arguments.files[i]).c_str(),
                   printable_line(class_name(predictor.metadata(), best[i])).c_str(),

@@ -33,11 +33,20 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path, Sha256* hash)
-    : path_(std::move(path)), temporary_(temporary_name(path_)), hash_(hash) {
+AtomicFile::AtomicFile(std::string path, Sha256* hash) : path_(std::move(path)), hash_(hash) {
   struct stat info {};
-  WEFT_CHECK(stat(path_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode),
+  const bool exists = stat(path_.c_str(), &info) == 0;
+  WEFT_CHECK(!exists || !S_ISDIR(info.st_mode),
              "write: {} is a folder; the name of a file is required", path_);
+  if (exists && !S_ISREG(info.st_mode)) {
+    file_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    WEFT_CHECK(file_ >= 0,
+               "write: {} cannot be opened ({}); a file or a device that can be written is "
+               "required",
+               path_, reason(errno));
+    return;
+  }
+  temporary_ = temporary_name(path_);
   file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   const int code = errno;
   WEFT_CHECK(file_ >= 0, "write: {} cannot be made ({}); a folder that can be written is required",
@@ -64,9 +73,11 @@ void AtomicFile::write(const void* data, i64 bytes) {
 }
 
 void AtomicFile::commit() {
-  if (fsync(file_) != 0) fail_with("fsync");
+  // EINVAL: a device or a pipe cannot be synced.
+  if (fsync(file_) != 0 && (errno != EINVAL || !temporary_.empty())) fail_with("fsync");
   // Some network file systems report write errors only in close().
   if (close(std::exchange(file_, -1)) != 0) fail_with("close");
+  if (temporary_.empty()) return;
   if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename");
   temporary_.clear();
   sync_to_disk(folder_of(path_));

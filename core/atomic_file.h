@@ -2,7 +2,7 @@
 // AtomicFile writes a file that appears under its name only when it is complete and on the disk.
 // The file is written under a temporary name in the same folder, fsynced and renamed, and the
 // folder is fsynced. If anything fails before the rename, an older file of that name stays
-// unchanged.
+// unchanged. A device or a pipe of that name is not replaced: the bytes are written to it.
 #pragma once
 #include <string>
 #include <string_view>
@@ -16,6 +16,7 @@ class Sha256;
 class AtomicFile {
  public:
   // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
+  // A pipe waits for its reader.
   // The written bytes are also added to `hash`.
   explicit AtomicFile(std::string path, Sha256* hash = nullptr);
   ~AtomicFile();  // without commit(), removes the temporary file
@@ -30,7 +31,7 @@ class AtomicFile {
  private:
   [[noreturn]] void fail_with(const char* action) const;
 
-  std::string path_, temporary_;
+  std::string path_, temporary_;  // temporary_ is empty if there is nothing to rename
   Sha256* hash_;
   int file_ = -1;
 };

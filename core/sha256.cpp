@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 
 namespace weft {
 
@@ -53,9 +53,10 @@ std::string sha256_of(std::string_view text) {
 }
 
 std::string sha256_of_file(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  WEFT_CHECK(file >= 0, "{}: it cannot be opened ({}); a readable file is required", path,
-             std::generic_category().message(errno));
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not block
+  WEFT_CHECK(file >= 0 || errno != ENOENT, "{}: it does not exist; a readable file is required",
+             path);
+  if (file < 0) throw IoError(path, "read", errno);
   Sha256 hash;
   std::vector<char> buffer(1 << 20);
   ssize_t got = 0;
@@ -66,8 +67,7 @@ std::string sha256_of_file(const std::string& path) {
   }
   const int code = errno;
   close(file);
-  WEFT_CHECK(got == 0, "{}: reading failed ({}); a readable file is required", path,
-             std::generic_category().message(code));
+  if (got != 0) throw IoError(path, "read", code);
   return hash.hex();
 }
 

@@ -28,7 +28,7 @@ class Sha256 {
 };
 
 std::string sha256_of(std::string_view text);
-// Throws UserError, with the name of the file, if it cannot be read.
+// Throws UserError if there is no such file, and IoError if it cannot be read.
 std::string sha256_of_file(const std::string& path);
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/data/file.h"
 #include "weft/data/sources.h"
 
@@ -26,7 +27,7 @@ std::vector<std::filesystem::path> files_of(const FileSearch& search, const std:
   const auto folder = find_file(search, names).parent_path();
   std::vector<std::filesystem::path> paths;
   for (const auto& name : names)
-    if (std::filesystem::exists(folder / name)) paths.push_back(folder / name);
+    if (kind_behind(folder / name) != PathKind::none) paths.push_back(folder / name);
   return paths;
 }
 

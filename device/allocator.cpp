@@ -11,12 +11,16 @@
 #include <utility>
 
 #include "weft/core/error.h"
+#include "weft/device/allocation_budget.h"
 #include "weft/device/backend.h"
 #include "weft/device/out_of_memory.h"
 #include "weft/device/size_class.h"
 
 namespace weft {
 namespace {
+
+constexpr i64 kNoBudget = -1;
+thread_local i64 bytes_left = kNoBudget;
 
 constexpr int kClasses = 58 * kClassesPerPower;
 
@@ -152,11 +156,23 @@ void detail::release_cached(Cpu) { cpu_allocator().release_cached(); }
 bool detail::poisoning() { return poison.load(std::memory_order_relaxed); }
 
 void* allocate(const Device& device, i64 bytes) {
+  if (bytes_left != kNoBudget) {
+    if (bytes < 0 || bytes > bytes_left)
+      throw AllocationBudget::Exceeded(fmt::format(
+          "allocate: {} bytes wanted; at most {} more are allowed here", bytes, bytes_left));
+    bytes_left -= bytes;
+  }
   return std::visit([=](auto d) { return detail::allocate(d, bytes); }, device);
 }
 void deallocate(const Device& device, void* block, i64 bytes) noexcept {
+  if (bytes_left != kNoBudget) bytes_left += bytes;
   std::visit([=](auto d) { detail::deallocate(d, block, bytes); }, device);
 }
+AllocationBudget::AllocationBudget(i64 bytes) {
+  WEFT_ASSERT(bytes_left == kNoBudget && bytes >= 0, "allocate: a budget in another one");
+  bytes_left = bytes;
+}
+AllocationBudget::~AllocationBudget() { bytes_left = kNoBudget; }
 i64 set_cpu_memory_limit(i64 bytes) { return cpu_allocator().set_limit(bytes); }
 bool set_allocator_poison(bool on) { return poison.exchange(on); }
 AllocatorCounters allocator_counters(const Device& device) {

@@ -63,6 +63,49 @@ TEST_F(Command, MakesAFolderByDateAndALinkToIt) {
   EXPECT_EQ(weft("evaluate runs/latest").code, 0);
 }
 
+TEST_F(Command, RunsThatStartTogetherGetFoldersOfTheirOwn) {
+  const Result all =
+      weft("--version >/dev/null; for i in 1 2 3 4; do '" WEFT_COMMAND
+           "' train small.yaml train.epochs=1 >out.$i 2>&1 & done; wait; tail -qn1 out.?");
+  EXPECT_EQ(all.output.find("weft: "), std::string::npos) << all.output;
+  i64 folders = 0;
+  for (const auto& entry : fs::directory_iterator(folder_ / "runs/small"))
+    folders += fs::exists(entry.path() / "checkpoints/last/model.safetensors") ? 1 : 0;
+  EXPECT_EQ(folders, 4) << all.output;
+}
+
+TEST_F(Command, TheNextCommandIsQuotedForTheShell) {
+  const Result trained = weft("train small.yaml train.epochs=1 \"run.dir=it's a run\"");
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  const std::string next = "Next: weft ";
+  const std::size_t at = trained.output.find(next);
+  ASSERT_NE(at, std::string::npos) << trained.output;
+  EXPECT_NE(trained.output.find("evaluate 'it'\\''s a run'"), std::string::npos) << trained.output;
+  std::string line = trained.output.substr(at + next.size());
+  line.resize(line.find('\n'));
+  EXPECT_EQ(weft(line).code, 0) << line;
+}
+
+TEST_F(Command, AFileSystemThatRefusesIsASentence) {
+  const std::string name(300, 'x');
+  for (const std::string& arguments :
+       {"train small.yaml run.dir=" + name, "evaluate " + name, "predict " + name + " a.png",
+        "train small.yaml resume=" + name, "train small.yaml resume=auto run.dir=" + name}) {
+    const Result result = weft(arguments);
+    EXPECT_EQ(result.code, 2) << arguments << "\n" << result.output;
+    EXPECT_NE(result.output.find("File name too long"), std::string::npos) << result.output;
+    EXPECT_EQ(result.output.find("internal error"), std::string::npos) << result.output;
+  }
+}
+
+TEST_F(Command, AFailureBeforeTheFirstSaveSaysThatNothingIsSaved) {
+  const Result failed =
+      weft("train small.yaml run.dir=run optimizer.type=sgd optimizer.lr=1e30 train.epochs=3");
+  EXPECT_EQ(failed.code, 3) << failed.output;
+  EXPECT_NE(failed.output.find("no checkpoint was saved"), std::string::npos) << failed.output;
+  EXPECT_EQ(failed.output.find("what was saved"), std::string::npos) << failed.output;
+}
+
 TEST_F(Command, UserMistakesAreOneSentenceAndTwo) {
   const auto expect_mistake = [&](const std::string& arguments, const std::string& part) {
     const Result result = weft(arguments);

@@ -143,7 +143,7 @@ TEST_F(CheckpointFiles, TheNewestAndTheBestAreKept) {
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-10", "step-30", "step-40"}));
   EXPECT_EQ(target("last"), "step-40");
   EXPECT_EQ(target("best"), "step-10");
-  EXPECT_TRUE(checkpoints.any_good());
+  EXPECT_TRUE(checkpoints.newest_good().has_value());
 }
 
 TEST_F(CheckpointFiles, NothingIsOverwritten) {
@@ -182,7 +182,7 @@ TEST_F(CheckpointFiles, ASaveThatFailsIsAWarningAndLosesNothing) {
   Snapshot bad = small();
   bad.after(folder_ / "no-such-log");
   checkpoints.save(std::move(bad), 2, {});
-  EXPECT_TRUE(checkpoints.any_good());
+  EXPECT_TRUE(checkpoints.newest_good().has_value());
   EXPECT_TRUE(log.has("warning: checkpoint: saving step-2 failed (")) << log.text();
   EXPECT_TRUE(log.has("the last good one is " + (folder_ / "step-1").string())) << log.text();
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-1"}));

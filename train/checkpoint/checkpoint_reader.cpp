@@ -2,11 +2,10 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/files.h"
 #include "weft/core/json.h"
 #include "weft/core/nearest.h"
 #include "weft/train/checkpoint/manifest.h"
@@ -21,10 +20,8 @@ namespace {
 constexpr int kStateSchema = 2;
 
 Json read_json(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return parse_json<Json>(text.str(), path.filename().string());
+  constexpr i64 kLargest = i64{1} << 30;
+  return parse_json<Json>(read_file(path, kLargest), path.filename().string());
 }
 
 // A metric whose value is null was NaN; it is read as if it had not been measured.
@@ -33,6 +30,21 @@ std::map<std::string, double> metrics_of(const Json& json) {
   for (const auto& [name, value] : json.items())
     if (value.is_number()) metrics[name] = value.get<double>();
   return metrics;
+}
+
+// Which files are cut, and at which size, follows from these.
+void check_ranges(const fs::path& folder, const CheckpointAbout& about) {
+  for (const auto& sizes : {about.logs, about.log_lines})
+    for (const auto& [name, size] : sizes) {
+      WEFT_CHECK(name == kMetricsLines || name == kMetricsTable,
+                 "checkpoint {}: {} has the size of a log '{}'; {} and {} are the logs of a run",
+                 folder.string(), kTrainerStateFile, name, kMetricsLines, kMetricsTable);
+      WEFT_CHECK(size >= 0, "checkpoint {}: {} has the size {} of {}; a size from 0 is required",
+                 folder.string(), kTrainerStateFile, size, name);
+    }
+  for (const i64 count : {about.epoch, about.batch, about.step, about.samples})
+    WEFT_CHECK(count >= 0, "checkpoint {}: {} has a count of {}; counts from 0 are required",
+               folder.string(), kTrainerStateFile, count);
 }
 
 }  // namespace
@@ -46,6 +58,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
     json["metrics"][name] = std::isfinite(value) ? Json(value) : Json(nullptr);
   json["environment"] = about.environment;
   json["logs"] = about.logs;
+  json["log_lines"] = about.log_lines;
   json["config"] = about.config;
   json["state"] = Json::object();
   for (const auto& [part, record] : parts) {
@@ -70,7 +83,9 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
               .metrics = metrics_of(json.at("metrics")),
               .environment = json.at("environment").get<std::map<std::string, std::string>>(),
               .logs = json.at("logs").get<std::map<std::string, i64>>(),
+              .log_lines = json.value("log_lines", std::map<std::string, i64>()),
               .config = json.at("config").get<std::string>()};
+    check_ranges(folder_, about_);
     for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
   } catch (const JsonError& error) {
     fail("checkpoint {}: {}; another checkpoint is required", folder_.string(), error.what());
@@ -109,7 +124,7 @@ std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::pat
     return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
   } catch (const Json::exception&) {
     return std::nullopt;
-  } catch (const JsonError&) {
+  } catch (const Error&) {
     return std::nullopt;
   }
 }

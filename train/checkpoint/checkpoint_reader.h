@@ -24,9 +24,13 @@ struct CheckpointAbout {
   std::string ended = {};     // the reason, if a callback or train.max_steps ended the run
   std::map<std::string, double> metrics = {};           // of a validation at this step, if any
   std::map<std::string, std::string> environment = {};  // train/checkpoint/environment.h
-  std::map<std::string, i64> logs = {};  // file of the run folder -> its size in bytes
-  std::string config = {};               // resolved, as YAML
+  std::map<std::string, i64> logs = {};       // log of the run folder -> its size in bytes
+  std::map<std::string, i64> log_lines = {};  // and in lines; older checkpoints do not have it
+  std::string config = {};                    // resolved, as YAML
 };
+// The logs whose size a checkpoint has.
+inline constexpr const char* kMetricsLines = "metrics.jsonl";
+inline constexpr const char* kMetricsTable = "metrics.csv";
 using StateParts = std::map<std::string, StateRecord>;  // "trainer", "callbacks.0.ema", …
 
 // The text of trainer_state.json. Adds the tensors of the parts to `tensors` under "part.path".
@@ -36,7 +40,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
 class CheckpointReader {
  public:
   // Verifies all files. Throws UserError that names the folder, what was found and what is
-  // required.
+  // required, and IoError if a file cannot be read.
   explicit CheckpointReader(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }

@@ -7,8 +7,10 @@
 #include <limits>
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
 
@@ -36,6 +38,26 @@ CheckpointName name_of_folder(const std::string& text) {
   return {number < 2 ? -1 : number_in(rest.substr(0, dash)), number};
 }
 
+double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics) {
+  const auto found = metrics.find(options.monitor);
+  if (found == metrics.end()) return kNoScore;
+  return options.mode == MonitorMode::max ? found->second : -found->second;
+}
+
+// A save leaves .step-N.tmp if it is killed, .step-N.old if it is killed while an older checkpoint
+// is removed, and the same for the links. Other hidden entries belong to someone else.
+bool is_left_by_a_save(std::string_view name) {
+  if (!name.starts_with('.')) return false;
+  name.remove_prefix(1);
+  for (const std::string_view end : {".tmp", ".old", ".new"}) {
+    if (!name.ends_with(end)) continue;
+    const std::string_view own = name.substr(0, name.size() - end.size());
+    if (own == "last" || own == "best") return end != ".tmp";
+    return end != ".new" && name_of_folder(std::string(own)).step >= 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string CheckpointName::text() const {
@@ -44,13 +66,33 @@ std::string CheckpointName::text() const {
 
 std::vector<CheckpointName> checkpoints_in(const fs::path& folder) {
   std::vector<CheckpointName> names;
-  if (!fs::is_directory(folder)) return names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const CheckpointName name = name_of_folder(entry.path().filename().string());
-    if (name.step >= 0 && entry.is_directory() && !entry.is_symlink()) names.push_back(name);
+  for (const std::string& text : names_in(folder)) {
+    const CheckpointName name = name_of_folder(text);
+    if (name.step >= 0 && kind_of(folder / text) == PathKind::folder) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<ScoredCheckpoint> scored_checkpoints(const fs::path& folder,
+                                                 const CheckpointOptions& options,
+                                                 const CheckpointName& newest) {
+  std::vector<ScoredCheckpoint> scored;
+  for (const CheckpointName& name : checkpoints_in(folder)) {
+    if (name > newest) continue;
+    const auto metrics = metrics_of_checkpoint(folder / name.text());
+    if (metrics) scored.push_back({name, score_of(options, *metrics)});
+  }
+  return scored;
+}
+
+const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints) {
+  const auto best = std::max_element(
+      checkpoints.begin(), checkpoints.end(),
+      [](const ScoredCheckpoint& a, const ScoredCheckpoint& b) {
+        return std::isnan(b.score) ? false : std::isnan(a.score) || a.score < b.score;
+      });
+  return std::isnan(best->score) ? checkpoints.back() : *best;
 }
 
 void check_space(const fs::path& folder, i64 bytes) {
@@ -70,6 +112,7 @@ void describe(Fields& f, CheckpointOptions& o) {
   f("keep_best", o.keep_best, "best checkpoints to keep besides", non_negative);
   f("monitor", o.monitor, "metric that says which is best");
   f("mode", o.mode, kMonitorModeHelp);
+  f("dir", o.dir, "the folder of the checkpoints; empty: checkpoints in the run folder");
 }
 
 Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
@@ -79,42 +122,25 @@ Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
   fs::create_directories(path_, error);
   WEFT_CHECK(!error, "checkpoint: {} cannot be made ({}); a folder that can be written is required",
              path_.string(), error.message());
-  std::vector<fs::path> left;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_))
-    if (entry.path().filename().string().starts_with(".")) left.push_back(entry.path());
-  for (const fs::path& path : left) fs::remove_all(path, error);
-  for (const CheckpointName& name : checkpoints_in(path_)) {
-    if (name > newest_good) continue;
-    const auto metrics = metrics_of_checkpoint(path_ / name.text());
-    if (metrics) saved_.push_back({name, score_of(*metrics)});
-  }
-  if (saved_.empty()) return;
-  // A save that was killed after its rename has not done these.
-  try {
-    link("last", saved_.back().name.text());
-    link_best();
-    retire();
-  } catch (const std::exception& e) {
-    log_warning("checkpoint: the links in {} cannot be moved: {}", path_.string(), e.what());
-  }
+  for (const std::string& name : names_in(path_))
+    if (is_left_by_a_save(name))
+      fs::remove_all(path_ / name, error);  // a link itself, if it is one
+  saved_ = scored_checkpoints(path_, options_, newest_good);
+  // A save that was killed after its rename has not done this.
+  if (!saved_.empty()) link_and_retire();
+  report_notes();
 }
 
 Checkpoints::~Checkpoints() {
   if (saving_.valid()) saving_.wait();
 }
 
-// Higher is better; NaN where the metric was not measured.
-double Checkpoints::score_of(const std::map<std::string, double>& metrics) const {
-  const auto found = metrics.find(options_.monitor);
-  if (found == metrics.end()) return kNoScore;
-  return options_.mode == MonitorMode::max ? found->second : -found->second;
-}
-
 CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
                                  const std::map<std::string, double>& metrics) {
   settle();
-  Saved saved{{step, 1}, score_of(metrics)};
-  while (fs::exists(fs::symlink_status(path_ / saved.name.text()))) ++saved.name.number;
+  ScoredCheckpoint saved{{step, 1}, score_of(options_, metrics)};
+  std::error_code error;  // what cannot be examined lets the rename fail, which is a warning
+  while (fs::exists(fs::symlink_status(path_ / saved.name.text(), error))) ++saved.name.number;
   last_name_ = saved.name;
   saving_ = std::async(std::launch::async,
                        [this, saved, all = std::move(snapshot)] { write(all, saved); });
@@ -132,6 +158,10 @@ void Checkpoints::settle() {
                            saved_.empty() ? "none" : (path_ / saved_.back().name.text()).string());
     log_warning("{}", failure_);
   }
+  report_notes();
+}
+
+void Checkpoints::report_notes() {
   for (const std::string& note : notes_) log_warning("{}", note);
   notes_.clear();
 }
@@ -146,67 +176,112 @@ void Checkpoints::finish() {
   if (!failure_.empty()) throw InternalError(failure_);
 }
 
-bool Checkpoints::any_good() {
+std::optional<fs::path> Checkpoints::newest_good() {
   settle();
-  return !saved_.empty();
+  if (saved_.empty()) return std::nullopt;
+  return path_ / saved_.back().name.text();
 }
 
-void Checkpoints::write(const Snapshot& snapshot, const Saved& saved) {
+void Checkpoints::write(const Snapshot& snapshot, const ScoredCheckpoint& saved) {
   const std::string name = saved.name.text();
   const fs::path temporary = path_ / ("." + name + ".tmp");
+  std::error_code error;
   try {
     check_space(path_, snapshot.bytes());
-    fs::remove_all(temporary);
+    fs::remove_all(temporary, error);
+    if (error) throw IoError(temporary.string(), "removed", error.value());
     snapshot.write(temporary);
-    fs::rename(temporary, path_ / name);
+    fs::rename(temporary, path_ / name, error);
+    if (error) throw IoError((path_ / name).string(), "made", error.value());
   } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
+    fs::remove_all(temporary, error);
     throw;
   }
   sync_to_disk(path_.string());
   saved_.push_back(saved);
-  link("last", name);  // if this fails, older checkpoints stay, and the link leads to one
-  link_best();
-  sync_to_disk(path_.string());
-  retire();
+  link_and_retire();
 }
 
-void Checkpoints::link_best() const {
-  const auto best =
-      std::max_element(saved_.begin(), saved_.end(), [](const Saved& a, const Saved& b) {
-        return std::isnan(b.score) ? false : std::isnan(a.score) || a.score < b.score;
-      });
-  // Without scores, the newest checkpoint is the best.
-  link("best", (std::isnan(best->score) ? saved_.back() : *best).name.text());
+// The checkpoint is good by now, so nothing here is a failed save.
+void Checkpoints::link_and_retire() {
+  try {
+    link("last", saved_.back().name);
+    link("best", best_of(saved_).name);
+    sync_to_disk(path_.string());
+    retire();
+  } catch (const std::exception& error) {
+    notes_.push_back(
+        fmt::format("checkpoint: older checkpoints in {} stay: {}", path_.string(), error.what()));
+  }
 }
 
-// Replaces the link atomically.
-void Checkpoints::link(const std::string& name, const std::string& target) const {
+// Replaces the link atomically. Note [The links last and best]
+void Checkpoints::link(const std::string& name, const CheckpointName& target) {
+  const fs::path path = path_ / name, fresh = path_ / ("." + name + ".new");
   std::error_code error;
-  if (fs::read_symlink(path_ / name, error) == target) return;
-  const fs::path fresh = path_ / ("." + name + ".new");
-  fs::remove(fresh);
-  fs::create_directory_symlink(target, fresh);
-  fs::rename(fresh, path_ / name);
+  if (fs::read_symlink(path, error) == target.text()) return;
+  std::string problem = problem_in_place_of_link(path);
+  if (problem.empty()) {
+    fs::remove(fresh, error);
+    fs::create_directory_symlink(target.text(), fresh, error);
+    if (!error) fs::rename(fresh, path, error);
+    if (error) problem = error.message();
+  }
+  if (problem.empty() || noted_links_) return;
+  noted_links_ = true;
+  notes_.push_back(
+      fmt::format("checkpoint: the link {} cannot be made ({}); weft does without it and finds "
+                  "checkpoints by their names",
+                  path.string(), problem));
 }
 
-// Keeps the newest and the best checkpoints and removes all others. The newest is verified and
-// linked by now.
+// Moves away what a copy has made of the link. Returns why that is not possible.
+std::string Checkpoints::problem_in_place_of_link(const fs::path& path) const {
+  const PathKind kind = kind_of(path);
+  if (kind == PathKind::none || kind == PathKind::link) return "";
+  if (kind != PathKind::folder) return "another file has its name";
+  if (!is_copy_of_a_good_one(path)) return "a folder has its name and is no copy of a good one";
+  const fs::path hidden = path_ / ("." + path.filename().string() + ".old");
+  std::error_code error;
+  fs::remove_all(hidden, error);
+  fs::rename(path, hidden, error);
+  if (error) return error.message();
+  fs::remove_all(hidden, error);
+  return "";
+}
+
+bool Checkpoints::is_copy_of_a_good_one(const fs::path& path) const {
+  constexpr i64 kLargest = 1 << 20;
+  try {
+    const std::string manifest = read_file(path / kManifestFile, kLargest);
+    for (const ScoredCheckpoint& saved : saved_) {
+      const fs::path original = path_ / saved.name.text();
+      if (read_file(original / kManifestFile, kLargest) != manifest) continue;
+      verify_checkpoint(original);
+      return true;
+    }
+  } catch (const Error&) {  // then it may be the only good one
+  }
+  return false;
+}
+
+// Keeps the newest and the best checkpoints and removes all others. The newest is verified by now.
 void Checkpoints::retire() {
-  std::vector<Saved> by_score = saved_;
-  std::erase_if(by_score, [](const Saved& s) { return std::isnan(s.score); });
-  std::stable_sort(by_score.begin(), by_score.end(),
-                   [](const Saved& a, const Saved& b) { return a.score > b.score; });
+  std::vector<ScoredCheckpoint> by_score = saved_;
+  std::erase_if(by_score, [](const ScoredCheckpoint& s) { return std::isnan(s.score); });
+  std::stable_sort(
+      by_score.begin(), by_score.end(),
+      [](const ScoredCheckpoint& a, const ScoredCheckpoint& b) { return a.score > b.score; });
   by_score.resize(std::min(by_score.size(), static_cast<std::size_t>(options_.keep_best)));
   const std::size_t newest =
       saved_.size() - std::min(saved_.size(), static_cast<std::size_t>(options_.keep_last));
-  const fs::path best = fs::read_symlink(path_ / "best");
-  std::vector<Saved> kept;
+  const CheckpointName best = best_of(saved_).name;
+  std::vector<ScoredCheckpoint> kept;
   for (std::size_t i = 0; i < saved_.size(); ++i) {
-    const bool good = std::any_of(by_score.begin(), by_score.end(),
-                                  [&](const Saved& s) { return s.name == saved_[i].name; });
-    if (i >= newest || good || best == saved_[i].name.text()) kept.push_back(saved_[i]);
+    const bool good = std::any_of(by_score.begin(), by_score.end(), [&](const ScoredCheckpoint& s) {
+      return s.name == saved_[i].name;
+    });
+    if (i >= newest || good || best == saved_[i].name) kept.push_back(saved_[i]);
     else remove(path_ / saved_[i].name.text());
   }
   saved_ = std::move(kept);

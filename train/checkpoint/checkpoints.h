@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checkpoints of a run: checkpoints/step-N/ and the links last and best.
+// The checkpoints of a run: the folders step-N, and the links last and best to two of them.
 //
 // Note [Nothing good is lost]
 // A checkpoint is written into a hidden folder, file by file. Each file is synced; the manifest is
-// the last. All files are read back and verified. Then the folder is renamed to step-N, a new name,
-// and the links are replaced, each atomically. Older checkpoints are deleted after that. So after a
-// failure at any moment, the newest step-N is complete, and the link last leads to a complete one.
+// the last. All files are read back and verified. Then the folder is renamed to step-N, a new name.
+// From there on it is good. Older checkpoints are deleted after that. So after a failure at any
+// moment, the newest step-N is complete.
+//
+// Note [The links last and best]
+// They serve a reader who looks into the folder, and programs beside weft. weft itself finds the
+// newest checkpoint by its name and the best one by the saved metrics, because a copy of a run may
+// have made folders of the links, and some file systems have no links. A link that cannot be made
+// is one warning. A folder in the place of a link is replaced if it is a copy of a checkpoint that
+// verifies, and stays otherwise.
 #pragma once
 #include <filesystem>
 #include <future>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +34,7 @@ struct CheckpointOptions {
   i64 keep_best = 1;
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;
+  std::string dir = {};  // "": checkpoints in the run folder
 };
 void describe(Fields& f, CheckpointOptions& o);
 
@@ -37,11 +47,23 @@ struct CheckpointName {
 // The checkpoints in the folder `checkpoints` of a run, oldest first, complete or not.
 std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 
+// A checkpoint, and how good it is: higher is better; NaN where the metric was not measured.
+struct ScoredCheckpoint {
+  CheckpointName name;
+  double score;
+};
+// The checkpoints up to `newest` whose metrics can be read, oldest first. They are not verified.
+std::vector<ScoredCheckpoint> scored_checkpoints(const std::filesystem::path& folder,
+                                                 const CheckpointOptions& options,
+                                                 const CheckpointName& newest);
+// The best of at least one. Without scores, the newest checkpoint is the best.
+const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints);
+
 class Checkpoints {
  public:
-  // Makes `folder` if it does not exist, and removes the remains of a killed save. Checkpoints up
-  // to `newest_good` count for keep_last and keep_best. Later ones, which failed verification, are
-  // not touched.
+  // Makes `folder` if it does not exist, and removes the remains of a killed save, which it knows
+  // by their names. Checkpoints up to `newest_good` count for keep_last and keep_best. Later ones,
+  // which failed verification, are not touched.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
   ~Checkpoints();  // waits for the current save
@@ -56,19 +78,17 @@ class Checkpoints {
   void poll();
   // Waits for the current save, at the end of a run. Throws InternalError if the last save failed.
   void finish();
-  // Waits for the current save. Returns true if there is a good checkpoint.
-  bool any_good();
+  // Waits for the current save. Returns the folder of the newest good checkpoint, if there is one.
+  std::optional<std::filesystem::path> newest_good();
 
  private:
-  struct Saved {
-    CheckpointName name;
-    double score;
-  };
-  double score_of(const std::map<std::string, double>& metrics) const;
-  void write(const Snapshot& snapshot, const Saved& saved);
+  void write(const Snapshot& snapshot, const ScoredCheckpoint& saved);
   void settle();
-  void link(const std::string& name, const std::string& target) const;
-  void link_best() const;
+  void report_notes();
+  void link_and_retire();
+  void link(const std::string& name, const CheckpointName& target);
+  std::string problem_in_place_of_link(const std::filesystem::path& path) const;
+  bool is_copy_of_a_good_one(const std::filesystem::path& path) const;
   void retire();
   void remove(const std::filesystem::path& path);
 
@@ -78,8 +98,9 @@ class Checkpoints {
   std::string failure_;  // of the last save; empty when it was good
   std::future<void> saving_;
   // Owned by the saving thread while it runs.
-  std::vector<Saved> saved_;  // oldest first, verified
+  std::vector<ScoredCheckpoint> saved_;  // oldest first, verified
   std::vector<std::string> notes_;
+  bool noted_links_ = false;
 };
 
 // Throws UserError unless the file system at `folder` has room for this many bytes and a margin.

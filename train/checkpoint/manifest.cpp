@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/checkpoint/manifest.h"
 
-#include <fstream>
-#include <sstream>
-
 #include <nlohmann/json.hpp>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/core/json.h"
 #include "weft/core/sha256.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 
 namespace weft::train {
 
@@ -20,11 +19,29 @@ namespace {
 constexpr int kManifestSchema = 1;
 constexpr i64 kLargest = 1 << 20;  // maximum size of a manifest in bytes
 
-std::string text_of_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos;
+}
+
+void verify_file(const fs::path& checkpoint, const std::string& name, const FileRecord& record) {
+  const fs::path path = checkpoint / name;
+  const PathKind kind = kind_of(path);
+  WEFT_CHECK(kind != PathKind::none,
+             "checkpoint {}: {} is missing; all files of its manifest are required",
+             checkpoint.string(), name);
+  WEFT_CHECK(kind == PathKind::file, "checkpoint {}: {} is {}; a file is required",
+             checkpoint.string(), name,
+             kind == PathKind::link ? "a link, which is not followed" : "no file");
+  std::error_code error;
+  const auto bytes = static_cast<i64>(fs::file_size(path, error));
+  if (error) throw IoError(path.string(), "examined", error.value());
+  WEFT_CHECK(bytes == record.bytes, "checkpoint {}: {} has {} bytes; {} are required{}",
+             checkpoint.string(), name, bytes, record.bytes,
+             bytes < record.bytes ? ", it is cut off" : "");
+  const std::string hash = sha256_of_file(path.string());
+  WEFT_CHECK(hash == record.sha256,
+             "checkpoint {}: {} is damaged: its SHA-256 is {}; {} is required", checkpoint.string(),
+             name, hash, record.sha256);
 }
 
 }  // namespace
@@ -41,13 +58,10 @@ std::string manifest_text(const Manifest& manifest) {
 // the parser ignores.
 Manifest read_manifest(const fs::path& checkpoint) {
   const fs::path path = checkpoint / kManifestFile;
-  std::error_code error;
-  const auto bytes = fs::file_size(path, error);
-  WEFT_CHECK(!error, "checkpoint {}: it has no {}; a checkpoint that was completed is required",
+  WEFT_CHECK(kind_of(path) != PathKind::none,
+             "checkpoint {}: it has no {}; a checkpoint that was completed is required",
              checkpoint.string(), kManifestFile);
-  WEFT_CHECK(bytes <= kLargest, "checkpoint {}: {} has {} bytes; at most {} are allowed",
-             checkpoint.string(), kManifestFile, bytes, kLargest);
-  const std::string text = text_of_file(path);
+  const std::string text = read_file(path, kLargest);
   Manifest manifest;
   bool intact = false;
   try {
@@ -65,24 +79,34 @@ Manifest read_manifest(const fs::path& checkpoint) {
   }
   WEFT_CHECK(intact, "checkpoint {}: {} is damaged; every byte as it was written is required",
              checkpoint.string(), kManifestFile);
+  for (const auto& [name, record] : manifest)
+    WEFT_CHECK(is_plain_name(name),
+               "checkpoint {}: {} names '{}'; files of the checkpoint itself are required",
+               checkpoint.string(), kManifestFile, name);
   return manifest;
 }
 
 void verify_checkpoint(const fs::path& checkpoint) {
-  for (const auto& [name, record] : read_manifest(checkpoint)) {
-    const fs::path path = checkpoint / name;
-    std::error_code error;
-    const auto bytes = static_cast<i64>(fs::file_size(path, error));
-    WEFT_CHECK(!error, "checkpoint {}: {} is missing; all files of its manifest are required",
-               checkpoint.string(), name);
-    WEFT_CHECK(bytes == record.bytes, "checkpoint {}: {} has {} bytes; {} are required{}",
-               checkpoint.string(), name, bytes, record.bytes,
-               bytes < record.bytes ? ", it is cut off" : "");
-    const std::string hash = sha256_of_file(path.string());
-    WEFT_CHECK(hash == record.sha256,
-               "checkpoint {}: {} is damaged: its SHA-256 is {}; {} is required",
-               checkpoint.string(), name, hash, record.sha256);
+  for (const auto& [name, record] : read_manifest(checkpoint))
+    verify_file(checkpoint, name, record);
+}
+
+void verify_weights(const fs::path& file) {
+  std::error_code error;
+  fs::path real = fs::canonical(file, error);  // the manifest lies beside the file, not the link
+  if (error) real = file;
+  const fs::path folder = real.has_parent_path() ? real.parent_path() : fs::path(".");
+  if (kind_of(folder / kManifestFile) == PathKind::none) return;
+  Manifest manifest;
+  try {
+    manifest = read_manifest(folder);
+  } catch (const UserError&) {
+    if (kind_of(folder / kTrainerStateFile) != PathKind::none) throw;
+    return;
   }
+  const std::string name = real.filename().string();
+  if (const auto found = manifest.find(name); found != manifest.end())
+    verify_file(folder, name, found->second);
 }
 
 }  // namespace weft::train

@@ -21,9 +21,14 @@ using Manifest = std::map<std::string, FileRecord>;  // by file name
 // The bytes of manifest.json. Its last entry is the SHA-256 of the text without that entry.
 std::string manifest_text(const Manifest& manifest);
 // Throws UserError, naming the folder, unless it has a manifest that equals the output of
-// manifest_text() byte by byte.
+// manifest_text() byte by byte and names only files of the folder itself. Like the two functions
+// below it throws IoError if a file cannot be read, which says nothing about the file.
 Manifest read_manifest(const std::filesystem::path& checkpoint);
-// Reads every file. Throws UserError that names a file that differs from the manifest, and how.
+// Reads every file. Throws UserError that names a file that differs from the manifest, and how. A
+// link is not followed; it differs.
 void verify_checkpoint(const std::filesystem::path& checkpoint);
+// Does the same for one weights file, if the manifest of a checkpoint lies beside it and lists it.
+// A manifest.json of another program is passed over.
+void verify_weights(const std::filesystem::path& file);
 
 }  // namespace weft::train

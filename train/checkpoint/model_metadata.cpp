@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/checkpoint/model_metadata.h"
 
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
 #include <nlohmann/json.hpp>
 
 #include "weft/core/json.h"
 #include "weft/core/config/config.h"
+#include "weft/device/allocation_budget.h"
+#include "weft/nn/safetensors.h"
+#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
 namespace {
@@ -31,6 +38,54 @@ nlohmann::json json_entry(const std::string& file,
                                     fmt::format("{}: its metadata '{}'", file, key));
 }
 
+std::string text_of(const std::vector<std::string>& names) {
+  using Json = nlohmann::ordered_json;
+  try {
+    return Json(names).dump();
+  } catch (const Json::type_error&) {
+    fail("the class names {} are not UTF-8; names in UTF-8 are required",
+         Json(names).dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+}
+
+// get<i64>() would take 10.9 as 10.
+i64 whole(const nlohmann::json& value) {
+  if (!value.is_number_integer())
+    throw nlohmann::json::type_error::create(302, "an integer is required", &value);
+  return value.get<i64>();
+}
+
+// What sizes and divisions are made from.
+void check_ranges(const std::string& file, const ModelMetadata& model, const Shape& sample) {
+  constexpr i64 kMostElements = i64{1} << 31;  // of a sample, and outputs
+  i64 elements = 1;
+  bool fits = true;
+  for (const i64 size : sample)
+    fits = fits && size > 0 && !__builtin_mul_overflow(elements, size, &elements) &&
+           elements <= kMostElements;
+  WEFT_CHECK(fits,
+             "{}: its metadata has samples of {}; sizes from 1 with at most {} elements are "
+             "required",
+             file, sample, kMostElements);
+  WEFT_CHECK(model.input.outputs >= 1 && model.input.outputs <= kMostElements,
+             "{}: its metadata has {} outputs; an integer from 1 to {} is required", file,
+             model.input.outputs, kMostElements);
+  data::DatasetInfo info;
+  info.sample = sample;
+  info.sample_dtype = model.sample_dtype;
+  const auto channels = static_cast<std::size_t>(info.channels());
+  const auto& [mean, std] = model.normalization;
+  WEFT_CHECK(mean.size() == channels && std.size() == channels,
+             "{}: its metadata has {} means and {} stds; {} of each are required, one per channel",
+             file, mean.size(), std.size(), channels);
+  const auto finite = [](double x) { return std::isfinite(x); };
+  const auto divides = [](double x) { return std::isfinite(x) && x > 0 && std::isfinite(1 / x); };
+  WEFT_CHECK(
+      std::all_of(mean.begin(), mean.end(), finite) && std::all_of(std.begin(), std.end(), divides),
+      "{}: its metadata has the normalization {}; finite means and stds above 0 are required", file,
+      model.normalization.to_string());
+}
+
 }  // namespace
 
 std::map<std::string, std::string> metadata_of(const ModelMetadata& model) {
@@ -45,7 +100,7 @@ std::map<std::string, std::string> metadata_of(const ModelMetadata& model) {
           {"architecture", config::to_yaml(Architecture{model.model})},
           {"input", input.dump()},
           {"normalize", normalize.dump()},
-          {"classes", nlohmann::ordered_json(model.class_names).dump()}};
+          {"classes", text_of(model.class_names)}};
 }
 
 ModelMetadata read_model_metadata(const std::string& file,
@@ -55,8 +110,12 @@ ModelMetadata read_model_metadata(const std::string& file,
       config::load_text<Architecture>(entry(file, metadata, "architecture"), file).value.model;
   try {
     const auto input = json_entry(file, metadata, "input");
-    model.input = {Shape(input.at("sample").get<std::vector<i64>>()),
-                   input.at("outputs").get<i64>()};
+    std::vector<i64> sizes;
+    for (const auto& size : input.at("sample")) sizes.push_back(whole(size));
+    WEFT_CHECK(sizes.size() < Shape::kMaxRank,
+               "{}: its metadata has samples of {} axes; at most {} are supported", file,
+               sizes.size(), Shape::kMaxRank - 1);
+    model.input = {Shape(std::span<const i64>(sizes)), whole(input.at("outputs"))};
     model.sample_dtype = dtype_named(input.at("dtype").get<std::string>());
     const auto normalize = json_entry(file, metadata, "normalize");
     model.normalization = {normalize.at("mean").get<std::vector<double>>(),
@@ -66,7 +125,29 @@ ModelMetadata read_model_metadata(const std::string& file,
     fail("{}: its metadata is damaged ({}); a weights file written by weft train is required", file,
          e.what());
   }
+  check_ranges(file, model, model.input.sample);
   return model;
+}
+
+std::map<std::string, std::string> weights_metadata(const std::string& file) {
+  verify_weights(file);
+  return read_safetensors_metadata(file);
+}
+
+nn::AnyModule make_model(const ModelMetadata& model, const std::string& file) {
+  constexpr i64 kTimes = 16, kBesides = i64{64} << 20;  // for activations of the dry run
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  const i64 bytes = error ? 0 : static_cast<i64>(std::min<std::uintmax_t>(size, i64{1} << 50));
+  try {
+    const AllocationBudget budget(kTimes * bytes + kBesides);
+    return model.model.make(model.input);
+  } catch (const AllocationBudget::Exceeded& exceeded) {
+    fail(
+        "{}: its metadata describes a model that takes much more than the {} bytes of the file "
+        "({}); an architecture that fits the tensors is required",
+        file, bytes, exceeded.what());
+  }
 }
 
 }  // namespace weft::train

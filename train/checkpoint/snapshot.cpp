@@ -2,6 +2,7 @@
 #include "weft/train/checkpoint/snapshot.h"
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/files.h"
 #include "weft/core/sha256.h"
 #include "weft/train/checkpoint/manifest.h"
 
@@ -40,12 +41,16 @@ i64 Snapshot::bytes() const {
 
 void Snapshot::write(const fs::path& folder) const {
   for (const fs::path& file : before_) sync_to_disk(file.string());
-  fs::create_directories(folder);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw IoError(folder.string(), "made", error.value());
   Manifest manifest;
   for (const auto& [file, entry] : tensors_) {
     Sha256 hash;
     write_safetensors((folder / file).string(), entry.tensors, entry.metadata, &hash);
-    manifest[file] = {static_cast<i64>(fs::file_size(folder / file)), hash.hex()};
+    const auto bytes = fs::file_size(folder / file, error);
+    if (error) throw IoError((folder / file).string(), "examined", error.value());
+    manifest[file] = {static_cast<i64>(bytes), hash.hex()};
   }
   for (const auto& [file, text] : texts_) {
     write_file_atomically((folder / file).string(), text);

@@ -9,8 +9,8 @@ Predictor::Predictor(ModelMetadata metadata, nn::AnyModule model, InputPipeline 
     : metadata_(std::move(metadata)), model_(std::move(model)), input_(std::move(input)) {}
 
 Predictor Predictor::open(const std::string& path, const Device& device) {
-  ModelMetadata metadata = read_model_metadata(path, read_safetensors_metadata(path));
-  nn::AnyModule model = metadata.model.make(metadata.input);
+  ModelMetadata metadata = read_model_metadata(path, weights_metadata(path));
+  nn::AnyModule model = make_model(metadata, path);
   load(*model, path);
   model->to(device);
   model->eval();

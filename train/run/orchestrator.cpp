@@ -10,6 +10,7 @@
 #include "weft/nn/serialize.h"
 #include "weft/tensor/random.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
 #include "weft/train/strategies/strategies.h"
 
@@ -30,6 +31,7 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
   if (config.model.common.pretrained) {
     const PretrainedOptions& pretrained = *config.model.common.pretrained;
+    verify_weights(pretrained.path);
     load(*model, pretrained.path,
          {.exclude = pretrained.exclude, .or_else = "a glob in model.pretrained.exclude"});
   }
@@ -54,6 +56,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides)
     : config_(config), origin_{std::move(name), std::move(overrides)} {
   config_.strategy = unchained(config_.strategy);
+  check_text(config_);
   resume_ = find_resume(config_);
   input_.data = load_data(
       config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);
@@ -156,11 +159,16 @@ void Orchestrator::try_one_batch() {
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(data().train, std::min<i64>(2, data().train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
-  Evaluator(**model_, config_.objective.loss,
-            {.metrics = config_.validation.metrics,
-             .precision = config_.precision,
-             .normalization = data().normalization})
-      .evaluate(loader);
+  const Evaluation result = Evaluator(**model_, config_.objective.loss,
+                                      {.metrics = config_.validation.metrics,
+                                       .precision = config_.precision,
+                                       .normalization = data().normalization})
+                                .evaluate(loader);
+  output_.metric_names = {"train/loss"};
+  if (data().validation != nullptr)
+    for (const auto& [name, value] : result.metrics)
+      output_.metric_names.insert("validation/" + name);
+  model_metadata();  // what it names must be text
 }
 
 Evaluation Orchestrator::evaluate(const std::string& split,

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <tuple>
@@ -33,6 +34,7 @@ struct RunReport {
   bool stopped = false;          // by the stop token; the run can be resumed
   std::string ended_early = {};  // the reason, if a callback ended it (Orchestrator::stop)
   std::string failed = {};       // the error, if training failed: a loss that is not finite
+  bool saved = false;            // there is a good checkpoint
   std::optional<Evaluation> validation = {};  // the last one
   // Loss of the last validation, to compare runs: infinity when training failed, NaN without
   // validation data.
@@ -105,6 +107,7 @@ class Orchestrator {
   void begin();
   void open_folder();
   void train_epochs();
+  void note_failure(const std::string& reason);
   std::optional<EpochResult> train_epoch();
   void end_epoch(const EpochResult& result);
   bool validation_due();
@@ -134,6 +137,7 @@ class Orchestrator {
   struct Output {
     std::optional<RunFolder> folder;
     std::optional<MetricsLog> log;
+    std::set<std::string> metric_names;  // of an epoch with a validation
     std::optional<Checkpoints> checkpoints;
     std::tuple<i64, i64, i64> saved_place{-1, -1, -1};
   };

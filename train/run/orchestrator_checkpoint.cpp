@@ -85,6 +85,7 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
                         .metrics = metrics,
                         .environment = environment(),
                         .logs = output_.log->sizes(),
+                        .log_lines = output_.log->lines(),
                         .config = config::to_yaml(config_)};
   about.environment["device"] = name_of(trainer_->optimizers().device());
   TensorMap tensors;
@@ -98,8 +99,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
 }
 
 std::optional<fs::path> Orchestrator::last_checkpoint() {
-  if (!output_.checkpoints || !output_.checkpoints->any_good()) return std::nullopt;
-  return output_.folder->file("checkpoints/last");
+  if (!output_.checkpoints) return std::nullopt;
+  return output_.checkpoints->newest_good();
 }
 
 void Orchestrator::restore_hooks() {
@@ -145,8 +146,7 @@ void Orchestrator::restore_training() {
   }
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
   const bool goes_on = !resume_.folder.empty();
-  output_.log->restore(
-      about.logs, goes_on ? fs::path() : fs::canonical(from->folder()).parent_path().parent_path());
+  output_.log->restore(about, goes_on ? fs::path() : fs::path(resume_.run));
   if (goes_on) output_.saved_place = place();
 
   log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",

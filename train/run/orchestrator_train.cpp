@@ -6,6 +6,7 @@
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/environment.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/checkpoint_place.h"
 #include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
@@ -15,9 +16,15 @@ double Orchestrator::seconds() const {
 
 void Orchestrator::open_folder() {
   const bool continues = !resume_.folder.empty();
+  const std::string& dir = config_.checkpoint.dir;
+  if (!continues) place_to_save(config_.run.dir, dir, false);  // before a folder is made
   output_.folder = continues ? RunFolder::reuse(resume_.folder)
                              : RunFolder::create(config_.run.dir, origin_.name);
-  const std::filesystem::path checkpoints = output_.folder->file("checkpoints");
+  const std::filesystem::path& run = output_.folder->path();
+  const std::filesystem::path checkpoints = place_to_save(run, dir, continues);
+  // Where a resumed run goes on, the next resume finds it too.
+  if (dir.empty() && checkpoints != run / "checkpoints")
+    config_.checkpoint.dir = checkpoints.string();
   WEFT_CHECK(!continues || checkpoints_in(checkpoints) == resume_.seen,
              "resume: another process has continued {}; start again to continue after it",
              output_.folder->path().string());
@@ -26,8 +33,9 @@ void Orchestrator::open_folder() {
   for (const std::string& line : origin_.overrides) lines += line + "\n";
   output_.folder->write("overrides.txt", lines);
   output_.folder->write("environment.json", environment_json());
+  claim_place(checkpoints, run);
   output_.log.emplace(*output_.folder);
-  if (!resume_.from) output_.log->restore({{"metrics.jsonl", 0}, {"metrics.csv", 0}});
+  if (!resume_.from) output_.log->clear();
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
 }
 
@@ -42,6 +50,7 @@ void Orchestrator::begin() {
   if (resume_.from) restore_hooks();
   begin_hooks();
   if (resume_.from) restore_training();
+  output_.log->begin_table(output_.metric_names);
 }
 
 RunReport Orchestrator::train(std::stop_token stop) {
@@ -59,7 +68,10 @@ RunReport Orchestrator::train(std::stop_token stop) {
     train_epochs();
   } catch (const TrainingError& error) {
     failed = error.what();
-    last_checkpoint();  // waits for a save in progress
+    note_failure(failed);
+  } catch (const std::exception& error) {
+    note_failure(error.what());
+    throw;
   }
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
@@ -67,6 +79,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
                    .stopped = control_.stop.stop_requested(),
                    .ended_early = progress_.end_reason,
                    .failed = failed,
+                   .saved = last_checkpoint().has_value(),  // waits for a save in progress
                    .validation = validation,
                    .validation_loss = !failed.empty() ? std::numeric_limits<double>::infinity()
                                       : validation    ? validation->loss
@@ -81,6 +94,11 @@ RunReport Orchestrator::train(std::stop_token stop) {
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
   output_.folder->unlock();
   return report;
+}
+
+void Orchestrator::note_failure(const std::string& reason) {
+  output_.log->add_failure(trainer_->progress().epochs_done, trainer_->optimizer().applied_steps(),
+                           reason);
 }
 
 // Does nothing for a run that was resumed at its end.

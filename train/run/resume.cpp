@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "weft/core/files.h"
 #include "weft/core/glob.h"
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/manifest.h"
+#include "weft/train/run/checkpoint_place.h"
 #include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
@@ -26,6 +29,7 @@ constexpr std::array kPlaces{"run.threads",         "run.device",    "run.autotu
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint"};
+constexpr std::array kOnlyLogged{"validation.every", "validation.metrics"};  // mostly
 constexpr std::array kOverridable{"optimizer", "scheduler"};
 
 bool is_or_is_in(const std::string& path, std::string_view section) {
@@ -38,10 +42,12 @@ bool in_any(const std::string& path, const List& sections) {
                      [&](const auto& section) { return is_or_is_in(path, section); });
 }
 
-fs::path checkpoints_of(const fs::path& run) { return run / "checkpoints"; }
-bool is_checkpoint(const fs::path& path) { return fs::exists(path / kManifestFile); }
+bool is_checkpoint(const fs::path& path) {
+  return kind_behind(path / kManifestFile) != PathKind::none;
+}
 bool is_run(const fs::path& path) {
-  return fs::exists(path / "config.yaml") || !checkpoints_in(checkpoints_of(path)).empty();
+  return kind_of(path / "config.yaml") != PathKind::none ||
+         !checkpoints_in(path / "checkpoints").empty();
 }
 bool same_folder(const fs::path& a, const fs::path& b) {
   std::error_code ignored;
@@ -49,30 +55,56 @@ bool same_folder(const fs::path& a, const fs::path& b) {
 }
 
 std::shared_ptr<const CheckpointReader> opened(const fs::path& folder) {
-  return std::make_shared<const CheckpointReader>(folder);
+  try {
+    return std::make_shared<const CheckpointReader>(folder);
+  } catch (const IoError& error) {
+    throw IoError(
+        fmt::format(
+            "resume: the checkpoint {} cannot be read, and may be good ({}); try again when "
+            "it can be read, or resume from another checkpoint into another run.dir",
+            folder.string(), error.what()),
+        error.code());
+  }
 }
 
-// Returns the newest good checkpoint, and warns of the bad ones after it.
-Resume newest_of(const fs::path& run) {
-  Resume resume{.folder = run.string()};
-  const fs::path folder = checkpoints_of(run);
-  std::vector<CheckpointName> names = checkpoints_in(folder);
-  resume.seen = names;
+// A copy of a run may hold the newest checkpoint under the name of the link alone.
+void check_no_copied_link(const fs::path& place) {
+  const fs::path last = place / "last";
+  WEFT_CHECK(kind_of(last) != PathKind::folder || !is_checkpoint(last),
+             "resume: {} has no step-N, but a folder {}; resume={} with another run.dir goes on "
+             "from it",
+             place.string(), last.string(), last.string());
+}
+
+// Returns the newest good checkpoint of the run, which saves in `target` from now on, and warns of
+// the bad ones after it. Its earlier checkpoints may be elsewhere (checkpoint.dir has changed).
+Resume newest_of(const fs::path& run, const fs::path& target) {
+  Resume resume{.seen = checkpoints_in(target), .folder = run.string(), .run = run.string()};
+  std::vector<std::pair<CheckpointName, fs::path>> found;
+  for (const CheckpointName& name : resume.seen) found.emplace_back(name, target);
+  const fs::path before = checkpoints_of(run);
+  if (!same_folder(before, target))
+    for (const CheckpointName& name : checkpoints_in(before)) found.emplace_back(name, before);
+  std::sort(found.begin(), found.end());
+  if (found.empty()) check_no_copied_link(before);
   std::string reason;
-  for (; !names.empty(); names.pop_back()) {
+  for (; !found.empty(); found.pop_back()) {
+    const auto& [name, place] = found.back();
     try {
-      resume.from = opened(folder / names.back().text());
-      resume.name = names.back();
+      resume.from = opened(place / name.text());
+      if (place == target) resume.name = name;
       return resume;
+    } catch (const IoError&) {
+      throw;
     } catch (const std::exception& error) {
       reason = error.what();
-      log_warning("resume: {} is refused: {}", names.back().text(), reason);
+      log_warning("resume: {} is refused: {}", name.text(), reason);
     }
   }
   WEFT_CHECK(reason.empty(),
-             "resume: {} has no checkpoint that is good (the oldest: {}); remove them to begin "
-             "again, or give another run.dir",
-             folder.string(), reason);
+             "resume: {} has no checkpoint that is good (the oldest: {}); another run.dir begins "
+             "a new run",
+             target.string(), reason);
   return resume;
 }
 
@@ -80,35 +112,44 @@ Resume automatic(const RunConfig& config) {
   const std::string& dir = config.run.dir;
   WEFT_CHECK(!dir.empty(),
              "resume: auto is given without run.dir; the folder to go on in is required");
-  if (!is_run(dir)) {
+  if (!is_run(dir) && !(is_owned_by(config.checkpoint.dir, dir) &&
+                        !checkpoints_in(config.checkpoint.dir).empty())) {
     log_info("resume: {} holds no run yet; the run begins", dir);
     return {};
   }
-  Resume resume = newest_of(dir);
+  Resume resume = newest_of(dir, place_to_save(dir, config.checkpoint.dir, true));
   if (!resume.from) log_info("resume: {} has no checkpoint yet; the run begins again", dir);
   return resume;
 }
 
+// Sets where the run of a checkpoint continues, if the checkpoint belongs to one.
+void find_run_of(Resume& resume, const fs::path& checkpoint) {
+  resume.run = checkpoint.parent_path().parent_path().string();
+  const std::optional<fs::path> run = run_of_checkpoint(checkpoint);
+  if (!run) return;
+  resume.run = run->string();
+  for (const CheckpointName& name : checkpoints_in(checkpoint.parent_path()))
+    if (name.text() == checkpoint.filename().string()) resume.name = name;
+  std::error_code error;
+  resume.folder = fs::relative(*run, error).string();
+  if (error || resume.folder.starts_with("..")) resume.folder = run->string();
+}
+
 Resume by_path(const RunConfig& config) {
   const fs::path path(config.resume.from);
-  std::error_code error;
   Resume resume;
   if (is_checkpoint(path)) {
-    const fs::path folder = fs::canonical(path, error);  // last and best are links
-    resume.from = opened(path);
-    const fs::path run = folder.parent_path().parent_path();
-    for (const CheckpointName& name : checkpoints_in(checkpoints_of(run)))
-      if (same_folder(checkpoints_of(run) / name.text(), folder)) {
-        resume.name = name;
-        resume.folder = fs::relative(run, fs::current_path(), error).string();
-        if (error || resume.folder.starts_with("..")) resume.folder = run.string();
-      }
+    std::error_code error;
+    fs::path folder = fs::canonical(path, error);  // last and best are links
+    if (error) folder = path;
+    resume.from = opened(folder);
+    find_run_of(resume, folder);
   } else {
     WEFT_CHECK(is_run(path),
                "resume: {} is neither a checkpoint nor the folder of a run; never, auto or a path "
                "to one of them is required",
                config.resume.from);
-    resume = newest_of(path);
+    resume = newest_of(path, checkpoints_of(path));
     WEFT_CHECK(resume.from != nullptr, "resume: {} has no checkpoint; one is required",
                path.string());
   }
@@ -118,13 +159,45 @@ Resume by_path(const RunConfig& config) {
     resume.name = {};
     return resume;
   }
-  const Resume newest = newest_of(resume.folder);
-  resume.seen = newest.seen;
-  WEFT_CHECK(newest.name == resume.name,
+  const fs::path chosen = resume.from->folder();
+  resume = newest_of(resume.folder, place_to_save(resume.folder, config.checkpoint.dir, true));
+  WEFT_CHECK(resume.from != nullptr && same_folder(resume.from->folder(), chosen),
              "resume: {} is not the newest checkpoint of {}, which has {}; to go on from the older "
              "one, another run.dir is required",
-             path.string(), resume.folder, newest.name.text());
+             path.string(), resume.folder,
+             resume.from ? resume.from->folder().filename().string() : "none");
   return resume;
+}
+
+// Entries of weft that do nothing with the result of a validation. Of others it is not known.
+constexpr std::array kNotWatching{"constant",
+                                  "cosine",
+                                  "exponential",
+                                  "linear",
+                                  "multi_step",
+                                  "one_cycle",
+                                  "polynomial",
+                                  "step",
+                                  "standard",
+                                  "distillation",
+                                  "ema",
+                                  "nan_report",
+                                  "gradient_monitor",  // callbacks
+                                  "staged_unfreeze",
+                                  "freeze_batch_norm",
+                                  "progressive_resize"};
+bool ignores_validation(std::string_view name) {
+  return std::find(kNotWatching.begin(), kNotWatching.end(), name) != kNotWatching.end();
+}
+// Whether weights may depend on when and what the run validates.
+bool watches_validation(const RunConfig& config) {
+  const auto watches = [](const auto& recipe) {
+    return recipe.enabled() && !ignores_validation(recipe.name());
+  };
+  return !ignores_validation(config.scheduler.recipe.name()) ||
+         !ignores_validation(config.trainer.name()) ||
+         std::any_of(config.callbacks.begin(), config.callbacks.end(), watches) ||
+         std::any_of(config.strategy.begin(), config.strategy.end(), watches);
 }
 
 }  // namespace
@@ -144,6 +217,7 @@ void check_changes(RunConfig before, RunConfig after) {
   for (const std::string& key : after.resume.override_keys)
     WEFT_CHECK(in_any(key, kOverridable),
                "resume_override: '{}' given; keys of optimizer or scheduler are required", key);
+  const bool watched = watches_validation(before) || watches_validation(after);
   std::vector<std::string> refused, override;
   for (const config::Difference& d : config::differences(before, after)) {
     if (in_any(d.path, kUnseen)) continue;
@@ -153,7 +227,8 @@ void check_changes(RunConfig before, RunConfig after) {
                                    after.resume.override_keys.end(), [&](const std::string& key) {
                                      return is_or_is_in(d.path, key) || glob_matches(key, d.path);
                                    });
-    if (in_any(d.path, kFree) || in_any(d.path, kPlaces) || named) {
+    if (in_any(d.path, kFree) || in_any(d.path, kPlaces) || named ||
+        (in_any(d.path, kOnlyLogged) && !watched)) {
       log_info("resume: {}", change);
       continue;
     }
@@ -164,7 +239,7 @@ void check_changes(RunConfig before, RunConfig after) {
       refused.empty(),
       "resume: the config is not that of the checkpoint ({}); train.epochs and "
       "checkpoint may change, optimizer and scheduler where resume_override names the key{}, "
-      "and nothing else",
+      "validation.every where nothing watches it, and nothing else",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));
 }

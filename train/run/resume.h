@@ -17,6 +17,7 @@ struct Resume {
   CheckpointName name = {};  // in the folder of its run; {} for one outside a run folder
   std::vector<CheckpointName> seen = {};  // all checkpoints of the folder
   std::string folder = {};  // the folder in which the run continues; empty: a new one at run.dir
+  std::string run = {};     // the folder with the logs up to the checkpoint
 };
 
 // never: starts a new run. auto: resumes from the newest checkpoint in run.dir that verifies; each
@@ -24,11 +25,13 @@ struct Resume {
 // newest of this run folder. The run continues in the folder of the checkpoint if run.dir is empty
 // or the same folder, and otherwise in a new folder. Throws UserError when there are checkpoints
 // and none verifies, when PATH is not a checkpoint, when its folder has newer good ones, and for a
-// change of the config that is not allowed (check_changes).
+// change of the config that is not allowed (check_changes). Throws IoError when a checkpoint cannot
+// be read, because it may be the newest good one.
 Resume find_resume(const RunConfig& config);
 
 // Compares two configs. train.epochs and checkpoint.* may change, and so may the keys of machine
-// and file locations (kPlaces). optimizer.* and scheduler.* may change where resume_override names
+// and file locations (kPlaces), and the times and metrics of validations that nothing but the log
+// depends on. optimizer.* and scheduler.* may change where resume_override names
 // the key or its section. A list of strategies equals a chain of them. Logs the allowed changes.
 // Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_config.h"
 
+#include <nlohmann/json.hpp>
+
 #include "weft/core/checked.h"
+#include "weft/core/config/print.h"
+#include "weft/core/error.h"
 #include "weft/device/parallel.h"
 #include "weft/kernels/embedding.h"
 #include "weft/kernels/library/matmul_plans.h"
@@ -85,6 +89,18 @@ void describe(Fields& f, RunConfig& o) {
   f("resume_override", o.resume.override_keys,
     "keys of optimizer and scheduler that may differ from the checkpoint's");
   f("callbacks", o.callbacks, "what happens beside training, in this order");
+}
+
+void check_text(RunConfig config) {
+  using nlohmann::json;
+  for (const auto& [path, value] : config::flatten(section_ref(config))) {
+    try {
+      json(value).dump();
+    } catch (const json::type_error&) {
+      fail("{}: {} is not UTF-8; a value or a file name in UTF-8 is required", path,
+           json(value).dump(-1, ' ', false, json::error_handler_t::replace));
+    }
+  }
 }
 
 TrainerOptions RunConfig::trainer_options() const {

@@ -106,4 +106,8 @@ struct RunConfig {
 
 void describe(Fields& f, RunConfig& o);
 
+// Throws UserError, naming the key, for a value that is not UTF-8: a checkpoint holds the config as
+// JSON, which cannot represent it.
+void check_text(RunConfig config);
+
 }  // namespace weft::train

@@ -11,6 +11,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
+std::string made_absolute(const fs::path& path) {
+  std::error_code error;
+  const fs::path result = fs::absolute(path, error);
+  WEFT_CHECK(!error, "{}: the current folder cannot be found ({}); an absolute path is required",
+             path.string(), error.message());
+  return result.lexically_normal().string();
+}
+
 std::string resolved(const std::string& given, const char* key,
                      const config::Loaded<RunConfig>& loaded) {
   fs::path path = given;
@@ -18,9 +26,10 @@ std::string resolved(const std::string& given, const char* key,
   const auto origin = loaded.origins.find(key);
   if (origin != loaded.origins.end() && origin->second.source != config::kCommandLine) {
     const fs::path beside = fs::path(origin->second.source).parent_path() / path;
-    if (fs::exists(beside)) path = beside;
+    std::error_code error;  // what cannot be examined is not there
+    if (fs::exists(beside, error)) path = beside;
   }
-  return fs::absolute(path).lexically_normal().string();
+  return made_absolute(path);
 }
 
 }  // namespace
@@ -41,6 +50,8 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
     options.path = resolved(options.path, "data.path", loaded);
     config.data.recipe = data::text(options);
   }
+  // The folder is that of the run wherever the run is resumed.
+  if (!config.checkpoint.dir.empty()) config.checkpoint.dir = made_absolute(config.checkpoint.dir);
   return loaded;
 }
 

@@ -11,7 +11,7 @@ namespace weft::train {
 
 // Calls config::load and makes paths absolute. A relative model.pretrained.path, trainer.teacher or
 // data.path is searched beside the file that gives it, then in the current folder. A path of the
-// command line is relative to the current folder. Throws ConfigError.
+// command line is relative to the current folder, and so is checkpoint.dir. Throws ConfigError.
 config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides = {});
 

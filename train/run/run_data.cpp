@@ -6,7 +6,6 @@
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
 #include "weft/device/gpu/gpu.h"
-#include "weft/nn/safetensors.h"
 #include "weft/train/checkpoint/model_metadata.h"
 #include "weft/train/run/run_config.h"
 
@@ -21,8 +20,7 @@ data::Normalization pretrained_normalization(const RunConfig& config) {
       pretrained.has_value(),
       "data.normalize: pretrained given without model.pretrained; weights that say what they "
       "were trained with are required");
-  return read_model_metadata(pretrained->path, read_safetensors_metadata(pretrained->path))
-      .normalization;
+  return read_model_metadata(pretrained->path, weights_metadata(pretrained->path)).normalization;
 }
 
 data::Normalization normalization_of(Normalize chosen, const RunConfig& config,

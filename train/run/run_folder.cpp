@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_folder.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
-#include <fstream>
+#include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "weft/core/atomic_file.h"
-#include "weft/core/error.h"
+#include "weft/core/files.h"
+#include "weft/train/run/checkpoint_place.h"
 
 namespace weft::train {
 
@@ -43,40 +48,117 @@ void point(const fs::path& link, const fs::path& target) {
   if (!ignored) fs::rename(fresh, link, ignored);
 }
 
-// Two runs that begin in the same second get different folders.
-fs::path unused(const fs::path& wanted) {
-  fs::path path = wanted;
-  for (int suffix = 2; fs::exists(path); ++suffix)
-    path = wanted.string() + "-" + std::to_string(suffix);
-  return path;
+// Two runs that begin in the same second get different folders: making the folder decides.
+fs::path made_unused(const fs::path& wanted) {
+  make_folder(wanted.parent_path());
+  for (int suffix = 1;; ++suffix) {
+    fs::path path = wanted;
+    if (suffix > 1) path += "-" + std::to_string(suffix);
+    if (mkdir(path.c_str(), 0777) == 0) return path;
+    if (errno != EEXIST) throw IoError(path.string(), "made", errno);
+  }
 }
+
+constexpr std::array<const char*, 7> kFiles{"config.yaml", "overrides.txt", "environment.json",
+                                            "log.txt",     "metrics.jsonl", "metrics.csv",
+                                            ".lock"};
+
+// A run that was killed before its config.yaml leaves these.
+bool is_left_by_a_start(std::string_view name) {
+  return name == ".lock" || name.starts_with("config.yaml.tmp-");
+}
+
+void check_no_run(const fs::path& path) {
+  WEFT_CHECK(kind_of(path / "config.yaml") == PathKind::none,
+             "run.dir: {} holds a run already; resume=auto goes on with it, and another run.dir "
+             "begins a new one",
+             path.string());
+  const std::vector<std::string> names = names_in(path);
+  const auto foreign = std::find_if_not(names.begin(), names.end(), is_left_by_a_start);
+  WEFT_CHECK(foreign == names.end(),
+             "run.dir: {} holds files of something else ({}); an empty or new folder is required: "
+             "move them away, or give another run.dir",
+             path.string(), *foreign);
+}
+
+// A file of a run folder, open for writing. It neither follows a link nor waits for a pipe.
+class RunFile {
+ public:
+  RunFile(const fs::path& path, int flags) : path_(path.string()) {
+    constexpr int kAlways = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    file_ = ::open(path.c_str(), flags | kAlways, 0666);
+    struct stat about {};
+    if (file_ < 0 || fstat(file_, &about) != 0) fail_with("opened", errno);
+    size_ = about.st_size;
+    if (!S_ISREG(about.st_mode)) fail_with("used, because it is no file", EINVAL);
+  }
+  ~RunFile() {
+    if (file_ >= 0) close(file_);
+  }
+  RunFile(const RunFile&) = delete;
+  RunFile& operator=(const RunFile&) = delete;
+
+  i64 size() const { return size_; }
+  void cut(i64 bytes) {
+    if (ftruncate(file_, bytes) != 0) fail_with("cut", errno);
+  }
+  void append(std::string text) {
+    char last = '\n';  // a line that a kill has cut off is not continued
+    if (size_ > 0 && pread(file_, &last, 1, size_ - 1) == 1 && last != '\n')
+      text.insert(0, 1, '\n');
+    for (std::size_t done = 0; done < text.size();) {
+      const ssize_t written = ::write(file_, text.data() + done, text.size() - done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        const int code = errno;
+        [[maybe_unused]] const int best_effort = ftruncate(file_, size_);  // half a line is worse
+        fail_with("written", code);
+      }
+      done += static_cast<std::size_t>(written);
+    }
+  }
+
+ private:
+  [[noreturn]] void fail_with(const char* action, int code) {
+    if (file_ >= 0) close(std::exchange(file_, -1));
+    throw IoError(path_, action, code);
+  }
+
+  std::string path_;
+  int file_ = -1;
+  i64 size_ = 0;
+};
 
 }  // namespace
 
 RunFolder RunFolder::create(const std::string& dir, const std::string& name) {
   if (dir.empty()) {
-    const fs::path path = unused(fs::path("runs") / name / now_as_name());
-    make_folder(path);
+    const fs::path path = made_unused(fs::path("runs") / name / now_as_name());
     point("runs/latest", fs::path(name) / path.filename());
     RunFolder folder(path);
     folder.lock();
     return folder;
   }
   const fs::path path(dir);
-  WEFT_CHECK(!fs::exists(path / "config.yaml"),
-             "run.dir: {} holds a run already; resume=auto goes on with it, and another run.dir "
-             "begins a new one",
-             path.string());
-  WEFT_CHECK(!fs::exists(path) || fs::is_directory(path),
+  const PathKind kind = kind_behind(path);
+  WEFT_CHECK(kind == PathKind::none || kind == PathKind::folder,
              "run.dir: {} is a file; a folder is required", path.string());
+  check_no_run(path);
   make_folder(path);
   RunFolder folder(path);
   folder.lock();
+  check_no_run(path);  // another process may have begun one before the lock
   return folder;
 }
 
 RunFolder RunFolder::reuse(const std::string& dir) {
   make_folder(dir);
+  for (const char* name : kFiles) {
+    const PathKind kind = kind_of(fs::path(dir) / name);
+    WEFT_CHECK(kind == PathKind::none || kind == PathKind::file,
+               "run.dir: {} is {}; a file is required", (fs::path(dir) / name).string(),
+               kind == PathKind::link ? "a link, which is not followed" : "no file");
+  }
   RunFolder folder{fs::path(dir)};
   folder.lock();
   return folder;
@@ -86,7 +168,7 @@ RunFolder RunFolder::reuse(const std::string& dir) {
 // without locks, nothing is locked.
 void RunFolder::lock() {
   const std::string name = (path_ / ".lock").string();
-  const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0) return;
   lock_ = std::shared_ptr<const void>(new int(file), [](const void* held) {
     close(*static_cast<const int*>(held));
@@ -99,24 +181,19 @@ void RunFolder::lock() {
 
 RunFolder RunFolder::open(const std::string& dir) {
   const fs::path path(dir);
-  WEFT_CHECK(fs::is_directory(path), "run: {} is not a folder; the folder of a run is required",
-             dir);
-  WEFT_CHECK(fs::exists(path / "config.yaml"),
+  WEFT_CHECK(kind_behind(path) == PathKind::folder,
+             "run: {} is not a folder; the folder of a run is required", dir);
+  const PathKind config = kind_of(path / "config.yaml");
+  WEFT_CHECK(config != PathKind::none,
              "run: {} has no config.yaml; the folder of a run is required", dir);
+  WEFT_CHECK(config == PathKind::file, "run: {} is {}; a file is required",
+             (path / "config.yaml").string(),
+             config == PathKind::link ? "a link, which is not followed" : "no file");
   return RunFolder(path);
 }
 
 fs::path RunFolder::weights(const std::string& checkpoint) const {
-  const fs::path checkpoints = path_ / "checkpoints";
-  fs::path wanted = checkpoints / checkpoint / "model.safetensors";
-  if (fs::exists(wanted)) return wanted;
-  std::string known;
-  if (fs::is_directory(checkpoints))
-    for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints))
-      if (!entry.path().filename().string().starts_with("."))
-        known += (known.empty() ? "" : ", ") + entry.path().filename().string();
-  fail("run: {} has no checkpoint '{}'; it has {}", path_.string(), checkpoint,
-       known.empty() ? "none" : known);
+  return find_checkpoint(path_, checkpoint) / "model.safetensors";
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {
@@ -130,24 +207,14 @@ i64 RunFolder::size(const std::string& name) const {
 }
 
 void RunFolder::cut(const std::string& name, i64 bytes) const {
-  WEFT_CHECK(size(name) >= bytes,
-             "resume: {} has {} bytes; the {} that belong to the checkpoint are required",
-             (path_ / name).string(), size(name), bytes);
-  std::error_code error;
-  if (bytes == 0) fs::remove(path_ / name, error);
-  else fs::resize_file(path_ / name, static_cast<std::uintmax_t>(bytes), error);
-  WEFT_CHECK(!error,
-             "resume: {} cannot be cut to {} bytes ({}); a file that can be written is required",
-             (path_ / name).string(), bytes, error.message());
+  const fs::path path = path_ / name;
+  if (kind_of(path) == PathKind::none) return;
+  if (bytes > 0) return RunFile(path, O_WRONLY).cut(bytes);
+  if (unlink(path.c_str()) != 0) throw IoError(path.string(), "removed", errno);
 }
 
 void RunFolder::append(const std::string& name, const std::string& line) const {
-  std::ofstream file(path_ / name, std::ios::binary | std::ios::app);
-  file << line << '\n';
-  file.flush();
-  if (!file)
-    throw InternalError(
-        fmt::format("{}: cannot be written; is the disk full?", (path_ / name).string()));
+  RunFile(path_ / name, O_RDWR | O_APPEND | O_CREAT).append(line + "\n");
 }
 
 }  // namespace weft::train

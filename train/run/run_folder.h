@@ -9,8 +9,9 @@
 //   checkpoints/step-N/ model.safetensors, optimizer.safetensors, trainer_state.json,
 //                       manifest.json; links last and best
 //
-// A folder that holds a run is never overwritten. A resumed run continues in it. One process at a
-// time writes to a folder and holds a lock on its file .lock.
+// A folder that holds a run, or anything else, is never overwritten. A resumed run continues in it.
+// One process at a time writes to a folder and holds a lock on its file .lock. The folder may come
+// from elsewhere, so none of its files is followed if it is a link.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -25,29 +26,29 @@ namespace weft::train {
 class RunFolder {
  public:
   // Makes the folder `dir`, or runs/<name>/<date>-<time> if `dir` is empty, and the link
-  // runs/latest. Throws UserError when the folder already holds a run (the message names the
-  // alternatives) or cannot be written.
+  // runs/latest. Throws UserError when the folder already holds a run or other files (the message
+  // names the alternatives) or cannot be written.
   static RunFolder create(const std::string& dir, const std::string& name);
   // Opens the folder of a resumed run, or makes it if it does not exist. Throws UserError when
-  // another process writes to it.
+  // another process writes to it, and when one of its files is a link.
   static RunFolder reuse(const std::string& dir);
   // Opens an existing run for reading. Throws UserError that names missing files.
   static RunFolder open(const std::string& dir);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
-  // The weights file of a checkpoint: "last", "best" or "step-N". Throws UserError that lists the
-  // existing ones.
+  // The weights file of a checkpoint: "last", "best" or "step-N" (find_checkpoint). Throws
+  // UserError that lists the existing ones.
   std::filesystem::path weights(const std::string& checkpoint) const;
 
   void write(const std::string& name, const std::string& text) const;
   // The size of a file in bytes; 0 if it does not exist.
   i64 size(const std::string& name) const;
-  // Cuts a file to its first `bytes`; 0 removes it. Throws UserError when the file is shorter.
+  // Cuts a file to its first `bytes`; 0 removes it. Throws IoError.
   void cut(const std::string& name, i64 bytes) const;
   // Allows another process to continue the run.
   void unlock() { lock_.reset(); }
-  // Adds a line and flushes it to the operating system.
+  // Adds a line, as a whole or not at all, and hands it to the operating system. Throws IoError.
   void append(const std::string& name, const std::string& line) const;
 
  private:

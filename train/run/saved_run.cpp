@@ -11,8 +11,8 @@ SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint)
     : folder_(RunFolder::open(dir)),
       config_(config::load<RunConfig>(folder_.file("config.yaml").string()).value),
       weights_(folder_.weights(checkpoint).string()),
-      metadata_(read_model_metadata(weights_, read_safetensors_metadata(weights_))) {
-  model_ = metadata_.model.make(metadata_.input);
+      metadata_(read_model_metadata(weights_, weights_metadata(weights_))) {
+  model_ = make_model(metadata_, weights_);
   load(**model_, weights_);
   (*model_)->to(device_named(config_.run.device));
   (*model_)->name_paths();

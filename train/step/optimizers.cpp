@@ -128,6 +128,8 @@ void Optimizers::schedule_state(State& s, ScheduledOptimizer& optimizer) {
   i64 start = optimizer.start;
   double lr = optimizer.optimizer->lr();
   s("schedule_start", start);
+  WEFT_CHECK(!s.loading() || start >= 0,
+             "resume: schedule_start is {}; an integer from 0 is required", start);
   if (s.loading() && length_.steps_per_epoch > 0) start_schedule(optimizer, start);
   s("schedule", *optimizer.schedule)("lr", lr);
   if (s.loading()) optimizer.optimizer->set_lr(lr);

@@ -17,9 +17,9 @@ class Distillation final : public Trainer {
         file_(context.checkpoint.empty()
                   ? options.teacher
                   : (std::filesystem::path(context.checkpoint) / "teacher.safetensors").string()),
-        metadata_(read_safetensors_metadata(file_)),
+        metadata_(weights_metadata(file_)),
         about_(read_model_metadata(file_, metadata_)),
-        teacher_(about_.model.make(about_.input)) {
+        teacher_(make_model(about_, file_)) {
     check_fit(context);
     load(*teacher_, file_);
     teacher_->to(optimizer().parameters().values().dtype());

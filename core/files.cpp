@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/core/files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace weft {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string reason_of_code(int code) { return std::generic_category().message(code); }
+
+PathKind kind_of_mode(mode_t mode) {
+  if (S_ISREG(mode)) return PathKind::file;
+  if (S_ISDIR(mode)) return PathKind::folder;
+  return S_ISLNK(mode) ? PathKind::link : PathKind::other;
+}
+
+PathKind examined(const fs::path& path, int (*examine)(const char*, struct stat*)) {
+  struct stat about {};
+  if (examine(path.c_str(), &about) == 0) return kind_of_mode(about.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return PathKind::none;
+  throw IoError(path.string(), "examined", errno);
+}
+
+struct OpenFile {
+  int file;
+  ~OpenFile() {
+    if (file >= 0) close(file);
+  }
+};
+
+}  // namespace
+
+IoError::IoError(const std::string& path, const char* action, int code)
+    : Error(fmt::format("{}: it cannot be {} ({}); access to it is required", path, action,
+                        reason_of_code(code))),
+      code_(code) {}
+
+int IoError::exit_code() const noexcept {
+  switch (code_) {
+    case EACCES:
+    case EPERM:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EEXIST:
+    case ELOOP:
+    case ENAMETOOLONG: return 2;
+    default: return 1;
+  }
+}
+
+IoError io_error_of(const fs::filesystem_error& error) {
+  const std::string path = error.path1().empty() ? "a path" : error.path1().string();
+  return {path, "used", error.code().value()};
+}
+
+PathKind kind_of(const fs::path& path) { return examined(path, ::lstat); }
+PathKind kind_behind(const fs::path& path) { return examined(path, ::stat); }
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  if (error == std::errc::no_such_file_or_directory) return names;
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) throw IoError(folder.string(), "read", error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string read_file(const fs::path& path, i64 most_bytes) {
+  // O_NONBLOCK: a pipe must not block.
+  const OpenFile opened{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  const int code = errno;
+  WEFT_CHECK(opened.file >= 0 || (code != ENOENT && code != ENOTDIR && code != ELOOP),
+             "{}: {}; a file is required", path.string(),
+             code == ELOOP ? "it is a link, which is not followed" : "it does not exist");
+  if (opened.file < 0) throw IoError(path.string(), "read", code);
+  struct stat about {};
+  if (fstat(opened.file, &about) != 0) throw IoError(path.string(), "examined", errno);
+  WEFT_CHECK(S_ISREG(about.st_mode), "{}: it is no file; a file is required", path.string());
+  WEFT_CHECK(about.st_size <= most_bytes, "{}: it has {} bytes; at most {} are allowed",
+             path.string(), about.st_size, most_bytes);
+  std::string text(static_cast<std::size_t>(about.st_size), '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = read(opened.file, text.data() + done, text.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw IoError(path.string(), "read", errno);
+    if (got == 0) break;  // it was cut meanwhile
+    done += static_cast<std::size_t>(got);
+  }
+  text.resize(done);
+  return text;
+}
+
+}  // namespace weft

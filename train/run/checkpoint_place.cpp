@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/run/checkpoint_place.h"
+
+#include <algorithm>
+
+#include "weft/core/atomic_file.h"
+#include "weft/core/config/parse.h"
+#include "weft/core/files.h"
+#include "weft/train/checkpoint/manifest.h"
+
+namespace weft::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kOwnerFile = "run.txt";
+constexpr i64 kLongestPath = 1 << 16;
+
+fs::path absolute_path(const fs::path& path) {
+  std::error_code error;
+  fs::path result = fs::weakly_canonical(path, error);
+  return error ? path : result;
+}
+
+bool same_place(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) || absolute_path(a) == absolute_path(b);
+}
+
+// The run that run.txt names; nothing if the folder has no run.txt.
+std::optional<fs::path> owner_of(const fs::path& place) {
+  if (place.empty() || kind_of(place / kOwnerFile) != PathKind::file) return std::nullopt;
+  std::string text = read_file(place / kOwnerFile, kLongestPath);
+  while (text.ends_with('\n')) text.pop_back();
+  return fs::path(text);
+}
+
+fs::path own_place(const fs::path& run) {
+  fs::path place = run / "checkpoints";
+  const PathKind kind = kind_of(place);
+  WEFT_CHECK(kind == PathKind::none || kind == PathKind::folder,
+             "run: {} is {}; a folder is required (checkpoint.dir names a folder elsewhere)",
+             place.string(),
+             kind == PathKind::link ? "a link, which is not followed" : "no folder");
+  return place;
+}
+
+std::string listed_checkpoints(const fs::path& place) {
+  std::string known;
+  for (const CheckpointName& name : checkpoints_in(place))
+    known += (known.empty() ? "" : ", ") + name.text();
+  return known.empty() ? "none" : known;
+}
+
+}  // namespace
+
+CheckpointOptions saved_checkpoint_options(const fs::path& run) {
+  CheckpointOptions options;
+  if (kind_of(run / "config.yaml") == PathKind::none) return options;
+  const std::string text = read_file(run / "config.yaml", config::kMaxBytes);
+  config::Node root;
+  std::vector<config::Problem> problems;
+  if (!config::parse_yaml({text, "config.yaml"}, root, problems)) return options;
+  const config::Node* section = root.find("checkpoint");
+  if (section == nullptr) return options;
+  const auto text_of = [&](const char* key) {
+    const config::Node* value = section->find(key);
+    return value != nullptr && value->is(config::Node::Kind::scalar) ? value->text : "";
+  };
+  options.dir = text_of("dir");
+  if (const std::string monitor = text_of("monitor"); !monitor.empty()) options.monitor = monitor;
+  if (text_of("mode") == enum_name(MonitorMode::max)) options.mode = MonitorMode::max;
+  return options;
+}
+
+bool is_owned_by(const fs::path& place, const fs::path& run) {
+  const std::optional<fs::path> owner = owner_of(place);
+  return owner && same_place(*owner, run);
+}
+
+fs::path checkpoints_of(const fs::path& run) {
+  const std::string dir = saved_checkpoint_options(run).dir;
+  if (!dir.empty() && kind_behind(dir) == PathKind::folder) return dir;
+  fs::path own = own_place(run);
+  WEFT_CHECK(dir.empty() || kind_of(own) == PathKind::folder,
+             "run: the checkpoints of {} are in {} (checkpoint.dir), which is no folder; that "
+             "folder, or {}, is required",
+             run.string(), dir, own.string());
+  return own;
+}
+
+fs::path place_to_save(const fs::path& run, const std::string& dir, bool continues) {
+  if (dir.empty() && continues) {
+    const std::string saved = saved_checkpoint_options(run).dir;
+    WEFT_CHECK(saved.empty() || is_owned_by(saved, run),
+               "resume: {} has its checkpoints in {}, which does not name this run; "
+               "checkpoint.dir={} is required to save there",
+               run.string(), saved, saved);
+    if (!saved.empty()) return saved;
+  }
+  if (dir.empty()) return own_place(run);
+  if (kind_behind(dir) == PathKind::none) return dir;
+  const std::optional<fs::path> owner = owner_of(dir);
+  const bool another =
+      owner && !same_place(*owner, run) && kind_behind(*owner / "config.yaml") != PathKind::none;
+  WEFT_CHECK(!another,
+             "checkpoint.dir: {} holds the checkpoints of the run {}; another folder is "
+             "required",
+             dir, owner->string());
+  WEFT_CHECK(continues || checkpoints_in(dir).empty(),
+             "checkpoint.dir: {} holds checkpoints already; resume=auto goes on with them, and "
+             "another checkpoint.dir begins new ones",
+             dir);
+  return dir;
+}
+
+void claim_place(const fs::path& place, const fs::path& run) {
+  std::error_code error;
+  fs::create_directories(place, error);
+  if (error) throw IoError(place.string(), "made", error.value());
+  if (!same_place(place, run / "checkpoints"))
+    write_file_atomically((place / kOwnerFile).string(), absolute_path(run).string() + "\n");
+}
+
+std::optional<fs::path> run_of_checkpoint(const fs::path& checkpoint) {
+  const fs::path place = checkpoint.parent_path();
+  const std::vector<CheckpointName> names = checkpoints_in(place);
+  const bool named = std::any_of(names.begin(), names.end(), [&](const CheckpointName& name) {
+    return name.text() == checkpoint.filename().string();
+  });
+  if (!named) return std::nullopt;
+  const std::optional<fs::path> owner = owner_of(place);
+  if (owner && same_place(saved_checkpoint_options(*owner).dir, place)) return owner;
+  if (same_place(place.parent_path() / "checkpoints", place)) return place.parent_path();
+  return std::nullopt;
+}
+
+fs::path find_checkpoint(const fs::path& run, const std::string& name) {
+  const fs::path place = checkpoints_of(run);
+  const std::vector<CheckpointName> names = checkpoints_in(place);
+  fs::path found = place / name;
+  if (!names.empty() && name == "last") {
+    found = place / names.back().text();
+  } else if (name == "best") {
+    const auto scored = scored_checkpoints(place, saved_checkpoint_options(run),
+                                           names.empty() ? CheckpointName{} : names.back());
+    if (!scored.empty()) found = place / best_of(scored).name.text();
+  }
+  const bool plain = name.find('/') == name.npos && !name.starts_with('.');
+  WEFT_CHECK(plain && kind_of(found) == PathKind::folder,
+             "run: {} has no checkpoint '{}'; it has {}", run.string(), name,
+             listed_checkpoints(place));
+  WEFT_CHECK(kind_of(found / kManifestFile) != PathKind::none,
+             "run: {} has no {}, it was not completed; --checkpoint names another one of {}",
+             found.string(), kManifestFile, listed_checkpoints(place));
+  return found;
+}
+
+}  // namespace weft::train
