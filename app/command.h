@@ -12,6 +12,9 @@ namespace weft::app {
 
 inline constexpr int kDone = 0, kUserMistake = 2;
 
+// Adds --checkpoint and --weights, the options that choose the weights of a run.
+void add_weights_options(CLI::App& command, std::string& checkpoint, std::string& weights);
+
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

@@ -95,7 +95,11 @@ void Display::on_epoch_end(const train::EpochReport& report) {
 }
 
 void Display::on_train_end(const train::RunReport& report) {
-  if (report.test) say("test:" + metrics_of(report.test->metrics, "", "loss").substr(1));
+  const bool own_weights = !report.test || report.test->weights == "model";
+  const std::string weights = own_weights ? "" : report.test->weights;
+  if (report.test)
+    say((own_weights ? "test:" : "test, weights " + weights + ":") +
+        metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
     return say(fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
                            report.epochs, report.steps, report.seconds, report.folder));
@@ -104,7 +108,8 @@ void Display::on_train_end(const train::RunReport& report) {
       report.epochs, report.steps, report.seconds,
       report.stopped
           ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto", report.folder)
-          : "weft evaluate " + report.folder + (report.test ? "" : " --split validation")));
+          : "weft evaluate " + report.folder + (own_weights ? "" : " --weights " + weights) +
+                (report.test ? "" : " --split validation")));
 }
 
 }  // namespace weft::app

@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kThreads)
   C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
   if (target >= 0 && target < cols) {
     k = w != nullptr ? static_cast<C>(w[target]) : C(1);
-    row_loss = k * (row_lse - static_cast<C>(x_row[target]));
+    if (k >= C(0)) row_loss = k * (row_lse - static_cast<C>(x_row[target]));
     if (smoothing != C(0)) {
       const C all = w != nullptr ? static_cast<C>(*terms.class_weight_sum) : static_cast<C>(cols);
       row_loss =

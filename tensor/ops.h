@@ -174,8 +174,10 @@ void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 // labelled `ignore_index` count for nothing. Smoothing spreads over the classes by their weights,
 // as in PyTorch. Without a row of any weight the loss is 0, and so is its gradient.
 struct CrossEntropyOptions {
-  double label_smoothing = 0;            // in [0, 1)
-  Tensor class_weights = {};             // (classes) beside the logits, 0 or more; undefined: all 1
+  double label_smoothing = 0;  // in [0, 1)
+  // (classes) beside the logits, each finite and 0 or more; undefined: all 1. Another one is a
+  // UserError on the CPU; elsewhere a row of a class with a weight below 0 has a loss of NaN.
+  Tensor class_weights = {};
   std::optional<i64> ignore_index = {};  // may lie outside of the classes
 };
 struct CrossEntropy {

@@ -86,7 +86,7 @@ Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
   for (const CheckpointName& name : checkpoints_in(path_)) {
     if (name > newest_good) continue;
     const auto metrics = metrics_of_checkpoint(path_ / name.text());
-    if (metrics) saved_.push_back({name, score_of(*metrics)});
+    if (metrics) saved_.push_back({name, score_of(options_, *metrics)});
   }
   if (saved_.empty()) return;
   // A save that was killed after its rename has not done these.
@@ -103,17 +103,16 @@ Checkpoints::~Checkpoints() {
   if (saving_.valid()) saving_.wait();
 }
 
-// Higher is better; NaN where the metric was not measured.
-double Checkpoints::score_of(const std::map<std::string, double>& metrics) const {
-  const auto found = metrics.find(options_.monitor);
-  if (found == metrics.end()) return kNoScore;
-  return options_.mode == MonitorMode::max ? found->second : -found->second;
+double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics) {
+  const auto found = metrics.find(options.monitor);
+  if (found == metrics.end() || !std::isfinite(found->second)) return kNoScore;
+  return options.mode == MonitorMode::max ? found->second : -found->second;
 }
 
 CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
                                  const std::map<std::string, double>& metrics) {
   settle();
-  Saved saved{{step, 1}, score_of(metrics)};
+  Saved saved{{step, 1}, score_of(options_, metrics)};
   while (fs::exists(fs::symlink_status(path_ / saved.name.text()))) ++saved.name.number;
   last_name_ = saved.name;
   saving_ = std::async(std::launch::async,

@@ -37,6 +37,10 @@ struct CheckpointName {
 // The checkpoints in the folder `checkpoints` of a run, oldest first, complete or not.
 std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 
+// The score of a checkpoint with these metrics: higher is better; NaN if the monitored metric was
+// not measured or is not finite.
+double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics);
+
 class Checkpoints {
  public:
   // Makes `folder` if it does not exist, and removes the remains of a killed save. Checkpoints up
@@ -64,7 +68,6 @@ class Checkpoints {
     CheckpointName name;
     double score;
   };
-  double score_of(const std::map<std::string, double>& metrics) const;
   void write(const Snapshot& snapshot, const Saved& saved);
   void settle();
   void link(const std::string& name, const std::string& target) const;

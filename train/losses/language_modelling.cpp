@@ -44,7 +44,8 @@ class LanguageModelling final : public Loss {
 };
 
 const bool registered =
-    Registry<Loss>::add<LanguageModelling, LanguageModellingOptions>("language_modelling");
+    Registry<Loss>::add<LanguageModelling, LanguageModellingOptions>("language_modelling") &&
+    Registry<Loss>::add<LanguageModelling, LanguageModellingOptions>("language_modeling");
 
 }  // namespace
 

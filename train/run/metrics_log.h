@@ -21,7 +21,8 @@ class MetricsLog {
   void restore(const std::map<std::string, i64>& sizes, const std::filesystem::path& other = {});
   // Adds an epoch. The first epoch determines the columns of the table.
   void add(const EpochReport& report);
-  // The following events are written to JSON only. This one is the result on the test split.
+  // The following events are written to JSON only. This one is the result on the test split. It has
+  // the key `weights` unless the model's own weights were evaluated.
   void add_test(i64 step, const Evaluation& evaluation);
   void add_validation(i64 epoch, i64 step, const Evaluation& evaluation);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);

@@ -11,6 +11,7 @@
 
 #include "weft/core/atomic_file.h"
 #include "weft/core/error.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 
 namespace weft::train {
 
@@ -106,10 +107,16 @@ RunFolder RunFolder::open(const std::string& dir) {
   return RunFolder(path);
 }
 
-fs::path RunFolder::weights(const std::string& checkpoint) const {
+fs::path RunFolder::weights(const std::string& checkpoint, const std::string& weights) const {
   const fs::path checkpoints = path_ / "checkpoints";
-  fs::path wanted = checkpoints / checkpoint / "model.safetensors";
-  if (fs::exists(wanted)) return wanted;
+  if (fs::exists(checkpoints / checkpoint / kModelFile)) {
+    fs::path wanted = checkpoints / checkpoint / weights_file(weights);
+    WEFT_CHECK(fs::exists(wanted),
+               "weights: '{}' given, and the checkpoint {} has no {}; model, or a run that has "
+               "saved such weights (callbacks: [ema]), is required",
+               weights, (checkpoints / checkpoint).string(), weights_file(weights));
+    return wanted;
+  }
   std::string known;
   if (fs::is_directory(checkpoints))
     for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints))
