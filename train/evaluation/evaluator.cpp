@@ -104,6 +104,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;
+  result.weight = 0;
   if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
   i64 index = 0;
   for (const data::Batch& batch : loader) {

@@ -3,6 +3,7 @@
 // batches.
 #pragma once
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,7 +45,8 @@ struct Evaluation {
   // run.
   std::string weights = {};
   double loss = 0;
-  double weight = 0;                      // of all samples, the divisor of the loss
+  // Of all samples, the divisor of the loss; NaN if a checkpoint of the run gave the evaluation.
+  double weight = std::numeric_limits<double>::quiet_NaN();
   double accuracy = 0;                    // NaN if it is not among the metrics
   std::map<std::string, double> metrics;  // by name, including "loss"
   std::map<std::string, Tensor> tables;   // of metrics that are tables: confusion_matrix

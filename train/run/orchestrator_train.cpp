@@ -110,10 +110,9 @@ void Orchestrator::train_epochs() {
     if (!result->complete || !progress_.end_reason.empty()) break;
   }
   const bool stopped = control_.stop.stop_requested();
-  if (!stopped && data().validation != nullptr && progress_.validated_at < 0) {
+  if (!stopped && data().validation != nullptr && progress_.validated_at < 0)
     validate_now();  // the end of the last epoch was repaired
-    check_validation();
-  }
+  check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
   output_.checkpoints->finish();
   if (!stopped) check_steps();
