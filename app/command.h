@@ -25,6 +25,9 @@ inline CLI::Validator home_path() {
   return {expand, ""};
 }
 
+// Adds --checkpoint and --weights, the options that choose the weights of a run.
+void add_weights_options(CLI::App& command, std::string& checkpoint, std::string& weights);
+
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

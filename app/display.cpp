@@ -109,7 +109,11 @@ void Display::on_epoch_end(const train::EpochReport& report) {
 }
 
 void Display::on_train_end(const train::RunReport& report) {
-  if (report.test) say("test:" + metrics_of(report.test->metrics, "", "loss").substr(1));
+  const bool own_weights = !report.test || report.test->weights == "model";
+  const std::string weights = own_weights ? "" : report.test->weights;
+  if (report.test)
+    say((own_weights ? "test:" : "test, weights " + weights + ":") +
+        metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
     return say(fmt::format(
         "failed after {} epochs, {} steps, {:.1f} s; {} {}", report.epochs, report.steps,
@@ -123,7 +127,8 @@ void Display::on_train_end(const train::RunReport& report) {
                       ? fmt::format("weft train {} {} resume=auto",
                                     shell_quoted(report.folder + "/config.yaml"),
                                     shell_quoted("run.dir=" + report.folder))
-                      : "weft evaluate " + quoted + (report.test ? "" : " --split validation")));
+                      : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
+                            (report.test ? "" : " --split validation")));
 }
 
 }  // namespace weft::app

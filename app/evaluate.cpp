@@ -13,13 +13,14 @@ namespace weft::app {
 namespace {
 
 struct EvaluateArguments {
-  std::string run, checkpoint = "last", split = "test", logits;
+  std::string run, checkpoint = "last", weights = "model", split = "test", logits;
   bool json = false;
 };
 
 void print(const train::Evaluation& result, const EvaluateArguments& arguments) {
   if (arguments.json) {
-    nlohmann::ordered_json object{{"split", arguments.split}, {"samples", result.samples}};
+    nlohmann::ordered_json object{
+        {"split", arguments.split}, {"weights", arguments.weights}, {"samples", result.samples}};
     for (const auto& [name, value] : result.metrics)
       object[name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
     for (const auto& [name, table] : result.tables) {
@@ -30,8 +31,9 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
     std::printf("%s\n", object.dump().c_str());
     return;
   }
-  std::printf("%s split, %lld samples:", arguments.split.c_str(),
-              static_cast<long long>(result.samples));
+  std::printf("%s split, %lld samples%s:", arguments.split.c_str(),
+              static_cast<long long>(result.samples),
+              arguments.weights == "model" ? "" : (", weights " + arguments.weights).c_str());
   for (const auto& [name, value] : result.metrics) std::printf("  %s %.4f", name.c_str(), value);
   std::printf("\n");
   for (const auto& [name, table] : result.tables) {
@@ -45,7 +47,7 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
 }
 
 int run(const EvaluateArguments& arguments) {
-  train::SavedRun saved(arguments.run, arguments.checkpoint);
+  train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   Tensor outputs;
   const train::Evaluation result =
       saved.evaluate(arguments.split, arguments.logits.empty() ? nullptr : &outputs);
@@ -70,8 +72,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->add_option("--split", arguments->split, "test, validation or train")
       ->check(CLI::IsMember({"test", "validation", "train"}))
       ->capture_default_str();
-  command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")
-      ->capture_default_str();
+  add_weights_options(*command, arguments->checkpoint, arguments->weights);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

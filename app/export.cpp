@@ -12,14 +12,14 @@ namespace weft::app {
 namespace {
 
 struct ExportArguments {
-  std::string run, file, checkpoint = "last";
+  std::string run, file, checkpoint = "last", weights = "model";
   std::vector<std::string> only;
 };
 
 int run(const ExportArguments& arguments) {
   WEFT_CHECK(arguments.file.ends_with(".safetensors"),
              "export: '{}' given; a name that ends in .safetensors is required", arguments.file);
-  train::SavedRun saved(arguments.run, arguments.checkpoint);
+  train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   const TensorMap state = state_of(saved.model());
   std::vector<std::string> names;
   for (const auto& [name, tensor] : state) names.push_back(name);
@@ -52,8 +52,7 @@ void add_export(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--only", arguments->only,
                       "globs of names to write, like 'features.*' for a backbone");
-  command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")
-      ->capture_default_str();
+  add_weights_options(*command, arguments->checkpoint, arguments->weights);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

@@ -16,7 +16,7 @@ namespace weft::app {
 namespace {
 
 struct PredictArguments {
-  std::string run, checkpoint = "last";
+  std::string run, checkpoint = "last", weights = "model";
   std::vector<std::string> files;
   bool json = false;
 };
@@ -30,7 +30,7 @@ std::string class_name(const train::ModelMetadata& metadata, i64 index) {
 int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
   const train::Predictor predictor =
-      train::Predictor::open(folder.weights(arguments.checkpoint).string());
+      train::Predictor::open(folder.weights(arguments.checkpoint, arguments.weights).string());
   const Shape sample = predictor.metadata().input.sample;
   WEFT_CHECK(sample.rank() == 3 && predictor.metadata().sample_dtype == DType::uint8,
              "predict: the model takes samples of {} {}; this command reads pictures only",
@@ -79,8 +79,7 @@ void add_predict(CLI::App& app, int& exit_code) {
       ->transform(home_path())
       ->required();
   command->add_flag("--json", arguments->json, "print one JSON object per picture");
-  command->add_option("--checkpoint", arguments->checkpoint, "last, best or step-N")
-      ->capture_default_str();
+  add_weights_options(*command, arguments->checkpoint, arguments->weights);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

@@ -54,4 +54,9 @@ const ResidentDataset* as_resident(const Dataset& dataset) {
   return dynamic_cast<const ResidentDataset*>(&dataset);
 }
 
+const DatasetInfo& stored_info(const Dataset& dataset) {
+  const ResidentDataset* resident = as_resident(dataset);
+  return resident != nullptr ? resident->stored() : dataset.info();
+}
+
 }  // namespace weft::data

@@ -39,5 +39,7 @@ class ResidentDataset : public Dataset {
 i64 bytes_in(const Dataset& whole);
 // The dataset as a ResidentDataset; null for any other.
 const ResidentDataset* as_resident(const Dataset& dataset);
+// The information about the samples themselves, which for a ResidentDataset is stored().
+const DatasetInfo& stored_info(const Dataset& dataset);
 
 }  // namespace weft::data

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kThreads)
   C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
   if (target >= 0 && target < cols) {
     k = w != nullptr ? static_cast<C>(w[target]) : C(1);
-    row_loss = k * minus_log(x_row[target]);
+    if (k >= C(0)) row_loss = k * minus_log(x_row[target]);
     if (smoothing != C(0))
       row_loss =
           (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * static_cast<C>(sum);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "weft/kernels/cross_entropy.h"
 
 #include "weft/tensor/check.h"
@@ -28,6 +30,19 @@ Tensor weight_sum(const CrossEntropyOptions& options) {
                                                                         : Tensor();
 }
 
+// Reads the weights on the CPU only; elsewhere the NaN loss of a row tells.
+void check_class_weights(const Tensor& weights) {
+  if (!is_cpu(weights.device())) return;
+  visit_compute("cross_entropy", weights.dtype(), [&]<class T>() {
+    const auto values = weights.values<T>();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      WEFT_CHECK(
+          std::isfinite(values[i]) && values[i] >= 0,
+          "cross_entropy: the class weight {} is {}; a finite number of at least 0 is required", i,
+          values[i]);
+  });
+}
+
 }  // namespace
 
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
@@ -54,6 +69,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
         "required",
         weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
     check_same_device("cross_entropy", logits, weights);
+    check_class_weights(weights);
   }
   const bool counts = weights.defined() || options.ignore_index.has_value();
   const Tensor losses = Tensor::empty({logits.size(0)}, logits.dtype(), logits.device());

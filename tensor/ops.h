@@ -192,7 +192,9 @@ void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 // their weights, as in PyTorch. If the sum of the weights is 0, the loss and its gradient are 0.
 struct CrossEntropyOptions {
   double label_smoothing = 0;  // in [0, 1)
-  Tensor class_weights = {};   // (classes) on the logits' device, each ≥ 0; undefined: all 1
+  // (classes) on the logits' device, each finite and 0 or more; undefined: all 1. Another one is a
+  // UserError on the CPU; elsewhere a row of a class with a weight below 0 has a loss of NaN.
+  Tensor class_weights = {};
   std::optional<i64> ignore_index = {};  // need not be a class
 };
 struct CrossEntropy {

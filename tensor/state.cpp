@@ -73,6 +73,10 @@ struct State::Pass {
 
 State::State(Pass& pass) : pass_(pass), mode_(pass.mode) {}
 
+bool State::has(std::string_view key) const {
+  return mode_ == Mode::save || pass_.here().contains(std::string(key));
+}
+
 void State::visit(std::string_view key, bool& value) {
   Json* slot = pass_.slot(key);
   if (slot == nullptr) return;

@@ -61,6 +61,9 @@ class State {
   State& same(std::string_view key, T value);
 
   bool loading() const { return mode_ == Mode::load; }
+  // False while reading a record that does not have this key: for a value that older records lack.
+  // True while saving.
+  bool has(std::string_view key) const;
 
   struct Pass;  // internal to state.cpp
   explicit State(Pass& pass);

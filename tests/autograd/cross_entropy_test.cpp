@@ -111,6 +111,12 @@ WEFT_OP_ROW(cross_entropy,
                          "class weights f32 (2) for 3 classes of f32; one f32 weight per class is "
                          "required"},
                         {[] {
+                           cross_entropy(Tensor::zeros({1, 2}), Tensor::zeros({1}, DType::int64),
+                                         CrossEntropyOptions{.class_weights = Tensor::copy_of(
+                                                                 std::vector<float>{1, -2}, {2})});
+                         },
+                         "the class weight 1 is -2; a finite number of at least 0 is required"},
+                        {[] {
                            cross_entropy(Tensor::zeros({2, 3}),
                                          Tensor::copy_of<i64>(std::vector<i64>{-100, 3}, {2}),
                                          CrossEntropyOptions{.ignore_index = -100});

@@ -138,6 +138,26 @@ TEST(State, RefusesWhatDoesNotFitInOneSentence) {
   has(refusal({}, {"{\"a\":" + deep, {}}), "its saved state nests 65 levels; at most 64");
 }
 
+// A value that older records do not have keeps what it was.
+struct Grown {
+  i64 count = 1, added = 7;
+  void state(State& s) {
+    s("count", count);
+    if (s.has("added")) s("added", added);
+  }
+};
+
+TEST(State, MayHaveAValueThatOlderRecordsLack) {
+  Grown saved{.count = 3, .added = 4}, loaded, old;
+  const StateRecord record = save_state(saved);
+  EXPECT_EQ(record.json, "{\"count\":3,\"added\":4}");
+  load_state(loaded, record, "grown");
+  EXPECT_EQ(loaded.added, 4);
+  load_state(old, {"{\"count\":5}", {}}, "grown");
+  EXPECT_EQ(old.count, 5);
+  EXPECT_EQ(old.added, 7);
+}
+
 struct Seeded {
   u64 seed = 1;
   i64 size = 10, place = 0;

@@ -14,6 +14,7 @@
 #include "weft/tests/train/small_models.h"
 #include "weft/train/callbacks/callbacks.h"
 #include "weft/train/run/orchestrator.h"
+#include "weft/train/run/saved_run.h"
 #include "weft/train/evaluation/predictor.h"
 
 namespace weft::train {
@@ -145,8 +146,10 @@ TEST_F(Callbacks, EarlyStoppingEndsTheRunAndTestDataIsStillRead) {
   const RunReport report = run.train();
   EXPECT_EQ(report.epochs, 3);  // the first is the best, two more do not improve
   EXPECT_FALSE(report.stopped);
-  EXPECT_NE(report.ended_early.find("early_stopping: validation/loss has not improved"),
+  EXPECT_NE(report.ended_early.find("early_stopping: validation/loss has not improved on "),
             std::string::npos);
+  EXPECT_TRUE(report.ended_early.ends_with(" of epoch 1 for 2 looks; the last was in epoch 3"))
+      << report.ended_early;
   EXPECT_TRUE(report.test.has_value());
   EXPECT_EQ(fs::read_symlink(file("checkpoints/last")), "step-9");
 }
@@ -180,6 +183,19 @@ TEST_F(Callbacks, MonitorsThatAreNotMeasuredAreRefusedBeforeWriting) {
                 .find("which holds no validation data out"),
             std::string::npos);
   EXPECT_NE(refused({"scheduler=plateau", "data.validation_split=0"}).find("scheduler.monitor"),
+            std::string::npos);
+  // A table is not a number that can be compared.
+  const std::string table = "validation.metrics=[accuracy, confusion_matrix]",
+                    monitor = "monitor: validation/confusion_matrix";
+  for (const auto& [key, place] : std::map<std::string, std::string>{
+           {"callbacks=[{type: early_stopping, " + monitor + "}]", "early_stopping.monitor"},
+           {"scheduler={type: plateau, " + monitor + "}", "scheduler.monitor"},
+           {"checkpoint={" + monitor + "}", "checkpoint.monitor"}})
+    EXPECT_EQ(refused({table, key}), place +
+                                         ": 'validation/confusion_matrix' is a table; a metric "
+                                         "that is one number is required");
+  EXPECT_EQ(refused({table, "checkpoint.monitor=validation/accuracy"}), "accepted");
+  EXPECT_NE(refused({"callbacks=[ema, ema]"}).find("ema is given 2 times; at most one"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(folder_ / "run"));
 }
@@ -233,6 +249,29 @@ TEST_F(Callbacks, EmaIsTheAverageByItsFormula) {
   load(*saved, file("checkpoints/last/model.safetensors").string());
   EXPECT_EQ(bytes_of_model(*saved), trained);
   EXPECT_NO_THROW(Predictor::open(file("checkpoints/last/ema.safetensors").string()));
+}
+
+TEST_F(Callbacks, BothWeightsOfARunWithEmaCanBeEvaluated) {
+  Orchestrator run(config({"callbacks=[{type: ema, decay: 0.9}]"}), "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.test->weights, "ema");
+  EXPECT_EQ(report.validation->weights, "ema");
+  EXPECT_EQ(events("test").back().at("weights"), "ema");
+  const std::string folder = (folder_ / "run").string();
+  SavedRun averaged(folder, "last", "ema"), own(folder, "last");
+  EXPECT_NEAR(averaged.evaluate("test").loss, report.test->loss, 1e-6);
+  EXPECT_GT(std::abs(own.evaluate("test").loss - report.test->loss), 1e-4);
+  // The best checkpoint has both too, and its score is that of the average.
+  const auto metrics = metrics_of_checkpoint(file("checkpoints/best"));
+  EXPECT_NEAR(SavedRun(folder, "best", "ema").evaluate("validation").loss,
+              metrics->at("validation/loss"), 1e-6);
+  EXPECT_NO_THROW(SavedRun(folder, "best", "model"));
+
+  fs::remove_all(folder_ / "run");
+  Orchestrator plain(config({"train.epochs=1"}), "test");
+  EXPECT_EQ(plain.train().test->weights, "model");
+  EXPECT_FALSE(events("test").back().contains("weights"));
+  EXPECT_THROW(SavedRun(folder, "last", "ema"), UserError);
 }
 
 TEST_F(Callbacks, EmaAveragesTheStatisticsOfBatchNorms) {

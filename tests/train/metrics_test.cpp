@@ -114,5 +114,27 @@ TEST(Metrics, LeaveOutWhatTheLossIgnores) {
   EXPECT_NEAR(ignoring.evaluate(whole).loss, seen.loss, 1e-6);
 }
 
+TEST(Metrics, OfLabelsAreRefusedByNameForValues) {
+  data::DatasetInfo info;
+  info.name = "heights";
+  info.target_dtype = DType::f32;
+  const data::TensorDataset set(info, Tensor::zeros({6, 4, 4, 1}, DType::uint8),
+                                Tensor::zeros({6}));
+  nn::AnyModule model = nn::mlp({.hidden = {3}}).make(nn::ModelInput{Shape{4, 4, 1}, 1});
+  for (const char* name : {"accuracy", "top_k", "perplexity", "f1_macro", "confusion_matrix"}) {
+    Evaluator evaluator(*model, regression(), {.metrics = {"mae", name}});
+    data::Loader loader(std::make_shared<data::TensorDataset>(set), {.batch_size = 6});
+    try {
+      evaluator.evaluate(loader);
+      ADD_FAILURE() << name;
+    } catch (const UserError& error) {
+      EXPECT_EQ(std::string(error.what()),
+                fmt::format("metric '{}': the targets of heights are f32 values; class labels are "
+                            "required",
+                            name));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weft::train

@@ -164,6 +164,8 @@ class OldRuns : public InScratchFolder, public ::testing::WithParamInterface<con
     const Evaluation weights = evaluator.evaluate(loader);
     EXPECT_NE(weights.loss, report.test->loss);
     json& test = end.at("metrics").back();
+    EXPECT_EQ(test.at("weights"), "ema");
+    test.erase("weights");
     for (const auto& [name, value] : report.test->metrics) {
       EXPECT_EQ(test.at("test/" + name).get<double>(), value) << name;
       test.at("test/" + name) = weights.metrics.at(name);

@@ -173,9 +173,34 @@ TEST_F(Runs, ReturnTheFinalValidationLoss) {
   EXPECT_DOUBLE_EQ(report.validation_loss, run.history().back().metrics.at("validation/loss"));
 }
 
-TEST_F(Runs, ReturnNoNumberWithoutValidationData) {
+TEST_F(Runs, ReturnInfinityWithoutValidationData) {
   Orchestrator run(config({"data.validation_split=0", "train.epochs=1"}), "test");
-  EXPECT_TRUE(std::isnan(run.train().validation_loss));
+  const RunReport report = run.train();
+  EXPECT_EQ(report.failed, "");
+  EXPECT_EQ(report.validation_loss, std::numeric_limits<double>::infinity());
+}
+
+// Every step of these runs is skipped.
+TEST_F(Runs, FailWithTheReasonWhenNoStepWasApplied) {
+  const auto failure = [&](std::vector<std::string> keys) {
+    fs::remove_all(run_folder());
+    keys.emplace_back("train.epochs=2");
+    const RunReport report = Orchestrator(config(keys), "test").train();
+    EXPECT_EQ(report.steps, 0);
+    EXPECT_FALSE(report.test.has_value());
+    EXPECT_EQ(report.validation_loss, std::numeric_limits<double>::infinity());
+    return report.failed;
+  };
+  const std::string weights = "loss.class_weights=[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]";
+  EXPECT_EQ(failure({weights}),
+            "validation: no sample of 60 has a weight above 0 (loss.class_weights, "
+            "loss.ignore_index); at least one is required");
+  EXPECT_EQ(failure({weights, "data.validation_split=0"}),
+            "no step of 20 was applied: no training sample has a weight above 0 "
+            "(loss.class_weights, loss.ignore_index); at least one is required");
+  EXPECT_EQ(failure({"precision={type: fp16, init_scale: 1e30, max_scale: 1e38}"}),
+            "no step of 16 was applied: no gradient was finite; a lower precision.init_scale, or "
+            "more steps, by which the loss scale falls, is required");
 }
 
 TEST_F(Runs, ReturnInfinityAfterAFailureAndKeepTheLastCheckpoint) {

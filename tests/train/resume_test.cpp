@@ -32,6 +32,19 @@ const bool registered = Registry<data::Dataset>::add<NoOptions>(
 
 struct Broken : std::exception {};
 
+// Lets training fail once, at the fourth batch of the second epoch.
+struct FailsOnce : Callback {
+  void state(State& s) override { s("failed", failed_); }
+  void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
+    if (batch.epoch == 2 && batch.batch_idx == 4 && !std::exchange(failed_, true))
+      throw TrainingError("made up");
+  }
+
+ private:
+  bool failed_ = false;
+};
+const bool registered_failure = Registry<Callback>::add<FailsOnce>("fails_once_for_resume");
+
 // Interrupts a run at its n-th batch by a stop, or by an exception as in a crash.
 struct BreakOff : Callback {
   enum class How { stop, die };
@@ -222,6 +235,31 @@ TEST_F(Resuming, WithMoreEpochs) {
   const auto resumed = outcome_of(dir("run")), whole = outcome_of(dir("whole"));
   EXPECT_EQ(resumed.at("model.safetensors"), whole.at("model.safetensors"));
   EXPECT_EQ(resumed.at("table"), whole.at("table"));
+}
+
+// The first rollbacks go back to the initial weights, because the loss of the checkpoints is out of
+// range; a run that was stopped has checkpoints besides, which do not count.
+TEST_F(Resuming, SlowBetweenRollbacks) {
+  const Keys keys{"callbacks=[{type: rollback, lr_factor: 0.01, times: 9}]",
+                  "optimizer={type: sgd, lr: 1e7, momentum: 0.5}"};
+  expect_law(keys, {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15});
+  const Log log;
+  EXPECT_EQ(train(config("run", keys)).failed, "");
+  EXPECT_TRUE(log.has("back to the initial weights, every learning rate × 0.01")) << log.text();
+}
+
+TEST_F(Resuming, BeforeAndAfterARollbackToACheckpoint) {
+  ASSERT_TRUE(registered_failure);
+  for (const char* to : {"last", "best"}) {
+    const Keys keys{
+        fmt::format("callbacks=[{{type: rollback, to: {}}}, fails_once_for_resume]", to),
+        "validation.every=2ba"};
+    expect_law(keys, {3, 6, 7, 8, 9, 10, 11, 14});
+    const Log log;
+    train(config("run", keys));
+    EXPECT_TRUE(log.has("back to the weights of step ")) << log.text();
+    fs::remove_all(dir("run"));
+  }
 }
 
 // A failure that a callback repairs restarts the epoch, also an epoch that was resumed inside.

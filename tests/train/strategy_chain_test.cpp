@@ -141,32 +141,67 @@ TEST_F(StrategyList, EachHasItsStateUnderItsPlaceAndASingleOneDirectly) {
   EXPECT_EQ(saved({}), "none");
 }
 
-// Such a run stores the state of its only strategy in the form of a list.
-TEST_F(StrategyList, AChainOfOneThatAnOlderRunHadGoesOn) {
-  const std::vector<StrategyRecipe> chained{chain({.strategies = {listener("one")}})};
-  ASSERT_TRUE(stopped_at(config("run", chained), 2));
-  const fs::path folder = fs::canonical(dir() / "checkpoints/last");
-  {
-    const CheckpointReader reader(folder);
-    StateParts parts;
-    for (const std::string& name : reader.parts()) parts[name] = reader.part(name);
-    ASSERT_EQ(parts.at("strategy").json, R"({"steps":2})");
-    parts["strategy"].json = R"({"0.listener_of_tests":{"steps":2}})";
-    CheckpointAbout about = reader.about();
-    about.config = config::to_yaml(config("run", chained));
-    Snapshot snapshot;
-    TensorMap tensors;
-    snapshot.add(kModelFile, read_safetensors(reader.file(kModelFile)),
-                 read_safetensors_metadata(reader.file(kModelFile)));
-    snapshot.add(kTrainerStateFile, trainer_state_text(about, parts, tensors));
-    snapshot.add(kOptimizerFile, std::move(tensors));
-    fs::remove_all(folder);
-    snapshot.write(folder);
+// The checkpoint of a run that was stopped at its second batch gets the state of strategies that
+// 6e903a6 saved for the same config.
+void write_as_before(const RunConfig& config, const fs::path& folder, const std::string& state) {
+  const CheckpointReader reader(folder);
+  StateParts parts;
+  for (const std::string& name : reader.parts()) parts[name] = reader.part(name);
+  parts["strategy"].json = state;
+  CheckpointAbout about = reader.about();
+  about.config = config::to_yaml(config);
+  Snapshot snapshot;
+  TensorMap tensors;
+  snapshot.add(kModelFile, read_safetensors(reader.file(kModelFile)),
+               read_safetensors_metadata(reader.file(kModelFile)));
+  snapshot.add(kTrainerStateFile, trainer_state_text(about, parts, tensors));
+  snapshot.add(kOptimizerFile, std::move(tensors));
+  fs::remove_all(folder);
+  snapshot.write(folder);
+}
+
+// A chain of one stores the state of its only strategy in the form of a list, and a chain inside a
+// chain that of its entries inside its own.
+TEST_F(StrategyList, ChainsThatAnOlderRunHadGoOn) {
+  const StrategyRecipe one = listener("one"), two = listener("two"), three = listener("three");
+  struct Case {
+    std::vector<StrategyRecipe> strategies;
+    std::string before, end;
+  };
+  const auto state = [&](const std::string& place, int n) {
+    return fmt::format(R"("{}.listener_of_tests":{{"steps":{}}})", place, n);
+  };
+  for (const Case& each :
+       {Case{{chain({.strategies = {one}})}, "{" + state("0", 2) + "}", R"({"steps":3})"},
+        Case{{chain({.strategies = {chain({.strategies = {one}})}})},
+             R"({"0.chain":{)" + state("0", 2) + "}}",
+             R"({"steps":3})"},
+        Case{{chain({.strategies = {one, chain({.strategies = {two, three}})}})},
+             "{" + state("0", 2) + R"(,"1.chain":{)" + state("0", 2) + "," + state("1", 7) + "}}",
+             "{" + state("0", 3) + "," + state("1", 3) + "," + state("2", 8) + "}"}}) {
+    fs::remove_all(dir());
+    ASSERT_TRUE(stopped_at(config("run", each.strategies), 2));
+    write_as_before(config("run", each.strategies), fs::canonical(dir() / "checkpoints/last"),
+                    each.before);
+    RunConfig again = config("run", each.strategies);
+    again.resume.from = "auto";
+    Orchestrator(again, "test").train();
+    EXPECT_EQ(CheckpointReader(dir() / "checkpoints/last").part("strategy").json, each.end);
   }
-  RunConfig again = config("run", chained);
-  again.resume.from = "auto";
-  Orchestrator(again, "test").train();
-  EXPECT_EQ(CheckpointReader(dir() / "checkpoints/last").part("strategy").json, R"({"steps":3})");
+}
+
+TEST(StrategyChain, ItsOldStateIsThatOfAList) {
+  const Tensor a = Tensor::full({1}, 1.0), b = Tensor::full({1}, 2.0), c = Tensor::full({1}, 3.0);
+  const StateRecord list = unchained(StateRecord{
+      R"({"0.x":{"t":"a"},"1.chain":{"0.chain":{"0.y":{}},"1.x":{"t":"b"}},"2.z":{"t":"c"}})",
+      {{"0.x.t", a}, {"1.chain.1.x.t", b}, {"2.z.t", c}}});
+  EXPECT_EQ(list.json, R"({"0.x":{"t":"a"},"1.y":{},"2.x":{"t":"b"},"3.z":{"t":"c"}})");
+  ASSERT_EQ(list.tensors.size(), 3u);
+  EXPECT_EQ(list.tensors.at("0.x.t").raw(), a.raw());
+  EXPECT_EQ(list.tensors.at("2.x.t").raw(), b.raw());
+  EXPECT_EQ(list.tensors.at("3.z.t").raw(), c.raw());
+  const StateRecord own{R"({"chain":{"0.x":{}}})"};  // the state of a single strategy
+  EXPECT_EQ(unchained(own).json, own.json);
 }
 
 TEST(StrategyChain, IsAnotherWayToWriteAList) {

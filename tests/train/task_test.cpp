@@ -77,8 +77,8 @@ TEST(Task, IsWhereTheResolvedConfigSaysTheValuesAreFrom) {
 TEST(Task, IsReportedLikeAnyOtherChoice) {
   EXPECT_EQ(
       refusal_of_task(std::string(kRest) + "task: regresion\n"),
-      "a.yaml:3:1: task: expected one of classification, language_modelling, regression or null, got "
-      "'regresion'; did you mean 'regression'?");
+      "a.yaml:3:1: task: expected one of classification, language_modeling, language_modelling, "
+      "regression or null, got 'regresion'; did you mean 'regression'?");
   // These are keys of a loss that the task did not choose.
   EXPECT_NE(refusal_of_task(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
                 .find("a key of loss 'regression'"),
@@ -96,10 +96,25 @@ TEST(Task, OfAnotherKindThanTheDataIsRefusedBeforeTraining) {
   const auto set_up = [](const std::string& yaml) { Orchestrator(loaded(yaml).value, "test"); };
   EXPECT_NO_THROW(set_up("task: classification\ntrain: {batch_size: 10}\n"));
   EXPECT_THROW(set_up("task: regression\ntrain: {batch_size: 10}\n"), UserError);
-  EXPECT_THROW(
-      set_up(
-          "task: regression\nloss: classification\ntrain: {batch_size: 10}\n"),  // mae of classes
-      UserError);
+}
+
+TEST(Task, AMetricOfAnotherKindIsRefusedByName) {
+  const auto refusal = [](const std::string& yaml) -> std::string {
+    try {
+      Orchestrator(loaded(yaml + "train: {batch_size: 10}\n").value, "test");
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(refusal("validation: {metrics: [accuracy, mae]}\n"),
+            "metric 'mae': the targets of tiny are class labels; values are required");
+  EXPECT_EQ(refusal("validation: {metrics: [accuracy, f1_macro, confusion_matrix]}\n"), "accepted");
+}
+
+TEST(Task, HasBothSpellingsOfALanguageModel) {
+  EXPECT_EQ(loaded("task: language_modeling\n").value.validation.metrics,
+            std::vector<std::string>{"perplexity"});
 }
 
 }  // namespace

@@ -308,5 +308,33 @@ train: {epochs: 2, batch_size: 24, clip_norm: 0.1}
   EXPECT_EQ(losses, 1);
 }
 
+// The traced step is the second of its epoch, or the first of the next one.
+TEST_F(TracedStep, EachEpochBeginsOnce) {
+  struct Epochs : Callback {
+    std::string calls;
+    double loss = 0;
+    void on_epoch_begin(Trainer&, i64 epoch) override { calls += fmt::format("{}( ", epoch); }
+    void on_epoch_end(Trainer&, const EpochResult&) override { calls += ") "; }
+    void on_batch_end(Trainer&, const Progress& progress) override {
+      if (progress.batch <= 2) loss = progress.loss() - loss / 2;
+    }
+  };
+  for (const auto& [batch, calls] : {std::pair(8, "0( ) "), std::pair(24, "0( ) 1( ) ")}) {
+    const RunConfig config =
+        config::load_text<RunConfig>(
+            fmt::format("data: {{type: tiny_for_trace, validation_split: 0}}\nmodel: mlp\n"
+                        "train: {{batch_size: {}}}\n",
+                        batch),
+            "test.yaml", {})
+            .value;
+    Orchestrator run(config, "test");
+    const auto epochs = std::make_shared<Epochs>();
+    run.add_callback(epochs);
+    const Trace trace = trace_step(run);
+    EXPECT_EQ(epochs->calls, calls);
+    if (batch == 8) EXPECT_NEAR(trace.loss, 2 * epochs->loss, 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace weft::train

@@ -44,14 +44,26 @@ void describe(Fields& f, GradientMonitorOptions& o);
 CallbackRecipe gradient_monitor(const GradientMonitorOptions& options = {});
 
 // Repeats an epoch in which training failed. Training fails when a loss is not finite, or with
-// `diverged` when it exceeds that multiple of the best epoch's loss. Weights and optimizer state of
-// the last checkpoint are loaded; before the first checkpoint, the initial weights and no state.
-// Every learning rate is multiplied by `lr_factor`. This happens at most `times` times. Parameters
-// that were frozen in the checkpoint start without state. The count of steps continues.
+// `diverged` when it exceeds that multiple of the best epoch's loss. Every learning rate is
+// multiplied by `lr_factor`. This happens at most `times` times. The count of steps continues.
+//
+// Note [What a rollback goes back to]
+// Weights and optimizer state of a checkpoint that was due by checkpoint.every are loaded: of the
+// last one, or with `to: best` of the best one by checkpoint.monitor. Before the first, these are
+// the initial weights and no state. Checkpoints of a stop or of a request do not count, so that a
+// run that was stopped goes back to the same weights as one that was not. A checkpoint does not
+// count either if the loss of its weights, on the first batch_size training samples, is not finite
+// or more than kRange times the lowest one so far; otherwise a run that diverges over several
+// checkpoints would go back to weights from which it cannot recover. The callback holds a copy of
+// these weights and state in memory. A checkpoint that is not the one to go back to has the copy
+// too. Parameters that were frozen in the copy start without state.
+enum class RollbackTo { last, best };
+constexpr EnumNames<2> names_of(RollbackTo) { return {"last", "best"}; }
 struct RollbackOptions {
   double lr_factor = 0.5;
   i64 times = 3;
   double diverged = 0;  // 0: only a loss that is not finite
+  RollbackTo to = RollbackTo::last;
 };
 void describe(Fields& f, RollbackOptions& o);
 CallbackRecipe rollback(const RollbackOptions& options = {});

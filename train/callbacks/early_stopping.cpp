@@ -17,17 +17,23 @@ class EarlyStopping final : public Callback {
     run_ = &run;
     run.check_monitor("early_stopping.monitor", options_.monitor);
   }
-  void state(State& s) override { s("best", best_)("looks_without", bad_); }
+  void state(State& s) override {
+    s("best", best_)("looks_without", bad_);
+    if (s.has("best_epoch")) s("best_epoch", best_epoch_);
+  }
 
   // Checks once per step, because an application may validate again at the same step.
   void on_validation_end(Orchestrator& run, const Evaluation& evaluation) override {
     const i64 step = run.trainer().optimizer().applied_steps();
     if (evaluation.split != "validation" || std::exchange(looked_at_, step) == step) return;
+    const TrainingProgress& progress = run.trainer().progress();
+    const i64 epoch = progress.epochs_done + (progress.epoch.batches > 0 ? 1 : 0);
     for (const auto& [name, value] : evaluation.metrics)
-      if ("validation/" + name == options_.monitor) look(value);
+      if ("validation/" + name == options_.monitor) look(value, epoch);
   }
   void on_epoch_end(const EpochReport& report) override {
-    if (options_.monitor == "train/loss") look(report.metrics.at(options_.monitor));
+    if (options_.monitor == "train/loss")
+      look(report.metrics.at(options_.monitor), report.train.epoch);
   }
 
  private:
@@ -38,21 +44,24 @@ class EarlyStopping final : public Callback {
                                              : value < *best_ - options_.min_delta;
   }
 
-  void look(double value) {
+  void look(double value, i64 epoch) {
     if (better(value)) {
       best_ = value;
+      best_epoch_ = epoch;
       bad_ = 0;
       return;
     }
     if (++bad_ >= options_.patience)
-      run_->stop(fmt::format("early_stopping: {} has not improved on {} for {} looks",
-                             options_.monitor, best_ ? fmt::format("{:.6g}", *best_) : "anything",
-                             bad_));
+      run_->stop(fmt::format(
+          "early_stopping: {} has not improved on {}{} for {} looks; the last was in epoch {}",
+          options_.monitor, best_ ? fmt::format("{:.6g}", *best_) : "anything",
+          best_epoch_ > 0 ? fmt::format(" of epoch {}", best_epoch_) : "", bad_, epoch));
   }
 
   EarlyStoppingOptions options_;
   Orchestrator* run_ = nullptr;
   std::optional<double> best_;
+  i64 best_epoch_ = 0;  // 0: none, or that of a run of an older weft
   i64 bad_ = 0;         // checks since the best
   i64 looked_at_ = -1;  // the step of the last validation
 };

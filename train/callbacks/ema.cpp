@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "weft/core/log.h"
 #include "weft/nn/serialize.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/callbacks/callbacks.h"
@@ -13,6 +14,14 @@ namespace {
 class Ema final : public Callback {
  public:
   explicit Ema(const EmaOptions& options) : options_(options) {}
+
+  void on_setup(Orchestrator& run) override {
+    const std::vector<CallbackRecipe>& all = run.config().callbacks;
+    const auto count = std::count_if(all.begin(), all.end(), [](const CallbackRecipe& each) {
+      return each.name() == "ema" && each.enabled();
+    });
+    WEFT_CHECK(count <= 1, "callbacks: ema is given {} times; at most one is required", count);
+  }
 
   // The average has the layout of the weights: the order of the model's parameters.
   void state(State& s) override {
@@ -34,7 +43,11 @@ class Ema final : public Callback {
       average = average.defined() ? average.to(weights.device()) : b.buffer->value.clone();
       buffers_.push_back({b.buffer->value, average, Tensor::empty_like(average)});
     }
+    log_info(
+        "ema: validation and test evaluate the averaged weights, as --weights ema of evaluate, "
+        "predict and export does");
   }
+  std::string evaluated_weights() const override { return average_.defined() ? "ema" : ""; }
 
   // The average needs the weights directly after each step.
   bool needs_outcome(const Trainer&) const override { return true; }
@@ -54,7 +67,7 @@ class Ema final : public Callback {
 
   void on_checkpoint(Orchestrator& run, Snapshot& snapshot) override {
     swap(run);
-    snapshot.add("ema.safetensors", state_of(run.model()), run.model_metadata());
+    snapshot.add(weights_file("ema"), state_of(run.model()), run.model_metadata());
     swap(run);
   }
 

@@ -14,6 +14,8 @@
 namespace weft::train {
 
 inline constexpr const char* kModelFile = "model.safetensors";
+// The file of other weights: of averaged ones (ema), or of a further model (teacher).
+inline std::string weights_file(const std::string& name) { return name + ".safetensors"; }
 inline constexpr const char* kOptimizerFile = "optimizer.safetensors";
 inline constexpr const char* kTrainerStateFile = "trainer_state.json";
 

@@ -38,12 +38,6 @@ CheckpointName name_of_folder(const std::string& text) {
   return {number < 2 ? -1 : number_in(rest.substr(0, dash)), number};
 }
 
-double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics) {
-  const auto found = metrics.find(options.monitor);
-  if (found == metrics.end()) return kNoScore;
-  return options.mode == MonitorMode::max ? found->second : -found->second;
-}
-
 // A save leaves .step-N.tmp if it is killed, .step-N.old if it is killed while an older checkpoint
 // is removed, and the same for the links. Other hidden entries belong to someone else.
 bool is_left_by_a_save(std::string_view name) {
@@ -59,6 +53,12 @@ bool is_left_by_a_save(std::string_view name) {
 }
 
 }  // namespace
+
+double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics) {
+  const auto found = metrics.find(options.monitor);
+  if (found == metrics.end() || !std::isfinite(found->second)) return kNoScore;
+  return options.mode == MonitorMode::max ? found->second : -found->second;
+}
 
 std::string CheckpointName::text() const {
   return number == 1 ? fmt::format("step-{}", step) : fmt::format("step-{}-{}", step, number);

@@ -47,7 +47,11 @@ struct CheckpointName {
 // The checkpoints in the folder `checkpoints` of a run, oldest first, complete or not.
 std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
 
-// A checkpoint, and how good it is: higher is better; NaN where the metric was not measured.
+// The score of a checkpoint with these metrics: higher is better; NaN if the monitored metric was
+// not measured or is not finite.
+double score_of(const CheckpointOptions& options, const std::map<std::string, double>& metrics);
+
+// A checkpoint and its score.
 struct ScoredCheckpoint {
   CheckpointName name;
   double score;

@@ -5,11 +5,26 @@
 
 #include "weft/autograd/autocast.h"
 #include "weft/core/clock.h"
+#include "weft/data/resident_dataset.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/losses/valid_rows.h"
 #include "weft/train/step/running_loss.h"
 
 namespace weft::train {
+namespace {
+
+// Throws UserError, naming the metric, for targets of another kind than it measures.
+void check_kind(const std::string& name, const Metric& metric, const data::DatasetInfo& info) {
+  const Metric::Targets kind = metric.targets();
+  WEFT_CHECK(kind != Metric::Targets::labels || info.target_dtype == DType::int64,
+             "metric '{}': the targets of {} are {} values; class labels are required", name,
+             info.name, info.target_dtype);
+  WEFT_CHECK(kind != Metric::Targets::values || !info.has_labels(),
+             "metric '{}': the targets of {} are class labels; values are required", name,
+             info.name);
+}
+
+}  // namespace
 
 void Evaluation::state(State& s) {
   s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
@@ -34,6 +49,12 @@ Evaluator::Metrics Evaluator::make_metrics() const {
     metrics.push_back(recipe.make());
   }
   return metrics;
+}
+
+bool Evaluator::is_table(const std::string& name) const {
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (names_[i] == name && metrics_[i]->table().defined()) return true;
+  return false;
 }
 
 // Metrics get each position as a sample, without those that the loss ignores.
@@ -65,6 +86,8 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
   const DType dtype = parameters.empty() ? DType::f32 : parameters.front().variable.dtype();
   check_targets(*loss_, loader.dataset());
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    check_kind(names_[i], *metrics_[i], data::stored_info(loader.dataset()));
   // The model may have been converted or moved since the last time.
   if (!input_ || input_dtype_ != dtype || input_device_ != device) {
     input_dtype_ = dtype;
@@ -81,13 +104,16 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   RunningLoss running(device);
   for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
   Evaluation result;
+  result.weight = 0;
   if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
   i64 index = 0;
   for (const data::Batch& batch : loader) {
     const auto [x, target] = (*input_)(batch);
     const Variable output = model_(x);
     const Tensor loss = loss_->forward(output, target).value();
-    running.add(loss, loss_->weight(batch.y));
+    const double weight = loss_->weight(batch.y);
+    running.add(loss, weight);
+    result.weight += weight;
     measure(metrics_, output.value(), target);
     if (on_batch_) {
       for (const std::unique_ptr<Metric>& metric : batch_metrics_) metric->reset();

@@ -3,6 +3,7 @@
 // batches.
 #pragma once
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,7 +41,12 @@ struct EvaluatedBatch {
 
 struct Evaluation {
   std::string split = {};  // validation or test; empty outside of a run
+  // The weights that were evaluated: model, or the name of averaged ones (ema); empty outside of a
+  // run.
+  std::string weights = {};
   double loss = 0;
+  // Of all samples, the divisor of the loss; NaN if a checkpoint of the run gave the evaluation.
+  double weight = std::numeric_limits<double>::quiet_NaN();
   double accuracy = 0;                    // NaN if it is not among the metrics
   std::map<std::string, double> metrics;  // by name, including "loss"
   std::map<std::string, Tensor> tables;   // of metrics that are tables: confusion_matrix
@@ -65,6 +71,8 @@ class Evaluator {
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }
   // The names of the metrics besides the loss.
   const std::vector<std::string>& metric_names() const { return names_; }
+  // Whether the metric of this name is a table instead of one number.
+  bool is_table(const std::string& name) const;
 
  private:
   Evaluation run(data::Loader& loader, std::vector<Tensor>* outputs);

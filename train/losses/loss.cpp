@@ -6,8 +6,7 @@
 namespace weft::train {
 
 void check_targets(const Loss& loss, const data::Dataset& dataset) {
-  const data::ResidentDataset* resident = data::as_resident(dataset);
-  const data::DatasetInfo& info = resident != nullptr ? resident->stored() : dataset.info();
+  const data::DatasetInfo& info = data::stored_info(dataset);
   if (info.classes == 0 && !is_floating(info.target_dtype)) return;
   loss.outputs(info);
 }

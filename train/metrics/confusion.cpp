@@ -12,6 +12,7 @@ namespace {
 // counts[label · classes + prediction]. The prediction is the first of the largest outputs.
 class Confusion : public Metric {
  public:
+  Targets targets() const override { return Targets::labels; }
   void update(const Tensor& output, const Tensor& target) override {
     classes_ = output.size(1);
     counts_.resize(static_cast<std::size_t>(classes_ * classes_), 0);

@@ -10,6 +10,7 @@ namespace {
 // The mean absolute error over all elements of all samples.
 class MeanAbsoluteError : public Metric {
  public:
+  Targets targets() const override { return Targets::values; }
   void update(const Tensor& output, const Tensor& target) override {
     const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
     const Tensor total = sum(abs(difference)).to(DType::f64);

@@ -11,6 +11,7 @@ namespace {
 // The exponential of the mean negative log-probability of the label.
 class Perplexity final : public Metric {
  public:
+  Targets targets() const override { return Targets::labels; }
   void update(const Tensor& output, const Tensor& target) override {
     const auto rows = static_cast<double>(output.size(0));
     sum_ += cross_entropy(output, target).loss.item<double>() * rows;

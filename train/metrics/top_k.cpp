@@ -11,6 +11,7 @@ namespace {
 class TopK : public Metric {
  public:
   explicit TopK(i64 k) : k_(k) {}
+  Targets targets() const override { return Targets::labels; }
   void update(const Tensor& output, const Tensor& target) override {
     if (!count_.defined()) count_ = Tensor::zeros({}, DType::int64, output.device());
     count_top_k(count_, output, target, k_);

@@ -50,10 +50,16 @@ class Callback : public TrainerObserver {
   // on_validation_batch is called for each batch of an evaluation if this returns true.
   virtual bool needs_validation_batches() const { return false; }
   virtual void on_validation_batch(Orchestrator&, const EvaluatedBatch&) {}
+  // The name of the weights that an evaluation of the run uses in place of the model's own; each
+  // checkpoint has them as NAME.safetensors. Empty: the model's own.
+  virtual std::string evaluated_weights() const { return {}; }
+  // Called before on_checkpoint if checkpoint.every makes the checkpoint due: not for one that a
+  // stop, a request or the end of the run causes. `metrics` are those of a validation at this step.
+  virtual void on_due_checkpoint(Orchestrator&, const std::map<std::string, double>& /*metrics*/) {}
   // Called before a checkpoint is written. More files may be added to it.
   virtual void on_checkpoint(Orchestrator&, Snapshot&) {}
-  // Called when training failed within an epoch. Returns true if the callback has repaired the run;
-  // the epoch then starts again.
+  // Called when training failed. Returns true if the callback has repaired the run. An epoch that
+  // failed then starts again. After the validation at the end of an epoch, the next one starts.
   virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
   virtual void on_train_end(const RunReport&) {}
   virtual void state(State&) {}

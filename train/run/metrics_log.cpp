@@ -194,6 +194,7 @@ void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
                               {"event", "test"},
                               {"step", step},
                               {"samples", evaluation.samples}};
+  if (evaluation.weights != "model") line["weights"] = evaluation.weights;
   for (const auto& [name, value] : evaluation.metrics) line["test/" + name] = number(value);
   for (const auto& [name, table] : evaluation.tables) line["test/" + name] = rows_of(table);
   append(kMetricsLines, line.dump());

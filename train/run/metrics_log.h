@@ -35,7 +35,8 @@ class MetricsLog {
   void begin_table(const std::set<std::string>& metrics);
   // Adds an epoch.
   void add(const EpochReport& report);
-  // The following events are written to JSON only. This one is the result on the test split.
+  // The following events are written to JSON only. This one is the result on the test split. It has
+  // the key `weights` unless the model's own weights were evaluated.
   void add_test(i64 step, const Evaluation& evaluation);
   void add_validation(i64 epoch, i64 step, const Evaluation& evaluation);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);

@@ -131,8 +131,12 @@ void Orchestrator::check_monitor(const std::string& key, const std::string& metr
   std::vector<std::string> known{"train/loss"};
   if (data().validation != nullptr) {
     known.emplace_back("validation/loss");
-    for (const std::string& name : evaluator_->metric_names())
-      known.push_back("validation/" + name);
+    for (const std::string& name : evaluator_->metric_names()) {
+      if (!evaluator_->is_table(name)) known.push_back("validation/" + name);
+      else
+        WEFT_CHECK(metric != "validation/" + name,
+                   "{}: '{}' is a table; a metric that is one number is required", key, metric);
+    }
   }
   WEFT_CHECK(std::find(known.begin(), known.end(), metric) != known.end(),
              "{}: '{}' is not measured by this run{}; known: {}", key, metric,
@@ -153,11 +157,13 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
            .workers = resident ? 0 : config_.data.common.workers}};
 }
 
-// Runs one small batch through model and loss. Shapes, classes and dtypes that do not fit are found
-// before anything is written.
-void Orchestrator::try_one_batch() {
+// Runs one small batch through model and loss. Shapes, classes, dtypes and metrics that do not fit
+// are found before anything is written.
+void Orchestrator::try_one_batch() { input_.first_loss = loss_of_first(2); }
+
+double Orchestrator::loss_of_first(i64 samples) {
   const std::shared_ptr<const data::Dataset> few =
-      data::first_samples(data().train, std::min<i64>(2, data().train->size()));
+      data::first_samples(data().train, std::min(samples, data().train->size()));
   data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
   const Evaluation result = Evaluator(**model_, config_.objective.loss,
                                       {.metrics = config_.validation.metrics,
@@ -169,6 +175,7 @@ void Orchestrator::try_one_batch() {
     for (const auto& [name, value] : result.metrics)
       output_.metric_names.insert("validation/" + name);
   model_metadata();  // what it names must be text
+  return result.loss;
 }
 
 Evaluation Orchestrator::evaluate(const std::string& split,
@@ -181,10 +188,14 @@ Evaluation Orchestrator::evaluate(const std::string& split,
                                        for (const auto& callback : hooks_.callbacks())
                                          callback->on_validation_batch(*this, batch);
                                      });
+  std::string weights = "model";
+  for (const auto& callback : hooks_.callbacks())
+    if (const std::string its = callback->evaluated_weights(); !its.empty()) weights = its;
   for (const auto& callback : hooks_.callbacks()) callback->on_validation_begin(*this);
   data::Loader loader = loader_for(data, false);
   Evaluation result = evaluator_->evaluate(loader);
   result.split = split;
+  result.weights = weights;
   for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, result);
   return result;
 }

@@ -33,10 +33,10 @@ struct RunReport {
   double seconds = 0;
   bool stopped = false;          // by the stop token; the run can be resumed
   std::string ended_early = {};  // the reason, if a callback ended it (Orchestrator::stop)
-  std::string failed = {};       // the error, if training failed: a loss that is not finite
-  bool saved = false;            // there is a good checkpoint
+  std::string failed = {};  // the error, if training failed: a loss that is not finite, or no step
+  bool saved = false;       // there is a good checkpoint
   std::optional<Evaluation> validation = {};  // the last one
-  // Loss of the last validation, to compare runs: infinity when training failed, NaN without
+  // Loss of the last validation, to compare runs: infinity when training failed, and without
   // validation data.
   double validation_loss = 0;
   std::optional<Evaluation> test = {};  // of the final weights, averaged ones with `ema`
@@ -67,7 +67,8 @@ class Orchestrator {
   // Trains to the end, or until a stop is requested. A stop takes effect after the current
   // optimizer step: a checkpoint is written, and RunReport::stopped is set. Test data is read once,
   // at the end. When training fails (TrainingError), RunReport::failed has the reason, and the last
-  // good checkpoint is kept. A checkpoint that cannot be written is a warning, and an InternalError
+  // good checkpoint is kept. A validation loss that is not finite and a run that applied no step
+  // are failures too. A checkpoint that cannot be written is a warning, and an InternalError
   // if it was the last one.
   RunReport train(std::stop_token stop = {});
   // Requests a checkpoint after the current optimizer step; training continues. May be called from
@@ -81,6 +82,10 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
+  // The mean loss of the first `samples` training samples, by the current weights, without hooks.
+  double loss_of_first(i64 samples);
+  // The checkpoint that the run is resumed from, until the first epoch begins; null for a new run.
+  const CheckpointReader* resumed_from() const { return resume_.from.get(); }
   // The metadata of the weights file of the run's model.
   Metadata model_metadata() const;
   // Run folder and log; null before training begins.
@@ -91,8 +96,8 @@ class Orchestrator {
   // Calls on_train_begin of callbacks and strategies, for tools that run single steps (trace_step).
   void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
-  // Throws UserError, naming `key`, unless the run measures this metric. The metrics are train/loss
-  // and, with validation data, validation/ followed by a metric of the evaluator.
+  // Throws UserError, naming `key`, unless the run measures this metric as one number. The metrics
+  // are train/loss and, with validation data, validation/ followed by a metric of the evaluator.
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
@@ -112,7 +117,12 @@ class Orchestrator {
   void end_epoch(const EpochResult& result);
   bool validation_due();
   bool save_due();
+  bool checkpoint_due() const;
   void validate_now();
+  void check_validation() const;
+  void check_steps() const;
+  void warn_if_diverged(const std::string& metric, double loss);
+  bool repaired(const TrainingError& error);
   std::map<std::string, double> newest_validation();
   EpochReport report_epoch(const EpochResult& result, bool validate);
   double seconds() const;  // since the run began, including earlier processes
@@ -120,7 +130,7 @@ class Orchestrator {
   // orchestrator_checkpoint.cpp
   std::vector<StatefulPart> training_parts();
   void state(State& s);
-  void save(const std::map<std::string, double>& metrics, const std::string& ended = {});
+  void save(const std::map<std::string, double>& metrics, bool due, const std::string& ended = {});
   void restore_hooks();
   void restore_training();
   std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
@@ -133,6 +143,7 @@ class Orchestrator {
     RunData data;
     PlacedData placed = {};                   // read by the loaders; null before training begins
     std::optional<data::Loader> loader = {};  // of the training data
+    double first_loss = 0;                    // of the initial weights, on few samples
   };
   struct Output {
     std::optional<RunFolder> folder;
@@ -147,6 +158,7 @@ class Orchestrator {
     i64 validated_at = -1;                 // and the step it was at
     std::vector<EpochMetrics> history;
     bool epoch_begun = false;  // and not ended, in this process or an earlier one
+    bool diverged = false;     // and warned of it, in this process
     std::string end_reason;    // argument of a callback's stop()
     Clock::time_point started = {};
     double seconds_before = 0;  // of earlier processes

@@ -16,6 +16,7 @@
 #include "weft/train/checkpoint/model_metadata.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/checkpoint/optimizer_state.h"
+#include "weft/train/strategies/strategies.h"
 
 #include <nlohmann/json.hpp>
 
@@ -61,8 +62,11 @@ Metadata Orchestrator::model_metadata() const {
                       info.class_names});
 }
 
-void Orchestrator::save(const std::map<std::string, double>& metrics, const std::string& ended) {
+void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
+                        const std::string& ended) {
   trainer_->synchronize();
+  if (due)
+    for (const auto& callback : hooks_.callbacks()) callback->on_due_checkpoint(*this, metrics);
   Snapshot snapshot;
   const Metadata metadata = model_metadata();
   for (const NamedModel& model : trainer_->models())
@@ -107,15 +111,18 @@ void Orchestrator::restore_hooks() {
   const CheckpointReader& from = *resume_.from;
   for (const NamedModel& model : trainer_->models())
     load(*model.module, from.file(model.name + ".safetensors"));
+  StateRecord strategies;
+  if (from.has("strategy")) strategies = unchained(from.part("strategy"));
+  // A chain of one, in a run of 6e903a6, has the state of a list.
   bool as_list = config_.strategy.size() > 1;
-  if (!as_list && from.has("strategy")) {  // a chain of one, from a run of 6e903a6
-    const std::string key = "0." + config_.strategy.front().name();
-    as_list =
-        parse_json<nlohmann::json>(from.part("strategy").json, "resume: strategy").contains(key);
-  }
+  if (!as_list && from.has("strategy") && !config_.strategy.empty())
+    as_list = parse_json<nlohmann::json>(strategies.json, "resume: strategy")
+                  .contains("0." + config_.strategy.front().name());
   for (const StatefulPart& part : hooks_.parts(as_list))
     if (!part.optional || from.has(part.name))
-      load_state(part.state, from.part(part.name), "resume: " + part.name);
+      load_state(part.state,
+                 part.name == "strategy" && from.has(part.name) ? strategies : from.part(part.name),
+                 "resume: " + part.name);
 }
 
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The epoch loop of a run. There is no other.
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "weft/core/log.h"
@@ -81,9 +83,9 @@ RunReport Orchestrator::train(std::stop_token stop) {
                    .failed = failed,
                    .saved = last_checkpoint().has_value(),  // waits for a save in progress
                    .validation = validation,
-                   .validation_loss = !failed.empty() ? std::numeric_limits<double>::infinity()
-                                      : validation    ? validation->loss
-                                                      : std::numeric_limits<double>::quiet_NaN(),
+                   .validation_loss = failed.empty() && validation
+                                          ? validation->loss
+                                          : std::numeric_limits<double>::infinity(),
                    .folder = folder()->path().string()};
   if (!report.ended_early.empty()) log_info("run ended early: {}", report.ended_early);
   if (data().test != nullptr && !report.stopped && failed.empty()) {
@@ -105,20 +107,33 @@ void Orchestrator::note_failure(const std::string& reason) {
 void Orchestrator::train_epochs() {
   const bool over = resume_.from && !resume_.from->about().ended.empty();
   resume_ = {};
+  // An epoch that failed begins again before a stop takes effect, because a checkpoint cannot say
+  // that the batches of its first attempt are void.
+  bool begins_again = false;
   while (!over && trainer_->progress().epochs_done < config_.train.epochs) {
-    if (control_.stop.stop_requested()) break;
+    if (control_.stop.stop_requested() && !begins_again) break;
     // An epoch that was begun is always ended, so that a resumed run has the same log as an
     // uninterrupted one.
     const i64 limit = config_.train.max_steps;
     if (limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun) break;
     const std::optional<EpochResult> result = train_epoch();
+    begins_again = !result && !progress_.epoch_begun;
     if (!result) continue;
     if (!result->complete && control_.stop.stop_requested()) break;
-    end_epoch(*result);
+    try {
+      end_epoch(*result);
+    } catch (const TrainingError& error) {
+      if (!repaired(error)) throw;
+    }
     if (!result->complete || !progress_.end_reason.empty()) break;
   }
-  if (output_.saved_place != place()) save(newest_validation());
+  const bool stopped = control_.stop.stop_requested();
+  if (!stopped && data().validation != nullptr && progress_.validated_at < 0)
+    validate_now();  // the end of the last epoch was repaired
+  check_validation();
+  if (output_.saved_place != place()) save(newest_validation(), false);
   output_.checkpoints->finish();
+  if (!stopped) check_steps();
 }
 
 // Returns nothing when the run was stopped from outside, after a checkpoint. Also returns nothing
@@ -130,17 +145,30 @@ std::optional<EpochResult> Orchestrator::train_epoch() {
     progress_.epoch_begun = true;
     trainer_->begin_epoch(*input_.loader);
     while (trainer_->train_step()) {
-      if (validation_due()) validate_now();
-      if (save_due()) save(newest_validation());
+      if (validation_due()) {
+        validate_now();
+        check_validation();
+      }
+      if (save_due()) save(newest_validation(), checkpoint_due());
       if (control_.stop.stop_requested()) return std::nullopt;
     }
     return trainer_->end_epoch();
   } catch (const TrainingError& error) {
-    progress_.epoch_begun = false;
-    for (const auto& callback : hooks_.callbacks())
-      if (callback->on_failure(*this, error)) return std::nullopt;
+    if (repaired(error)) return std::nullopt;
     throw;
   }
+}
+
+// Returns true if a callback has repaired the run. Earlier validations were of other weights then.
+bool Orchestrator::repaired(const TrainingError& error) {
+  progress_.epoch_begun = false;
+  for (const auto& callback : hooks_.callbacks()) {
+    if (!callback->on_failure(*this, error)) continue;
+    progress_.validation.reset();
+    progress_.validated_at = -1;
+    return true;
+  }
+  return false;
 }
 
 // Called after each step. True at most once for each number of applied steps.
@@ -155,15 +183,20 @@ bool Orchestrator::validation_due() {
 // Called after each step. The checkpoint at the end of an epoch is saved by end_epoch().
 bool Orchestrator::save_due() {
   output_.checkpoints->poll();
-  const TrainingProgress& progress = trainer_->progress();
   const bool requested = control_.checkpoint_requested.exchange(false);
   if (requested)
     log_info("checkpoint: requested at step {}", trainer_->optimizer().applied_steps());
   if (requested || control_.stop.stop_requested()) return true;
   const i64 limit = config_.train.max_steps;
-  return saves_->due_after_step(progress.steps_begun) && progress_.end_reason.empty() &&
-         progress.epoch.batches < input_.loader->batches_per_epoch() &&
+  return checkpoint_due() && progress_.end_reason.empty() &&
          !(limit > 0 && trainer_->applied_at_least(limit));
+}
+
+// Whether checkpoint.every makes a checkpoint due inside of the epoch, after this step.
+bool Orchestrator::checkpoint_due() const {
+  const TrainingProgress& progress = trainer_->progress();
+  return saves_->due_after_step(progress.steps_begun) &&
+         progress.epoch.batches < input_.loader->batches_per_epoch();
 }
 
 void Orchestrator::end_epoch(const EpochResult& result) {
@@ -172,17 +205,20 @@ void Orchestrator::end_epoch(const EpochResult& result) {
   const bool last = result.epoch == config_.train.epochs || !result.complete ||
                     !progress_.end_reason.empty() ||
                     (limit > 0 && trainer_->applied_at_least(limit));
-  const bool saves = last || saves_->due_after_epoch(result.epoch) ||
-                     saves_->due_after_step(trainer_->progress().steps_begun);
+  const bool save_is_due = saves_->due_after_epoch(result.epoch) ||
+                           saves_->due_after_step(trainer_->progress().steps_begun);
+  const bool saves = last || save_is_due;
   // A checkpoint needs a score, also if validation goes by steps.
   const bool due =
       last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
   const EpochReport report = report_epoch(result, data().validation != nullptr && due);
   for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(report);
   progress_.epoch_begun = false;
+  check_validation();
   const std::string& reason = progress_.end_reason;
   const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
-  if (saves || !ended.empty() || control_.stop.stop_requested()) save(report.metrics, ended);
+  if (saves || !ended.empty() || control_.stop.stop_requested())
+    save(report.metrics, save_is_due, ended);
 }
 
 // Validates at most once per step: the last validation of an epoch may already have been made.
@@ -195,6 +231,48 @@ void Orchestrator::validate_now() {
     trainer_->observe("validation/" + name, value);
   if (validation_->by_steps() && output_.log)
     output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
+  warn_if_diverged("validation/loss", progress_.validation->loss);
+}
+
+// Throws TrainingError if a validation at this step gave a loss that is not finite.
+void Orchestrator::check_validation() const {
+  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return;
+  const Evaluation& validation = *progress_.validation;
+  if (std::isfinite(validation.loss)) return;
+  if (validation.weight == 0)
+    throw TrainingError(
+        fmt::format("validation: no sample of {} has a weight above 0 (loss.class_weights, "
+                    "loss.ignore_index); at least one is required",
+                    validation.samples));
+  throw TrainingError(
+      fmt::format("the validation loss is {} after step {}; try a lower learning rate, or "
+                  "train.clip_norm",
+                  validation.loss, progress_.validated_at));
+}
+
+// Throws TrainingError, with the reason, if no step of the whole run was applied.
+void Orchestrator::check_steps() const {
+  if (trainer_->optimizer().applied_steps() > 0) return;
+  const std::vector<EpochMetrics>& history = progress_.history;
+  const bool unweighted = !history.empty() && std::isnan(history.back().metrics.at("train/loss"));
+  throw TrainingError(fmt::format(
+      "no step of {} was applied: {}", trainer_->progress().steps_begun,
+      unweighted ? "no training sample has a weight above 0 (loss.class_weights, "
+                   "loss.ignore_index); at least one is required"
+                 : "no gradient was finite; a lower precision.init_scale, or more steps, by which "
+                   "the loss scale falls, is required"));
+}
+
+// A loss of a thousand times that of the initial weights is finite, but nothing is being learned.
+void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
+  constexpr double kFactor = 1000;
+  const double first = std::abs(input_.first_loss);
+  if (progress_.diverged || !(std::abs(loss) > kFactor * std::max(1.0, first))) return;
+  progress_.diverged = true;
+  log_warning(
+      "{} is {:.3g} after step {}, and was about {:.3g} with the initial weights: the run has "
+      "diverged; try a lower learning rate, or train.clip_norm",
+      metric, loss, trainer_->optimizer().applied_steps(), input_.first_loss);
 }
 
 // The metrics of a validation at the current step; empty if there was none.
@@ -219,6 +297,7 @@ EpochReport Orchestrator::report_epoch(const EpochResult& result, bool validate_
   if (progress_.validated_at == report.step)
     for (const auto& [name, table] : progress_.validation->tables)
       report.tables["validation/" + name] = table;
+  warn_if_diverged("train/loss", result.loss);
   trainer_->observe("train/loss", result.loss);
   progress_.history.push_back({result.epoch, report.step, report.metrics});
   output_.log->add(report);

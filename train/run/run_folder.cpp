@@ -15,6 +15,7 @@
 
 #include "weft/core/atomic_file.h"
 #include "weft/core/files.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/run/checkpoint_place.h"
 
 namespace weft::train {
@@ -192,8 +193,14 @@ RunFolder RunFolder::open(const std::string& dir) {
   return RunFolder(path);
 }
 
-fs::path RunFolder::weights(const std::string& checkpoint) const {
-  return find_checkpoint(path_, checkpoint) / "model.safetensors";
+fs::path RunFolder::weights(const std::string& checkpoint, const std::string& weights) const {
+  const fs::path folder = find_checkpoint(path_, checkpoint),
+                 wanted = folder / weights_file(weights);
+  WEFT_CHECK(kind_of(wanted) == PathKind::file,
+             "weights: '{}' given, and the checkpoint {} has no {}; model, or a run that has saved "
+             "such weights (callbacks: [ema]), is required",
+             weights, folder.string(), weights_file(weights));
+  return wanted;
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {

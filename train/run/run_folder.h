@@ -37,9 +37,11 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
-  // The weights file of a checkpoint: "last", "best" or "step-N" (find_checkpoint). Throws
-  // UserError that lists the existing ones.
-  std::filesystem::path weights(const std::string& checkpoint) const;
+  // The weights file of a checkpoint: "last", "best" or "step-N" (find_checkpoint). `weights` names
+  // the weights: model, or ema for the averaged ones. Throws UserError that lists the existing
+  // checkpoints, or that says that this one has no such weights.
+  std::filesystem::path weights(const std::string& checkpoint,
+                                const std::string& weights = "model") const;
 
   void write(const std::string& name, const std::string& text) const;
   // The size of a file in bytes; 0 if it does not exist.

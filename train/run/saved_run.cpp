@@ -7,10 +7,11 @@
 
 namespace weft::train {
 
-SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint)
+SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint,
+                   const std::string& weights)
     : folder_(RunFolder::open(dir)),
       config_(config::load<RunConfig>(folder_.file("config.yaml").string()).value),
-      weights_(folder_.weights(checkpoint).string()),
+      weights_(folder_.weights(checkpoint, weights).string()),
       metadata_(read_model_metadata(weights_, weights_metadata(weights_))) {
   model_ = make_model(metadata_, weights_);
   load(**model_, weights_);

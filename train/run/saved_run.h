@@ -15,8 +15,10 @@ namespace weft::train {
 
 class SavedRun {
  public:
-  // `checkpoint`: last, best or step-N. Throws UserError for a folder that is not a run.
-  SavedRun(const std::string& dir, const std::string& checkpoint);
+  // `checkpoint`: last, best or step-N. `weights`: model, or ema for the averaged ones. Throws
+  // UserError for a folder that is not a run, and for weights that the checkpoint does not have.
+  SavedRun(const std::string& dir, const std::string& checkpoint,
+           const std::string& weights = "model");
 
   const RunConfig& config() const { return config_; }
   const ModelMetadata& metadata() const { return metadata_; }

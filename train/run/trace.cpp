@@ -61,6 +61,12 @@ class Recorder final : public TapeObserver {
   std::size_t current_ = std::numeric_limits<std::size_t>::max();
 };
 
+// The losses of the epoch so far, which the state of a trainer has.
+LossTotals totals_of(Trainer& trainer) {
+  save_state(trainer);
+  return trainer.progress().epoch.loss;
+}
+
 }  // namespace
 
 Trace trace_step(Orchestrator& run) {
@@ -73,7 +79,11 @@ Trace trace_step(Orchestrator& run) {
   run.begin_hooks();  // a strategy may freeze layers
   trainer.begin_epoch(loader);
   trainer.train_step();
-  trainer.begin_epoch(loader);  // the loss of this epoch is that of the traced step
+  if (trainer.progress().epoch.batches == loader.batches_per_epoch()) {
+    trainer.end_epoch();
+    trainer.begin_epoch(loader);
+  }
+  const LossTotals before = totals_of(trainer);
   Recorder recorder(trace);
   const Clock::time_point start = Clock::now();
   trainer.train_step();
@@ -82,7 +92,9 @@ Trace trace_step(Orchestrator& run) {
   double in_ops = 0;
   for (const TracedOp& op : trace.ops) in_ops += op.forward_seconds + op.backward_seconds;
   trace.update_seconds = seconds_since(start) - in_ops;
-  trace.loss = trainer.end_epoch().loss;
+  const LossTotals after = totals_of(trainer);
+  trace.loss = (after.sum - before.sum) / (after.weight - before.weight);
+  trainer.end_epoch();
   return trace;
 }
 

@@ -6,14 +6,6 @@
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
-namespace {
-
-const data::DatasetInfo& stored(const data::Dataset& dataset) {
-  const data::ResidentDataset* resident = data::as_resident(dataset);
-  return resident != nullptr ? resident->stored() : dataset.info();
-}
-
-}  // namespace
 
 InputPipeline::InputPipeline(const data::DatasetInfo& info,
                              const std::optional<data::Normalization>& normalization,
@@ -36,7 +28,7 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
 InputPipeline::InputPipeline(const data::Dataset& dataset,
                              const std::optional<data::Normalization>& normalization,
                              const Device& device, DType dtype)
-    : InputPipeline(stored(dataset), normalization, device, dtype) {
+    : InputPipeline(data::stored_info(dataset), normalization, device, dtype) {
   read_from(dataset);
 }
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/step/running_loss.h"
 
+#include <cmath>
 #include <limits>
 
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
+namespace {
+
+// Positive, because a negative one prints as "-nan".
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 RunningLoss::RunningLoss(const Tensor& sum, const LossTotals& totals)
     : sum_(sum), weight_(totals.weight), added_(totals.added) {
@@ -29,14 +36,14 @@ void RunningLoss::count(double weight) {
 }
 
 double RunningLoss::mean() const {
-  if (weight_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  return sum_.item<double>() / weight_;
+  const double mean = weight_ == 0 ? kNaN : sum_.item<double>() / weight_;
+  return std::isnan(mean) ? kNaN : mean;
 }
 
 void RunningLoss::fail(i64 epoch, i64 batch_idx, double loss) {
   throw TrainingError(fmt::format(
-      "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm", loss,
-      batch_idx, epoch));
+      "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm",
+      std::isnan(loss) ? kNaN : loss, batch_idx, epoch));
 }
 
 }  // namespace weft::train
