@@ -10,7 +10,7 @@
 
 namespace weft::app {
 
-inline constexpr int kDone = 0, kUserMistake = 2;
+inline constexpr int kDone = 0, kLostOutput = 1, kUserMistake = 2;
 
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);

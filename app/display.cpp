@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/app/display.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "weft/app/standard_streams.h"
 #include "weft/core/error.h"
 
 namespace weft::app {
@@ -41,17 +44,19 @@ std::string metrics_of(const std::map<std::string, double>& metrics, const std::
 
 }  // namespace
 
-Display::Display() : terminal_(isatty(STDOUT_FILENO) != 0) {}
+Display::Display(std::function<void()> on_closed_pipe)
+    : on_closed_pipe_(std::move(on_closed_pipe)), terminal_(isatty(STDOUT_FILENO) != 0) {}
 
-void Display::clear_bar() {
-  if (bar_shown_) std::fputs("\r\033[2K", stdout);
-  bar_shown_ = false;
+// Nothing is printed after a failure, so that no gap goes unnoticed.
+void Display::show(const std::string& text) {
+  if (lost_) return;
+  const int code = print_now(text);
+  lost_ = code != 0;
+  if (code == EPIPE) on_closed_pipe_();
 }
 
 void Display::say(const std::string& line) {
-  clear_bar();
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
+  show((std::exchange(bar_shown_, false) ? "\r\033[2K" : "") + line + "\n");
   if (folder_ == nullptr) return;
   try {
     folder_->append("log.txt", line);
@@ -79,11 +84,9 @@ void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
   last_drawn_ = now;
   const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
   const double left = progress.seconds / share - progress.seconds;
-  std::printf("\r\033[2Kepoch %lld/%lld %s %3.0f%%  loss %.4f  %s  %.0fs left",
-              static_cast<long long>(progress.epoch), static_cast<long long>(epochs_),
-              bar(share).c_str(), 100 * share, progress.loss(),
-              rate(static_cast<double>(progress.samples) / progress.seconds).c_str(), left);
-  std::fflush(stdout);
+  show(fmt::format("\r\033[2Kepoch {}/{} {} {:3.0f}%  loss {:.4f}  {}  {:.0f}s left",
+                   progress.epoch, epochs_, bar(share), 100 * share, progress.loss(),
+                   rate(static_cast<double>(progress.samples) / progress.seconds), left));
   bar_shown_ = true;
 }
 
@@ -97,14 +100,23 @@ void Display::on_epoch_end(const train::EpochReport& report) {
 void Display::on_train_end(const train::RunReport& report) {
   if (report.test) say("test:" + metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
-    return say(fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
-                           report.epochs, report.steps, report.seconds, report.folder));
-  say(fmt::format(
-      "{} after {} epochs, {} steps, {:.1f} s. Next: {}", report.stopped ? "stopped" : "done",
-      report.epochs, report.steps, report.seconds,
+    return say_last(
+        fmt::format("failed after {} epochs, {} steps, {:.1f} s; what was saved is in {}",
+                    report.epochs, report.steps, report.seconds, report.folder));
+  const std::string loss = report.validation && !report.stopped
+                               ? fmt::format(", validation loss {:.4f}", report.validation_loss)
+                               : "";
+  say_last(fmt::format(
+      "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}", report.stopped ? "stopped" : "done",
+      report.epochs, report.steps, report.seconds, loss,
       report.stopped
           ? fmt::format("weft train {0}/config.yaml run.dir={0} resume=auto", report.folder)
           : "weft evaluate " + report.folder + (report.test ? "" : " --split validation")));
+}
+
+void Display::say_last(const std::string& line) {
+  say(line);
+  if (lost_) std::fprintf(stderr, "weft: %s\n", line.c_str());
 }
 
 }  // namespace weft::app

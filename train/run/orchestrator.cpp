@@ -162,8 +162,9 @@ void Orchestrator::try_one_batch() {
       .evaluate(loader);
 }
 
-Evaluation Orchestrator::evaluate(const std::string& split,
-                                  const std::shared_ptr<const data::Dataset>& data) {
+std::optional<Evaluation> Orchestrator::evaluate(const std::string& split,
+                                                 const std::shared_ptr<const data::Dataset>& data,
+                                                 const std::stop_token& stop) {
   bool by_batches = false;
   for (const auto& callback : hooks_.callbacks())
     by_batches = by_batches || callback->needs_validation_batches();
@@ -172,24 +173,43 @@ Evaluation Orchestrator::evaluate(const std::string& split,
                                        for (const auto& callback : hooks_.callbacks())
                                          callback->on_validation_batch(*this, batch);
                                      });
-  for (const auto& callback : hooks_.callbacks()) callback->on_validation_begin(*this);
-  data::Loader loader = loader_for(data, false);
-  Evaluation result = evaluator_->evaluate(loader);
-  result.split = split;
-  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, result);
+  std::size_t begun = 0;  // callbacks
+  const auto abandon = [&] {
+    for (std::size_t i = 0; i < begun; ++i) hooks_.callbacks()[i]->on_validation_abandoned(*this);
+  };
+  std::optional<Evaluation> result;
+  try {
+    for (; begun < hooks_.callbacks().size(); ++begun)
+      hooks_.callbacks()[begun]->on_validation_begin(*this);
+    data::Loader loader = loader_for(data, false);
+    result = evaluator_->evaluate(loader, stop);
+  } catch (...) {
+    abandon();
+    throw;
+  }
+  if (!result) {
+    abandon();
+    return result;
+  }
+  result->split = split;
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, *result);
   return result;
 }
 
-Evaluation Orchestrator::validate() {
+Evaluation Orchestrator::validate() { return *validate({}); }
+
+std::optional<Evaluation> Orchestrator::validate(const std::stop_token& stop) {
   WEFT_CHECK(data().validation != nullptr,
              "validate: no samples were held out; set data.validation_split above 0");
   return evaluate("validation",
-                  input_.placed.validation ? input_.placed.validation : data().validation);
+                  input_.placed.validation ? input_.placed.validation : data().validation, stop);
 }
 
-Evaluation Orchestrator::test() {
+Evaluation Orchestrator::test() { return *test({}); }
+
+std::optional<Evaluation> Orchestrator::test(const std::stop_token& stop) {
   WEFT_CHECK(data().test != nullptr, "test: {} has no test split", data().train->info().name);
-  return evaluate("test", data().test);
+  return evaluate("test", data().test, stop);
 }
 
 }  // namespace weft::train
