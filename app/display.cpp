@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/app/display.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "weft/app/standard_streams.h"
 #include "weft/core/error.h"
 #include "weft/core/printable.h"
 
@@ -54,18 +57,20 @@ std::string shell_quoted(std::string_view text) {
   return quoted + "'";
 }
 
-Display::Display() : terminal_(isatty(STDOUT_FILENO) != 0) {}
+Display::Display(std::function<void()> on_closed_pipe)
+    : on_closed_pipe_(std::move(on_closed_pipe)), terminal_(isatty(STDOUT_FILENO) != 0) {}
 
-void Display::clear_bar() {
-  if (bar_shown_) std::fputs("\r\033[2K", stdout);
-  bar_shown_ = false;
+// Nothing is printed after a failure, so that no gap goes unnoticed.
+void Display::show(const std::string& text) {
+  if (lost_) return;
+  const int code = print_now(text);
+  lost_ = code != 0;
+  if (code == EPIPE) on_closed_pipe_();
 }
 
 void Display::say(const std::string& text) {
   const std::string line = printable(text);  // names of files and classes
-  clear_bar();
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
+  show((std::exchange(bar_shown_, false) ? "\r\033[2K" : "") + line + "\n");
   if (folder_ == nullptr) return;
   try {
     folder_->append("log.txt", line);
@@ -93,11 +98,9 @@ void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
   last_drawn_ = now;
   const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
   const double left = progress.seconds / share - progress.seconds;
-  std::printf("\r\033[2Kepoch %lld/%lld %s %3.0f%%  loss %.4f  %s  %.0fs left",
-              static_cast<long long>(progress.epoch), static_cast<long long>(epochs_),
-              bar(share).c_str(), 100 * share, progress.loss(),
-              rate(static_cast<double>(progress.samples) / progress.seconds).c_str(), left);
-  std::fflush(stdout);
+  show(fmt::format("\r\033[2Kepoch {}/{} {} {:3.0f}%  loss {:.4f}  {}  {:.0f}s left",
+                   progress.epoch, epochs_, bar(share), 100 * share, progress.loss(),
+                   rate(static_cast<double>(progress.samples) / progress.seconds), left));
   bar_shown_ = true;
 }
 
@@ -115,20 +118,28 @@ void Display::on_train_end(const train::RunReport& report) {
     say((own_weights ? "test:" : "test, weights " + weights + ":") +
         metrics_of(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
-    return say(fmt::format(
+    return say_last(fmt::format(
         "failed after {} epochs, {} steps, {:.1f} s; {} {}", report.epochs, report.steps,
         report.seconds,
         report.saved ? "what was saved is in" : "no checkpoint was saved; the metrics are in",
         report.folder));
   const std::string quoted = shell_quoted(report.folder);
-  say(fmt::format("{} after {} epochs, {} steps, {:.1f} s. Next: {}",
-                  report.stopped ? "stopped" : "done", report.epochs, report.steps, report.seconds,
-                  report.stopped
-                      ? fmt::format("weft train {} {} resume=auto",
-                                    shell_quoted(report.folder + "/config.yaml"),
-                                    shell_quoted("run.dir=" + report.folder))
-                      : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
-                            (report.test ? "" : " --split validation")));
+  const std::string loss = report.validation && !report.stopped
+                               ? fmt::format(", validation loss {:.4f}", report.validation_loss)
+                               : "";
+  say_last(fmt::format(
+      "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}", report.stopped ? "stopped" : "done",
+      report.epochs, report.steps, report.seconds, loss,
+      report.stopped ? fmt::format("weft train {} {} resume=auto",
+                                   shell_quoted(report.folder + "/config.yaml"),
+                                   shell_quoted("run.dir=" + report.folder))
+                     : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
+                           (report.test ? "" : " --split validation")));
+}
+
+void Display::say_last(const std::string& line) {
+  say(line);
+  if (lost_) std::fprintf(stderr, "weft: %s\n", line.c_str());
 }
 
 }  // namespace weft::app

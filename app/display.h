@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a training run shows: a progress bar on a terminal, one plain line per epoch elsewhere.
+//
+// Note [A run without its console]
+// A console that takes no more text (a full disk, a closed terminal) does not end a run. The lines
+// are still in log.txt, the last one goes to standard error, and main() returns 1 for a complete
+// run. A pipe whose reader has gone stops the run with a checkpoint, as SIGPIPE asks for.
 #pragma once
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +20,8 @@ std::string shell_quoted(std::string_view text);
 
 class Display : public train::Callback {
  public:
-  Display();
+  // `on_closed_pipe` is called once, when the reader of standard output has gone.
+  explicit Display(std::function<void()> on_closed_pipe);
   void on_train_begin(train::Orchestrator& run) override;
   void on_batch_end(train::Trainer& trainer, const train::Progress& progress) override;
   void on_epoch_end(const train::EpochReport& report) override;
@@ -24,9 +31,12 @@ class Display : public train::Callback {
   void say(const std::string& text);
 
  private:
-  void clear_bar();
+  void show(const std::string& text);
+  void say_last(const std::string& line);
 
+  std::function<void()> on_closed_pipe_;
   bool terminal_;
+  bool lost_ = false;  // Note [A run without its console]
   bool bar_shown_ = false;
   i64 epochs_ = 0;
   const train::RunFolder* folder_ = nullptr;

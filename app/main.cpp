@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `weft` command. Exit codes: 0 done, 1 our failure, 2 the user's mistake, 3 training failed,
-// 130 and 143 stopped by a signal after a checkpoint.
+// The `weft` command. Exit codes: 0 done, 1 our failure, or output that was lost, 2 the user's
+// mistake, 3 training failed, 129, 130, 141 and 143 stopped by a signal after a checkpoint.
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/files.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
@@ -41,10 +43,7 @@ void check_command(const CLI::App& app, int argc, char** argv) {
              "unknown command '{}'; known: {}{}", given, listed(known), did_you_mean(given, known));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  shorten_thread_waiting(argv);
+int run_command(int argc, char** argv) {
   CLI::App app{"weft: train neural networks from a config file", "weft"};
   app.set_version_flag("--version", [] { return train::version_text(); });
   app.require_subcommand(1);
@@ -74,4 +73,23 @@ int main(int argc, char** argv) {
                  printable(e.what()).c_str());
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  app::reserve_standard_descriptors();
+  // A file at its size limit (ulimit -f) is then an error of the write (EFBIG), like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+  shorten_thread_waiting(argv);
+  const int exit_code = run_command(argc, argv);
+  // A failure or a stop has an exit code of its own. `--help` and every command come here.
+  if (exit_code != app::kDone) return exit_code;
+  const std::string reason = app::lost_output();
+  if (reason.empty()) return app::kDone;
+  std::fprintf(stderr,
+               "weft: standard output: not all text could be written (%s); an output that takes "
+               "all of it is required\n",
+               reason.c_str());
+  return app::kLostOutput;
 }

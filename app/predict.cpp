@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +27,51 @@ std::string class_name(const train::ModelMetadata& metadata, i64 index) {
   return i < metadata.class_names.size() ? metadata.class_names[i] : std::to_string(index);
 }
 
-// Every picture is read before anything is printed, so a bad file prints no partial answer.
+// The pictures that could be read, and why the others could not.
+struct Pictures {
+  std::vector<std::string> names;
+  Tensor samples;
+  int exit_code = kDone;  // of the first that could not be read
+};
+
+Pictures read_pictures(const std::vector<std::string>& files, const Shape& sample) {
+  Pictures pictures;
+  const auto count = static_cast<i64>(files.size());
+  Tensor all = Tensor::empty(sample.inserted(0, count), DType::uint8);
+  i64 read = 0;
+  for (const std::string& file : files) try {
+      const Tensor picture = data::read_png(file, sample[2]);
+      WEFT_CHECK(picture.shape() == sample, "{}: {}×{} pixels; the model takes {}×{}", file,
+                 picture.size(1), picture.size(0), sample[1], sample[0]);
+      all.slice(read, read + 1).reshape(sample).copy_from(picture);
+      pictures.names.push_back(file);
+      ++read;
+    } catch (const Error& error) {
+      std::fprintf(stderr, "weft: %s\n", error.what());
+      if (pictures.exit_code == kDone) pictures.exit_code = error.exit_code();
+    }
+  if (read > 0) pictures.samples = all.slice(0, read);
+  return pictures;
+}
+
+void print_prediction(const train::ModelMetadata& metadata, const std::string& file, i64 best,
+                      std::span<const float> probabilities, bool as_json) {
+  const float share = probabilities[static_cast<std::size_t>(best)];
+  if (!as_json) {
+    std::printf("%s: %s (%.1f %%)\n", file.c_str(), class_name(metadata, best).c_str(),
+                100.0 * static_cast<double>(share));
+    return;
+  }
+  const nlohmann::ordered_json line{
+      {"file", file},
+      {"class", class_name(metadata, best)},
+      {"probability", share},
+      {"probabilities", std::vector<float>(probabilities.begin(), probabilities.end())}};
+  // JSON is UTF-8, and a file name need not be.
+  std::printf("%s\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+// A picture that cannot be read is an error on standard error; the others are printed.
 int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
   const train::Predictor predictor =
@@ -35,36 +80,17 @@ int run(const PredictArguments& arguments) {
   WEFT_CHECK(sample.rank() == 3 && predictor.metadata().sample_dtype == DType::uint8,
              "predict: the model takes samples of {} {}; this command reads pictures only",
              predictor.metadata().sample_dtype, sample);
-  Tensor pictures =
-      Tensor::empty(sample.inserted(0, static_cast<i64>(arguments.files.size())), DType::uint8);
-  for (std::size_t i = 0; i < arguments.files.size(); ++i) {
-    const Tensor picture = data::read_png(arguments.files[i], sample[2]);
-    WEFT_CHECK(picture.shape() == sample, "{}: {}×{} pixels; the model takes {}×{}",
-               arguments.files[i], picture.size(1), picture.size(0), sample[1], sample[0]);
-    pictures.slice(static_cast<i64>(i), static_cast<i64>(i) + 1).reshape(sample).copy_from(picture);
-  }
-  const Tensor logits = predictor.predict(pictures);
+  const Pictures pictures = read_pictures(arguments.files, sample);
+  if (pictures.names.empty()) return pictures.exit_code;
+  const Tensor logits = predictor.predict(pictures.samples);
   const Tensor probabilities = softmax(logits).to(Device{Cpu{}});
   const std::vector<i64> best = argmax(logits, 1).to_vector<i64>();
-  for (std::size_t i = 0; i < arguments.files.size(); ++i) {
-    const auto row =
-        probabilities.slice(static_cast<i64>(i), static_cast<i64>(i) + 1).values<float>();
-    const float share = row[static_cast<std::size_t>(best[i])];
-    if (arguments.json) {
-      const nlohmann::ordered_json line{
-          {"file", arguments.files[i]},
-          {"class", class_name(predictor.metadata(), best[i])},
-          {"probability", share},
-          {"probabilities", std::vector<float>(row.begin(), row.end())}};
-      using Json = nlohmann::ordered_json;  // a name of a file may be in any encoding
-      std::printf("%s\n", line.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
-    } else {
-      std::printf("%s: %s (%.1f %%)\n", printable_line(arguments.files[i]).c_str(),
-                  printable_line(class_name(predictor.metadata(), best[i])).c_str(),
-                  100.0 * static_cast<double>(share));
-    }
+  for (std::size_t i = 0; i < pictures.names.size(); ++i) {
+    const auto row = static_cast<i64>(i);
+    print_prediction(predictor.metadata(), pictures.names[i], best[i],
+                     probabilities.slice(row, row + 1).values<float>(), arguments.json);
   }
-  return kDone;
+  return pictures.exit_code;
 }
 
 }  // namespace

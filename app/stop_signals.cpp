@@ -16,6 +16,7 @@ namespace weft::app {
 namespace {
 
 std::atomic<int> received{0};
+std::atomic<bool> pipe_closed{false};
 int pipe_ends[2] = {-1, -1};
 std::thread watcher;
 std::function<void()> checkpoint;  // what SIGUSR1 asks for
@@ -29,27 +30,46 @@ void tell(char what) {
   errno = before;
 }
 
+// A terminal that closes sends SIGHUP more than once, and each write to a closed pipe is one more
+// SIGPIPE. The save that the first one requested must not be ended by the next one.
+bool may_come_again(int signal) { return signal == SIGHUP || signal == SIGPIPE; }
+
 void on_stop(int signal) {
-  received = signal;
-  std::signal(signal, SIG_DFL);
+  int none = 0;
+  if (signal == SIGPIPE) pipe_closed = true;
+  else received.compare_exchange_strong(none, signal);
+  std::signal(signal, may_come_again(signal) ? SIG_IGN : SIG_DFL);
   tell(kStop);
 }
 
 void on_usr1_signal(int) { tell(kCheckpoint); }
 
+constexpr int kStopping[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+
 sigset_t all_of_ours() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : kStopping) sigaddset(&set, signal);
+  sigaddset(&set, SIGUSR1);
   return set;
+}
+
+bool ignored(int signal) {
+  struct sigaction now {};
+  return sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+void handle(int signal, void (*handler)(int)) {
+  if (!ignored(signal)) std::signal(signal, handler);
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
   WEFT_ASSERT(pipe2(pipe_ends, O_CLOEXEC) == 0, "signals: no pipe could be made");
+  fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);  // a handler must not wait for its own thread
   const sigset_t ours = all_of_ours();
-  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  pthread_sigmask(SIG_BLOCK, &ours, &blocked_before_);
   watcher = std::thread([source = source_, ours]() mutable {
     pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // Note [Signals and stacks]
     for (char what = 0;;) {
@@ -63,23 +83,29 @@ StopSignals::StopSignals() {
 
 void StopSignals::listen(std::function<void()> on_usr1) {
   checkpoint = std::move(on_usr1);  // set before a handler can ask for it
-  std::signal(SIGINT, on_stop);
-  std::signal(SIGTERM, on_stop);
-  std::signal(SIGUSR1, on_usr1_signal);
+  for (const int signal : kStopping) handle(signal, on_stop);
+  handle(SIGUSR1, on_usr1_signal);
 }
 
 StopSignals::~StopSignals() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGUSR1, SIG_IGN);  // the run is over
+  for (const int signal : kStopping) handle(signal, may_come_again(signal) ? SIG_IGN : SIG_DFL);
+  handle(SIGUSR1, SIG_IGN);  // the run is over
   tell(kEnd);
   watcher.join();
-  const sigset_t ours = all_of_ours();
-  pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
+  pthread_sigmask(SIG_SETMASK, &blocked_before_, nullptr);
   close(pipe_ends[0]);
   close(pipe_ends[1]);
 }
 
-int StopSignals::exit_code() const { return received == 0 ? 0 : 128 + received; }
+void StopSignals::on_closed_pipe() {
+  if (ignored(SIGPIPE) && !pipe_closed) return;
+  pipe_closed = true;
+  source_.request_stop();
+}
+
+int StopSignals::exit_code() const {
+  const int signal = received != 0 ? received.load() : pipe_closed ? SIGPIPE : 0;
+  return signal == 0 ? 0 : 128 + signal;
+}
 
 }  // namespace weft::app

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and SIGTERM request a stop: training ends after the current optimizer step, with a
-// checkpoint. A second Ctrl-C ends the process at once. SIGUSR1 requests a checkpoint, and training
-// continues.
+// SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGPIPE request a stop: training ends after the current
+// optimizer step, with a checkpoint. A second SIGINT or SIGTERM ends the process at once. SIGUSR1
+// requests a checkpoint, and training continues. A signal that was ignored when the command started
+// (nohup) stays ignored.
 //
 // Note [Signals and stacks]
 // A handler runs on the stack of the thread that receives the signal. oneDNN's matrix products
@@ -11,6 +12,7 @@
 // that only waits for them. An application that embeds weft and installs handlers has to do the
 // same.
 #pragma once
+#include <csignal>
 #include <functional>
 #include <stop_token>
 
@@ -29,11 +31,16 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
-  // 128 + the signal that came; 0 if none did.
+  // Must be called when a write found the other end of its pipe closed (EPIPE). Does what SIGPIPE
+  // does. It is blocked in the thread that writes, so it does not come by itself.
+  void on_closed_pipe();
+  // 128 + the first signal that requested a stop; 0 if none did. SIGPIPE counts only if no other
+  // came: Ctrl-C also ends the `tee` that reads a run's output, and may end it first.
   int exit_code() const;
 
  private:
   std::stop_source source_;
+  sigset_t blocked_before_{};
 };
 
 }  // namespace weft::app

@@ -14,7 +14,7 @@ namespace {
 
 int run(const std::string& path, const std::vector<std::string>& overrides) {
   StopSignals signals;
-  const auto display = std::make_shared<Display>();
+  const auto display = std::make_shared<Display>([&] { signals.on_closed_pipe(); });
   set_log_sink([display](LogLevel level, std::string_view message) {
     display->say(level == LogLevel::warning ? "warning: " + std::string(message)
                                             : std::string(message));
@@ -27,7 +27,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
   const train::RunReport report = orchestrator.train(signals.token());
   set_log_sink({});
   if (!report.failed.empty()) throw TrainingError(report.failed);
-  return report.stopped ? signals.exit_code() : kDone;
+  return signals.exit_code();  // also of a signal that came after the last step
 }
 
 }  // namespace

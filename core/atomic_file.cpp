@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -31,22 +32,48 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// The file that a chain of links leads to, which need not exist.
+std::string behind_links(std::string path) {
+  constexpr int kMostLinks = 40;  // as in Linux
+  for (int i = 0; i < kMostLinks; ++i) {
+    std::error_code no_link;
+    const std::string target = std::filesystem::read_symlink(path, no_link).string();
+    if (no_link) break;
+    path = target.starts_with('/') ? target : folder_of(path) + "/" + target;
+  }
+  return path;
+}
+
+// False for a device, a pipe or a socket, and for a file that its link does not name: a deleted
+// one in /proc/self/fd.
+bool can_be_replaced(const std::string& path, const std::string& target) {
+  struct stat named {
+  }, found{};
+  if (stat(path.c_str(), &named) != 0) return true;
+  return S_ISREG(named.st_mode) && stat(target.c_str(), &found) == 0 &&
+         named.st_dev == found.st_dev && named.st_ino == found.st_ino;
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path, Sha256* hash) : path_(std::move(path)), hash_(hash) {
+AtomicFile::AtomicFile(std::string path, Sha256* hash, NamedBy named_by)
+    : path_(std::move(path)), target_(path_), hash_(hash) {
   struct stat info {};
   const bool exists = stat(path_.c_str(), &info) == 0;
   WEFT_CHECK(!exists || !S_ISDIR(info.st_mode),
              "write: {} is a folder; the name of a file is required", path_);
-  if (exists && !S_ISREG(info.st_mode)) {
-    file_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    WEFT_CHECK(file_ >= 0,
-               "write: {} cannot be opened ({}); a file or a device that can be written is "
-               "required",
-               path_, reason(errno));
-    return;
+  if (named_by == NamedBy::user) {
+    target_ = behind_links(path_);
+    if (!can_be_replaced(path_, target_)) {
+      file_ = open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+      const int code = errno;
+      WEFT_CHECK(file_ >= 0,
+                 "write: {} cannot be opened ({}); an output that takes data is required", path_,
+                 reason(code));
+      return;
+    }
   }
-  temporary_ = temporary_name(path_);
+  temporary_ = temporary_name(target_);
   file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   const int code = errno;
   WEFT_CHECK(file_ >= 0, "write: {} cannot be made ({}); a folder that can be written is required",
@@ -73,14 +100,15 @@ void AtomicFile::write(const void* data, i64 bytes) {
 }
 
 void AtomicFile::commit() {
-  // EINVAL: a device or a pipe cannot be synced.
-  if (fsync(file_) != 0 && (errno != EINVAL || !temporary_.empty())) fail_with("fsync");
+  const bool in_place = temporary_.empty();
+  // A device or a pipe cannot be synced, which is EINVAL.
+  if (fsync(file_) != 0 && !(in_place && errno == EINVAL)) fail_with("fsync");
   // Some network file systems report write errors only in close().
   if (close(std::exchange(file_, -1)) != 0) fail_with("close");
-  if (temporary_.empty()) return;
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("rename");
+  if (in_place) return;
+  if (rename(temporary_.c_str(), target_.c_str()) != 0) fail_with("rename");
   temporary_.clear();
-  sync_to_disk(folder_of(path_));
+  sync_to_disk(folder_of(target_));
 }
 
 void AtomicFile::fail_with(const char* action) const {

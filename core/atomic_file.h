@@ -2,7 +2,13 @@
 // AtomicFile writes a file that appears under its name only when it is complete and on the disk.
 // The file is written under a temporary name in the same folder, fsynced and renamed, and the
 // folder is fsynced. If anything fails before the rename, an older file of that name stays
-// unchanged. A device or a pipe of that name is not replaced: the bytes are written to it.
+// unchanged.
+//
+// Note [Outputs that a user names]
+// A user may name a device, a pipe or a link (--logits /dev/null, /dev/stdout). A rename would
+// replace it by a file. Such an output is written to in place, and behind a link the file that it
+// leads to is replaced. The files of a run folder are different: a link there may come from a
+// received folder. It is never followed, and the rename replaces it.
 #pragma once
 #include <string>
 #include <string_view>
@@ -13,12 +19,16 @@ namespace weft {
 
 class Sha256;
 
+// Who named an output: Note [Outputs that a user names].
+enum class NamedBy { program, user };
+
 class AtomicFile {
  public:
   // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
   // A pipe waits for its reader.
   // The written bytes are also added to `hash`.
-  explicit AtomicFile(std::string path, Sha256* hash = nullptr);
+  explicit AtomicFile(std::string path, Sha256* hash = nullptr,
+                      NamedBy named_by = NamedBy::program);
   ~AtomicFile();  // without commit(), removes the temporary file
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -31,7 +41,8 @@ class AtomicFile {
  private:
   [[noreturn]] void fail_with(const char* action) const;
 
-  std::string path_, temporary_;  // temporary_ is empty if there is nothing to rename
+  // `temporary_` is renamed to `target_`. It is empty for an output that is written in place.
+  std::string path_, target_, temporary_;
   Sha256* hash_;
   int file_ = -1;
 };

@@ -278,7 +278,7 @@ void write_safetensors(const std::string& path, const TensorMap& tensors, const 
   WEFT_CHECK(length <= kMaxSafetensorsHeader,
              "safetensors: {}: the header takes {} bytes; at most {} are allowed", path, length,
              kMaxSafetensorsHeader);
-  AtomicFile file(path, hash);
+  AtomicFile file(path, hash, NamedBy::user);
   file.write(&length, sizeof length);
   file.write(header);
   for (const auto& [name, tensor] : ordered) {

@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "weft/device/device.h"
 #include "weft/tests/app/run_command.h"
@@ -162,19 +161,11 @@ TEST_F(Command, ShowsWithoutTraining) {
 
 TEST_F(Command, CtrlCEndsWithACheckpointAnd130) {
   const fs::path run = folder_ / "long";
-  const pid_t child = fork();
-  if (child == 0) {
-    if (chdir(folder_.c_str()) != 0 || freopen("/dev/null", "w", stdout) == nullptr) _exit(99);
-    execl(WEFT_COMMAND, "weft", "train", "small.yaml", "run.dir=long", "train.epochs=1000000",
-          nullptr);
-    _exit(99);
-  }
-  for (int i = 0; i < 200 && !fs::exists(run / "metrics.jsonl"); ++i) usleep(50'000);
+  const pid_t child = testing_app::start_line(
+      folder_, "exec \"$WEFT\" train small.yaml run.dir=long train.epochs=1000000 >/dev/null");
+  ASSERT_TRUE(testing_app::wait_for([&] { return fs::exists(run / "metrics.jsonl"); }));
   kill(child, SIGINT);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_EQ(testing_app::end_of(child), 130);
   EXPECT_TRUE(fs::exists(run / "checkpoints/last/model.safetensors"));
 }
 

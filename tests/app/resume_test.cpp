@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of signals, kills and resuming, each with runs in processes of their own.
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "weft/tests/app/run_command.h"
 #include "weft/tests/train/run_files.h"
 
 namespace weft::app {
 namespace {
 
 using namespace train::testing_runs;
+using namespace testing_app;
 
 class Processes : public InScratchFolder {
  protected:
@@ -29,33 +27,12 @@ class Processes : public InScratchFolder {
           "checkpoint: {every: 5ba, keep_last: 2}\n");
   }
 
-  pid_t start(std::vector<std::string> keys) const {
-    keys.insert(keys.begin(), {"weft", "train", "small.yaml"});
-    std::vector<char*> arguments;
-    for (std::string& key : keys) arguments.push_back(key.data());
-    arguments.push_back(nullptr);
-    const pid_t child = fork();
-    if (child != 0) return child;
-    if (chdir(folder_.c_str()) != 0 || freopen("out.txt", "a", stdout) == nullptr ||
-        freopen("out.txt", "a", stderr) == nullptr)
-      _exit(99);
-    setenv("OMP_NUM_THREADS", "1", 1);
-    execv(WEFT_COMMAND, arguments.data());
-    _exit(99);
-  }
-  // Returns the exit code, or minus the signal that ended the process.
-  static int end_of(pid_t child) {
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  pid_t start(const std::vector<std::string>& keys) const {
+    std::string line = "OMP_NUM_THREADS=1 exec \"$WEFT\" train small.yaml >>out.txt 2>&1";
+    for (const std::string& key : keys) line += " '" + key + "'";
+    return start_line(folder_, line);
   }
   int run(const std::vector<std::string>& keys) const { return end_of(start(keys)); }
-  // Waits until there() is true, at most 30 seconds.
-  template <class F>
-  static bool wait_for(const F& there) {
-    for (int i = 0; i < 3000 && !there(); ++i) usleep(10'000);
-    return there();
-  }
   bool has_checkpoint(const std::string& name) const {
     return fs::exists(folder_ / name / "checkpoints/last/model.safetensors");
   }
@@ -104,18 +81,16 @@ TEST_F(Processes, SlowTheSlurmScriptRequeuesAndGoesOn) {
   };
   stub("srun", "echo $$ >pid; exec \"$@\"");
   stub("scontrol", "echo \"$@\" >requeued");
-  const std::string line = "cd '" + folder_.string() +
-                           "' && PATH=\"$PWD/bin:$PATH\" SLURM_JOB_ID=17 " +
-                           "SLURM_CPUS_PER_TASK=1 WEFT='" WEFT_COMMAND "' bash '" WEFT_SOURCE_ROOT
-                           "/docs/slurm.sbatch' small.yaml job >>out.txt 2>&1";
-  const pid_t child = fork();
-  if (child == 0) _exit(WEXITSTATUS(std::system(line.c_str())));
+  const std::string line =
+      "PATH=\"$PWD/bin:$PATH\" SLURM_JOB_ID=17 SLURM_CPUS_PER_TASK=1 "
+      "bash '" WEFT_SOURCE_ROOT "/docs/slurm.sbatch' small.yaml job >>out.txt 2>&1";
+  const pid_t child = start_line(folder_, line);
   ASSERT_TRUE(wait_for([&] { return has_checkpoint("job"); })) << output();
   kill(static_cast<pid_t>(std::stol(text_of(folder_ / "pid"))), SIGTERM);
   EXPECT_EQ(end_of(child), 0) << output();
   EXPECT_EQ(text_of(folder_ / "requeued"), "requeue 17\n") << output();
   fs::remove(folder_ / "requeued");
-  EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 0) << output();
+  EXPECT_EQ(run_line(folder_, line), 0) << output();
   EXPECT_NE(output().find("resume: going on from job/checkpoints/step-"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder_ / "requeued"));
 }

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Support for tests that run the `weft` command.
+// Support for tests that run the `weft` command. It runs in a shell, as a user's would, and inherits
+// nothing from the user who runs the tests.
 #pragma once
-#include <array>
-#include <cstdio>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <string>
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include "weft/tests/support/plain_environment.h"
 
 namespace weft::testing_app {
 
@@ -15,16 +22,46 @@ struct Result {
   std::string output;  // stdout and stderr
 };
 
-// Runs `weft ARGUMENTS` in the folder with the shell.
+inline std::string file_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Starts the line of a shell in the folder. $WEFT is the command; after `exec` the process is the
+// command itself.
+inline pid_t start_line(const std::filesystem::path& folder, const std::string& line) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  test_support::inherit_nothing();
+  setenv("WEFT", WEFT_COMMAND, 1);
+  if (chdir(folder.c_str()) != 0) _exit(99);
+  execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+  _exit(99);
+}
+
+// The exit code, or minus the signal that ended it.
+inline int end_of(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+inline int run_line(const std::filesystem::path& folder, const std::string& line) {
+  return end_of(start_line(folder, line));
+}
+
+// `weft ARGUMENTS` in the folder.
 inline Result run_command(const std::filesystem::path& folder, const std::string& arguments) {
-  const std::string line =
-      "cd '" + folder.string() + "' && '" WEFT_COMMAND "' " + arguments + " 2>&1";
-  FILE* pipe = popen(line.c_str(), "r");
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    output.append(buffer.data(), n);
-  return {WEXITSTATUS(pclose(pipe)), output};
+  const int code = run_line(folder, "exec \"$WEFT\" " + arguments + " >.output 2>&1");
+  const std::string output = file_text(folder / ".output");
+  std::filesystem::remove(folder / ".output");
+  return {code, output};
+}
+
+// Waits until a run has come somewhere, for 30 seconds at most.
+inline bool wait_for(const std::function<bool()>& there) {
+  for (int i = 0; i < 3000 && !there(); ++i) usleep(10'000);
+  return there();
 }
 
 }  // namespace weft::testing_app

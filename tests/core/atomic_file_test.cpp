@@ -6,24 +6,24 @@
 #include <fstream>
 #include <iterator>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include "weft/core/error.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft {
 namespace {
 
 namespace fs = std::filesystem;
 
-class AtomicFileTest : public testing::Test {
+class AtomicFileTest : public test_support::InScratchFolder {
  protected:
-  void SetUp() override {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  AtomicFileTest() : InScratchFolder("atomic_file") {}
 
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   static std::string content(const std::string& path) {
@@ -32,7 +32,11 @@ class AtomicFileTest : public testing::Test {
   }
   i64 files() const { return std::distance(fs::directory_iterator(folder_), {}); }
 
-  fs::path folder_ = fs::path(testing::TempDir()) / "weft_atomic_file";
+  void write_for_user(const std::string& name, const std::string& text) const {
+    AtomicFile file(path(name), nullptr, NamedBy::user);
+    file.write(text);
+    file.commit();
+  }
 };
 
 TEST_F(AtomicFileTest, AppearsOnlyWhenComplete) {
@@ -88,6 +92,57 @@ TEST_F(AtomicFileTest, AFailedWriteIsTheMachinesFaultAndKeepsTheOldFile) {
 TEST_F(AtomicFileTest, AWrongPathIsTheUsersMistake) {
   EXPECT_THROW(AtomicFile(path("no/folder/a")), UserError);
   EXPECT_THROW(AtomicFile(folder_.string()), UserError);
+}
+
+TEST_F(AtomicFileTest, APipeThatAUserNamesIsWrittenTo) {
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  const int reader = open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK);
+  write_for_user("pipe", "text");
+  char read_back[16] = {};
+  EXPECT_EQ(read(reader, read_back, sizeof read_back), 4);
+  EXPECT_STREQ(read_back, "text");
+  close(reader);
+  EXPECT_TRUE(fs::is_fifo(path("pipe")));
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(AtomicFileTest, ADeviceThatAUserNamesStaysOne) {
+  // This link stands for the device itself, which a failure would destroy.
+  fs::create_symlink("/dev/null", path("null"));
+  write_for_user("null", "text");
+  EXPECT_TRUE(fs::is_symlink(path("null")));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(files(), 1);
+
+  fs::create_symlink("/dev/full", path("full"));
+  EXPECT_THROW(write_for_user("full", "text"), InternalError);
+}
+
+TEST_F(AtomicFileTest, BehindALinkThatAUserNamesTheFileIsReplaced) {
+  fs::create_directory(path("folder"));
+  fs::create_symlink("folder/file", path("middle"));
+  fs::create_symlink("middle", path("link"));
+  write_for_user("link", "one");  // the link dangles
+  EXPECT_EQ(content(path("folder/file")), "one");
+  fs::create_hard_link(path("folder/file"), path("folder/old"));
+  write_for_user("link", "two");
+  EXPECT_EQ(content(path("folder/file")), "two");
+  EXPECT_EQ(content(path("folder/old")), "one") << "the old file is replaced, not written into";
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_TRUE(fs::is_symlink(path("middle")));
+  EXPECT_EQ(files(), 3);
+}
+
+TEST_F(AtomicFileTest, ALinkInARunFolderIsReplacedAndNeverFollowed) {
+  write_file_atomically(path("outside"), "untouched");
+  fs::create_symlink("outside", path("config.yaml"));
+  write_file_atomically(path("config.yaml"), "new");
+  EXPECT_FALSE(fs::is_symlink(path("config.yaml")));
+  EXPECT_EQ(content(path("outside")), "untouched");
+
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  write_file_atomically(path("pipe"), "new");  // opening it would wait for a reader
+  EXPECT_TRUE(fs::is_regular_file(path("pipe")));
 }
 
 }  // namespace

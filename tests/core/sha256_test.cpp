@@ -4,10 +4,10 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "weft/core/error.h"
 #include "weft/core/sha256.h"
+#include "weft/tests/support/scratch_folder.h"
 
 namespace weft {
 namespace {
@@ -30,8 +30,8 @@ TEST(Sha256, InPartsAndAgain) {
 }
 
 TEST(Sha256, OfAFile) {
-  const auto path =
-      std::filesystem::temp_directory_path() / ("weft-sha256-" + std::to_string(getpid()));
+  const test_support::ScratchFolder folder("sha256");
+  const std::filesystem::path path = folder.path() / "file";
   const std::string text(3'000'001, 'x');
   std::ofstream(path, std::ios::binary) << text;
   EXPECT_EQ(sha256_of_file(path.string()), sha256_of(text));

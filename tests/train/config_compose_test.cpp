@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_sample.h"
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/core/config/merge.h"
 #include "weft/core/config/parse.h"
 
@@ -17,21 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 using sample::Config;
 
-class ConfigCompose : public testing::Test {
+class ConfigCompose : public test_support::InScratchFolder {
  protected:
+  ConfigCompose() : InScratchFolder("compose") {}
   void SetUp() override {
-    folder_ =
-        fs::path(testing::TempDir()) /
-        (std::string("weft_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     before_ = fs::current_path();
     fs::current_path(folder_);
   }
-  void TearDown() override {
-    fs::current_path(before_);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { fs::current_path(before_); }
 
   static void write(const std::string& name, const std::string& text) {
     fs::create_directories(fs::path("./" + name).parent_path());
@@ -50,7 +44,7 @@ class ConfigCompose : public testing::Test {
     return "accepted";
   }
 
-  fs::path folder_, before_;
+  fs::path before_;
 };
 
 TEST_F(ConfigCompose, FilesAndGroupsComeBeforeTheFilesOwnKeys) {

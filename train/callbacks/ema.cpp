@@ -64,6 +64,7 @@ class Ema final : public Callback {
 
   void on_validation_begin(Orchestrator& run) override { swap(run); }
   void on_validation_end(Orchestrator& run, const Evaluation&) override { swap(run); }
+  void on_validation_abandoned(Orchestrator& run) override { swap(run); }
 
   void on_checkpoint(Orchestrator& run, Snapshot& snapshot) override {
     swap(run);

@@ -80,7 +80,8 @@ std::map<std::string, double> Evaluator::values_of(const Metrics& metrics) const
   return values;
 }
 
-Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
+std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs,
+                                         const std::stop_token& stop) {
   const Clock::time_point start = Clock::now();
   const nn::NamedParameters parameters = model_.named_parameters();
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
@@ -108,6 +109,7 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
   i64 index = 0;
   for (const data::Batch& batch : loader) {
+    if (stop.stop_requested()) return std::nullopt;
     const auto [x, target] = (*input_)(batch);
     const Variable output = model_(x);
     const Tensor loss = loss_->forward(output, target).value();
@@ -137,11 +139,15 @@ Evaluation Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs) {
   return result;
 }
 
-Evaluation Evaluator::evaluate(data::Loader& loader) { return run(loader, nullptr); }
+Evaluation Evaluator::evaluate(data::Loader& loader) { return *run(loader, nullptr, {}); }
+
+std::optional<Evaluation> Evaluator::evaluate(data::Loader& loader, const std::stop_token& stop) {
+  return run(loader, nullptr, stop);
+}
 
 Evaluation Evaluator::evaluate(data::Loader& loader, Tensor& outputs) {
   std::vector<Tensor> parts;
-  Evaluation result = run(loader, &parts);
+  Evaluation result = *run(loader, &parts, {});
   if (parts.empty()) return result;
   const i64 width = parts.front().elements() / parts.front().size(0);
   outputs = Tensor::empty({result.samples, width}, parts.front().dtype());

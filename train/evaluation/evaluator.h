@@ -66,6 +66,9 @@ class Evaluator {
   // The same. Also writes the model's outputs for every sample, in the loader's order, to
   // `outputs`: (samples, outputs) on the CPU, in the dtype of the model's outputs.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
+  // The same without outputs. Returns nothing if a stop is requested before the last batch is done.
+  // The stop takes effect after the current batch.
+  std::optional<Evaluation> evaluate(data::Loader& loader, const std::stop_token& stop);
   // Sets a hook that is called with each batch. Metrics are then measured twice, and the host waits
   // for a GPU after each batch.
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }
@@ -75,7 +78,8 @@ class Evaluator {
   bool is_table(const std::string& name) const;
 
  private:
-  Evaluation run(data::Loader& loader, std::vector<Tensor>* outputs);
+  std::optional<Evaluation> run(data::Loader& loader, std::vector<Tensor>* outputs,
+                                const std::stop_token& stop);
   using Metrics = std::vector<std::unique_ptr<Metric>>;
   Metrics make_metrics() const;
   void measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const;

@@ -47,6 +47,9 @@ class Callback : public TrainerObserver {
   // and test(). Evaluation::split names the data.
   virtual void on_validation_begin(Orchestrator&) {}
   virtual void on_validation_end(Orchestrator&, const Evaluation&) {}
+  // Called in place of on_validation_end for an evaluation without a result: a stop was requested,
+  // or it threw. A validation that was stopped is made anew when the run is resumed.
+  virtual void on_validation_abandoned(Orchestrator&) {}
   // on_validation_batch is called for each batch of an evaluation if this returns true.
   virtual bool needs_validation_batches() const { return false; }
   virtual void on_validation_batch(Orchestrator&, const EvaluatedBatch&) {}

@@ -178,8 +178,9 @@ double Orchestrator::loss_of_first(i64 samples) {
   return result.loss;
 }
 
-Evaluation Orchestrator::evaluate(const std::string& split,
-                                  const std::shared_ptr<const data::Dataset>& data) {
+std::optional<Evaluation> Orchestrator::evaluate(const std::string& split,
+                                                 const std::shared_ptr<const data::Dataset>& data,
+                                                 const std::stop_token& stop) {
   bool by_batches = false;
   for (const auto& callback : hooks_.callbacks())
     by_batches = by_batches || callback->needs_validation_batches();
@@ -191,25 +192,44 @@ Evaluation Orchestrator::evaluate(const std::string& split,
   std::string weights = "model";
   for (const auto& callback : hooks_.callbacks())
     if (const std::string its = callback->evaluated_weights(); !its.empty()) weights = its;
-  for (const auto& callback : hooks_.callbacks()) callback->on_validation_begin(*this);
-  data::Loader loader = loader_for(data, false);
-  Evaluation result = evaluator_->evaluate(loader);
-  result.split = split;
-  result.weights = weights;
-  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, result);
+  std::size_t begun = 0;  // callbacks
+  const auto abandon = [&] {
+    for (std::size_t i = 0; i < begun; ++i) hooks_.callbacks()[i]->on_validation_abandoned(*this);
+  };
+  std::optional<Evaluation> result;
+  try {
+    for (; begun < hooks_.callbacks().size(); ++begun)
+      hooks_.callbacks()[begun]->on_validation_begin(*this);
+    data::Loader loader = loader_for(data, false);
+    result = evaluator_->evaluate(loader, stop);
+  } catch (...) {
+    abandon();
+    throw;
+  }
+  if (!result) {
+    abandon();
+    return result;
+  }
+  result->split = split;
+  result->weights = weights;
+  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, *result);
   return result;
 }
 
-Evaluation Orchestrator::validate() {
+Evaluation Orchestrator::validate() { return *validate({}); }
+
+std::optional<Evaluation> Orchestrator::validate(const std::stop_token& stop) {
   WEFT_CHECK(data().validation != nullptr,
              "validate: no samples were held out; set data.validation_split above 0");
   return evaluate("validation",
-                  input_.placed.validation ? input_.placed.validation : data().validation);
+                  input_.placed.validation ? input_.placed.validation : data().validation, stop);
 }
 
-Evaluation Orchestrator::test() {
+Evaluation Orchestrator::test() { return *test({}); }
+
+std::optional<Evaluation> Orchestrator::test(const std::stop_token& stop) {
   WEFT_CHECK(data().test != nullptr, "test: {} has no test split", data().train->info().name);
-  return evaluate("test", data().test);
+  return evaluate("test", data().test, stop);
 }
 
 }  // namespace weft::train

@@ -31,7 +31,7 @@ struct RunReport {
   i64 epochs = 0;
   i64 steps = 0;
   double seconds = 0;
-  bool stopped = false;          // by the stop token; the run can be resumed
+  bool stopped = false;          // by the stop token, before all was done; the run can be resumed
   std::string ended_early = {};  // the reason, if a callback ended it (Orchestrator::stop)
   std::string failed = {};  // the error, if training failed: a loss that is not finite, or no step
   bool saved = false;       // there is a good checkpoint
@@ -39,7 +39,8 @@ struct RunReport {
   // Loss of the last validation, to compare runs: infinity when training failed, and without
   // validation data.
   double validation_loss = 0;
-  std::optional<Evaluation> test = {};  // of the final weights, averaged ones with `ema`
+  // Of the final weights, averaged ones with `ema`. Not set if a stop was requested before its end.
+  std::optional<Evaluation> test = {};
   std::string folder;
 };
 
@@ -65,16 +66,18 @@ class Orchestrator {
   void stop(std::string reason);
 
   // Trains to the end, or until a stop is requested. A stop takes effect after the current
-  // optimizer step: a checkpoint is written, and RunReport::stopped is set. Test data is read once,
-  // at the end. When training fails (TrainingError), RunReport::failed has the reason, and the last
-  // good checkpoint is kept. A validation loss that is not finite and a run that applied no step
-  // are failures too. A checkpoint that cannot be written is a warning, and an InternalError
-  // if it was the last one.
+  // optimizer step, or after the current batch of a validation or the test: a checkpoint is
+  // written, and RunReport::stopped is set. A resumed run makes that validation or test anew. Test
+  // data is read once, at the end. When training fails (TrainingError), RunReport::failed has the
+  // reason, and the last good checkpoint is kept. A validation loss that is not finite and a run
+  // that applied no step are failures too. A checkpoint that cannot be written is a warning, and an
+  // InternalError if it was the last one.
   RunReport train(std::stop_token stop = {});
   // Requests a checkpoint after the current optimizer step; training continues. May be called from
   // any thread.
   void request_checkpoint() { control_.checkpoint_requested = true; }
-  // Evaluates on the held-out training samples. Throws UserError when there are none.
+  // Evaluates on the held-out training samples. Throws UserError when there are none. Neither this
+  // nor test() heeds a stop.
   Evaluation validate();
   Evaluation test();
 
@@ -106,25 +109,31 @@ class Orchestrator {
   void try_one_batch();
   void set_up_triggers();
   void set_up_hooks();
-  Evaluation evaluate(const std::string& split, const std::shared_ptr<const data::Dataset>& data);
+  std::optional<Evaluation> validate(const std::stop_token& stop);
+  std::optional<Evaluation> test(const std::stop_token& stop);
+  std::optional<Evaluation> evaluate(const std::string& split,
+                                     const std::shared_ptr<const data::Dataset>& data,
+                                     const std::stop_token& stop);
 
   // orchestrator_train.cpp
   void begin();
   void open_folder();
-  void train_epochs();
+  bool train_epochs();
   void note_failure(const std::string& reason);
-  std::optional<EpochResult> train_epoch();
-  void end_epoch(const EpochResult& result);
+  bool train_epoch();
+  bool validate_and_save_if_due();
+  bool end_epoch_or_repair();
+  bool end_epoch();
   bool validation_due();
   bool save_due();
   bool checkpoint_due() const;
-  void validate_now();
+  bool validate_now();
   void check_validation() const;
   void check_steps() const;
   void warn_if_diverged(const std::string& metric, double loss);
   bool repaired(const TrainingError& error);
   std::map<std::string, double> newest_validation();
-  EpochReport report_epoch(const EpochResult& result, bool validate);
+  std::optional<EpochReport> report_epoch(const EpochResult& result, bool validate_here);
   double seconds() const;  // since the run began, including earlier processes
 
   // orchestrator_checkpoint.cpp
@@ -159,7 +168,9 @@ class Orchestrator {
     std::vector<EpochMetrics> history;
     bool epoch_begun = false;  // and not ended, in this process or an earlier one
     bool diverged = false;     // and warned of it, in this process
-    std::string end_reason;    // argument of a callback's stop()
+    // An epoch whose steps are done and whose validation and report are not.
+    std::optional<EpochResult> trained;
+    std::string end_reason;  // argument of a callback's stop()
     Clock::time_point started = {};
     double seconds_before = 0;  // of earlier processes
   };

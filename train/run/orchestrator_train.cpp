@@ -66,8 +66,9 @@ RunReport Orchestrator::train(std::stop_token stop) {
   }
   begin();
   std::string failed;
+  bool complete = false;
   try {
-    train_epochs();
+    complete = train_epochs();
   } catch (const TrainingError& error) {
     failed = error.what();
     note_failure(failed);
@@ -78,7 +79,6 @@ RunReport Orchestrator::train(std::stop_token stop) {
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
                    .steps = trainer_->optimizer().applied_steps(),
-                   .stopped = control_.stop.stop_requested(),
                    .ended_early = progress_.end_reason,
                    .failed = failed,
                    .saved = last_checkpoint().has_value(),  // waits for a save in progress
@@ -87,11 +87,15 @@ RunReport Orchestrator::train(std::stop_token stop) {
                                           ? validation->loss
                                           : std::numeric_limits<double>::infinity(),
                    .folder = folder()->path().string()};
-  if (!report.ended_early.empty()) log_info("run ended early: {}", report.ended_early);
-  if (data().test != nullptr && !report.stopped && failed.empty()) {
-    report.test = test();
-    output_.log->add_test(report.steps, *report.test);
+  if (!report.ended_early.empty())  // a part of an epoch counts as one
+    log_info("run ended early in epoch {}: {}",
+             report.epochs + (trainer_->progress().epoch.batches > 0 ? 1 : 0), report.ended_early);
+  if (data().test != nullptr && complete) {
+    report.test = test(control_.stop);
+    complete = report.test.has_value();
+    if (complete) output_.log->add_test(report.steps, *report.test);
   }
+  report.stopped = failed.empty() && !complete && control_.stop.stop_requested();
   report.seconds = seconds();
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
   output_.folder->unlock();
@@ -103,65 +107,74 @@ void Orchestrator::note_failure(const std::string& reason) {
                            reason);
 }
 
-// Does nothing for a run that was resumed at its end.
-void Orchestrator::train_epochs() {
-  const bool over = resume_.from && !resume_.from->about().ended.empty();
+// Returns whether training came to its end, not to a stop. Trains nothing in a run that was resumed
+// at its end.
+bool Orchestrator::train_epochs() {
+  bool over = resume_.from && !resume_.from->about().ended.empty();
   resume_ = {};
+  const i64 limit = config_.train.max_steps;
   // An epoch that failed begins again before a stop takes effect, because a checkpoint cannot say
   // that the batches of its first attempt are void.
   bool begins_again = false;
-  while (!over && trainer_->progress().epochs_done < config_.train.epochs) {
+  while (!over && (progress_.trained || trainer_->progress().epochs_done < config_.train.epochs)) {
     if (control_.stop.stop_requested() && !begins_again) break;
     // An epoch that was begun is always ended, so that a resumed run has the same log as an
     // uninterrupted one.
-    const i64 limit = config_.train.max_steps;
-    if (limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun) break;
-    const std::optional<EpochResult> result = train_epoch();
-    begins_again = !result && !progress_.epoch_begun;
-    if (!result) continue;
-    if (!result->complete && control_.stop.stop_requested()) break;
-    try {
-      end_epoch(*result);
-    } catch (const TrainingError& error) {
-      if (!repaired(error)) throw;
-    }
-    if (!result->complete || !progress_.end_reason.empty()) break;
+    over = limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun;
+    if (over) break;
+    const bool trained = progress_.trained || train_epoch();
+    begins_again = !trained && !progress_.epoch_begun;
+    if (trained) over = end_epoch_or_repair();
   }
-  const bool stopped = control_.stop.stop_requested();
-  if (!stopped && data().validation != nullptr && progress_.validated_at < 0)
-    validate_now();  // the end of the last epoch was repaired
+  bool complete =
+      over || (!progress_.trained && trainer_->progress().epochs_done >= config_.train.epochs);
+  if (complete && data().validation != nullptr && progress_.validated_at < 0)
+    complete = validate_now();  // the end of the last epoch was repaired
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
   output_.checkpoints->finish();
-  if (!stopped) check_steps();
+  if (complete) check_steps();
+  return complete;
 }
 
-// Returns nothing when the run was stopped from outside, after a checkpoint. Also returns nothing
-// when training failed and a callback repaired the run; the epoch then starts again.
-std::optional<EpochResult> Orchestrator::train_epoch() {
+// Trains the steps of an epoch, for end_epoch(). Returns false when the run was stopped from
+// outside, after a checkpoint. Also returns false when training failed and a callback repaired the
+// run; the epoch then starts again.
+bool Orchestrator::train_epoch() {
   const TrainingProgress& progress = trainer_->progress();
   input_.loader->set_position({progress.epochs_done, progress.batches_to_skip()});
   try {
     progress_.epoch_begun = true;
     trainer_->begin_epoch(*input_.loader);
-    while (trainer_->train_step()) {
-      if (validation_due()) {
-        validate_now();
-        check_validation();
-      }
-      if (save_due()) save(newest_validation(), checkpoint_due());
-      if (control_.stop.stop_requested()) return std::nullopt;
-    }
-    return trainer_->end_epoch();
+    // A stop may have left out the validation of the step that a resumed run begins at.
+    bool goes_on = !validation_due() || validate_and_save_if_due();
+    while (goes_on && trainer_->train_step()) goes_on = validate_and_save_if_due();
+    if (!goes_on) return false;
+    const EpochResult result = trainer_->end_epoch();
+    if (!result.complete && control_.stop.stop_requested()) return false;
+    progress_.samples_seen += result.samples;
+    progress_.trained = result;
+    return true;
   } catch (const TrainingError& error) {
-    if (repaired(error)) return std::nullopt;
+    if (repaired(error)) return false;
     throw;
   }
+}
+
+// Called after each step. Returns false when a stop was requested, after a checkpoint.
+bool Orchestrator::validate_and_save_if_due() {
+  if (validation_due()) {
+    validate_now();
+    check_validation();
+  }
+  if (save_due()) save(newest_validation(), checkpoint_due());
+  return !control_.stop.stop_requested();
 }
 
 // Returns true if a callback has repaired the run. Earlier validations were of other weights then.
 bool Orchestrator::repaired(const TrainingError& error) {
   progress_.epoch_begun = false;
+  progress_.trained.reset();
   for (const auto& callback : hooks_.callbacks()) {
     if (!callback->on_failure(*this, error)) continue;
     progress_.validation.reset();
@@ -199,8 +212,21 @@ bool Orchestrator::checkpoint_due() const {
          progress.epoch.batches < input_.loader->batches_per_epoch();
 }
 
-void Orchestrator::end_epoch(const EpochResult& result) {
-  progress_.samples_seen += result.samples;
+// Returns whether it was the last epoch.
+bool Orchestrator::end_epoch_or_repair() {
+  const bool cut = !progress_.trained->complete;
+  try {
+    return end_epoch();
+  } catch (const TrainingError& error) {
+    if (!repaired(error)) throw;
+    return cut || !progress_.end_reason.empty();
+  }
+}
+
+// Returns whether it was the last epoch. When a stop is requested in the validation, the epoch is
+// not ended: a checkpoint has what is left to do.
+bool Orchestrator::end_epoch() {
+  const EpochResult result = *progress_.trained;
   const i64 limit = config_.train.max_steps;
   const bool last = result.epoch == config_.train.epochs || !result.complete ||
                     !progress_.end_reason.empty() ||
@@ -211,27 +237,38 @@ void Orchestrator::end_epoch(const EpochResult& result) {
   // A checkpoint needs a score, also if validation goes by steps.
   const bool due =
       last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
-  const EpochReport report = report_epoch(result, data().validation != nullptr && due);
-  for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(report);
+  const std::optional<EpochReport> report =
+      report_epoch(result, data().validation != nullptr && due);
+  if (!report) {
+    save(newest_validation(), false);
+    return false;
+  }
+  for (const auto& callback : hooks_.callbacks()) callback->on_epoch_end(*report);
   progress_.epoch_begun = false;
+  progress_.trained.reset();
   check_validation();
   const std::string& reason = progress_.end_reason;
   const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
   if (saves || !ended.empty() || control_.stop.stop_requested())
-    save(report.metrics, save_is_due, ended);
+    save(report->metrics, save_is_due, ended);
+  return !result.complete || !reason.empty();
 }
 
 // Validates at most once per step: the last validation of an epoch may already have been made.
-void Orchestrator::validate_now() {
+// Returns false when a stop was requested before its end.
+bool Orchestrator::validate_now() {
   const i64 step = trainer_->optimizer().applied_steps();
-  if (progress_.validated_at == step) return;
-  progress_.validation = validate();
+  if (progress_.validated_at == step) return true;
+  std::optional<Evaluation> result = validate(control_.stop);
+  if (!result) return false;
+  progress_.validation = std::move(result);
   progress_.validated_at = step;
   for (const auto& [name, value] : progress_.validation->metrics)
     trainer_->observe("validation/" + name, value);
   if (validation_->by_steps() && output_.log)
     output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
   warn_if_diverged("validation/loss", progress_.validation->loss);
+  return true;
 }
 
 // Throws TrainingError if a validation at this step gave a loss that is not finite.
@@ -285,13 +322,15 @@ std::map<std::string, double> Orchestrator::newest_validation() {
   return metrics;
 }
 
-EpochReport Orchestrator::report_epoch(const EpochResult& result, bool validate_here) {
+// Returns nothing when a stop was requested in the validation.
+std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
+                                                      bool validate_here) {
   EpochReport report{.train = result,
                      .epochs = config_.train.epochs,
                      .step = trainer_->optimizer().applied_steps(),
                      .samples_seen = progress_.samples_seen,
                      .seconds = seconds()};
-  if (validate_here) validate_now();
+  if (validate_here && !validate_now()) return std::nullopt;
   report.metrics = newest_validation();
   report.metrics["train/loss"] = result.loss;
   if (progress_.validated_at == report.step)

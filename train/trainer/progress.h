@@ -17,6 +17,11 @@ struct EpochResult {
   double samples_per_second = 0;
   double seconds_waited = 0;  // time spent waiting for the loader
   bool complete = true;       // false when stopped early (stop token, max_steps)
+  void state(State& s) {
+    s("epoch", epoch)("loss", loss)("lr", lr)("steps", steps)("skipped", skipped);
+    s("samples", samples)("seconds", seconds)("samples_per_second", samples_per_second);
+    s("seconds_waited", seconds_waited)("complete", complete);
+  }
 };
 
 // The progress within an epoch, which a checkpoint inside the epoch saves.

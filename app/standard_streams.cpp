@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/app/standard_streams.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weft::app {
+
+void reserve_standard_descriptors() {
+  for (;;) {
+    int lowest = open("/dev/null", O_WRONLY);  // cannot be read, for descriptor 0
+    if (lowest == STDOUT_FILENO || lowest == STDERR_FILENO) {
+      close(lowest);
+      lowest = open("/dev/null", O_RDONLY);  // cannot be written
+    }
+    if (lowest > STDERR_FILENO) close(lowest);
+    if (lowest < 0 || lowest > STDERR_FILENO) return;
+  }
+}
+
+int print_now(const std::string& text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return 0;
+  return errno != 0 ? errno : EIO;
+}
+
+std::string lost_output() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) != 0) return std::generic_category().message(errno);
+  return failed_before ? "an earlier write failed" : "";
+}
+
+}  // namespace weft::app
