@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Support for tests that run the `weft` command. It runs in a shell, as a user's would, and inherits
-// nothing from the user who runs the tests.
+// Support for tests that run the `weft` command. It runs in a shell, as a user's would, and
+// inherits nothing from the user who runs the tests.
 #pragma once
 #include <csignal>
 #include <filesystem>
