@@ -83,13 +83,13 @@ TEST(CudaCrossEntropy, AWeightBelowZeroGivesNaN) {
   for_types([]<class T>() {
     Numbers numbers;
     const Array<T> x(6, numbers, -2, 2);
-    Array<T> w(3), sum(1), loss(2), lse(2), k(2);
+    Array<T> w(3), sum(1), loss(2), max(2), log(2), k(2);
     Array<i64> label(2), bad(1);
     for (i64 c = 0; c < 3; ++c) w[c] = converted<T>(c == 1 ? -0.5 : 1.0);
     label[0] = 1;
     label[1] = 2;
-    cross_entropy_forward<T>(Cuda{}, {loss.data(), lse.data(), k.data(), bad.data()}, view(x, 2, 3),
-                             label.data(), {0.0, w.data(), sum.data(), false, 0});
+    cross_entropy_forward<T>(Cuda{}, {loss.data(), k.data(), {max.data(), log.data()}, bad.data()},
+                             view(x, 2, 3), label.data(), {0.0, w.data(), sum.data(), false, 0});
     EXPECT_TRUE(std::isnan(loss.numbers()[0]));
     EXPECT_TRUE(std::isfinite(loss.numbers()[1]));
   });

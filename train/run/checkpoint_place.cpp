@@ -61,7 +61,8 @@ CheckpointOptions saved_checkpoint_options(const fs::path& run) {
   const std::string text = read_file(run / "config.yaml", config::kMaxBytes);
   config::Node root;
   std::vector<config::Problem> problems;
-  if (!config::parse_yaml({text, "config.yaml"}, root, problems)) return options;
+  config::Usage used;
+  if (!config::parse_yaml({text, "config.yaml"}, root, problems, used)) return options;
   const config::Node* section = root.find("checkpoint");
   if (section == nullptr) return options;
   const auto text_of = [&](const char* key) {
