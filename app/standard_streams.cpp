@@ -22,17 +22,27 @@ void reserve_standard_descriptors() {
   }
 }
 
+namespace {
+
+int first_failure = 0;  // of print_now(); later writes may succeed and leave no reason
+
+}  // namespace
+
 int print_now(const std::string& text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
     return 0;
-  return errno != 0 ? errno : EIO;
+  const int code = errno != 0 ? errno : EIO;
+  if (first_failure == 0) first_failure = code;
+  return code;
 }
 
 std::string lost_output() {
   const bool failed_before = std::ferror(stdout) != 0;
-  if (std::fflush(stdout) != 0) return std::generic_category().message(errno);
-  return failed_before ? "an earlier write failed" : "";
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return "";
+  const int code = first_failure != 0 ? first_failure : errno != 0 ? errno : EIO;
+  return std::generic_category().message(code);
 }
 
 }  // namespace weft::app

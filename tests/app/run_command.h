@@ -58,9 +58,9 @@ inline Result run_command(const std::filesystem::path& folder, const std::string
   return {code, output};
 }
 
-// Waits until a run has come somewhere, for 30 seconds at most.
+// Waits until a run has come somewhere, for a minute at most.
 inline bool wait_for(const std::function<bool()>& there) {
-  for (int i = 0; i < 3000 && !there(); ++i) usleep(10'000);
+  for (int i = 0; i < 6000 && !there(); ++i) usleep(10'000);
   return there();
 }
 

@@ -32,7 +32,7 @@ class Signals : public test_support::InScratchFolder {
     const char* slow =
         "run: {threads: 1}\n"
         "data: {type: digits, train_size: 4000, test_size: 3800, validation_split: 0.95}\n"
-        "model: {type: mlp, hidden: [1024, 1024]}\n"
+        "model: {type: mlp, hidden: [768, 768]}\n"
         "train: {epochs: 1000000, batch_size: 100}\n"
         "validation: {every: 1ba}\n"
         "checkpoint: {every: 1000000ep}\n";
@@ -114,7 +114,7 @@ TEST_F(Signals, SlowInTheTestStopIt) {
   for (const int signal : kStops) {
     const std::string run = "run-" + std::to_string(signal);
     const std::string arguments = "slow.yaml run.dir=" + run + " train.epochs=1";
-    const pid_t child = start(arguments + " validation.every=1ep data.validation_split=0.5");
+    const pid_t child = start(arguments + " validation.every=1ep data.validation_split=0.9");
     ASSERT_TRUE(wait_for([&] { return has_checkpoint(run); })) << output();
     kill(child, signal);
     EXPECT_EQ(end_of(child), 128 + signal) << output();

@@ -87,13 +87,13 @@ class StopInEvaluation : public InScratchFolder {
 };
 
 TEST_F(StopInEvaluation, AtTheEndOfAnEpoch) {
-  expect_law({"metrics=[accuracy, confusion_matrix]"}, 4);
+  expect_law({"validation.metrics=[accuracy, confusion_matrix]"}, 4);
 }
 
 TEST_F(StopInEvaluation, BetweenSteps) {
   expect_law({"validation.every=2ba", "checkpoint.every=4ba", "train.epochs=2",
               "scheduler={type: plateau, patience: 1, factor: 0.5}"},
-             7);
+             6);
 }
 
 TEST_F(StopInEvaluation, OfAveragedWeights) {

@@ -29,11 +29,8 @@ std::vector<StatefulPart> Orchestrator::training_parts() {
   for (const ScheduledOptimizer& each : trainer_->optimizers().all())
     parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
   parts.push_back({"run", [this](State& s) { state(s); }});
-  parts.push_back({"trained_epoch",
-                   [this](State& s) {
-                     if (s.loading() || progress_.trained) s("result", progress_.trained);
-                   },
-                   true});
+  // Optional, because checkpoints of an older weft do not have it.
+  parts.push_back({"trained_epoch", [this](State& s) { s("result", progress_.trained); }, true});
   if constexpr (kHasCuda)
     if (!is_cpu(trainer_->optimizers().device()))
       parts.push_back({"library_plans", library_plans, true});
