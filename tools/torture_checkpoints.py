@@ -116,7 +116,7 @@ class Torture:
         self.counts[what] = self.counts.get(what, 0) + 1
 
     def expect_the_same(self, name, lines_lost=False):
-        """With lines_lost, lines of metrics may be missing: the disk took none, and the run went on."""
+        """With lines_lost, lines of metrics may be missing, because the disk did not take them."""
         got = outcome(self.folder / name)
         for key, value in self.expected.items():
             if lines_lost and key != "files":
