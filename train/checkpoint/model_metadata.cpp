@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "weft/core/json.h"
@@ -55,23 +56,28 @@ i64 whole(const nlohmann::json& value) {
   return value.get<i64>();
 }
 
-// What sizes and divisions are made from.
-void check_ranges(const std::string& file, const ModelMetadata& model, const Shape& sample) {
-  constexpr i64 kMostElements = i64{1} << 31;  // of a sample, and outputs
+constexpr i64 kMostElements = i64{1} << 31;  // of a sample, and outputs
+
+void check_sample(const std::string& file, const std::vector<i64>& sizes) {
   i64 elements = 1;
-  bool fits = true;
-  for (const i64 size : sample)
+  bool fits = sizes.size() < Shape::kMaxRank;  // a batch has one axis more
+  for (const i64 size : sizes)
     fits = fits && size > 0 && !__builtin_mul_overflow(elements, size, &elements) &&
            elements <= kMostElements;
-  WEFT_CHECK(fits,
-             "{}: its metadata has samples of {}; sizes from 1 with at most {} elements are "
-             "required",
-             file, sample, kMostElements);
+  WEFT_CHECK(
+      fits,
+      "{}: its metadata has samples of ({}); at most {} sizes from 1 with at most {} elements "
+      "are required",
+      file, fmt::join(sizes, ", "), Shape::kMaxRank - 1, kMostElements);
+}
+
+// What sizes and divisions are made from.
+void check_ranges(const std::string& file, const ModelMetadata& model) {
   WEFT_CHECK(model.input.outputs >= 1 && model.input.outputs <= kMostElements,
              "{}: its metadata has {} outputs; an integer from 1 to {} is required", file,
              model.input.outputs, kMostElements);
   data::DatasetInfo info;
-  info.sample = sample;
+  info.sample = model.input.sample;
   info.sample_dtype = model.sample_dtype;
   const auto channels = static_cast<std::size_t>(info.channels());
   const auto& [mean, std] = model.normalization;
@@ -112,9 +118,7 @@ ModelMetadata read_model_metadata(const std::string& file,
     const auto input = json_entry(file, metadata, "input");
     std::vector<i64> sizes;
     for (const auto& size : input.at("sample")) sizes.push_back(whole(size));
-    WEFT_CHECK(sizes.size() < Shape::kMaxRank,
-               "{}: its metadata has samples of {} axes; at most {} are supported", file,
-               sizes.size(), Shape::kMaxRank - 1);
+    check_sample(file, sizes);
     model.input = {Shape(std::span<const i64>(sizes)), whole(input.at("outputs"))};
     model.sample_dtype = dtype_named(input.at("dtype").get<std::string>());
     const auto normalize = json_entry(file, metadata, "normalize");
@@ -125,7 +129,7 @@ ModelMetadata read_model_metadata(const std::string& file,
     fail("{}: its metadata is damaged ({}); a weights file written by weft train is required", file,
          e.what());
   }
-  check_ranges(file, model, model.input.sample);
+  check_ranges(file, model);
   return model;
 }
 
