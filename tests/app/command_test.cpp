@@ -67,7 +67,7 @@ TEST_F(Command, RunsThatStartTogetherGetFoldersOfTheirOwn) {
       weft("--version >/dev/null; for i in 1 2 3 4; do '" WEFT_COMMAND
            "' train small.yaml train.epochs=1 >out.$i 2>&1 & done; wait; tail -qn1 out.?");
   EXPECT_EQ(all.output.find("weft: "), std::string::npos) << all.output;
-  i64 folders = 0;
+  int folders = 0;
   for (const auto& entry : fs::directory_iterator(folder_ / "runs/small"))
     folders += fs::exists(entry.path() / "checkpoints/last/model.safetensors") ? 1 : 0;
   EXPECT_EQ(folders, 4) << all.output;
