@@ -332,7 +332,9 @@ TEST_F(TracedStep, EachEpochBeginsOnce) {
     run.add_callback(epochs);
     const Trace trace = trace_step(run);
     EXPECT_EQ(epochs->calls, calls);
-    if (batch == 8) EXPECT_NEAR(trace.loss, 2 * epochs->loss, 1e-6);
+    if (batch == 8) {
+      EXPECT_NEAR(trace.loss, 2 * epochs->loss, 1e-6);
+    }
   }
 }
 
