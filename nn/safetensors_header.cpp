@@ -2,7 +2,6 @@
 #include "weft/nn/safetensors_header.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -24,7 +23,11 @@ struct Checker {
 
   template <class... A>
   void operator()(bool holds, fmt::format_string<A...> format, A&&... values) const {
-    if (!holds) fail("safetensors: {}: {}", path, fmt::format(format, std::forward<A>(values)...));
+    if (!holds) refuse(format, std::forward<A>(values)...);
+  }
+  template <class... A>
+  [[noreturn]] void refuse(fmt::format_string<A...> format, A&&... values) const {
+    fail("safetensors: {}: {}", path, fmt::format(format, std::forward<A>(values)...));
   }
 };
 
@@ -116,8 +119,7 @@ class HeaderReader {
   bool number_float(double, const std::string&) { refuse("a number that is not an integer"); }
   bool binary(Json::binary_t&) { refuse("bytes"); }
   bool parse_error(std::size_t position, const std::string&, const Json::exception&) {
-    check_(false, "its header is no JSON at byte {}; JSON is required", position);
-    return false;
+    check_.refuse("its header is no JSON at byte {}; JSON is required", position);
   }
 
  private:
@@ -126,15 +128,13 @@ class HeaderReader {
   // Refuses a value at this place.
   [[noreturn]] void refuse(std::string_view what) const {
     if (place_ == Place::metadata)
-      check_(false, "{} '{}' is {}; a text is required", kMetadataKey, key_, what);
+      check_.refuse("{} '{}' is {}; a text is required", kMetadataKey, key_, what);
     if (place_ == Place::names && name_ == kMetadataKey)
-      check_(false, "{} is {}; an object of texts, or null, is required", kMetadataKey, what);
+      check_.refuse("{} is {}; an object of texts, or null, is required", kMetadataKey, what);
     if (place_ == Place::names) check_keys(false, name_);
     if (place_ == Place::entry && key_ == "dtype")
-      check_(false, "tensor '{}': its dtype is {}; a text is required", name_, what);
-    check_(false, "tensor '{}': {} is no list of integers that are not negative", name_, key_);
-    WEFT_ASSERT(false, "safetensors: a value at no place of a header");
-    std::abort();
+      check_.refuse("tensor '{}': its dtype is {}; a text is required", name_, what);
+    check_.refuse("tensor '{}': {} is no list of integers that are not negative", name_, key_);
   }
   void check_once(bool first, const std::string& key) const {
     check_(first, "the header has the key '{}' twice; each must come once", key);

@@ -3,8 +3,8 @@
 """Writes tests/golden/pictures.json: small PNG files of every kind with the values that weft reads.
 
 Usage: make_pictures.py (needs Pillow). The values follow the rules of data/image_file.h and are
-compared with Pillow's: equal for up to 8 bits, and for 16 bits that repeat 8; otherwise within 1, or
-2 with an alpha channel, because Pillow keeps the high byte of 16 bits.
+compared with Pillow's. They are equal for up to 8 bits, and for 16 bits that repeat 8. Other values
+of 16 bits may differ by 1, and by 2 with an alpha channel, because Pillow keeps their high byte.
 """
 import io
 import json
