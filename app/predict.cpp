@@ -40,9 +40,8 @@ Pictures read_pictures(const std::vector<std::string>& files, const Shape& sampl
   Tensor all = Tensor::empty(sample.inserted(0, count), DType::uint8);
   i64 read = 0;
   for (const std::string& file : files) try {
-      const Tensor picture = data::read_png(file, sample[2]);
-      WEFT_CHECK(picture.shape() == sample, "{}: {}×{} pixels; the model takes {}×{}", file,
-                 picture.size(1), picture.size(0), sample[1], sample[0]);
+      const Tensor picture =
+          data::read_png(file, sample[2], data::PictureSize{sample[0], sample[1]});
       all.slice(read, read + 1).reshape(sample).copy_from(picture);
       pictures.names.push_back(file);
       ++read;
@@ -58,7 +57,8 @@ void print_prediction(const train::ModelMetadata& metadata, const std::string& f
                       std::span<const float> probabilities, bool as_json) {
   const float share = probabilities[static_cast<std::size_t>(best)];
   if (!as_json) {
-    std::printf("%s: %s (%.1f %%)\n", file.c_str(), class_name(metadata, best).c_str(),
+    std::printf("%s: %s (%.1f %%)\n", printable_line(file).c_str(),
+                printable_line(class_name(metadata, best)).c_str(),
                 100.0 * static_cast<double>(share));
     return;
   }

@@ -54,6 +54,8 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
   for (const std::string& candidate : candidates) {
     const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
     const i64 allowed = std::max<i64>(1, static_cast<i64>(longer) / 3);
+    // The distance is at least the difference of the lengths, so a long name from a file is not
+    // compared with each short one.
     if (longer > kLongestName || static_cast<i64>(longer - shorter) > allowed) continue;
     const std::string other = lower(candidate);
     const i64 distance = edit_distance(wanted, other);

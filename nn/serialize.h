@@ -48,8 +48,9 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
 // it.
 Metadata layout_metadata(nn::Module& module);
 
-// state_of() and load_state() with the file at `path`. They throw the errors of write_safetensors
-// and read_safetensors too.
+// state_of() and load_state() with the file at `path`. They throw the errors of SafetensorsFile and
+// write_safetensors too. load() reads only the tensors that the module has a name for. A tensor of
+// a dtype or rank that weft cannot hold is `mismatched`.
 void save(nn::Module& module, const std::string& path, const Metadata& metadata = {});
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options = {});
 

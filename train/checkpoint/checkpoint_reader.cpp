@@ -60,6 +60,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
   json["logs"] = about.logs;
   json["log_lines"] = about.log_lines;
   json["config"] = about.config;
+  if (!about.data_place.empty()) json["data_place"] = about.data_place;
   json["state"] = Json::object();
   for (const auto& [part, record] : parts) {
     json["state"][part] = parse_json<Json>(record.json, "checkpoint: the state of " + part);
@@ -84,7 +85,8 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
               .environment = json.at("environment").get<std::map<std::string, std::string>>(),
               .logs = json.at("logs").get<std::map<std::string, i64>>(),
               .log_lines = json.value("log_lines", std::map<std::string, i64>()),
-              .config = json.at("config").get<std::string>()};
+              .config = json.at("config").get<std::string>(),
+              .data_place = json.value("data_place", "")};
     check_ranges(folder_, about_);
     for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
   } catch (const JsonError& error) {
@@ -126,6 +128,14 @@ std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::pat
     return std::nullopt;
   } catch (const Error&) {
     return std::nullopt;
+  }
+}
+
+std::string data_place_of_checkpoint(const fs::path& folder) {
+  try {
+    return read_json(folder / kTrainerStateFile).value("data_place", "");
+  } catch (const Json::exception&) {
+    return {};
   }
 }
 

@@ -29,6 +29,7 @@ struct CheckpointAbout {
   std::map<std::string, i64> logs = {};       // log of the run folder -> its size in bytes
   std::map<std::string, i64> log_lines = {};  // and in lines; older checkpoints do not have it
   std::string config = {};                    // resolved, as YAML
+  std::string data_place = {};  // data::TrainAndTest::place; empty in older checkpoints
 };
 // The logs whose size a checkpoint has.
 inline constexpr const char* kMetricsLines = "metrics.jsonl";
@@ -63,5 +64,9 @@ class CheckpointReader {
 // be read.
 std::optional<std::map<std::string, double>> metrics_of_checkpoint(
     const std::filesystem::path& folder);
+
+// The recorded place of the data, without verifying the checkpoint; empty if there is none or it
+// cannot be read.
+std::string data_place_of_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace weft::train

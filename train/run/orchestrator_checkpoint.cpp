@@ -92,7 +92,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
                         .environment = environment(),
                         .logs = output_.log->sizes(),
                         .log_lines = output_.log->lines(),
-                        .config = config::to_yaml(config_)};
+                        .config = config::to_yaml(config_),
+                        .data_place = data().place};
   about.environment["device"] = name_of(trainer_->optimizers().device());
   TensorMap tensors;
   snapshot.add(kTrainerStateFile, trainer_state_text(about, states, tensors));
