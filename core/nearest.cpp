@@ -52,9 +52,13 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
   std::pair<i64, i64> best_rank{};
   for (const std::string& candidate : candidates) {
     const std::string other = lower(candidate);
+    const auto [shorter, longer] = std::minmax({std::ssize(wanted), std::ssize(other)});
+    const i64 allowed = std::max<i64>(1, longer / 3);
+    // The distance is at least the difference of the lengths. A long name from a file is thus not
+    // compared with each short one.
+    if (longer - shorter > allowed) continue;
     const i64 distance = edit_distance(wanted, other);
-    const i64 allowed = static_cast<i64>(std::max(wanted.size(), other.size())) / 3;
-    if (distance > std::max<i64>(1, allowed)) continue;
+    if (distance > allowed) continue;
     const std::pair rank{distance, -common_beginning(wanted, other)};
     if (best == nullptr || rank < best_rank)
       std::tie(best, best_rank) = std::tuple(&candidate, rank);
