@@ -2,238 +2,24 @@
 #include "weft/nn/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cerrno>
-#include <set>
-#include <string_view>
-#include <system_error>
+#include <span>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/log.h"
 
 namespace weft {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the format's numbers are little-endian");
+static_assert(std::endian::native == std::endian::little, "the format's values are little-endian");
 
-using Json = nlohmann::json;
 constexpr const char* kMetadataKey = "__metadata__";
 constexpr i64 kLengthBytes = 8;
-
-struct DTypeName {
-  DType dtype;
-  std::string_view name;
-};
-constexpr std::array<DTypeName, 7> kDTypeNames{{{DType::f32, "F32"},
-                                                {DType::f64, "F64"},
-                                                {DType::f16, "F16"},
-                                                {DType::bf16, "BF16"},
-                                                {DType::int64, "I64"},
-                                                {DType::int32, "I32"},
-                                                {DType::uint8, "U8"}}};
-
-std::string_view file_name_of(DType dtype) {
-  return std::find_if(kDTypeNames.begin(), kDTypeNames.end(),
-                      [&](const DTypeName& row) { return row.dtype == dtype; })
-      ->name;
-}
-
-// Where one tensor lies, in bytes after the header.
-struct Extent {
-  std::string name;
-  DType dtype;
-  Shape shape;
-  u64 begin, end;
-};
-
-struct Header {
-  std::vector<Extent> extents;  // in the order of the bytes
-  Metadata metadata;
-};
-
-// Names the file in every error.
-class Reader {
- public:
-  explicit Reader(const std::string& path) : path_(path) {
-    file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not block
-    check(file_ >= 0, "it cannot be opened ({}); a readable file is required",
-          std::generic_category().message(errno));
-    struct stat info {};
-    const bool regular = fstat(file_, &info) == 0 && S_ISREG(info.st_mode);
-    if (!regular) close(std::exchange(file_, -1));
-    check(regular, "it is no file; a readable file is required");
-    bytes_ = static_cast<u64>(info.st_size);
-  }
-  ~Reader() {
-    if (file_ >= 0) close(file_);
-  }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-
-  Header header() {
-    check(bytes_ >= kLengthBytes, "it has {} bytes; at least {} are required", bytes_,
-          kLengthBytes);
-    u64 length = 0;
-    read(&length, kLengthBytes, 0);
-    check(length <= kMaxSafetensorsHeader, "the header has {} bytes; at most {} are allowed",
-          length, kMaxSafetensorsHeader);
-    check(length <= bytes_ - kLengthBytes, "the header has {} bytes and the file {}; it is cut off",
-          length, bytes_);
-    std::string text(static_cast<std::size_t>(length), '\0');
-    read(text.data(), length, kLengthBytes);
-    data_begin_ = kLengthBytes + length;
-
-    check(text.starts_with('{'), "the header begins with '{}'; a '{{' is required",
-          text.substr(0, 1));
-    const Json json = parsed(text);
-    Header header;
-    for (const auto& [name, entry] : json.items()) {
-      if (name == kMetadataKey) header.metadata = metadata_of(entry);
-      else header.extents.push_back(extent_of(name, entry));
-    }
-    check_layout(header.extents);
-    return header;
-  }
-
-  Tensor tensor(const Extent& extent) {
-    Tensor tensor = Tensor::empty(extent.shape, extent.dtype);
-    read(tensor.raw(), extent.end - extent.begin, data_begin_ + extent.begin);
-    return tensor;
-  }
-
- private:
-  template <class... A>
-  void check(bool holds, fmt::format_string<A...> format, A&&... values) const {
-    if (!holds) fail("safetensors: {}: {}", path_, fmt::format(format, std::forward<A>(values)...));
-  }
-
-  void read(void* into, u64 bytes, u64 at) {
-    char* next = static_cast<char*>(into);
-    constexpr u64 kMostAtOnce = u64{1} << 30;  // pread() takes at most 2^31 - 4096 bytes
-    while (bytes > 0) {
-      const ssize_t got = pread(file_, next, static_cast<std::size_t>(std::min(bytes, kMostAtOnce)),
-                                static_cast<off_t>(at));
-      if (got < 0 && errno == EINTR) continue;
-      check(got >= 0, "reading failed: {}", std::generic_category().message(errno));
-      check(got > 0,
-            "it ended at byte {} while it was read; a file that no one changes is required", at);
-      next += got;
-      bytes -= static_cast<u64>(got);
-      at += static_cast<u64>(got);
-    }
-  }
-
-  // JSON with each key once per object, and no deeper than the format goes.
-  Json parsed(const std::string& text) const {
-    std::vector<std::set<std::string>> keys;  // of the objects that are open
-    const auto callback = [&](int depth, Json::parse_event_t event, Json& value) {
-      check(depth <= 3, "the header nests {} levels; at most 3 are allowed", depth);
-      if (event == Json::parse_event_t::object_start) keys.emplace_back();
-      if (event == Json::parse_event_t::object_end) keys.pop_back();
-      if (event == Json::parse_event_t::key)
-        check(keys.back().insert(value.get<std::string>()).second,
-              "the header has the key '{}' twice; each must come once", value.get<std::string>());
-      return true;
-    };
-    try {
-      return Json::parse(text, callback);
-    } catch (const Json::exception& error) {
-      fail("safetensors: {}: the header is no JSON ({})", path_, error.what());
-    }
-  }
-
-  Metadata metadata_of(const Json& entry) const {
-    check(entry.is_object(), "{} is no object of texts", kMetadataKey);
-    Metadata metadata;
-    for (const auto& [key, value] : entry.items()) {
-      check(value.is_string(), "{} '{}' is {}; a text is required", kMetadataKey, key,
-            value.type_name());
-      metadata[key] = value.get<std::string>();
-    }
-    return metadata;
-  }
-
-  Extent extent_of(const std::string& name, const Json& entry) const {
-    check(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
-              entry.contains("shape") && entry.contains("data_offsets"),
-          "tensor '{}': the keys dtype, shape and data_offsets are required, and no others", name);
-    Extent extent{name, dtype_of_name(name, entry["dtype"]), {}, 0, 0};
-    const std::vector<u64> offsets = numbers(name, "data_offsets", entry["data_offsets"]);
-    check(offsets.size() == 2, "tensor '{}': data_offsets has {} numbers; 2 are required", name,
-          offsets.size());
-    extent.begin = offsets[0];
-    extent.end = offsets[1];
-    const u64 available = bytes_ - data_begin_;
-    check(
-        extent.begin <= extent.end && extent.end <= available,
-        "tensor '{}': bytes {} to {} of {}; its end must not be before its begin or after the end "
-        "of the file",
-        name, extent.begin, extent.end, available);
-
-    const std::vector<u64> sizes = numbers(name, "shape", entry["shape"]);
-    check(sizes.size() <= Shape::kMaxRank, "tensor '{}': {} axes; at most {} are supported", name,
-          sizes.size(), Shape::kMaxRank);
-    u64 bytes = static_cast<u64>(bytes_of(extent.dtype));
-    std::vector<i64> signed_sizes;
-    for (const u64 size : sizes) {
-      check(size <= static_cast<u64>(INT64_MAX) && !__builtin_mul_overflow(bytes, size, &bytes) &&
-                bytes <= static_cast<u64>(INT64_MAX),
-            "tensor '{}': its shape takes more than 2^63 bytes", name);
-      signed_sizes.push_back(static_cast<i64>(size));
-    }
-    check(bytes == extent.end - extent.begin,
-          "tensor '{}': bytes {} to {}, which are {}; its shape and dtype take {}", name,
-          extent.begin, extent.end, extent.end - extent.begin, bytes);
-    extent.shape = Shape(std::span<const i64>(signed_sizes));
-    return extent;
-  }
-
-  DType dtype_of_name(const std::string& name, const Json& value) const {
-    if (value.is_string())
-      for (const DTypeName& row : kDTypeNames)
-        if (row.name == value.get_ref<const std::string&>()) return row.dtype;
-    fail("safetensors: {}: tensor '{}': dtype {}; known: F32, F64, F16, BF16, I64, I32, U8", path_,
-         name, value.dump());
-  }
-
-  std::vector<u64> numbers(const std::string& name, const char* key, const Json& list) const {
-    check(list.is_array() && std::all_of(list.begin(), list.end(),
-                                         [](const Json& n) { return n.is_number_unsigned(); }),
-          "tensor '{}': {} is no list of integers that are not negative", name, key);
-    return list.get<std::vector<u64>>();
-  }
-
-  void check_layout(std::vector<Extent>& extents) const {
-    std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
-      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-    });
-    u64 filled = 0;
-    for (const Extent& extent : extents) {
-      check(extent.begin == filled,
-            "tensor '{}' begins at byte {}; {}, where the one before ends, is "
-            "required",
-            extent.name, extent.begin, filled);
-      filled = extent.end;
-    }
-    check(filled == bytes_ - data_begin_,
-          "the tensors take {} bytes and the file has {}; no more and "
-          "no fewer are allowed",
-          filled, bytes_ - data_begin_);
-  }
-
-  const std::string& path_;
-  int file_ = -1;
-  u64 bytes_ = 0;       // of the file
-  u64 data_begin_ = 0;  // where the tensors' bytes begin in it
-};
 
 // Wide elements first, so that each tensor is aligned to its element; then by name.
 std::vector<std::pair<std::string, Tensor>> in_file_order(const TensorMap& tensors) {
@@ -249,43 +35,143 @@ std::string header_text(const std::string& path,
                         const Metadata& metadata) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   if (!metadata.empty()) json[kMetadataKey] = metadata;
+  // Appends, because [] would compare each name with all before it. The names are unique.
+  auto& entries = json.get_ref<nlohmann::ordered_json::object_t&>();
   i64 begin = 0;
   for (const auto& [name, tensor] : tensors) {
     WEFT_CHECK(name != kMetadataKey,
                "safetensors: {}: a tensor is named {}; another name is required", path, name);
-    json[name] = {{"dtype", file_name_of(tensor.dtype())},
+    entries.emplace_back(
+        name, nlohmann::ordered_json{
+                  {"dtype", stored_name_of(tensor.dtype())},
                   {"shape", std::vector<i64>(tensor.shape().begin(), tensor.shape().end())},
-                  {"data_offsets", {begin, begin + bytes_of(tensor)}}};
+                  {"data_offsets", {begin, begin + bytes_of(tensor)}}});
     begin += bytes_of(tensor);
   }
   try {
     std::string text = json.dump();
     text.resize((text.size() + 7) / 8 * 8, ' ');
     return text;
-  } catch (const Json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     fail("safetensors: {}: a name or a metadata text is not UTF-8; UTF-8 is required", path);
   }
 }
 
+// "a (C64 (2), …); …", cut after a few.
+std::string listed_obstacles(const std::vector<std::string>& obstacles) {
+  constexpr std::size_t kShown = 3;
+  const std::size_t shown = std::min(kShown, obstacles.size());
+  std::string text = fmt::format(
+      "{}",
+      fmt::join(obstacles.begin(), obstacles.begin() + static_cast<std::ptrdiff_t>(shown), "; "));
+  if (obstacles.size() > shown) text += fmt::format("; and {} more", obstacles.size() - shown);
+  return text;
+}
+
 }  // namespace
 
+template <class... A>
+void SafetensorsFile::check(bool holds, fmt::format_string<A...> format, A&&... values) const {
+  if (!holds) fail("safetensors: {}: {}", path_, fmt::format(format, std::forward<A>(values)...));
+}
+
+SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), file_(path_) {
+  check(file_.defect().empty(), "it {}; a readable file is required", file_.defect());
+  const i64 bytes = file_.bytes();
+  check(bytes >= kLengthBytes, "it has {} bytes; at least {} are required", bytes, kLengthBytes);
+  u64 length = 0;
+  read_bytes(&length, kLengthBytes, 0);
+  check(length <= kMaxSafetensorsHeader, "the header has {} bytes; at most {} are allowed", length,
+        kMaxSafetensorsHeader);
+  data_begin_ = kLengthBytes + static_cast<i64>(length);
+  check(data_begin_ <= bytes, "the header has {} bytes and the file {}; it is cut off", length,
+        bytes);
+  std::string text(length, '\0');
+  read_bytes(text.data(), static_cast<i64>(length), kLengthBytes);
+  header_ = parse_safetensors_header(text, bytes - data_begin_, path_);
+}
+
+void SafetensorsFile::read_bytes(void* into, i64 bytes, i64 at) const {
+  const std::string defect = file_.read(into, bytes, at);
+  check(defect.empty(), "it {}; a file that can be read and that no one changes is required",
+        defect);
+}
+
+Tensor SafetensorsFile::read(const StoredTensor& tensor) const {
+  std::string obstacle;
+  Tensor result = read(tensor, obstacle);
+  check(obstacle.empty(), "tensor '{}' is {}: {}; a tensor that weft can hold is required",
+        tensor.name, tensor.to_string(), obstacle);
+  return result;
+}
+
+Tensor SafetensorsFile::read(const StoredTensor& tensor, std::string& obstacle) const {
+  const StoredDType& stored = *stored_dtype(tensor.dtype);
+  obstacle = stored.obstacle;
+  if (tensor.sizes.size() > Shape::kMaxRank)
+    obstacle = fmt::format("it has {} axes, and a tensor of weft at most {}", tensor.sizes.size(),
+                           Shape::kMaxRank);
+  i64 elements = 1;
+  for (const i64 size : tensor.sizes)
+    if (__builtin_mul_overflow(elements, size, &elements))
+      obstacle = "the product of some of its sizes is above 2^63 - 1";
+  if (!obstacle.empty()) return {};
+  const Shape shape{std::span<const i64>(tensor.sizes)};
+  if (!stored.same_bytes) return converted(tensor, shape, obstacle);
+  Tensor result = Tensor::empty(shape, stored.dtype);
+  read_bytes(result.raw(), tensor.end - tensor.begin, data_begin_ + tensor.begin);
+  return result;
+}
+
+// Converts a part at a time, so that the bytes of the file take little memory beside the result.
+Tensor SafetensorsFile::converted(const StoredTensor& tensor, const Shape& shape,
+                                  std::string& obstacle) const {
+  constexpr i64 kPartElements = 1 << 16;
+  const StoredDType& stored = *stored_dtype(tensor.dtype);
+  const i64 element_bytes = stored.bits / 8, elements = shape.elements();
+  Tensor result = Tensor::empty(shape, stored.dtype);
+  std::vector<u8> part(static_cast<std::size_t>(std::min(elements, kPartElements) * element_bytes));
+  for (i64 begin = 0; begin < elements; begin += kPartElements) {
+    const i64 count = std::min(kPartElements, elements - begin);
+    read_bytes(part.data(), count * element_bytes,
+               data_begin_ + tensor.begin + begin * element_bytes);
+    void* const to = static_cast<std::byte*>(result.raw()) + begin * bytes_of(stored.dtype);
+    if (const std::optional<i64> bad = stored.convert(part.data(), count, to)) {
+      obstacle = fmt::format("its element {} is above 2^63 - 1, the largest value of {}",
+                             begin + *bad, stored.dtype);
+      return {};
+    }
+  }
+  return result;
+}
+
 TensorMap read_safetensors(const std::string& path, Metadata* metadata) {
-  Reader reader(path);
-  Header header = reader.header();
+  const SafetensorsFile file(path);
   TensorMap tensors;
-  for (const Extent& extent : header.extents) tensors.emplace(extent.name, reader.tensor(extent));
-  if (metadata != nullptr) *metadata = std::move(header.metadata);
+  std::vector<std::string> obstacles;
+  for (const StoredTensor& stored : file.tensors()) {
+    std::string obstacle;
+    Tensor tensor = file.read(stored, obstacle);
+    if (obstacle.empty()) tensors.emplace(stored.name, std::move(tensor));
+    else
+      obstacles.push_back(fmt::format("'{}' is {}: {}", stored.name, stored.to_string(), obstacle));
+  }
+  if (!obstacles.empty())
+    log_warning("safetensors: {}: {} tensors are passed over: {}", path, obstacles.size(),
+                listed_obstacles(obstacles));
+  if (metadata != nullptr) *metadata = file.metadata();
   return tensors;
 }
 
 Metadata read_safetensors_metadata(const std::string& path) {
-  return Reader(path).header().metadata;
+  return SafetensorsFile(path).metadata();
 }
 
 void write_safetensors(const std::string& path, const TensorMap& tensors, const Metadata& metadata,
                        Sha256* hash) {
   for (const auto& [name, tensor] : tensors)
-    WEFT_CHECK(tensor.defined(), "safetensors: {}: tensor '{}' is undefined; numbers are required",
+    WEFT_CHECK(tensor.defined(),
+               "safetensors: {}: tensor '{}' is undefined; a tensor with elements is required",
                path, name);
   const auto ordered = in_file_order(tensors);
   const std::string header = header_text(path, ordered, metadata);

@@ -5,7 +5,10 @@
 #pragma once
 #include <map>
 #include <string>
+#include <vector>
 
+#include "weft/core/regular_file.h"
+#include "weft/nn/safetensors_header.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft {
@@ -13,16 +16,41 @@ namespace weft {
 class Sha256;
 
 using TensorMap = std::map<std::string, Tensor>;
-using Metadata = std::map<std::string, std::string>;
 
 // The longest header that is read; the reference implementation's limit.
 constexpr i64 kMaxSafetensorsHeader = 100'000'000;
 
-// The tensors of a file, on the CPU, and its __metadata__ where asked for. Strict: throws UserError
-// that names the file, what was found and what is required, unless the header is JSON of exactly
-// the format with no key twice, each tensor has a dtype weft has, at most Shape::kMaxRank axes and
-// as many bytes as its shape takes, and the tensors fill the rest of the file without holes,
-// overlaps or a byte too many.
+// A file whose header was read and checked against the file's size (nn/safetensors_header.h); the
+// tensors are read one by one. Throws UserError that names the file, what was found and what is
+// required.
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(std::string path);
+
+  const Metadata& metadata() const { return header_.metadata; }
+  const std::vector<StoredTensor>& tensors() const { return header_.tensors; }
+  // A tensor of the file, on the CPU. A dtype that weft does not compute in is converted without
+  // loss: BOOL to uint8 (0 or 1), I8, I16 and U16 to int32, U32 and U64 to int64, and the 8-bit
+  // floats to f32. Throws UserError for a tensor that weft cannot hold: C64, F4 or F6, more than
+  // Shape::kMaxRank axes, or an element of U64 above 2^63 - 1.
+  Tensor read(const StoredTensor& tensor) const;
+  // For such a tensor, returns an undefined one and puts the reason into `obstacle`.
+  Tensor read(const StoredTensor& tensor, std::string& obstacle) const;
+
+ private:
+  template <class... A>
+  void check(bool holds, fmt::format_string<A...> format, A&&... values) const;
+  void read_bytes(void* into, i64 bytes, i64 at) const;
+  Tensor converted(const StoredTensor& tensor, const Shape& shape, std::string& obstacle) const;
+
+  std::string path_;
+  RegularFile file_;
+  i64 data_begin_ = 0;  // where the bytes of the tensors begin in the file
+  SafetensorsHeader header_;
+};
+
+// All tensors of a file that weft can hold, and its __metadata__ where asked for. The others are
+// passed over with a warning.
 TensorMap read_safetensors(const std::string& path, Metadata* metadata = nullptr);
 
 // Only the metadata: does not read the tensors' bytes, but refuses the same headers.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <map>
+#include <set>
 #include <unordered_set>
 
 #include "weft/core/glob.h"
@@ -19,7 +21,7 @@ struct Entry {
   nn::FileLayout layout;
 };
 
-// What was open is settled when the numbers have gone in or out as in memory.
+// A layout that was open is settled when the elements were saved or loaded as they are in memory.
 void settle_file_layouts(nn::Module& module) {
   for (const nn::NamedParameter& p : module.named_parameters(true))
     p.parameter->settle_file_layout();
@@ -44,9 +46,10 @@ auto named(const std::string& name, const F& f) {
   }
 }
 
+constexpr std::size_t kShown = 5;  // of the names of one problem
+
 // "2 missing (a; b)", cut after a few.
 std::string counted(const char* what, const std::vector<std::string>& details) {
-  constexpr std::size_t kShown = 5;
   std::string text = fmt::format("{} {} (", details.size(), what);
   for (std::size_t i = 0; i < std::min(kShown, details.size()); ++i)
     text += (i > 0 ? "; " : "") + details[i];
@@ -67,6 +70,13 @@ struct Problems {
     return listed(parts);
   }
 };
+
+// A tensor that a module is loaded from.
+struct GivenTensor {
+  Tensor tensor;         // undefined: the module has none of that name, or weft cannot hold it
+  std::string obstacle;  // the reason in the second case, after a description of the tensor
+};
+using GivenTensors = std::map<std::string, GivenTensor>;
 
 std::vector<bool> excluded_of(const std::vector<std::string>& names, const LoadOptions& options,
                               const std::string& source) {
@@ -126,28 +136,31 @@ class UnknownLayouts {
   nn::NamedParameters parameters_;
 };
 
-}  // namespace
-
-TensorMap state_of(nn::Module& module) {
-  TensorMap state;
-  for (const Entry& entry : entries_of(module))
-    named(entry.name,
-          [&] { return state[entry.name] = nn::to_file_layout(entry.value, entry.layout); });
-  settle_file_layouts(module);
-  return state;
+// What is wrong with a tensor that is given for `entry`; empty if it may be loaded.
+std::string mismatch_of(const GivenTensor& given, const Entry& entry) {
+  const Shape required = nn::file_shape(entry.value.shape(), entry.layout);
+  const DType dtype = entry.value.dtype();
+  std::string is = given.obstacle;
+  if (is.empty()) {
+    if (given.tensor.shape() == required && is_floating(given.tensor.dtype()) == is_floating(dtype))
+      return {};
+    is = fmt::format("{} {}", given.tensor.dtype(), given.tensor.shape());
+  }
+  return fmt::format("{} is {} in the file and {} {} in the module", entry.name, is, dtype,
+                     required);
 }
 
-LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
+LoadReport load_given(nn::Module& module, const GivenTensors& state, const std::string& source,
                       const LoadOptions& options) {
   const std::vector<Entry> entries = entries_of(module);
   std::vector<std::string> module_names, file_names;
   for (const Entry& entry : entries) module_names.push_back(entry.name);
-  for (const auto& [name, tensor] : state) file_names.push_back(name);
+  for (const auto& [name, given] : state) file_names.push_back(name);
 
+  const std::set<std::string> known(module_names.begin(), module_names.end());
   std::vector<std::string> all_names = module_names;
   for (const std::string& name : file_names)
-    if (std::find(module_names.begin(), module_names.end(), name) == module_names.end())
-      all_names.push_back(name);
+    if (!known.contains(name)) all_names.push_back(name);
   const std::vector<bool> excluded = excluded_of(all_names, options, source);
 
   LoadReport report;
@@ -164,7 +177,8 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
     }
     if (i >= entries.size()) {
       report.unexpected.push_back(name);
-      problems.unexpected.push_back(name + did_you_mean(name, module_names));
+      problems.unexpected.push_back(
+          problems.unexpected.size() < kShown ? name + did_you_mean(name, module_names) : name);
       continue;
     }
     const Entry& entry = entries[i];
@@ -172,22 +186,19 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
     if (in_file == state.end()) {
       if (found.contains(entry.value.raw())) continue;
       report.missing.push_back(name);
-      const std::string near = nearest(name, file_names);
+      const std::string near =
+          problems.missing.size() < kShown ? nearest(name, file_names) : std::string();
       problems.missing.push_back(
           near.empty() ? name : fmt::format("{}, nearest in the file: {}", name, near));
       continue;
     }
-    const Tensor& given = in_file->second;
-    const Shape required = nn::file_shape(entry.value.shape(), entry.layout);
-    if (given.shape() != required ||
-        is_floating(given.dtype()) != is_floating(entry.value.dtype())) {
+    if (std::string mismatch = mismatch_of(in_file->second, entry); !mismatch.empty()) {
       report.mismatched.push_back(name);
-      problems.mismatched.push_back(fmt::format("{} is {} {} in the file and {} {} in the module",
-                                                name, given.dtype(), given.shape(),
-                                                entry.value.dtype(), required));
+      problems.mismatched.push_back(std::move(mismatch));
       continue;
     }
     named(name, [&] {
+      const Tensor& given = in_file->second.tensor;
       writes.emplace_back(entry.value,
                           nn::from_file_layout(given, entry.layout).to(entry.value.dtype()));
       return true;
@@ -201,6 +212,39 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
   for (const auto& [to, from] : writes) to.copy_from(from.to(to.device()));
   settle_file_layouts(module);
   return report;
+}
+
+// Only the tensors that the module has a place for are read; of the others, the names.
+GivenTensors given_by(const SafetensorsFile& file, nn::Module& module) {
+  std::set<std::string> wanted;
+  for (const Entry& entry : entries_of(module)) wanted.insert(entry.name);
+  GivenTensors given;
+  for (const StoredTensor& stored : file.tensors()) {
+    GivenTensor& one = given[stored.name];
+    if (!wanted.contains(stored.name)) continue;
+    std::string obstacle;
+    one.tensor = file.read(stored, obstacle);
+    if (!obstacle.empty()) one.obstacle = fmt::format("{} ({})", stored.to_string(), obstacle);
+  }
+  return given;
+}
+
+}  // namespace
+
+TensorMap state_of(nn::Module& module) {
+  TensorMap state;
+  for (const Entry& entry : entries_of(module))
+    named(entry.name,
+          [&] { return state[entry.name] = nn::to_file_layout(entry.value, entry.layout); });
+  settle_file_layouts(module);
+  return state;
+}
+
+LoadReport load_state(nn::Module& module, const TensorMap& state, const std::string& source,
+                      const LoadOptions& options) {
+  GivenTensors given;
+  for (const auto& [name, tensor] : state) given[name].tensor = tensor;
+  return load_given(module, given, source, options);
 }
 
 Metadata layout_metadata(nn::Module& module) {
@@ -220,12 +264,11 @@ void save(nn::Module& module, const std::string& path, const Metadata& metadata)
 }
 
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options) {
-  Metadata metadata;
-  const TensorMap state = read_safetensors(path, &metadata);
+  const SafetensorsFile file(path);
   const UnknownLayouts unknown(module);
-  unknown.take_from(metadata, path);
+  unknown.take_from(file.metadata(), path);
   try {
-    LoadReport report = load_state(module, state, path, options);
+    LoadReport report = load_given(module, given_by(file, module), path, options);
     unknown.restore(report.loaded);
     return report;
   } catch (...) {

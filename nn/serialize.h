@@ -45,7 +45,9 @@ LoadReport load_state(nn::Module& module, const TensorMap& state, const std::str
 // of the inputs of a Linear behind a Flatten that has not seen a sample yet. save() adds it.
 Metadata layout_metadata(nn::Module& module);
 
-// Both with the file at `path`; errors of read_safetensors and write_safetensors included.
+// Both with the file at `path`; errors of SafetensorsFile and write_safetensors included. load()
+// reads only the tensors that the module has a name for. One of a dtype or rank that weft cannot
+// hold is `mismatched`.
 void save(nn::Module& module, const std::string& path, const Metadata& metadata = {});
 LoadReport load(nn::Module& module, const std::string& path, const LoadOptions& options = {});
 
