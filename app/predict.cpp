@@ -37,9 +37,8 @@ int run(const PredictArguments& arguments) {
   Tensor pictures =
       Tensor::empty(sample.inserted(0, static_cast<i64>(arguments.files.size())), DType::uint8);
   for (std::size_t i = 0; i < arguments.files.size(); ++i) {
-    const Tensor picture = data::read_png(arguments.files[i], sample[2]);
-    WEFT_CHECK(picture.shape() == sample, "{}: {}×{} pixels; the model takes {}×{}",
-               arguments.files[i], picture.size(1), picture.size(0), sample[1], sample[0]);
+    const Tensor picture =
+        data::read_png(arguments.files[i], sample[2], data::PictureSize{sample[0], sample[1]});
     pictures.slice(static_cast<i64>(i), static_cast<i64>(i) + 1).reshape(sample).copy_from(picture);
   }
   const Tensor logits = predictor.predict(pictures);

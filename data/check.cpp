@@ -8,13 +8,13 @@
 
 namespace weft::data {
 
-std::optional<i64> find_non_finite(std::span<const float> numbers) {
+std::optional<i64> find_non_finite(std::span<const float> values) {
   constexpr u32 kExponent = 0x7f800000;  // all ones: infinity or NaN
   u32 bad = 0;
-  for (const float number : numbers) bad |= (std::bit_cast<u32>(number) & kExponent) == kExponent;
+  for (const float value : values) bad |= (std::bit_cast<u32>(value) & kExponent) == kExponent;
   if (bad == 0) return std::nullopt;
   std::size_t i = 0;
-  while ((std::bit_cast<u32>(numbers[i]) & kExponent) != kExponent) ++i;
+  while ((std::bit_cast<u32>(values[i]) & kExponent) != kExponent) ++i;
   return static_cast<i64>(i);
 }
 
@@ -24,15 +24,15 @@ void check_index(const DatasetInfo& info, i64 index, i64 size) {
 }
 
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
-  const auto check_numbers = [&](const char* what, const void* numbers, const Shape& shape) {
-    const std::span values(static_cast<const float*>(numbers),
+  const auto check_values = [&](const char* what, const void* elements, const Shape& shape) {
+    const std::span values(static_cast<const float*>(elements),
                            static_cast<std::size_t>(shape.elements()));
     if (const auto bad = find_non_finite(values))
       fail("{} ({}): {} of sample {} holds {} at position {}; finite values are required",
            info.name, info.split, what, index, values[static_cast<std::size_t>(*bad)], *bad);
   };
-  if (info.sample_dtype == DType::f32) check_numbers("the input", sample, info.sample);
-  if (info.target_dtype == DType::f32) check_numbers("the target", target, info.target);
+  if (info.sample_dtype == DType::f32) check_values("the input", sample, info.sample);
+  if (info.target_dtype == DType::f32) check_values("the target", target, info.target);
   if (info.has_labels()) {
     const i64 labels = info.target.elements();
     for (i64 i = 0; i < labels; ++i) {

@@ -9,7 +9,7 @@
 namespace weft::data {
 
 // The position of the first value that is NaN or infinite.
-std::optional<i64> find_non_finite(std::span<const float> numbers);
+std::optional<i64> find_non_finite(std::span<const float> values);
 
 // Throws UserError naming dataset and split unless the index is in [0, size). read() calls it
 // first.

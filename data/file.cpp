@@ -2,62 +2,86 @@
 #include "weft/data/file.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
-#include <fstream>
+#include <limits>
 
 #include <fmt/format.h>
 #include <zlib.h>
 
 #include "weft/core/error.h"
+#include "weft/data/sources.h"
 
 namespace weft::data {
 namespace fs = std::filesystem;
 
-fs::path find_file(const FileSearch& search, std::span<const std::string> names) {
-  std::vector<fs::path> folders;
-  if (!search.root.empty()) folders.push_back(search.root);
+namespace {
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// Null where the variable is not set.
+const char* data_variable() {
   const char* variable = std::getenv("WEFT_DATA_DIR");
-  const bool variable_set = variable != nullptr && *variable != '\0';
-  if (variable_set) folders.push_back(fs::path(variable) / search.folder);
-  for (const auto& folder : folders)
-    for (const auto& name : names) {
-      std::error_code ignored;
-      if (fs::exists(folder / name, ignored)) return folder / name;
-    }
+  return variable != nullptr && *variable != '\0' ? variable : nullptr;
+}
+
+std::vector<fs::path> folders_of(const FileSearch& search) {
+  if (!search.root.empty()) return {search.root};
+  std::vector<fs::path> folders;
+  if (const char* variable = data_variable()) folders.push_back(fs::path(variable) / search.folder);
+  folders.push_back(fs::path("data") / search.folder);
+  return folders;
+}
+
+}  // namespace
+
+fs::path find_folder(const FileSearch& search, std::span<const std::string> names) {
+  for (const auto& folder : folders_of(search))
+    for (const auto& name : names)
+      if (is_there(folder / name)) return folder;
+  return {};
+}
+
+fs::path find_file(const FileSearch& search, std::span<const std::string> names) {
+  const fs::path folder = find_folder(search, names);
+  for (const auto& name : names)
+    if (!folder.empty() && is_there(folder / name)) return folder / name;
   std::vector<std::string> places;
-  for (const auto& folder : folders) places.push_back(folder.string());
-  fail("{}: there is no {} in {}{}; {}", search.dataset, fmt::join(names, " or "),
-       fmt::join(places, " or "),
-       variable_set ? ""
-                    : fmt::format("{}$WEFT_DATA_DIR/{} (WEFT_DATA_DIR is not set)",
-                                  places.empty() ? "" : " or ", search.folder),
-       search.how_to_get);
+  if (search.root.empty() && data_variable() == nullptr)
+    places.push_back(fmt::format("$WEFT_DATA_DIR/{} (WEFT_DATA_DIR is not set)", search.folder));
+  for (const auto& place : folders_of(search)) places.push_back(place.string());
+  fail("{}: there is no {} in {}; {}", search.dataset, fmt::join(names, " or "),
+       fmt::join(places, " or "), search.how_to_get);
+}
+
+std::string place_of(const fs::path& path) {
+  const fs::path place = fs::absolute(path).lexically_normal();
+  return (place.has_filename() ? place : place.parent_path()).string();
 }
 
 struct InputFile::Inflate {
   z_stream stream{};
-  bool ended = false;
+  bool between_members = false;   // the last member has ended
+  std::array<u8, 1 << 16> input;  // stream.next_in points into it
   Inflate() {
-    WEFT_ASSERT(inflateInit2(&stream, 15 + 16) == Z_OK, "zlib does not start");
-  }  // 16: gzip only
+    WEFT_ASSERT(inflateInit2(&stream, 15 + 16) == Z_OK, "zlib does not start");  // 16: gzip only
+  }
   ~Inflate() { inflateEnd(&stream); }
   Inflate(const Inflate&) = delete;
   Inflate& operator=(const Inflate&) = delete;
 };
 
 InputFile::InputFile(fs::path path, std::string how_to_get)
-    : path_(std::move(path)), how_to_get_(std::move(how_to_get)) {
-  std::error_code error;
-  if (!fs::exists(path_, error)) fail_with("does not exist");
-  if (!fs::is_regular_file(path_, error)) fail_with("is not a file");
-  std::ifstream stream(path_, std::ios::binary);
-  if (!stream) fail_with("cannot be opened for reading");
-  const auto size = fs::file_size(path_, error);
-  if (error || size == 0) fail_with("is empty");
-  bytes_.resize(size);
-  if (!stream.read(reinterpret_cast<char*>(bytes_.data()), static_cast<std::streamsize>(size)))
-    fail_with("cannot be read to its end");
-  if (size >= 2 && bytes_[0] == 0x1f && bytes_[1] == 0x8b) inflate_ = std::make_unique<Inflate>();
+    : path_(std::move(path)), how_to_get_(std::move(how_to_get)), file_(path_.string()) {
+  if (!file_.defect().empty()) fail_with(file_.defect());
+  if (file_.bytes() == 0) fail_with("is empty");
+  std::array<u8, 2> magic{};
+  if (file_.bytes() >= 2) read_bytes(magic.data(), 2);
+  position_ = 0;
+  if (magic[0] == 0x1f && magic[1] == 0x8b) inflate_ = std::make_unique<Inflate>();
 }
 
 InputFile::~InputFile() = default;
@@ -66,50 +90,84 @@ void InputFile::fail_with(const std::string& defect) const {
   fail("{} {}; {}", path_.string(), defect, how_to_get_);
 }
 
+void InputFile::read_bytes(void* into, i64 bytes) {
+  if (const std::string defect = file_.read(into, bytes, position_); !defect.empty())
+    fail_with(defect);
+  position_ += bytes;
+}
+
 i64 InputFile::most_bytes_left() const {
   // The limit of deflate, rounded up (zlib's technical notes, "Maximum Compression Factor").
   constexpr i64 kMostFromOneByte = 1032;
-  const auto left = static_cast<i64>(bytes_.size() - position_);
-  // What zlib holds back inside is less than its 32 KiB window and one block's look-ahead.
-  return inflate_ ? left * kMostFromOneByte + 65536 : left;
+  const i64 left = file_.bytes() - position_;
+  if (!inflate_) return left;
+  i64 most = 0;
+  const bool fits =
+      !__builtin_mul_overflow(left + inflate_->stream.avail_in, kMostFromOneByte, &most) &&
+      // What zlib holds back is less than its 32 KiB window and one block's
+      // look-ahead.
+      !__builtin_add_overflow(most, 65536, &most);
+  return fits ? most : std::numeric_limits<i64>::max();
+}
+
+void InputFile::check_promised(i64 bytes) const {
+  constexpr i64 kAlways = i64{1} << 26, kRatio = 64;
+  if (bytes > most_bytes_left())
+    fail_with(
+        fmt::format("is cut off or damaged: its header promises {} bytes and at most {} can follow",
+                    bytes, most_bytes_left()));
+  if (inflate_ && bytes > kAlways && bytes / kRatio > file_.bytes())
+    fail_with(
+        fmt::format("has {} bytes and promises {} when it is unpacked; at most {} times its size, "
+                    "or the unpacked file, is required",
+                    file_.bytes(), bytes, kRatio));
 }
 
 i64 InputFile::read_some(std::span<u8> out) {
-  if (!inflate_) {
-    const auto count = std::min(out.size(), bytes_.size() - position_);
-    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(position_), count, out.begin());
-    position_ += count;
-    return static_cast<i64>(count);
-  }
+  if (inflate_) return inflate_some(out);
+  const i64 count = std::min(std::ssize(out), file_.bytes() - position_);
+  read_bytes(out.data(), count);
+  return count;
+}
+
+// Goes on to the next member of the file only when more bytes are needed, as expect_end() does.
+i64 InputFile::inflate_some(std::span<u8> out) {
   z_stream& stream = inflate_->stream;
-  i64 done = 0;
-  while (done < static_cast<i64>(out.size()) && !inflate_->ended) {
-    constexpr std::size_t kChunk = 1u << 30;  // zlib counts in 32 bits
-    const auto room = std::min(out.size() - static_cast<std::size_t>(done), kChunk);
-    const auto input = std::min(bytes_.size() - position_, kChunk);
+  std::size_t done = 0;
+  while (done < out.size()) {
+    if (stream.avail_in == 0) {
+      const i64 count = std::min(std::ssize(inflate_->input), file_.bytes() - position_);
+      read_bytes(inflate_->input.data(), count);
+      stream.next_in = inflate_->input.data();
+      stream.avail_in = static_cast<uInt>(count);
+    }
+    if (inflate_->between_members) {
+      if (stream.avail_in == 0 || *stream.next_in != 0x1f) return static_cast<i64>(done);
+      inflateReset(&stream);
+      inflate_->between_members = false;
+    }
+    constexpr std::size_t kMostAtOnce = 1u << 30;  // zlib counts in 32 bits
+    const auto room = static_cast<uInt>(std::min(out.size() - done, kMostAtOnce));
     stream.next_out = out.data() + done;
-    stream.avail_out = static_cast<uInt>(room);
-    stream.next_in = bytes_.data() + position_;
-    stream.avail_in = static_cast<uInt>(input);
+    stream.avail_out = room;
     const int status = inflate(&stream, Z_NO_FLUSH);
-    done += static_cast<i64>(room - stream.avail_out);
-    position_ += input - stream.avail_in;
+    done += room - stream.avail_out;
+    const bool at_end = stream.avail_in == 0 && position_ == file_.bytes();
     if (status == Z_STREAM_END) {
-      inflate_->ended = true;
-    } else if (status == Z_BUF_ERROR ||
-               (status == Z_OK && stream.avail_out > 0 && position_ == bytes_.size())) {
-      fail_with(fmt::format("is cut off: the gzip data stop after {} bytes", bytes_.size()));
-    } else if (status != Z_OK) {
+      inflate_->between_members = true;
+    } else if ((status == Z_BUF_ERROR || status == Z_OK) && stream.avail_out > 0 && at_end) {
+      fail_with(fmt::format("is cut off: the gzip data stop after {} bytes", file_.bytes()));
+    } else if (status != Z_OK && status != Z_BUF_ERROR) {
       fail_with(fmt::format("is damaged: {}",
                             stream.msg != nullptr ? stream.msg : "the gzip data are not valid"));
     }
   }
-  return done;
+  return static_cast<i64>(done);
 }
 
 void InputFile::read(std::span<u8> out, const std::string& what) {
   const i64 count = read_some(out);
-  if (count < static_cast<i64>(out.size()))
+  if (count < std::ssize(out))
     fail_with(
         fmt::format("ends in {}: {} bytes are needed and {} are there", what, out.size(), count));
 }
@@ -118,8 +176,9 @@ void InputFile::expect_end() {
   u8 extra = 0;
   // For gzip this call reads past the last block, so that zlib compares the checksum.
   if (read_some({&extra, 1}) > 0) fail_with("is longer than its header says");
-  if (position_ < bytes_.size())
-    fail_with(fmt::format("has {} bytes after its end", bytes_.size() - position_));
+  const i64 left =
+      file_.bytes() - position_ + (inflate_ ? static_cast<i64>(inflate_->stream.avail_in) : 0);
+  if (left > 0) fail_with(fmt::format("has {} bytes after its end", left));
 }
 
 }  // namespace weft::data

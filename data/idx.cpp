@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/idx.h"
 
-#include <array>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,41 +18,104 @@ u32 big_endian(const u8* bytes) {
   return u32{bytes[0]} << 24 | u32{bytes[1]} << 16 | u32{bytes[2]} << 8 | u32{bytes[3]};
 }
 
+// An IDX file of unsigned bytes whose header was read and compared with the file's size.
+class IdxFile {
+ public:
+  IdxFile(const std::filesystem::path& path, int rank, const std::string& how_to_get)
+      : file_(path, how_to_get) {
+    std::vector<u8> header(static_cast<std::size_t>(4 + 4 * rank));
+    file_.read(std::span(header).first(4), "the magic number");
+    const u32 magic = big_endian(header.data());
+    // 08: unsigned bytes; then the number of axes.
+    const u32 wanted = 0x0800u | static_cast<u32>(rank);
+    if (magic != wanted)
+      file_.fail_with(
+          fmt::format("begins with the magic number 0x{:08x}; an IDX file of bytes with {} {} "
+                      "begins with 0x{:08x}",
+                      magic, rank, rank == 1 ? "axis" : "axes", wanted));
+    file_.read(std::span(header).subspan(4), "the sizes of its header");
+    for (int axis = 0; axis < rank; ++axis)
+      sizes_.push_back(big_endian(header.data() + 4 + 4 * axis));
+    i64 bytes = 1;
+    bool fits = true;
+    for (const i64 size : sizes_) fits = fits && !__builtin_mul_overflow(bytes, size, &bytes);
+    if (!fits || bytes > file_.most_bytes_left())
+      file_.fail_with(fmt::format(
+          "is cut off or damaged: its header promises {} bytes and at most {} can follow",
+          fmt::join(sizes_, " × "), file_.most_bytes_left()));
+    file_.check_promised(bytes);
+  }
+
+  const std::vector<i64>& sizes() const { return sizes_; }
+  std::string path() const { return file_.path().string(); }
+  Tensor read() {
+    Tensor elements = Tensor::empty(Shape(sizes_), DType::uint8);
+    file_.read(elements.values<u8>(), fmt::format("its {} elements", fmt::join(sizes_, " × ")));
+    file_.expect_end();
+    return elements;
+  }
+
+ private:
+  InputFile file_;
+  std::vector<i64> sizes_;
+};
+
+FileSearch mnist_search(const std::filesystem::path& root) {
+  return {"mnist", root, "mnist", "`tools/get_data mnist` fetches the official file"};
+}
+
+// The official names, with and without compression, and those that some archives unpack to.
+std::vector<std::string> mnist_names(const std::string& split, const std::string& content) {
+  const std::string stem = (split == "train" ? "train-" : "t10k-") + content;
+  const std::string kind = content == "images" ? "idx3-ubyte" : "idx1-ubyte";
+  return {stem + "-" + kind + ".gz", stem + "-" + kind, stem + "." + kind + ".gz",
+          stem + "." + kind};
+}
+
+// The one folder of all files: a test set of another folder may be of another dataset. Empty if no
+// folder has any.
+std::filesystem::path mnist_folder(const std::filesystem::path& root) {
+  std::vector<std::string> names;
+  for (const char* split : {"train", "test"})
+    for (const char* content : {"images", "labels"})
+      for (std::string& name : mnist_names(split, content)) names.push_back(std::move(name));
+  return find_folder(mnist_search(root), names);
+}
+
 TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::string& split) {
   WEFT_CHECK(split == "train" || split == "test", "mnist: split is '{}'; train or test is required",
              split);
-  const FileSearch search{"mnist", root, "mnist",
-                          "`tools/get_data mnist` fetches the official file"};
-  const auto find = [&](const std::string& part) {
-    const std::string name = (split == "train" ? "train-" : "t10k-") + part;
-    return find_file(search, std::array{name + ".gz", name});
+  const auto folder = mnist_folder(root);
+  const FileSearch search = mnist_search(folder.empty() ? root : folder);
+  const auto open = [&](const std::string& content, int rank) {
+    return IdxFile(find_file(search, mnist_names(split, content)), rank, search.how_to_get);
   };
-  const auto images_path = find("images-idx3-ubyte"), labels_path = find("labels-idx1-ubyte");
-  const Tensor images = read_idx(images_path, 3, search.how_to_get);
-  const Tensor bytes = read_idx(labels_path, 1, search.how_to_get);
+  IdxFile images = open("images", 3), bytes = open("labels", 1);
 
-  const i64 count = images.size(0);
-  WEFT_CHECK(count > 0, "mnist: {} holds no images; at least one is required; {}",
-             images_path.string(), search.how_to_get);
-  WEFT_CHECK(images.size(1) == kMnistSide && images.size(2) == kMnistSide,
-             "mnist: the images of {} are {} × {}; 28 × 28 is required; {}", images_path.string(),
-             images.size(1), images.size(2), search.how_to_get);
-  WEFT_CHECK(bytes.size(0) == count,
-             "mnist: {} holds {} images and {} {} labels; as many are required; {}",
-             images_path.string(), count, labels_path.string(), bytes.size(0), search.how_to_get);
+  // The headers are checked before the elements are read.
+  const i64 count = images.sizes()[0];
+  WEFT_CHECK(count > 0, "mnist: {} holds no images; at least one is required; {}", images.path(),
+             search.how_to_get);
+  WEFT_CHECK(images.sizes()[1] == kMnistSide && images.sizes()[2] == kMnistSide,
+             "mnist: the images of {} are {} × {}; 28 × 28 is required; {}", images.path(),
+             images.sizes()[1], images.sizes()[2], search.how_to_get);
+  WEFT_CHECK(bytes.sizes()[0] == count,
+             "mnist: {} holds {} images and {} {} labels; as many are required; {}", images.path(),
+             count, bytes.path(), bytes.sizes()[0], search.how_to_get);
+  const Tensor label_bytes = bytes.read();
   const Tensor labels = Tensor::empty({count}, DType::int64);
   for (i64 i = 0; i < count; ++i) {
-    const u8 label = bytes.data<u8>()[i];
+    const u8 label = label_bytes.data<u8>()[i];
     WEFT_CHECK(label < kMnistClasses,
-               "mnist: label {} of {} is {}; a class from 0 to 9 is required; {}", i,
-               labels_path.string(), label, search.how_to_get);
+               "mnist: label {} of {} is {}; a class from 0 to 9 is required; {}", i, bytes.path(),
+               label, search.how_to_get);
     labels.data<i64>()[i] = label;
   }
   DatasetInfo info;
   info.name = "mnist";
   info.split = split;
   info.classes = kMnistClasses;
-  return {std::move(info), images.reshape({count, kMnistSide, kMnistSide, 1}), labels};
+  return {std::move(info), images.read().reshape({count, kMnistSide, kMnistSide, 1}), labels};
 }
 
 }  // namespace
@@ -61,51 +123,24 @@ TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::
 Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& how_to_get) {
   WEFT_CHECK(rank >= 1 && rank <= Shape::kMaxRank, "read_idx: rank is {}; 1 to {} is required",
              rank, Shape::kMaxRank);
-  InputFile file{path, how_to_get};
-  std::vector<u8> header(static_cast<std::size_t>(4 + 4 * rank));
-  file.read(std::span(header).first(4), "the magic number");
-  const u32 magic = big_endian(header.data());
-  // 08: unsigned bytes; then the number of axes.
-  const u32 wanted = 0x0800u | static_cast<u32>(rank);
-  if (magic != wanted)
-    file.fail_with(
-        fmt::format("begins with the magic number 0x{:08x}; an IDX file of bytes with {} {} begins "
-                    "with 0x{:08x}",
-                    magic, rank, rank == 1 ? "axis" : "axes", wanted));
-  file.read(std::span(header).subspan(4), "the sizes of its header");
-
-  // A wrong header must not make us allocate: the product is bounded by what the file can hold.
-  std::vector<i64> sizes;
-  i64 bytes = 1;
-  bool too_many = false;
-  const i64 most = file.most_bytes_left();
-  for (int axis = 0; axis < rank; ++axis) {
-    sizes.push_back(big_endian(header.data() + 4 + 4 * axis));
-    too_many |= sizes.back() > 0 && bytes > most / sizes.back();
-    bytes = too_many ? bytes : bytes * sizes.back();
-  }
-  if (too_many)
-    file.fail_with(
-        fmt::format("is cut off or damaged: its header promises {} bytes and at most {} can follow",
-                    fmt::join(sizes, " × "), most));
-  Tensor numbers = Tensor::empty(Shape(sizes), DType::uint8);
-  file.read(numbers.values<u8>(), fmt::format("its {} numbers", fmt::join(sizes, " × ")));
-  file.expect_end();
-  return numbers;
+  return IdxFile(path, rank, how_to_get).read();
 }
 
 Mnist::Mnist(const std::filesystem::path& root, const std::string& split)
     : TensorDataset(read_mnist(root, split)) {}
 
 void describe(Fields& f, MnistSource& o) {
-  f("root", o.root, "folder of the four files; else they are looked for in $WEFT_DATA_DIR");
+  f("root", o.root,
+    "folder of the four files; where none is given, $WEFT_DATA_DIR/mnist, then data/mnist");
 }
 
 static const bool registered =
     Registry<Dataset>::add<MnistSource>("mnist", [](const MnistSource& o) {
       return TrainAndTest{std::make_shared<Mnist>(o.root, "train"),
-                          std::make_shared<Mnist>(o.root, "test")};
+                          std::make_shared<Mnist>(o.root, "test"), place_of(mnist_folder(o.root))};
     });
+
+bool holds_mnist(const std::filesystem::path& folder) { return !mnist_folder(folder).empty(); }
 
 DataRecipe mnist(const MnistSource& options) { return DataRecipe::of("mnist", options); }
 

@@ -11,18 +11,22 @@ namespace weft::data {
 
 // The elements of an IDX file of unsigned bytes, plain or gzip, as a uint8 tensor of `rank` axes.
 // Throws UserError (path, defect, `how_to_get`) for a missing or damaged file, another magic
-// number, or another size than the header's.
+// number, another size than the header's, or a packed file that promises far more than its size
+// (InputFile::check_promised).
 Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& how_to_get);
 
 // MNIST (LeCun, Cortes, Burges), or a set in the same files and sizes (Fashion-MNIST): images (28,
 // 28, 1) in uint8, 10 classes. The files are train-images-idx3-ubyte, train-labels-idx1-ubyte,
-// t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz. They are looked for
-// in `root`, then in $WEFT_DATA_DIR/mnist.
+// t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz, and also with a dot
+// in place of the last hyphen but one (train-images.idx3-ubyte). All are in one folder: `root`; or,
+// if that is empty, the first of $WEFT_DATA_DIR/mnist and data/mnist that has any of them.
 class Mnist : public TensorDataset {
  public:
   // `split` is train or test. Throws UserError for every defect of the files.
-  explicit Mnist(const std::filesystem::path& root = "data/mnist",
-                 const std::string& split = "train");
+  explicit Mnist(const std::filesystem::path& root = {}, const std::string& split = "train");
 };
+
+// Whether a folder has any of the files.
+bool holds_mnist(const std::filesystem::path& folder);
 
 }  // namespace weft::data

@@ -1,38 +1,181 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/image_file.h"
 
+#include <algorithm>
+#include <csetjmp>
+#include <vector>
+
 #include <png.h>
+
+#include "weft/core/regular_file.h"
 
 namespace weft::data {
 namespace {
 
-constexpr i64 kMaxBytes = i64{1} << 28;
+constexpr i64 kBufferBytes = 1 << 16;
+constexpr i64 kRgba = 4;  // channels
 
-// libpng's simplified interface; its destructor frees it.
-struct Png {
-  png_image image{};
-  Png() { image.version = PNG_IMAGE_VERSION; }
-  ~Png() { png_image_free(&image); }
-  Png(const Png&) = delete;
-  Png& operator=(const Png&) = delete;
+// A file that libpng reads, part by part. libpng reports an error by longjmp, so that the functions
+// that it calls, and those between setjmp and it, have no objects with destructors.
+struct PngInput {
+  const RegularFile* file = nullptr;
+  i64 position = 0;          // in the file, of the end of the buffer
+  i64 used = 0, filled = 0;  // of the buffer
+  std::vector<u8> buffer = std::vector<u8>(kBufferBytes);
+  std::string defect;      // of the file
+  char message[128] = {};  // of libpng
 };
+
+// Fills the buffer. Returns whether there were bytes. Its own function, because it has objects with
+// destructors.
+bool refill(PngInput& input) {
+  const i64 count = std::min(kBufferBytes, input.file->bytes() - input.position);
+  if (count <= 0) return false;
+  input.defect = input.file->read(input.buffer.data(), count, input.position);
+  input.position += count;
+  input.used = 0;
+  input.filled = count;
+  return input.defect.empty();
+}
+
+void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
+  auto& input = *static_cast<PngInput*>(png_get_io_ptr(png));
+  while (bytes > 0) {
+    if (input.used == input.filled && !refill(input)) png_error(png, "the file is cut off");
+    const auto count = std::min(bytes, static_cast<png_size_t>(input.filled - input.used));
+    std::copy_n(input.buffer.data() + input.used, count, out);
+    input.used += static_cast<i64>(count);
+    out += count;
+    bytes -= count;
+  }
+}
+
+void keep_message(png_structp png, png_const_charp message) {
+  auto& input = *static_cast<PngInput*>(png_get_error_ptr(png));
+  std::size_t length = 0;
+  for (; message[length] != '\0' && length + 1 < sizeof input.message; ++length)
+    input.message[length] = message[length];
+  input.message[length] = '\0';
+  png_longjmp(png, 1);
+}
+
+// A warning is about a chunk that is not needed for the pixels.
+void ignore_warning(png_structp, png_const_charp) {}
+
+// libpng's state, which it allocates.
+struct PngState {
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  PngState() = default;
+  ~PngState() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngState(const PngState&) = delete;
+  PngState& operator=(const PngState&) = delete;
+};
+
+// Reads the header, up to the pixels. Returns false after an error.
+bool begin_png(PngState& state, PngInput& input) {
+  state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, keep_message, ignore_warning);
+  if (state.png == nullptr) return false;
+  png_structp png = state.png;
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  state.info = png_create_info_struct(png);
+  if (state.info == nullptr) return false;
+  png_set_read_fn(png, &input, read_for_png);
+  png_set_user_limits(png, kMaxPictureSide, kMaxPictureSide);
+  // libpng allocates what a chunk's length says. No chunk is longer than the file, and chunks that
+  // are not needed for the pixels are skipped. Of gamma and profiles nothing remains.
+  const i64 most = std::max<i64>(input.file->bytes(), 1);
+  png_set_chunk_malloc_max(png, static_cast<png_alloc_size_t>(most));
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  static const png_byte kExif[5] = {'e', 'X', 'I', 'f', 0};
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kExif, 1);
+  png_read_info(png, state.info);
+  return true;
+}
+
+// Reads all rows and what follows them. Returns false after an error.
+bool read_rows(PngState& state, png_bytepp rows) {
+  png_structp png = state.png;
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_read_image(png, rows);
+  png_read_end(png, nullptr);
+  return true;
+}
+
+// Rows will have 8 bits of red, green, blue and alpha. Returns false after an error.
+bool ask_for_rgba(PngState& state) {
+  png_structp png = state.png;
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_expand(png);    // palettes, few bits and tRNS
+  png_set_scale_16(png);  // v / 257, rounded
+  png_set_gray_to_rgb(png);
+  png_set_add_alpha(png, 0xff, PNG_FILLER_AFTER);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, state.info);
+  return true;
+}
+
+u8 on_black(u8 value, u8 alpha) { return static_cast<u8>((2 * value * alpha + 255) / 510); }
+
+void put_pixel(const u8* rgba, u8* out, i64 channels) {
+  const u8 red = on_black(rgba[0], rgba[3]), green = on_black(rgba[1], rgba[3]),
+           blue = on_black(rgba[2], rgba[3]);
+  if (channels == 1) {
+    out[0] = static_cast<u8>((red * 19595u + green * 38470u + blue * 7471u + 0x8000u) >> 16);
+  } else {
+    out[0] = red;
+    out[1] = green;
+    out[2] = blue;
+  }
+}
+
+// Throws unless the picture is of the required size and its pixels may be read.
+void check_size(const std::string& path, const PngState& state, const PngInput& input,
+                std::optional<PictureSize> required) {
+  const i64 height = png_get_image_height(state.png, state.info);
+  const i64 width = png_get_image_width(state.png, state.info);
+  if (required)
+    WEFT_CHECK(height == required->height && width == required->width,
+               "{}: {} × {} pixels; {} × {} is required", path, width, height, required->width,
+               required->height);
+  WEFT_CHECK(height * width <= kMaxPicturePixels, "{}: {} × {} pixels; at most {} are read", path,
+             width, height, kMaxPicturePixels);
+  // The limit of deflate, rounded up (zlib's technical notes, "Maximum Compression Factor").
+  constexpr i64 kMostFromOneByte = 1032;
+  const i64 row_bytes = static_cast<i64>(png_get_rowbytes(state.png, state.info));
+  WEFT_CHECK(height * row_bytes / kMostFromOneByte <= input.file->bytes(),
+             "{}: has {} bytes for {} × {} pixels; a whole PNG file is required", path,
+             input.file->bytes(), width, height);
+}
 
 }  // namespace
 
-Tensor read_png(const std::string& path, i64 channels) {
-  WEFT_CHECK(channels == 1 || channels == 3, "{}: {} channels wanted; a picture has 1 or 3", path,
+Tensor read_png(const std::string& path, i64 channels, std::optional<PictureSize> required) {
+  WEFT_CHECK(channels == 1 || channels == 3,
+             "{}: {} channels were asked for; 1 (grey) or 3 (red, green, blue) is required", path,
              channels);
-  Png png;
-  WEFT_CHECK(png_image_begin_read_from_file(&png.image, path.c_str()) != 0,
-             "{}: cannot be read ({}); a PNG file is required", path, png.image.message);
-  png.image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-  const i64 height = png.image.height, width = png.image.width;
-  WEFT_CHECK(height * width * channels <= kMaxBytes, "{}: {}×{} pixels; at most {} bytes are read",
-             path, width, height, kMaxBytes);
+  const RegularFile file(path);
+  WEFT_CHECK(file.defect().empty(), "{}: it {}; a PNG file is required", path, file.defect());
+  PngInput input;
+  input.file = &file;
+  PngState state;
+  const auto check = [&](bool done, const char* needed) {
+    WEFT_CHECK(input.defect.empty(), "{}: it {}; a PNG file is required", path, input.defect);
+    WEFT_CHECK(done, "{}: cannot be read ({}); {} is required", path, input.message, needed);
+  };
+  check(begin_png(state, input), "a PNG file");
+  check_size(path, state, input, required);
+  check(ask_for_rgba(state), "a PNG file");
+  const i64 height = png_get_image_height(state.png, state.info);
+  const i64 width = png_get_image_width(state.png, state.info);
+  std::vector<u8> rgba(static_cast<std::size_t>(height * width * kRgba));
+  std::vector<png_bytep> rows(static_cast<std::size_t>(height));
+  for (i64 y = 0; y < height; ++y)
+    rows[static_cast<std::size_t>(y)] = rgba.data() + y * width * kRgba;
+  check(read_rows(state, rows.data()), "a whole PNG file");
   Tensor pixels = Tensor::empty({height, width, channels}, DType::uint8);
-  const png_color black{0, 0, 0};
-  WEFT_CHECK(png_image_finish_read(&png.image, &black, pixels.data<u8>(), 0, nullptr) != 0,
-             "{}: is damaged ({}); a whole PNG file is required", path, png.image.message);
+  for (i64 i = 0; i < height * width; ++i)
+    put_pixel(rgba.data() + i * kRgba, pixels.data<u8>() + i * channels, channels);
   return pixels;
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr i64 kPartBytes = i64{16} << 20;  // read and sent at a time, about
 
-DatasetInfo numbers_of(DatasetInfo info) {
+DatasetInfo with_indices(DatasetInfo info) {
   info.sample = {};
   info.sample_dtype = DType::int64;
   return info;
@@ -22,7 +22,7 @@ DatasetInfo numbers_of(DatasetInfo info) {
 }  // namespace
 
 ResidentDataset::ResidentDataset(const Dataset& whole, const Device& device, i64 workers)
-    : stored_(whole.info()), info_(numbers_of(stored_)) {
+    : stored_(whole.info()), info_(with_indices(stored_)) {
   const i64 size = whole.size(), part = kPartBytes / std::max<i64>(1, stored_.sample_bytes());
   Loader loader(
       whole, {.batch_size = std::clamp<i64>(part, 1, std::max<i64>(1, size)), .workers = workers});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a config's `data` section can name: each entry makes a training set and a test set.
-// Entries are registered in their own files: digits.cpp, idx.cpp, cifar.cpp, text.cpp.
+// The entries that a config's `data` section can name. Each makes a training set and a test set.
+// They are registered in their own files: digits.cpp, idx.cpp, cifar.cpp, text.cpp.
 #pragma once
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -14,7 +15,12 @@ namespace weft {
 namespace data {
 struct TrainAndTest {
   std::shared_ptr<const Dataset> train, test;
+  // The absolute path of the folder or file that was read; empty for data without one.
+  std::string place = {};
 };
+
+// A path in the form of TrainAndTest::place.
+std::string place_of(const std::filesystem::path& path);
 }  // namespace data
 
 template <>
@@ -37,14 +43,16 @@ struct DigitsSource {
 void describe(Fields& f, DigitsSource& o);
 DataRecipe digits(const DigitsSource& options = {});
 
+// `root` is the only folder looked in. If it is empty, $WEFT_DATA_DIR/<folder> and data/<folder>
+// are, where <folder> is mnist here and cifar-10-batches-bin below.
 struct MnistSource {
-  std::string root = "data/mnist";
+  std::string root;
 };
 void describe(Fields& f, MnistSource& o);
 DataRecipe mnist(const MnistSource& options = {});
 
 struct Cifar10Source {
-  std::string root = "data/cifar-10-batches-bin";
+  std::string root;
 };
 void describe(Fields& f, Cifar10Source& o);
 DataRecipe cifar10(const Cifar10Source& options = {});

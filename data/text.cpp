@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/text.h"
 
-#include <fstream>
-#include <iterator>
 #include <memory>
 
+#include "weft/core/regular_file.h"
 #include "weft/data/check.h"
 #include "weft/data/sources.h"
 
@@ -16,13 +15,14 @@ namespace fs = std::filesystem;
 constexpr i64 kBytes = 256;
 
 std::vector<u8> bytes_of_file(const fs::path& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  WEFT_CHECK(file.is_open() && !fs::is_directory(path, ignored),
-             "text: {} cannot be opened; a file of text is required (data.path)", path.string());
-  std::vector<u8> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  WEFT_CHECK(!file.bad(), "text: {} cannot be read to its end; a file of text is required",
-             path.string());
+  const RegularFile file(path.string());
+  const auto check = [&](const std::string& defect) {
+    WEFT_CHECK(defect.empty(), "text: {} {}; a file of text is required (data.path)", path.string(),
+               defect);
+  };
+  check(file.defect());
+  std::vector<u8> bytes(static_cast<std::size_t>(file.bytes()));
+  check(file.read(bytes.data(), file.bytes(), 0));
   return bytes;
 }
 
@@ -59,7 +59,7 @@ void describe(Fields& f, TextSource& o) {
 }
 
 static const bool registered = Registry<Dataset>::add<TextSource>("text", [](const TextSource& o) {
-  return TrainAndTest{std::make_shared<Text>(o.path, o.context), nullptr};
+  return TrainAndTest{std::make_shared<Text>(o.path, o.context), nullptr, place_of(o.path)};
 });
 
 DataRecipe text(const TextSource& options) { return DataRecipe::of("text", options); }

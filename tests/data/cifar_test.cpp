@@ -62,6 +62,19 @@ TEST_F(CifarFiles, MissingOnesAreNamed) {
   EXPECT_CONTAINS(error("test"), "there is no test_batch.bin in");
 }
 
+TEST_F(CifarFiles, ARootThatIsGivenIsTheOnlyPlace) {
+  folder_.write("test_batch.bin", records(1, 0));
+  std::filesystem::create_directory_symlink(folder_.path(),
+                                            folder_.path() / "cifar-10-batches-bin");
+  Environment data_dir{"WEFT_DATA_DIR", folder_.path().c_str()};
+  EXPECT_EQ((Cifar10{{}, "test"}).size(), 1);
+  EXPECT_EQ(user_error_of([] {
+              Cifar10{"/nowhere", "test"};
+            }),
+            "cifar10: there is no test_batch.bin in /nowhere; `tools/get_data cifar10` fetches the "
+            "official files");
+}
+
 TEST_F(CifarFiles, DamagedOnesAreNamed) {
   Bytes bytes = records(2, 0);
   bytes.pop_back();
@@ -69,6 +82,8 @@ TEST_F(CifarFiles, DamagedOnesAreNamed) {
   EXPECT_CONTAINS(error("test"), "test_batch.bin has 6145 bytes; a multiple of 3073");
   folder_.write("test_batch.bin", {});
   EXPECT_CONTAINS(error("test"), "is empty");
+  folder_.write("test_batch.bin", gzipped(records(1, 0)));
+  EXPECT_CONTAINS(error("test"), "is a gzip file; the unpacked file is required");
   folder_.write("test_batch.bin", records(3, 8));
   EXPECT_CONTAINS(error("test"), "has label 10 in record 2; a class from 0 to 9 is required");
 }

@@ -2,6 +2,7 @@
 #include "weft/data/idx.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "weft/tests/data/temp_folder.h"
 
@@ -50,7 +51,11 @@ TEST(Idx, ReadsAnEmptyArray) {
 TEST(Idx, NamesAMissingFileAndAFolder) {
   TempFolder folder;
   EXPECT_CONTAINS(error_of(folder.path() / "nothing", 1), "does not exist");
-  EXPECT_CONTAINS(error_of(folder.path(), 1), "is not a file");
+  EXPECT_CONTAINS(error_of(folder.path(), 1), "is a folder, not a regular file");
+  const auto pipe = folder.path() / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_CONTAINS(error_of(pipe, 1), "is a pipe, not a regular file");
+  EXPECT_CONTAINS(error_of("/dev/zero", 1), "is a device, not a regular file");
   EXPECT_CONTAINS(error_of(folder.write("empty", {}), 1), "is empty");
 }
 
@@ -105,6 +110,57 @@ TEST(Idx, NamesWhatFollowsTheEnd) {
   EXPECT_CONTAINS(error_of(folder.write("tail.gz", packed), 1), "has 3 bytes after its end");
 }
 
+Bytes joined(std::initializer_list<Bytes> parts) {
+  Bytes all;
+  for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+TEST(Idx, ReadsAGzipFileOfSeveralMembers) {
+  TempFolder folder;
+  const Bytes bytes = idx({300, 300}, 90000);
+  const auto at = [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    return gzipped(Bytes(bytes.begin() + begin, bytes.begin() + end));
+  };
+  const std::ptrdiff_t size = std::ssize(bytes);
+  for (const Bytes& packed :
+       {joined({at(0, 5), at(5, 40000), gzipped({}), at(40000, size)}),
+        joined({at(0, size), gzipped({})}), joined({gzipped({}), at(0, size)})})
+    EXPECT_EQ(read_idx(folder.write("packed.gz", packed), 2, kHow).to_vector<u8>(),
+              Bytes(bytes.begin() + 12, bytes.end()));
+  EXPECT_CONTAINS(error_of(folder.write("more.gz", joined({at(0, size), gzipped({1})})), 2),
+                  "is longer than its header says");
+  EXPECT_CONTAINS(error_of(folder.write("tail.gz", joined({at(0, size), {0, 0}})), 2),
+                  "has 2 bytes after its end");
+  EXPECT_CONTAINS(error_of(folder.write("magic.gz", joined({at(0, size), {0x1f, 0, 1}})), 2),
+                  "is damaged: incorrect header check");
+  EXPECT_CONTAINS(error_of(folder.write("half.gz", joined({at(0, size), {0x1f, 0x8b, 8}})), 2),
+                  "is cut off");
+  Bytes damaged = joined({at(0, 5), at(5, size)});
+  damaged[at(0, 5).size() - 8] ^= 1;  // the checksum of the first member
+  EXPECT_CONTAINS(error_of(folder.write("sum.gz", damaged), 2), "incorrect data check");
+}
+
+// More is unpacked than any file of images needs; nothing was allocated for it.
+TEST(Idx, APackedFileMayNotPromiseFarMoreThanItsSize) {
+  TempFolder folder;
+  Bytes bytes = header(8, {100'000, 28, 28});
+  bytes.resize(bytes.size() + 78'400'000);
+  const Bytes packed = gzipped(bytes);
+  ASSERT_LT(packed.size(), 100'000u);
+  EXPECT_CONTAINS(
+      error_of(folder.write("bomb.gz", packed), 3),
+      "has " + std::to_string(packed.size()) +
+          " bytes and promises 78400000 when it is unpacked; at most 64 times its size, "
+          "or the unpacked file, is required");
+  EXPECT_EQ(read_idx(folder.write("plain", bytes), 3, kHow).elements(), 78'400'000);
+  // What follows the promised bytes is not unpacked.
+  Bytes longer = header(8, {5});
+  longer.resize(50'000'000);
+  EXPECT_CONTAINS(error_of(folder.write("longer.gz", gzipped(longer)), 1),
+                  "is longer than its header says");
+}
+
 TEST(Idx, AnAbsurdHeaderAllocatesNothing) {
   TempFolder folder;
   const auto most = 0xffffffffu;
@@ -112,6 +168,9 @@ TEST(Idx, AnAbsurdHeaderAllocatesNothing) {
                   "4294967295 × 4294967295");
   EXPECT_CONTAINS(error_of(folder.write("packed.gz", gzipped(idx({most, 28, 28}, 9))), 3),
                   "is cut off or damaged");
+  // The product is 2^64, which is 0 in 64 bits.
+  EXPECT_CONTAINS(error_of(folder.write("zero", header(8, {65536, 65536, 65536, 65536})), 4),
+                  "promises 65536 × 65536 × 65536 × 65536 bytes");
 }
 
 class MnistFiles : public ::testing::Test {
@@ -148,20 +207,84 @@ TEST_F(MnistFiles, AreReadWithOrWithoutGzip) {
   EXPECT_EQ(sample[5], (11 * 784 + 5) * 7 % 256);
 }
 
-TEST_F(MnistFiles, AreFoundInTheDataFolderToo) {
+TEST_F(MnistFiles, MayBeNamedWithADot) {
+  const Bytes images = idx({2, 28, 28}, 2 * 784), labels = idx({2}, 2, 9);
+  folder_.write("train-images.idx3-ubyte", images);
+  folder_.write("train-labels.idx1-ubyte.gz", gzipped(labels));
+  folder_.write("t10k-images.idx3-ubyte.gz", gzipped(images));
+  folder_.write("t10k-labels.idx1-ubyte", labels);
+  EXPECT_EQ((Mnist{folder_.path(), "train"}).size(), 2);
+  EXPECT_EQ((Mnist{folder_.path(), "test"}).size(), 2);
+}
+
+// The working directory, for the length of a test.
+class WorkingDirectory {
+ public:
+  explicit WorkingDirectory(const std::filesystem::path& path)
+      : before_(std::filesystem::current_path()) {
+    std::filesystem::current_path(path);
+  }
+  ~WorkingDirectory() { std::filesystem::current_path(before_); }
+  WorkingDirectory(const WorkingDirectory&) = delete;
+  WorkingDirectory& operator=(const WorkingDirectory&) = delete;
+
+ private:
+  std::filesystem::path before_;
+};
+
+TEST_F(MnistFiles, WithoutARootAreFoundInTheDataFolders) {
+  write(3, 3);
+  TempFolder elsewhere;
+  const auto put = [&](const std::filesystem::path& folder) {
+    std::filesystem::create_directories(elsewhere.path() / folder);
+    std::filesystem::create_directory_symlink(folder_.path(), elsewhere.path() / folder / "mnist");
+  };
+  const WorkingDirectory inside(elsewhere.path());
+  put("data");
+  EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
+  Environment data_dir{"WEFT_DATA_DIR", (elsewhere.path() / "all").c_str()};
+  EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
+  put("all");
+  std::filesystem::remove(elsewhere.path() / "data/mnist");
+  EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
+}
+
+// A test set of another folder may be of another dataset.
+TEST_F(MnistFiles, AreAllOfOneFolder) {
+  write(3, 3);
+  TempFolder first;
+  std::filesystem::create_directories(first.path() / "all/mnist");
+  first.write("all/mnist/t10k-labels-idx1-ubyte", idx({2}, 2, 9));
+  std::filesystem::create_directories(first.path() / "data");
+  std::filesystem::create_directory_symlink(folder_.path(), first.path() / "data/mnist");
+  const WorkingDirectory inside(first.path());
+  Environment data_dir{"WEFT_DATA_DIR", (first.path() / "all").c_str()};
+  const auto text = user_error_of([] { Mnist{{}, "train"}; });
+  EXPECT_CONTAINS(text,
+                  "train-images.idx3-ubyte in " + (first.path() / "all/mnist").string() + ";");
+}
+
+TEST_F(MnistFiles, ARootThatIsGivenIsTheOnlyPlace) {
   write(3, 3);
   std::filesystem::create_directory(folder_.path() / "all");
   std::filesystem::create_directory_symlink(folder_.path(), folder_.path() / "all" / "mnist");
   Environment data_dir{"WEFT_DATA_DIR", (folder_.path() / "all").c_str()};
-  EXPECT_EQ((Mnist{folder_.path() / "elsewhere", "train"}).size(), 3);
+  const auto elsewhere = folder_.path() / "elsewhere";
+  EXPECT_EQ(user_error_of([&] {
+              Mnist{elsewhere, "train"};
+            }),
+            "mnist: there is no train-images-idx3-ubyte.gz or train-images-idx3-ubyte or "
+            "train-images.idx3-ubyte.gz or train-images.idx3-ubyte in " +
+                elsewhere.string() + "; `tools/get_data mnist` fetches the official file");
 }
 
 TEST_F(MnistFiles, MissingOnesAreNamedWithEveryPlace) {
-  const auto text = error();
-  EXPECT_CONTAINS(text, "there is no train-images-idx3-ubyte.gz or train-images-idx3-ubyte in");
-  EXPECT_CONTAINS(text, "$WEFT_DATA_DIR/mnist (WEFT_DATA_DIR is not set)");
+  const auto message = [] { return user_error_of([] { Mnist{{}, "train"}; }); };
+  const TempFolder empty;
+  const WorkingDirectory inside(empty.path());
+  EXPECT_CONTAINS(message(), "in $WEFT_DATA_DIR/mnist (WEFT_DATA_DIR is not set) or data/mnist;");
   Environment data_dir{"WEFT_DATA_DIR", "/nowhere"};
-  EXPECT_CONTAINS(error(), " or /nowhere/mnist;");
+  EXPECT_CONTAINS(message(), "in /nowhere/mnist or data/mnist;");
 }
 
 TEST_F(MnistFiles, OtherCountsAreNamed) {

@@ -40,5 +40,17 @@ TEST(Sources, FilesAreLookedForWhenTheDataAreMade) {
   EXPECT_CONTAINS(user_error_of([&] { cifar_recipe.make(); }), "/nowhere");
 }
 
+TEST(Sources, SayWhichPlaceWasRead) {
+  const TempFolder folder;
+  std::filesystem::create_directory(folder.path() / "a");
+  for (const char* name : {"data_batch_1.bin", "test_batch.bin"})
+    folder.write(std::string("a/") + name, Bytes(3073));
+  const std::string place = (folder.path() / "a").string();
+  EXPECT_EQ(cifar10({.root = place + "/../a/"}).make().place, place);
+  const auto file = folder.write("a.txt", Bytes(20, 'x'));
+  EXPECT_EQ(text({.path = file.string()}).make().place, file.string());
+  EXPECT_EQ(digits({.train_size = 10, .test_size = 10}).make().place, "");
+}
+
 }  // namespace
 }  // namespace weft::data

@@ -2,6 +2,7 @@
 #include "weft/data/text.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "weft/data/normalize.h"
 #include "weft/data/sources.h"
@@ -68,9 +69,13 @@ TEST(Text, SaysWhatIsWrongWithItsFileInOneSentence) {
   };
   const std::string root = folder.path().string();
   EXPECT_EQ(message(folder.path() / "none.txt"),
-            "text: " + root + "/none.txt cannot be opened; a file of text is required (data.path)");
-  EXPECT_EQ(message(folder.path()),
-            "text: " + root + " cannot be opened; a file of text is required (data.path)");
+            "text: " + root + "/none.txt does not exist; a file of text is required (data.path)");
+  EXPECT_EQ(
+      message(folder.path()),
+      "text: " + root + " is a folder, not a regular file; a file of text is required (data.path)");
+  EXPECT_CONTAINS(message("/dev/zero"), "is a device, not a regular file");
+  ASSERT_EQ(mkfifo((root + "/pipe").c_str(), 0600), 0);
+  EXPECT_CONTAINS(message(folder.path() / "pipe"), "is a pipe, not a regular file");
   EXPECT_EQ(
       message(folder.write("empty.txt", {})),
       "text: " + root + "/empty.txt is empty; a file longer than the context of 4 is required");
