@@ -69,6 +69,7 @@ void Display::on_train_begin(train::Orchestrator& run) {
                   data.train->info().name, data.train->size(),
                   data.validation ? data.validation->size() : 0, data.test ? data.test->size() : 0,
                   name_of(run.trainer().optimizers().device())));
+  if (!data.place.empty()) say(fmt::format("data: {}", data.place));
   say(fmt::format("run folder: {}", folder_->path().string()));
 }
 

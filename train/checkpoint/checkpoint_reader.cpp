@@ -46,6 +46,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
   json["environment"] = about.environment;
   json["logs"] = about.logs;
   json["config"] = about.config;
+  if (!about.data_place.empty()) json["data_place"] = about.data_place;
   json["state"] = Json::object();
   for (const auto& [part, record] : parts) {
     json["state"][part] = Json::parse(record.json);
@@ -69,7 +70,8 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
               .metrics = metrics_of(json.at("metrics")),
               .environment = json.at("environment").get<std::map<std::string, std::string>>(),
               .logs = json.at("logs").get<std::map<std::string, i64>>(),
-              .config = json.at("config").get<std::string>()};
+              .config = json.at("config").get<std::string>(),
+              .data_place = json.value("data_place", "")};
     for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
   } catch (const Json::exception& error) {
     fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
@@ -106,6 +108,14 @@ std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::pat
     return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
   } catch (const Json::exception&) {
     return std::nullopt;
+  }
+}
+
+std::string data_place_of_checkpoint(const fs::path& folder) {
+  try {
+    return read_json(folder / kTrainerStateFile).value("data_place", "");
+  } catch (const Json::exception&) {
+    return {};
   }
 }
 

@@ -26,6 +26,7 @@ struct CheckpointAbout {
   std::map<std::string, std::string> environment = {};  // train/checkpoint/environment.h
   std::map<std::string, i64> logs = {};  // file of the run folder -> its size in bytes
   std::string config = {};               // resolved, as YAML
+  std::string data_place = {};           // data::TrainAndTest::place; empty in older checkpoints
 };
 using StateParts = std::map<std::string, StateRecord>;  // "trainer", "callbacks.0.ema", …
 
@@ -57,5 +58,9 @@ class CheckpointReader {
 // be read.
 std::optional<std::map<std::string, double>> metrics_of_checkpoint(
     const std::filesystem::path& folder);
+
+// The recorded place of the data, without verifying the checkpoint; empty if there is none or it
+// cannot be read.
+std::string data_place_of_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace weft::train

@@ -54,8 +54,13 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
     : config_(config), origin_{std::move(name), std::move(overrides)} {
   config_.strategy = unchained(config_.strategy);
   resume_ = find_resume(config_);
-  input_.data = load_data(
-      config_, resume_.from ? std::optional(saved_normalization(*resume_.from)) : std::nullopt);
+  std::optional<data::Normalization> normalization;
+  std::optional<std::string> place;
+  if (resume_.from) {
+    normalization = saved_normalization(*resume_.from);
+    if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
+  }
+  input_.data = load_data(config_, normalization, place);
   RunConfig begin = config_;
   if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
   model_ = build_model(begin, data().train->info());

@@ -84,7 +84,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, const std:
                         .metrics = metrics,
                         .environment = environment(),
                         .logs = output_.log->sizes(),
-                        .config = config::to_yaml(config_)};
+                        .config = config::to_yaml(config_),
+                        .data_place = data().place};
   about.environment["device"] = name_of(trainer_->optimizers().device());
   TensorMap tensors;
   snapshot.add(kTrainerStateFile, trainer_state_text(about, states, tensors));

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_data.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
+
 #include "weft/core/log.h"
+#include "weft/data/cifar.h"
+#include "weft/data/idx.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
 #include "weft/device/gpu/gpu.h"
@@ -10,6 +16,8 @@
 #include "weft/train/run/run_config.h"
 
 namespace weft::train {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -34,6 +42,46 @@ data::Normalization normalization_of(Normalize chosen, const RunConfig& config,
   return data::no_normalization(training_set.info());
 }
 
+// Whether a recorded place may be what a relative path meant where the run began.
+bool ends_with(const fs::path& place, const fs::path& relative) {
+  fs::path end;
+  for (const fs::path& name : relative.lexically_normal())
+    if (name != ".." && name != "." && !name.empty()) end /= name;
+  const auto names_in_end = std::distance(end.begin(), end.end());
+  const auto names_in_place = std::distance(place.begin(), place.end());
+  return names_in_end <= names_in_place &&
+         std::equal(end.begin(), end.end(),
+                    std::next(place.begin(), names_in_place - names_in_end));
+}
+
+// The root of a saved run's data, if it is not the one in its config. `old_default` is the root
+// that an older weft had by default and looked for in $WEFT_DATA_DIR too.
+std::optional<std::string> saved_root(const std::string& root, const std::string& saved_place,
+                                      const char* old_default, bool (*holds)(const fs::path&)) {
+  if (!fs::path(root).is_absolute() && !saved_place.empty() && ends_with(saved_place, root) &&
+      holds(saved_place))
+    return saved_place;
+  if (saved_place.empty() && root == old_default) return "";
+  return std::nullopt;
+}
+
+data::DataRecipe located(const data::DataRecipe& recipe, const std::string& saved_place) {
+  if (const auto* source = recipe.options_if<data::MnistSource>())
+    if (const auto root = saved_root(source->root, saved_place, "data/mnist", data::holds_mnist))
+      return data::mnist({.root = *root});
+  if (const auto* source = recipe.options_if<data::Cifar10Source>())
+    if (const auto root =
+            saved_root(source->root, saved_place, "data/cifar-10-batches-bin", data::holds_cifar10))
+      return data::cifar10({.root = *root});
+  if (const auto* source = recipe.options_if<data::TextSource>()) {
+    std::error_code ignored;
+    if (!fs::path(source->path).is_absolute() && !saved_place.empty() &&
+        ends_with(saved_place, source->path) && fs::is_regular_file(saved_place, ignored))
+      return data::text({.path = saved_place, .context = source->context});
+  }
+  return recipe;
+}
+
 }  // namespace
 
 void describe(Fields& f, DataOptions& o) {
@@ -49,15 +97,17 @@ void describe(Fields& f, DataOptions& o) {
     "free memory holds them");
 }
 
-RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known) {
+RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known,
+                  const std::optional<std::string>& saved_place) {
   const DataOptions& options = config.data.common;
   const u64 seed = static_cast<u64>(config.run.seed);
-  const data::TrainAndTest splits = config.data.recipe.make();
+  const data::TrainAndTest splits =
+      (saved_place ? located(config.data.recipe, *saved_place) : config.data.recipe).make();
   WEFT_CHECK(splits.train != nullptr && splits.train->size() > 0,
              "data: {} has no training samples; at least one "
              "is required",
              config.data.recipe.name());
-  RunData result{splits.train, nullptr, splits.test, {}};
+  RunData result{splits.train, nullptr, splits.test, {}, splits.place};
   if (options.validation_split > 0) {
     data::ValidationSplit split = data::hold_out(splits.train, options.validation_split, seed);
     result.train = split.train;

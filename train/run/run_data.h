@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "weft/core/fields.h"
 #include "weft/data/loader.h"
@@ -35,14 +36,20 @@ void describe(Fields& f, DataOptions& o);
 struct RunData {
   std::shared_ptr<const data::Dataset> train, validation, test;  // validation and test may be null
   data::Normalization normalization;
+  std::string place;  // data::TrainAndTest::place
 };
 
 // Reads the datasets of a config. Validation samples are held out of the training samples; then
 // `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the whole training
 // split, or `known` (those of a saved run). Throws UserError for data that cannot be read or is too
 // small.
+//
+// `saved_place` is the place that a saved run recorded, from which its data is read again: also
+// from another working directory, if data.root is relative or not given. It is empty for a run of
+// an older weft. The default data.root of that run, data/<folder>, is read as if none were given.
 RunData load_data(const RunConfig& config,
-                  const std::optional<data::Normalization>& known = std::nullopt);
+                  const std::optional<data::Normalization>& known = std::nullopt,
+                  const std::optional<std::string>& saved_place = std::nullopt);
 
 // Returns training and validation samples (which may be null) for the loaders. With data.on_device
 // these are copies on the device, which is logged; otherwise, and always on the CPU, the datasets

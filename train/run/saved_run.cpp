@@ -3,6 +3,7 @@
 
 #include "weft/nn/serialize.h"
 #include "weft/core/config/config.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/run/run_data.h"
 
 namespace weft::train {
@@ -19,7 +20,8 @@ SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint)
 }
 
 Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
-  const RunData data = load_data(config_, metadata_.normalization);
+  const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
+  const RunData data = load_data(config_, metadata_.normalization, place);
   const auto& dataset = split == "train"        ? data.train
                         : split == "validation" ? data.validation
                                                 : data.test;
