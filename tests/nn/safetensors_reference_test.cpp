@@ -47,7 +47,7 @@ json tensors_of(const std::string& path, const json& expected) {
   return found;
 }
 
-TEST(SafetensorsReference, WeftReadsWhatItReadsAndRefusesWhatItRefuses) {
+TEST(SafetensorsReferenceSlow, WeftReadsWhatItReadsAndRefusesWhatItRefuses) {
   const char* given = std::getenv("WEFT_PYTHON");
   const std::string python = given != nullptr ? given : "python3";
   if (std::system((python + " -c 'import safetensors' 2>/dev/null").c_str()) != 0)
