@@ -52,7 +52,7 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
   const std::string* best = nullptr;
   std::pair<i64, i64> best_rank{};
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({name.size(), candidate.size()});
     const i64 allowed = std::max<i64>(1, static_cast<i64>(longer) / 3);
     if (longer > kLongestName || static_cast<i64>(longer - shorter) > allowed) continue;
     const std::string other = lower(candidate);
