@@ -26,7 +26,7 @@ std::string duration_problem(std::string_view text) {
   const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
   const bool in_epochs = unit == "ep";
   const bool known = in_epochs || unit == "ba" || (unit.empty() && amount == 0);
-  if (error == std::errc::invalid_argument || !known || std::isnan(amount))
+  if (error == std::errc::invalid_argument || !known || std::isnan(amount) || std::isinf(amount))
     return "a number with a unit is required, like 3ep (epochs) or 200ba (batches)";
   if (std::signbit(amount) && amount != 0) return "a duration of at least 0 is required";
   if (error == std::errc::result_out_of_range || amount > (in_epochs ? kMostEpochs : kMostBatches))

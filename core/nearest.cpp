@@ -52,7 +52,7 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
   const std::string* best = nullptr;
   std::pair<i64, i64> best_rank{};
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({name.size(), candidate.size()});
     const i64 allowed = std::max<i64>(1, static_cast<i64>(longer) / 3);
     // The distance is at least the difference of the lengths, so a long name from a file is not
     // compared with each short one.

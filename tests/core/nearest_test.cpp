@@ -33,6 +33,10 @@ TEST(Nearest, SuggestsWhatIsNearAndNothingElse) {
   EXPECT_EQ(nearest("x", {}), "");
   EXPECT_EQ(did_you_mean("momentu", keys), "; did you mean 'momentum'?");
   EXPECT_EQ(did_you_mean("zzz", keys), "");
+  const std::string longest(kLongestName, 'x');
+  EXPECT_EQ(nearest(longest, std::vector<std::string>{longest.substr(1)}), longest.substr(1));
+  EXPECT_EQ(nearest(longest + "x", std::vector<std::string>{longest}), "");
+  EXPECT_EQ(nearest(longest, std::vector<std::string>{longest + "x"}), "");
 }
 
 TEST(Nearest, OfEquallyNearOnesTheLongestCommonBeginningWins) {

@@ -100,6 +100,14 @@ TEST(Registry, UnknownNamesListTheKnownOnesAndTheNearest) {
   EXPECT_TRUE(message.ends_with("; did you mean 'animal'?")) << message;
 }
 
+TEST(Registry, AnotherSpellingIsTheSameEntryAndIsNotListed) {
+  Registry<Animal>::add_spelling("kat", "cat");
+  EXPECT_EQ(Recipe<Animal>::of("kat").name(), "cat");
+  EXPECT_EQ(registry_of("animal").canonical("kat"), "cat");
+  EXPECT_EQ(registry_of("animal").canonical("dog"), "dog");
+  EXPECT_EQ(registry_of("animal").names(), (std::vector<std::string>{"cat", "dog"}));
+}
+
 TEST(Registry, ANameIsTakenOnce) {
   EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("cat"); }),
             "registry: animal 'cat' is registered twice; names must be unique");

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "weft/core/check.h"
 #include "weft/core/error.h"
 #include "weft/device/simd.h"
 #include "weft/testing/machine.h"
@@ -57,7 +58,10 @@ TEST(Parallel, BlocksKeepTheirBorders) {
   for (const auto& visit : visits) EXPECT_EQ(visit, 1);
 }
 
-TEST(Parallel, TheNumberOfThreadsIsChecked) { EXPECT_THROW(set_threads(0), UserError); }
+TEST(Parallel, TheNumberOfThreadsIsChecked) {
+  EXPECT_THROW(set_threads(0), UserError);
+  EXPECT_THROW(set_threads(kMostThreads + 1), UserError);
+}
 
 TEST(Simd, EverySetOfThisMachineRunsTheBody) {
   const testing::MachineState restore;

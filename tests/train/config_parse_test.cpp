@@ -90,7 +90,7 @@ TEST(ConfigParse, ControlCharactersAreRefusedOrShown) {
     load_text<sample::Config>("seed: x", "a\x1b\nb.yaml");
     FAIL();
   } catch (const ConfigError& error) {
-    EXPECT_EQ(std::string(error.what()).substr(0, 18), "a\\x1b\\nb.yaml:1:1: ");
+    EXPECT_EQ(std::string(error.what()).substr(0, 19), "a\\x1b\\nb.yaml:1:1: ");
   }
 }
 

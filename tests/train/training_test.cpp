@@ -171,6 +171,10 @@ TEST(Trainer, RefusesOptionsWithTheWordsOfAConfig) {
   EXPECT_EQ(refusal({.epochs = 0, .accumulate = 0, .max_steps = -1}),
             "Trainer: epochs: expected an integer of at least 1, got 0; accumulate: expected an "
             "integer of at least 1, got 0; max_steps: expected an integer of at least 0, got -1");
+  EXPECT_EQ(
+      refusal({.epochs = kMostCount + 1}),
+      "Trainer: epochs: expected an integer of at least 1, got 1000000001; at most 1000000000 "
+      "is allowed");
   EXPECT_EQ(refusal({.clip_norm = 1, .clip_value = 1}),
             "Trainer: clip_value: expected 0 where clip_norm is given");
   EXPECT_EQ(refusal({.clip_norm = -1}),

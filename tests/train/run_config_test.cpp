@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ranges of counts, other spellings and home folders in the config of a run.
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "weft/core/config/config.h"
+#include "weft/train/run/run_config.h"
+
+namespace weft::train {
+namespace {
+
+constexpr const char* kRunYaml = "data: digits\nmodel: mlp\n";
+
+RunConfig run_config(const std::vector<std::string>& overrides) {
+  return config::load_text<RunConfig>(kRunYaml, "a.yaml", overrides).value;
+}
+
+std::string run_refusal(const std::vector<std::string>& overrides) {
+  try {
+    run_config(overrides);
+  } catch (const config::ConfigError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(RunConfig, EveryCountHasARange) {
+  EXPECT_EQ(run_refusal({"run.threads=4294967297"}),
+            "command line: run.threads: expected an integer from 0 to 1024, got '4294967297'");
+  EXPECT_EQ(run_config({"run.threads=1024"}).run.threads, 1024);
+  EXPECT_EQ(run_config({"run.seed=9223372036854775807"}).run.seed, 9223372036854775807);
+  for (const char* key :
+       {"train.epochs", "train.batch_size", "train.accumulate", "train.max_steps",
+        "train.overfit_batches", "data.subset", "data.train_size", "data.test_size",
+        "model.hidden[0]", "checkpoint.keep_last", "checkpoint.keep_best"}) {
+    const std::string message = run_refusal({"model.hidden=[1]", std::string(key) + "=1000000001"});
+    EXPECT_TRUE(message.ends_with("got '1000000001'; at most 1000000000 is allowed")) << message;
+    EXPECT_EQ(run_refusal({"model.hidden=[1]", std::string(key) + "=1000000000"}), "accepted");
+  }
+}
+
+TEST(RunConfig, LanguageModelingIsAnotherSpelling) {
+  for (const char* option :
+       {"task=language_modeling", "loss=language_modeling", "loss={type: language_modeling}"})
+    EXPECT_EQ(run_config({option}).objective.loss.name(), "language_modelling") << option;
+  EXPECT_EQ(run_config({"task=language_modeling"}).objective.task, "language_modelling");
+  EXPECT_EQ(LossRecipe::of("language_modeling").name(), "language_modelling");
+  EXPECT_NE(run_refusal({"task=language"})
+                .find("one of classification, language_modelling, "
+                      "regression or null"),
+            std::string::npos);
+}
+
+TEST(RunConfig, PathsMayBeginWithTheHomeFolder) {
+  const char* before = std::getenv("HOME");
+  const std::string saved = before == nullptr ? "" : before;
+  setenv("HOME", "/home/me", 1);
+  const RunConfig config =
+      run_config({"run.dir=~/runs/a", "resume=~/b", "model.pretrained.path=~/w.safetensors"});
+  EXPECT_EQ(config.run.dir, "/home/me/runs/a");
+  EXPECT_EQ(config.resume.from, "/home/me/b");
+  EXPECT_EQ(config.model.common.pretrained->path, "/home/me/w.safetensors");
+  EXPECT_EQ(run_config({"run.dir=./~"}).run.dir, "./~");
+  EXPECT_EQ(run_config({"data={type: text, path: ~/x.txt}"})
+                .data.recipe.options_if<data::TextSource>()
+                ->path,
+            "/home/me/x.txt");
+  EXPECT_EQ(run_refusal({"run.dir=~no-such-user/x"}),
+            "command line: run.dir: expected text, got '~no-such-user/x'; its home folder is not "
+            "known; write the whole path, or ./~ for a folder ~");
+  if (before != nullptr) setenv("HOME", saved.c_str(), 1);
+}
+
+}  // namespace
+}  // namespace weft::train
