@@ -58,11 +58,6 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
     // compared with each short one.
     if (longer > kLongestName || static_cast<i64>(longer - shorter) > allowed) continue;
     const std::string other = lower(candidate);
-    const auto [shorter, longer] = std::minmax({std::ssize(wanted), std::ssize(other)});
-    const i64 allowed = std::max<i64>(1, longer / 3);
-    // The distance is at least the difference of the lengths. A long name from a file is thus not
-    // compared with each short one.
-    if (longer - shorter > allowed) continue;
     const i64 distance = edit_distance(wanted, other);
     if (distance > allowed) continue;
     const std::pair rank{distance, -common_beginning(wanted, other)};

@@ -63,14 +63,15 @@ TEST_F(Command, MakesAFolderByDateAndALinkToIt) {
 }
 
 TEST_F(Command, RunsThatStartTogetherGetFoldersOfTheirOwn) {
-  const Result all =
-      weft("--version >/dev/null; for i in 1 2 3 4; do '" WEFT_COMMAND
-           "' train small.yaml train.epochs=1 >out.$i 2>&1 & done; wait; tail -qn1 out.?");
-  EXPECT_EQ(all.output.find("weft: "), std::string::npos) << all.output;
+  run_line(
+      folder_,
+      "for i in 1 2 3 4; do \"$WEFT\" train small.yaml train.epochs=1 >out.$i 2>&1 & done; wait; cat out.? >out");
+  const std::string output = file_text(folder_ / "out");
+  EXPECT_EQ(output.find("weft: "), std::string::npos) << output;
   int folders = 0;
   for (const auto& entry : fs::directory_iterator(folder_ / "runs/small"))
     folders += fs::exists(entry.path() / "checkpoints/last/model.safetensors") ? 1 : 0;
-  EXPECT_EQ(folders, 4) << all.output;
+  EXPECT_EQ(folders, 4) << output;
 }
 
 TEST_F(Command, TheNextCommandIsQuotedForTheShell) {

@@ -76,11 +76,11 @@ TEST_F(Files, OfStdFilesystemThatThrowBecomeASentence) {
   }
 }
 
-TEST_F(Files, ADeviceIsWrittenToAndNotReplaced) {
-  // The terminal side of /dev/null's kind: a node that is no regular file and takes all bytes.
+// A file of a run folder; AtomicFile.*User* has the outputs that a user names.
+TEST_F(Files, ALinkInTheWayIsReplacedAndNotFollowed) {
   fs::create_symlink("/dev/null", folder_ / "null");
   write_file_atomically((folder_ / "null").string(), "text");
-  EXPECT_TRUE(fs::is_symlink(folder_ / "null"));
+  EXPECT_EQ(kind_of(folder_ / "null"), PathKind::file);
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 

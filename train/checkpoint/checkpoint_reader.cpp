@@ -139,12 +139,4 @@ std::string data_place_of_checkpoint(const fs::path& folder) {
   }
 }
 
-std::string data_place_of_checkpoint(const fs::path& folder) {
-  try {
-    return read_json(folder / kTrainerStateFile).value("data_place", "");
-  } catch (const Json::exception&) {
-    return {};
-  }
-}
-
 }  // namespace weft::train
