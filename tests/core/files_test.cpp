@@ -76,13 +76,5 @@ TEST_F(Files, OfStdFilesystemThatThrowBecomeASentence) {
   }
 }
 
-// A file of a run folder; AtomicFile.*User* has the outputs that a user names.
-TEST_F(Files, ALinkInTheWayIsReplacedAndNotFollowed) {
-  fs::create_symlink("/dev/null", folder_ / "null");
-  write_file_atomically((folder_ / "null").string(), "text");
-  EXPECT_EQ(kind_of(folder_ / "null"), PathKind::file);
-  EXPECT_TRUE(fs::is_character_file("/dev/null"));
-}
-
 }  // namespace
 }  // namespace weft
