@@ -269,9 +269,8 @@ class TreeBuilder final : public YAML::EventHandler {
 };
 
 bool is_wide(std::string_view text) {
-  using namespace std::string_view_literals;
-  const bool marked = text.starts_with("\xff\xfe"sv) || text.starts_with("\xfe\xff"sv) ||
-                      text.starts_with("\0\0\xfe\xff"sv);
+  const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
+                      text.starts_with(std::string_view("\0\0\xfe\xff", 4));
   return marked || (text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0'));
 }
 
