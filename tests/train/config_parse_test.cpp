@@ -55,7 +55,7 @@ std::string utf16(std::string_view text, bool little) {
 }
 
 TEST(ConfigParse, AFileInAnotherEncodingIsOneSentence) {
-  using namespace std::string_literals;
+  using std::string_literals::operator""s;
   const std::string sentence =
       "a.yaml:1:1: expected UTF-8, got UTF-16 or UTF-32; save the file as UTF-8";
   EXPECT_EQ(refusal("\xff\xfe"s + utf16("seed: 1\n", true)), sentence);
