@@ -38,7 +38,7 @@ class Weights : public test_support::InScratchFolder {
 TEST_F(Weights, OfARunWithEmaAreChosenByName) {
   const auto trained = weft("train small.yaml run.dir=run 'callbacks=[{type: ema, decay: 0.99}]'");
   ASSERT_EQ(trained.code, 0) << trained.output;
-  EXPECT_NE(trained.output.find("test, weights ema:  loss "), std::string::npos) << trained.output;
+  EXPECT_NE(trained.output.find("test, weights ema: loss "), std::string::npos) << trained.output;
   EXPECT_NE(trained.output.find("Next: weft evaluate run --weights ema"), std::string::npos)
       << trained.output;
 
