@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "weft/core/atomic_file.h"
 #include "weft/tests/support/scratch_folder.h"
 
 namespace weft {
