@@ -56,7 +56,7 @@ void forward(const CrossEntropyRows<T>& out, Rows<const T> x, const i64* label,
 template <class T>
 void weighted_mean(const CrossEntropyMean<T>& mean) {
   *mean.share = *mean.weight > T(0) ? T(1) / *mean.weight : T(0);
-  *mean.loss = *mean.weight > T(0) ? *mean.sum / *mean.weight : T(0);
+  *mean.loss = *mean.weight == T(0) ? T(0) : *mean.sum / *mean.weight;
 }
 
 template <class T>

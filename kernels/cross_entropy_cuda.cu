@@ -64,7 +64,7 @@ __global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
   using C = Compute<T>;
   const C counted = static_cast<C>(*mean.weight), part = counted > C(0) ? C(1) / counted : C(0);
   *mean.share = static_cast<T>(part);
-  *mean.loss = static_cast<T>(counted > C(0) ? static_cast<C>(*mean.sum) / counted : C(0));
+  *mean.loss = static_cast<T>(counted == C(0) ? C(0) : static_cast<C>(*mean.sum) / counted);
 }
 
 template <class T>

@@ -63,9 +63,9 @@ TEST_F(Command, MakesAFolderByDateAndALinkToIt) {
 }
 
 TEST_F(Command, RunsThatStartTogetherGetFoldersOfTheirOwn) {
-  run_line(
-      folder_,
-      "for i in 1 2 3 4; do \"$WEFT\" train small.yaml train.epochs=1 >out.$i 2>&1 & done; wait; cat out.? >out");
+  testing_app::run_line(folder_,
+                        "for i in 1 2 3 4; do \"$WEFT\" train small.yaml train.epochs=1 >out.$i "
+                        "2>&1 & done; wait; cat out.? >out");
   const std::string output = testing_app::file_text(folder_ / "out");
   EXPECT_EQ(output.find("weft: "), std::string::npos) << output;
   int folders = 0;
