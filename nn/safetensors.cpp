@@ -19,7 +19,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the integers of the format are little-endian");
 
-constexpr const char* kMetadataKey = "__metadata__";
 constexpr i64 kLengthBytes = 8;
 
 // The tensors by decreasing size of the element, so that each is aligned to its element, and then

@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr std::string_view kJsonSpaces = " \t\r\n";
-constexpr std::string_view kMetadataKey = "__metadata__";
 
 // Begins every error with the file.
 struct Checker {

@@ -23,6 +23,7 @@
 namespace weft {
 
 using Metadata = std::map<std::string, std::string>;
+inline constexpr const char* kMetadataKey = "__metadata__";  // a key of the header, no tensor
 
 // What a header says of a tensor.
 struct StoredTensor {
