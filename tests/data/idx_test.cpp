@@ -110,7 +110,7 @@ TEST(Idx, NamesWhatFollowsTheEnd) {
   EXPECT_CONTAINS(error_of(folder.write("tail.gz", packed), 1), "has 3 bytes after its end");
 }
 
-Bytes joined(std::initializer_list<Bytes> parts) {
+Bytes concatenated(std::initializer_list<Bytes> parts) {
   Bytes all;
   for (const Bytes& part : parts) all.insert(all.end(), part.begin(), part.end());
   return all;
@@ -124,19 +124,20 @@ TEST(Idx, ReadsAGzipFileOfSeveralMembers) {
   };
   const std::ptrdiff_t size = std::ssize(bytes);
   for (const Bytes& packed :
-       {joined({at(0, 5), at(5, 40000), gzipped({}), at(40000, size)}),
-        joined({at(0, size), gzipped({})}), joined({gzipped({}), at(0, size)})})
+       {concatenated({at(0, 5), at(5, 40000), gzipped({}), at(40000, size)}),
+        concatenated({at(0, size), gzipped({})}), concatenated({gzipped({}), at(0, size)})})
     EXPECT_EQ(read_idx(folder.write("packed.gz", packed), 2, kHow).to_vector<u8>(),
               Bytes(bytes.begin() + 12, bytes.end()));
-  EXPECT_CONTAINS(error_of(folder.write("more.gz", joined({at(0, size), gzipped({1})})), 2),
+  EXPECT_CONTAINS(error_of(folder.write("more.gz", concatenated({at(0, size), gzipped({1})})), 2),
                   "is longer than its header says");
-  EXPECT_CONTAINS(error_of(folder.write("tail.gz", joined({at(0, size), {0, 0}})), 2),
+  EXPECT_CONTAINS(error_of(folder.write("tail.gz", concatenated({at(0, size), {0, 0}})), 2),
                   "has 2 bytes after its end");
-  EXPECT_CONTAINS(error_of(folder.write("magic.gz", joined({at(0, size), {0x1f, 0, 1}})), 2),
+  EXPECT_CONTAINS(error_of(folder.write("magic.gz", concatenated({at(0, size), {0x1f, 0, 1}})), 2),
                   "is damaged: incorrect header check");
-  EXPECT_CONTAINS(error_of(folder.write("half.gz", joined({at(0, size), {0x1f, 0x8b, 8}})), 2),
-                  "is cut off");
-  Bytes damaged = joined({at(0, 5), at(5, size)});
+  EXPECT_CONTAINS(
+      error_of(folder.write("half.gz", concatenated({at(0, size), {0x1f, 0x8b, 8}})), 2),
+      "is cut off");
+  Bytes damaged = concatenated({at(0, 5), at(5, size)});
   damaged[at(0, 5).size() - 8] ^= 1;  // the checksum of the first member
   EXPECT_CONTAINS(error_of(folder.write("sum.gz", damaged), 2), "incorrect data check");
 }

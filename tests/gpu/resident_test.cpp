@@ -139,7 +139,7 @@ class WithMemory : public GpuResident {
   }
 
   static constexpr i64 kMiB = i64{1} << 20;
-  train::RunData data_{train::testing_models::tiny_images(40'000), {}, {}, {}};  // 0.92 MiB
+  train::RunData data_{train::testing_models::tiny_images(40'000), {}, {}, {}, {}};  // 0.92 MiB
   std::vector<std::string> said_;
 
  private:
@@ -175,7 +175,7 @@ TEST_F(WithMemory, AlwaysIsRefusedWhereItDoesNotFit) {
 #endif
 
 TEST_F(GpuResident, OnTheCpuTheKeyDoesNothing) {
-  const train::RunData data{train::testing_models::tiny_images(40), {}, {}, {}};
+  const train::RunData data{train::testing_models::tiny_images(40), {}, {}, {}, {}};
   train::DataOptions options;
   options.on_device = train::OnDevice::always;
   EXPECT_EQ(train::place_data(data, options, Cpu{}).train, data.train);
