@@ -141,7 +141,7 @@ TEST_F(Outputs, PredictPrintsTheGoodPicturesBesideABadOne) {
     EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 2) << output;
     EXPECT_NE(output.find("good.png"), std::string::npos) << output;
     EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 3) << errors;
-    for (const char* name : {"weft: missing.png: ", "weft: bad.png: ", "weft: large.png: 30×30"})
+    for (const char* name : {"weft: missing.png: ", "weft: bad.png: ", "weft: large.png: 30 × 30"})
       EXPECT_NE(errors.find(name), std::string::npos) << errors;
   }
   EXPECT_EQ(run_line(folder_, "\"$WEFT\" predict run bad.png >out.txt 2>err.txt"), 2);

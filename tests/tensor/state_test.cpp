@@ -132,7 +132,7 @@ TEST(State, RefusesWhatDoesNotFitInOneSentence) {
   Everything other;
   other.weights = Tensor::zeros({3, 2});
   has(refusal(other, good), "weights is \"tensor f32 (2, 3)\" and tensor f32 (3, 2) is required");
-  has(refusal({}, {"[1", {}}), "its saved state is no JSON at byte 2");
+  has(refusal({}, {"[1", {}}), "its saved state is no JSON at byte 3");
   has(refusal({}, {"[1]", {}}), "its saved state is no JSON object");
   const std::string deep(100000, '[');
   has(refusal({}, {"{\"a\":" + deep, {}}), "its saved state nests 65 levels; at most 64");

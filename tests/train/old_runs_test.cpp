@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -62,32 +61,6 @@ json end_of(const fs::path& run, const RunReport& report) {
           {"metrics", metrics}};
 }
 
-// The expected result of this environment, or null. The version of weft is ignored, because the
-// test is that another version gives the same bits. A debug build has no result, because the
-// products and sums that the compiler fuses depend on optimisation.
-json result_of_this_environment(const json& results, const json& end) {
-#ifndef NDEBUG
-  return nullptr;
-#endif
-  const auto machine = [](const json& result) {
-    json environment = result.at("environment");
-    environment.erase("weft");
-    return environment;
-  };
-  for (const json& result : results)
-    if (machine(result) == machine(end)) return result;
-  return nullptr;
-}
-
-// A list of the differences, by path.
-std::vector<std::string> differences(json expected, json end) {
-  expected.erase("environment");
-  end.erase("environment");
-  std::vector<std::string> found;
-  for (const json& change : json::diff(expected, end)) found.push_back(change.dump());
-  return found;
-}
-
 bool close(const std::string& path, double before, double now) {
   const bool counts = path.ends_with("accuracy") || path.ends_with("top_k");
   const double allowed =
@@ -95,7 +68,8 @@ bool close(const std::string& path, double before, double now) {
   return std::abs(now - before) <= allowed;
 }
 
-// The same, with the tolerance for another machine.
+// A list of the differences, by path. Only the names of tensors are compared here: today's sums are
+// in double, so the bits are not those of the older weft.
 std::vector<std::string> differences_beyond_rounding(json expected, json end,
                                                      const TensorMap& expected_weights,
                                                      const TensorMap& weights) {
@@ -184,41 +158,27 @@ class OldRuns : public InScratchFolder, public ::testing::WithParamInterface<con
 TEST_P(OldRuns, GoOnToTheSameEnd) {
   const json results = read_json(kept() / "expected.json");
   const json end = gone_on();
-  if (const json result = result_of_this_environment(results, end); !result.is_null()) {
-    std::cout << GetParam() << ": compared to the bit\n";
-    EXPECT_EQ(differences(result, end), std::vector<std::string>{});
-    return;
-  }
-  std::cout << GetParam() << ": compared within " << kTolerance << ", because expected.json has no "
-            << "result of this machine (tools/make_old_runs.py --expect adds it): "
-            << end.at("environment") << "\n";
   EXPECT_EQ(differences_beyond_rounding(
                 results.at(0), end, read_safetensors(kept() / "expected.safetensors"),
                 read_safetensors(dir() / "checkpoints/last/model.safetensors")),
             std::vector<std::string>{});
 }
 
-// Tests both comparisons, of which the tests above use only one on this machine.
 TEST_P(OldRuns, AreComparedInEveryPart) {
   const json results = read_json(kept() / "expected.json");
   const json& result = results.at(0);
   const TensorMap weights = read_safetensors(kept() / "expected.safetensors");
-  EXPECT_EQ(differences(result, result), std::vector<std::string>{});
   EXPECT_EQ(differences_beyond_rounding(result, result, weights, weights),
             std::vector<std::string>{});
 
   for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
     json damaged = result;
-    damaged["tensors"][file].begin().value() = std::string(64, '0');
-    EXPECT_EQ(differences(damaged, result).size(), 1u) << file;
     damaged["tensors"][file].erase(damaged["tensors"][file].begin());
-    EXPECT_EQ(differences(damaged, result).size(), 1u) << file;
     EXPECT_EQ(differences_beyond_rounding(damaged, result, weights, weights).size(), 1u) << file;
   }
   json damaged = result;
   json& loss = damaged["metrics"].back()["test/loss"];
   loss = loss.get<double>() + 1e-3;
-  EXPECT_EQ(differences(damaged, result).size(), 1u);
   EXPECT_EQ(differences_beyond_rounding(damaged, result, weights, weights).size(), 1u);
   damaged = result;
   damaged["steps"] = 7;

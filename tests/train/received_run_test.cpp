@@ -343,7 +343,7 @@ TEST_F(ReceivedRun, ValidationMayChangeWhereNothingWatchesIt) {
 TEST_F(ReceivedRun, TextThatIsNotUtf8IsRefusedBeforeTraining) {
   const std::string message = refusal([&] { train({}, "r\xff"); });
   EXPECT_SAYS(message, "run.dir: ");
-  EXPECT_SAYS(message, "is not UTF-8");
+  EXPECT_SAYS(message, "UTF-8");
   EXPECT_FALSE(fs::exists(dir("r\xff")));
 }
 
