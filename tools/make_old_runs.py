@@ -11,8 +11,8 @@ of the last checkpoint, each line of metrics and the environment are written to 
 and the weights to NAME/expected.safetensors. If the continued run does not give the same bits as
 the whole one, nothing is written.
 
-tests/train/old_runs_test.cpp compares within rounding, because bits depend on the machine and on the
-version of weft.
+tests/train/old_runs_test.cpp compares within rounding, because bits depend on the machine and on
+the version of weft.
 """
 import argparse
 import hashlib
