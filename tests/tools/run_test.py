@@ -116,6 +116,17 @@ class Run(unittest.TestCase):
         self.assertEqual(self.run_script("--preset", "dev", "build", "weft"), 0, self.output)
         self.assertEqual(self.called().count("--preset dev -DWEFT_TESTS=ON"), 1)
 
+    def test_fuzzing_takes_clang_and_builds_one_target(self):
+        self.stub("cmake", "mkdir -p build/fuzz; : >build/fuzz/build.ninja")
+        self.stub("python3", "exit 1")
+        self.assertEqual(self.run_script("fuzz", "png", "--short"), 2, self.output)
+        self.assertIn("clang++-14 is not installed", self.output)
+        self.stub("clang++-14", "exit 0")
+        self.assertEqual(self.run_script("fuzz", "png", "--short"), 1, self.output)
+        self.assertRegex(self.called(), r"cmake .*--preset fuzz")
+        self.assertRegex(self.called(), r"ninja -C .*build/fuzz -j \d+ weft_fuzz")
+        self.assertRegex(self.called(), r"python3 .*tools/fuzz.py .*build/fuzz/weft_fuzz png --short")
+
     def test_the_exit_code_of_weft_goes_through(self):
         self.stub("weft", "pwd; exit 3", self.root / "build/cpu/weft")
         self.assertEqual(self.run_script("weft", "list", "a b", cwd="/tmp"), 3)
