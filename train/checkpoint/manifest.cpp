@@ -48,8 +48,10 @@ void verify_file(const fs::path& checkpoint, const std::string& name, const File
 
 std::string manifest_text(const Manifest& manifest) {
   Json json{{"schema", kManifestSchema}, {"files", Json::object()}};
+  // Appends, because [] compares each name with all others. The names are unique.
+  auto& files = json["files"].get_ref<Json::object_t&>();
   for (const auto& [name, file] : manifest)
-    json["files"][name] = {{"bytes", file.bytes}, {"sha256", file.sha256}};
+    files.emplace_back(name, Json{{"bytes", file.bytes}, {"sha256", file.sha256}});
   json["sha256"] = sha256_of(json.dump());
   return json.dump(1) + "\n";
 }

@@ -32,7 +32,7 @@ nlohmann::ordered_json rows_of(const Tensor& table) {
 }
 
 constexpr i64 kUnknown = -1;  // lines of a file that cannot be read
-constexpr std::array kFiles{kMetricsLines, kMetricsTable};
+constexpr std::array kLogs{kMetricsLines, kMetricsTable};
 
 // The part of a text up to the end of its n-th line, or of its last whole line.
 LogPart first_lines(std::string_view text, i64 lines) {
@@ -81,13 +81,13 @@ std::map<std::string, i64> MetricsLog::sizes() const {
 
 std::map<std::string, i64> MetricsLog::lines() const {
   std::map<std::string, i64> known;
-  for (const char* name : kFiles)
+  for (const char* name : kLogs)
     if (const i64 lines = entry(lines_, name, 0); lines != kUnknown) known[name] = lines;
   return known;
 }
 
 void MetricsLog::restore(const CheckpointAbout& at, const std::filesystem::path& other) {
-  for (const char* name : kFiles) {
+  for (const char* name : kLogs) {
     try {
       restore_file(name, at, other);
     } catch (const Error& error) {
@@ -123,7 +123,7 @@ void MetricsLog::restore_file(const std::string& name, const CheckpointAbout& at
 }
 
 void MetricsLog::clear() {
-  for (const char* name : kFiles) folder_.cut(name, 0);
+  for (const char* name : kLogs) folder_.cut(name, 0);
 }
 
 void MetricsLog::take_columns(std::string header) {
