@@ -102,6 +102,7 @@ def main():
     options.weft, options.faults = options.weft.resolve(), options.faults.resolve()
     options.seed = options.seed if options.seed is not None else random.randrange(10**6)
     options.jobs = options.jobs or (1 if options.short else os.cpu_count())
+    kills.listen_to_all()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-torture-"))
     begin = time.monotonic()
     counts = Counts()

@@ -68,6 +68,7 @@ def main():
     options = parser.parse_args()
     # second_deadlock_stack: a report of locks taken in two orders names both.
     os.environ["TSAN_OPTIONS"] = "exitcode=66:second_deadlock_stack=1:" + os.environ.get("TSAN_OPTIONS", "")
+    kills.listen_to_all()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-threads-"))
     build = options.build.resolve()
     try:

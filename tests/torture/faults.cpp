@@ -85,10 +85,11 @@ void send_signal() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+std::atomic<long> matching_calls{0};  // of all names together
+
 // Returns whether this call fails. `path` is called only for the calls that were asked for.
 template <class Path>
 bool chosen(const char* call, const Path& path) {
-  static std::atomic<long> count{0};
   static const std::string under = setting("WEFT_FAULT_UNDER"),
                            calls = "," + std::string(setting("WEFT_FAULT_CALLS")) + ",";
   static const long at = std::atol(setting("WEFT_FAULT_AT")),
@@ -96,7 +97,7 @@ bool chosen(const char* call, const Path& path) {
   if (under.empty() || calls.find("," + std::string(call) + ",") == std::string::npos ||
       path().find(under) == std::string::npos)
     return false;
-  const long number = ++count;
+  const long number = ++matching_calls;
   if (number != at && (every == 0 || number % every != 0)) return false;
   if (kind() != "signal") return true;
   send_signal();

@@ -2,6 +2,7 @@
 """Kills and stops at any moment."""
 import signal
 import subprocess
+import time
 
 from .runs import check
 
@@ -9,15 +10,27 @@ from .runs import check
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
+def listen_to_all():
+    """What this process ignores (nohup), its runs would ignore too."""
+    for each in STOPPING:
+        if signal.getsignal(each) == signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
+
+
 def hit_at_random(runs, random, name, number, faults=None):
     """Sends a signal at a random moment. Returns the exit code, or None if the run ended before."""
+    fresh, begin = not (runs.folder / name).exists(), time.monotonic()
     process = runs.start(name, faults)
     try:
         output = process.communicate(timeout=random.uniform(0.2, 1.0) * runs.seconds)[0]
         check(process.returncode == 0, f"{name}: ended with code {process.returncode}:\n{output}")
+        # The machine may have become faster or slower since the undisturbed run.
+        if fresh:
+            runs.seconds = time.monotonic() - begin
         return None
     except subprocess.TimeoutExpired:
         process.send_signal(number)
+        runs.seconds *= 1.02
         output = process.communicate(timeout=300)[0]
         # A signal may come before the run listens to it, or after its end.
         check(process.returncode in (0, 128 + number, -number),

@@ -132,6 +132,8 @@ def attack(runs, source, what, forge, command):
     git = run / "checkpoints/.git"
     check(git.is_symlink() or (run / "checkpoints").is_symlink() or (git / "HEAD").is_file(),
           f"{name}: {what}: {command} removed .git")
+    for log in (place / "branch").glob("metrics.*"):
+        check(b"must stay" not in log.read_bytes(), f"{name}: {what}: {log.name} of the branch was read from outside")
     if code == 0 and command != "evaluate":
         check(outcome(runs.folder / target)["files"] == runs.expected["files"],
               f"{name}: {what}: {command}: the weights differ from those of the undisturbed run")
