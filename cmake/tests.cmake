@@ -135,7 +135,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
   add_test(NAME torture COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/torture_checkpoints.py
                                 $<TARGET_FILE:weft_app> $<TARGET_FILE:weft_faults> --short)
-  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 300)
+  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
 # Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
