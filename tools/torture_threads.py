@@ -24,7 +24,7 @@ from torture.runs import CONFIG, Broken, Counts, Runs
 
 TESTS = {
     "test_data": "Loader*:ResidentDataset*",
-    "test_train": "CheckpointFiles.*:Runs.*:Trainer.*:TrainStep.*:Callbacks*:Resuming.*:-*Slow*",
+    "test_train": "CheckpointFiles.*:Runs.*:Trainer.*:TrainStep.*:Callbacks*:Resuming.WithAnyNumberOfLoaderWorkers:-*Slow*",
 }
 REPORT = "WARNING: ThreadSanitizer"
 
