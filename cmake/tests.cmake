@@ -128,13 +128,14 @@ if(WEFT_BASH AND NOT WEFT_SANITIZE)
   set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
-# Runs are killed and disks fail, a few of each. `./run torture` makes all of them.
+# Runs are killed and signalled, disks fail, folders are damaged and forged, a few of each.
+# `./run torture` makes all of them.
 if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   add_library(weft_faults MODULE tests/torture/faults.cpp)
-  target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS})
+  target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
   add_test(NAME torture COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/torture_checkpoints.py
                                 $<TARGET_FILE:weft_app> $<TARGET_FILE:weft_faults> --short)
-  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 300)
+  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
 # Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
