@@ -22,8 +22,9 @@ int run(const ListArguments& arguments) {
   const std::vector<std::string> kinds =
       arguments.kind.empty() ? registered_kinds() : std::vector<std::string>{arguments.kind};
   for (const std::string& kind : kinds) {
+    const std::vector<std::string> names = registry_of(kind).names();
     std::printf("%-12s", kind.c_str());
-    for (const std::string& name : registry_of(kind).names()) std::printf(" %s", name.c_str());
+    for (const std::string& name : names) std::printf(" %s", name.c_str());
     std::printf("\n");
   }
   return kDone;

@@ -60,7 +60,10 @@ int run_command(int argc, char** argv) {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? app::kDone : app::kUserMistake;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    std::fprintf(stderr, "weft: command line: %s; `weft --help` lists what may be given\n",
+                 printable(e.what()).c_str());
+    return app::kUserMistake;
   } catch (const Error& e) {
     std::fprintf(stderr, "weft: %s\n", printable(e.what()).c_str());
     return e.exit_code();

@@ -15,7 +15,7 @@ constexpr EnumNames<2> names_of(DigitsStyle) { return {"strokes", "outline"}; }
 
 struct DigitsOptions {
   DigitsStyle style = DigitsStyle::strokes;
-  std::string split = "train";  // samples of different splits are unrelated
+  std::string split = "train";  // any text; samples of different splits are unrelated
   i64 size = 20000;             // samples; sample i does not depend on it
   // Scales every change of form and the noise. At 0 there are ten different images.
   double difficulty = 1.0;

@@ -104,7 +104,9 @@ class Composer {
     std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(file.gcount()));
-    if (fs::is_directory(path, error) || (!file && !file.eof()))
+    if (fs::is_directory(path, error))
+      return stop(wanted, fmt::format("expected a file, got the folder {}", name));
+    if (!file && !file.eof())
       return stop(wanted, fmt::format("expected the file {}, which cannot be read", name));
     return load_text(text, name, wanted, choices, root);
   }

@@ -14,9 +14,9 @@ struct AdamRates {
       step;
 
   WEFT_HOST_DEVICE void update(T& p, T g, T& m, T& v) const {
-    const T slope = grad_scale * g + coupled_decay * p;
-    m += one_minus_beta1 * (slope - m);
-    v = beta2 * v + one_minus_beta2 * slope * slope;
+    const T gradient = grad_scale * g + coupled_decay * p;
+    m += one_minus_beta1 * (gradient - m);
+    v = beta2 * v + one_minus_beta2 * gradient * gradient;
     p = keep * p - step * m / (std::sqrt(v) * inverse_root2 + eps);
   }
 };

@@ -18,9 +18,9 @@ struct SgdRates {
 
   WEFT_HOST_DEVICE void plain(T& p, T g) const { p -= lr * (grad_scale * g + weight_decay * p); }
   WEFT_HOST_DEVICE void with_momentum(T& p, T g, T& b, bool nesterov) const {
-    const T slope = grad_scale * g + weight_decay * p;
-    b = momentum * b + slope;
-    p -= lr * (nesterov ? slope + momentum * b : b);
+    const T gradient = grad_scale * g + weight_decay * p;
+    b = momentum * b + gradient;
+    p -= lr * (nesterov ? gradient + momentum * b : b);
   }
 };
 

@@ -139,7 +139,7 @@ TEST_F(ConfigCompose, MissingFilesNameTheNearest) {
   EXPECT_EQ(refusal("b.yaml"),
             "b.yaml:1:12: defaults: expected the file optimizer/fats.yaml, which does "
             "not exist; did you mean 'fast.yaml'?");
-  EXPECT_EQ(refusal("optimizer"), "optimizer: expected the file optimizer, which cannot be read");
+  EXPECT_EQ(refusal("optimizer"), "optimizer: expected a file, got the folder optimizer");
 }
 
 TEST_F(ConfigCompose, CyclesDepthAndMalformedListsAreRefused) {

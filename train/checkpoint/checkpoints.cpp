@@ -137,7 +137,7 @@ Checkpoints::~Checkpoints() {
 
 CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
                                  const std::map<std::string, double>& metrics) {
-  settle();
+  wait_for_save();
   ScoredCheckpoint saved{{step, 1}, score_of(options_, metrics)};
   std::error_code error;  // what cannot be examined lets the rename fail, which is a warning
   while (fs::exists(fs::symlink_status(path_ / saved.name.text(), error))) ++saved.name.number;
@@ -147,7 +147,7 @@ CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
   return saved.name;
 }
 
-void Checkpoints::settle() {
+void Checkpoints::wait_for_save() {
   if (!saving_.valid()) return;
   try {
     saving_.get();
@@ -168,16 +168,16 @@ void Checkpoints::report_notes() {
 
 void Checkpoints::poll() {
   if (saving_.valid() && saving_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
-    settle();
+    wait_for_save();
 }
 
 void Checkpoints::finish() {
-  settle();
+  wait_for_save();
   if (!failure_.empty()) throw InternalError(failure_);
 }
 
 std::optional<fs::path> Checkpoints::newest_good() {
-  settle();
+  wait_for_save();
   if (saved_.empty()) return std::nullopt;
   return path_ / saved_.back().name.text();
 }

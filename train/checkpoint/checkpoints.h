@@ -87,7 +87,7 @@ class Checkpoints {
 
  private:
   void write(const Snapshot& snapshot, const ScoredCheckpoint& saved);
-  void settle();
+  void wait_for_save();
   void report_notes();
   void link_and_retire();
   void link(const std::string& name, const CheckpointName& target);

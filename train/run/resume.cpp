@@ -237,9 +237,9 @@ void check_changes(RunConfig before, RunConfig after) {
   }
   WEFT_CHECK(
       refused.empty(),
-      "resume: the config is not that of the checkpoint ({}); train.epochs and "
-      "checkpoint may change, optimizer and scheduler where resume_override names the key{}, "
-      "validation.every where nothing watches it, and nothing else",
+      "resume: the config is not that of the checkpoint ({}); an equal key is required, except for "
+      "train.epochs, checkpoint, optimizer and scheduler where resume_override names the key{}, and "
+      "the other keys that docs/checkpoints.md lists",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));
 }

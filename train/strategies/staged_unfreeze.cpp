@@ -121,8 +121,8 @@ class StagedUnfreeze final : public Strategy {
     for (const LrFactor& rate : stage.rates)
       rates.push_back({rate.match, rate.lr_factor * stage.lr_factor});
     trainer.set_lr_factors(rates);
-    log_info("staged_unfreeze: stage {} of {}: {} of {} parameters train, rate × {}", index + 1,
-             stages_.size(), count, parameters.size(), stage.lr_factor);
+    log_info("staged_unfreeze: stage {} of {}: {} of {} parameters train, learning rate × {}",
+             index + 1, stages_.size(), count, parameters.size(), stage.lr_factor);
     trainer.rebuild_optimizer_and_scheduler();
   }
 
