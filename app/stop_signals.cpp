@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -70,7 +71,7 @@ StopSignals::StopSignals() {
   fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);  // a handler must not wait for its own thread
   const sigset_t ours = all_of_ours();
   pthread_sigmask(SIG_BLOCK, &ours, &blocked_before_);
-  watcher = std::thread([source = source_, ours]() mutable {
+  const auto watch = [source = source_, ours]() mutable {
     pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // Note [Signals and stacks]
     for (char what = 0;;) {
       if (read(pipe_ends[0], &what, 1) < 0) continue;
@@ -78,7 +79,13 @@ StopSignals::StopSignals() {
       if (what == kStop) source.request_stop();
       else checkpoint();
     }
-  });
+  };
+  try {
+    watcher = std::thread(watch);
+  } catch (const std::system_error& error) {
+    fail("signals: no thread can be created ({}); one is required (ulimit -u)",
+         error.code().message());
+  }
 }
 
 void StopSignals::listen(std::function<void()> on_usr1) {

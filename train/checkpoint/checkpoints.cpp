@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <system_error>
 
 #include "weft/core/atomic_file.h"
 #include "weft/core/files.h"
@@ -142,8 +144,14 @@ CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
   std::error_code error;  // what cannot be examined lets the rename fail, which is a warning
   while (fs::exists(fs::symlink_status(path_ / saved.name.text(), error))) ++saved.name.number;
   last_name_ = saved.name;
-  saving_ = std::async(std::launch::async,
-                       [this, saved, all = std::move(snapshot)] { write(all, saved); });
+  const auto all = std::make_shared<const Snapshot>(std::move(snapshot));
+  const auto write_all = [this, saved, all] { write(*all, saved); };
+  try {
+    saving_ = std::async(std::launch::async, write_all);
+  } catch (const std::system_error&) {  // no thread can be created; the caller waits for the save
+    saving_ = std::async(std::launch::deferred, write_all);
+    saving_.wait();
+  }
   return saved.name;
 }
 
