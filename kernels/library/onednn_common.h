@@ -10,6 +10,9 @@
 #include <vector>
 
 #include <dnnl.hpp>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "weft/kernels/common/half.h"
 #include "weft/kernels/common/scratch.h"
@@ -38,6 +41,31 @@ bool is_reference(const Plan& plan) {
   return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
+// While it lives, OpenMP starts as many threads as omp_get_max_threads() says. Kernels of oneDNN wait
+// for each other, for that many threads, and would wait forever if there were fewer: OMP_DYNAMIC
+// lets the number follow the load of the machine, and OMP_THREAD_LIMIT caps it.
+class ThreadsAsPromised {
+#ifdef _OPENMP
+ public:
+  ThreadsAsPromised() : dynamic_(omp_get_dynamic()), threads_(omp_get_max_threads()) {
+    omp_set_dynamic(0);
+    if (threads_ > omp_get_thread_limit()) omp_set_num_threads(omp_get_thread_limit());
+  }
+  ~ThreadsAsPromised() {
+    omp_set_dynamic(dynamic_);
+    omp_set_num_threads(threads_);
+  }
+  ThreadsAsPromised(const ThreadsAsPromised&) = delete;
+  ThreadsAsPromised& operator=(const ThreadsAsPromised&) = delete;
+
+ private:
+  int dynamic_, threads_;
+#else
+ public:
+  ThreadsAsPromised() {}  // used by its lifetime alone
+#endif
+};
+
 // A primitive whose arguments are bound once. A run changes only the addresses, so that it builds
 // no map and allocates nothing except the scratchpad and what oneDNN allocates. It is not
 // thread-safe.
@@ -59,6 +87,7 @@ class Call {
       if (arguments_[i].arg == argument) memories_[i].set_data_handle(const_cast<void*>(data));
   }
   void run() {
+    const ThreadsAsPromised threads;
     const Scratch<u8, Cpu> scratch(Cpu{}, scratchpad_bytes_);
     memories_[0].set_data_handle(scratch.data());
     dnnl::error::wrap_c_api(
@@ -98,6 +127,7 @@ class PrimitiveCache {
  public:
   template <class Make>
   Entry& find(const Key& key, const Make& make) {
+    const ThreadsAsPromised threads;
     std::lock_guard lock(mutex_);
     std::unique_ptr<Entry>& entry = entries_[key];
     if (entry == nullptr) entry = make();

@@ -62,6 +62,14 @@ TEST_F(Command, MakesAFolderByDateAndALinkToIt) {
   EXPECT_EQ(weft("evaluate runs/latest").code, 0);
 }
 
+// A convolution of oneDNN waited forever for threads that OpenMP did not start.
+TEST_F(Command, FewerThreadsThanAskedForDoNotHang) {
+  const std::string line =
+      "OMP_NUM_THREADS=3 OMP_THREAD_LIMIT=1 timeout -s KILL 60 \"$WEFT\" train small.yaml "
+      "train.epochs=1 'model={type: cnn, channels: [32, 64], hidden: 16}' >out 2>&1";
+  EXPECT_EQ(testing_app::run_line(folder_, line), 0) << testing_app::file_text(folder_ / "out");
+}
+
 TEST_F(Command, RunsThatStartTogetherGetFoldersOfTheirOwn) {
   testing_app::run_line(folder_,
                         "for i in 1 2 3 4; do \"$WEFT\" train small.yaml train.epochs=1 >out.$i "
