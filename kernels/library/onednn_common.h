@@ -41,9 +41,9 @@ bool is_reference(const Plan& plan) {
   return std::strncmp(plan.impl_info_str(), "ref", 3) == 0;
 }
 
-// While it lives, OpenMP starts as many threads as omp_get_max_threads() says. Kernels of oneDNN wait
-// for each other, for that many threads, and would wait forever if there were fewer: OMP_DYNAMIC
-// lets the number follow the load of the machine, and OMP_THREAD_LIMIT caps it.
+// While it lives, OpenMP starts as many threads as omp_get_max_threads() says. Kernels of oneDNN
+// wait for each other, for that many threads, and would wait forever if there were fewer:
+// OMP_DYNAMIC lets the number follow the load of the machine, and OMP_THREAD_LIMIT caps it.
 class ThreadsAsPromised {
 #ifdef _OPENMP
  public:
