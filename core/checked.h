@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "weft/core/error.h"
@@ -23,11 +24,14 @@ constexpr std::optional<i64> sum_if_fits(i64 a, i64 b) {
   return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
 }
 // Returns nullopt if a partial product does not fit. The product of no factors is 1.
-constexpr std::optional<i64> product_if_fits(std::initializer_list<i64> factors) {
+constexpr std::optional<i64> product_if_fits(std::span<const i64> factors) {
   std::optional<i64> result = 1;
   for (const i64 factor : factors)
     if (result) result = product_if_fits(*result, factor);
   return result;
+}
+constexpr std::optional<i64> product_if_fits(std::initializer_list<i64> factors) {
+  return product_if_fits(std::span<const i64>(factors.begin(), factors.size()));
 }
 
 // Throws UserError if the exact result does not fit. `what` names the two counts, for example

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/checked.h"
 #include "weft/core/error.h"
 #include "weft/data/sources.h"
 
@@ -36,14 +37,12 @@ class IdxFile {
     file_.read(std::span(header).subspan(4), "the sizes of its header");
     for (int axis = 0; axis < rank; ++axis)
       sizes_.push_back(big_endian(header.data() + 4 + 4 * axis));
-    i64 bytes = 1;
-    bool fits = true;
-    for (const i64 size : sizes_) fits = fits && !__builtin_mul_overflow(bytes, size, &bytes);
-    if (!fits || bytes > file_.most_bytes_left())
+    const std::optional<i64> bytes = product_if_fits(std::span<const i64>(sizes_));
+    if (!bytes || *bytes > file_.most_bytes_left())
       file_.fail_with(fmt::format(
           "is cut off or damaged: its header promises {} bytes and at most {} can follow",
           fmt::join(sizes_, " × "), file_.most_bytes_left()));
-    file_.check_promised(bytes);
+    file_.check_promised(*bytes);
   }
 
   const std::vector<i64>& sizes() const { return sizes_; }

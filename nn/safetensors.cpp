@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/checked.h"
 #include "weft/core/log.h"
 
 namespace weft {
@@ -112,10 +113,8 @@ Tensor SafetensorsFile::read(const StoredTensor& tensor, std::string& obstacle) 
   if (tensor.sizes.size() > Shape::kMaxRank)
     obstacle = fmt::format("it has {} axes, and a tensor of weft at most {}", tensor.sizes.size(),
                            Shape::kMaxRank);
-  i64 elements = 1;
-  for (const i64 size : tensor.sizes)
-    if (__builtin_mul_overflow(elements, size, &elements))
-      obstacle = "the product of some of its sizes is above 2^63 - 1";
+  if (!product_if_fits(std::span<const i64>(tensor.sizes)))
+    obstacle = "the product of some of its sizes is above 2^63 - 1";
   if (!obstacle.empty()) return {};
   const Shape shape{std::span<const i64>(tensor.sizes)};
   if (!stored.same_bytes) return converted(tensor, shape, obstacle);
