@@ -22,6 +22,7 @@ std::optional<i64> widen(const u8* from, i64 count, void* to) {
   for (i64 i = 0; i < count; ++i) {
     From value;
     std::memcpy(&value, from + i * static_cast<i64>(sizeof value), sizeof value);
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): an i8 is a number here, never a character.
     static_cast<To*>(to)[i] = static_cast<To>(value);
   }
   return std::nullopt;

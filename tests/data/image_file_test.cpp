@@ -98,8 +98,7 @@ TEST_F(Pictures, AnIndexBehindThePaletteIsBlackAsInPillow) {
   Bytes bytes = begin_of_png(4, 1, 4);
   bytes[25] = 3;  // the colour type: an index into a palette
   const u32 crc = static_cast<u32>(crc32(0, bytes.data() + 12, 17));
-  for (int i = 0; i < 4; ++i)
-    bytes[static_cast<std::size_t>(29 + i)] = static_cast<u8>(crc >> (24 - 8 * i));
+  for (std::size_t i = 0; i < 4; ++i) bytes[29 + i] = static_cast<u8>(crc >> (24 - 8 * i));
   append_chunk(bytes, "PLTE", {10, 20, 30, 40, 50, 60});
   append_chunk(bytes, "IDAT", zlib_of({0, 0x01, 0x5f}));
   append_chunk(bytes, "IEND", {});

@@ -313,6 +313,7 @@ TEST_F(TracedStep, EachEpochBeginsOnce) {
   struct Epochs : Callback {
     std::string calls;
     double loss = 0;
+    using Callback::on_epoch_end;
     void on_epoch_begin(Trainer&, i64 epoch) override { calls += fmt::format("{}( ", epoch); }
     void on_epoch_end(Trainer&, const EpochResult&) override { calls += ") "; }
     void on_batch_end(Trainer&, const Progress& progress) override {

@@ -131,7 +131,7 @@ std::optional<fs::path> run_of_checkpoint(const fs::path& checkpoint) {
     return name.text() == checkpoint.filename().string();
   });
   if (!named) return std::nullopt;
-  const std::optional<fs::path> owner = owner_of(place);
+  std::optional<fs::path> owner = owner_of(place);
   if (owner && same_place(saved_checkpoint_options(*owner).dir, place)) return owner;
   if (same_place(place.parent_path() / "checkpoints", place)) return place.parent_path();
   return std::nullopt;

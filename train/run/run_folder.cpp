@@ -194,8 +194,8 @@ RunFolder RunFolder::open(const std::string& dir) {
 }
 
 fs::path RunFolder::weights(const std::string& checkpoint, const std::string& weights) const {
-  const fs::path folder = find_checkpoint(path_, checkpoint),
-                 wanted = folder / weights_file(weights);
+  const fs::path folder = find_checkpoint(path_, checkpoint);
+  fs::path wanted = folder / weights_file(weights);
   WEFT_CHECK(kind_of(wanted) == PathKind::file,
              "weights: '{}' given, and the checkpoint {} has no {}; model, or a run that has saved "
              "such weights (callbacks: [ema]), is required",
