@@ -2,29 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the fuzz targets of the parsers (tests/fuzz) and prints what they found.
 
-    tools/fuzz.py WEFT_FUZZ [TARGET …] [--short] [--seconds N] [--runs N] [--jobs N] [--coverage]
+    tools/fuzz.py WEFT_FUZZ [TARGET …] [--short | --campaign] [--seconds N] [--runs N] [--jobs N] [--coverage]
     tools/fuzz.py WEFT_FUZZ TARGET --input FILE    one input alone, with its whole report
 
-First each seed must be taken, or refused if its name begins with `bad`. Then libFuzzer runs on the
-seeds and on the large inputs of tests/fuzz/make_seeds.py. --short takes 10 seconds for each target,
-from a fixed seed and an empty corpus. A longer run goes on from the corpus in build/fuzz/corpus.
+First each seed must be taken, or refused if its name begins with `bad`. Then each large input of
+tests/fuzz/make_seeds.py runs once, and libFuzzer changes the seeds. --short takes 10 seconds for
+each target, from a fixed seed and an empty corpus. A longer run goes on from build/fuzz/corpus.
+--campaign runs each target in slices until it has had --seconds of processor time or --runs
+executions in all; build/fuzz/campaign.json counts them, so that a campaign that was stopped goes on.
 Exit code 1, and a line that names the input, for each finding: a report of a sanitizer, another
 exception than UserError, a broken law, a slow input, too much memory.
 """
 import argparse
 import concurrent.futures
 import dataclasses
+import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FUZZ = ROOT / "tests/fuzz"
 MOST_BYTES = 1 << 20
+SLICE_SECONDS = 300  # what a campaign that is stopped loses
 HANG_SECONDS = 120  # of the clock; a slow input is found by its processor time (tests/fuzz/fuzz.h)
 
 
@@ -61,6 +67,26 @@ REASONS = [r"fuzz: (slow input: .*)", r"(\S+ runtime error: .*)", r"what\(\): +(
            r"ERROR: libFuzzer: (.*)"]
 
 
+@dataclasses.dataclass
+class Row:
+    executions: int = 0
+    edges: int = 0           # of the whole program
+    slowest: float = 0       # seconds of processor time
+    memory: int = 0          # MiB
+    processor: float = 0     # seconds
+
+    def add(self, output):
+        """What one run of the program has printed. One that ended early did not print its totals."""
+        def number(pattern):
+            found = re.findall(pattern, output, re.M)
+            return float(found[-1]) if found else 0
+        self.executions += int(number(r"stat::number_of_executed_units:\s*(\d+)") or number(r"^#(\d+)"))
+        self.edges = max(self.edges, int(number(r"cov: (\d+)")))
+        self.slowest = max(self.slowest, number(r"^fuzz: slowest input: ([\d.]+)"))
+        self.memory = max(self.memory, int(number(r"^fuzz: peak memory: (\d+)")))
+        self.processor += number(r"^fuzz: processor time: ([\d.]+)")
+
+
 def environment(name, folder, **more):
     options = "quarantine_size_mb=16:detect_stack_use_after_return=0:allocator_may_return_null=0"
     return dict(os.environ, WEFT_FUZZ_TARGET=name, TMPDIR=str(folder), ASAN_OPTIONS=options,
@@ -85,6 +111,10 @@ class Fuzzer:
         self.kept = Path(options.program).resolve().parent  # build/fuzz
         self.findings = self.kept / "findings"
         self.findings.mkdir(exist_ok=True)
+        self.lock = threading.Lock()
+        before = self.kept / "campaign.json"
+        self.campaign = {name: Row(**row) for name, row in
+                         (json.loads(before.read_text()) if before.exists() else {}).items()}
 
     def command(self, *arguments):
         return [self.options.program, *map(str, arguments)]
@@ -110,41 +140,57 @@ class Fuzzer:
             if (answer == "taken") == Path(path).name.startswith("bad"):
                 yield f"{name}: the seed {path} was {answer}"
 
+    def run_large(self, name, row):
+        """Adds to `row`; returns lines of problems. libFuzzer does not change these inputs: nearly
+        all of its time would go into their parts that are all alike."""
+        folder = self.work / "large" / name
+        if not folder.is_dir():
+            return []
+        code, output = self.run(name, *limits(TARGETS[name]), f"-artifact_prefix={self.findings}/{name}-",
+                                *sorted(folder.iterdir()))
+        row.add(output)
+        return [self.problem(name, output)] if code else []
+
+    def problem(self, name, output):
+        wrote = re.findall(r"Test unit written to (.*)|^Running: (.*)", output, re.M)
+        return f"{name}: {reason_of(output)}; input: {''.join(wrote[-1]) if wrote else 'none'}"
+
     def fuzz(self, name):
-        """(a row of the table, lines of findings)"""
-        options, target = self.options, TARGETS[name]
-        problems = list(self.check_seeds(name))
-        if problems:
-            return None, problems
-        corpus = self.work / "corpus" / name if options.short else self.kept / "corpus" / name
+        """(a Row, lines of findings)"""
+        row = self.campaign.get(name, Row()) if self.options.campaign else Row()
+        problems = list(self.check_seeds(name)) or self.run_large(name, row)
+        if not self.options.campaign:
+            return row, problems or self.run_slice(name, row, self.options.seconds, self.options.runs)
+        while not problems and row.processor < self.options.seconds and row.executions < self.options.runs:
+            problems = self.run_slice(name, row, min(SLICE_SECONDS, self.options.seconds - row.processor + 1),
+                                      self.options.runs - row.executions)
+            self.remember(name, row)
+        return row, problems
+
+    def run_slice(self, name, row, seconds, runs):
+        """Runs libFuzzer once and adds to `row`; returns lines of problems."""
+        target = TARGETS[name]
+        corpus = self.work / "corpus" / name if self.options.short else self.kept / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        arguments = [*limits(target), f"-max_total_time={options.seconds}", "-print_final_stats=1", "-verbosity=1",
+        arguments = [*limits(target), f"-max_total_time={math.ceil(seconds)}", "-print_final_stats=1", "-verbosity=1",
                      f"-artifact_prefix={self.findings}/{name}-"]
-        if options.short:
+        if self.options.short:
             arguments.append("-seed=1")
-        if options.runs:
-            arguments.append(f"-runs={options.runs}")
+        if runs:
+            arguments.append(f"-runs={runs}")
         if target.dictionary:
             arguments.append(f"-dict={FUZZ}/dictionaries/{target.dictionary}.dict")
-        folders = [corpus, FUZZ / "seeds" / name]
-        if (self.work / "large" / name).is_dir():
-            folders.append(self.work / "large" / name)
-        code, output = self.run(name, *arguments, *folders)
+        code, output = self.run(name, *arguments, corpus, FUZZ / "seeds" / name)
         (self.kept / f"{name}.log").write_text(output)
-        if code:
-            wrote = re.search(r"Test unit written to (.*)", output)
-            return self.row(name, output), [f"{name}: {reason_of(output)}; input: {wrote[1] if wrote else 'none'}"]
-        return self.row(name, output), []
+        row.add(output)
+        return [self.problem(name, output)] if code else []
 
-    def row(self, name, output):
-        def number(pattern):
-            found = re.findall(pattern, output)
-            return found[-1] if found else "-"
-        executed = number(r"stat::number_of_executed_units:\s*(\d+)")
-        if executed == "-":
-            executed = number(r"^#(\d+)") if output.startswith("#") else number(r"\n#(\d+)")
-        return [name, executed, number(r"cov: (\d+)"), number(r"fuzz: slowest input: ([\d.]+)"),
-                number(r"stat::peak_rss_mb:\s*(\d+)")]
+    def remember(self, name, row):
+        with self.lock:
+            self.campaign[name] = row
+            unfinished = self.kept / "campaign.json.new"
+            unfinished.write_text(json.dumps(self.campaign, indent=1, default=dataclasses.asdict) + "\n")
+            unfinished.replace(self.kept / "campaign.json")
 
     def coverage(self, name):
         """Edges reached and edges in all, of the parser's own sources."""
@@ -162,8 +208,11 @@ def arguments_of(argv):
     parser = argparse.ArgumentParser(prog="./run fuzz", description="Fuzzes the parsers (tests/fuzz).")
     parser.add_argument("program", help=argparse.SUPPRESS)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; without one, all")
-    parser.add_argument("--short", action="store_true", help="10 seconds each, the same each time")
-    parser.add_argument("--seconds", type=int, help="for each target; 60 without --short")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--short", action="store_true", help="10 seconds each, the same each time")
+    kinds.add_argument("--campaign", action="store_true",
+                       help="an hour of processor time or 10 million executions each; goes on where it was stopped")
+    parser.add_argument("--seconds", type=int, help="for each target; 60 if nothing is said")
     parser.add_argument("--runs", type=int, default=0, help="the most executions of each target")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
     parser.add_argument("--coverage", action="store_true", help="then print the coverage of each parser")
@@ -175,7 +224,8 @@ def arguments_of(argv):
     if options.input and len(options.targets) != 1:
         parser.error("--input goes with one target")
     options.targets = options.targets or list(TARGETS)
-    options.seconds = options.seconds or (10 if options.short else 60)
+    options.seconds = options.seconds or (10 if options.short else 3600 if options.campaign else 60)
+    options.runs = options.runs or (10_000_000 if options.campaign else 0)
     return options
 
 
@@ -200,10 +250,10 @@ def main(argv):
         fuzzer = Fuzzer(options, work)
         with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
             results = list(pool.map(fuzzer.fuzz, options.targets))
-        print(f"{'target':14} {'executions':>10} {'edges':>6} {'slowest s':>9} {'peak MiB':>8}")
+        print(f"{'target':14} {'executions':>10} {'edges':>6} {'slowest s':>9} {'peak MiB':>8} {'processor s':>11}")
         for name, (row, _) in zip(options.targets, results):
-            row = row or [name, "-", "-", "-", "-"]
-            print(f"{row[0]:14} {row[1]:>10} {row[2]:>6} {row[3]:>9} {row[4]:>8}")
+            print(f"{name:14} {row.executions:>10} {row.edges:>6} {row.slowest:>9.3f} {row.memory:>8} "
+                  f"{row.processor:>11.0f}")
         if options.coverage:
             for name in options.targets:
                 print(fuzzer.coverage(name))

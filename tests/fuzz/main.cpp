@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "weft/tests/fuzz/fuzz.h"
@@ -133,7 +134,13 @@ extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
   chosen_name = found->first;
   says = std::getenv("WEFT_FUZZ_SAY") != nullptr;
   folder();  // made before the function below is registered, and so removed after it
-  std::atexit([] { std::fprintf(stderr, "fuzz: slowest input: %.3f s\n", slowest); });
+  std::atexit([] {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    std::fprintf(stderr, "fuzz: slowest input: %.3f s\n", slowest);
+    std::fprintf(stderr, "fuzz: processor time: %.1f s\n", seconds_of_processor());
+    std::fprintf(stderr, "fuzz: peak memory: %ld MiB\n", used.ru_maxrss / 1024);
+  });
   return 0;
 }
 

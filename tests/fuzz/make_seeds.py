@@ -82,6 +82,7 @@ def small():
     yield "manifest/bad_hash", manifest({"model.safetensors": b"some weights"}).replace(b"schema", b"Schema")
     yield "manifest/lines", b"#model.safetensors 12 " + hashlib.sha256(b"some weights").hexdigest().encode()
     yield "manifest/bad_lines", b"#../model.safetensors 12 abc\nmodel.safetensors -1 "
+    yield "manifest/bad_long_name", b"#" + b"x" * 300 + b" 4 abc"
     yield "trainer_state/every_type", state(state={"trainer": EVERY_TYPE}, metrics={"validation/loss": 0.5, "b": None})
     yield "trainer_state/bad_two_parts", state(state={"trainer": EVERY_TYPE, "callbacks.0.ema": EVERY_TYPE | WITHOUT_TENSORS},
                                            logs={"metrics.jsonl": 10, "metrics.csv": 20}, environment={"threads": "2"})

@@ -279,8 +279,12 @@ TEST_F(ReceivedRun, AFileThatTheSystemRefusesIsAnIoError) {
   fs::remove(folder_ / "step-1/file");
   fs::create_symlink("/etc/passwd", folder_ / "step-1/file");
   EXPECT_SAYS(refusal([&] { verify_checkpoint(folder_ / "step-1"); }), "is a link");
-  write(folder_ / "step-1" / kManifestFile, manifest_text({{"../victim", {4, sha256_of("text")}}}));
-  EXPECT_SAYS(refusal([&] { verify_checkpoint(folder_ / "step-1"); }), "names '../victim'");
+  for (const std::string& name : {std::string("../victim"), std::string("file\0", 5),
+                                  std::string(300, 'x'), std::string("..")}) {
+    write(folder_ / "step-1" / kManifestFile, manifest_text({{name, {4, sha256_of("text")}}}));
+    EXPECT_SAYS(refusal([&] { verify_checkpoint(folder_ / "step-1"); }),
+                "files of the checkpoint itself are required");
+  }
 }
 
 TEST_F(ReceivedRun, AFolderWithForeignFilesIsRefused) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/checkpoint/manifest.h"
 
+#include <climits>
+
 #include <nlohmann/json.hpp>
 
 #include "weft/core/error.h"
@@ -20,7 +22,8 @@ constexpr int kManifestSchema = 1;
 constexpr i64 kLargest = 1 << 20;  // maximum size of a manifest in bytes
 
 bool is_plain_name(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos;
+  return !name.empty() && name.size() <= NAME_MAX && name != "." && name != ".." &&
+         name.find('/') == name.npos && name.find('\0') == name.npos;
 }
 
 void verify_file(const fs::path& checkpoint, const std::string& name, const FileRecord& record) {

@@ -93,7 +93,7 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   // Only the schedule of the model's optimizer starts again, because strategies control no other.
   const bool restart =
       options_.on_rebuild == OnRebuild::restart && optimizers_.all().front().schedule != nullptr;
-  const optim::RebuildReport report = optimizers_.rebuild();
+  optim::RebuildReport report = optimizers_.rebuild();
   invalidate_graphs();
   check_segments(model_, optimizer());
   if (restart) optimizers_.restart_schedule();
