@@ -44,8 +44,8 @@ void naming_caller(const std::string& caller, const Call& call) {
 
 }  // namespace
 
-void check_pointer(const LaunchRecord& record, StreamHandle stream, const void* argument) {
-  if (argument == nullptr || stream != gpu::compute_stream()) return;
+void check_pointer(const LaunchRecord& record, const void* argument) {
+  if (argument == nullptr) return;
   WEFT_ASSERT(emulated::is_device_memory(argument),
               "launch: kernel {} was given host memory at {}; memory of the device is required",
               record.kernel, text_of(record.caller));

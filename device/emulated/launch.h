@@ -14,8 +14,8 @@ namespace weft::detail {
 void launch_emulated(const LaunchRecord& record, StreamHandle stream,
                      std::function<void()> call_kernel);
 
-// Throws InternalError for host memory on the stream of tensors (Note [Device memory apart]).
-void check_pointer(const LaunchRecord& record, StreamHandle stream, const void* argument);
+// Throws InternalError for host memory (Note [Device memory apart]).
+void check_pointer(const LaunchRecord& record, const void* argument);
 
 // Constructed before main() for each kernel that the program can launch.
 struct KnownKernel {
@@ -28,7 +28,7 @@ template <auto Kernel, class Tuple>
 void launch_kernel(const LaunchRecord& record, StreamHandle stream, const Tuple& arguments) {
   static_cast<void>(known_kernel<Kernel>);
   const auto check = [&](const auto& argument) {
-    each_pointer(argument, [&](const void* pointer) { check_pointer(record, stream, pointer); });
+    each_pointer(argument, [&](const void* pointer) { check_pointer(record, pointer); });
   };
   std::apply([&](const auto&... argument) { (check(argument), ...); }, arguments);
   launch_emulated(record, stream, [arguments] { std::apply(Kernel, arguments); });

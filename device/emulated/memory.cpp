@@ -88,9 +88,21 @@ class Memory {
     const std::lock_guard lock(mutex_);
     if (--open_ == 0) protect(base_, used_addresses_, PROT_NONE);
   }
-  bool holds(const void* pointer) const {
+  bool holds(const void* pointer) {
     const char* address = static_cast<const char*>(pointer);
-    return address >= base_ && address < base_ + addresses_;
+    if (address >= base_ && address < base_ + addresses_) return true;
+    const std::lock_guard lock(mutex_);
+    const auto behind = lent_.upper_bound(address);
+    return behind != lent_.begin() &&
+           address <= std::prev(behind)->first + std::prev(behind)->second;
+  }
+  void lend(const void* begin, i64 bytes) {
+    const std::lock_guard lock(mutex_);
+    lent_[static_cast<const char*>(begin)] = bytes;
+  }
+  void take_back(const void* begin) {
+    const std::lock_guard lock(mutex_);
+    lent_.erase(static_cast<const char*>(begin));
   }
 
  private:
@@ -137,6 +149,7 @@ class Memory {
   int open_ = 0;
   std::map<char*, i64> free_;     // below used_addresses_
   std::map<char*, i64> size_of_;  // the requested sizes
+  std::map<const char*, i64> lent_;
 };
 
 std::atomic<u64> count_of_bytes_sent = 0;
@@ -159,6 +172,8 @@ namespace emulated {
 MemoryAccess::MemoryAccess() { memory().open(); }
 MemoryAccess::~MemoryAccess() { memory().close(); }
 bool is_device_memory(const void* pointer) { return memory().holds(pointer); }
+void lend_memory(const void* begin, i64 bytes) { memory().lend(begin, bytes); }
+void return_memory(const void* begin) { memory().take_back(begin); }
 i64 set_memory_limit(i64 bytes) { return memory().set_limit(bytes); }
 u64 bytes_sent() { return count_of_bytes_sent; }
 

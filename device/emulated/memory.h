@@ -2,9 +2,10 @@
 // Note [Device memory apart]
 // All memory of the emulated device lies in one range of addresses, which the host may not access.
 // It is accessible only while a stream works or a copy between host and device is made. A host that
-// follows a device pointer ends with SIGSEGV, as with a real GPU. Conversely, a kernel on the
-// compute stream that receives a pointer to host memory is refused at its launch. Other streams
-// accept such pointers, because tests of kernels use memory that both sides can access.
+// follows a device pointer ends with SIGSEGV, as with a real GPU. Conversely, a kernel that receives a
+// pointer to host memory is refused at its launch. Tests of kernels use memory that both sides can
+// access (testing/kernel_test.h), so that AddressSanitizer guards its bounds; they lend it to the
+// device.
 #pragma once
 #include "weft/core/types.h"
 
@@ -19,7 +20,12 @@ class MemoryAccess {
   MemoryAccess& operator=(const MemoryAccess&) = delete;
 };
 
+// Whether the pointer is to device memory or to lent memory, or just behind lent memory.
 bool is_device_memory(const void* pointer);
+
+// Memory of a test that kernels may access. It must be returned before it is freed.
+void lend_memory(const void* begin, i64 bytes);
+void return_memory(const void* begin);
 
 // Returns the number of bytes that the host has sent to the device so far.
 u64 bytes_sent();

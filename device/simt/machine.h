@@ -139,6 +139,7 @@ const char* name_of(WarpOperation operation);
 
 // ---- shared_memory.cpp ----
 void begin_block_memory();
+void check_block_memory();  // reports a write behind a variable
 void end_block_memory();
 void end_grid_memory();
 

@@ -77,6 +77,7 @@ void run_block() {
   }
   if (machine.fault.happened)
     for (unsigned i = 0; i < machine.threads; ++i) abandon(machine.fibers[i]);
+  check_block_memory();
   end_block_memory();
   machine.parity ^= 1;
   ++machine.statistics.blocks;

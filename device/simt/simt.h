@@ -30,6 +30,7 @@ enum class Fault {
   warp_mask,           // a lane outside its own mask, or lanes of one mask in different operations
   inactive_lane,       // a shuffle reads a lane that does not take part
   bad_launch,          // no GPU can run such a block
+  shared_overflow,     // a write behind shared memory
   trap,                // __trap(), or an operation that traps on a GPU
   exception,           // C++ code in the kernel threw
 };

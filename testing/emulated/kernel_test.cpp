@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "weft/device/emulated/memory.h"
 #include "weft/device/simt/simt.h"
 #include "weft/testing/emulated/sanitizer_hooks.h"
 #include "weft/testing/emulated/sync_sites.h"
@@ -37,9 +38,13 @@ void* device_array(i64 bytes) {
   void* memory = nullptr;
   if (posix_memalign(&memory, 256, static_cast<std::size_t>(bytes)) != 0) throw std::bad_alloc();
   std::memset(memory, 0xff, static_cast<std::size_t>(bytes));
+  emulated::lend_memory(memory, bytes);
   return memory;
 }
-void free_device_array(void* memory, i64) { std::free(memory); }
+void free_device_array(void* memory, i64) {
+  emulated::return_memory(memory);
+  std::free(memory);
+}
 void copy_to_device(void* to, const void* from, i64 bytes) {
   if (bytes > 0) std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }

@@ -7,7 +7,8 @@
 
 #include "weft/device/simt/simt.h"
 
-// source: compiler-rt, include/sanitizer/{asan,tsan,common}_interface*.h and tsan_debugging.cpp
+// source: compiler-rt, include/sanitizer/{asan,tsan,common}_interface*.h tsan_debugging.cpp and
+// tsan_rtl_report.cpp
 // NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier)
 extern "C" {
 [[gnu::weak]] int __tsan_get_report_data(void* report, const char** description, int* count,
@@ -74,11 +75,18 @@ void print_race(void* report) {
 extern "C" {
 void __asan_on_error() { print_place(); }
 void __ubsan_on_report() { print_place(); }
-void __tsan_on_report(void* report) {
-  if (__tsan_get_report_data != nullptr && __sanitizer_symbolize_pc != nullptr) print_race(report);
+}
+namespace __tsan {
+class ReportDesc;
+// ThreadSanitizer calls this before it prints the report, and __tsan_on_report() after it.
+bool OnReport(const ReportDesc* report, bool suppressed) {  // NOLINT(misc-use-internal-linkage)
+  if (suppressed) return true;
+  if (__tsan_get_report_data != nullptr && __sanitizer_symbolize_pc != nullptr)
+    print_race(const_cast<ReportDesc*>(report));
   else print_place();
+  return false;
 }
-}
+}  // namespace __tsan
 // NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier)
 
 namespace weft::testing {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -20,6 +21,8 @@
 
 #ifdef WEFT_REAL_DEVICE
 #include <cuda_runtime_api.h>
+#else
+#include "weft/device/emulated/memory.h"
 #endif
 
 namespace weft::kernels::test {
@@ -52,13 +55,17 @@ inline void* shared_memory(std::size_t bytes) {
   if (error != cudaSuccess) throw std::runtime_error(cudaGetErrorString(error));
   return memory;
 #else
-  return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 64, bytes) != 0) throw std::bad_alloc();
+  emulated::lend_memory(memory, static_cast<i64>(bytes));
+  return memory;
 #endif
 }
 inline void free_shared_memory(void* memory) {
 #ifdef WEFT_REAL_DEVICE
   cudaFree(memory);
 #else
+  emulated::return_memory(memory);
   std::free(memory);
 #endif
 }

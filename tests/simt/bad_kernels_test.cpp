@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of mistakes that the emulator itself reports.
+#include "weft/device/emulated/memory.h"
+#include "weft/device/gpu/gpu.h"
 #include "weft/tests/simt/planted_bugs.cuh"
 #include "weft/tests/simt/simt_test_tools.h"
 
@@ -93,6 +95,38 @@ TEST(BadKernel, Exception) {
   EXPECT_SAYS(error, "from inside");
 }
 
+// Under AddressSanitizer, sanitizer_test.cpp has these.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+__global__ void writes_behind_an_array(unsigned at) {
+  WEFT_SHARED(s, float[64]);
+  volatile float* p = s;
+  p[at] = 1;
+}
+TEST(BadKernel, WritesBehindSharedMemory) {
+  DeviceArray<float> y(64);
+  const auto run = [&](std::size_t floats) {
+    return kernel_error([&] {
+      launch<bugs::outside_dynamic>({.grid = 2, .block = 64, .smem = floats * sizeof(float)},
+                                    y.data());
+    });
+  };
+  EXPECT_FAULT(run(63), Fault::shared_overflow);
+  EXPECT_SAYS(run(63), "kernel weft::bugs::outside_dynamic, block (0,0,0): byte 25");
+  EXPECT_SAYS(run(63), "of dynamic_shared was written, which has 252 bytes");
+  EXPECT_FAULT(run(0), Fault::shared_overflow);
+  EXPECT_FALSE(run(64).has_value());
+  const auto run_array = [](unsigned at) {
+    return kernel_error([&] { launch<writes_behind_an_array>({}, at); });
+  };
+  EXPECT_FAULT(run_array(64), Fault::shared_overflow);
+  EXPECT_FAULT(run_array(127), Fault::shared_overflow);
+  EXPECT_SAYS(run_array(64), "of a WEFT_SHARED variable was written, which has 256 bytes");
+  EXPECT_FALSE(run_array(63).has_value());
+}
+
+#endif
+
 TEST(BadKernel, TheEmulatorGoesOnAfterAFault) {
   DeviceArray<float> y(64);
   for (int round = 0; round < 3; ++round) {
@@ -122,6 +156,35 @@ TEST(BadLaunch, NamesKernelLimitAndCaller) {
   error = error_of({.grid = 1, .block = 32, .smem = std::size_t{1} << 20});
   EXPECT_FAULT(error, Fault::bad_launch);
   EXPECT_SAYS(error, "1048576 bytes of dynamic shared memory");
+}
+
+// Each stream refuses it; GpuTensor.AKernelIsGivenNoHostMemory has the stream of the tensors.
+TEST(BadLaunch, HostMemoryIsRefused) {
+  std::vector<float> on_host(32);
+  DeviceArray<float> y(32);
+  gpu::Stream stream;
+  for (const StreamHandle handle : {StreamHandle{}, stream.handle()}) try {
+      launch<bugs::with_syncwarp>({.block = 32, .stream = handle}, on_host.data());
+      ADD_FAILURE() << "it was launched";
+    } catch (const InternalError& error) {
+      const std::string text = error.what();
+      EXPECT_NE(text.find("kernel weft::bugs::with_syncwarp was given host memory at "
+                          "bad_kernels_test.cpp:"),
+                std::string::npos)
+          << text;
+    }
+  launch<bugs::with_syncwarp>({.block = 32}, y.data());
+  EXPECT_EQ(y.host()[4], 5.0f);
+  // Part of an array, and the end of one, are the device's.
+  EXPECT_TRUE(emulated::is_device_memory(y.data() + 31));
+  EXPECT_TRUE(emulated::is_device_memory(y.data() + 32));
+  EXPECT_FALSE(emulated::is_device_memory(on_host.data()));
+  const float* returned = nullptr;
+  {
+    DeviceArray<float> other(32);
+    returned = other.data();
+  }
+  EXPECT_FALSE(emulated::is_device_memory(returned));
 }
 
 TEST(BadLaunch, AGridOfNoBlocksDoesNothing) { launch<bugs::traps>({.grid = 0, .block = 32}, 0); }

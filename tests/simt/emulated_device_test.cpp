@@ -16,27 +16,28 @@ __global__ void write(int* x, int value) { *x = value; }
 TEST(EmulatedStream, RunsNothingBeforeItMust) {
   gpu::Stream stream;
   gpu::Event event;
-  int seen = 0;
-  launch<write>({.stream = stream.handle()}, &seen, 1);
+  DeviceArray<int> seen(std::vector<int>{0});
+  launch<write>({.stream = stream.handle()}, seen.data(), 1);
   event.record(stream.handle());
-  launch<write>({.stream = stream.handle()}, &seen, 2);
-  EXPECT_EQ(seen, 0);
+  launch<write>({.stream = stream.handle()}, seen.data(), 2);
+  EXPECT_EQ(seen.host()[0], 0);
   EXPECT_FALSE(event.done());
   event.synchronize();
-  EXPECT_EQ(seen, 1) << "an event waits for what came before it, and no more";
+  EXPECT_EQ(seen.host()[0], 1) << "an event waits for what came before it, and no more";
   gpu::synchronize(stream.handle());
-  EXPECT_EQ(seen, 2);
+  EXPECT_EQ(seen.host()[0], 2);
 }
 
 TEST(EmulatedStream, AMissingWaitShows) {
   gpu::Stream producer, consumer;
   const auto copied = [&](bool wait) {
-    int value = 0, copy = -1;
+    DeviceArray<int> value(std::vector<int>{0});
+    int copy = -1;
     gpu::Event event;
-    launch<write>({.stream = producer.handle()}, &value, 7);
+    launch<write>({.stream = producer.handle()}, value.data(), 7);
     event.record(producer.handle());
     if (wait) consumer.wait(event);
-    gpu::copy_to_host(consumer.handle(), &copy, &value, 4);
+    gpu::copy_to_host(consumer.handle(), &copy, value.data(), 4);
     gpu::synchronize_all();
     return copy;
   };
@@ -45,25 +46,25 @@ TEST(EmulatedStream, AMissingWaitShows) {
 }
 
 TEST(EmulatedStream, TheDefaultStreamRunsAtOnce) {
-  int seen = 0;
-  launch<write>({}, &seen, 1);
-  EXPECT_EQ(seen, 1);
+  DeviceArray<int> seen(std::vector<int>{0});
+  launch<write>({}, seen.data(), 1);
+  EXPECT_EQ(seen.host()[0], 1);
 }
 
 TEST(EmulatedStream, AFaultSurfacesWhereSomebodyWaitsAndNamesTheLaunch) {
   gpu::Stream stream;
-  int seen = 0;
+  DeviceArray<int> seen(std::vector<int>{0});
   launch<bugs::traps>({.block = 32, .stream = stream.handle()}, 3);
-  launch<write>({.stream = stream.handle()}, &seen, 1);
+  launch<write>({.stream = stream.handle()}, seen.data(), 1);
   const auto error = kernel_error([&] { gpu::synchronize(stream.handle()); });
   EXPECT_FAULT(error, simt::Fault::trap);
   EXPECT_SAYS(error, "kernel weft::bugs::traps");
   EXPECT_SAYS(error, "launched at emulated_device_test.cpp:");
   gpu::synchronize(stream.handle());
-  EXPECT_EQ(seen, 0) << "what was queued behind a fault is dropped";
-  launch<write>({.stream = stream.handle()}, &seen, 2);
+  EXPECT_EQ(seen.host()[0], 0) << "what was queued behind a fault is dropped";
+  launch<write>({.stream = stream.handle()}, seen.data(), 2);
   gpu::synchronize(stream.handle());
-  EXPECT_EQ(seen, 2);
+  EXPECT_EQ(seen.host()[0], 2);
 }
 
 TEST(EmulatedStream, AnImpossibleLaunchIsReportedAtOnce) {
