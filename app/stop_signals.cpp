@@ -31,9 +31,12 @@ void tell(char what) {
   errno = before;
 }
 
-// A terminal that closes sends SIGHUP more than once, and each write to a closed pipe is one more
-// SIGPIPE. The save that the first one requested must not be ended by the next one.
-bool may_come_again(int signal) { return signal == SIGHUP || signal == SIGPIPE; }
+// A terminal that closes sends SIGHUP more than once, each write to a closed pipe is one more
+// SIGPIPE, and SIGXCPU comes each second from the limit of processor time on. The save that the
+// first one requested must not be ended by the next one.
+bool may_come_again(int signal) {
+  return signal == SIGHUP || signal == SIGPIPE || signal == SIGXCPU;
+}
 
 void on_stop(int signal) {
   int none = 0;
@@ -45,7 +48,9 @@ void on_stop(int signal) {
 
 void on_usr1_signal(int) { tell(kCheckpoint); }
 
-constexpr int kStopping[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+void nothing_to_save_yet(int) {}
+
+constexpr int kStopping[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
 
 sigset_t all_of_ours() {
   sigset_t set;
@@ -71,6 +76,7 @@ StopSignals::StopSignals() {
   fcntl(pipe_ends[1], F_SETFL, O_NONBLOCK);  // a handler must not wait for its own thread
   const sigset_t ours = all_of_ours();
   pthread_sigmask(SIG_BLOCK, &ours, &blocked_before_);
+  handle(SIGUSR1, nothing_to_save_yet);  // it ends a program that does not handle it
   const auto watch = [source = source_, ours]() mutable {
     pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // Note [Signals and stacks]
     for (char what = 0;;) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGPIPE request a stop: training ends after the current
+// SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGPIPE and SIGXCPU request a stop: training ends after the current
 // optimizer step, with a checkpoint. A second SIGINT or SIGTERM ends the process at once. SIGUSR1
 // requests a checkpoint, and training continues. A signal that was ignored when the command started
 // (nohup) stays ignored.

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "weft/core/error.h"
+#include "weft/core/home.h"
 #include "weft/data/sources.h"
 
 namespace weft::data {
@@ -22,16 +23,18 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// Null where the variable is not set.
-const char* data_variable() {
+// Empty where the variable is not set.
+std::string data_variable() {
   const char* variable = std::getenv("WEFT_DATA_DIR");
-  return variable != nullptr && *variable != '\0' ? variable : nullptr;
+  if (variable == nullptr) return {};
+  return expand_home(variable).value_or(variable);
 }
 
 std::vector<fs::path> folders_of(const FileSearch& search) {
   if (!search.root.empty()) return {search.root};
   std::vector<fs::path> folders;
-  if (const char* variable = data_variable()) folders.push_back(fs::path(variable) / search.folder);
+  if (const std::string variable = data_variable(); !variable.empty())
+    folders.push_back(fs::path(variable) / search.folder);
   folders.push_back(fs::path("data") / search.folder);
   return folders;
 }
@@ -50,7 +53,7 @@ fs::path find_file(const FileSearch& search, std::span<const std::string> names)
   for (const auto& name : names)
     if (!folder.empty() && is_there(folder / name)) return folder / name;
   std::vector<std::string> places;
-  if (search.root.empty() && data_variable() == nullptr)
+  if (search.root.empty() && data_variable().empty())
     places.push_back(fmt::format("$WEFT_DATA_DIR/{} (WEFT_DATA_DIR is not set)", search.folder));
   for (const auto& place : folders_of(search)) places.push_back(place.string());
   fail("{}: there is no {} in {}; {}", search.dataset, fmt::join(names, " or "),

@@ -17,7 +17,7 @@ namespace {
 using namespace testing_app;
 namespace fs = std::filesystem;
 
-constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
 
 class Signals : public test_support::InScratchFolder {
  protected:
@@ -75,6 +75,24 @@ TEST_F(Signals, InTrainingLeadToACheckpoint) {
     expect_good_checkpoint(run);
     EXPECT_NE(output().find("Next: weft train " + run + "/config.yaml"), std::string::npos);
   }
+}
+
+// Before the first step there is nothing to save.
+TEST_F(Signals, ARequestThatComesTooEarlyEndsNothing) {
+  const pid_t child = start("quick.yaml run.dir=run");
+  // The thread of StopSignals is there before the data and the model.
+  ASSERT_TRUE(wait_for([&] {
+    const fs::path tasks = "/proc/" + std::to_string(child) + "/task";
+    return fs::exists(folder_ / "run") ||
+           std::distance(fs::directory_iterator(tasks), fs::directory_iterator()) > 1;
+  }));
+  for (int i = 0; i < 200 && !fs::exists(folder_ / "run/metrics.jsonl"); ++i) {
+    kill(child, SIGUSR1);
+    usleep(500);
+  }
+  ASSERT_TRUE(waits_for_epoch("run")) << output();
+  kill(child, SIGTERM);
+  EXPECT_EQ(end_of(child), 143) << output();
 }
 
 // A terminal that closes sends SIGHUP twice, by the kernel and by the shell.

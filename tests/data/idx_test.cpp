@@ -248,6 +248,8 @@ TEST_F(MnistFiles, WithoutARootAreFoundInTheDataFolders) {
   put("all");
   std::filesystem::remove(elsewhere.path() / "data/mnist");
   EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
+  const Environment home{"HOME", elsewhere.path().c_str()}, in_home{"WEFT_DATA_DIR", "~/all"};
+  EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
 }
 
 // A test set of another folder may be of another dataset.

@@ -55,6 +55,18 @@ TEST_F(CallbacksOnFailure, RollbackGoesBackToTheLastCheckpoint) {
   EXPECT_DOUBLE_EQ(run.trainer().optimizer().lr(), 0.025);
 }
 
+// Weights that are NaN would stay in the average for the rest of the run.
+TEST_F(CallbacksOnFailure, TheAverageBeginsAgainAfterARollback) {
+  Orchestrator run(config({"optimizer.lr=1e12", "train.epochs=2",
+                           "callbacks=[ema, {type: rollback, lr_factor: 1e-13}]"}),
+                   "test");
+  const RunReport report = run.train();
+  EXPECT_EQ(report.epochs, 2);
+  EXPECT_EQ(events("rollback").size(), 1u);
+  ASSERT_TRUE(report.validation.has_value());
+  EXPECT_LT(report.validation->loss, 10);
+}
+
 TEST_F(CallbacksOnFailure, RollbackBringsTheMomentumOfTheCheckpointBack) {
   Orchestrator run(config({"callbacks=[rollback]", "optimizer.momentum=0.9", "train.epochs=3"}),
                    "test");

@@ -62,6 +62,14 @@ class Ema final : public Callback {
     for (Averaged& b : buffers_) follow(b.value, b.average, b.scratch, decay);
   }
 
+  // The average of weights that training has left behind may hold NaN, which stays in an average.
+  void on_repaired(Orchestrator& run) override {
+    average_.copy_from(run.trainer().optimizer().parameters().values());
+    for (const Averaged& b : buffers_) b.average.copy_from(b.value);
+    steps_ = 0;
+    log_info("ema: the average begins again from the weights that the run goes back to");
+  }
+
   void on_validation_begin(Orchestrator& run) override { swap(run); }
   void on_validation_end(Orchestrator& run, const Evaluation&) override { swap(run); }
   void on_validation_abandoned(Orchestrator& run) override { swap(run); }

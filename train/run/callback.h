@@ -64,6 +64,9 @@ class Callback : public TrainerObserver {
   // Called when training failed. Returns true if the callback has repaired the run. An epoch that
   // failed then starts again. After the validation at the end of an epoch, the next one starts.
   virtual bool on_failure(Orchestrator&, const TrainingError&) { return false; }
+  // Called for all callbacks after one has repaired the run. The weights are others than those that
+  // the last step left.
+  virtual void on_repaired(Orchestrator&) {}
   virtual void on_train_end(const RunReport&) {}
   virtual void state(State&) {}
 };

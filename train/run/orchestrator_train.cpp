@@ -179,6 +179,7 @@ bool Orchestrator::repaired(const TrainingError& error) {
     if (!callback->on_failure(*this, error)) continue;
     progress_.validation.reset();
     progress_.validated_at = -1;
+    for (const auto& each : hooks_.callbacks()) each->on_repaired(*this);
     return true;
   }
   return false;
