@@ -41,7 +41,7 @@ Pictures read_pictures(const std::vector<std::string>& files, const Shape& sampl
   i64 read = 0;
   for (const std::string& file : files) try {
       const Tensor picture =
-          data::read_png(file, sample[2], data::PictureSize{sample[0], sample[1]});
+          data::read_picture(file, sample[2], data::PictureSize{sample[0], sample[1]});
       all.slice(read, read + 1).reshape(sample).copy_from(picture);
       pictures.names.push_back(file);
       ++read;
@@ -97,7 +97,7 @@ int run(const PredictArguments& arguments) {
 
 void add_predict(CLI::App& app, int& exit_code) {
   const auto arguments = std::make_shared<PredictArguments>();
-  CLI::App* command = app.add_subcommand("predict", "print the class of each PNG picture");
+  CLI::App* command = app.add_subcommand("predict", "print the class of each PNG or JPEG picture");
   command->add_option("RUN", arguments->run, "folder of the run, such as runs/latest")
       ->transform(home_path())
       ->required();

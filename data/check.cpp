@@ -23,28 +23,36 @@ void check_index(const DatasetInfo& info, i64 index, i64 size) {
              info.name, info.split, index, size - 1);
 }
 
-void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
-  const auto check_values = [&](const char* what, const void* elements, const Shape& shape) {
-    const std::span values(static_cast<const float*>(elements),
-                           static_cast<std::size_t>(shape.elements()));
-    if (const auto bad = find_non_finite(values))
-      fail("{} ({}): {} of sample {} holds {} at position {}; finite values are required",
-           info.name, info.split, what, index, values[static_cast<std::size_t>(*bad)], *bad);
-  };
-  if (info.sample_dtype == DType::f32) check_values("the input", sample, info.sample);
-  if (info.target_dtype == DType::f32) check_values("the target", target, info.target);
-  if (info.has_labels()) {
-    const i64 labels = info.target.elements();
-    for (i64 i = 0; i < labels; ++i) {
-      i64 label = 0;
-      std::memcpy(&label,
-                  static_cast<const std::byte*>(target) + i * static_cast<i64>(sizeof label),
-                  sizeof label);
-      WEFT_CHECK(label >= 0 && label < info.classes,
-                 "{} ({}): the label of sample {} is {}; a class from 0 to {} is required",
-                 info.name, info.split, index, label, info.classes - 1);
-    }
+namespace {
+
+void check_values(const DatasetInfo& info, i64 index, const char* what, const void* elements,
+                  const Shape& shape) {
+  const std::span values(static_cast<const float*>(elements),
+                         static_cast<std::size_t>(shape.elements()));
+  if (const auto bad = find_non_finite(values))
+    fail("{} ({}): {} of sample {} holds {} at position {}; finite values are required", info.name,
+         info.split, what, index, values[static_cast<std::size_t>(*bad)], *bad);
+}
+
+}  // namespace
+
+void check_target(const DatasetInfo& info, i64 index, const void* target) {
+  if (info.target_dtype == DType::f32) check_values(info, index, "the target", target, info.target);
+  if (!info.has_labels()) return;
+  const i64 labels = info.target.elements();
+  for (i64 i = 0; i < labels; ++i) {
+    i64 label = 0;
+    std::memcpy(&label, static_cast<const std::byte*>(target) + i * static_cast<i64>(sizeof label),
+                sizeof label);
+    WEFT_CHECK(label >= 0 && label < info.classes,
+               "{} ({}): the label of sample {} is {}; a class from 0 to {} is required", info.name,
+               info.split, index, label, info.classes - 1);
   }
+}
+
+void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
+  if (info.sample_dtype == DType::f32) check_values(info, index, "the input", sample, info.sample);
+  check_target(info, index, target);
 }
 
 }  // namespace weft::data

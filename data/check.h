@@ -17,6 +17,7 @@ void check_index(const DatasetInfo& info, i64 index, i64 size);
 
 // Throws UserError naming dataset, split and sample when a value of the sample or of its target is
 // not finite, or its label is not in [0, classes).
+void check_target(const DatasetInfo& info, i64 index, const void* target);
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target);
 
 }  // namespace weft::data

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// CIFAR-10 in its binary format (https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version").
+// CIFAR-10 and CIFAR-100 in their binary format (https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version").
 #pragma once
 #include <filesystem>
 #include <string>
 
+#include "weft/data/sources.h"
 #include "weft/data/tensor_dataset.h"
 
 namespace weft::data {
@@ -18,7 +19,13 @@ class Cifar10 : public TensorDataset {
   explicit Cifar10(const std::filesystem::path& root = {}, const std::string& split = "train");
 };
 
-// Whether a folder has any of the files.
-bool holds_cifar10(const std::filesystem::path& folder);
+// CIFAR-100: train.bin and test.bin. A record has two labels, of which one is read. The names of
+// the classes are in fine_label_names.txt and coarse_label_names.txt beside them; without these
+// files they are numbers.
+class Cifar100 : public TensorDataset {
+ public:
+  explicit Cifar100(const std::filesystem::path& root = {}, const std::string& split = "train",
+                    Cifar100Labels labels = Cifar100Labels::fine);
+};
 
 }  // namespace weft::data

@@ -47,6 +47,9 @@ class Dataset {
   // to `target` (info().target_bytes() bytes). The same index gives the same bytes every time.
   // Thread-safe. Throws UserError for a sample that cannot be read.
   virtual void read(i64 index, void* sample, void* target) const = 0;
+
+  // Writes only the target. A dataset whose samples are slow to read does better than this.
+  virtual void read_target(i64 index, void* target) const;
 };
 
 }  // namespace weft::data

@@ -59,8 +59,30 @@ class IdxFile {
   std::vector<i64> sizes_;
 };
 
-FileSearch mnist_search(const std::filesystem::path& root) {
-  return {"mnist", root, "mnist", "`tools/get_data mnist` fetches the official file"};
+// MNIST, or a dataset in the same files.
+struct IdxSet {
+  const char *name, *folder, *how_to_get;
+  std::vector<std::string> class_names;
+};
+
+const IdxSet& digits_set() {
+  static const IdxSet set{"mnist", "mnist", "`tools/get_data mnist` fetches the official file", {}};
+  return set;
+}
+
+// source: Xiao, Rasul, Vollgraf, arXiv:1708.07747, table 2
+const IdxSet& fashion_set() {
+  static const IdxSet set{
+      "fashion_mnist",
+      "fashion-mnist",
+      "the four files of https://github.com/zalandoresearch/fashion-mnist are required",
+      {"T-Shirt/Top", "Trouser", "Pullover", "Dress", "Coat", "Sandals", "Shirt", "Sneaker", "Bag",
+       "Ankle boots"}};
+  return set;
+}
+
+FileSearch search_for(const IdxSet& set, const std::filesystem::path& root) {
+  return {set.name, root, set.folder, set.how_to_get};
 }
 
 // The official names, with and without compression, and those that some archives unpack to.
@@ -73,19 +95,21 @@ std::vector<std::string> mnist_names(const std::string& split, const std::string
 
 // The one folder of all files: a test set of another folder may be of another dataset. Empty if no
 // folder has any.
-std::filesystem::path mnist_folder(const std::filesystem::path& root) {
+std::filesystem::path idx_folder(const IdxSet& set, const std::filesystem::path& root) {
   std::vector<std::string> names;
   for (const char* split : {"train", "test"})
     for (const char* content : {"images", "labels"})
       for (std::string& name : mnist_names(split, content)) names.push_back(std::move(name));
-  return find_folder(mnist_search(root), names);
+  return find_folder(search_for(set, root), names);
 }
 
-TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::string& split) {
-  WEFT_CHECK(split == "train" || split == "test", "mnist: split is '{}'; train or test is required",
-             split);
-  const auto folder = mnist_folder(root);
-  const FileSearch search = mnist_search(folder.empty() ? root : folder);
+TensorDataset::Content read_set(const IdxSet& set, const std::filesystem::path& root,
+                                const std::string& split) {
+  const char* const name = set.name;
+  WEFT_CHECK(split == "train" || split == "test", "{}: split is '{}'; train or test is required",
+             name, split);
+  const auto folder = idx_folder(set, root);
+  const FileSearch search = search_for(set, folder.empty() ? root : folder);
   const auto open = [&](const std::string& content, int rank) {
     return IdxFile(find_file(search, mnist_names(split, content)), rank, search.how_to_get);
   };
@@ -93,27 +117,28 @@ TensorDataset::Content read_mnist(const std::filesystem::path& root, const std::
 
   // The headers are checked before the elements are read.
   const i64 count = images.sizes()[0];
-  WEFT_CHECK(count > 0, "mnist: {} holds no images; at least one is required; {}", images.path(),
+  WEFT_CHECK(count > 0, "{}: {} holds no images; at least one is required; {}", name, images.path(),
              search.how_to_get);
   WEFT_CHECK(images.sizes()[1] == kMnistSide && images.sizes()[2] == kMnistSide,
-             "mnist: the images of {} are {} × {}; 28 × 28 is required; {}", images.path(),
+             "{}: the images of {} are {} × {}; 28 × 28 is required; {}", name, images.path(),
              images.sizes()[1], images.sizes()[2], search.how_to_get);
   WEFT_CHECK(bytes.sizes()[0] == count,
-             "mnist: {} holds {} images and {} {} labels; as many are required; {}", images.path(),
-             count, bytes.path(), bytes.sizes()[0], search.how_to_get);
+             "{}: {} holds {} images and {} {} labels; as many are required; {}", name,
+             images.path(), count, bytes.path(), bytes.sizes()[0], search.how_to_get);
   const Tensor label_bytes = bytes.read();
   const Tensor labels = Tensor::empty({count}, DType::int64);
   for (i64 i = 0; i < count; ++i) {
     const u8 label = label_bytes.data<u8>()[i];
     WEFT_CHECK(label < kMnistClasses,
-               "mnist: label {} of {} is {}; a class from 0 to 9 is required; {}", i, bytes.path(),
-               label, search.how_to_get);
+               "{}: label {} of {} is {}; a class from 0 to 9 is required; {}", name, i,
+               bytes.path(), label, search.how_to_get);
     labels.data<i64>()[i] = label;
   }
   DatasetInfo info;
-  info.name = "mnist";
+  info.name = name;
   info.split = split;
   info.classes = kMnistClasses;
+  info.class_names = set.class_names;
   return {std::move(info), images.read().reshape({count, kMnistSide, kMnistSide, 1}), labels};
 }
 
@@ -126,7 +151,10 @@ Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& 
 }
 
 Mnist::Mnist(const std::filesystem::path& root, const std::string& split)
-    : TensorDataset(read_mnist(root, split)) {}
+    : TensorDataset(read_set(digits_set(), root, split)) {}
+
+FashionMnist::FashionMnist(const std::filesystem::path& root, const std::string& split)
+    : TensorDataset(read_set(fashion_set(), root, split)) {}
 
 void describe(Fields& f, MnistSource& o) {
   f("root", o.root,
@@ -134,14 +162,33 @@ void describe(Fields& f, MnistSource& o) {
     is_path);
 }
 
+void describe(Fields& f, FashionMnistSource& o) {
+  f("root", o.root,
+    "folder of the four files; where none is given, $WEFT_DATA_DIR/fashion-mnist, then "
+    "data/fashion-mnist",
+    is_path);
+}
+
+namespace {
+
+template <class Set>
+TrainAndTest both_splits(const IdxSet& set, const std::string& root) {
+  return {std::make_shared<Set>(root, "train"), std::make_shared<Set>(root, "test"),
+          place_of(idx_folder(set, root))};
+}
+
+}  // namespace
+
 static const bool registered =
-    Registry<Dataset>::add<MnistSource>("mnist", [](const MnistSource& o) {
-      return TrainAndTest{std::make_shared<Mnist>(o.root, "train"),
-                          std::make_shared<Mnist>(o.root, "test"), place_of(mnist_folder(o.root))};
+    Registry<Dataset>::add<MnistSource>(
+        "mnist", [](const MnistSource& o) { return both_splits<Mnist>(digits_set(), o.root); }) &&
+    Registry<Dataset>::add<FashionMnistSource>("fashion_mnist", [](const FashionMnistSource& o) {
+      return both_splits<FashionMnist>(fashion_set(), o.root);
     });
 
-bool holds_mnist(const std::filesystem::path& folder) { return !mnist_folder(folder).empty(); }
-
 DataRecipe mnist(const MnistSource& options) { return DataRecipe::of("mnist", options); }
+DataRecipe fashion_mnist(const FashionMnistSource& options) {
+  return DataRecipe::of("fashion_mnist", options);
+}
 
 }  // namespace weft::data

@@ -15,7 +15,7 @@ namespace weft::data {
 // (InputFile::check_promised).
 Tensor read_idx(const std::filesystem::path& path, int rank, const std::string& how_to_get);
 
-// MNIST (LeCun, Cortes, Burges), or a set in the same files and sizes (Fashion-MNIST): images (28,
+// MNIST (LeCun, Cortes, Burges): images (28,
 // 28, 1) in uint8, 10 classes. The files are train-images-idx3-ubyte, train-labels-idx1-ubyte,
 // t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz, and also with a dot
 // in place of the last hyphen but one (train-images.idx3-ubyte). All are in one folder: `root`; or,
@@ -26,7 +26,10 @@ class Mnist : public TensorDataset {
   explicit Mnist(const std::filesystem::path& root = {}, const std::string& split = "train");
 };
 
-// Whether a folder has any of the files.
-bool holds_mnist(const std::filesystem::path& folder);
+// Fashion-MNIST, in files of the same names and sizes; the folders are named fashion-mnist.
+class FashionMnist : public TensorDataset {
+ public:
+  explicit FashionMnist(const std::filesystem::path& root = {}, const std::string& split = "train");
+};
 
 }  // namespace weft::data

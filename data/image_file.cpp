@@ -8,6 +8,7 @@
 #include <png.h>
 
 #include "weft/core/regular_file.h"
+#include "weft/data/picture.h"
 
 namespace weft::data {
 namespace {
@@ -121,7 +122,7 @@ void put_pixel(const u8* rgba, u8* out, i64 channels) {
   const u8 red = on_black(rgba[0], rgba[3]), green = on_black(rgba[1], rgba[3]),
            blue = on_black(rgba[2], rgba[3]);
   if (channels == 1) {
-    out[0] = static_cast<u8>((red * 19595u + green * 38470u + blue * 7471u + 0x8000u) >> 16);
+    out[0] = grey_of(red, green, blue);
   } else {
     out[0] = red;
     out[1] = green;
@@ -134,12 +135,7 @@ void check_size(const std::string& path, const PngState& state, const PngInput& 
                 std::optional<PictureSize> required) {
   const i64 height = png_get_image_height(state.png, state.info);
   const i64 width = png_get_image_width(state.png, state.info);
-  if (required)
-    WEFT_CHECK(height == required->height && width == required->width,
-               "{}: {} × {} pixels; {} × {} is required", path, width, height, required->width,
-               required->height);
-  WEFT_CHECK(height * width <= kMaxPicturePixels, "{}: {} × {} pixels; at most {} are read", path,
-             width, height, kMaxPicturePixels);
+  check_picture_size(path, height, width, required);
   // The limit of deflate, rounded up (zlib's technical notes, "Maximum Compression Factor").
   constexpr i64 kMostFromOneByte = 1032;
   const i64 row_bytes = static_cast<i64>(png_get_rowbytes(state.png, state.info));
@@ -151,9 +147,7 @@ void check_size(const std::string& path, const PngState& state, const PngInput& 
 }  // namespace
 
 Tensor read_png(const std::string& path, i64 channels, std::optional<PictureSize> required) {
-  WEFT_CHECK(channels == 1 || channels == 3,
-             "{}: {} channels were asked for; 1 (grey) or 3 (red, green, blue) is required", path,
-             channels);
+  check_channels(path, channels);
   const RegularFile file(path);
   WEFT_CHECK(file.defect().empty(), "{}: it {}; a PNG file is required", path, file.defect());
   PngInput input;
@@ -177,6 +171,14 @@ Tensor read_png(const std::string& path, i64 channels, std::optional<PictureSize
   for (i64 i = 0; i < height * width; ++i)
     put_pixel(rgba.data() + i * kRgba, pixels.data<u8>() + i * channels, channels);
   return pixels;
+}
+
+Tensor read_picture(const std::string& path, i64 channels, std::optional<PictureSize> required) {
+  u8 begin[2] = {};
+  const RegularFile file(path);
+  if (file.defect().empty() && file.bytes() >= 2) static_cast<void>(file.read(begin, 2, 0));
+  const bool jpeg = begin[0] == 0xff && begin[1] == 0xd8;  // the marker at the start of each
+  return jpeg ? read_jpeg(path, channels, required) : read_png(path, channels, required);
 }
 
 }  // namespace weft::data

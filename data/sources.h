@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entries that a config's `data` section can name. Each makes a training set and a test set.
-// They are registered in their own files: digits.cpp, idx.cpp, cifar.cpp, text.cpp.
+// Each is registered in its own file.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -9,6 +9,7 @@
 #include "weft/core/registry.h"
 #include "weft/data/dataset.h"
 #include "weft/data/digits.h"
+#include "weft/data/resize.h"
 
 namespace weft {
 
@@ -18,6 +19,10 @@ struct TrainAndTest {
   // The absolute path of the folder or file that was read; empty for data without one.
   std::string place = {};
 };
+
+// Holds test samples out of the training samples (test_samples() in data/subset.h). Nothing is done
+// for a fraction of 0.
+void hold_out_test(TrainAndTest& data, double fraction);
 
 // A path in the form of TrainAndTest::place.
 std::string place_of(const std::filesystem::path& path);
@@ -44,22 +49,82 @@ void describe(Fields& f, DigitsSource& o);
 DataRecipe digits(const DigitsSource& options = {});
 
 // `root` is the only folder looked in. If it is empty, $WEFT_DATA_DIR/<folder> and data/<folder>
-// are, where <folder> is mnist here and cifar-10-batches-bin below.
+// are, where <folder> is mnist here, and below fashion-mnist, cifar-10-batches-bin and
+// cifar-100-binary.
 struct MnistSource {
-  std::string root;
+  std::string root = {};
 };
 void describe(Fields& f, MnistSource& o);
 DataRecipe mnist(const MnistSource& options = {});
 
+struct FashionMnistSource {
+  std::string root = {};
+};
+void describe(Fields& f, FashionMnistSource& o);
+DataRecipe fashion_mnist(const FashionMnistSource& options = {});
+
 struct Cifar10Source {
-  std::string root;
+  std::string root = {};
 };
 void describe(Fields& f, Cifar10Source& o);
 DataRecipe cifar10(const Cifar10Source& options = {});
 
+// The 100 classes, or the 20 groups of them.
+enum class Cifar100Labels { fine, coarse };
+constexpr EnumNames<2> names_of(Cifar100Labels) { return {"fine", "coarse"}; }
+
+struct Cifar100Source {
+  std::string root = {};
+  Cifar100Labels labels = Cifar100Labels::fine;
+};
+void describe(Fields& f, Cifar100Source& o);
+DataRecipe cifar100(const Cifar100Source& options = {});
+
+// Pictures in folders (data/image_folder.h).
+struct ImageFolderSource {
+  std::string root = {};
+  std::vector<i64> size = {};  // (height, width); empty: as they are
+  ResizeFilter filter = ResizeFilter::bilinear;
+  i64 channels = 3;
+  double test_split = 0.2;  // without a folder `test`
+};
+void describe(Fields& f, ImageFolderSource& o);
+DataRecipe image_folder(const ImageFolderSource& options);
+
+enum class TableTask { auto_, classification, regression };
+constexpr EnumNames<3> names_of(TableTask) { return {"auto", "classification", "regression"}; }
+// What is done about a missing value of an input.
+enum class Missing { error, mean, skip };
+constexpr EnumNames<3> names_of(Missing) { return {"error", "mean", "skip"}; }
+
+// A table (data/table.h).
+struct CsvSource {
+  std::string path = {}, test_path = {};
+  std::string target = {};                    // a column
+  std::vector<std::string> columns = {};      // empty: all but the target
+  std::vector<std::string> categorical = {};  // of these
+  TableTask task = TableTask::auto_;
+  Missing missing = Missing::error;
+  std::vector<std::string> missing_values = {"", "NA", "NaN", "nan", "null", "?"};
+  std::string separator = ",";
+  double test_split = 0.2;  // without test_path
+};
+void describe(Fields& f, CsvSource& o);
+DataRecipe csv(const CsvSource& options);
+
+// The tensors x and y of a safetensors file, and for a test x_test and y_test. Integers in y are
+// labels, whatever their type; floating numbers are targets.
+struct TensorsSource {
+  std::string path = {};
+  i64 classes = 0;          // 0: by the largest label
+  double test_split = 0.2;  // without x_test
+};
+void describe(Fields& f, TensorsSource& o);
+DataRecipe tensors(const TensorsSource& options);
+
 // The bytes of a file (data/text.h); no test set.
 struct TextSource {
-  std::string path;
+  std::string path = {};
   i64 context = 8;
 };
 void describe(Fields& f, TextSource& o);

@@ -8,6 +8,7 @@
 #include "weft/core/error.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
+#include "weft/data/sources.h"
 
 namespace weft::data {
 namespace {
@@ -21,11 +22,10 @@ std::vector<std::vector<i64>> groups_of(const Dataset& dataset, bool by_label) {
     return {std::move(all)};
   }
   std::vector<std::vector<i64>> groups(static_cast<std::size_t>(info.classes));
-  std::vector<std::byte> sample(static_cast<std::size_t>(info.sample_bytes()));
   for (i64 i = 0; i < dataset.size(); ++i) {
     i64 label = 0;
-    dataset.read(i, sample.data(), &label);
-    check_sample(info, i, sample.data(), &label);
+    dataset.read_target(i, &label);
+    check_target(info, i, &label);
     groups[static_cast<std::size_t>(label)].push_back(i);
   }
   return groups;
@@ -81,6 +81,11 @@ void Subset::read(i64 index, void* sample, void* target) const {
   whole_->read(indices_[static_cast<std::size_t>(index)], sample, target);
 }
 
+void Subset::read_target(i64 index, void* target) const {
+  check_index(info_, index, size());
+  whole_->read_target(indices_[static_cast<std::size_t>(index)], target);
+}
+
 std::shared_ptr<const Dataset> first_samples(std::shared_ptr<const Dataset> whole, i64 count) {
   check_count(*whole, count);
   std::vector<i64> indices(static_cast<std::size_t>(count));
@@ -121,6 +126,27 @@ ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, 
   }
   return {std::make_shared<Subset>(whole, std::move(choice.rest)),
           std::make_shared<Subset>(whole, std::move(choice.chosen), "validation")};
+}
+
+std::vector<i64> test_samples(i64 count, double fraction) {
+  const i64 total = std::llround(fraction * static_cast<double>(count));
+  WEFT_CHECK(total > 0 && total < count,
+             "test_split: {} of {} samples is {}; at least one sample for training and one for the "
+             "test are required",
+             fraction, count, total);
+  std::vector<i64> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), i64{0});
+  return choose({std::move(all)}, total, key_of(number_of("test"))).chosen;
+}
+
+void hold_out_test(TrainAndTest& data, double fraction) {
+  if (fraction == 0) return;
+  const i64 count = data.train->size();
+  std::vector<i64> held_out = test_samples(count, fraction), rest;
+  for (i64 i = 0; i < count; ++i)
+    if (!std::binary_search(held_out.begin(), held_out.end(), i)) rest.push_back(i);
+  data.test = std::make_shared<Subset>(data.train, std::move(held_out), "test");
+  data.train = std::make_shared<Subset>(data.train, std::move(rest));
 }
 
 }  // namespace weft::data

@@ -20,6 +20,7 @@ class Subset : public Dataset {
   i64 size() const override { return static_cast<i64>(indices_.size()); }
   const DatasetInfo& info() const override { return info_; }
   void read(i64 index, void* sample, void* target) const override;
+  void read_target(i64 index, void* target) const override;
 
   std::span<const i64> indices() const { return indices_; }
 
@@ -48,5 +49,10 @@ struct ValidationSplit {
 // fraction < 1 and both parts have a sample.
 ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, u64 seed,
                          bool stratified = true);
+
+// round(fraction × count) of the numbers in [0, count), ascending: the samples held out for the
+// test of a dataset that has none of its own. They are the same in every run, whatever its seed, so
+// that runs can be compared. Throws UserError unless both parts have a sample.
+std::vector<i64> test_samples(i64 count, double fraction);
 
 }  // namespace weft::data

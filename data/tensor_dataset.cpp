@@ -54,9 +54,15 @@ TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
 
 void TensorDataset::read(i64 index, void* sample, void* target) const {
   check_index(info_, index, size_);
-  const i64 sample_bytes = info_.sample_bytes(), target_bytes = info_.target_bytes();
-  std::memcpy(sample, entry(samples_, index, sample_bytes), static_cast<std::size_t>(sample_bytes));
-  std::memcpy(target, entry(targets_, index, target_bytes), static_cast<std::size_t>(target_bytes));
+  const i64 bytes = info_.sample_bytes();
+  std::memcpy(sample, entry(samples_, index, bytes), static_cast<std::size_t>(bytes));
+  read_target(index, target);
+}
+
+void TensorDataset::read_target(i64 index, void* target) const {
+  check_index(info_, index, size_);
+  const i64 bytes = info_.target_bytes();
+  std::memcpy(target, entry(targets_, index, bytes), static_cast<std::size_t>(bytes));
 }
 
 }  // namespace weft::data

@@ -29,6 +29,7 @@ class TensorDataset : public Dataset {
   i64 size() const override { return size_; }
   const DatasetInfo& info() const override { return info_; }
   void read(i64 index, void* sample, void* target) const override;
+  void read_target(i64 index, void* target) const override;
 
   const Tensor& samples() const { return samples_; }
   const Tensor& targets() const { return targets_; }

@@ -44,12 +44,14 @@ class Target:
 
 TARGETS = {
     "cifar": Target(r"data/(cifar|file)\.cpp"),
+    "csv": Target(r"data/(csv_file|table)\.cpp", "", 128),
     "config": Target(r"core/config/", "yaml"),
     "duration": Target(r"core/duration\.cpp"),
     "glob": Target(r"core/(glob|nearest)\.cpp"),
     "idx": Target(r"data/(idx|file)\.cpp"),
     # A gzip file of 1 MiB may hold 1 GiB, and its header may ask for that.
     "idx_gz": Target(r"data/(idx|file)\.cpp", "", 1100, 2600),
+    "jpeg": Target(r"data/(jpeg_file|resize)\.cpp", "", 300, 1400),
     "json": Target(r"core/json\.cpp", "json"),
     "manifest": Target(r"train/checkpoint/manifest\.cpp", "json"),
     "metrics": Target(r"train/run/(metrics_log|run_folder)", "json"),

@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 PACKAGES = ["libfmt-dev", "libeigen3-dev", "libyaml-cpp-dev", "nlohmann-json3-dev", "libcli11-dev", "zlib1g-dev",
-            "libpng-dev", "libssl-dev", "libgtest-dev"]
-LIBRARIES = ["libyaml-cpp.a", "libz.a", "libpng16.a", "libcrypto.a", "libgtest.a", "libgtest_main.a"]
+            "libpng-dev", "libjpeg62-turbo-dev", "libssl-dev", "libgtest-dev"]
+LIBRARIES = ["libyaml-cpp.a", "libz.a", "libpng16.a", "libjpeg.a", "libcrypto.a", "libgtest.a",
+             "libgtest_main.a"]
 LIMIT_MB = 60
 
 # These files replace Debian's, which name the shared libraries.

@@ -57,6 +57,35 @@ TEST_F(CifarFiles, BatchesThatAreThereAreReadInOrder) {
   EXPECT_EQ(set.targets().to_vector<i64>(), (std::vector<i64>{1, 2, 5}));
 }
 
+TEST_F(CifarFiles, OfAHundredClassesHaveTwoLabels) {
+  Bytes bytes = records(1, 7);
+  bytes.insert(bytes.begin() + 1, 93);  // the fine label follows the coarse one
+  folder_.write("train.bin", bytes);
+  const Cifar100 fine{folder_.path()}, coarse{folder_.path(), "train", Cifar100Labels::coarse};
+  EXPECT_EQ(fine.targets().to_vector<i64>(), (std::vector<i64>{93}));
+  EXPECT_EQ(fine.info().classes, 100);
+  EXPECT_EQ(fine.info().class_names[93], "93");
+  EXPECT_EQ(coarse.targets().to_vector<i64>(), (std::vector<i64>{7}));
+  EXPECT_EQ(coarse.info().classes, 20);
+  EXPECT_EQ(fine.samples().to_vector<u8>(),
+            (Cifar100{folder_.path(), "train", Cifar100Labels::coarse}.samples().to_vector<u8>()));
+  EXPECT_EQ(fine.samples().to_vector<u8>()[0], bytes[2]);
+  std::string names;
+  for (int i = 0; i < 100; ++i) names += "thing" + std::to_string(i) + "\n";
+  folder_.write("fine_label_names.txt", Bytes(names.begin(), names.end()));
+  EXPECT_EQ((Cifar100{folder_.path()}.info().class_names[93]), "thing93");
+  bytes[0] = 20;
+  folder_.write("train.bin", bytes);
+  EXPECT_CONTAINS(user_error_of([&] {
+                    Cifar100{folder_.path(), "train", Cifar100Labels::coarse};
+                  }),
+                  "has label 20 in record 0; a class from 0 to 19");
+  bytes.pop_back();
+  folder_.write("train.bin", bytes);
+  EXPECT_CONTAINS(user_error_of([&] { Cifar100{folder_.path()}; }),
+                  "a multiple of 3074 (two labels");
+}
+
 TEST_F(CifarFiles, MissingOnesAreNamed) {
   EXPECT_CONTAINS(error(), "there is no data_batch_1.bin or data_batch_2.bin");
   EXPECT_CONTAINS(error("test"), "there is no test_batch.bin in");

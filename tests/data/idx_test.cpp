@@ -252,6 +252,16 @@ TEST_F(MnistFiles, WithoutARootAreFoundInTheDataFolders) {
   EXPECT_EQ((Mnist{{}, "train"}).size(), 3);
 }
 
+TEST_F(MnistFiles, OfFashionHaveItsNamesAndFolder) {
+  write(3, 3);
+  const FashionMnist set{folder_.path()};
+  EXPECT_EQ(set.size(), 3);
+  EXPECT_EQ(set.info().name, "fashion_mnist");
+  EXPECT_EQ(set.info().class_names[9], "Ankle boots");
+  EXPECT_CONTAINS(user_error_of([] { FashionMnist{}; }), "data/fashion-mnist");
+  EXPECT_CONTAINS(user_error_of([] { FashionMnist{"/nowhere"}; }), "fashion_mnist: there is no ");
+}
+
 // A test set of another folder may be of another dataset.
 TEST_F(MnistFiles, AreAllOfOneFolder) {
   write(3, 3);

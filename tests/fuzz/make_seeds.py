@@ -100,6 +100,15 @@ def small():
     yield "cifar/two", record + record
     yield "cifar/bad_label", bytes([10]) + record[1:]
     yield "cifar/bad_short", record[:-1]
+    yield "csv/numbers", b"a,b,y\n1,2,3\n4.5,NA,-1e3\n"
+    yield "csv/names", b'\xef\xbb\xbf"a",y\r\n1,"x,\n""y"""\r\n2,z\r\n'
+    yield "csv/bad_short", b"a,b,y\n1,2\n"
+    yield "csv/bad_quote", b'a,y\n1,"2\n'
+    photos = json.loads((SEEDS.parents[1] / "golden/photos.json").read_text())["photos"]
+    for photo in photos:
+        if photo["name"] in ("420", "progressive", "grey", "restarts"):
+            yield f"jpeg/{photo['name']}", bytes.fromhex(photo["jpeg"])
+    yield "jpeg/bad_cut", bytes.fromhex(photos[0]["jpeg"])[:-20]
     yield "png/grey", png(2, 2, 8, 0, b"\0ab\0cd")
     yield "png/bits", png(9, 2, 1, 0, b"\0\xa5\x80\0\x5a\0")
     yield "png/colour_16", png(1, 1, 16, 2, b"\0abcdef")
@@ -182,6 +191,19 @@ def large_pngs():
     yield "many_data_chunks", png(1, 1, 8, 0, b"\0a", after=chunk(b"IDAT", b"") * 80000)
 
 
+def large_jpegs():
+    """A few bytes that ask for many pixels, or for many passes over them."""
+    photos = {photo["name"]: bytes.fromhex(photo["jpeg"])
+              for photo in json.loads((SEEDS.parents[1] / "golden/photos.json").read_text())["photos"]}
+    progressive = photos["progressive"]
+    frame, scan = progressive.index(b"\xff\xc2"), progressive.rindex(b"\xff\xda")
+    large_frame = progressive[:frame + 5] + struct.pack(">HH", 4096, 4096) + progressive[frame + 9:]
+    last_scan = large_frame[scan:-2]
+    yield "many_scans", large_frame[:-2] + last_scan * ((MOST - len(large_frame)) // len(last_scan))
+    yield "many_pixels", large_frame + bytes(MOST - len(large_frame))
+    yield "long_comment", photos["420"][:2] + (b"\xff\xfe\xff\xff" + bytes(65533)) * 15 + photos["420"][2:]
+
+
 def large():
     numbers = b",".join(b"%d" % i for i in range(150000))
     yield "safetensors/many", filled_header(lambda i: b'"t%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % i)
@@ -217,6 +239,14 @@ def large():
     yield "cifar/records", (bytes([9]) + bytes(3072)) * 341
     for name, data in large_pngs():
         yield f"png/{name}", data
+    yield "csv/many_columns", filled(b"a", lambda i: b",%d" % i, b"\n", MOST // 2) + b"1" + filled(
+        b"", lambda i: b",%d" % i, b"\n", MOST // 2 - 16)
+    yield "csv/many_rows", filled(b"a,y\n", lambda i: b"%d,%d\n" % (i, i % 7), b"")
+    yield "csv/many_classes", filled(b"a,y\n", lambda i: b"1,c%d\n" % i, b"")
+    yield "csv/one_field", b'a,y\n1,"' + b'""' * (MOST // 2 - 8) + b'"\n'
+    yield "csv/separators", b"," * (MOST - 8)
+    for name, data in large_jpegs():
+        yield f"jpeg/{name}", data
     yield "printable/controls", bytes(range(1, 32)) * (MOST // 31)
     yield "printable/marks", b"\xe2\x80\xae\xff\xc3" * (MOST // 5)
     yield "duration/digits", b"9" * (MOST - 2) + b"ep"

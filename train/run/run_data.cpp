@@ -7,8 +7,6 @@
 
 #include "weft/core/checked.h"
 #include "weft/core/log.h"
-#include "weft/data/cifar.h"
-#include "weft/data/idx.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
 #include "weft/device/gpu/gpu.h"
@@ -53,31 +51,34 @@ bool ends_with(const fs::path& place, const fs::path& relative) {
                     std::next(place.begin(), names_in_place - names_in_end));
 }
 
-// The root of a saved run's data, if it is not the one in its config. `old_default` is the root
-// that an older weft had by default and looked for in $WEFT_DATA_DIR too.
-std::optional<std::string> saved_root(const std::string& root, const std::string& saved_place,
-                                      const char* old_default, bool (*holds)(const fs::path&)) {
-  if (!fs::path(root).is_absolute() && !saved_place.empty() && ends_with(saved_place, root) &&
-      holds(saved_place))
-    return saved_place;
-  if (saved_place.empty() && root == old_default) return "";
-  return std::nullopt;
-}
+// Finds the key of a dataset's options that says where it is read from.
+class PlaceField final : public Fields {
+ public:
+  std::string* text = nullptr;  // null if there is none
 
-data::DataRecipe located(const data::DataRecipe& recipe, const std::string& saved_place) {
-  if (const auto* source = recipe.options_if<data::MnistSource>())
-    if (const auto root = saved_root(source->root, saved_place, "data/mnist", data::holds_mnist))
-      return data::mnist({.root = *root});
-  if (const auto* source = recipe.options_if<data::Cifar10Source>())
-    if (const auto root =
-            saved_root(source->root, saved_place, "data/cifar-10-batches-bin", data::holds_cifar10))
-      return data::cifar10({.root = *root});
-  if (const auto* source = recipe.options_if<data::TextSource>()) {
-    std::error_code ignored;
-    if (!fs::path(source->path).is_absolute() && !saved_place.empty() &&
-        ends_with(saved_place, source->path) && fs::is_regular_file(saved_place, ignored))
-      return data::text({.path = saved_place, .context = source->context});
+ private:
+  void field(const Field& field, ValueRef value) override {
+    const bool names_place = field.key == "root" || field.key == "path";
+    if (std::string** given = std::get_if<std::string*>(&value); given != nullptr && names_place)
+      text = *given;
   }
+};
+
+// The data of a saved run, read from where the run read it, if its config does not name the place
+// completely.
+data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place) {
+  PlaceField given;
+  recipe.describe(given);
+  if (given.text == nullptr) return recipe;
+  std::string& root = *given.text;
+  // What an older weft had by default, and looked for in $WEFT_DATA_DIR too.
+  const bool old_default = (recipe.name() == "mnist" && root == "data/mnist") ||
+                           (recipe.name() == "cifar10" && root == "data/cifar-10-batches-bin");
+  std::error_code ignored;
+  if (saved_place.empty() && old_default) root.clear();
+  else if (!saved_place.empty() && !fs::path(root).is_absolute() && ends_with(saved_place, root) &&
+           fs::exists(saved_place, ignored))
+    root = saved_place;
   return recipe;
 }
 
@@ -112,6 +113,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
     result.train = split.train;
     result.validation = split.validation;
   }
+  const std::shared_ptr<const data::Dataset> not_held_out = result.train;
   if (options.subset > 0) result.train = data::some_samples(result.train, options.subset, seed);
   if (config.train.overfit_batches > 0) {
     const i64 samples = saturating_product(config.train.overfit_batches, config.train.batch_size);
@@ -121,7 +123,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              "train.batch_size: {} given for {} training samples; at most as many as there are",
              config.train.batch_size, result.train->size());
   result.normalization =
-      known ? *known : normalization_of(options.normalize, config, *splits.train);
+      known ? *known : normalization_of(options.normalize, config, *not_held_out);
   return result;
 }
 

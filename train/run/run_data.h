@@ -40,9 +40,9 @@ struct RunData {
 };
 
 // Reads the datasets of a config. Validation samples are held out of the training samples; then
-// `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the whole training
-// split, or `known` (those of a saved run). Throws UserError for data that cannot be read or is too
-// small.
+// `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the training
+// samples that are not held out, or `known` (those of a saved run). Throws UserError for data that
+// cannot be read or is too small.
 //
 // `saved_place` is the place that a saved run recorded, from which its data is read again: also
 // from another working directory, if data.root is relative or not given. It is empty for a run of

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// data.type: tensors, samples from a safetensors file.
+#include <algorithm>
+#include <memory>
+
+#include "weft/core/error.h"
+#include "weft/data/sources.h"
+#include "weft/data/subset.h"
+#include "weft/data/tensor_dataset.h"
+#include "weft/nn/safetensors.h"
+
+namespace weft::data {
+namespace {
+
+constexpr i64 kMostClasses = 1'000'000;
+
+Tensor entry_of(const TensorMap& tensors, const std::string& name, const TensorsSource& source) {
+  const auto found = tensors.find(name);
+  WEFT_CHECK(found != tensors.end(),
+             "tensors: {} has no tensor '{}'; x (samples) and y (targets) are required",
+             source.path, name);
+  return found->second;
+}
+
+bool is_integer(DType dtype) {
+  return dtype == DType::uint8 || dtype == DType::int32 || dtype == DType::int64;
+}
+
+// Labels are the integers of y, of any type.
+TensorDataset::Content content_of(const TensorMap& tensors, const TensorsSource& source,
+                                  const std::string& split, i64 classes) {
+  const std::string ending = split == "train" ? "" : "_" + split;
+  Tensor x = entry_of(tensors, "x" + ending, source), y = entry_of(tensors, "y" + ending, source);
+  DatasetInfo info;
+  info.name = "tensors";
+  info.split = split;
+  if (x.dtype() != DType::uint8) x = x.to(DType::f32);
+  if (!is_integer(y.dtype())) return {info, x, y.to(DType::f32)};
+  y = y.to(DType::int64);
+  const std::vector<i64> labels = y.to_vector<i64>();
+  info.classes = classes;
+  if (classes == 0 && !labels.empty()) {
+    const i64 largest = *std::max_element(labels.begin(), labels.end());
+    WEFT_CHECK(largest < kMostClasses, "tensors: {}: a label of y is {}; at most {} is allowed",
+               source.path, largest, kMostClasses - 1);
+    info.classes = std::max<i64>(largest, 0) + 1;
+  }
+  return {info, x, y};
+}
+
+TrainAndTest read_tensors(const TensorsSource& o) {
+  const TensorMap tensors = read_safetensors(o.path);
+  const auto train = std::make_shared<TensorDataset>(content_of(tensors, o, "train", o.classes));
+  TrainAndTest result{train, nullptr, place_of(o.path)};
+  if (tensors.contains("x_test"))
+    result.test =
+        std::make_shared<TensorDataset>(content_of(tensors, o, "test", train->info().classes));
+  else hold_out_test(result, o.test_split);
+  return result;
+}
+
+}  // namespace
+
+void describe(Fields& f, TensorsSource& o) {
+  f("path", o.path,
+    "safetensors file with x (samples first; uint8 or floating) and y (integers: labels; floating: "
+    "numbers), and for a test x_test and y_test",
+    required(is_path));
+  f("classes", o.classes, "number of labels; 0: the largest in y, and one",
+    in_range(0, static_cast<double>(kMostClasses)));
+  f("test_split", o.test_split, "share held out for the test where there is no x_test",
+    from_to_below(0, 1));
+}
+
+static const bool registered = Registry<Dataset>::add<TensorsSource>("tensors", read_tensors);
+
+DataRecipe tensors(const TensorsSource& options) { return DataRecipe::of("tensors", options); }
+
+}  // namespace weft::data

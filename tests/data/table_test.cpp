@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tables: the CSV format, and samples from its columns.
+#include "weft/data/table.h"
+
+#include <gtest/gtest.h>
+
+#include "weft/data/csv_file.h"
+#include "weft/tests/data/temp_folder.h"
+
+namespace weft::data {
+namespace {
+
+class Tables : public ::testing::Test {
+ protected:
+  std::string file(const std::string& text, const std::string& name = "a.csv") const {
+    return folder_.write(name, Bytes(text.begin(), text.end()));
+  }
+  std::vector<std::string> fields(const std::string& text, char separator = ',') const {
+    const CsvFile read(file(text), separator);
+    std::vector<std::string> all(read.names());
+    for (i64 row = 0; row < read.rows(); ++row)
+      for (i64 column = 0; column < read.columns(); ++column)
+        all.emplace_back(read.field(row, column));
+    return all;
+  }
+  std::string refused(const std::string& text) const {
+    const std::string path = file(text);
+    std::string said = user_error_of([&] { CsvFile{path}; });
+    if (const auto at = said.find(path); at != said.npos) said.replace(at, path.size(), "FILE");
+    return said;
+  }
+  TrainAndTest made(const std::string& text, CsvSource source) const {
+    source.path = file(text);
+    return csv(source).make();
+  }
+  std::string refused_source(const std::string& text, const CsvSource& source) const {
+    return user_error_of([&] { made(text, source); });
+  }
+  TempFolder folder_;
+};
+
+using Texts = std::vector<std::string>;
+
+std::vector<float> samples_of(const Dataset& set) {
+  std::vector<float> all;
+  std::vector<float> sample(static_cast<std::size_t>(set.info().sample.elements()));
+  for (i64 i = 0; i < set.size(); ++i) {
+    double target = 0;
+    set.read(i, sample.data(), &target);
+    all.insert(all.end(), sample.begin(), sample.end());
+  }
+  return all;
+}
+template <class T>
+std::vector<T> targets_of(const Dataset& set) {
+  std::vector<T> all(static_cast<std::size_t>(set.size()));
+  for (i64 i = 0; i < set.size(); ++i) set.read_target(i, &all[static_cast<std::size_t>(i)]);
+  return all;
+}
+
+TEST_F(Tables, AreReadByRfc4180) {
+  EXPECT_EQ(fields("a,b\n1,2\n"), (Texts{"a", "b", "1", "2"}));
+  EXPECT_EQ(fields("a,b\r\n1,2\r\n3,4"), (Texts{"a", "b", "1", "2", "3", "4"}));
+  EXPECT_EQ(fields("a,b\r1,2\r"), (Texts{"a", "b", "1", "2"}));
+  EXPECT_EQ(fields("\xef\xbb\xbf\"a\",b\n\n\"x,\n\"\"y\"\"\",\n"),
+            (Texts{"a", "b", "x,\n\"y\"", ""}));
+  EXPECT_EQ(fields("a;b\n1,5;\"\"\n", ';'), (Texts{"a", "b", "1,5", ""}));
+  EXPECT_EQ(fields("a\n\"\"\"\"\n"), (Texts{"a", "\""}));
+  EXPECT_EQ(CsvFile(file("a\n\"1\n2\"\n3\n")).line(1), 4);
+}
+
+TEST_F(Tables, ThatAreNoneAreRefusedWithTheirLine) {
+  EXPECT_EQ(refused("a,b\n1,2\n3\n"),
+            "csv: FILE line 3: 1 fields; as many as there are columns, 2, are required");
+  EXPECT_EQ(refused("a,b\n1,\"2\n"),
+            "csv: FILE line 2: a quote does not end; a second one is required");
+  EXPECT_NE(refused("a,b\n1,\"2\"3\n").find("line 2: '3' follows a quote"), std::string::npos);
+  EXPECT_NE(refused("a,b\n1,2\"3\n").find("line 2: a quote within a field"), std::string::npos);
+  EXPECT_NE(refused("a,a\n1,2\n").find("two columns are named 'a'"), std::string::npos);
+  EXPECT_NE(refused("a,\n1,2\n").find("column 2 has no name"), std::string::npos);
+  for (const char* empty : {"", "\n", "a,b\n", "\xef\xbb\xbf"})
+    EXPECT_NE(refused(empty).find("has no rows"), std::string::npos) << empty;
+  EXPECT_NE(user_error_of([] { CsvFile("/nowhere.csv"); }).find("does not exist"),
+            std::string::npos);
+}
+
+TEST_F(Tables, NumbersAreTakenWhole) {
+  double value = 0;
+  for (const char* text : {"1.5", " 1.5\t", "+1.5", "15e-1"}) {
+    EXPECT_TRUE(parse_number(text, value)) << text;
+    EXPECT_EQ(value, 1.5);
+  }
+  for (const char* text : {"", " ", "1.5x", "1,5", "nan", "inf", "1e999", "0x1", "+", "--1"})
+    EXPECT_FALSE(parse_number(text, value)) << text;
+}
+
+TEST_F(Tables, HaveANumberForEachColumnAndCategory) {
+  const char* text = "size,city,price\n1,Bern,10\n2,Aarau,20.5\n3,Bern,30\n";
+  const TrainAndTest data =
+      made(text, {.target = "price", .categorical = {"city"}, .test_split = 0});
+  EXPECT_EQ(data.train->info().sample, (Shape{3}));
+  EXPECT_EQ(samples_of(*data.train), (std::vector<float>{1, 0, 1, 2, 1, 0, 3, 0, 1}));
+  EXPECT_FALSE(data.train->info().has_labels());
+  EXPECT_EQ(targets_of<float>(*data.train), (std::vector<float>{10, 20.5, 30}));
+  EXPECT_EQ(data.test, nullptr);
+  const TrainAndTest classes =
+      made(text, {.target = "city", .columns = {"price"}, .test_split = 0});
+  EXPECT_EQ(classes.train->info().class_names, (Texts{"Aarau", "Bern"}));
+  EXPECT_EQ(targets_of<i64>(*classes.train), (std::vector<i64>{1, 0, 1}));
+  EXPECT_EQ(samples_of(*classes.train), (std::vector<float>{10, 20.5, 30}));
+}
+
+TEST_F(Tables, ClassesThatAreNumbersAreSortedAsNumbers) {
+  const TrainAndTest data =
+      made("x,y\n1,10\n2,9\n3,-1\n",
+           {.target = "y", .task = TableTask::classification, .test_split = 0});
+  EXPECT_EQ(data.train->info().class_names, (Texts{"-1", "9", "10"}));
+  EXPECT_EQ(targets_of<i64>(*data.train), (std::vector<i64>{2, 1, 0}));
+}
+
+TEST_F(Tables, MissingValuesAreErrorsMeansOrLeftOut) {
+  const char* text = "x,c,y\n1,a,1\nNA,a,2\n4,?,3\n";
+  CsvSource source{.target = "y", .columns = {"x"}, .test_split = 0};
+  EXPECT_NE(refused_source(text, source).find("line 3, column 'x': the value is missing"),
+            std::string::npos);
+  source.missing = Missing::mean;
+  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{1, 2.5, 4}));
+  source.missing = Missing::skip;
+  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{1, 4}));
+  // In a categorical column a missing value is a category.
+  source = {.target = "y", .columns = {"c"}, .categorical = {"c"}, .test_split = 0};
+  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{0, 1, 0, 1, 1, 0}));
+  EXPECT_NE(
+      refused_source("x,y\n1,\n2,3\n", {.target = "y", .missing = Missing::mean, .test_split = 0})
+          .find("column 'y': the value is missing; one is required"),
+      std::string::npos);
+}
+
+TEST_F(Tables, TestRowsAreHeldOutOrInAFileOfTheirOwn) {
+  std::string text = "x,y\n";
+  for (int i = 0; i < 50; ++i) text += fmt::format("{},{}\n", i, i % 2 == 0 ? "even" : "odd");
+  const TrainAndTest data = made(text, {.target = "y"});
+  EXPECT_EQ(data.train->size(), 40);
+  EXPECT_EQ(data.test->size(), 10);
+  const CsvSource own{.test_path = file("x,y\n7,odd\n", "b.csv"), .target = "y"};
+  const TrainAndTest two = made(text, own);
+  EXPECT_EQ(two.train->size(), 50);
+  EXPECT_EQ(targets_of<i64>(*two.test), (std::vector<i64>{1}));
+  file("x,y\n7,neither\n", "b.csv");
+  EXPECT_NE(refused_source(text, own).find("'neither' is in no training row"), std::string::npos);
+  file("y,x\nodd,7\n", "b.csv");
+  EXPECT_NE(refused_source(text, own).find("has the columns y, x"), std::string::npos);
+}
+
+TEST_F(Tables, WrongColumnsAndValuesAreNamed) {
+  const char* text = "size,price\n1,x\n";
+  EXPECT_NE(refused_source(text, {.target = "prise"})
+                .find("has no column 'prise'; did you mean "
+                      "'price'?"),
+            std::string::npos);
+  EXPECT_NE(refused_source(text, {.target = "size", .test_split = 0})
+                .find("line 2, column 'price': 'x' is no number; a number, or the column in "
+                      "data.categorical, is required"),
+            std::string::npos);
+  EXPECT_NE(refused_source(text, {.target = "price", .columns = {"price"}}).find("the target"),
+            std::string::npos);
+  EXPECT_NE(refused_source(text, {.target = "price", .columns = {"size"}, .categorical = {"price"}})
+                .find("which is no input"),
+            std::string::npos);
+  EXPECT_NE(refused_source("x,y\n1,a\n2,a\n", {.target = "y", .test_split = 0})
+                .find("the same 'y'; at least two classes"),
+            std::string::npos);
+  EXPECT_NE(refused_source("x,y\n1e39,1\n", {.target = "y", .test_split = 0})
+                .find("does not fit into f32"),
+            std::string::npos);
+  EXPECT_NE(
+      user_error_of([] { csv({.path = "a", .target = "b", .separator = "::"}); }).find("separator"),
+      std::string::npos);
+}
+
+}  // namespace
+}  // namespace weft::data

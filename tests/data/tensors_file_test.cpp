@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// data.type: tensors.
+#include <gtest/gtest.h>
+
+#include "weft/data/sources.h"
+#include "weft/nn/safetensors.h"
+#include "weft/tests/data/temp_folder.h"
+
+namespace weft::data {
+namespace {
+
+class TensorFiles : public ::testing::Test {
+ protected:
+  std::string write(const TensorMap& tensors) const {
+    const std::string path = folder_.path() / "a.safetensors";
+    write_safetensors(path, tensors);
+    return path;
+  }
+  std::string refusal(const TensorMap& tensors, TensorsSource source = {}) const {
+    source.path = write(tensors);
+    return user_error_of([&] { data::tensors(source).make(); });
+  }
+  TempFolder folder_;
+};
+
+TEST_F(TensorFiles, HaveLabelsOrNumbers) {
+  const Tensor x = Tensor::copy_of(std::vector<double>{1, 2, 3, 4}, {2, 2});
+  const Tensor labels = Tensor::copy_of(std::vector<i32>{2, 0}, {2});
+  const TrainAndTest data =
+      data::tensors({.path = write({{"x", x}, {"y", labels}, {"more", x}}), .test_split = 0})
+          .make();
+  EXPECT_EQ(data.train->info().classes, 3);
+  EXPECT_EQ(data.train->info().sample_dtype, DType::f32);
+  float sample[2] = {};
+  i64 label = 0;
+  data.train->read(0, sample, &label);
+  EXPECT_EQ(sample[1], 2.0F);
+  EXPECT_EQ(label, 2);
+  const TrainAndTest numbers =
+      data::tensors({.path = write({{"x", x}, {"y", x}, {"x_test", x}, {"y_test", x}})}).make();
+  EXPECT_FALSE(numbers.train->info().has_labels());
+  EXPECT_EQ(numbers.train->info().target, (Shape{2}));
+  EXPECT_EQ(numbers.test->size(), 2);
+}
+
+TEST_F(TensorFiles, ThatDoNotFitAreRefused) {
+  const Tensor x = Tensor::zeros({3, 2}, DType::uint8);
+  EXPECT_NE(refusal({{"x", x}}).find("has no tensor 'y'"), std::string::npos);
+  EXPECT_NE(refusal({{"x", x}, {"y", Tensor::zeros({2}, DType::int64)}}, {.test_split = 0})
+                .find("equally many"),
+            std::string::npos);
+  const Tensor huge = Tensor::full({3}, 1e9, DType::int64);
+  EXPECT_NE(refusal({{"x", x}, {"y", huge}}).find("at most 999999"), std::string::npos);
+  const Tensor negative = Tensor::full({3}, -1, DType::int64);
+  EXPECT_NE(refusal({{"x", x}, {"y", negative}}).find("label"), std::string::npos);
+  EXPECT_NE(refusal({{"x", x}, {"y", Tensor::zeros({3}, DType::int64)}, {"x_test", x}})
+                .find("has no tensor 'y_test'"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace weft::data
