@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGPIPE and SIGXCPU request a stop: training ends after the current
-// optimizer step, with a checkpoint. A second SIGINT or SIGTERM ends the process at once. SIGUSR1
-// requests a checkpoint, and training continues. A signal that was ignored when the command started
-// (nohup) stays ignored.
+// SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGPIPE and SIGXCPU request a stop: training ends after the
+// current optimizer step, with a checkpoint. A second SIGINT or SIGTERM ends the process at once.
+// SIGUSR1 requests a checkpoint, and training continues. A signal that was ignored when the command
+// started (nohup) stays ignored.
 //
 // Note [Signals and stacks]
 // A handler runs on the stack of the thread that receives the signal. oneDNN's matrix products

@@ -2,10 +2,10 @@
 // Note [Device memory apart]
 // All memory of the emulated device lies in one range of addresses, which the host may not access.
 // It is accessible only while a stream works or a copy between host and device is made. A host that
-// follows a device pointer ends with SIGSEGV, as with a real GPU. Conversely, a kernel that receives a
-// pointer to host memory is refused at its launch. Tests of kernels use memory that both sides can
-// access (testing/kernel_test.h), so that AddressSanitizer guards its bounds; they lend it to the
-// device.
+// follows a device pointer ends with SIGSEGV, as with a real GPU. Conversely, a kernel that
+// receives a pointer to host memory is refused at its launch. Tests of kernels use memory that both
+// sides can access (testing/kernel_test.h), so that AddressSanitizer guards its bounds; they lend
+// it to the device.
 #pragma once
 #include "weft/core/types.h"
 
