@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the fuzz targets of the parsers (tests/fuzz) and prints what they found.
 
-    tools/fuzz.py WEFT_FUZZ [TARGET …] [--short | --campaign] [--seconds N] [--runs N] [--jobs N] [--coverage]
+    tools/fuzz.py WEFT_FUZZ [TARGET …] [--short | --campaign] [--seconds N] [--runs N] [--jobs N]
+                  [--coverage]
     tools/fuzz.py WEFT_FUZZ TARGET --input FILE    one input alone, with its whole report
 
 First each seed must be taken, or refused if its name begins with `bad`. Then each large input of
 tests/fuzz/make_seeds.py runs once, and libFuzzer changes the seeds. --short takes 10 seconds for
 each target, from a fixed seed and an empty corpus. A longer run goes on from build/fuzz/corpus.
 --campaign runs each target in slices until it has had --seconds of processor time or --runs
-executions in all; build/fuzz/campaign.json counts them, so that a campaign that was stopped goes on.
+executions in all; build/fuzz/campaign.json counts them, so a campaign that was stopped goes on.
 Exit code 1, and a line that names the input, for each finding: a report of a sanitizer, another
 exception than UserError, a broken law, a slow input, too much memory.
 """
@@ -78,7 +79,7 @@ class Row:
     processor: float = 0     # seconds
 
     def add(self, output):
-        """What one run of the program has printed. One that ended early did not print its totals."""
+        """Adds what a run of the program has printed; one that ended early has no totals."""
         def number(pattern):
             found = re.findall(pattern, output, re.M)
             return float(found[-1]) if found else 0
