@@ -25,7 +25,17 @@ struct Slot {
   Batch batch;
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
+  // Of the sample that is being augmented.
+  std::vector<std::byte> sample;
+  AugmentationChain::Scratch scratch;
 };
+
+std::vector<std::shared_ptr<const Augmentation>> made(
+    const std::vector<AugmentationRecipe>& recipes) {
+  std::vector<std::shared_ptr<const Augmentation>> all;
+  for (const AugmentationRecipe& recipe : recipes) all.push_back(recipe.make());
+  return all;
+}
 
 Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
   return Tensor::empty(entry.inserted(0, batch_size), dtype);
@@ -54,8 +64,12 @@ void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte
 class Loader::Pipeline {
  public:
   Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
-      : dataset_(std::move(dataset)), options_(options) {
+      : dataset_(std::move(dataset)),
+        options_(options),
+        info_(dataset_->info()),
+        augment_(made(options_.augment), info_) {
     const auto& info = dataset_->info();
+    info_.sample = augment_.output();
     const i64 size = dataset_->size();
     WEFT_CHECK(size > 0, "loader: {} ({}) is empty; at least one sample is required", info.name,
                info.split);
@@ -87,6 +101,7 @@ class Loader::Pipeline {
     if (in_epoch_) position_ = {position_.epoch + 1, 0};
     drain();
     in_epoch_ = true;
+    filled_epoch_ = position_.epoch;
     seconds_waited_ = 0;
     holding_ = false;
     if (options_.shuffle) shuffle(position_.epoch);
@@ -143,6 +158,8 @@ class Loader::Pipeline {
 
   std::shared_ptr<const Dataset> dataset_;
   LoaderOptions options_;
+  DatasetInfo info_;  // of what comes out
+  AugmentationChain augment_;
   i64 batches_ = 0, samples_ = 0;
   LoaderPosition position_;
   double seconds_waited_ = 0;
@@ -166,7 +183,7 @@ class Loader::Pipeline {
     const i64 buffer_size = std::min(options_.batch_size, samples_);
     slot.batch = {};
     if (!slot.x.storage_is_unique())
-      slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
+      slot.x = buffer_for(buffer_size, info_.sample, info.sample_dtype);
     if (!slot.y.storage_is_unique())
       slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
     slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
@@ -174,7 +191,15 @@ class Loader::Pipeline {
     auto* y = static_cast<std::byte*>(slot.y.raw());
     for (i64 i = 0; i < count; ++i) {
       const i64 index = options_.shuffle ? order_[static_cast<std::size_t>(begin + i)] : begin + i;
-      read_sample(*dataset_, index, x + i * info.sample_bytes(), y + i * info.target_bytes());
+      std::byte* to = x + i * info_.sample_bytes();
+      if (!augment_.empty()) {
+        slot.sample.resize(static_cast<std::size_t>(info.sample_bytes()));
+        read_sample(*dataset_, index, slot.sample.data(), y + i * info.target_bytes());
+        augment_.apply(reinterpret_cast<const u8*>(slot.sample.data()), reinterpret_cast<u8*>(to),
+                       options_.seed, filled_epoch_, index, slot.scratch);
+      } else {
+        read_sample(*dataset_, index, to, y + i * info.target_bytes());
+      }
     }
   } catch (...) {
     slot.error = std::current_exception();
@@ -236,8 +261,9 @@ class Loader::Pipeline {
     bool stopping = false;
   };
 
-  // Of the current epoch, when shuffled. It is not written while workers are busy.
+  // Of the current epoch, when shuffled. Neither is written while workers are busy.
   std::vector<i64> order_;
+  i64 filled_epoch_ = 0;
   bool in_epoch_ = false;
   bool holding_ = false;  // the caller has a batch that is not released
 
@@ -257,6 +283,7 @@ Loader::~Loader() = default;
 
 const Dataset& Loader::dataset() const { return *pipeline_->dataset_; }
 const LoaderOptions& Loader::options() const { return pipeline_->options_; }
+const DatasetInfo& Loader::info() const { return pipeline_->info_; }
 i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
 i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
 void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 
+#include "weft/data/augmentation.h"
 #include "weft/data/dataset.h"
 #include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
@@ -27,6 +28,8 @@ struct LoaderOptions {
   bool drop_last = false;  // leaves out a last batch that is not full
   i64 prefetch = 2;        // batches prepared ahead of the one in use
   i64 workers = 1;         // threads that prepare batches; 0: the caller prepares its batch itself
+  // What happens to each picture, in this order (data/augmentation.h). x has their last shape.
+  std::vector<AugmentationRecipe> augment = {};
 };
 
 // Where an epoch stands: `batch` is the next one to be handed out.
@@ -36,8 +39,8 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// The content of a batch depends on dataset, batch_size, shuffle, seed and position only, never on
-// workers or timing. So do errors: one that a sample causes is thrown when its batch is asked for,
+// The content of a batch depends on dataset, batch_size, shuffle, augment, seed and position only,
+// never on workers or timing. So do errors: one that a sample causes is thrown when its batch is asked for,
 // and names the sample.
 //
 // Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
@@ -69,6 +72,9 @@ class Loader {
   // loop.
   void set_position(LoaderPosition position);
   LoaderPosition position() const;
+  // The information about the samples of a batch, after augmentation.
+  const DatasetInfo& info() const;
+
   // The position, for a checkpoint. On loading, size, batch_size, shuffle, seed and drop_last must
   // equal those that were saved.
   void state(State& s);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "weft/core/registry.h"
 #include "weft/data/dataset.h"
@@ -37,6 +38,9 @@ struct RegistryTraits<data::Dataset> : RegistryDefaults<data::Dataset> {
 namespace data {
 
 using DataRecipe = Recipe<Dataset>;
+
+// The option of that key if it is a text, of the recipe itself; null if there is none.
+std::string* text_option(DataRecipe& recipe, std::string_view key);
 
 struct DigitsSource {
   DigitsStyle style = DigitsStyle::strokes;

@@ -206,6 +206,19 @@ TEST_F(Resuming, WithAnyNumberOfLoaderWorkers) {
     expect_law({"data.workers=1"}, {3, 5, 12}, {std::string("data.workers=") + workers});
 }
 
+TEST_F(Resuming, WithAugmentationAndAnyNumberOfLoaderWorkers) {
+  const std::string augment =
+      "data.augment=[{type: crop, padding: 1}, flip, {type: affine, degrees: 10}, "
+      "{type: color_jitter, brightness: 0.2}, {type: cutout, size: 2}]";
+  for (const char* workers : {"0", "2", "8"})
+    expect_law({augment, "data.workers=1"}, {3, 5, 12}, {std::string("data.workers=") + workers});
+  train(config("with", {augment}));
+  train(config("without", {}));
+  EXPECT_NE(outcome_of(dir("with")), outcome_of(dir("without")));
+  train(config("other", {augment, "train.epochs=2"}));
+  EXPECT_THROW(train(config("other", {"resume=auto"})), UserError) << "another augmentation";
+}
+
 TEST_F(Resuming, AgainAndAgain) {
   ASSERT_TRUE(registered);
   train(config("whole", {}));

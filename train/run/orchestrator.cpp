@@ -159,7 +159,9 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
           {.batch_size = training ? config_.train.batch_size : std::min<i64>(dataset->size(), 256),
            .shuffle = training,
            .seed = static_cast<u64>(config_.run.seed),
-           .workers = resident ? 0 : config_.data.common.workers}};
+           .workers = resident ? 0 : config_.data.common.workers,
+           .augment =
+               training ? config_.data.common.augment : std::vector<data::AugmentationRecipe>()}};
 }
 
 // Runs one small batch through model and loss. Shapes, classes, dtypes and metrics that do not fit

@@ -19,7 +19,7 @@ std::string made_absolute(const fs::path& path) {
   return result.lexically_normal().string();
 }
 
-std::string resolved(const std::string& given, const char* key,
+std::string resolved(const std::string& given, const std::string& key,
                      const config::Loaded<RunConfig>& loaded) {
   fs::path path = given;
   if (path.is_absolute()) return given;
@@ -45,11 +45,9 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
     options.teacher = resolved(options.teacher, "trainer.teacher", loaded);
     config.trainer = distillation(options);
   }
-  if (const auto* given = config.data.recipe.options_if<data::TextSource>()) {
-    data::TextSource options = *given;
-    options.path = resolved(options.path, "data.path", loaded);
-    config.data.recipe = data::text(options);
-  }
+  for (const char* key : {"path", "test_path"})
+    if (std::string* file = data::text_option(config.data.recipe, key))
+      if (!file->empty()) *file = resolved(*file, std::string("data.") + key, loaded);
   // The folder is that of the run wherever the run is resumed.
   if (!config.checkpoint.dir.empty()) config.checkpoint.dir = made_absolute(config.checkpoint.dir);
   return loaded;

@@ -51,26 +51,13 @@ bool ends_with(const fs::path& place, const fs::path& relative) {
                     std::next(place.begin(), names_in_place - names_in_end));
 }
 
-// Finds the key of a dataset's options that says where it is read from.
-class PlaceField final : public Fields {
- public:
-  std::string* text = nullptr;  // null if there is none
-
- private:
-  void field(const Field& field, ValueRef value) override {
-    const bool names_place = field.key == "root" || field.key == "path";
-    if (std::string** given = std::get_if<std::string*>(&value); given != nullptr && names_place)
-      text = *given;
-  }
-};
-
 // The data of a saved run, read from where the run read it, if its config does not name the place
 // completely.
 data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place) {
-  PlaceField given;
-  recipe.describe(given);
-  if (given.text == nullptr) return recipe;
-  std::string& root = *given.text;
+  std::string* given = data::text_option(recipe, "root");
+  if (given == nullptr) given = data::text_option(recipe, "path");
+  if (given == nullptr) return recipe;
+  std::string& root = *given;
   // What an older weft had by default, and looked for in $WEFT_DATA_DIR too.
   const bool old_default = (recipe.name() == "mnist" && root == "data/mnist") ||
                            (recipe.name() == "cifar10" && root == "data/cifar-10-batches-bin");
@@ -82,6 +69,17 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
   return recipe;
 }
 
+// The model takes the pictures of training and of validation.
+void check_augmentations(const DataOptions& options, const data::DatasetInfo& info) {
+  std::vector<std::shared_ptr<const data::Augmentation>> all;
+  for (const data::AugmentationRecipe& recipe : options.augment) all.push_back(recipe.make());
+  const data::AugmentationChain chain(std::move(all), info);
+  WEFT_CHECK(
+      chain.output() == info.sample,
+      "data.augment: pictures of {} become {}; the same shape, as in validation, is required",
+      info.sample, chain.output());
+}
+
 }  // namespace
 
 void describe(Fields& f, DataOptions& o) {
@@ -91,6 +89,7 @@ void describe(Fields& f, DataOptions& o) {
   f("normalize", o.normalize,
     "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
     "model.pretrained were trained with, or not");
+  f("augment", o.augment, "random changes of each training picture, in this order", one_or_several);
   f("workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64));
   f("on_device", o.on_device,
     "whether a GPU holds all samples and gathers batches itself; auto: where a quarter of its "
@@ -122,6 +121,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
   WEFT_CHECK(config.train.batch_size <= result.train->size(),
              "train.batch_size: {} given for {} training samples; at most as many as there are",
              config.train.batch_size, result.train->size());
+  check_augmentations(options, result.train->info());
   result.normalization =
       known ? *known : normalization_of(options.normalize, config, *not_held_out);
   return result;
@@ -131,6 +131,13 @@ PlacedData place_data(const RunData& data, const DataOptions& options, const Dev
   PlacedData placed{data.train, data.validation};
   if constexpr (kHasCuda) {
     if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
+    if (!options.augment.empty()) {
+      WEFT_CHECK(
+          options.on_device == OnDevice::auto_,
+          "data.on_device: always given with data.augment; auto or never is required, because "
+          "pictures are changed on the host");
+      return placed;
+    }
     const bool validates = data.validation != nullptr;
     const i64 bytes =
         data::bytes_in(*data.train) + (validates ? data::bytes_in(*data.validation) : 0);

@@ -28,6 +28,7 @@ struct DataOptions {
   i64 subset = 0;  // 0: all
   double validation_split = 0;
   Normalize normalize = Normalize::dataset;
+  std::vector<data::AugmentationRecipe> augment = {};
   i64 workers = 1;
   OnDevice on_device = OnDevice::auto_;
 };

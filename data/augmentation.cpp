@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/augmentation.h"
+
+#include <cstring>
+
+#include "weft/core/error.h"
+
+namespace weft::data {
+
+AugmentationChain::AugmentationChain(std::vector<std::shared_ptr<const Augmentation>> all,
+                                     const DatasetInfo& info)
+    : all_(std::move(all)), shapes_{info.sample} {
+  if (all_.empty()) return;
+  WEFT_CHECK(info.sample_dtype == DType::uint8 && info.sample.rank() == 3,
+             "data.augment: the samples of {} are {} in {}; pictures, (height, width, channels) in "
+             "uint8, are required",
+             info.name, info.sample, info.sample_dtype);
+  for (const auto& each : all_) shapes_.push_back(each->output(shapes_.back()));
+}
+
+void AugmentationChain::apply(const u8* sample, u8* out, u64 seed, i64 epoch, i64 index,
+                              Scratch& scratch) const {
+  const u8* in = sample;
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    const Shape& from = shapes_[i];
+    std::vector<u8>& buffer = i % 2 == 0 ? scratch.first : scratch.second;
+    u8* to = out;
+    if (i + 1 < all_.size()) {
+      buffer.resize(static_cast<std::size_t>(shapes_[i + 1].elements()));
+      to = buffer.data();
+    }
+    Random random{key_of(seed, number_of("augment"), static_cast<u64>(epoch),
+                         static_cast<u64>(index), static_cast<u64>(i))};
+    all_[i]->apply({in, from[0], from[1], from[2]}, to, random);
+    in = to;
+  }
+  if (all_.empty()) std::memcpy(out, sample, static_cast<std::size_t>(shapes_[0].elements()));
+}
+
+}  // namespace weft::data
