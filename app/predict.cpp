@@ -9,6 +9,7 @@
 #include "weft/app/command.h"
 #include "weft/core/printable.h"
 #include "weft/data/image_file.h"
+#include "weft/data/resize.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/run_folder.h"
@@ -19,8 +20,22 @@ namespace {
 struct PredictArguments {
   std::string run, checkpoint = "last", weights = "model";
   std::vector<std::string> files;
+  std::string resize;  // a ResizeFilter; empty: a picture of another size is refused
   bool json = false;
 };
+
+// A picture of the height and width that the model takes.
+Tensor fitting_picture(const std::string& file, const Shape& sample, const std::string& resize) {
+  const Tensor picture = data::read_picture(file, sample[2]);
+  if (picture.size(0) == sample[0] && picture.size(1) == sample[1]) return picture;
+  const auto& filters = enum_names<data::ResizeFilter>;
+  const auto filter = std::find(filters.begin(), filters.end(), resize);
+  WEFT_CHECK(filter != filters.end(),
+             "{}: {} × {} pixels; {} × {} is required (--resize bilinear makes it so)", file,
+             picture.size(1), picture.size(0), sample[1], sample[0]);
+  return data::resized(picture, sample[0], sample[1],
+                       static_cast<data::ResizeFilter>(filter - filters.begin()));
+}
 
 std::string class_name(const train::ModelMetadata& metadata, i64 index) {
   const auto i = static_cast<std::size_t>(index);
@@ -34,14 +49,14 @@ struct Pictures {
   int exit_code = kDone;  // of the first that could not be read
 };
 
-Pictures read_pictures(const std::vector<std::string>& files, const Shape& sample) {
+Pictures read_pictures(const std::vector<std::string>& files, const Shape& sample,
+                       const std::string& resize) {
   Pictures pictures;
   const auto count = static_cast<i64>(files.size());
   Tensor all = Tensor::empty(sample.inserted(0, count), DType::uint8);
   i64 read = 0;
   for (const std::string& file : files) try {
-      const Tensor picture =
-          data::read_picture(file, sample[2], data::PictureSize{sample[0], sample[1]});
+      const Tensor picture = fitting_picture(file, sample, resize);
       all.slice(read, read + 1).reshape(sample).copy_from(picture);
       pictures.names.push_back(file);
       ++read;
@@ -80,7 +95,7 @@ int run(const PredictArguments& arguments) {
   WEFT_CHECK(sample.rank() == 3 && predictor.metadata().sample_dtype == DType::uint8,
              "predict: the model takes samples of {} {}; this command reads pictures only",
              predictor.metadata().sample_dtype, sample);
-  const Pictures pictures = read_pictures(arguments.files, sample);
+  const Pictures pictures = read_pictures(arguments.files, sample, arguments.resize);
   if (pictures.names.empty()) return pictures.exit_code;
   const Tensor logits = predictor.predict(pictures.samples);
   const Tensor probabilities = softmax(logits).to(Device{Cpu{}});
@@ -104,6 +119,9 @@ void add_predict(CLI::App& app, int& exit_code) {
   command->add_option("FILE", arguments->files, "pictures of the size the model was trained on")
       ->transform(home_path())
       ->required();
+  const auto& filters = enum_names<data::ResizeFilter>;
+  command->add_option("--resize", arguments->resize, "how a picture of another size is resized")
+      ->check(CLI::IsMember(std::vector<std::string>(filters.begin(), filters.end())));
   command->add_flag("--json", arguments->json, "print one JSON object per picture");
   add_weights_options(*command, arguments->checkpoint, arguments->weights);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -99,8 +99,8 @@ struct ResizedCropOptions {
 void describe(Fields& f, ResizedCropOptions& o);
 AugmentationRecipe resized_crop(const ResizedCropOptions& options = {});
 
-// Rotation, zoom, shear and shift around the centre, each drawn uniformly. Pixels between pixels are
-// bilinear; those outside are black.
+// Rotation, zoom, shear and shift around the centre, each drawn uniformly. Pixels between pixels
+// are bilinear; those outside are black.
 struct AffineOptions {
   double degrees = 0;                  // of rotation, at most, to either side
   double translate = 0;                // share of height and width, at most, to either side

@@ -40,8 +40,8 @@ struct LoaderPosition {
 };
 
 // The content of a batch depends on dataset, batch_size, shuffle, augment, seed and position only,
-// never on workers or timing. So do errors: one that a sample causes is thrown when its batch is asked for,
-// and names the sample.
+// never on workers or timing. So do errors: one that a sample causes is thrown when its batch is
+// asked for, and names the sample.
 //
 // Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
 // a tensor of a batch; the loader then takes another buffer. The Batch itself is valid until the

@@ -31,7 +31,8 @@ void turn_hue(u8* pixel, double turn) {
                                   : 4 + (red - green) / chroma;
   hue += 6 * turn;
   hue -= 6 * std::floor(hue / 6);
-  // Each colour is `largest` in a third of the circle, `smallest` in another, and between in between.
+  // Each colour is `largest` in a third of the circle, `smallest` in another, and between in
+  // between.
   const auto value = [&](double offset) {
     const double k = std::fmod(offset + hue, 6);
     return largest - chroma * std::clamp(std::min(k, 4 - k), 0.0, 1.0);
