@@ -26,9 +26,9 @@ u8 sampled(const PictureView& in, double x, double y, i64 channel) {
   return static_cast<u8>(above * (1 - bottom_share) + below * bottom_share + 0.5);
 }
 
-class Affine final : public Augmentation {
+class RandomAffine final : public Augmentation {
  public:
-  explicit Affine(const AffineOptions& options) : options_(options) {}
+  explicit RandomAffine(const AffineOptions& options) : options_(options) {}
 
   void apply(const PictureView& in, u8* out, Random& random) const override {
     const Map map = drawn(in, random);
@@ -68,7 +68,7 @@ class Affine final : public Augmentation {
   AffineOptions options_;
 };
 
-const bool registered = Registry<Augmentation>::add<Affine, AffineOptions>("affine");
+const bool registered = Registry<Augmentation>::add<RandomAffine, AffineOptions>("affine");
 
 }  // namespace
 
