@@ -41,7 +41,7 @@ class Tables : public ::testing::Test {
 
 using Texts = std::vector<std::string>;
 
-std::vector<float> samples_of(const Dataset& set) {
+std::vector<float> inputs_of_table(const Dataset& set) {
   std::vector<float> all;
   std::vector<float> sample(static_cast<std::size_t>(set.info().sample.elements()));
   for (i64 i = 0; i < set.size(); ++i) {
@@ -52,7 +52,7 @@ std::vector<float> samples_of(const Dataset& set) {
   return all;
 }
 template <class T>
-std::vector<T> targets_of(const Dataset& set) {
+std::vector<T> targets_of_table(const Dataset& set) {
   std::vector<T> all(static_cast<std::size_t>(set.size()));
   for (i64 i = 0; i < set.size(); ++i) set.read_target(i, &all[static_cast<std::size_t>(i)]);
   return all;
@@ -99,15 +99,15 @@ TEST_F(Tables, HaveANumberForEachColumnAndCategory) {
   const TrainAndTest data =
       made(text, {.target = "price", .categorical = {"city"}, .test_split = 0});
   EXPECT_EQ(data.train->info().sample, (Shape{3}));
-  EXPECT_EQ(samples_of(*data.train), (std::vector<float>{1, 0, 1, 2, 1, 0, 3, 0, 1}));
+  EXPECT_EQ(inputs_of_table(*data.train), (std::vector<float>{1, 0, 1, 2, 1, 0, 3, 0, 1}));
   EXPECT_FALSE(data.train->info().has_labels());
-  EXPECT_EQ(targets_of<float>(*data.train), (std::vector<float>{10, 20.5, 30}));
+  EXPECT_EQ(targets_of_table<float>(*data.train), (std::vector<float>{10, 20.5, 30}));
   EXPECT_EQ(data.test, nullptr);
   const TrainAndTest classes =
       made(text, {.target = "city", .columns = {"price"}, .test_split = 0});
   EXPECT_EQ(classes.train->info().class_names, (Texts{"Aarau", "Bern"}));
-  EXPECT_EQ(targets_of<i64>(*classes.train), (std::vector<i64>{1, 0, 1}));
-  EXPECT_EQ(samples_of(*classes.train), (std::vector<float>{10, 20.5, 30}));
+  EXPECT_EQ(targets_of_table<i64>(*classes.train), (std::vector<i64>{1, 0, 1}));
+  EXPECT_EQ(inputs_of_table(*classes.train), (std::vector<float>{10, 20.5, 30}));
 }
 
 TEST_F(Tables, ClassesThatAreNumbersAreSortedAsNumbers) {
@@ -115,7 +115,7 @@ TEST_F(Tables, ClassesThatAreNumbersAreSortedAsNumbers) {
       made("x,y\n1,10\n2,9\n3,-1\n",
            {.target = "y", .task = TableTask::classification, .test_split = 0});
   EXPECT_EQ(data.train->info().class_names, (Texts{"-1", "9", "10"}));
-  EXPECT_EQ(targets_of<i64>(*data.train), (std::vector<i64>{2, 1, 0}));
+  EXPECT_EQ(targets_of_table<i64>(*data.train), (std::vector<i64>{2, 1, 0}));
 }
 
 TEST_F(Tables, MissingValuesAreErrorsMeansOrLeftOut) {
@@ -124,12 +124,12 @@ TEST_F(Tables, MissingValuesAreErrorsMeansOrLeftOut) {
   EXPECT_NE(refused_source(text, source).find("line 3, column 'x': the value is missing"),
             std::string::npos);
   source.missing = Missing::mean;
-  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{1, 2.5, 4}));
+  EXPECT_EQ(inputs_of_table(*made(text, source).train), (std::vector<float>{1, 2.5, 4}));
   source.missing = Missing::skip;
-  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{1, 4}));
+  EXPECT_EQ(inputs_of_table(*made(text, source).train), (std::vector<float>{1, 4}));
   // In a categorical column a missing value is a category.
   source = {.target = "y", .columns = {"c"}, .categorical = {"c"}, .test_split = 0};
-  EXPECT_EQ(samples_of(*made(text, source).train), (std::vector<float>{0, 1, 0, 1, 1, 0}));
+  EXPECT_EQ(inputs_of_table(*made(text, source).train), (std::vector<float>{0, 1, 0, 1, 1, 0}));
   EXPECT_NE(
       refused_source("x,y\n1,\n2,3\n", {.target = "y", .missing = Missing::mean, .test_split = 0})
           .find("column 'y': the value is missing; one is required"),
@@ -145,7 +145,7 @@ TEST_F(Tables, TestRowsAreHeldOutOrInAFileOfTheirOwn) {
   const CsvSource own{.test_path = file("x,y\n7,odd\n", "b.csv"), .target = "y"};
   const TrainAndTest two = made(text, own);
   EXPECT_EQ(two.train->size(), 50);
-  EXPECT_EQ(targets_of<i64>(*two.test), (std::vector<i64>{1}));
+  EXPECT_EQ(targets_of_table<i64>(*two.test), (std::vector<i64>{1}));
   file("x,y\n7,neither\n", "b.csv");
   EXPECT_NE(refused_source(text, own).find("'neither' is in no training row"), std::string::npos);
   file("y,x\nodd,7\n", "b.csv");
