@@ -101,7 +101,7 @@ class Loader::Pipeline {
     if (in_epoch_) position_ = {position_.epoch + 1, 0};
     drain();
     in_epoch_ = true;
-    filled_epoch_ = position_.epoch;
+    filled_.epoch = position_.epoch;
     seconds_waited_ = 0;
     holding_ = false;
     if (options_.shuffle) shuffle(position_.epoch);
@@ -169,11 +169,12 @@ class Loader::Pipeline {
 
   // Starts from the identity, so that an epoch's order does not depend on the epochs before it.
   void shuffle(i64 epoch) {
-    order_.resize(static_cast<std::size_t>(dataset_->size()));
-    std::iota(order_.begin(), order_.end(), i64{0});
+    filled_.order.resize(static_cast<std::size_t>(dataset_->size()));
+    std::iota(filled_.order.begin(), filled_.order.end(), i64{0});
     Random random{key_of(options_.seed, number_of("shuffle"), static_cast<u64>(epoch))};
-    for (std::size_t i = order_.size(); i > 1; --i)
-      std::swap(order_[i - 1], order_[static_cast<std::size_t>(random.below(static_cast<i64>(i)))]);
+    for (std::size_t i = filled_.order.size(); i > 1; --i)
+      std::swap(filled_.order[i - 1],
+                filled_.order[static_cast<std::size_t>(random.below(static_cast<i64>(i)))]);
   }
 
   void fill(Slot& slot, i64 batch) noexcept try {
@@ -190,13 +191,14 @@ class Loader::Pipeline {
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
     for (i64 i = 0; i < count; ++i) {
-      const i64 index = options_.shuffle ? order_[static_cast<std::size_t>(begin + i)] : begin + i;
+      const i64 index =
+          options_.shuffle ? filled_.order[static_cast<std::size_t>(begin + i)] : begin + i;
       std::byte* to = x + i * info_.sample_bytes();
       if (!augment_.empty()) {
         slot.sample.resize(static_cast<std::size_t>(info.sample_bytes()));
         read_sample(*dataset_, index, slot.sample.data(), y + i * info.target_bytes());
         augment_.apply(reinterpret_cast<const u8*>(slot.sample.data()), reinterpret_cast<u8*>(to),
-                       options_.seed, filled_epoch_, index, slot.scratch);
+                       options_.seed, filled_.epoch, index, slot.scratch);
       } else {
         read_sample(*dataset_, index, to, y + i * info.target_bytes());
       }
@@ -261,9 +263,12 @@ class Loader::Pipeline {
     bool stopping = false;
   };
 
-  // Of the current epoch, when shuffled. Neither is written while workers are busy.
-  std::vector<i64> order_;
-  i64 filled_epoch_ = 0;
+  // The epoch whose batches are filled. It is not written while workers are busy.
+  struct Filled {
+    i64 epoch = 0;
+    std::vector<i64> order;  // when shuffled
+  };
+  Filled filled_;
   bool in_epoch_ = false;
   bool holding_ = false;  // the caller has a batch that is not released
 
