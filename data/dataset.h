@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/core/enum_names.h"
 #include "weft/core/types.h"
 #include "weft/tensor/dtype.h"
 #include "weft/tensor/shape.h"
@@ -35,6 +36,11 @@ struct DatasetInfo {
   // The size of a sample's last axis, which is normalized channel by channel; 0 for tokens.
   i64 channels() const { return has_tokens() ? 0 : sample.rank() == 0 ? 1 : sample[-1]; }
 };
+
+// What is done about a sample that cannot be read: its error is thrown, or another sample takes its
+// place, with a warning that names it.
+enum class BadSamples { error, skip };
+constexpr EnumNames<2> names_of(BadSamples) { return {"error", "skip"}; }
 
 class Dataset {
  public:

@@ -5,15 +5,13 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <numeric>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "weft/core/clock.h"
 #include "weft/core/error.h"
-#include "weft/data/check.h"
-#include "weft/data/random.h"
+#include "weft/data/sample_reader.h"
 
 namespace weft::data {
 namespace {
@@ -25,36 +23,16 @@ struct Slot {
   Batch batch;
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
-  // Of the sample that is being augmented.
-  std::vector<std::byte> sample;
-  AugmentationChain::Scratch scratch;
+  SampleReader::Scratch scratch;
 };
 
-std::vector<std::shared_ptr<const Augmentation>> made(
-    const std::vector<AugmentationRecipe>& recipes) {
-  std::vector<std::shared_ptr<const Augmentation>> all;
-  for (const AugmentationRecipe& recipe : recipes) all.push_back(recipe.make());
-  return all;
+std::unique_ptr<Sampler> sampler_of(const LoaderOptions& options) {
+  if (options.sampler) return options.sampler.make();
+  return (options.shuffle ? shuffled() : sequential()).make();
 }
 
 Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
   return Tensor::empty(entry.inserted(0, batch_size), dtype);
-}
-
-// Calls dataset.read(). Its errors name the sample.
-void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
-  const auto& info = dataset.info();
-  const auto named = [&](const char* problem) {
-    return fmt::format("loader: sample {} of {} ({}): {}", index, info.name, info.split, problem);
-  };
-  try {
-    dataset.read(index, sample, target);
-  } catch (const UserError& error) {
-    throw UserError(named(error.what()));
-  } catch (const std::exception& error) {
-    throw InternalError(named(error.what()));
-  }
-  check_sample(info, index, sample, target);
 }
 
 }  // namespace
@@ -64,28 +42,26 @@ void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte
 class Loader::Pipeline {
  public:
   Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
-      : dataset_(std::move(dataset)),
-        options_(options),
-        info_(dataset_->info()),
-        augment_(made(options_.augment), info_) {
-    const auto& info = dataset_->info();
-    info_.sample = augment_.output();
-    const i64 size = dataset_->size();
-    WEFT_CHECK(size > 0, "loader: {} ({}) is empty; at least one sample is required", info.name,
-               info.split);
+      : reader_(std::move(dataset), options), options_(options) {
+    const auto& info = reader_.info();
+    WEFT_CHECK(reader_.dataset().size() > 0,
+               "loader: {} ({}) is empty; at least one sample is required", info.name, info.split);
     WEFT_CHECK(options_.batch_size > 0, "loader: batch_size is {}; at least 1 is required",
                options_.batch_size);
-    WEFT_CHECK(options_.batch_size <= size || (!options_.shuffle && !options_.drop_last),
+    sampler_ = sampler_of(options_);
+    sampler_->prepare(reader_.dataset());
+    const i64 samples = sampler_->samples();
+    WEFT_CHECK(options_.batch_size <= samples || (!sampler_->mixes() && !options_.drop_last),
                "loader: batch_size is {} and {} ({}) has {} samples; a batch_size of at most {} is "
                "required",
-               options_.batch_size, info.name, info.split, size, size);
+               options_.batch_size, info.name, info.split, samples, samples);
     WEFT_CHECK(options_.prefetch >= 0, "loader: prefetch is {}; 0 or more batches are required",
                options_.prefetch);
     WEFT_CHECK(options_.workers >= 0 && options_.workers <= 256,
                "loader: workers is {}; 0 to 256 threads are required", options_.workers);
-    batches_ = options_.drop_last ? size / options_.batch_size
-                                  : (size + options_.batch_size - 1) / options_.batch_size;
-    samples_ = options_.drop_last ? batches_ * options_.batch_size : size;
+    batches_ = options_.drop_last ? samples / options_.batch_size
+                                  : (samples + options_.batch_size - 1) / options_.batch_size;
+    samples_ = options_.drop_last ? batches_ * options_.batch_size : samples;
     slots_.resize(static_cast<std::size_t>(options_.workers == 0 ? 1 : options_.prefetch + 1));
   }
 
@@ -104,7 +80,8 @@ class Loader::Pipeline {
     filled_.epoch = position_.epoch;
     seconds_waited_ = 0;
     holding_ = false;
-    if (options_.shuffle) shuffle(position_.epoch);
+    filled_.indices.resize(static_cast<std::size_t>(sampler_->samples()));
+    sampler_->fill(filled_.indices, options_.seed, position_.epoch);
     {
       std::lock_guard lock(shared_.mutex);
       for (auto& slot : slots_) {
@@ -156,10 +133,9 @@ class Loader::Pipeline {
     in_epoch_ = false;
   }
 
-  std::shared_ptr<const Dataset> dataset_;
+  SampleReader reader_;
   LoaderOptions options_;
-  DatasetInfo info_;  // of what comes out
-  AugmentationChain augment_;
+  std::unique_ptr<Sampler> sampler_;
   i64 batches_ = 0, samples_ = 0;
   LoaderPosition position_;
   double seconds_waited_ = 0;
@@ -167,42 +143,22 @@ class Loader::Pipeline {
  private:
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
 
-  // Starts from the identity, so that an epoch's order does not depend on the epochs before it.
-  void shuffle(i64 epoch) {
-    filled_.order.resize(static_cast<std::size_t>(dataset_->size()));
-    std::iota(filled_.order.begin(), filled_.order.end(), i64{0});
-    Random random{key_of(options_.seed, number_of("shuffle"), static_cast<u64>(epoch))};
-    for (std::size_t i = filled_.order.size(); i > 1; --i)
-      std::swap(filled_.order[i - 1],
-                filled_.order[static_cast<std::size_t>(random.below(static_cast<i64>(i)))]);
-  }
-
   void fill(Slot& slot, i64 batch) noexcept try {
-    const auto& info = dataset_->info();
+    const auto& info = reader_.info();
     const i64 begin = batch * options_.batch_size;
     const i64 count = std::min(options_.batch_size, samples_ - begin);
     const i64 buffer_size = std::min(options_.batch_size, samples_);
     slot.batch = {};
     if (!slot.x.storage_is_unique())
-      slot.x = buffer_for(buffer_size, info_.sample, info.sample_dtype);
+      slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
     if (!slot.y.storage_is_unique())
       slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
     slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
-    for (i64 i = 0; i < count; ++i) {
-      const i64 index =
-          options_.shuffle ? filled_.order[static_cast<std::size_t>(begin + i)] : begin + i;
-      std::byte* to = x + i * info_.sample_bytes();
-      if (!augment_.empty()) {
-        slot.sample.resize(static_cast<std::size_t>(info.sample_bytes()));
-        read_sample(*dataset_, index, slot.sample.data(), y + i * info.target_bytes());
-        augment_.apply(reinterpret_cast<const u8*>(slot.sample.data()), reinterpret_cast<u8*>(to),
-                       options_.seed, filled_.epoch, index, slot.scratch);
-      } else {
-        read_sample(*dataset_, index, to, y + i * info.target_bytes());
-      }
-    }
+    for (i64 i = 0; i < count; ++i)
+      reader_.read(filled_, begin + i, x + i * info.sample_bytes(), y + i * info.target_bytes(),
+                   slot.scratch);
   } catch (...) {
     slot.error = std::current_exception();
   }
@@ -263,12 +219,7 @@ class Loader::Pipeline {
     bool stopping = false;
   };
 
-  // The epoch whose batches are filled. It is not written while workers are busy.
-  struct Filled {
-    i64 epoch = 0;
-    std::vector<i64> order;  // when shuffled
-  };
-  Filled filled_;
+  EpochOrder filled_;  // of the current epoch; not written while workers are busy
   bool in_epoch_ = false;
   bool holding_ = false;  // the caller has a batch that is not released
 
@@ -286,16 +237,18 @@ Loader::Loader(Loader&&) noexcept = default;
 Loader& Loader::operator=(Loader&&) noexcept = default;
 Loader::~Loader() = default;
 
-const Dataset& Loader::dataset() const { return *pipeline_->dataset_; }
+const Dataset& Loader::dataset() const { return pipeline_->reader_.dataset(); }
 const LoaderOptions& Loader::options() const { return pipeline_->options_; }
-const DatasetInfo& Loader::info() const { return pipeline_->info_; }
+const DatasetInfo& Loader::info() const { return pipeline_->reader_.info(); }
 i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
 i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
 void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }
 LoaderPosition Loader::position() const { return pipeline_->position_; }
 void Loader::state(State& s) {
   const LoaderOptions& o = options();
-  s.same("samples", dataset().size()).same("batch_size", o.batch_size).same("shuffle", o.shuffle);
+  s.same("samples", dataset().size())
+      .same("batch_size", o.batch_size)
+      .same("shuffle", pipeline_->sampler_->mixes());
   s.same("seed", o.seed).same("drop_last", o.drop_last);
   LoaderPosition now = position();
   s("epoch", now.epoch)("batch", now.batch);

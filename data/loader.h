@@ -10,6 +10,7 @@
 
 #include "weft/data/augmentation.h"
 #include "weft/data/dataset.h"
+#include "weft/data/sampler.h"
 #include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
 
@@ -24,12 +25,17 @@ struct Batch {
 struct LoaderOptions {
   i64 batch_size = 64;
   bool shuffle = false;  // each epoch has another order, a function of (seed, epoch)
+  // Which samples, and in which order. Empty: sequential(), or shuffled() with `shuffle`.
+  SamplerRecipe sampler = {};
   u64 seed = 0;
   bool drop_last = false;  // leaves out a last batch that is not full
   i64 prefetch = 2;        // batches prepared ahead of the one in use
   i64 workers = 1;         // threads that prepare batches; 0: the caller prepares its batch itself
   // What happens to each picture, in this order (data/augmentation.h). x has their last shape.
   std::vector<AugmentationRecipe> augment = {};
+  // skip: a sample of the epoch that is chosen by (seed, epoch, position) takes the place of one
+  // that cannot be read.
+  BadSamples bad_samples = BadSamples::error;
 };
 
 // Where an epoch stands: `batch` is the next one to be handed out.
@@ -39,7 +45,7 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// The content of a batch depends on dataset, batch_size, shuffle, augment, seed and position only,
+// The content of a batch depends on dataset, batch_size, sampler, augment, seed and position only,
 // never on workers or timing. So do errors: one that a sample causes is thrown when its batch is
 // asked for, and names the sample.
 //

@@ -68,15 +68,22 @@ class FloatMoments {
 };
 
 template <class T, class Sums>
-Normalization measure(const Dataset& dataset) {
+Normalization measure(const Dataset& dataset, BadSamples bad) {
   const auto& info = dataset.info();
   const auto channels = static_cast<std::size_t>(info.channels());
   Sums sums{channels};
   std::vector<T> sample(static_cast<std::size_t>(info.sample.elements()));
   std::vector<std::byte> target(static_cast<std::size_t>(info.target_bytes()));
+  bool any = false;
   for (i64 i = 0; i < dataset.size(); ++i) {
-    dataset.read(i, sample.data(), target.data());
-    check_sample(info, i, sample.data(), target.data());
+    try {
+      dataset.read(i, sample.data(), target.data());
+      check_sample(info, i, sample.data(), target.data());
+    } catch (const UserError&) {
+      if (bad == BadSamples::error || (!any && i + 1 == dataset.size())) throw;
+      continue;
+    }
+    any = true;
     sums.add(sample.data(), sample.size() / channels);
   }
   Normalization result;
@@ -109,14 +116,14 @@ Normalization no_normalization(const DatasetInfo& info) {
   return {std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
 }
 
-Normalization statistics_of(const Dataset& dataset) {
+Normalization statistics_of(const Dataset& dataset, BadSamples bad) {
   const auto& info = dataset.info();
   WEFT_CHECK(dataset.size() > 0 && info.sample.elements() > 0,
              "normalize: {} ({}) has {} samples of shape {}; at least one number is required",
              info.name, info.split, dataset.size(), info.sample);
   if (info.has_tokens()) return {};
-  return info.sample_dtype == DType::uint8 ? measure<u8, ByteSums>(dataset)
-                                           : measure<float, FloatMoments>(dataset);
+  return info.sample_dtype == DType::uint8 ? measure<u8, ByteSums>(dataset, bad)
+                                           : measure<float, FloatMoments>(dataset, bad);
 }
 
 }  // namespace weft::data

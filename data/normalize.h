@@ -27,7 +27,8 @@ struct Normalization {
 Normalization no_normalization(const DatasetInfo& info);
 
 // Mean and population standard deviation over all samples, from exact integer sums for bytes, in
-// double for f32. A constant channel gets std 1. Throws UserError for a sample that is not finite.
-Normalization statistics_of(const Dataset& dataset);
+// double for f32. A constant channel gets std 1. Throws UserError for a sample that cannot be read
+// or is not finite; with BadSamples::skip, such samples are left out.
+Normalization statistics_of(const Dataset& dataset, BadSamples bad = BadSamples::error);
 
 }  // namespace weft::data

@@ -130,8 +130,7 @@ class TableReader {
     if (is_missing(field)) return std::nullopt;
     if (!parse_number(field, value))
       fail_at(file, row, column, "'{}' is no number; a number, or {}, is required", field,
-              &column == &target_ ? "data.task: classification"
-                                  : "the column in data.categorical");
+              &column == &target_ ? "data.task: classification" : "the column in data.categorical");
     if (std::abs(value) > std::numeric_limits<float>::max())
       fail_at(file, row, column, "{} does not fit into f32; a smaller number is required", field);
     return value;

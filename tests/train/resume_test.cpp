@@ -219,6 +219,15 @@ TEST_F(Resuming, WithAugmentationAndAnyNumberOfLoaderWorkers) {
   EXPECT_THROW(train(config("other", {"resume=auto"})), UserError) << "another augmentation";
 }
 
+TEST_F(Resuming, WithOtherSamplers) {
+  expect_law({"data.sampler=weighted", "data.drop_last=true", "data.workers=1"}, {3, 5, 12},
+             {"data.workers=3"});
+  expect_law({"data.sampler={type: subset, indices: [1, 4, 9, 16, 25, 36, 49, 64, 81, 2, 3, 5, 7, "
+              "11, 13, 17, 19, 23, 29, 31]}",
+              "train.batch_size=4"},
+             {3, 7});
+}
+
 TEST_F(Resuming, AgainAndAgain) {
   ASSERT_TRUE(registered);
   train(config("whole", {}));

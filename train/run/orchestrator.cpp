@@ -155,13 +155,18 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
                                       bool training) const {
   // Index batches need no worker threads.
   const bool resident = data::as_resident(*dataset) != nullptr;
-  return {dataset,
-          {.batch_size = training ? config_.train.batch_size : std::min<i64>(dataset->size(), 256),
-           .shuffle = training,
-           .seed = static_cast<u64>(config_.run.seed),
-           .workers = resident ? 0 : config_.data.common.workers,
-           .augment =
-               training ? config_.data.common.augment : std::vector<data::AugmentationRecipe>()}};
+  const DataOptions& options = config_.data.common;
+  data::LoaderOptions wanted{.batch_size = std::min<i64>(dataset->size(), 256),
+                             .seed = static_cast<u64>(config_.run.seed),
+                             .workers = resident ? 0 : options.workers,
+                             .bad_samples = options.bad_samples};
+  if (training) {
+    wanted.batch_size = config_.train.batch_size;
+    wanted.sampler = options.sampler;
+    wanted.drop_last = options.drop_last;
+    wanted.augment = options.augment;
+  }
+  return {dataset, wanted};
 }
 
 // Runs one small batch through model and loss. Shapes, classes, dtypes and metrics that do not fit
@@ -171,7 +176,9 @@ void Orchestrator::try_one_batch() { input_.first_loss = loss_of_first(2); }
 double Orchestrator::loss_of_first(i64 samples) {
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(data().train, std::min(samples, data().train->size()));
-  data::Loader loader(few, {.batch_size = few->size(), .workers = 0});
+  data::Loader loader(
+      few,
+      {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});
   const Evaluation result = Evaluator(**model_, config_.objective.loss,
                                       {.metrics = config_.validation.metrics,
                                        .precision = config_.precision,

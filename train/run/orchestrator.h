@@ -85,6 +85,8 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
+  // The batches of training, from the first epoch on.
+  data::Loader training_loader() const { return loader_for(data().train, true); }
   // The mean loss of the first `samples` training samples, by the current weights, without hooks.
   double loss_of_first(i64 samples);
   // The checkpoint that the run is resumed from, until the first epoch begins; null for a new run.

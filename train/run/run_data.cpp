@@ -32,7 +32,8 @@ data::Normalization pretrained_normalization(const RunConfig& config) {
 data::Normalization normalization_of(Normalize chosen, const RunConfig& config,
                                      const data::Dataset& training_set) {
   switch (chosen) {
-    case Normalize::dataset: return data::statistics_of(training_set);
+    case Normalize::dataset:
+      return data::statistics_of(training_set, config.data.common.bad_samples);
     case Normalize::pretrained: return pretrained_normalization(config);
     case Normalize::none: break;
   }
@@ -90,6 +91,10 @@ void describe(Fields& f, DataOptions& o) {
     "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
     "model.pretrained were trained with, or not");
   f("augment", o.augment, "random changes of each training picture, in this order", one_or_several);
+  f("sampler", o.sampler, "which training samples an epoch has, and in which order");
+  f("drop_last", o.drop_last, "leave out an epoch's last batch if it is not full");
+  f("bad_samples", o.bad_samples,
+    "a sample that cannot be read ends the run, or another one takes its place");
   f("workers", o.workers, "threads that prepare batches; 0: none", in_range(0, 64));
   f("on_device", o.on_device,
     "whether a GPU holds all samples and gathers batches itself; auto: where a quarter of its "
@@ -131,11 +136,13 @@ PlacedData place_data(const RunData& data, const DataOptions& options, const Dev
   PlacedData placed{data.train, data.validation};
   if constexpr (kHasCuda) {
     if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
-    if (!options.augment.empty()) {
+    const bool skips = options.bad_samples == data::BadSamples::skip;
+    if (!options.augment.empty() || skips) {
       WEFT_CHECK(
           options.on_device == OnDevice::auto_,
-          "data.on_device: always given with data.augment; auto or never is required, because "
-          "pictures are changed on the host");
+          "data.on_device: always given with {}; auto or never is required, because the host "
+          "prepares such samples",
+          skips ? "data.bad_samples: skip" : "data.augment");
       return placed;
     }
     const bool validates = data.validation != nullptr;

@@ -29,6 +29,9 @@ struct DataOptions {
   double validation_split = 0;
   Normalize normalize = Normalize::dataset;
   std::vector<data::AugmentationRecipe> augment = {};
+  data::SamplerRecipe sampler = data::shuffled();
+  bool drop_last = false;
+  data::BadSamples bad_samples = data::BadSamples::error;
   i64 workers = 1;
   OnDevice on_device = OnDevice::auto_;
 };

@@ -29,7 +29,8 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   WEFT_CHECK(dataset != nullptr, "evaluate: the run {} has no {} split", folder_.path().string(),
              split);
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
-                                .workers = config_.data.common.workers});
+                                .workers = config_.data.common.workers,
+                                .bad_samples = config_.data.common.bad_samples});
   Evaluator evaluator(**model_, config_.objective.loss,
                       {.metrics = config_.validation.metrics,
                        .precision = config_.precision,

@@ -71,10 +71,7 @@ LossTotals totals_of(Trainer& trainer) {
 
 Trace trace_step(Orchestrator& run) {
   Trace trace;
-  data::Loader loader(run.data().train, {.batch_size = run.config().train.batch_size,
-                                         .shuffle = true,
-                                         .seed = static_cast<u64>(run.config().run.seed),
-                                         .workers = 0});
+  data::Loader loader = run.training_loader();
   Trainer& trainer = run.trainer();
   run.begin_hooks();  // a strategy may freeze layers
   trainer.begin_epoch(loader);

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/data/sample_reader.h"
+
+#include "weft/core/error.h"
+#include "weft/core/log.h"
+#include "weft/data/check.h"
+#include "weft/data/random.h"
+
+namespace weft::data {
+namespace {
+
+std::vector<std::shared_ptr<const Augmentation>> made(
+    const std::vector<AugmentationRecipe>& recipes) {
+  std::vector<std::shared_ptr<const Augmentation>> all;
+  for (const AugmentationRecipe& recipe : recipes) all.push_back(recipe.make());
+  return all;
+}
+
+Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
+  return Tensor::empty(entry.inserted(0, batch_size), dtype);
+}
+
+// Calls dataset.read(). Its errors name the sample.
+void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
+  const auto& info = dataset.info();
+  const auto named = [&](const char* problem) {
+    return fmt::format("loader: sample {} of {} ({}): {}", index, info.name, info.split, problem);
+  };
+  try {
+    dataset.read(index, sample, target);
+  } catch (const UserError& error) {
+    throw UserError(named(error.what()));
+  } catch (const std::exception& error) {
+    throw InternalError(named(error.what()));
+  }
+  check_sample(info, index, sample, target);
+}
+
+}  // namespace
+
+SampleReader::SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
+    : dataset_(std::move(dataset)),
+      info_(dataset_->info()),
+      augment_(made(options.augment), info_),
+      seed_(options.seed),
+      bad_samples_(options.bad_samples) {
+  info_.sample = augment_.output();
+}
+
+void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample, std::byte* target,
+                        Scratch& scratch) {
+  constexpr int kAttempts = 100;
+  i64 index = order.indices[static_cast<std::size_t>(position)];
+  Random random{
+      key_of(seed_, number_of("bad"), static_cast<u64>(order.epoch), static_cast<u64>(position))};
+  for (int attempt = 1;; ++attempt) try {
+      return read_changed(order.epoch, index, sample, target, scratch);
+    } catch (const UserError& error) {
+      if (bad_samples_ == BadSamples::error) throw;
+      note_bad(index, error.what());
+      WEFT_CHECK(attempt < kAttempts,
+                 "{}; {} samples in a row cannot be read, and bad_samples: skip needs one that can",
+                 error.what(), kAttempts);
+      index = order.indices[static_cast<std::size_t>(random.below(std::ssize(order.indices)))];
+    }
+}
+
+void SampleReader::read_changed(i64 epoch, i64 index, std::byte* sample, std::byte* target,
+                                Scratch& scratch) const {
+  if (augment_.empty()) return read_sample(*dataset_, index, sample, target);
+  scratch.sample.resize(static_cast<std::size_t>(dataset_->info().sample_bytes()));
+  read_sample(*dataset_, index, scratch.sample.data(), target);
+  augment_.apply(reinterpret_cast<const u8*>(scratch.sample.data()), reinterpret_cast<u8*>(sample),
+                 seed_, epoch, index, scratch.pictures);
+}
+
+// Warns once of each sample.
+void SampleReader::note_bad(i64 index, const char* problem) {
+  const std::lock_guard lock(mutex_);
+  if (!bad_.insert(index).second) return;
+  log_warning("{}; another sample takes its place ({} of {} so far)", problem, bad_.size(),
+              dataset_->size());
+}
+
+}  // namespace weft::data
