@@ -6,6 +6,9 @@ target_link_libraries(weft_bench PRIVATE weft weft_dependencies)
 # weft's side of bench/checkpoints.py. `./run bench checkpoints` builds it.
 add_executable(checkpoint_bench EXCLUDE_FROM_ALL bench/checkpoint_bench.cpp)
 target_link_libraries(checkpoint_bench PRIVATE weft weft_dependencies)
+# weft's side of bench/loaders.py. `./run bench loaders` builds it.
+add_executable(loader_bench EXCLUDE_FROM_ALL bench/loader_bench.cpp)
+target_link_libraries(loader_bench PRIVATE weft weft_dependencies)
 # Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
 # the CPU too.
 if(WEFT_CUDA STREQUAL "ON")

@@ -4,15 +4,28 @@
 #include <gtest/gtest.h>
 
 #include "weft/tests/train/config_typos.h"
+#include "weft/data/tensor_dataset.h"
+#include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/core/config/config.h"
 #include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_config_file.h"
 
 namespace weft::train {
 namespace {
 
 const bool registered = Registry<data::Dataset>::add<NoOptions>(
     "tiny_for_task", [](const NoOptions&) { return testing_models::tiny_splits(50); });
+
+const bool registered_numbers =
+    Registry<data::Dataset>::add<NoOptions>("numbers_for_task", [](const NoOptions&) {
+      Tensor x = Tensor::empty({20, 3}), y = Tensor::empty({20, 1});
+      for (i64 i = 0; i < 60; ++i) x.data<float>()[i] = static_cast<float>(i % 7);
+      for (i64 i = 0; i < 20; ++i) y.data<float>()[i] = static_cast<float>(i % 3);
+      data::DatasetInfo info;
+      info.name = "numbers";
+      return data::TrainAndTest{std::make_shared<data::TensorDataset>(info, x, y), nullptr};
+    });
 
 constexpr const char* kRest = R"(data: {type: tiny_for_task}
 model: mlp
@@ -40,6 +53,37 @@ TEST(Task, PicksLossAndMetrics) {
   EXPECT_EQ(loaded("").value.objective.loss.name(), "classification");
   EXPECT_EQ(loaded("task: null").value.objective.loss.name(), "classification");
   EXPECT_TRUE(loaded("").value.validation.metrics.empty());
+}
+
+class TaskOfData : public testing_runs::InScratchFolder {
+ protected:
+  TaskOfData() : InScratchFolder("task-of-data") {}
+  RunConfig config(const std::string& data, const std::string& rest = "",
+                   std::vector<std::string> keys = {}) const {
+    testing_runs::write(
+        folder_ / "a.yaml",
+        "data: {type: " + data + "}\nmodel: mlp\ntrain: {epochs: 1, batch_size: 5}\n" + rest);
+    keys.push_back("run.dir=" + dir(data).string());
+    return load_run_config((folder_ / "a.yaml").string(), keys).value;
+  }
+};
+
+TEST_F(TaskOfData, IsTakenWhereNoneIsGiven) {
+  for (const auto& [data, loss] : {std::pair("tiny_for_task", "classification"),
+                                   std::pair("numbers_for_task", "regression")}) {
+    Orchestrator run(config(data), "test");
+    EXPECT_EQ(run.config().objective.loss.name(), loss);
+    run.train();
+    Orchestrator again(config(data, "", {"resume=auto", "train.epochs=2"}), "test");
+    EXPECT_EQ(again.train().epochs, 2);
+    // The run's own config names the loss.
+    const RunConfig saved = load_run_config((dir(data) / "config.yaml").string(), {}).value;
+    EXPECT_EQ(saved.objective.loss.name(), loss);
+    EXPECT_FALSE(saved.objective.by_data);
+  }
+  for (const char* given : {"loss: classification\n", "task: classification\n"})
+    EXPECT_THROW(Orchestrator(config("numbers_for_task", given), "test"), UserError) << given;
+  EXPECT_EQ(config("tiny_for_task", "loss: {label_smoothing: 0.1}\n").objective.by_data, false);
 }
 
 TEST(Task, PicksOnlyWhatIsNotGiven) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "weft/core/nearest.h"
 #include "weft/data/resident_dataset.h"
@@ -21,6 +22,12 @@ namespace {
 data::Normalization saved_normalization(const CheckpointReader& from) {
   const std::string file = from.file(kModelFile);
   return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
+}
+
+// The name of the loss that fits the targets.
+const char* task_of(const data::DatasetInfo& info) {
+  if (!info.has_labels()) return "regression";
+  return info.target.rank() > 0 ? "language_modelling" : "classification";
 }
 
 }  // namespace
@@ -65,6 +72,8 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
   input_.data = load_data(config_, normalization, place);
+  if (std::exchange(config_.objective.by_data, false))
+    config_.objective.loss.choose(task_of(data().train->info()));
   RunConfig begin = config_;
   if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
   model_ = build_model(begin, data().train->info());

@@ -22,10 +22,13 @@ namespace fs = std::filesystem;
 namespace {
 
 // Results do not depend on these keys, except for differences that not_bit_exact() reports.
-constexpr std::array kPlaces{"run.threads",         "run.device",    "run.autotune",
-                             "run.atomics",         "data.workers",  "data.on_device",
-                             "data.root",           "data.path",     "model.pretrained.path",
-                             "train.out_of_memory", "train.capture", "trainer.teacher"};
+constexpr std::array kPlaces{"run.threads",         "run.device",
+                             "run.autotune",        "run.atomics",
+                             "data.workers",        "data.on_device",
+                             "data.root",           "data.path",
+                             "data.test_path",      "model.pretrained.path",
+                             "train.out_of_memory", "train.capture",
+                             "trainer.teacher"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint"};
@@ -214,6 +217,7 @@ Resume find_resume(const RunConfig& config) {
 
 void check_changes(RunConfig before, RunConfig after) {
   for (RunConfig* config : {&before, &after}) config->strategy = unchained(config->strategy);
+  if (after.objective.by_data) after.objective.loss = before.objective.loss;
   for (const std::string& key : after.resume.override_keys)
     WEFT_CHECK(in_any(key, kOverridable),
                "resume_override: '{}' given; keys of optimizer or scheduler are required", key);

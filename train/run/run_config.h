@@ -69,6 +69,9 @@ struct ObjectiveOptions {
   // The name of a loss. It sets the defaults of `loss` and `validation.metrics`.
   std::optional<std::string> task;
   LossRecipe loss = classification();
+  // The run chooses the loss that fits the targets of its data. load_run_config() sets it where a
+  // config has neither of the keys.
+  bool by_data = false;
 };
 
 // The keys `resume` and `resume_override`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_config_file.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "weft/core/config/overrides.h"
@@ -45,6 +46,11 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
     options.teacher = resolved(options.teacher, "trainer.teacher", loaded);
     config.trainer = distillation(options);
   }
+  config.objective.by_data =
+      std::none_of(loaded.origins.begin(), loaded.origins.end(), [](const auto& entry) {
+        const std::string& key = entry.first;
+        return key == "task" || key == "loss" || key.starts_with("loss.");
+      });
   for (const char* key : {"path", "test_path"})
     if (std::string* file = data::text_option(config.data.recipe, key))
       if (!file->empty()) *file = resolved(*file, std::string("data.") + key, loaded);
