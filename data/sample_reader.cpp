@@ -16,10 +16,6 @@ std::vector<std::shared_ptr<const Augmentation>> made(
   return all;
 }
 
-Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
-  return Tensor::empty(entry.inserted(0, batch_size), dtype);
-}
-
 // Calls dataset.read(). Its errors name the sample.
 void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
   const auto& info = dataset.info();
