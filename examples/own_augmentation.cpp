@@ -33,7 +33,8 @@ const bool registered = weft::Registry<weft::data::Augmentation>::add<Noise, Noi
 int main() {
   using namespace weft;
   const data::Digits digits({.size = 100});
-  data::Loader loader(digits, {.batch_size = 50, .augment = {data::AugmentationRecipe::of("noise")}});
+  data::Loader loader(digits,
+                      {.batch_size = 50, .augment = {data::AugmentationRecipe::of("noise")}});
   double sum = 0;
   for (auto& [x, y] : loader)
     for (const u8 value : x.to_vector<u8>()) sum += value;
