@@ -26,7 +26,7 @@ struct PredictArguments {
 
 // A picture of the height and width that the model takes.
 Tensor fitting_picture(const std::string& file, const Shape& sample, const std::string& resize) {
-  const Tensor picture = data::read_picture(file, sample[2]);
+  Tensor picture = data::read_picture(file, sample[2]);
   if (picture.size(0) == sample[0] && picture.size(1) == sample[1]) return picture;
   const auto& filters = enum_names<data::ResizeFilter>;
   const auto filter = std::find(filters.begin(), filters.end(), resize);

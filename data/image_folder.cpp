@@ -39,8 +39,9 @@ std::vector<std::string> pictures_below(const fs::path& folder) {
   std::vector<std::string> paths;
   std::error_code error;
   fs::recursive_directory_iterator entry(folder, error);
+  std::error_code ignored;  // of a broken link, which is an error when it is read
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error))
-    if (is_picture(entry->path()) && entry->is_regular_file(error))
+    if (is_picture(entry->path()) && !entry->is_directory(ignored))
       paths.push_back(entry->path().string());
   if (error) throw IoError(folder.string(), "read", error.value());
   std::sort(paths.begin(), paths.end());

@@ -48,8 +48,8 @@ LineFilter line_filter(i64 from, i64 to, ResizeFilter filter) {
   std::vector<double> weights;
   for (i64 i = 0; i < to; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
-    const i64 first = std::max<i64>(0, static_cast<i64>(center - radius + 0.5));
-    const i64 last = std::min(from, static_cast<i64>(center + radius + 0.5));
+    const i64 first = std::max<i64>(0, std::lround(center - radius));
+    const i64 last = std::min(from, std::lround(center + radius));
     weights.clear();
     double sum = 0;
     for (i64 j = first; j < last; ++j) {

@@ -23,7 +23,7 @@ u8 sampled(const PictureView& in, double x, double y, i64 channel) {
   const double above = value(top, left) * (1 - right_share) + value(top, left + 1) * right_share;
   const double below =
       value(top + 1, left) * (1 - right_share) + value(top + 1, left + 1) * right_share;
-  return static_cast<u8>(above * (1 - bottom_share) + below * bottom_share + 0.5);
+  return static_cast<u8>(std::lround(above * (1 - bottom_share) + below * bottom_share));
 }
 
 class RandomAffine final : public Augmentation {

@@ -10,7 +10,7 @@
 namespace weft::data {
 namespace {
 
-u8 to_byte(double value) { return static_cast<u8>(std::clamp(value, 0.0, 255.0) + 0.5); }
+u8 to_byte(double value) { return static_cast<u8>(std::lround(std::clamp(value, 0.0, 255.0))); }
 
 // What a factor makes of each byte: `base` + factor · (value − base).
 std::array<u8, 256> blended_with(double base, double factor) {

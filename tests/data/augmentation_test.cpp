@@ -2,6 +2,7 @@
 #include "weft/data/augmentation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -222,7 +223,7 @@ TEST(Affine, MovesThePicture) {
   EXPECT_EQ(at(twice, 0, 0, 0), 0);  // outside
   // Row 2 is half a pixel above the centre, and comes from a whole one above it.
   EXPECT_EQ(at(twice, 2, 3, 1),
-            static_cast<u8>((at(picture, 1, 3, 1) + at(picture, 2, 3, 1)) * 0.5 + 0.5));
+            static_cast<u8>((at(picture, 1, 3, 1) + at(picture, 2, 3, 1) + 1) / 2));
   // A disc stays a disc.
   Bytes disc(static_cast<std::size_t>(kHeight * kWidth));
   for (i64 y = 0; y < kHeight; ++y)
@@ -258,7 +259,7 @@ TEST(ColorJitter, ChangesOneThingAtATime) {
   const auto greys = [](const Bytes& all) {
     double sum = 0;
     for (std::size_t i = 0; i < all.size(); i += 3) sum += grey_of(all[i], all[i + 1], all[i + 2]);
-    return sum / static_cast<double>(all.size() / 3);
+    return 3 * sum / static_cast<double>(all.size());
   };
   for (const Bytes& out : results(color_jitter({.contrast = 0.2}), picture, 3, 20))
     EXPECT_NEAR(greys(out), greys(picture), 3);

@@ -109,6 +109,11 @@ TEST_F(Folders, ThatCannotBeReadAreRefused) {
   fs::remove_all(folder_.path() / "test");
   folder_.write("train/a/z.jpg", {1, 2, 3});
   EXPECT_NE(refusal({.test_split = 0}).find("z.jpg"), std::string::npos);
+  fs::remove(folder_.path() / "train/a/z.jpg");
+  fs::create_directories(folder_.path() / "train/a/folder.png");  // no picture
+  EXPECT_EQ(made({.test_split = 0}).train->size(), 1);
+  fs::create_symlink("nothing", folder_.path() / "train/a/link.png");
+  EXPECT_NE(refusal({.test_split = 0}).find("link.png: it does not exist"), std::string::npos);
   EXPECT_NE(user_error_of([] {
               image_folder({.root = "/nowhere"}).make();
             }).find("/nowhere is no folder"),

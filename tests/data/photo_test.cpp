@@ -37,7 +37,7 @@ class Photos : public ::testing::Test {
   }
   std::string refusal(const Bytes& bytes, i64 channels = 3) {
     const std::string path = folder_.write("a.jpg", bytes);
-    const std::string text = user_error_of([&] { read_jpeg(path, channels); });
+    std::string text = user_error_of([&] { read_jpeg(path, channels); });
     EXPECT_TRUE(text.empty() || text.starts_with(path + ": ")) << text;
     return text;
   }

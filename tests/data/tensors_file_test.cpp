@@ -12,7 +12,7 @@ namespace {
 class TensorFiles : public ::testing::Test {
  protected:
   std::string write(const TensorMap& tensors) const {
-    const std::string path = folder_.path() / "a.safetensors";
+    std::string path = folder_.path() / "a.safetensors";
     write_safetensors(path, tensors);
     return path;
   }
