@@ -12,7 +12,7 @@
 
 namespace weft::app {
 
-inline constexpr int kDone = 0, kLostOutput = 1, kUserMistake = 2;
+inline constexpr int kDone = 0, kLostOutput = 1, kUserMistake = 2, kTrainingFailed = 3;
 
 // Replaces ~ in a path: a shell leaves it in --logits=~/x.
 inline CLI::Validator home_path() {

@@ -124,18 +124,20 @@ void Display::on_train_end(const train::RunReport& report) {
         report.seconds,
         report.saved ? "what was saved is in" : "no checkpoint was saved; the metrics are in",
         report.folder));
-  const std::string quoted = shell_quoted(report.folder);
+  // A command would take a path that begins with - for an option.
+  const std::string folder = (report.folder.starts_with('-') ? "./" : "") + report.folder;
+  const std::string quoted = shell_quoted(folder);
   const std::string loss = report.validation && !report.stopped
                                ? fmt::format(", validation loss {:.4f}", report.validation_loss)
                                : "";
   say_last(fmt::format(
       "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}", report.stopped ? "stopped" : "done",
       report.epochs, report.steps, report.seconds, loss,
-      report.stopped ? fmt::format("weft train {} {} resume=auto",
-                                   shell_quoted(report.folder + "/config.yaml"),
-                                   shell_quoted("run.dir=" + report.folder))
-                     : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
-                           (report.test ? "" : " --split validation")));
+      report.stopped
+          ? fmt::format("weft train {} {} resume=auto", shell_quoted(folder + "/config.yaml"),
+                        shell_quoted("run.dir=" + folder))
+          : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
+                (report.test ? "" : " --split validation")));
 }
 
 void Display::say_last(const std::string& line) {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "weft/app/command.h"
@@ -46,13 +47,29 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
   }
 }
 
+// The figures are printed, but a script must notice that they say nothing.
+void check_loss(const train::Evaluation& result, const std::string& split) {
+  if (std::isfinite(result.loss)) return;
+  throw TrainingError(
+      result.weight == 0
+          ? fmt::format("evaluate: no sample of the {} split has a weight above 0 "
+                        "(loss.class_weights, loss.ignore_index); at least one is required",
+                        split)
+          : fmt::format(
+                "evaluate: the loss on the {} split is {}; weights whose outputs are finite "
+                "are required",
+                split, result.loss));
+}
+
 int run(const EvaluateArguments& arguments) {
+  if (!arguments.logits.empty()) train::check_output(arguments.logits);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   Tensor outputs;
   const train::Evaluation result =
       saved.evaluate(arguments.split, arguments.logits.empty() ? nullptr : &outputs);
   if (!arguments.logits.empty()) write_safetensors(arguments.logits, {{"logits", outputs}});
   print(result, arguments);
+  check_loss(result, arguments.split);
   return kDone;
 }
 

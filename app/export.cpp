@@ -19,6 +19,7 @@ struct ExportArguments {
 int run(const ExportArguments& arguments) {
   WEFT_CHECK(arguments.file.ends_with(".safetensors"),
              "export: '{}' given; a name that ends in .safetensors is required", arguments.file);
+  train::check_output(arguments.file);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   const TensorMap state = state_of(saved.model());
   std::vector<std::string> names;

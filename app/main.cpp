@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `weft` command. Exit codes: 0 done, 1 our failure, or output that was lost, 2 the user's
-// mistake, 3 training failed, 129, 130, 141 and 143 stopped by a signal after a checkpoint.
+// mistake, 3 training failed, 129, 130, 141, 143 and 152 stopped by a signal after a checkpoint.
 #include <unistd.h>
 
 #include <algorithm>

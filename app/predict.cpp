@@ -100,12 +100,20 @@ int run(const PredictArguments& arguments) {
   const Tensor logits = predictor.predict(pictures.samples);
   const Tensor probabilities = softmax(logits).to(Device{Cpu{}});
   const std::vector<i64> best = argmax(logits, 1).to_vector<i64>();
+  int exit_code = pictures.exit_code;
   for (std::size_t i = 0; i < pictures.names.size(); ++i) {
     const auto row = static_cast<i64>(i);
-    print_prediction(predictor.metadata(), pictures.names[i], best[i],
-                     probabilities.slice(row, row + 1).values<float>(), arguments.json);
+    const std::span<const float> shares = probabilities.slice(row, row + 1).values<float>();
+    if (std::all_of(shares.begin(), shares.end(), [](float share) { return share >= 0; })) {
+      print_prediction(predictor.metadata(), pictures.names[i], best[i], shares, arguments.json);
+      continue;
+    }
+    std::fprintf(stderr,
+                 "weft: %s: the outputs of the model are not finite; finite weights are required\n",
+                 printable_line(pictures.names[i]).c_str());
+    if (exit_code == kDone) exit_code = kTrainingFailed;
   }
-  return pictures.exit_code;
+  return exit_code;
 }
 
 }  // namespace

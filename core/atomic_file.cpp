@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/core/sha256.h"
 
 namespace weft {
@@ -67,17 +68,22 @@ AtomicFile::AtomicFile(std::string path, Sha256* hash, NamedBy named_by)
     if (!can_be_replaced(path_, target_)) {
       file_ = open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
       const int code = errno;
-      WEFT_CHECK(file_ >= 0,
-                 "write: {} cannot be opened ({}); an output that takes data is required", path_,
-                 reason(code));
+      if (file_ < 0)
+        throw IoError(fmt::format("write: {} cannot be opened ({}); an output that takes data is "
+                                  "required",
+                                  path_, reason(code)),
+                      code);
       return;
     }
   }
   temporary_ = temporary_name(target_);
   file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   const int code = errno;
-  WEFT_CHECK(file_ >= 0, "write: {} cannot be made ({}); a folder that can be written is required",
-             path_, reason(code));
+  if (file_ < 0)
+    throw IoError(fmt::format("write: {} cannot be made ({}); a folder that can be written is "
+                              "required",
+                              path_, reason(code)),
+                  code);
 }
 
 AtomicFile::~AtomicFile() {

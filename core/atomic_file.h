@@ -24,7 +24,8 @@ enum class NamedBy { program, user };
 
 class AtomicFile {
  public:
-  // Throws UserError if the folder does not exist or may not be written, or `path` is a folder.
+  // Throws UserError if `path` is a folder, and IoError if the file cannot be made: the folder does
+  // not exist or may not be written, or the disk is full.
   // A pipe waits for its reader.
   // The written bytes are also added to `hash`.
   explicit AtomicFile(std::string path, Sha256* hash = nullptr,

@@ -48,6 +48,7 @@ int IoError::exit_code() const noexcept {
   switch (code_) {
     case EACCES:
     case EPERM:
+    case EROFS:
     case ENOENT:
     case ENOTDIR:
     case EISDIR:
@@ -65,6 +66,26 @@ IoError io_error_of(const fs::filesystem_error& error) {
 
 PathKind kind_of(const fs::path& path) { return examined(path, ::lstat); }
 PathKind kind_behind(const fs::path& path) { return examined(path, ::stat); }
+
+SameFolder::SameFolder(const fs::path& path) : path_(path) {
+  struct stat about {};
+  if (stat(path.c_str(), &about) != 0) throw IoError(path.string(), "examined", errno);
+  device_ = about.st_dev;
+  file_ = about.st_ino;
+}
+
+void SameFolder::check() const {
+  if (path_.empty()) return;
+  struct stat about {};
+  const bool found = stat(path_.c_str(), &about) == 0;
+  const int code = found || errno == ENOTDIR ? ENOENT : errno;
+  if (!found && code != ENOENT) throw IoError(path_.string(), "examined", code);
+  if (found && about.st_dev == device_ && about.st_ino == file_) return;
+  throw IoError(fmt::format("{} is {} that the run began in, which was moved or removed; that "
+                            "folder is required in this place",
+                            path_.string(), found ? "not the folder" : "gone, the folder"),
+                code);
+}
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;

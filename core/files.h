@@ -13,7 +13,7 @@
 namespace weft {
 
 // The system refused to examine, read or write a path. The exit code is 2 if another path or other
-// permissions are required, and 1 for a fault of the machine.
+// permissions are required, and 1 for a fault of the machine, such as a full disk.
 class IoError : public Error {
  public:
   // `action` is what cannot be done to the path: "read", "written".
@@ -35,6 +35,20 @@ enum class PathKind { none, file, folder, link, other };
 PathKind kind_of(const std::filesystem::path& path);
 // Follows links, so the result is never `link`. A link that leads nowhere is `none`.
 PathKind kind_behind(const std::filesystem::path& path);
+
+// A folder as it was when the object was made. Writing into a path that now leads elsewhere,
+// because the folder was moved, removed or replaced, would split what belongs together.
+class SameFolder {
+ public:
+  SameFolder() = default;                                  // any folder
+  explicit SameFolder(const std::filesystem::path& path);  // throws IoError
+  // Throws IoError, naming the path, if it does not lead to the folder any more.
+  void check() const;
+
+ private:
+  std::filesystem::path path_;
+  u64 device_ = 0, file_ = 0;
+};
 
 // The names in a folder, sorted; none if the folder does not exist. Throws IoError.
 std::vector<std::string> names_in(const std::filesystem::path& folder);

@@ -152,8 +152,7 @@ void apply_override(Node& root, const std::string& option, std::vector<Problem>&
   const std::string path = option.substr(adds ? 1 : 0, equals - (adds ? 1 : 0));
   Node value;
   std::vector<Problem> found;
-  parse_yaml({std::string_view(option).substr(equals + 1), kCommandLine, false}, value, found,
-             used);
+  parse_option(std::string_view(option).substr(equals + 1), kCommandLine, value, found, used);
   for (Problem& problem : found) {
     problem.path = path + (problem.path.empty() ? "" : "." + problem.path);
     add_problem(problems, std::move(problem));

@@ -114,9 +114,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Node node{.kind = Node::Kind::null, .place = place_of(mark)};
     // The event is the same for `a: null`, `a: ~` and `a:`; the text at the mark tells. The mark is
     // that of an anchor, or of whatever follows an empty value.
-    const auto rest = text_.yaml.substr(
-        std::min(static_cast<std::size_t>(std::max(mark.pos, 0)), text_.yaml.size()));
-    node.text = written_null(behind_properties(rest));
+    node.text = written_null(text_at(mark));
     add(std::move(node), anchor);
   }
 
@@ -124,8 +122,18 @@ class TreeBuilder final : public YAML::EventHandler {
                 const std::string& value) override {
     check_tag(mark, tag);
     const bool quoted = tag == "!" || tag == kTextTag;  // yaml-cpp gives "!" for quoted scalars
+    // yaml-cpp takes a quote that the text ends with for a whole scalar.
+    const std::string_view rest = value.empty() ? text_at(mark) : "";
+    if (rest == "\"" || rest == "'")
+      throw Stop{{place_of(mark), path(), "expected YAML: end of scalar not found"}};
     add({.kind = Node::Kind::scalar, .place = place_of(mark), .text = value, .quoted = quoted},
         anchor);
+  }
+
+  // The text from a mark on, behind anchor and tag.
+  std::string_view text_at(const YAML::Mark& mark) const {
+    return behind_properties(text_.yaml.substr(
+        std::min(static_cast<std::size_t>(std::max(mark.pos, 0)), text_.yaml.size())));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -304,20 +312,31 @@ Place place_in(const Text& text, std::size_t at) {
 
 }  // namespace
 
+namespace {
+
+// Counts the bytes of a text and checks its characters. Returns false after adding a problem.
+bool check_text(const Text& text, std::vector<Problem>& problems, Usage& used) {
+  used.bytes += std::ssize(text.yaml);
+  if (used.bytes > kMaxBytes) {
+    add_problem(problems, {{text.source},
+                           "",
+                           fmt::format("expected at most {} bytes in all files and options, got {}",
+                                       kMaxBytes, used.bytes)});
+    return false;
+  }
+  if (auto bad = bad_character(text.yaml)) {
+    add_problem(problems, {place_in(text, bad->first), "", std::move(bad->second)});
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool parse_yaml(const Text& given, Node& root, std::vector<Problem>& problems, Usage& used) {
   Text text = given;
-  const auto stop = [&](const Place& place, std::string message) {
-    add_problem(problems, {place, "", std::move(message)});
-    return false;
-  };
-  used.bytes += std::ssize(text.yaml);
-  if (used.bytes > kMaxBytes)
-    return stop({text.source}, fmt::format("expected at most {} bytes in all files and options, "
-                                           "got {}",
-                                           kMaxBytes, used.bytes));
   if (text.yaml.starts_with("\xef\xbb\xbf")) text.yaml.remove_prefix(3);
-  if (auto bad = bad_character(text.yaml))
-    return stop(place_in(text, bad->first), std::move(bad->second));
+  if (!check_text(text, problems, used)) return false;
   TreeBuilder builder(text, problems, used);
   try {
     std::istringstream stream{std::string(text.yaml)};
@@ -325,12 +344,27 @@ bool parse_yaml(const Text& given, Node& root, std::vector<Problem>& problems, U
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    return stop(builder.place_of(error.mark), "expected YAML: " + error.msg);
+    add_problem(problems, {builder.place_of(error.mark), "", "expected YAML: " + error.msg});
+    return false;
   } catch (const Stop& stopped) {
     add_problem(problems, stopped.problem);
     return false;
   }
   root = std::move(builder.root);
+  return true;
+}
+
+bool parse_option(std::string_view text, const std::string& source, Node& value,
+                  std::vector<Problem>& problems, Usage& used) {
+  const Text whole{text, source, false};
+  const bool is_quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
+                         text.back() == text.front();
+  const bool is_yaml = is_quoted || text.find_first_of("[{!") == 0;
+  if (is_yaml) return parse_yaml(whole, value, problems, used);
+  if (!check_text(whole, problems, used)) return false;
+  value = {.kind = Node::Kind::scalar, .place = {source}, .text = std::string(text)};
+  const bool is_null = text.empty() || (!text.starts_with(' ') && written_null(text) == text);
+  if (is_null) value.kind = Node::Kind::null;
   return true;
 }
 

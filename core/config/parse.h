@@ -28,4 +28,10 @@ struct Text {
 // document, or takes more than one of the limits above or of Usage allows.
 bool parse_yaml(const Text& text, Node& root, std::vector<Problem>& problems, Usage& used);
 
+// Parses the value of an option of the command line, which a shell has unquoted already: a text
+// that begins with [ { or ! or is in quotes is YAML, no text and null are null, and any other text
+// is a scalar of exactly these characters. Returns false with a problem, as above.
+bool parse_option(std::string_view text, const std::string& source, Node& value,
+                  std::vector<Problem>& problems, Usage& used);
+
 }  // namespace weft::config

@@ -267,6 +267,8 @@ class ValueReader {
   template <class T>
   void operator()(T* value) {
     T taken = *value;
+    if (check_.path && node_.is(Node::Kind::null) && node_.text == "~")
+      return refuse("~ alone is null in YAML; write ~/ for the home folder");
     if (const Refusal refusal = take(node_, taken)) return refuse(*refusal);
     if (const Refusal refusal = replace_text(check_, taken)) return refuse(*refusal);
     if (!accepted(check_, taken)) return refuse_value(taken);
@@ -338,7 +340,7 @@ class ValueReader {
   }
 
   // Advice for a scalar in place of a list. It keeps what was meant: "[16, 32]" in quotes is a list
-  // already, and a text stays the same text.
+  // already, (16, 32) is another notation of one, and a text stays the same text.
   std::string list_hint(const ListRef& list) const {
     const std::string& text = node_.text;
     if (text.size() > kLongestAdvice) return "";
@@ -346,8 +348,11 @@ class ValueReader {
     bool holds_texts = false;
     list.with_sample(
         [&](ValueRef item) { holds_texts = std::holds_alternative<std::string*>(item); });
-    return fmt::format("write [{}]",
-                       node_.quoted && holds_texts ? quoted_where_needed(text) : text);
+    if (holds_texts)
+      return fmt::format("write [{}]", node_.quoted ? quoted_where_needed(text) : text);
+    const bool enclosed = text.size() >= 2 && text.starts_with('(') && text.ends_with(')');
+    const std::string items = enclosed ? text.substr(1, text.size() - 2) : text;
+    return items.find_first_of("[](){}") == items.npos ? fmt::format("write [{}]", items) : "";
   }
 
   template <class T>

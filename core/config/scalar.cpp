@@ -117,9 +117,12 @@ CommaNumbers comma_numbers(std::string_view text) {
 }
 
 // Advice for a number with a comma or underscores, or "". It never changes the value: where a comma
-// can mean two things, both are offered. `unit` follows the number.
-std::string separator_hint(std::string_view text, std::string_view unit = "") {
-  const auto [decimal, thousands] = comma_numbers(text);
+// can mean two things, both are offered, except that an integer has no decimal comma. `unit`
+// follows the number.
+std::string separator_hint(std::string_view text, bool is_integer, std::string_view unit = "") {
+  auto [decimal, thousands] = comma_numbers(text);
+  if (is_integer) decimal.clear();
+  if (is_integer && thousands.find('.') != thousands.npos) thousands.clear();
   if (!decimal.empty() && !thousands.empty())
     return fmt::format("write {}{} for a decimal comma, or {}{} for thousands", decimal, unit,
                        thousands, unit);
@@ -140,7 +143,7 @@ Refusal refuse_shape(const Node& node) {
   return std::nullopt;
 }
 
-Refusal refuse_number(const Node& node, std::optional<Number>& number) {
+Refusal refuse_number(const Node& node, bool is_integer, std::optional<Number>& number) {
   if (Refusal refusal = refuse_shape(node)) {
     const bool number_in_quotes = node.quoted && number_in(node.text);
     return node.quoted && !number_in_quotes ? "" : *refusal;
@@ -148,7 +151,7 @@ Refusal refuse_number(const Node& node, std::optional<Number>& number) {
   number = number_in(node.text);
   if (!number) {
     if (node.text.size() <= kLongestNumber)
-      if (std::string hint = separator_hint(node.text); !hint.empty()) return hint;
+      if (std::string hint = separator_hint(node.text, is_integer); !hint.empty()) return hint;
     const std::string name = lower(node.text);
     if (name.ends_with("inf") || name.ends_with("nan")) return "numbers are finite";
     return "";
@@ -189,7 +192,7 @@ Refusal take(const Node& node, bool& value) {
 
 Refusal take(const Node& node, i64& value) {
   std::optional<Number> number;
-  if (Refusal refusal = refuse_number(node, number)) return refusal;
+  if (Refusal refusal = refuse_number(node, true, number)) return refusal;
   if (number->integer_literal()) {
     if (convert(node.text, value)) return std::nullopt;
     return "integers have 64 bits";
@@ -213,7 +216,7 @@ Refusal take(const Node& node, int& value) {
 
 Refusal take(const Node& node, double& value) {
   std::optional<Number> number;
-  if (Refusal refusal = refuse_number(node, number)) return refusal;
+  if (Refusal refusal = refuse_number(node, false, number)) return refusal;
   if (!convert(node.text, value)) return "beyond what a double holds";
   return std::nullopt;
 }
@@ -243,7 +246,8 @@ Refusal take(const Node& node, Duration& value) {
     const std::string_view unit = has_unit ? text.substr(text.size() - 2) : "";
     const std::string_view number = text.substr(0, text.size() - unit.size());
     if (!has_unit) return "";
-    if (const std::string hint = separator_hint(number, unit); !hint.empty()) return hint;
+    if (const std::string hint = separator_hint(number, unit == "ba", unit); !hint.empty())
+      return hint;
     return number_in(number) ? problem : "";
   }
 }

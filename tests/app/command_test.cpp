@@ -94,6 +94,32 @@ TEST_F(Command, TheNextCommandIsQuotedForTheShell) {
   EXPECT_EQ(weft(line).code, 0) << line;
 }
 
+TEST_F(Command, TheNextCommandTakesAnyNameForAPath) {
+  const Result trained = weft("train small.yaml train.epochs=1 run.dir=-x");
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  EXPECT_NE(trained.output.find("Next: weft evaluate ./-x"), std::string::npos) << trained.output;
+}
+
+TEST_F(Command, ExportsReplaceNoCheckpoint) {
+  ASSERT_EQ(weft("train small.yaml train.epochs=1 run.dir=run").code, 0);
+  const std::string weights = "run/checkpoints/last/model.safetensors";
+  for (const std::string& arguments :
+       {"export run " + weights, "evaluate run --logits " + weights}) {
+    const Result refused = weft(arguments);
+    EXPECT_EQ(refused.code, 2) << refused.output;
+    EXPECT_NE(refused.output.find("lies in the checkpoint"), std::string::npos) << refused.output;
+  }
+  EXPECT_EQ(weft("evaluate run").code, 0);
+  const Result unnamed = weft("evaluate run --checkpoint ''");
+  EXPECT_EQ(unnamed.code, 2);
+  EXPECT_NE(unnamed.output.find("has no checkpoint ''"), std::string::npos) << unnamed.output;
+  fs::remove(folder_ / weights);
+  const Result missing = weft("evaluate run");
+  EXPECT_NE(missing.output.find("model.safetensors is missing; a file is required"),
+            std::string::npos)
+      << missing.output;
+}
+
 TEST_F(Command, AFileSystemThatRefusesIsASentence) {
   const std::string name(300, 'x');
   for (const std::string& arguments :

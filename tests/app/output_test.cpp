@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outputs of the command that cannot be written, are closed, or are no regular files.
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -9,9 +10,13 @@
 #include <gtest/gtest.h>
 #include <png.h>
 
+#include "weft/core/sha256.h"
+#include "weft/nn/safetensors.h"
 #include "weft/tests/app/run_command.h"
 #include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/run_files.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::app {
 namespace {
@@ -146,6 +151,31 @@ TEST_F(Outputs, PredictPrintsTheGoodPicturesBesideABadOne) {
   }
   EXPECT_EQ(run_line(folder_, "\"$WEFT\" predict run bad.png >out.txt 2>err.txt"), 2);
   EXPECT_EQ(text("out.txt"), "");
+}
+
+// The manifest lists the hash of these weights, so they are not damaged.
+TEST_F(Outputs, OfWeightsThatAreNotFiniteAreThreeWithASentence) {
+  train();
+  write_picture("a.png", 28);
+  const fs::path checkpoint = folder_ / "run/checkpoints/last";
+  const std::string weights = (checkpoint / train::kModelFile).string();
+  const TensorMap tensors = read_safetensors(weights);
+  for (const auto& [name, tensor] : tensors) tensor.fill(std::nan(""));
+  write_safetensors(weights, tensors, read_safetensors_metadata(weights));
+  train::Manifest manifest = train::read_manifest(checkpoint);
+  manifest[train::kModelFile] = {static_cast<i64>(fs::file_size(weights)), sha256_of_file(weights)};
+  train::testing_runs::write(checkpoint / train::kManifestFile, train::manifest_text(manifest));
+  const std::vector<std::pair<std::string, std::string>> outcomes{
+      {"predict run a.png",
+       "weft: a.png: the outputs of the model are not finite; finite weights are required\n"},
+      {"evaluate run --json",
+       "weft: evaluate: the loss on the test split is nan; weights whose outputs are finite are "
+       "required\n"}};
+  for (const auto& [arguments, message] : outcomes) {
+    EXPECT_EQ(run_line(folder_, "\"$WEFT\" " + arguments + " >out.txt 2>err.txt"), 3);
+    EXPECT_EQ(text("err.txt"), message);
+  }
+  EXPECT_NE(text("out.txt").find("\"loss\":null"), std::string::npos) << text("out.txt");
 }
 
 TEST_F(Outputs, TheLastLineNamesTheValidationLossAndAnEarlyEndItsEpoch) {

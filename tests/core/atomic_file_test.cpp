@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/atomic_file.h"
+#include "weft/core/files.h"
 
 #include <csignal>
 #include <filesystem>
@@ -90,7 +91,7 @@ TEST_F(AtomicFileTest, AFailedWriteIsTheMachinesFaultAndKeepsTheOldFile) {
 }
 
 TEST_F(AtomicFileTest, AWrongPathIsTheUsersMistake) {
-  EXPECT_THROW(AtomicFile(path("no/folder/a")), UserError);
+  EXPECT_THROW(AtomicFile(path("no/folder/a")), IoError);
   EXPECT_THROW(AtomicFile(folder_.string()), UserError);
 }
 

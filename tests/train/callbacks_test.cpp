@@ -264,7 +264,7 @@ TEST_F(Callbacks, BothWeightsOfARunWithEmaCanBeEvaluated) {
   // The best checkpoint has both too, and its score is that of the average.
   const auto metrics = metrics_of_checkpoint(file("checkpoints/best"));
   EXPECT_NEAR(SavedRun(folder, "best", "ema").evaluate("validation").loss,
-              metrics->at("validation/loss"), 1e-6);
+              metrics.at("validation/loss"), 1e-6);
   EXPECT_NO_THROW(SavedRun(folder, "best", "model"));
 
   fs::remove_all(folder_ / "run");

@@ -186,10 +186,75 @@ TEST_F(CheckpointFiles, ASaveThatFailsIsAWarningAndLosesNothing) {
   EXPECT_TRUE(log.has("warning: checkpoint: saving step-2 failed (")) << log.text();
   EXPECT_TRUE(log.has("the last good one is " + (folder_ / "step-1").string())) << log.text();
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-1"}));
-  EXPECT_THROW(checkpoints.finish(), InternalError);
+  EXPECT_THROW(checkpoints.finish(), IoError);
   checkpoints.save(small(), 3, {});
   EXPECT_NO_THROW(checkpoints.finish());
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-3"}));
+}
+
+TEST_F(CheckpointFiles, TheLastSaveThatFailsIsSaidOnce) {
+  Log log;
+  Checkpoints checkpoints(folder_, {});
+  Snapshot bad = small();
+  bad.after(folder_ / "no-such-log");
+  checkpoints.save(std::move(bad), 1, {});
+  try {
+    checkpoints.finish();
+    FAIL();
+  } catch (const IoError& error) {
+    EXPECT_TRUE(std::string(error.what()).ends_with("; there is no good one")) << error.what();
+    EXPECT_EQ(error.exit_code(), 1);
+  }
+  EXPECT_EQ(log.text(), "");
+}
+
+// A checkpoint that is damaged, in its metrics or elsewhere, decides neither which is the best nor
+// what is removed, and is not removed itself.
+TEST_F(CheckpointFiles, DamagedOnesCountForNothing) {
+  {
+    Checkpoints checkpoints(folder_, {.keep_last = 9});
+    for (int i = 1; i <= 4; ++i) checkpoints.save(small(i + 1), i, {{"validation/loss", i + 1}});
+    checkpoints.finish();
+  }
+  std::string state = text_of(folder_ / "step-3" / kTrainerStateFile);
+  state.replace(state.find("4.0"), 3, "0.1");
+  write(folder_ / "step-3" / kTrainerStateFile, state);
+  write(folder_ / "step-1" / kModelFile, "damaged");
+  Log log;
+  EXPECT_EQ(best_of(scored_checkpoints(folder_, {}, {4, 1})).name.text(), "step-1");
+  EXPECT_TRUE(log.has("step-3 is passed over: checkpoint ")) << log.text();
+  EXPECT_TRUE(log.has("trainer_state.json is damaged")) << log.text();
+  Checkpoints checkpoints(folder_, {.keep_last = 1, .keep_best = 1}, {4, 1});
+  EXPECT_TRUE(log.has("step-1 is left as it is and counts for nothing")) << log.text();
+  EXPECT_EQ(kept(), (std::vector<std::string>{"step-1", "step-2", "step-3", "step-4"}));
+  EXPECT_EQ(target("best"), "step-2");
+  checkpoints.save(small(1), 5, {{"validation/loss", 1}});
+  checkpoints.finish();
+  EXPECT_EQ(kept(), (std::vector<std::string>{"step-1", "step-3", "step-5"}));
+}
+
+TEST_F(CheckpointFiles, AFolderThatIsMovedAwayIsNotMadeAgain) {
+  for (const bool replaced : {false, true}) {
+    const fs::path place = folder_ / "run/checkpoints";
+    Checkpoints checkpoints(place, {});
+    checkpoints.save(small(), 1, {});
+    checkpoints.finish();
+    fs::rename(folder_ / "run", folder_ / "moved");
+    if (replaced) fs::create_directories(place);
+    checkpoints.save(small(), 2, {});
+    try {
+      checkpoints.finish();
+      FAIL();
+    } catch (const IoError& error) {
+      EXPECT_NE(std::string(error.what()).find("which was moved or removed"), std::string::npos)
+          << error.what();
+    }
+    EXPECT_EQ(fs::exists(folder_ / "run"), replaced);
+    EXPECT_TRUE(!replaced || fs::is_empty(place));
+    EXPECT_NO_THROW(CheckpointReader(folder_ / "moved/checkpoints/step-1"));
+    fs::remove_all(folder_ / "run");
+    fs::remove_all(folder_ / "moved");
+  }
 }
 
 TEST_F(CheckpointFiles, ASnapshotIsACopy) {

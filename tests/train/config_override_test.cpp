@@ -69,6 +69,16 @@ TEST(ConfigOverride, TheLastOfSeveralWins) {
   EXPECT_EQ(parsed(kYaml, {"seed=4", "seed=5"}).seed, 5);
 }
 
+TEST(ConfigOverride, ATextIsTakenAsItIs) {
+  for (const char* text :
+       {"x #y", "a\nb", "|",   ">",  "--- a", "&a x", "- a", "a: b", "*x", "@a",
+        "%x",   "`a",   " a ", ",5", "...",   "a\"b", "?",   "\"",   "'",  "\"a"})
+    EXPECT_EQ(parsed(kYaml, {std::string("resume=") + text}).resume, text);
+  EXPECT_EQ(parsed(kYaml, {"resume='a #b'"}).resume, "a #b");
+  EXPECT_EQ(parsed(kYaml, {"resume=\"a\\tb\""}).resume, "a\tb");
+  EXPECT_EQ(parsed(kYaml, {"resume=!!str 5"}).resume, "5");
+}
+
 TEST(ConfigOverride, MistakesAreReportedAtTheCommandLine) {
   const std::vector<std::pair<const char*, const char*>> cases{
       {"train.epochs", "command line: train.epochs: expected key=value"},
@@ -102,6 +112,10 @@ TEST(ConfigOverride, MistakesAreReportedAtTheCommandLine) {
        "list"},
       {"callbacks[0]={mode: max}",
        "command line: callbacks[0]: expected a type, one of stopper, got none"},
+      {"optimizer.lr=,5",
+       "command line: optimizer.lr: expected a number above 0, got ',5'; write 0.5, with a decimal "
+       "point"},
+      {"seed=a: b", "command line: seed: expected an integer, got 'a: b'"},
       {"hidden=[1,", "command line: hidden: expected YAML: end of sequence flow not found"},
       {"+seed=5",
        "command line: seed: expected a list or a key that is not there yet, after +; leave "

@@ -37,6 +37,9 @@ TEST(ConfigParse, WhatCannotBeAKeyIsSaid) {
 
 TEST(ConfigParse, WhatIsNoConfigIsSaid) {
   EXPECT_EQ(refusal("train: {epochs: 1"), "a.yaml:1:1: expected YAML: end of map flow not found");
+  EXPECT_EQ(refusal("resume: \""), "a.yaml:1:9: resume: expected YAML: end of scalar not found");
+  EXPECT_EQ(refusal("resume: '"), "a.yaml:1:9: resume: expected YAML: end of scalar not found");
+  EXPECT_EQ(parsed("resume: \"\"").resume, "");
   EXPECT_EQ(refusal("- 1"), "a.yaml:1:1: expected keys with values (key: value)");
   EXPECT_EQ(refusal("hello"), "a.yaml:1:1: expected keys with values (key: value)");
   EXPECT_EQ(refusal("seed: 1\n---\nseed: 2").substr(0, 10), "a.yaml:2:1");

@@ -100,9 +100,15 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"seed: 0x10", "a.yaml:1:1: seed: expected an integer, got '0x10'"},
         Case{"seed: 1_000", "a.yaml:1:1: seed: expected an integer, got '1_000'; write 1000"},
         Case{"seed: 0_001", "a.yaml:1:1: seed: expected an integer, got '0_001'"},
-        Case{"seed: 1,000",
-             "a.yaml:1:1: seed: expected an integer, got '1,000'; write 1.000 for a decimal comma, "
-             "or 1000 for thousands"},
+        Case{"seed: 1,000", "a.yaml:1:1: seed: expected an integer, got '1,000'; write 1000"},
+        Case{"seed: 1,5", "a.yaml:1:1: seed: expected an integer, got '1,5'"},
+        Case{"seed: 1,000.5", "a.yaml:1:1: seed: expected an integer, got '1,000.5'"},
+        Case{"optimizer:\n  lr: 1,000",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1,000'; write 1.000 for a "
+             "decimal comma, or 1000 for thousands"},
+        Case{
+            "hidden: (16, 32)",
+            "a.yaml:1:1: hidden: expected a list of integers above 0, got '(16, 32)'; write [16, 32]"},
         Case{"seed: -1,234,567",
              "a.yaml:1:1: seed: expected an integer, got '-1,234,567'; write -1234567"},
         Case{"seed: 1,2,3", "a.yaml:1:1: seed: expected an integer, got '1,2,3'"},

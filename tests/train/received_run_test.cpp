@@ -326,6 +326,29 @@ TEST_F(ReceivedRun, CheckpointsMayBeElsewhere) {
   EXPECT_FALSE(fs::exists(dir("other")));
 }
 
+TEST_F(ReceivedRun, CheckpointsMayBeInTheHomeFolder) {
+  const char* before = std::getenv("HOME");
+  const std::string home = before == nullptr ? "" : before;
+  setenv("HOME", folder_.c_str(), 1);
+  train({"checkpoint.dir=~/large"});
+  if (before == nullptr) unsetenv("HOME");
+  else setenv("HOME", home.c_str(), 1);
+  EXPECT_EQ(find_checkpoint(dir(), "last"), folder_ / "large/step-8");
+}
+
+TEST_F(ReceivedRun, OutputsReplaceNoFileOfARun) {
+  train();
+  fs::create_directory_symlink(checkpoints() / "last", folder_ / "link");
+  for (const fs::path& file :
+       {checkpoints() / "last/model.safetensors", checkpoints() / "step-8/new.safetensors",
+        folder_ / "link/ema.safetensors"})
+    EXPECT_SAYS(refusal([&] { check_output(file.string()); }), "lies in the checkpoint");
+  EXPECT_SAYS(refusal([&] { check_output((dir() / "metrics.jsonl").string()); }),
+              "is a file of the run");
+  for (const fs::path& file : {dir() / "model.safetensors", folder_ / "config.yaml"})
+    EXPECT_EQ(refusal([&] { check_output(file.string()); }), "accepted");
+}
+
 TEST_F(ReceivedRun, ACopyDoesNotSaveBesideTheOriginal) {
   train({"checkpoint.dir=" + dir("large").string()});
   fs::copy(dir(), dir("copy"), fs::copy_options::recursive);

@@ -121,22 +121,28 @@ const StateRecord& CheckpointReader::part(const std::string& name) const {
   return found->second;
 }
 
-std::optional<std::map<std::string, double>> metrics_of_checkpoint(const fs::path& folder) {
-  try {
-    return metrics_of(read_json(folder / kTrainerStateFile).at("metrics"));
-  } catch (const Json::exception&) {
-    return std::nullopt;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+namespace {
+
+// trainer_state.json, verified alone.
+Json verified_state(const fs::path& folder) {
+  verify_checkpoint_file(folder, kTrainerStateFile);
+  Json state = read_json(folder / kTrainerStateFile);
+  WEFT_CHECK(state.is_object() && state.contains("metrics") && state["metrics"].is_object(),
+             "checkpoint {}: {} has no metrics; another checkpoint is required", folder.string(),
+             kTrainerStateFile);
+  return state;
+}
+
+}  // namespace
+
+std::map<std::string, double> metrics_of_checkpoint(const fs::path& folder) {
+  return metrics_of(verified_state(folder)["metrics"]);
 }
 
 std::string data_place_of_checkpoint(const fs::path& folder) {
-  try {
-    return read_json(folder / kTrainerStateFile).value("data_place", "");
-  } catch (const Json::exception&) {
-    return {};
-  }
+  const Json state = verified_state(folder);
+  const auto place = state.find("data_place");
+  return place != state.end() && place->is_string() ? place->get<std::string>() : "";
 }
 
 }  // namespace weft::train

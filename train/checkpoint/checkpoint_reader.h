@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,13 +59,10 @@ class CheckpointReader {
   StateParts parts_;
 };
 
-// The metrics of a checkpoint, without verifying it, to choose the best one; nothing if it cannot
-// be read.
-std::optional<std::map<std::string, double>> metrics_of_checkpoint(
-    const std::filesystem::path& folder);
-
-// The recorded place of the data, without verifying the checkpoint; empty if there is none or it
-// cannot be read.
+// The metrics of a checkpoint, to choose the best one, and the recorded place of its data, which is
+// empty in older checkpoints. Both verify trainer_state.json alone, and throw what the constructor
+// of CheckpointReader throws.
+std::map<std::string, double> metrics_of_checkpoint(const std::filesystem::path& folder);
 std::string data_place_of_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace weft::train

@@ -2,6 +2,7 @@
 #include "weft/train/checkpoint/checkpoints.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -82,8 +83,11 @@ std::vector<ScoredCheckpoint> scored_checkpoints(const fs::path& folder,
   std::vector<ScoredCheckpoint> scored;
   for (const CheckpointName& name : checkpoints_in(folder)) {
     if (name > newest) continue;
-    const auto metrics = metrics_of_checkpoint(folder / name.text());
-    if (metrics) scored.push_back({name, score_of(options, *metrics)});
+    try {
+      scored.push_back({name, score_of(options, metrics_of_checkpoint(folder / name.text()))});
+    } catch (const Error& error) {
+      log_warning("checkpoint: {} is passed over: {}", name.text(), error.what());
+    }
   }
   return scored;
 }
@@ -97,14 +101,35 @@ const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints
   return std::isnan(best->score) ? checkpoints.back() : *best;
 }
 
+namespace {
+
+// Removes the ones that are damaged or cannot be read, with a warning.
+void keep_verified(std::vector<ScoredCheckpoint>& scored, const fs::path& folder,
+                   const CheckpointName& verified) {
+  std::erase_if(scored, [&](const ScoredCheckpoint& checkpoint) {
+    if (checkpoint.name == verified) return false;
+    try {
+      verify_checkpoint(folder / checkpoint.name.text());
+      return false;
+    } catch (const Error& error) {
+      log_warning("checkpoint: {} is left as it is and counts for nothing: {}",
+                  checkpoint.name.text(), error.what());
+      return true;
+    }
+  });
+}
+
+}  // namespace
+
 void check_space(const fs::path& folder, i64 bytes) {
   std::error_code error;
   const fs::space_info space = fs::space(folder, error);
-  if (error) return;  // the file system does not report its free space
-  const double wanted = static_cast<double>(bytes) * 1.05 + kMega;
+  if (error) return;                              // the file system does not report its free space
+  constexpr double kManifestAndBlocks = 1 << 16;  // each file takes whole blocks
+  const double wanted = static_cast<double>(bytes) * 1.01 + kManifestAndBlocks;
   const auto available = static_cast<double>(space.available);
   WEFT_CHECK(available >= wanted,
-             "checkpoint: {} has {:.1f} MB free; {:.1f} MB are required for a checkpoint",
+             "checkpoint: {} has {:.2f} MB free; {:.2f} MB are required for a checkpoint",
              folder.string(), available / kMega, wanted / kMega);
 }
 
@@ -114,7 +139,7 @@ void describe(Fields& f, CheckpointOptions& o) {
   f("keep_best", o.keep_best, "best checkpoints to keep besides", non_negative);
   f("monitor", o.monitor, "metric that says which is best");
   f("mode", o.mode, kMonitorModeHelp);
-  f("dir", o.dir, "the folder of the checkpoints; empty: checkpoints in the run folder");
+  f("dir", o.dir, "the folder of the checkpoints; empty: checkpoints in the run folder", is_path);
 }
 
 Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
@@ -122,12 +147,17 @@ Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
     : path_(std::move(folder)), options_(options) {
   std::error_code error;
   fs::create_directories(path_, error);
-  WEFT_CHECK(!error, "checkpoint: {} cannot be made ({}); a folder that can be written is required",
-             path_.string(), error.message());
+  if (error)
+    throw IoError(fmt::format("checkpoint: {} cannot be made ({}); a folder that can be written is "
+                              "required",
+                              path_.string(), error.message()),
+                  error.value());
+  folder_ = SameFolder(path_);
   for (const std::string& name : names_in(path_))
     if (is_left_by_a_save(name))
       fs::remove_all(path_ / name, error);  // a link itself, if it is one
   saved_ = scored_checkpoints(path_, options_, newest_good);
+  keep_verified(saved_, path_, newest_good);
   // A save that was killed after its rename has not done this.
   if (!saved_.empty()) link_and_retire();
   report_notes();
@@ -155,17 +185,31 @@ CheckpointName Checkpoints::save(Snapshot snapshot, i64 step,
   return saved.name;
 }
 
-void Checkpoints::wait_for_save() {
-  if (!saving_.valid()) return;
+// Sets failure_.
+void Checkpoints::end_save() {
+  int code = EIO;
+  std::string reason;
   try {
     saving_.get();
-    failure_.clear();
+    failure_.reset();
+    return;
+  } catch (const IoError& error) {
+    code = error.code();
+    reason = error.what();
   } catch (const std::exception& error) {
-    failure_ = fmt::format("checkpoint: saving {} failed ({}); the last good one is {}",
-                           last_name_.text(), error.what(),
-                           saved_.empty() ? "none" : (path_ / saved_.back().name.text()).string());
-    log_warning("{}", failure_);
+    reason = error.what();
   }
+  failure_.emplace(fmt::format("checkpoint: saving {} failed ({}); {}", last_name_.text(), reason,
+                               saved_.empty() ? "there is no good one"
+                                              : "the last good one is " +
+                                                    (path_ / saved_.back().name.text()).string()),
+                   code);
+}
+
+void Checkpoints::wait_for_save() {
+  if (!saving_.valid()) return;
+  end_save();
+  if (failure_) log_warning("{}", failure_->what());
   report_notes();
 }
 
@@ -180,8 +224,9 @@ void Checkpoints::poll() {
 }
 
 void Checkpoints::finish() {
-  wait_for_save();
-  if (!failure_.empty()) throw InternalError(failure_);
+  if (saving_.valid()) end_save();
+  report_notes();
+  if (failure_) throw IoError(*failure_);
 }
 
 std::optional<fs::path> Checkpoints::newest_good() {
@@ -195,6 +240,7 @@ void Checkpoints::write(const Snapshot& snapshot, const ScoredCheckpoint& saved)
   const fs::path temporary = path_ / ("." + name + ".tmp");
   std::error_code error;
   try {
+    folder_.check();
     check_space(path_, snapshot.bytes());
     fs::remove_all(temporary, error);
     if (error) throw IoError(temporary.string(), "removed", error.value());

@@ -23,6 +23,7 @@
 
 #include "weft/core/duration.h"
 #include "weft/core/fields.h"
+#include "weft/core/files.h"
 #include "weft/core/monitor_mode.h"
 #include "weft/train/checkpoint/snapshot.h"
 
@@ -56,7 +57,8 @@ struct ScoredCheckpoint {
   CheckpointName name;
   double score;
 };
-// The checkpoints up to `newest` whose metrics can be read, oldest first. They are not verified.
+// The checkpoints up to `newest`, oldest first, without those whose metrics do not verify: a
+// warning names these. Their other files are not verified.
 std::vector<ScoredCheckpoint> scored_checkpoints(const std::filesystem::path& folder,
                                                  const CheckpointOptions& options,
                                                  const CheckpointName& newest);
@@ -66,8 +68,8 @@ const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints
 class Checkpoints {
  public:
   // Makes `folder` if it does not exist, and removes the remains of a killed save, which it knows
-  // by their names. Checkpoints up to `newest_good` count for keep_last and keep_best. Later ones,
-  // which failed verification, are not touched.
+  // by their names. Checkpoints up to `newest_good`, which is verified, count for keep_last and
+  // keep_best if they verify. Others are not touched.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
   ~Checkpoints();  // waits for the current save
@@ -80,7 +82,7 @@ class Checkpoints {
   CheckpointName save(Snapshot snapshot, i64 step, const std::map<std::string, double>& metrics);
   // Warns of a save that has failed. Does not wait.
   void poll();
-  // Waits for the current save, at the end of a run. Throws InternalError if the last save failed.
+  // Waits for the current save, at the end of a run. Throws IoError if the last save failed.
   void finish();
   // Waits for the current save. Returns the folder of the newest good checkpoint, if there is one.
   std::optional<std::filesystem::path> newest_good();
@@ -88,6 +90,7 @@ class Checkpoints {
  private:
   void write(const Snapshot& snapshot, const ScoredCheckpoint& saved);
   void wait_for_save();
+  void end_save();
   void report_notes();
   void link_and_retire();
   void link(const std::string& name, const CheckpointName& target);
@@ -99,7 +102,8 @@ class Checkpoints {
   std::filesystem::path path_;
   CheckpointOptions options_;
   CheckpointName last_name_;
-  std::string failure_;  // of the last save; empty when it was good
+  SameFolder folder_;
+  std::optional<IoError> failure_;  // of the last save
   std::future<void> saving_;
   // Owned by the saving thread while it runs.
   std::vector<ScoredCheckpoint> saved_;  // oldest first, verified

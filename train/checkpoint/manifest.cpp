@@ -96,6 +96,14 @@ void verify_checkpoint(const fs::path& checkpoint) {
     verify_file(checkpoint, name, record);
 }
 
+void verify_checkpoint_file(const fs::path& checkpoint, const std::string& name) {
+  const Manifest manifest = read_manifest(checkpoint);
+  const auto found = manifest.find(name);
+  WEFT_CHECK(found != manifest.end(), "checkpoint {}: {} does not list {}; it is required",
+             checkpoint.string(), kManifestFile, name);
+  verify_file(checkpoint, name, found->second);
+}
+
 void verify_weights(const fs::path& file) {
   std::error_code error;
   fs::path real = fs::canonical(file, error);  // the manifest lies beside the file, not the link

@@ -27,6 +27,8 @@ Manifest read_manifest(const std::filesystem::path& checkpoint);
 // Reads every file. Throws UserError that names a file that differs from the manifest, and how. A
 // link is not followed; it differs.
 void verify_checkpoint(const std::filesystem::path& checkpoint);
+// Reads one file of the checkpoint. It also must be in the manifest.
+void verify_checkpoint_file(const std::filesystem::path& checkpoint, const std::string& name);
 // Does the same for one weights file, if the manifest of a checkpoint lies beside it and lists it.
 // A manifest.json of another program is passed over.
 void verify_weights(const std::filesystem::path& file);

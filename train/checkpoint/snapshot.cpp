@@ -42,7 +42,7 @@ i64 Snapshot::bytes() const {
 void Snapshot::write(const fs::path& folder) const {
   for (const fs::path& file : before_) sync_to_disk(file.string());
   std::error_code error;
-  fs::create_directories(folder, error);
+  fs::create_directory(folder, error);  // never its parent, which may have been moved away
   if (error) throw IoError(folder.string(), "made", error.value());
   Manifest manifest;
   for (const auto& [file, entry] : tensors_) {

@@ -23,9 +23,9 @@ class Snapshot {
 
   // The approximate size of all files together.
   i64 bytes() const;
-  // Makes `folder` and writes the files into it, each synced to the disk, then the manifest. Reads
-  // all files back and verifies them. Throws InternalError, or what AtomicFile throws; files that
-  // were written remain.
+  // Makes `folder`, in an existing one, and writes the files into it, each synced to the disk, then
+  // the manifest. Reads all files back and verifies them. Throws InternalError, or what AtomicFile
+  // throws; files that were written remain.
   void write(const std::filesystem::path& folder) const;
 
  private:

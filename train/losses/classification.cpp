@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
 #include "weft/autograd/ops.h"
 #include "weft/train/losses/valid_rows.h"
 #include "weft/train/losses/loss.h"
@@ -6,9 +9,31 @@
 namespace weft::train {
 namespace {
 
+// The smallest share of the largest class weight. Its products with losses, and sums of thousands
+// of them, are normal numbers in fp32.
+constexpr double kLeastShare = 1e-30;
+
+bool have_common_range(const std::vector<double>& weights) {
+  const double most = weights.empty() ? 0 : *std::max_element(weights.begin(), weights.end());
+  return std::isfinite(most) && std::all_of(weights.begin(), weights.end(), [&](double weight) {
+           return weight == 0 || weight / most >= kLeastShare;
+         });
+}
+
+// The loss does not change when all weights are scaled. A power of two that brings the largest to
+// [1, 2) changes no digit, and weights that fp32 cannot hold are as good as others.
+void scale_to_one(std::vector<double>& weights) {
+  const double most = weights.empty() ? 0 : *std::max_element(weights.begin(), weights.end());
+  if (most == 0) return;
+  const int exponent = std::ilogb(most);
+  for (double& weight : weights) weight = std::scalbn(weight, -exponent);
+}
+
 class Classification final : public Loss {
  public:
-  explicit Classification(const ClassificationOptions& options) : options_(options) {}
+  explicit Classification(const ClassificationOptions& options) : options_(options) {
+    scale_to_one(options_.class_weights);
+  }
   Variable forward(const Variable& output, const Tensor& target) const override {
     return cross_entropy(output, target,
                          {.label_smoothing = options_.label_smoothing,
@@ -62,6 +87,8 @@ void describe(Fields& f, ClassificationOptions& o) {
     in_range(0, 0.999));
   f("class_weights", o.class_weights, "how much a sample of each class counts; empty: all the same",
     non_negative);
+  f.rule(have_common_range(o.class_weights), "class_weights",
+         "weights of 0, or of at least 1e-30 times the largest");
   f("ignore_index", o.ignore_index, "a label whose samples count for nothing");
 }
 

@@ -148,7 +148,7 @@ fs::path find_checkpoint(const fs::path& run, const std::string& name) {
                                            names.empty() ? CheckpointName{} : names.back());
     if (!scored.empty()) found = place / best_of(scored).name.text();
   }
-  const bool plain = name.find('/') == name.npos && !name.starts_with('.');
+  const bool plain = !name.empty() && name.find('/') == name.npos && !name.starts_with('.');
   WEFT_CHECK(plain && kind_of(found) == PathKind::folder,
              "run: {} has no checkpoint '{}'; it has {}", run.string(), name,
              listed_checkpoints(place));

@@ -16,6 +16,7 @@
 #include "weft/core/atomic_file.h"
 #include "weft/core/files.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/checkpoint_place.h"
 
 namespace weft::train {
@@ -36,8 +37,11 @@ std::string now_as_name() {
 void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  WEFT_CHECK(!error, "run.dir: {} cannot be made ({}); a folder that can be written is required",
-             path.string(), error.message());
+  if (error)
+    throw IoError(fmt::format("run.dir: {} cannot be made ({}); a folder that can be written is "
+                              "required",
+                              path.string(), error.message()),
+                  error.value());
 }
 
 // Replaces a link atomically. On a file system without links, nothing is made.
@@ -168,6 +172,7 @@ RunFolder RunFolder::reuse(const std::string& dir) {
 // The operating system releases a lock when its process ends for any reason. On a file system
 // without locks, nothing is locked.
 void RunFolder::lock() {
+  same_ = SameFolder(path_);
   const std::string name = (path_ / ".lock").string();
   const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0) return;
@@ -196,14 +201,20 @@ RunFolder RunFolder::open(const std::string& dir) {
 fs::path RunFolder::weights(const std::string& checkpoint, const std::string& weights) const {
   const fs::path folder = find_checkpoint(path_, checkpoint);
   fs::path wanted = folder / weights_file(weights);
-  WEFT_CHECK(kind_of(wanted) == PathKind::file,
+  const PathKind kind = kind_of(wanted);
+  WEFT_CHECK(kind != PathKind::none || weights == "model",
              "weights: '{}' given, and the checkpoint {} has no {}; model, or a run that has saved "
              "such weights (callbacks: [ema]), is required",
              weights, folder.string(), weights_file(weights));
+  WEFT_CHECK(kind == PathKind::file, "run: {} {}; a file is required", wanted.string(),
+             kind == PathKind::none   ? "is missing"
+             : kind == PathKind::link ? "is a link, which is not followed"
+                                      : "is no file");
   return wanted;
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {
+  same_.check();
   write_file_atomically((path_ / name).string(), text);
 }
 
@@ -220,7 +231,22 @@ void RunFolder::cut(const std::string& name, i64 bytes) const {
   if (unlink(path.c_str()) != 0) throw IoError(path.string(), "removed", errno);
 }
 
+void check_output(const std::string& file) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(file, error);
+  if (error) return;  // opening it says what is wrong
+  const fs::path folder = real.parent_path();
+  const auto has = [&](const char* name) { return kind_of(folder / name) != PathKind::none; };
+  WEFT_CHECK(!has(kManifestFile) || !has(kTrainerStateFile),
+             "output: {} lies in the checkpoint {}; a file elsewhere is required", file,
+             folder.string());
+  const bool of_a_run = std::find(kFiles.begin(), kFiles.end(), real.filename()) != kFiles.end();
+  WEFT_CHECK(!of_a_run || !has("config.yaml"),
+             "output: {} is a file of the run {}; another name is required", file, folder.string());
+}
+
 void RunFolder::append(const std::string& name, const std::string& line) const {
+  same_.check();
   RunFile(path_ / name, O_RDWR | O_APPEND | O_CREAT).append(line + "\n");
 }
 

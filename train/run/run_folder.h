@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/core/files.h"
 #include "weft/core/types.h"
 
 namespace weft::train {
@@ -43,6 +44,7 @@ class RunFolder {
   std::filesystem::path weights(const std::string& checkpoint,
                                 const std::string& weights = "model") const;
 
+  // Replaces a file. Like append(), it throws IoError also when the folder was moved or removed.
   void write(const std::string& name, const std::string& text) const;
   // The size of a file in bytes; 0 if it does not exist.
   i64 size(const std::string& name) const;
@@ -57,7 +59,12 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
   void lock();
   std::filesystem::path path_;
+  SameFolder same_;  // of a run that this process writes
   std::shared_ptr<const void> lock_;
 };
+
+// Throws UserError if a file that a user names as an output would replace a file of a run, or lie
+// in a checkpoint. Follows links.
+void check_output(const std::string& file);
 
 }  // namespace weft::train
