@@ -34,6 +34,9 @@ struct RegistryDefaults {
   using Context = std::tuple<>;
   // True if every entry has the key `enabled: true | false` (Recipe::enabled).
   static constexpr bool can_be_disabled = false;
+  // True if a config may give an entry as its name with its options: {conv: {out: 32}} beside
+  // {type: conv, out: 32}.
+  static constexpr bool named_by_key = false;
 };
 // By default the kind's name is Kind::kKind. Specialise the traits for other kinds:
 //   template <> struct RegistryTraits<Optimizer> : RegistryDefaults<Optimizer> {
@@ -74,6 +77,7 @@ class AnyRecipe {
   virtual void choose(std::string_view name) = 0;
   virtual void describe(Fields& fields) = 0;  // the options; nothing before one is chosen
   virtual void describe_common(Fields&) {}    // only the options that every entry of the kind has
+  virtual bool named_by_key() const { return false; }  // RegistryDefaults
 
  protected:
   AnyRecipe() = default;
@@ -263,6 +267,11 @@ class Recipe final : public AnyRecipe {
   // omits it, and the others keep their positions. Only kinds that opt in have the key
   // (RegistryDefaults).
   bool enabled() const { return enabled_; }
+  bool named_by_key() const override {
+    if constexpr (requires { RegistryTraits<Kind>::named_by_key; })
+      return RegistryTraits<Kind>::named_by_key;
+    else return false;
+  }
   void set_enabled(bool enabled) requires detail::can_be_disabled<Kind> { enabled_ = enabled; }
   const std::string& name() const override { return entry_ ? entry_->name : no_name(); }
   std::string_view kind() const override { return RegistryTraits<Kind>::kind; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/activations.h"
+#include "weft/nn/layer.h"
 
 namespace weft::nn {
 
@@ -26,5 +27,21 @@ AnyModule activation_named(const std::string& name) {
 }
 
 Check activation_names() { return one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}); }
+
+namespace {
+
+bool add_activation(const std::string& name) {
+  return Registry<Layer>::add<NoOptions>(
+      name, [name](const NoOptions&, const LayerInput& input) -> AnyModule {
+        (void)input.features(name.c_str());
+        return activation_named(name);
+      });
+}
+
+const bool registered = add_activation("relu") && add_activation("gelu") &&
+                        add_activation("silu") && add_activation("tanh") &&
+                        add_activation("sigmoid");
+
+}  // namespace
 
 }  // namespace weft::nn

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/batch_norm.h"
+#include "weft/nn/layer.h"
 
 #include "weft/autograd/ops.h"
 #include "weft/nn/statistics.h"
@@ -53,6 +54,21 @@ Variable BatchNorm::with_residual(const Variable& x, const Variable& residual) {
 
 std::string BatchNorm::label() const {
   return fmt::format("BatchNorm({})", weight.value().size(0));
+}
+
+namespace {
+
+AnyModule make_batch_norm(const NormOptions& options, const LayerInput& input) {
+  return BatchNorm{input.features("batch_norm"), options};
+}
+
+const bool registered = Registry<Layer>::add<NormOptions>("batch_norm", make_batch_norm);
+
+}  // namespace
+
+void describe(Fields& f, NormOptions& o) {
+  f("eps", o.eps, "is added to the variance", positive);
+  f("momentum", o.momentum, "weight of the newest batch in the running statistics", in_range(0, 1));
 }
 
 }  // namespace weft::nn

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "weft/core/fields.h"
 #include "weft/nn/module.h"
 
 namespace weft::nn {
@@ -8,6 +9,7 @@ struct NormOptions {
   double eps = 1e-5;
   double momentum = 0.1;  // weight of the newest batch in the running statistics
 };
+void describe(Fields& f, NormOptions& o);
 
 // Normalises each channel to mean 0 and variance 1, then multiplies by weight and adds bias. x is
 // (batch, …, channels): images or rows of features. Training uses the statistics of the batch and

@@ -3,6 +3,7 @@
 
 #include "weft/autograd/ops.h"
 #include "weft/nn/init.h"
+#include "weft/nn/layer.h"
 
 namespace weft::nn {
 
@@ -39,5 +40,36 @@ std::string Conv2d::label() const {
   if (options_.groups != 1) text += fmt::format(", {} groups", options_.groups);
   return text + ")";
 }
+
+namespace {
+
+struct ConvLayer {
+  i64 out = 1, kernel = 3, stride = 1, padding = 0, dilation = 1, groups = 1;
+  bool bias = true;
+};
+void describe(Fields& f, ConvLayer& o) {
+  f("out", o.out, "output channels", required(at_least(1)));
+  f("kernel", o.kernel, "height and width of the kernel", at_least(1));
+  f("stride", o.stride, "step of the kernel", at_least(1));
+  f("padding", o.padding, "zeros added on each side; kernel / 2 keeps the size", non_negative);
+  f("dilation", o.dilation, "distance of the kernel's elements", at_least(1));
+  f("groups", o.groups, "groups of channels that are convolved by themselves", at_least(1));
+  f("bias", o.bias, "whether a bias is added");
+}
+
+AnyModule make_conv(const ConvLayer& o, const LayerInput& input) {
+  return Conv2d{input.channels("conv"),
+                o.out,
+                o.kernel,
+                {.stride = o.stride,
+                 .padding = o.padding,
+                 .dilation = o.dilation,
+                 .groups = o.groups,
+                 .bias = o.bias}};
+}
+
+const bool registered = Registry<Layer>::add<ConvLayer>("conv", make_conv);
+
+}  // namespace
 
 }  // namespace weft::nn

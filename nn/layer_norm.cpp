@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/layer_norm.h"
+#include "weft/nn/layer.h"
 
 #include "weft/autograd/ops.h"
 
@@ -16,6 +17,20 @@ Variable LayerNorm::forward(const Variable& x) { return layer_norm(x, weight, bi
 
 std::string LayerNorm::label() const {
   return fmt::format("LayerNorm({})", weight.value().size(0));
+}
+
+namespace {
+
+AnyModule make_layer_norm(const LayerNormOptions& options, const LayerInput& input) {
+  return LayerNorm{input.features("layer_norm"), options};
+}
+
+const bool registered = Registry<Layer>::add<LayerNormOptions>("layer_norm", make_layer_norm);
+
+}  // namespace
+
+void describe(Fields& f, LayerNormOptions& o) {
+  f("eps", o.eps, "is added to the variance", positive);
 }
 
 }  // namespace weft::nn

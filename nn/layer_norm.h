@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "weft/core/fields.h"
 #include "weft/nn/module.h"
 
 namespace weft::nn {
@@ -7,6 +8,7 @@ namespace weft::nn {
 struct LayerNormOptions {
   double eps = 1e-5;
 };
+void describe(Fields& f, LayerNormOptions& o);
 
 // Normalises each row of x (…, columns) to mean 0 and variance 1, then multiplies by weight
 // (columns) and adds bias (columns). Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.

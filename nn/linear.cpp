@@ -3,6 +3,7 @@
 
 #include "weft/autograd/ops.h"
 #include "weft/nn/init.h"
+#include "weft/nn/layer.h"
 
 namespace weft::nn {
 
@@ -55,5 +56,26 @@ Variable Linear::forward_fused(const Variable& x, kernels::Activation activation
 std::string Linear::label() const {
   return fmt::format("Linear({}, {})", weight.value().size(1), weight.value().size(0));
 }
+
+namespace {
+
+struct LinearLayer {
+  i64 out = 0;
+  bool bias = true;
+};
+void describe(Fields& f, LinearLayer& o) {
+  f("out", o.out, "outputs; 0: as many as the model has", non_negative);
+  f("bias", o.bias, "whether a bias is added");
+}
+
+AnyModule make_linear(const LinearLayer& options, const LayerInput& input) {
+  return Linear{input.features("linear"),
+                options.out == 0 ? input.outputs : options.out,
+                {.bias = options.bias}};
+}
+
+const bool registered = Registry<Layer>::add<LinearLayer>("linear", make_linear);
+
+}  // namespace
 
 }  // namespace weft::nn

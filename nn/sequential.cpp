@@ -5,6 +5,7 @@
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/conv2d.h"
 #include "weft/nn/dropout.h"
+#include "weft/nn/layer.h"
 #include "weft/nn/linear.h"
 #include "weft/nn/pool.h"
 
@@ -72,5 +73,15 @@ Variable Sequential::forward(const Variable& x) {
 }
 
 Variable Flatten::forward(const Variable& x) { return flatten(x); }
+
+namespace {
+
+AnyModule make_flatten(const NoOptions&, const LayerInput&) { return Flatten{}; }
+AnyModule make_identity(const NoOptions&, const LayerInput&) { return Identity{}; }
+
+const bool registered = Registry<Layer>::add<NoOptions>("flatten", make_flatten) &&
+                        Registry<Layer>::add<NoOptions>("identity", make_identity);
+
+}  // namespace
 
 }  // namespace weft::nn

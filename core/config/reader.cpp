@@ -163,6 +163,26 @@ Node as_map(const Node& scalar, const Place& place) {
   return map;
 }
 
+// Returns {conv: {out: 32}} or {conv: 32} as {type: conv, out: 32}. A value that is no section
+// belongs to the first key of the entry.
+Node as_typed(const Node& node, AnyRecipe& recipe) {
+  const Entry& entry = node.entries.front();
+  Node typed{.kind = Node::Kind::map, .place = node.place};
+  Node& type = typed.set("type", entry.place);
+  type = {.kind = Node::Kind::scalar, .place = entry.place, .text = entry.key};
+  const std::vector<std::string> names = recipe.names();
+  const std::string name = recipe.registry().canonical(entry.key);
+  if (entry.value.is(Node::Kind::map)) {
+    for (const Entry& option : entry.value.entries)
+      typed.set(option.key, option.place) = option.value;
+  } else if (!entry.value.is_empty_value() &&
+             std::find(names.begin(), names.end(), name) != names.end()) {
+    const auto rows = field_rows(recipe.registry(), name);
+    typed.set(rows.empty() ? entry.key : rows.front().key, entry.value.place) = entry.value;
+  }
+  return typed;
+}
+
 bool has_key(SectionRef section, std::string_view key) {
   const auto rows = field_rows(section);
   return std::any_of(rows.begin(), rows.end(), [&](const FieldRow& row) { return row.key == key; });
@@ -320,6 +340,9 @@ class ValueReader {
   }
 
   void operator()(AnyRecipe* recipe) {
+    const bool is_keyed =
+        recipe->named_by_key() && node_.entries.size() == 1 && node_.entries.front().key != "type";
+    if (is_keyed) return read_recipe(session_, at_, as_typed(node_, *recipe), *recipe);
     if (node_.is(Node::Kind::map)) return read_recipe(session_, at_, node_, *recipe);
     if (node_.is(Node::Kind::scalar))
       return read_recipe(session_, at_, as_map(node_, at_.place), *recipe);

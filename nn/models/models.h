@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/core/registry.h"
+#include "weft/nn/layer.h"
 #include "weft/nn/module.h"
 
 namespace weft::nn {
@@ -14,6 +15,7 @@ namespace weft::nn {
 struct ModelInput {
   Shape sample;  // (height, width, channels), or features of any shape
   i64 outputs = 1;
+  bool tokens = false;  // the sample has int64 indices, and no numbers to compute with
 };
 
 // The kind of model recipes in the registry. recipe.make(ModelInput{...}) makes a module that is
@@ -69,6 +71,13 @@ struct TextMlpOptions {
 };
 void describe(Fields& f, TextMlpOptions& o);
 Recipe<Model> text_mlp(const TextMlpOptions& options = {});
+
+// Layers by name, with sizes that follow from the input (nn/layer.h).
+struct LayersOptions {
+  std::vector<Recipe<Layer>> layers = {};
+};
+void describe(Fields& f, LayersOptions& o);
+Recipe<Model> layers(const LayersOptions& options);
 
 }  // namespace weft::nn
 

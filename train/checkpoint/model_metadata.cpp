@@ -121,6 +121,7 @@ ModelMetadata read_model_metadata(const std::string& file,
     check_sample(file, sizes);
     model.input = {Shape(std::span<const i64>(sizes)), whole(input.at("outputs"))};
     model.sample_dtype = dtype_named(input.at("dtype").get<std::string>());
+    model.input.tokens = model.sample_dtype == DType::int64;
     const auto normalize = json_entry(file, metadata, "normalize");
     model.normalization = {normalize.at("mean").get<std::vector<double>>(),
                            normalize.at("std").get<std::vector<double>>()};

@@ -35,7 +35,8 @@ const char* task_of(const data::DatasetInfo& info) {
 nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info) {
   const std::unique_ptr<Loss> loss = config.objective.loss.make();
   manual_seed(static_cast<u64>(config.run.seed));
-  nn::AnyModule model = config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info)});
+  nn::AnyModule model =
+      config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info), info.has_tokens()});
   if (config.model.common.pretrained) {
     const PretrainedOptions& pretrained = *config.model.common.pretrained;
     verify_weights(pretrained.path);
