@@ -64,6 +64,17 @@ grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedule
 (cd "$folder" && "$folder/build/example_quickstart" >"$folder/log") || { cat "$folder/log"; fail "example_quickstart"; }
 [[ -s $folder/digits.safetensors ]] || fail "example_quickstart saved no weights"
 
+# The programs for MNIST, on a few black pictures of the class 0.
+mkdir "$folder/mnist"
+for split in train t10k; do
+  { printf '\0\0\10\3\0\0\1\0\0\0\0\34\0\0\0\34'; head -c $((256 * 28 * 28)) /dev/zero; } >"$folder/mnist/$split-images-idx3-ubyte"
+  { printf '\0\0\10\1\0\0\1\0'; head -c 256 /dev/zero; } >"$folder/mnist/$split-labels-idx1-ubyte"
+done
+for program in mnist_mlp mnist_cnn; do
+  (cd "$folder" && "$folder/build/example_$program" "$folder/mnist" 1 >"$folder/log") || { cat "$folder/log"; fail "example_$program"; }
+  grep -q 'epoch 1 .*test accuracy 1.0000' "$folder/log" || { cat "$folder/log"; fail "example_$program learned nothing"; }
+done
+
 # Each registry of the prefix has the entries of the tree's.
 if [[ -x $prefix/bin/weft ]]; then
   [[ -n $("$prefix/bin/weft" list) ]] || fail "weft list prints nothing"
