@@ -15,6 +15,7 @@ namespace {
 struct EvaluateArguments {
   std::string run, checkpoint = "last", weights = "model", split = "test", logits;
   bool json = false;
+  std::vector<std::string> plugins;
 };
 
 void print(const train::Evaluation& result, const EvaluateArguments& arguments) {
@@ -47,6 +48,7 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
 }
 
 int run(const EvaluateArguments& arguments) {
+  load_plugins(arguments.plugins);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   Tensor outputs;
   const train::Evaluation result =
@@ -73,6 +75,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"test", "validation", "train"}))
       ->capture_default_str();
   add_weights_options(*command, arguments->checkpoint, arguments->weights);
+  add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 
