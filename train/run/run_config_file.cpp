@@ -40,6 +40,7 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides) {
   config::Loaded<RunConfig> loaded = config::load<RunConfig>(path, overrides, opens_plugins());
   RunConfig& config = loaded.value;
+  for (std::string& plugin : config.run.plugins) plugin = resolved_plugin(plugin);
   if (auto& pretrained = config.model.common.pretrained)
     pretrained->path = resolved(pretrained->path, "model.pretrained.path", loaded);
   if (const auto* given = config.trainer.options_if<DistillationOptions>()) {

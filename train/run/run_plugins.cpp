@@ -146,6 +146,12 @@ config::BeforeRead opens_plugins() {
   };
 }
 
+std::string resolved_plugin(const std::string& entry) {
+  const std::vector<Plugin> all = loaded_plugins();
+  const Plugin* plugin = loaded_as(all, fs::path(entry).filename().string());
+  return plugin == nullptr ? entry : plugin->path;
+}
+
 RunConfig load_saved_config(const std::string& path) {
   return config::load<RunConfig>(path, {}, require_plugins).value;
 }

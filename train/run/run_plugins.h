@@ -19,6 +19,8 @@ namespace weft::train {
 // Loads the plugins of the user's own config, each path relative to the file that gives it. Throws
 // what load_plugin throws, and UserError for a plugin of a run that is not loaded.
 config::BeforeRead opens_plugins();
+// The absolute path of the loaded plugin that an entry of the key names; records stay as they are.
+std::string resolved_plugin(const std::string& entry);
 
 // A config that a run has saved, read without opening any plugin. Throws UserError if one of its
 // plugins is not loaded. One that is loaded and has another hash is a warning.
