@@ -117,7 +117,7 @@ def small():
     yield "plugin/other_build", library(STAMP.replace(b"12", b"13") + b"more=1\n\0\0")
     yield "plugin/bad_section", library(names=b"\0.names\0.weft_plugins\0")
     yield "plugin/bad_stamp", library(b"\x1b[2J")
-    yield "plugin/bad_count", library(sections=4)
+    yield "plugin/bad_count", library(sections=100)
     yield "plugin/bad_cut", library()[:-1]
     yield "csv/numbers", b"a,b,y\n1,2,3\n4.5,NA,-1e3\n"
     yield "csv/names", b'\xef\xbb\xbf"a",y\r\n1,"x,\n""y"""\r\n2,z\r\n'
