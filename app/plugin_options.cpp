@@ -24,21 +24,24 @@ std::terminate_handler terminate_before = nullptr;
   _exit(kUserMistake);
 }
 
-std::string current_message() {
-  if (std::current_exception() == nullptr) return "no exception";
+// What happened, and what is required.
+std::string thrown_sentence() {
+  std::string what = "no exception";
   try {
-    throw;
+    if (std::current_exception() != nullptr) throw;
+  } catch (const Error& error) {
+    return error.what();  // a sentence of weft, such as that of a name that is taken
   } catch (const std::exception& error) {
-    return error.what();
+    what = error.what();
   } catch (...) {
-    return "an exception of a type of its own";
+    what = "an exception of a type of its own";
   }
+  return "it threw while it was loaded (" + what +
+         "); static initialisers that throw nothing are required";
 }
 
 [[noreturn]] void on_terminate() {
-  if (plugin_being_loaded() != nullptr)
-    end_while_loading("it threw while it was loaded (" + current_message() +
-                      "); static initialisers that throw nothing are required");
+  if (plugin_being_loaded() != nullptr) end_while_loading(thrown_sentence());
   if (terminate_before != nullptr) terminate_before();
   std::abort();
 }

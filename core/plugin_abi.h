@@ -59,10 +59,7 @@
 
 #define WEFT_PLUGIN_SECTION ".weft_plugin"
 
-// Is the whole source file that weft_add_plugin() adds to a plugin.
-#define WEFT_PLUGIN_STAMP(version)                                             \
-  extern "C" {                                                                 \
-  __attribute__((section(WEFT_PLUGIN_SECTION), used,                           \
-                 visibility("hidden"))) extern const char weft_plugin_stamp[]; \
-  const char weft_plugin_stamp[] = WEFT_PLUGIN_STAMP_TEXT(version);            \
-  }
+// The whole source file that weft_add_plugin() adds to a plugin.
+#define WEFT_PLUGIN_STAMP(version)                                                     \
+  __attribute__((section(WEFT_PLUGIN_SECTION), used)) const char weft_plugin_stamp[] = \
+      WEFT_PLUGIN_STAMP_TEXT(version);

@@ -62,8 +62,8 @@ void fail_unknown(std::string_view kind, std::string_view name,
 }
 
 void fail_taken(std::string_view kind, std::string_view name, std::string_view origin) {
-  fail("registry: {} '{}' is registered already, {}; a name that is free is required", kind, name,
-       origin.empty() ? "and built in" : fmt::format("by the plugin {}", origin));
+  fail("registry: {} '{}' is taken by {}; another name is required", kind, name,
+       origin.empty() ? "an entry that is built in" : fmt::format("the plugin {}", origin));
 }
 
 OriginScope::OriginScope(std::string origin) {

@@ -81,10 +81,12 @@ TEST_F(Plugins, AreListedWithWhereEachEntryComesFrom) {
 }
 
 TEST_F(Plugins, ATakenNameSaysByWhom) {
-  EXPECT_REFUSED(misbehaving("take"), "metric 'mae' is registered already, and built in");
-  EXPECT_REFUSED(misbehaving("take_spelling"), "metric 'mae' is registered already, and built in");
+  EXPECT_REFUSED(misbehaving("take"),
+                 "libtest_plugin.so: registry: metric 'mae' is taken by an entry that is built in");
+  EXPECT_REFUSED(misbehaving("take_spelling"),
+                 "libtest_plugin.so: registry: metric 'mae' is taken by an entry that is built in");
   EXPECT_REFUSED(misbehaving("take_other", "--plugin lib/libmine.so"),
-                 "metric 'caution' is registered already, by the plugin libmine.so");
+                 "metric 'caution' is taken by the plugin libmine.so");
 }
 
 TEST_F(Plugins, ThatThrowOrExitWhileLoadingAreOneSentence) {

@@ -109,13 +109,13 @@ TEST(Registry, AnotherSpellingIsTheSameEntryAndIsNotListed) {
 }
 
 TEST(Registry, ANameIsTakenOnce) {
-  EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("cat"); }),
-            "registry: animal 'cat' is registered already, and built in; a name that is free is "
-            "required");
+  EXPECT_EQ(
+      message_of([] { Registry<Animal>::add<Cat>("cat"); }),
+      "registry: animal 'cat' is taken by an entry that is built in; another name is required");
   Registry<Animal>::add_spelling("pussycat", "cat");
   const auto taken = [](const char* name) {
     return fmt::format(
-        "registry: animal '{}' is registered already, and built in; a name that is free is required",
+        "registry: animal '{}' is taken by an entry that is built in; another name is required",
         name);
   };
   EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("pussycat"); }), taken("pussycat"));
@@ -143,8 +143,8 @@ TEST(Registry, AnEntryKnowsWhereItComesFrom) {
   EXPECT_THROW(registry_of("tree").origin("fir"), UserError);
   for (const char* name : {"elm", "wych"})
     EXPECT_EQ(message_of([&] { Registry<Tree>::add<Tree>(name); }),
-              fmt::format("registry: tree '{}' is registered already, by the plugin libtrees.so; a "
-                          "name that is free is required",
+              fmt::format("registry: tree '{}' is taken by the plugin libtrees.so; another name is "
+                          "required",
                           name));
 }
 
