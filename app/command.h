@@ -28,6 +28,13 @@ inline CLI::Validator home_path() {
 // Adds --checkpoint and --weights, the options that choose the weights of a run.
 void add_weights_options(CLI::App& command, std::string& checkpoint, std::string& weights);
 
+// Adds --plugin, whose files load_plugins() loads. A command loads them before it reads anything.
+void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins);
+void load_plugins(const std::vector<std::string>& plugins);
+// Makes a plugin that throws or calls exit() while it is loaded one sentence and kUserMistake. Is
+// called once, before any plugin is loaded.
+void guard_plugins();
+
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

@@ -10,6 +10,7 @@
 
 #include "weft/app/standard_streams.h"
 #include "weft/core/error.h"
+#include "weft/core/plugin.h"
 #include "weft/core/printable.h"
 
 namespace weft::app {
@@ -40,6 +41,14 @@ std::string metrics_of(const std::map<std::string, double>& metrics, const std::
     if (plain == "loss") text.insert(0, fmt::format("  {} {:.4f}", label, value));
     else text += fmt::format("  {} {:.4f}", plain, value);
   }
+  return text;
+}
+
+// " --plugin FILE" for each plugin of the run, because the commands open none that its folder
+// names.
+std::string plugin_arguments() {
+  std::string text;
+  for (const Plugin& plugin : loaded_plugins()) text += " --plugin " + shell_quoted(plugin.path);
   return text;
 }
 
@@ -131,13 +140,14 @@ void Display::on_train_end(const train::RunReport& report) {
                                ? fmt::format(", validation loss {:.4f}", report.validation_loss)
                                : "";
   say_last(fmt::format(
-      "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}", report.stopped ? "stopped" : "done",
+      "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}{}", report.stopped ? "stopped" : "done",
       report.epochs, report.steps, report.seconds, loss,
       report.stopped
           ? fmt::format("weft train {} {} resume=auto", shell_quoted(folder + "/config.yaml"),
                         shell_quoted("run.dir=" + folder))
           : "weft evaluate " + quoted + (own_weights ? "" : " --weights " + weights) +
-                (report.test ? "" : " --split validation")));
+                (report.test ? "" : " --split validation"),
+      plugin_arguments()));
 }
 
 void Display::say_last(const std::string& line) {

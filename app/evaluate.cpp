@@ -16,6 +16,7 @@ namespace {
 struct EvaluateArguments {
   std::string run, checkpoint = "last", weights = "model", split = "test", logits;
   bool json = false;
+  std::vector<std::string> plugins;
 };
 
 void print(const train::Evaluation& result, const EvaluateArguments& arguments) {
@@ -63,6 +64,7 @@ void check_loss(const train::Evaluation& result, const std::string& split) {
 
 int run(const EvaluateArguments& arguments) {
   if (!arguments.logits.empty()) train::check_output(arguments.logits);
+  load_plugins(arguments.plugins);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   Tensor outputs;
   const train::Evaluation result =
@@ -90,6 +92,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"test", "validation", "train"}))
       ->capture_default_str();
   add_weights_options(*command, arguments->checkpoint, arguments->weights);
+  add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

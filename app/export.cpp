@@ -13,13 +13,14 @@ namespace {
 
 struct ExportArguments {
   std::string run, file, checkpoint = "last", weights = "model";
-  std::vector<std::string> only;
+  std::vector<std::string> only, plugins;
 };
 
 int run(const ExportArguments& arguments) {
   WEFT_CHECK(arguments.file.ends_with(".safetensors"),
              "export: '{}' given; a name that ends in .safetensors is required", arguments.file);
   train::check_output(arguments.file);
+  load_plugins(arguments.plugins);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   const TensorMap state = state_of(saved.model());
   std::vector<std::string> names;
@@ -54,6 +55,7 @@ void add_export(CLI::App& app, int& exit_code) {
   command->add_option("--only", arguments->only,
                       "globs of names to write, like 'features.*' for a backbone");
   add_weights_options(*command, arguments->checkpoint, arguments->weights);
+  add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

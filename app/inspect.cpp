@@ -15,11 +15,12 @@ namespace {
 
 struct InspectArguments {
   std::string config;
-  std::vector<std::string> overrides;
+  std::vector<std::string> overrides, plugins;
   bool schema = false, text = false;
 };
 
 train::Orchestrator orchestrator(const InspectArguments& arguments) {
+  load_plugins(arguments.plugins);
   const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
   train::apply_to_process(loaded.value.run);
   return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
@@ -42,6 +43,7 @@ int trace(const InspectArguments& arguments) {
 }
 
 int show_config(const InspectArguments& arguments) {
+  load_plugins(arguments.plugins);
   if (arguments.schema) {
     std::fputs(config::schema<train::RunConfig>().c_str(), stdout);
     return kDone;
@@ -62,6 +64,7 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
       ->required(config_required);
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.batch_size=32");
+  add_plugin_option(*command, arguments->plugins);
   command->callback([run, arguments, &exit_code] { exit_code = run(*arguments); });
   return command;
 }

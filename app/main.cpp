@@ -13,6 +13,7 @@
 #include "weft/app/command.h"
 #include "weft/app/standard_streams.h"
 #include "weft/core/files.h"
+#include "weft/core/log.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
 #include "weft/train/checkpoint/environment.h"
@@ -85,6 +86,13 @@ int main(int argc, char** argv) {
   // A file at its size limit (ulimit -f) is then an error of the write (EFBIG), like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   shorten_thread_waiting(argv);
+  app::guard_plugins();
+  // `train` has a sink of its own. Another command's output is its result, so only warnings are
+  // printed, and beside it.
+  set_log_sink([](LogLevel level, std::string_view message) {
+    if (level == LogLevel::warning)
+      std::fprintf(stderr, "weft: warning: %s\n", std::string(message).c_str());
+  });
   const int exit_code = run_command(argc, argv);
   // A failure or a stop has an exit code of its own. `--help` and every command come here.
   if (exit_code != app::kDone) return exit_code;

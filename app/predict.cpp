@@ -13,13 +13,14 @@
 #include "weft/tensor/ops.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/run_folder.h"
+#include "weft/train/run/run_plugins.h"
 
 namespace weft::app {
 namespace {
 
 struct PredictArguments {
   std::string run, checkpoint = "last", weights = "model";
-  std::vector<std::string> files;
+  std::vector<std::string> files, plugins;
   std::string resize;  // a ResizeFilter; empty: a picture of another size is refused
   bool json = false;
 };
@@ -89,6 +90,8 @@ void print_prediction(const train::ModelMetadata& metadata, const std::string& f
 // A picture that cannot be read is an error on standard error; the others are printed.
 int run(const PredictArguments& arguments) {
   const train::RunFolder folder = train::RunFolder::open(arguments.run);
+  load_plugins(arguments.plugins);
+  train::require_plugins_of(folder.file("config.yaml").string());
   const train::Predictor predictor =
       train::Predictor::open(folder.weights(arguments.checkpoint, arguments.weights).string());
   const Shape sample = predictor.metadata().input.sample;
@@ -132,6 +135,7 @@ void add_predict(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember(std::vector<std::string>(filters.begin(), filters.end())));
   command->add_flag("--json", arguments->json, "print one JSON object per picture");
   add_weights_options(*command, arguments->checkpoint, arguments->weights);
+  add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 

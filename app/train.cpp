@@ -12,13 +12,20 @@
 namespace weft::app {
 namespace {
 
-int run(const std::string& path, const std::vector<std::string>& overrides) {
+struct TrainArguments {
+  std::string config;
+  std::vector<std::string> overrides, plugins;
+};
+
+int run(const TrainArguments& arguments) {
+  const auto& [path, overrides, plugins] = arguments;
   StopSignals signals;
   const auto display = std::make_shared<Display>([&] { signals.on_closed_pipe(); });
   set_log_sink([display](LogLevel level, std::string_view message) {
     display->say(level == LogLevel::warning ? "warning: " + std::string(message)
                                             : std::string(message));
   });
+  load_plugins(plugins);
   const auto [config, origins] = train::load_run_config(path, overrides);
   train::apply_to_process(config.run);
   train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
@@ -33,17 +40,13 @@ int run(const std::string& path, const std::vector<std::string>& overrides) {
 }  // namespace
 
 void add_train(CLI::App& app, int& exit_code) {
-  struct Arguments {
-    std::string config;
-    std::vector<std::string> overrides;
-  };
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "train a model by a config");
   command->add_option("CONFIG", arguments->config, "YAML file")->transform(home_path())->required();
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.epochs=3");
-  command->callback(
-      [arguments, &exit_code] { exit_code = run(arguments->config, arguments->overrides); });
+  add_plugin_option(*command, arguments->plugins);
+  command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }
 
 }  // namespace weft::app

@@ -45,6 +45,8 @@ if(NOT CLI11_FOUND)
   weft_missing(CLI11 libcli11-dev)
 endif()
 
+target_link_libraries(weft_dependencies INTERFACE ${CMAKE_DL_LIBS})  # plugins
+
 # WEFT_ONEDNN and WEFT_OPENMP: AUTO uses the package if it is found, ON requires it, and OFF does
 # not use it.
 set(WEFT_OPENMP AUTO CACHE STRING "Threads by OpenMP: AUTO, ON or OFF")

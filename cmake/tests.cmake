@@ -75,6 +75,12 @@ foreach(folder ${test_folders})
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
   endif()
+  if(folder STREQUAL "app")  # loads plugins: that of examples/, and one that misbehaves
+    weft_add_plugin(test_plugin tests/app/plugin/test_plugin.cpp)
+    add_dependencies(${test} mine test_plugin)
+    target_compile_definitions(${test} PRIVATE WEFT_EXAMPLE_PLUGIN="$<TARGET_FILE:mine>"
+                                               WEFT_TEST_PLUGIN="$<TARGET_FILE:test_plugin>")
+  endif()
   set(extra_label "")
   if(folder MATCHES "^(simt|cuda|gpu)$")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})

@@ -19,6 +19,12 @@ Kinds& kinds() {
   return all;
 }
 
+std::mutex origin_mutex;
+std::string& origin_of_scope() {
+  static std::string origin;  // registered entries are made before main()
+  return origin;
+}
+
 }  // namespace
 
 std::vector<std::string> registered_kinds() {
@@ -53,6 +59,26 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
 void fail_unknown(std::string_view kind, std::string_view name,
                   const std::vector<std::string>& known) {
   fail("{}: '{}' given; known: {}{}", kind, name, listed(known), did_you_mean(name, known));
+}
+
+void fail_taken(std::string_view kind, std::string_view name, std::string_view origin) {
+  fail("registry: {} '{}' is taken by {}; another name is required", kind, name,
+       origin.empty() ? "an entry that is built in" : fmt::format("the plugin {}", origin));
+}
+
+OriginScope::OriginScope(std::string origin) {
+  std::lock_guard lock(origin_mutex);
+  origin_of_scope() = std::move(origin);
+}
+
+OriginScope::~OriginScope() {
+  std::lock_guard lock(origin_mutex);
+  origin_of_scope().clear();
+}
+
+std::string current_origin() {
+  std::lock_guard lock(origin_mutex);
+  return origin_of_scope();
 }
 
 }  // namespace detail

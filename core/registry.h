@@ -57,6 +57,9 @@ class AnyRegistry {
   virtual std::string canonical(std::string_view name) const = 0;
   // Describes the default options of an entry. Throws UserError for an unknown name.
   virtual void describe(std::string_view name, Fields& fields) const = 0;
+  // The file name of the plugin that added an entry; empty for one of weft or of the program.
+  // Throws UserError for an unknown name.
+  virtual std::string origin(std::string_view name) const = 0;
 };
 
 // Returns the kinds that have an entry, sorted.
@@ -97,6 +100,17 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
                                const std::vector<std::string>& known);
+[[noreturn]] void fail_taken(std::string_view kind, std::string_view name, std::string_view origin);
+
+// Entries that are registered while it exists have this origin. One at a time exists.
+class OriginScope {
+ public:
+  explicit OriginScope(std::string origin);
+  ~OriginScope();
+  OriginScope(const OriginScope&) = delete;
+  OriginScope& operator=(const OriginScope&) = delete;
+};
+std::string current_origin();  // empty without an OriginScope
 
 template <class Kind>
 inline constexpr bool can_be_disabled = [] {
@@ -118,10 +132,11 @@ class Registry final : public AnyRegistry {
     std::any defaults;
     void (*describe)(Fields&, std::any& options);
     std::function<Product(const std::any& options, Context&& context)> make;
+    std::string origin = detail::current_origin();
   };
 
   // T is constructed from (options, context…), or from (options) if it takes no context.
-  // Throws UserError for a name that is already registered.
+  // Throws UserError for a name that is already registered, and says by whom.
   template <class T, Described TOptions = NoOptions>
   static bool add(std::string name) {
     return add<TOptions>(std::move(name), []<class... C>(const TOptions& options, C&&... context) {
@@ -150,17 +165,22 @@ class Registry final : public AnyRegistry {
          }});
   }
 
-  // Accepts another spelling of an entry's name, which no list shows.
+  // Accepts another spelling of an entry's name, which no list shows. Throws UserError for one that
+  // is already a name or a spelling.
   static bool add_spelling(std::string other, std::string name) {
     Registry& registry = instance();
     std::lock_guard lock(registry.mutex_);
-    registry.spellings_.insert_or_assign(std::move(other), std::move(name));
+    registry.check_free(other);
+    registry.spellings_.emplace(std::move(other),
+                                Spelling{std::move(name), detail::current_origin()});
     return true;
   }
 
   std::vector<std::pair<std::string, std::string>> spellings() const {
     std::lock_guard lock(mutex_);
-    return {spellings_.begin(), spellings_.end()};
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const auto& [other, spelling] : spellings_) all.emplace_back(other, spelling.name);
+    return all;
   }
 
   static Registry& instance() {
@@ -175,7 +195,7 @@ class Registry final : public AnyRegistry {
     {
       std::lock_guard lock(mutex_);
       const auto spelled = spellings_.find(name);
-      const auto found = entries_.find(spelled == spellings_.end() ? name : spelled->second);
+      const auto found = entries_.find(spelled == spellings_.end() ? name : spelled->second.name);
       if (found != entries_.end()) return found->second;
     }
     detail::fail_unknown(Traits::kind, name, names());
@@ -191,7 +211,7 @@ class Registry final : public AnyRegistry {
   std::string canonical(std::string_view name) const override {
     std::lock_guard lock(mutex_);
     const auto spelled = spellings_.find(name);
-    return spelled == spellings_.end() ? std::string(name) : spelled->second;
+    return spelled == spellings_.end() ? std::string(name) : spelled->second.name;
   }
 
   void describe(std::string_view name, Fields& fields) const override {
@@ -200,7 +220,13 @@ class Registry final : public AnyRegistry {
     chosen.describe(fields, options);
   }
 
+  std::string origin(std::string_view name) const override { return entry(name).origin; }
+
  private:
+  struct Spelling {
+    std::string name, origin;
+  };
+
   template <class T, class... A>
   static Product made(A&&... arguments) {
     if constexpr (std::is_constructible_v<Product, std::unique_ptr<T>>)
@@ -210,15 +236,21 @@ class Registry final : public AnyRegistry {
 
   bool insert(Entry entry) {
     std::lock_guard lock(mutex_);
-    const auto [place, added] = entries_.try_emplace(entry.name, std::move(entry));
-    WEFT_CHECK(added, "registry: {} '{}' is registered twice; names must be unique", Traits::kind,
-               place->first);
+    check_free(entry.name);
+    entries_.try_emplace(entry.name, std::move(entry));
     return true;
+  }
+
+  void check_free(std::string_view name) const {
+    if (const auto found = entries_.find(name); found != entries_.end())
+      detail::fail_taken(Traits::kind, name, found->second.origin);
+    if (const auto found = spellings_.find(name); found != spellings_.end())
+      detail::fail_taken(Traits::kind, name, found->second.origin);
   }
 
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;  // nodes never move: recipes point at them
-  std::map<std::string, std::string, std::less<>> spellings_;
+  std::map<std::string, Spelling, std::less<>> spellings_;
 };
 
 template <class Kind>

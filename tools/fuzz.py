@@ -59,6 +59,7 @@ TARGETS = {
     "model_card": Target(r"train/checkpoint/model_metadata", "json"),
     # A picture may take 256 MiB.
     "png": Target(r"data/image_file", "png", 300, 1400),
+    "plugin": Target(r"core/plugin_stamp\.cpp"),
     "printable": Target(r"core/printable\.cpp"),
     "safetensors": Target(r"nn/safetensors", "json"),
     "text": Target(r"data/text\.cpp"),

@@ -121,6 +121,7 @@ class Composer {
     if (static_cast<int>(open_.size()) >= kMaxFilesInFiles || ++files_ > kMaxFiles)
       return stop(wanted, fmt::format("expected at most {} files, {} in each other", kMaxFiles,
                                       kMaxFilesInFiles));
+    used_.files.push_back(name);
     Node own;
     if (!parse_yaml({text, name}, own, problems_, used_)) return false;
     if (own.place.line == 0)

@@ -36,7 +36,8 @@ std::string joined_lines(const std::vector<Problem>& problems) {
 }
 
 void finish(SectionRef into, Origins& origins, Node root, bool readable,
-            std::vector<Problem> problems, Usage used, const std::vector<std::string>& overrides) {
+            std::vector<Problem> problems, Usage used, const std::vector<std::string>& overrides,
+            const BeforeRead& before_read) {
   if (overrides.size() > kMaxOverrides) {
     add_problem(problems, {{kCommandLine},
                            "",
@@ -45,7 +46,7 @@ void finish(SectionRef into, Origins& origins, Node root, bool readable,
   } else if (readable) {
     for (const std::string& option : overrides) apply_override(root, option, problems, used);
     interpolate(root, problems, used);
-    read(root, into, origins, problems);
+    if (!before_read || before_read(root, used, problems)) read(root, into, origins, problems);
   }
   if (!problems.empty()) throw ConfigError(in_order(std::move(problems)));
 }
@@ -56,21 +57,24 @@ ConfigError::ConfigError(std::vector<Problem> problems)
     : UserError(joined_lines(problems)), problems_(std::move(problems)) {}
 
 void load_into(SectionRef into, Origins& origins, const std::string& path,
-               const std::vector<std::string>& overrides) {
+               const std::vector<std::string>& overrides, const BeforeRead& before_read) {
   Node root;
   std::vector<Problem> problems;
   Usage used;
   const bool readable = compose(path, root, problems, used);
-  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides);
+  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides,
+         before_read);
 }
 
 void load_text_into(SectionRef into, Origins& origins, std::string_view yaml,
-                    const std::string& name, const std::vector<std::string>& overrides) {
+                    const std::string& name, const std::vector<std::string>& overrides,
+                    const BeforeRead& before_read) {
   Node root;
   std::vector<Problem> problems;
   Usage used;
   const bool readable = compose_text(yaml, name, root, problems, used);
-  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides);
+  finish(into, origins, std::move(root), readable, std::move(problems), used, overrides,
+         before_read);
 }
 
 }  // namespace weft::config

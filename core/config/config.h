@@ -8,6 +8,7 @@
 // (reader.h) through its describe (core/fields.h). Scalars are typed by weft's own rules
 // (scalar.h).
 #pragma once
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,16 +38,24 @@ struct Loaded {
   Origins origins;
 };
 
+// Is called with the whole tree of a config before it is read into a struct, when entries can still
+// be registered. `used` names the files. `problems` has those of files and options, and only they
+// are reported if the function returns false.
+using BeforeRead =
+    std::function<bool(const Node& root, const Usage& used, const std::vector<Problem>& problems)>;
+
 void load_into(SectionRef into, Origins& origins, const std::string& path,
-               const std::vector<std::string>& overrides);
+               const std::vector<std::string>& overrides, const BeforeRead& before_read);
 void load_text_into(SectionRef into, Origins& origins, std::string_view yaml,
-                    const std::string& name, const std::vector<std::string>& overrides);
+                    const std::string& name, const std::vector<std::string>& overrides,
+                    const BeforeRead& before_read);
 
 // Throws ConfigError.
 template <Described T>
-Loaded<T> load(const std::string& path, const std::vector<std::string>& overrides = {}) {
+Loaded<T> load(const std::string& path, const std::vector<std::string>& overrides = {},
+               const BeforeRead& before_read = {}) {
   Loaded<T> loaded;
-  load_into(section_ref(loaded.value), loaded.origins, path, overrides);
+  load_into(section_ref(loaded.value), loaded.origins, path, overrides, before_read);
   return loaded;
 }
 
@@ -54,9 +63,10 @@ Loaded<T> load(const std::string& path, const std::vector<std::string>& override
 // from its folder.
 template <Described T>
 Loaded<T> load_text(std::string_view yaml, const std::string& name,
-                    const std::vector<std::string>& overrides = {}) {
+                    const std::vector<std::string>& overrides = {},
+                    const BeforeRead& before_read = {}) {
   Loaded<T> loaded;
-  load_text_into(section_ref(loaded.value), loaded.origins, yaml, name, overrides);
+  load_text_into(section_ref(loaded.value), loaded.origins, yaml, name, overrides, before_read);
   return loaded;
 }
 

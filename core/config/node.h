@@ -42,9 +42,10 @@ constexpr i64 kMaxBytes = 1 << 20;
 // What the files and options of one config have taken of the limits that they share. Reading a
 // config takes memory in proportion to these limits, whatever the files say.
 struct Usage {
-  i64 bytes = 0;       // of files and options, at most kMaxBytes
-  i64 nodes = 0;       // after aliases are expanded, and those that anchors keep
-  i64 text_bytes = 0;  // of the texts of these nodes, and of inserted variables
+  i64 bytes = 0;                        // of files and options, at most kMaxBytes
+  i64 nodes = 0;                        // after aliases are expanded, and those that anchors keep
+  i64 text_bytes = 0;                   // of the texts of these nodes, and of inserted variables
+  std::vector<std::string> files = {};  // that were read, in this order
 };
 
 // An Entry is a key with its value. It is a template, because a Node holds a vector of entries

@@ -109,8 +109,43 @@ TEST(Registry, AnotherSpellingIsTheSameEntryAndIsNotListed) {
 }
 
 TEST(Registry, ANameIsTakenOnce) {
-  EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("cat"); }),
-            "registry: animal 'cat' is registered twice; names must be unique");
+  EXPECT_EQ(
+      message_of([] { Registry<Animal>::add<Cat>("cat"); }),
+      "registry: animal 'cat' is taken by an entry that is built in; another name is required");
+  Registry<Animal>::add_spelling("pussycat", "cat");
+  const auto taken = [](const char* name) {
+    return fmt::format(
+        "registry: animal '{}' is taken by an entry that is built in; another name is required",
+        name);
+  };
+  EXPECT_EQ(message_of([] { Registry<Animal>::add<Cat>("pussycat"); }), taken("pussycat"));
+  EXPECT_EQ(message_of([] { Registry<Animal>::add_spelling("pussycat", "dog"); }),
+            taken("pussycat"));
+  EXPECT_EQ(message_of([] { Registry<Animal>::add_spelling("dog", "cat"); }), taken("dog"));
+  EXPECT_EQ(registry_of("animal").canonical("pussycat"), "cat");
+}
+
+struct Tree {
+  static constexpr const char* kKind = "tree";
+};
+
+TEST(Registry, AnEntryKnowsWhereItComesFrom) {
+  Registry<Tree>::add<Tree>("oak");
+  {
+    const detail::OriginScope scope("libtrees.so");
+    Registry<Tree>::add<Tree>("elm");
+    Registry<Tree>::add_spelling("wych", "elm");
+  }
+  Registry<Tree>::add<Tree>("ash");
+  EXPECT_EQ(registry_of("tree").origin("oak"), "");
+  EXPECT_EQ(registry_of("tree").origin("elm"), "libtrees.so");
+  EXPECT_EQ(registry_of("tree").origin("ash"), "");
+  EXPECT_THROW(registry_of("tree").origin("fir"), UserError);
+  for (const char* name : {"elm", "wych"})
+    EXPECT_EQ(message_of([&] { Registry<Tree>::add<Tree>(name); }),
+              fmt::format("registry: tree '{}' is taken by the plugin libtrees.so; another name is "
+                          "required",
+                          name));
 }
 
 TEST(Registry, OptionsAreCheckedAndOfTheRightType) {

@@ -64,6 +64,19 @@ def png(width, height, depth, colour, rows, interlaced=0, before=b"", after=b"")
             + chunk(b"IEND", b""))
 
 
+STAMP = b"weft plugin 1\nversion=weft 0.1.0\ncompiler=g++ 12\nlibrary=libstdc++ 12 of ABI 1\nbuild=plain containers\ndevices=CPU\n"
+
+
+def library(stamp=STAMP, names=b"\0.names\0.weft_plugin\0", sections=3, name=8, machine=62):
+    """A shared library of x86-64 with the sections: none, their names, the stamp."""
+    table, at = 64, 64 + 3 * 64
+    header = struct.pack("<4s5B7xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 0, 3, machine, 1, 0, 0, table, 0, 64, 0, 0, 64,
+                         sections, 1)
+    rows = [(0,) * 10, (1, 3, 0, 0, at, len(names), 0, 0, 1, 0),
+            (name, 1, 0, 0, at + len(names), len(stamp), 0, 0, 1, 0)]
+    return header + b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows) + names + stamp
+
+
 def packed(data):
     return gzip.compress(data, 9, mtime=0)
 
@@ -100,6 +113,12 @@ def small():
     yield "cifar/two", record + record
     yield "cifar/bad_label", bytes([10]) + record[1:]
     yield "cifar/bad_short", record[:-1]
+    yield "plugin/exact", library()
+    yield "plugin/other_build", library(STAMP.replace(b"12", b"13") + b"more=1\n\0\0")
+    yield "plugin/bad_section", library(names=b"\0.names\0.weft_plugins\0")
+    yield "plugin/bad_stamp", library(b"\x1b[2J")
+    yield "plugin/bad_count", library(sections=100)
+    yield "plugin/bad_cut", library()[:-1]
     yield "csv/numbers", b"a,b,y\n1,2,3\n4.5,NA,-1e3\n"
     yield "csv/names", b'\xef\xbb\xbf"a",y\r\n1,"x,\n""y"""\r\n2,z\r\n'
     yield "csv/bad_short", b"a,b,y\n1,2\n"
@@ -236,6 +255,9 @@ def large():
     yield "idx_gz/bomb", packed(idx([1 << 27], bytes(1 << 27)))
     yield "idx_gz/many_members", packed(b"") * (MOST // 20)
     yield "idx_gz/promises", packed(idx([1 << 29], b"")) + bytes(MOST - 100)
+    names = b"\0" + b".weft_plugi" * (MOST // 11 - 64)
+    yield "plugin/long_names", library(names=names)[:MOST]
+    yield "plugin/many_sections", library(sections=4096)[:64] + struct.pack("<IIQQQQIIQQ", 1, 3, 0, 0, 64, 4, 0, 0, 1, 0) * 4096
     yield "cifar/records", (bytes([9]) + bytes(3072)) * 341
     for name, data in large_pngs():
         yield f"png/{name}", data

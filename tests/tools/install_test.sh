@@ -75,6 +75,22 @@ for program in mnist_mlp mnist_cnn; do
   grep -q 'epoch 1 .*test accuracy 1.0000' "$folder/log" || { cat "$folder/log"; fail "example_$program learned nothing"; }
 done
 
+# A plugin is built and used as docs/plugins.md says. Each kind has an entry of it, which trains.
+if [[ -x $prefix/bin/weft ]]; then
+  weft=$prefix/bin/weft plugin=$folder/examples/plugin
+  cmake -S "$plugin" -B "$plugin/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix" >"$folder/log" &&
+    cmake --build "$plugin/build" >"$folder/log" || { cat "$folder/log"; fail "the plugin of examples/ does not build"; }
+  listed=$("$weft" list --plugin "$plugin/build/libmine.so") || fail "weft list --plugin: exit code $?"
+  while read -r kind entries; do
+    [[ $entries == *"(libmine.so)"* ]] || fail "examples/plugin has no $kind"
+  done <<<"$listed"
+  "$weft" train "$plugin/mine.yaml" run.dir="$folder/run" train.epochs=4 >"$folder/log" 2>&1 ||
+    { cat "$folder/log"; fail "mine.yaml does not train"; }
+  "$weft" evaluate "$folder/run" >"$folder/log" 2>&1 && fail "a path in a run folder was opened"
+  "$weft" evaluate "$folder/run" --plugin "$plugin/build/libmine.so" >"$folder/log" 2>&1 ||
+    { cat "$folder/log"; fail "the run of the plugin is not evaluated"; }
+fi
+
 # Each registry of the prefix has the entries of the tree's.
 if [[ -x $prefix/bin/weft ]]; then
   [[ -n $("$prefix/bin/weft" list) ]] || fail "weft list prints nothing"

@@ -13,6 +13,7 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/run_plugins.h"
 #include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
@@ -64,6 +65,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides)
     : config_(config), origin_{std::move(name), std::move(overrides)} {
   config_.strategy = unchained(config_.strategy);
+  config_.run.plugins = plugin_records();
   check_text(config_);
   resume_ = find_resume(config_);
   std::optional<data::Normalization> normalization;

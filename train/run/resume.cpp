@@ -13,6 +13,7 @@
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/checkpoint_place.h"
+#include "weft/train/run/run_plugins.h"
 #include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
@@ -33,7 +34,7 @@ constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics"};  // mostly
-constexpr std::array kOverridable{"optimizer", "scheduler"};
+constexpr std::array kOverridable{"optimizer", "scheduler", "plugins"};
 
 bool is_or_is_in(const std::string& path, std::string_view section) {
   return path == section || (path.starts_with(section) &&
@@ -210,7 +211,7 @@ Resume find_resume(const RunConfig& config) {
   Resume resume = config.resume.from == "auto" ? automatic(config) : by_path(config);
   if (resume.from) {
     const std::string source = resume.from->file(kTrainerStateFile);
-    check_changes(config::load_text<RunConfig>(resume.from->about().config, source).value, config);
+    check_changes(load_saved_text(resume.from->about().config, source), config);
   }
   return resume;
 }
@@ -219,8 +220,10 @@ void check_changes(RunConfig before, RunConfig after) {
   for (RunConfig* config : {&before, &after}) config->strategy = unchained(config->strategy);
   if (after.objective.by_data) after.objective.loss = before.objective.loss;
   for (const std::string& key : after.resume.override_keys)
-    WEFT_CHECK(in_any(key, kOverridable),
-               "resume_override: '{}' given; keys of optimizer or scheduler are required", key);
+    WEFT_CHECK(
+        in_any(key, kOverridable),
+        "resume_override: '{}' given; keys of optimizer or scheduler, or plugins, are required",
+        key);
   const bool watched = watches_validation(before) || watches_validation(after);
   std::vector<std::string> refused, override;
   for (const config::Difference& d : config::differences(before, after)) {
@@ -242,7 +245,8 @@ void check_changes(RunConfig before, RunConfig after) {
   WEFT_CHECK(
       refused.empty(),
       "resume: the config is not that of the checkpoint ({}); an equal key is required, except for "
-      "train.epochs, checkpoint, optimizer and scheduler where resume_override names the key{}, and "
+      "train.epochs, checkpoint, optimizer, scheduler and plugins where resume_override names the "
+      "key{}, and "
       "the other keys that docs/checkpoints.md lists",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));

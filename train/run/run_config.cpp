@@ -64,6 +64,10 @@ Check named_loss() {
 }  // namespace
 
 void describe(Fields& f, RunConfig& o) {
+  Check plugins = is_path;
+  plugins.unprinted = o.run.plugins.empty();
+  f("plugins", o.run.plugins, "shared libraries with entries of your own, beside this file",
+    plugins);
   f("run", o.run, "the run itself");
   f("data", o.data, "what to train on", required());
   f("model", o.model, "what to train", required());

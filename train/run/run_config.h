@@ -32,6 +32,8 @@ struct RunOptions {
   bool atomics = false;
   i64 threads = 0;  // 0: all that the machine offers
   std::string dir;  // "": runs/<config>/<date>-<time>
+  // The key `plugins`: paths, or NAME@sha256:HASH (train/run/run_plugins.h).
+  std::vector<std::string> plugins = {};
 };
 
 // Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "weft/core/config/overrides.h"
+#include "weft/train/run/run_plugins.h"
 
 namespace weft::train {
 
@@ -37,8 +38,9 @@ std::string resolved(const std::string& given, const std::string& key,
 
 config::Loaded<RunConfig> load_run_config(const std::string& path,
                                           const std::vector<std::string>& overrides) {
-  config::Loaded<RunConfig> loaded = config::load<RunConfig>(path, overrides);
+  config::Loaded<RunConfig> loaded = config::load<RunConfig>(path, overrides, opens_plugins());
   RunConfig& config = loaded.value;
+  for (std::string& plugin : config.run.plugins) plugin = resolved_plugin(plugin);
   if (auto& pretrained = config.model.common.pretrained)
     pretrained->path = resolved(pretrained->path, "model.pretrained.path", loaded);
   if (const auto* given = config.trainer.options_if<DistillationOptions>()) {

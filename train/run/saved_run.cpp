@@ -2,16 +2,16 @@
 #include "weft/train/run/saved_run.h"
 
 #include "weft/nn/serialize.h"
-#include "weft/core/config/config.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/run/run_data.h"
+#include "weft/train/run/run_plugins.h"
 
 namespace weft::train {
 
 SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint,
                    const std::string& weights)
     : folder_(RunFolder::open(dir)),
-      config_(config::load<RunConfig>(folder_.file("config.yaml").string()).value),
+      config_(load_saved_config(folder_.file("config.yaml").string())),
       weights_(folder_.weights(checkpoint, weights).string()),
       metadata_(read_model_metadata(weights_, weights_metadata(weights_))) {
   model_ = make_model(metadata_, weights_);
