@@ -3,7 +3,9 @@
 // counterpart in tensor/ops.h. Its gradient is beside its forward computation in
 // autograd/<name>.cpp, and its row is in tests/autograd/.
 #pragma once
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "weft/autograd/variable.h"
@@ -48,6 +50,29 @@ Variable flatten(const Variable& x);
 Variable permute(const Variable& x, std::initializer_list<int> order);
 // The result is x repeated to `shape` by the broadcasting rule.
 Variable broadcast_to(const Variable& x, const Shape& shape);
+
+// --- parts of an axis (autograd/narrow.cpp) ------------------------------------------------------
+Variable narrow(const Variable& x, int axis, i64 begin, i64 length);
+Variable pad(const Variable& x, int axis, i64 before, i64 after, double value = 0);
+Variable concat(std::span<const Variable> inputs, int axis);
+inline Variable concat(std::initializer_list<Variable> inputs, int axis) {
+  return concat(std::span(inputs.begin(), inputs.size()), axis);
+}
+Variable stack(std::span<const Variable> inputs, int axis);
+inline Variable stack(std::initializer_list<Variable> inputs, int axis) {
+  return stack(std::span(inputs.begin(), inputs.size()), axis);
+}
+// Cuts an axis into parts of `size` entries; the last part may be shorter. An empty axis gives one
+// empty part.
+std::vector<Variable> split(const Variable& x, i64 size, int axis);
+// Cuts an axis into parts of these sizes, whose sum is that of the axis.
+std::vector<Variable> split(const Variable& x, std::span<const i64> sizes, int axis);
+inline std::vector<Variable> split(const Variable& x, std::initializer_list<i64> sizes, int axis) {
+  return split(x, std::span(sizes.begin(), sizes.size()), axis);
+}
+// Cuts an axis into `count` parts of equal size, of which the last may be shorter. As in PyTorch
+// there are fewer parts if the size does not suffice for `count`.
+std::vector<Variable> chunk(const Variable& x, i64 count, int axis);
 
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);

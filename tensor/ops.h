@@ -7,7 +7,9 @@
 // kernel's header says so. The inputs of one call share dtype and device. Every check throws
 // UserError: "op: given; required".
 #pragma once
+#include <initializer_list>
 #include <optional>
+#include <span>
 
 #include "weft/kernels/library/conv2d.h"
 #include "weft/kernels/elementwise_ops.h"
@@ -65,6 +67,27 @@ void broadcast_to(Tensor& y, const Tensor& x);
 // Axis i of the result is axis order[i] of x. The elements are copied.
 Tensor permute(const Tensor& x, std::initializer_list<int> order);
 void permute(Tensor& y, const Tensor& x, std::span<const int> order);
+
+// --- parts of an axis (tensor/narrow.cpp), for any dtype -----------------------------------------
+// The entries [begin, begin + length) of an axis. Without a larger axis before it the result is a
+// view of x, otherwise a copy. y has the length that is wanted and is always a copy.
+Tensor narrow(const Tensor& x, int axis, i64 begin, i64 length);
+void narrow(Tensor& y, const Tensor& x, int axis, i64 begin);
+// x with `before` and `after` entries of `value` added to an axis. y may be longer than
+// before + x.size(axis); all its other entries are `value`.
+Tensor pad(const Tensor& x, int axis, i64 before, i64 after, double value = 0);
+void pad(Tensor& y, const Tensor& x, int axis, i64 before, double value = 0);
+// Puts one or more tensors behind each other along an axis. All other sizes are equal.
+Tensor concat(std::span<const Tensor> inputs, int axis);
+inline Tensor concat(std::initializer_list<Tensor> inputs, int axis) {
+  return concat(std::span(inputs.begin(), inputs.size()), axis);
+}
+// Puts tensors of one shape behind each other along a new axis, before the present axis `axis`.
+// −1 adds a last axis.
+Tensor stack(std::span<const Tensor> inputs, int axis);
+inline Tensor stack(std::initializer_list<Tensor> inputs, int axis) {
+  return stack(std::span(inputs.begin(), inputs.size()), axis);
+}
 
 // --- matmul (tensor/matmul.cpp) ------------------------------------------------------------------
 // An input of matmul is a matrix or a batch of matrices, as it is or transposed; a transposed one
