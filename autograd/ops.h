@@ -23,6 +23,10 @@ WEFT_BINARY_OPS(WEFT_DECLARE)
 Variable affine(const Variable& x, double scale, double shift);
 Variable div(const Variable& x, double divisor);
 
+// autograd/where.cpp. Comparisons (eq, lt, …) are ops on tensors and give the condition.
+Variable where(const Tensor& condition, const Variable& a, const Variable& b);
+Variable masked_fill(const Variable& x, const Tensor& mask, double value);
+
 inline Variable operator-(const Variable& x) { return neg(x); }
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
 inline Variable operator-(const Variable& a, const Variable& b) { return sub(a, b); }

@@ -46,6 +46,28 @@ void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
 template <class Op>
 void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b);
 
+// --- comparisons (tensor/compare.cpp) and choices (tensor/where.cpp) -----------------------------
+// A comparison gives uint8, 1 where it holds and 0 elsewhere, in the shape that the inputs
+// broadcast to. They are f32, f64 or integers. NaN is unequal to everything, also to itself.
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+Tensor eq(const Tensor& a, double b);
+Tensor ne(const Tensor& a, double b);
+Tensor lt(const Tensor& a, double b);
+Tensor le(const Tensor& a, double b);
+Tensor gt(const Tensor& a, double b);
+Tensor ge(const Tensor& a, double b);
+// The elements of a where the condition (uint8) is not 0, and those of b elsewhere. All three
+// broadcast, and a and b have any one dtype. y may be an input of its shape.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+void where(Tensor& y, const Tensor& condition, const Tensor& a, const Tensor& b);
+// x, with `value` where the mask (uint8, broadcast to the shape of x) is not 0.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
+
 // --- reductions (tensor/reduce.cpp) --------------------------------------------------------------
 // A reduction over all elements gives a scalar. A reduction over one axis keeps the axis with size
 // 1, so that the result broadcasts against x. The order of summation depends on the sizes alone,
@@ -88,6 +110,13 @@ Tensor stack(std::span<const Tensor> inputs, int axis);
 inline Tensor stack(std::initializer_list<Tensor> inputs, int axis) {
   return stack(std::span(inputs.begin(), inputs.size()), axis);
 }
+
+// --- numbers in order (tensor/arange.cpp) --------------------------------------------------------
+// begin, begin + 1, …, end − 1
+Tensor arange(i64 begin, i64 end, DType dtype = DType::int64, const Device& device = Cpu{});
+// 1 at the place that each int64 index names and 0 elsewhere: (…) → (…, classes). On the CPU an
+// index outside throws a UserError that names it; on a GPU its row is NaN.
+Tensor one_hot(const Tensor& index, i64 classes, DType dtype = DType::f32);
 
 // --- matmul (tensor/matmul.cpp) ------------------------------------------------------------------
 // An input of matmul is a matrix or a batch of matrices, as it is or transposed; a transposed one
