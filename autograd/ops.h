@@ -23,6 +23,9 @@ WEFT_BINARY_OPS(WEFT_DECLARE)
 Variable affine(const Variable& x, double scale, double shift);
 Variable div(const Variable& x, double divisor);
 
+// autograd/parametric.cpp
+Variable clamp(const Variable& x, double low, double high);
+Variable pow(const Variable& x, double exponent);
 // autograd/where.cpp. Comparisons (eq, lt, …) are ops on tensors and give the condition.
 Variable where(const Tensor& condition, const Variable& a, const Variable& b);
 Variable masked_fill(const Variable& x, const Tensor& mask, double value);

@@ -46,6 +46,15 @@ void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
 template <class Op>
 void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b);
 
+// --- elementwise with parameters (tensor/parametric.cpp) -----------------------------------------
+// Computes min(max(x, low), high). One bound may be infinite. NaN stays NaN.
+Tensor clamp(const Tensor& x, double low, double high);
+// dx may be dy in both. The gradient of clamp is dy at the bounds, as in PyTorch.
+void clamp_backward(Tensor& dx, const Tensor& dy, const Tensor& x, double low, double high);
+// Computes x^exponent. It is NaN for x < 0 unless the exponent is an integer.
+Tensor pow(const Tensor& x, double exponent);
+void pow_backward(Tensor& dx, const Tensor& dy, const Tensor& x, double exponent);
+
 // --- comparisons (tensor/compare.cpp) and choices (tensor/where.cpp) -----------------------------
 // A comparison gives uint8, 1 where it holds and 0 elsewhere, in the shape that the inputs
 // broadcast to. They are f32, f64 or integers. NaN is unequal to everything, also to itself.
