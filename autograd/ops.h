@@ -81,6 +81,10 @@ inline std::vector<Variable> split(const Variable& x, std::initializer_list<i64>
 // there are fewer parts if the size does not suffice for `count`.
 std::vector<Variable> chunk(const Variable& x, i64 count, int axis);
 
+// --- choosing by index (autograd/gather.cpp) -----------------------------------------------------
+Variable index_select(const Variable& x, int axis, const Tensor& index);
+Variable gather(const Variable& x, int axis, const Tensor& index);
+
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
 Variable matmul(const Variable& a, const Variable& b);
 // Computes activation(x·wᵀ + bias) in one op. bias may be undefined. w is (out, in), as in PyTorch.

@@ -120,6 +120,18 @@ inline Tensor stack(std::initializer_list<Tensor> inputs, int axis) {
   return stack(std::span(inputs.begin(), inputs.size()), axis);
 }
 
+// --- choosing by index (tensor/gather.cpp), for any dtype ----------------------------------------
+// Indices are int64. On the CPU one outside the axis throws a UserError that names it; on a GPU all
+// bytes of its elements are 0xff (NaN, −1). Gradients are summed in the order of the indices; that
+// of index_select along the first axis is summed as embedding's.
+// The entries of an axis that an index (n) chooses: (outer, size, inner) → (outer, n, inner).
+Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+void index_select_backward(Tensor& dx, const Tensor& dy, int axis, const Tensor& index);
+// Each element of the index chooses along the axis, at its own place on all other axes:
+// y[o,j,i] = x[o,index[o,j,i],i]. x and the index have the same size on all other axes.
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+void gather_backward(Tensor& dx, const Tensor& dy, int axis, const Tensor& index);
+
 // --- numbers in order (tensor/arange.cpp) --------------------------------------------------------
 // begin, begin + 1, …, end − 1
 Tensor arange(i64 begin, i64 end, DType dtype = DType::int64, const Device& device = Cpu{});
