@@ -48,6 +48,20 @@ Variable sum(const Variable& x);
 Variable sum(const Variable& x, int axis);
 Variable mean(const Variable& x);
 Variable mean(const Variable& x, int axis);
+Variable sum(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable mean(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable var(const Variable& x, std::initializer_list<int> axes, const VarOptions& options = {});
+// The gradient is divided evenly among the elements that are equal to the result, as in PyTorch.
+Variable amax(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable amin(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+// autograd/choice.cpp. The gradient goes to the chosen elements.
+struct ChoiceResult {
+  Variable value;
+  Tensor index;  // int64
+};
+ChoiceResult max(const Variable& x, int axis);
+ChoiceResult min(const Variable& x, int axis);
+ChoiceResult top_k(const Variable& x, i64 k);
 
 // --- shape (autograd/shape.cpp) ------------------------------------------------------------------
 // The result shares the elements of x under another shape. One size may be -1.

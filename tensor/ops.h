@@ -85,10 +85,32 @@ Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, int axis);
 Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, int axis);
-// Throws UserError when the axis has no elements.
+// The same over several axes. Without keepdim the result has not these axes.
+Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+// The variance over axes divides by their elements − correction, which must be above 0.
+struct VarOptions {
+  i64 correction = 1;
+  bool keepdim = true;
+};
+Tensor var(const Tensor& x, std::initializer_list<int> axes, const VarOptions& options = {});
+// The largest and the smallest element. NaN counts as beyond all others. Throws UserError when an
+// axis has no elements.
+Tensor amax(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+Tensor amin(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
 Tensor max(const Tensor& x, int axis);
-// The result is int64; of equal elements the first is chosen.
-Tensor argmax(const Tensor& x, int axis);
+Tensor min(const Tensor& x, int axis);
+// Elements and their int64 indices along the axis. Of equal elements the first is chosen.
+struct Choice {
+  Tensor value, index;
+};
+Choice max_with_index(const Tensor& x, int axis);
+Choice min_with_index(const Tensor& x, int axis);
+Tensor argmax(const Tensor& x, int axis);  // the index alone
+Tensor argmin(const Tensor& x, int axis);
+// The k largest elements along the last axis, in descending order, (…, size) → (…, k): NaN first,
+// and of equal elements the first. A GPU reads x k times (tensor/top_k.cpp).
+Choice top_k(const Tensor& x, i64 k);
 // y is the sum of x over the axes along which y was broadcast to the shape of x.
 void sum_to(Tensor& y, const Tensor& x);
 // y is x repeated to the shape of y by the broadcasting rule.
