@@ -100,7 +100,21 @@ Variable index_select(const Variable& x, int axis, const Tensor& index);
 Variable gather(const Variable& x, int axis, const Tensor& index);
 
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
-Variable matmul(const Variable& a, const Variable& b);
+// A transposed input is not copied, as in tensor/ops.h.
+struct MatmulOperand {
+  MatmulOperand(const Variable& x) : variable(x) {}  // NOLINT(google-explicit-constructor)
+  const Variable& variable;
+  bool transposed = false;
+};
+inline MatmulOperand transposed(const Variable& matrix) {
+  MatmulOperand operand = matrix;
+  operand.transposed = true;
+  return operand;
+}
+Variable matmul(MatmulOperand a, MatmulOperand b);
+inline Variable matmul(const Variable& a, const Variable& b) {
+  return matmul(MatmulOperand(a), MatmulOperand(b));
+}
 // Computes activation(x·wᵀ + bias) in one op. bias may be undefined. w is (out, in), as in PyTorch.
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation = kernels::Activation::none);

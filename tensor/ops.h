@@ -171,8 +171,10 @@ struct MatmulInput {
   bool transposed = false;
 };
 inline MatmulInput transposed(const Tensor& matrix) { return {matrix, true}; }
-// The shapes are (m, k)·(k, n) → (m, n). With equal leading axes they are
-// (…, m, k)·(…, k, n) → (…, m, n).
+// The shapes are (m, k)·(k, n) → (m, n). Leading axes broadcast: (…, m, k)·(…, k, n) → (…, m, n),
+// and an input that they repeat is copied, unless it is a matrix b behind an a that is not
+// transposed. A vector a is a row and a vector b a column, and the result has no axis for them. The
+// form that writes c takes matrices, or batches with equal leading axes.
 // The result of half types (f16, bf16) is f32, in matmul, linear and conv2d; the biases of linear
 // and conv2d are then f32 too.
 Tensor matmul(MatmulInput a, MatmulInput b);
