@@ -166,12 +166,12 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels,
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
 // The losses (x − target)², |x − target|, Huber, and the binary cross-entropy of σ(x) with a target
-// in [0, 1] (autograd/pointwise_loss.cpp).
-Variable mse(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
-Variable l1(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
-Variable huber(const Variable& x, const Tensor& target, double delta = 1.0,
+// in [0, 1] (autograd/pointwise_loss.cpp). A target that requires a gradient gets one.
+Variable mse(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
+Variable l1(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
+Variable huber(const Variable& x, const Variable& target, double delta = 1.0,
                Reduction reduction = Reduction::mean);
-Variable bce_with_logits(const Variable& x, const Tensor& target,
+Variable bce_with_logits(const Variable& x, const Variable& target,
                          Reduction reduction = Reduction::mean);
 
 }  // namespace weft
