@@ -3,15 +3,43 @@
 #include "weft/autograd/autocast.h"
 #include "weft/autograd/ops.h"
 #include "weft/autograd/tape.h"
+#include "weft/tensor/product.h"
 
 namespace weft {
 
-Variable matmul(const Variable& a, const Variable& b) {
+namespace {
+
+// x under another shape, then repeated.
+Variable viewed_and_repeated(const Variable& x, const Shape& view, const Shape& full) {
+  const Variable viewed = x.shape() == view ? x : reshape(x, view);
+  return view == full ? viewed : broadcast_to(viewed, full);
+}
+
+// With op(A) for A as it is or transposed: dop(A) = dC·op(B)ᵀ and dop(B) = op(A)ᵀ·dC.
+Variable product(const Variable& a, bool ta, const Variable& b, bool tb) {
   const Tensor A = autocast(a), B = autocast(b);
-  return record(
-      "matmul", matmul(A, B),
-      edge(a, [B](const Tensor& dC, Tensor& dA) { matmul(dA, dC.to(B.dtype()), transposed(B)); }),
-      edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC.to(A.dtype())); }));
+  return record("matmul", matmul(MatmulInput(A, ta), MatmulInput(B, tb)),
+                edge(a,
+                     [B, ta, tb](const Tensor& dC, Tensor& dA) {
+                       const Tensor d = dC.to(B.dtype());
+                       if (ta) matmul(dA, {B, tb}, transposed(d));
+                       else matmul(dA, d, {B, !tb});
+                     }),
+                edge(b, [A, ta, tb](const Tensor& dC, Tensor& dB) {
+                  const Tensor d = dC.to(A.dtype());
+                  if (tb) matmul(dB, transposed(d), {A, ta});
+                  else matmul(dB, {A, !ta}, d);
+                }));
+}
+
+}  // namespace
+
+Variable matmul(MatmulOperand a, MatmulOperand b) {
+  const ProductShapes shapes =
+      product_shapes(a.variable.shape(), a.transposed, b.variable.shape(), b.transposed);
+  Variable c = product(viewed_and_repeated(a.variable, shapes.a, shapes.a_full), a.transposed,
+                       viewed_and_repeated(b.variable, shapes.b, shapes.b_full), b.transposed);
+  return c.shape() == shapes.result ? c : reshape(c, shapes.result);
 }
 
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,

@@ -3,7 +3,9 @@
 // counterpart in tensor/ops.h. Its gradient is beside its forward computation in
 // autograd/<name>.cpp, and its row is in tests/autograd/.
 #pragma once
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "weft/autograd/variable.h"
@@ -20,6 +22,13 @@ WEFT_BINARY_OPS(WEFT_DECLARE)
 #undef WEFT_DECLARE
 Variable affine(const Variable& x, double scale, double shift);
 Variable div(const Variable& x, double divisor);
+
+// autograd/parametric.cpp
+Variable clamp(const Variable& x, double low, double high);
+Variable pow(const Variable& x, double exponent);
+// autograd/where.cpp. Comparisons (eq, lt, …) are ops on tensors and give the condition.
+Variable where(const Tensor& condition, const Variable& a, const Variable& b);
+Variable masked_fill(const Variable& x, const Tensor& mask, double value);
 
 inline Variable operator-(const Variable& x) { return neg(x); }
 inline Variable operator+(const Variable& a, const Variable& b) { return add(a, b); }
@@ -39,6 +48,20 @@ Variable sum(const Variable& x);
 Variable sum(const Variable& x, int axis);
 Variable mean(const Variable& x);
 Variable mean(const Variable& x, int axis);
+Variable sum(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable mean(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable var(const Variable& x, std::initializer_list<int> axes, const VarOptions& options = {});
+// The gradient is divided evenly among the elements that are equal to the result, as in PyTorch.
+Variable amax(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+Variable amin(const Variable& x, std::initializer_list<int> axes, bool keepdim = true);
+// autograd/choice.cpp. The gradient goes to the chosen elements.
+struct ChoiceResult {
+  Variable value;
+  Tensor index;  // int64
+};
+ChoiceResult max(const Variable& x, int axis);
+ChoiceResult min(const Variable& x, int axis);
+ChoiceResult top_k(const Variable& x, i64 k);
 
 // --- shape (autograd/shape.cpp) ------------------------------------------------------------------
 // The result shares the elements of x under another shape. One size may be -1.
@@ -49,8 +72,49 @@ Variable permute(const Variable& x, std::initializer_list<int> order);
 // The result is x repeated to `shape` by the broadcasting rule.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 
+// --- parts of an axis (autograd/narrow.cpp) ------------------------------------------------------
+Variable narrow(const Variable& x, int axis, i64 begin, i64 length);
+Variable pad(const Variable& x, int axis, i64 before, i64 after, double value = 0);
+Variable concat(std::span<const Variable> inputs, int axis);
+inline Variable concat(std::initializer_list<Variable> inputs, int axis) {
+  return concat(std::span(inputs.begin(), inputs.size()), axis);
+}
+Variable stack(std::span<const Variable> inputs, int axis);
+inline Variable stack(std::initializer_list<Variable> inputs, int axis) {
+  return stack(std::span(inputs.begin(), inputs.size()), axis);
+}
+// Cuts an axis into parts of `size` entries; the last part may be shorter. An empty axis gives one
+// empty part.
+std::vector<Variable> split(const Variable& x, i64 size, int axis);
+// Cuts an axis into parts of these sizes, whose sum is that of the axis.
+std::vector<Variable> split(const Variable& x, std::span<const i64> sizes, int axis);
+inline std::vector<Variable> split(const Variable& x, std::initializer_list<i64> sizes, int axis) {
+  return split(x, std::span(sizes.begin(), sizes.size()), axis);
+}
+// Cuts an axis into `count` parts of equal size, of which the last may be shorter. As in PyTorch
+// there are fewer parts if the size does not suffice for `count`.
+std::vector<Variable> chunk(const Variable& x, i64 count, int axis);
+
+// --- choosing by index (autograd/gather.cpp) -----------------------------------------------------
+Variable index_select(const Variable& x, int axis, const Tensor& index);
+Variable gather(const Variable& x, int axis, const Tensor& index);
+
 // --- matmul (autograd/matmul.cpp) ----------------------------------------------------------------
-Variable matmul(const Variable& a, const Variable& b);
+// A transposed input is not copied, as in tensor/ops.h.
+struct MatmulOperand {
+  MatmulOperand(const Variable& x) : variable(x) {}  // NOLINT(google-explicit-constructor)
+  const Variable& variable;
+  bool transposed = false;
+};
+inline MatmulOperand transposed(const Variable& matrix) {
+  MatmulOperand operand = matrix;
+  operand.transposed = true;
+  return operand;
+}
+Variable matmul(MatmulOperand a, MatmulOperand b);
+inline Variable matmul(const Variable& a, const Variable& b) {
+  return matmul(MatmulOperand(a), MatmulOperand(b));
+}
 // Computes activation(x·wᵀ + bias) in one op. bias may be undefined. w is (out, in), as in PyTorch.
 Variable linear(const Variable& x, const Variable& w, const Variable& bias,
                 kernels::Activation activation = kernels::Activation::none);
@@ -102,12 +166,12 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels,
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
 // The losses (x − target)², |x − target|, Huber, and the binary cross-entropy of σ(x) with a target
-// in [0, 1] (autograd/pointwise_loss.cpp).
-Variable mse(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
-Variable l1(const Variable& x, const Tensor& target, Reduction reduction = Reduction::mean);
-Variable huber(const Variable& x, const Tensor& target, double delta = 1.0,
+// in [0, 1] (autograd/pointwise_loss.cpp). A target that requires a gradient gets one.
+Variable mse(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
+Variable l1(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
+Variable huber(const Variable& x, const Variable& target, double delta = 1.0,
                Reduction reduction = Reduction::mean);
-Variable bce_with_logits(const Variable& x, const Tensor& target,
+Variable bce_with_logits(const Variable& x, const Variable& target,
                          Reduction reduction = Reduction::mean);
 
 }  // namespace weft

@@ -65,6 +65,11 @@ struct EdgeOf {
   F function;
   BackwardFunction::Kind kind;
 };
+template <class MakeFunction>
+struct EdgesOf {
+  std::span<const Variable> inputs;
+  MakeFunction make_function;
+};
 template <class F, std::size_t N>
 struct MultiInputEdgeOf {
   std::array<const Variable*, N> inputs;
@@ -92,6 +97,12 @@ inline auto identity_edge(const Variable& input) {
   auto nothing = [](const Tensor&, Tensor&) {};
   return detail::EdgeOf<decltype(nothing)>{input, nothing,
                                            detail::BackwardFunction::Kind::identity};
+}
+// An edge to each of any number of inputs. make_function(i) returns the function of the edge to
+// input i. It is called for each input in order.
+template <class MakeFunction>
+auto edges(std::span<const Variable> inputs, MakeFunction make_function) {
+  return detail::EdgesOf<MakeFunction>{inputs, std::move(make_function)};
 }
 // An edge for a kernel that yields several gradients at once. In function(dy, dx), dx[i] is null if
 // input i requires no gradient. The edge is dropped if no input requires one.
@@ -158,6 +169,8 @@ class Tape {
 
   template <class F>
   void attach(detail::BackwardFunction*& functions, detail::EdgeOf<F>& edge);
+  template <class MakeFunction>
+  void attach(detail::BackwardFunction*& functions, detail::EdgesOf<MakeFunction>& edges);
   template <class F, std::size_t N>
   void attach(detail::BackwardFunction*& functions, detail::MultiInputEdgeOf<F, N>& edge);
   // Appends a backward function that holds `function` to the list.
@@ -233,6 +246,14 @@ void Tape::attach(detail::BackwardFunction*& functions, detail::EdgeOf<F>& edge)
   added->invoke = [](void* function, const Tensor& dy, std::span<Tensor* const> dx) {
     (*static_cast<F*>(function))(dy, *dx[0]);
   };
+}
+
+template <class MakeFunction>
+void Tape::attach(detail::BackwardFunction*& functions, detail::EdgesOf<MakeFunction>& edges) {
+  for (std::size_t i = 0; i < edges.inputs.size(); ++i) {
+    auto each = edge(edges.inputs[i], edges.make_function(i));
+    attach(functions, each);
+  }
 }
 
 template <class F, std::size_t N>

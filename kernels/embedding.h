@@ -25,7 +25,7 @@ void embedding_forward(Device device, Rows<T> y, i64* bad, Rows<const T> table, 
 // large tables, but the last bits differ from run to run.
 inline std::atomic<bool> embedding_atomics{false};
 
-// Indices must be in [0, rows).
+// Indices must be in [0, rows) on the CPU. On a GPU an index outside adds to no row.
 template <class T, class Device>
 void embedding_backward(Device device, Rows<T> dtable, Rows<const T> dy, const i64* index);
 

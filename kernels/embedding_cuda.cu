@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kThreads)
     embedding_scatter_kernel(Rows<Accumulate<T>> dtable, Rows<const T> dy, const i64* index) {
   using Team = RowTeam<false>;
   const i64 i = Team::row();
-  if (i >= dy.rows) return;
+  if (i >= dy.rows || index[i] < 0 || index[i] >= dtable.rows) return;
   Accumulate<T>* to = dtable.row(index[i]);
   for (i64 c = Team::rank(); c < dy.cols; c += Team::kSize)
     atomicAdd(to + c, static_cast<Accumulate<T>>(static_cast<Compute<T>>(dy(i, c))));

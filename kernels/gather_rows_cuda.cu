@@ -4,15 +4,10 @@
 #include <cstdint>
 
 #include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/words.h"
 
 namespace weft::kernels {
 namespace {
-
-// The unit of a load and a store.
-template <int kBytes>
-struct alignas(kBytes) Word {
-  u8 value[kBytes];
-};
 
 // Rows may be short (labels) or long (images), so the work is distributed over words, not over
 // rows.
@@ -40,19 +35,15 @@ Rows<W> by_words(Rows<T> bytes) {
 template <>
 void gather_rows(Cuda device, Rows<u8> y, Rows<const u8> x, const i64* index) {
   if (y.size() == 0) return;
-  const auto gather = [&]<int kBytes>() {
+  const auto low_bits = reinterpret_cast<std::uintptr_t>(y.data) |
+                        reinterpret_cast<std::uintptr_t>(x.data) |
+                        static_cast<std::uintptr_t>(x.cols);
+  with_word(low_bits, [&]<int kBytes>() {
     using W = Word<kBytes>;
     const Rows<W> to = by_words<kBytes, W>(y);
     launch<gather_rows_kernel<kBytes>>(on(device, blocks_for(to.size())), to,
                                        by_words<kBytes, const W>(x), index);
-  };
-  const auto low_bits = reinterpret_cast<std::uintptr_t>(y.data) |
-                        reinterpret_cast<std::uintptr_t>(x.data) |
-                        static_cast<std::uintptr_t>(x.cols);
-  if (low_bits % 16 == 0) gather.template operator()<16>();
-  else if (low_bits % 8 == 0) gather.template operator()<8>();
-  else if (low_bits % 4 == 0) gather.template operator()<4>();
-  else gather.template operator()<1>();
+  });
 }
 
 }  // namespace weft::kernels

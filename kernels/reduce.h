@@ -2,6 +2,7 @@
 // Reductions over one axis of (outer, n, inner).
 //   math     sum: y[o,i] = scale·Σ_k x[o,k,i];
 //            max: y[o,i] = max_k x[o,k,i] (NaN is the largest), index = first such k;
+//            min: y[o,i] = min_k x[o,k,i] (NaN is the smallest), index = first such k;
 //            repeat: y[o,k,i] = scale·x[o,i]
 //   shapes   x (outer, n, inner), y and index (outer, inner)
 //   saved    nothing
@@ -20,9 +21,11 @@ struct ReduceShape {
 
 template <class T, class Device>
 void reduce_sum(Device device, T* y, const T* x, double scale, const ReduceShape& shape);
+enum class Extreme { max, min };
 // `index` may be null. n must be at least 1.
 template <class T, class Device>
-void reduce_max(Device device, T* y, i64* index, const T* x, const ReduceShape& shape);
+void reduce_extreme(Device device, Extreme which, T* y, i64* index, const T* x,
+                    const ReduceShape& shape);
 template <class T, class Device>
 void repeat(Device device, T* y, const T* x, double scale, const ReduceShape& shape);
 

@@ -93,22 +93,24 @@ void sum(T* y, const T* x, double scale, const ReduceShape& s) {
   }
 }
 
+// The minimum is the maximum of −x.
 template <class T>
-void max(T* y, i64* index, const T* x, const ReduceShape& s) {
+void extreme(Extreme which, T* y, i64* index, const T* x, const ReduceShape& s) {
+  const T sign = which == Extreme::max ? T(1) : T(-1);
   parallel_for(s.outer, kBlock / std::max<i64>(s.n * s.inner, 1) + 1, [&](i64 begin, i64 end) {
     for (i64 o = begin; o < end; ++o) {
       for (i64 i = 0; i < s.inner; ++i) {
         const T* column = x + o * s.n * s.inner + i;
-        T best = column[0];
+        T best = sign * column[0];
         i64 best_at = 0;
         for (i64 k = 1; k < s.n && best == best; ++k) {
-          const T value = column[k * s.inner];
+          const T value = sign * column[k * s.inner];
           if (value > best || value != value) {
             best = value;
             best_at = k;
           }
         }
-        y[o * s.inner + i] = best;
+        y[o * s.inner + i] = sign * best;
         if (index != nullptr) index[o * s.inner + i] = best_at;
       }
     }
@@ -135,8 +137,9 @@ void spread(T* y, const T* x, double scale, const ReduceShape& s) {
     sum(y, x, scale, shape);                                                       \
   }                                                                                \
   template <>                                                                      \
-  void reduce_max(Cpu, T* y, i64* index, const T* x, const ReduceShape& shape) {   \
-    max(y, index, x, shape);                                                       \
+  void reduce_extreme(Cpu, Extreme which, T* y, i64* index, const T* x,            \
+                      const ReduceShape& shape) {                                  \
+    extreme(which, y, index, x, shape);                                            \
   }                                                                                \
   template <>                                                                      \
   void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) {     \

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "weft/kernels/common/best.h"
 #include "weft/kernels/common/columns.h"
 #include "weft/kernels/reduce.h"
 #include "weft/kernels/common/scratch.h"
@@ -58,51 +59,34 @@ __global__ void __launch_bounds__(kThreads)
     to[k] = converted<Sum>(scale * static_cast<double>(sum.value[k]));
 }
 
-// Better prefers a NaN to any other value, then the larger value, then the smaller index.
-template <class C>
-struct Best {
-  C value;
-  alignas(8) i64 index;
-};
-struct Better {
-  template <class C>
-  __device__ Best<C> operator()(const Best<C>& a, const Best<C>& b) const {
-    const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
-    const bool b_wins = a_nan || b_nan
-                            ? b_nan && (!a_nan || b.index < a.index)
-                            : b.value > a.value || (b.value == a.value && b.index < a.index);
-    return b_wins ? b : a;
-  }
-};
-
 template <class T, bool kBlock>
 __global__ void __launch_bounds__(kThreads)
-    max_rows_kernel(T* y, i64* index, const T* x, i64 rows, i64 cols) {
+    extreme_rows_kernel(T* y, i64* index, const T* x, i64 rows, i64 cols, Compute<T> sign) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
   const i64 row = Team::row();
   if (row >= rows) return;
   Best<C> best{-INFINITY, cols};  // index `cols` loses to every element, also to −∞
   for (i64 c = Team::rank(); c < cols; c += Team::kSize)
-    best = Better{}(best, Best<C>{static_cast<C>(x[row * cols + c]), c});
+    best = Better{}(best, Best<C>{sign * static_cast<C>(x[row * cols + c]), c});
   best = Team::combine(best, Better{});
   if (Team::rank() != 0) return;
-  y[row] = static_cast<T>(best.value);
+  y[row] = static_cast<T>(sign * best.value);
   if (index != nullptr) index[row] = best.index;
 }
 
 // Each iteration reduces one column. Neighbouring threads read neighbouring elements.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    max_columns_kernel(T* y, i64* index, const T* x, ReduceShape s) {
+    extreme_columns_kernel(T* y, i64* index, const T* x, ReduceShape s, Compute<T> sign) {
   using C = Compute<T>;
   for (i64 i = first_index(); i < s.outer * s.inner; i += grid_stride()) {
     const Division at = divide(i, s.inner);
     const T* column = x + at.quotient * s.n * s.inner + at.remainder;
-    Best<C> best{static_cast<C>(column[0]), 0};
+    Best<C> best{sign * static_cast<C>(column[0]), 0};
     for (i64 k = 1; k < s.n; ++k)
-      best = Better{}(best, Best<C>{static_cast<C>(column[k * s.inner]), k});
-    y[i] = static_cast<T>(best.value);
+      best = Better{}(best, Best<C>{sign * static_cast<C>(column[k * s.inner]), k});
+    y[i] = static_cast<T>(sign * best.value);
     if (index != nullptr) index[i] = best.index;
   }
 }
@@ -166,16 +150,19 @@ void sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
       ColumnRuns{runs.runs, s.inner, runs.runs, 1});
 }
 
+// The minimum is the maximum of −x.
 template <class T>
-void max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& s) {
+void extreme(Cuda device, Extreme which, T* y, i64* index, const T* x, const ReduceShape& s) {
   if (s.outer * s.inner == 0) return;
+  const Compute<T> sign = which == Extreme::max ? 1 : -1;
   if (s.inner > 1) {
-    launch<max_columns_kernel<T>>(on(device, blocks_for(s.outer * s.inner)), y, index, x, s);
+    launch<extreme_columns_kernel<T>>(on(device, blocks_for(s.outer * s.inner)), y, index, x, s,
+                                      sign);
     return;
   }
   with_team(s.n, [&]<bool kBlock>() {
-    launch<max_rows_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, s.outer)), y, index, x,
-                                       s.outer, s.n);
+    launch<extreme_rows_kernel<T, kBlock>>(on(device, blocks_for_rows(kBlock, s.outer)), y, index,
+                                           x, s.outer, s.n, sign);
   });
 }
 
@@ -196,8 +183,9 @@ void spread(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
     sum(device, y, x, scale, shape);                                                       \
   }                                                                                        \
   template <>                                                                              \
-  void reduce_max(Cuda device, T* y, i64* index, const T* x, const ReduceShape& shape) {   \
-    max(device, y, index, x, shape);                                                       \
+  void reduce_extreme(Cuda device, Extreme which, T* y, i64* index, const T* x,            \
+                      const ReduceShape& shape) {                                          \
+    extreme(device, which, y, index, x, shape);                                            \
   }                                                                                        \
   template <>                                                                              \
   void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) {     \

@@ -8,6 +8,7 @@
 namespace weft {
 namespace {
 
+// The sizes of a product of two matrices, or of two batches with equal leading axes.
 struct Plan {
   kernels::MatmulShape sizes;
   Shape output;
@@ -45,7 +46,58 @@ void run(Tensor& c, const Tensor& a, const Tensor& b, const Tensor* bias,
   });
 }
 
+Tensor repeated(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  broadcast_to(y, x);
+  return y;
+}
+
+Shape leading_axes(const Shape& shape) { return shape.without(-1).without(-1); }
+
+// A shape with the leading axes of one and the matrices of another.
+Shape batch_of(const Shape& leading, const Shape& matrices) {
+  return leading.inserted(leading.rank(), matrices[-2]).inserted(leading.rank() + 1, matrices[-1]);
+}
+
+// The shape to which the leading axes of matrices or batches broadcast.
+Shape common_axes(const Shape& a, const Shape& b) {
+  const Shape &longer = a.rank() >= b.rank() ? a : b, &shorter = a.rank() >= b.rank() ? b : a;
+  Shape common = leading_axes(longer);
+  for (int back = -1; back >= 2 - shorter.rank(); --back) {
+    const i64 x = longer[back - 2], y = shorter[back - 2];
+    WEFT_CHECK(x == y || x == 1 || y == 1,
+               "matmul: a is {} and b is {}; the leading axes must be equal or 1, counted from the "
+               "last",
+               a, b);
+    common = common.with(back, x == 1 ? y : x);
+  }
+  return common;
+}
+
 }  // namespace
+
+ProductShapes product_shapes(const Shape& a, bool transpose_a, const Shape& b, bool transpose_b) {
+  WEFT_CHECK(a.rank() >= (transpose_a ? 2 : 1) && b.rank() >= (transpose_b ? 2 : 1),
+             "matmul: a is {}{} and b is {}{}; at least one axis is required, or two to transpose",
+             a, transpose_a ? " transposed" : "", b, transpose_b ? " transposed" : "");
+  const Shape x = a.rank() == 1 ? a.inserted(0, 1) : a, y = b.rank() == 1 ? b.inserted(1, 1) : b;
+  const i64 k = x[transpose_a ? -2 : -1];
+  WEFT_CHECK(k == y[transpose_b ? -1 : -2],
+             "matmul: a is {}{} and b is {}{}; the columns of a ({}) must equal the rows of b ({})",
+             a, transpose_a ? " transposed" : "", b, transpose_b ? " transposed" : "", k,
+             y[transpose_b ? -1 : -2]);
+  const Shape common = common_axes(x, y);
+  Shape result = common;
+  if (a.rank() > 1) result = result.inserted(result.rank(), x[transpose_a ? -1 : -2]);
+  if (b.rank() > 1) result = result.inserted(result.rank(), y[transpose_b ? -2 : -1]);
+  // The rows of all matrices of a are multiplied at once with a matrix b.
+  if (y.rank() == 2 && !transpose_a) {
+    const Shape rows{x.elements(0, x.rank() - 1), k};
+    return {rows, rows, y, y, result};
+  }
+  return {x, batch_of(common, x), y, batch_of(common, y), result};
+}
 
 void matmul(Tensor& c, MatmulInput a, MatmulInput b) {
   const Plan plan = plan_of(a, b);
@@ -54,10 +106,15 @@ void matmul(Tensor& c, MatmulInput a, MatmulInput b) {
 }
 
 Tensor matmul(MatmulInput a, MatmulInput b) {
-  const Plan plan = plan_of(a, b);
-  Tensor c = Tensor::empty(plan.output, product_dtype(a.tensor.dtype()), a.tensor.device());
-  run(c, a.tensor, b.tensor, nullptr, kernels::Activation::none, plan.sizes);
-  return c;
+  check_same_kind("matmul", a.tensor, b.tensor);
+  const ProductShapes shapes =
+      product_shapes(a.tensor.shape(), a.transposed, b.tensor.shape(), b.transposed);
+  const Tensor A = repeated(a.tensor.reshape(shapes.a), shapes.a_full),
+               B = repeated(b.tensor.reshape(shapes.b), shapes.b_full);
+  const Plan plan = plan_of({A, a.transposed}, {B, b.transposed});
+  Tensor c = Tensor::empty(plan.output, product_dtype(A.dtype()), A.device());
+  run(c, A, B, nullptr, kernels::Activation::none, plan.sizes);
+  return c.reshape(shapes.result);
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias,

@@ -7,7 +7,9 @@
 // kernel's header says so. The inputs of one call share dtype and device. Every check throws
 // UserError: "op: given; required".
 #pragma once
+#include <initializer_list>
 #include <optional>
+#include <span>
 
 #include "weft/kernels/library/conv2d.h"
 #include "weft/kernels/elementwise_ops.h"
@@ -44,6 +46,37 @@ void unary_backward(Tensor& dx, const Tensor& dy, const Tensor& kept);
 template <class Op>
 void binary_backward(Tensor* da, Tensor* db, const Tensor& dc, const Tensor& a, const Tensor& b);
 
+// --- elementwise with parameters (tensor/parametric.cpp) -----------------------------------------
+// Computes min(max(x, low), high). One bound may be infinite. NaN stays NaN.
+Tensor clamp(const Tensor& x, double low, double high);
+// dx may be dy in both. The gradient of clamp is dy at the bounds, as in PyTorch.
+void clamp_backward(Tensor& dx, const Tensor& dy, const Tensor& x, double low, double high);
+// Computes x^exponent. It is NaN for x < 0 unless the exponent is an integer.
+Tensor pow(const Tensor& x, double exponent);
+void pow_backward(Tensor& dx, const Tensor& dy, const Tensor& x, double exponent);
+
+// --- comparisons (tensor/compare.cpp) and choices (tensor/where.cpp) -----------------------------
+// A comparison gives uint8, 1 where it holds and 0 elsewhere, in the shape that the inputs
+// broadcast to. They are f32, f64 or integers. NaN is unequal to everything, also to itself.
+Tensor eq(const Tensor& a, const Tensor& b);
+Tensor ne(const Tensor& a, const Tensor& b);
+Tensor lt(const Tensor& a, const Tensor& b);
+Tensor le(const Tensor& a, const Tensor& b);
+Tensor gt(const Tensor& a, const Tensor& b);
+Tensor ge(const Tensor& a, const Tensor& b);
+Tensor eq(const Tensor& a, double b);
+Tensor ne(const Tensor& a, double b);
+Tensor lt(const Tensor& a, double b);
+Tensor le(const Tensor& a, double b);
+Tensor gt(const Tensor& a, double b);
+Tensor ge(const Tensor& a, double b);
+// The elements of a where the condition (uint8) is not 0, and those of b elsewhere. All three
+// broadcast, and a and b have any one dtype. y may be an input of its shape.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+void where(Tensor& y, const Tensor& condition, const Tensor& a, const Tensor& b);
+// x, with `value` where the mask (uint8, broadcast to the shape of x) is not 0.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
+
 // --- reductions (tensor/reduce.cpp) --------------------------------------------------------------
 // A reduction over all elements gives a scalar. A reduction over one axis keeps the axis with size
 // 1, so that the result broadcasts against x. The order of summation depends on the sizes alone,
@@ -52,10 +85,32 @@ Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, int axis);
 Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, int axis);
-// Throws UserError when the axis has no elements.
+// The same over several axes. Without keepdim the result has not these axes.
+Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+// The variance over axes divides by their elements − correction, which must be above 0.
+struct VarOptions {
+  i64 correction = 1;
+  bool keepdim = true;
+};
+Tensor var(const Tensor& x, std::initializer_list<int> axes, const VarOptions& options = {});
+// The largest and the smallest element. NaN counts as beyond all others. Throws UserError when an
+// axis has no elements.
+Tensor amax(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
+Tensor amin(const Tensor& x, std::initializer_list<int> axes, bool keepdim = true);
 Tensor max(const Tensor& x, int axis);
-// The result is int64; of equal elements the first is chosen.
-Tensor argmax(const Tensor& x, int axis);
+Tensor min(const Tensor& x, int axis);
+// Elements and their int64 indices along the axis. Of equal elements the first is chosen.
+struct Choice {
+  Tensor value, index;
+};
+Choice max_with_index(const Tensor& x, int axis);
+Choice min_with_index(const Tensor& x, int axis);
+Tensor argmax(const Tensor& x, int axis);  // the index alone
+Tensor argmin(const Tensor& x, int axis);
+// The k largest elements along the last axis, in descending order, (…, size) → (…, k): NaN first,
+// and of equal elements the first. A GPU reads x k times (tensor/top_k.cpp).
+Choice top_k(const Tensor& x, i64 k);
 // y is the sum of x over the axes along which y was broadcast to the shape of x.
 void sum_to(Tensor& y, const Tensor& x);
 // y is x repeated to the shape of y by the broadcasting rule.
@@ -65,6 +120,46 @@ void broadcast_to(Tensor& y, const Tensor& x);
 // Axis i of the result is axis order[i] of x. The elements are copied.
 Tensor permute(const Tensor& x, std::initializer_list<int> order);
 void permute(Tensor& y, const Tensor& x, std::span<const int> order);
+
+// --- parts of an axis (tensor/narrow.cpp), for any dtype -----------------------------------------
+// The entries [begin, begin + length) of an axis. Without a larger axis before it the result is a
+// view of x, otherwise a copy. y has the length that is wanted and is always a copy.
+Tensor narrow(const Tensor& x, int axis, i64 begin, i64 length);
+void narrow(Tensor& y, const Tensor& x, int axis, i64 begin);
+// x with `before` and `after` entries of `value` added to an axis. y may be longer than
+// before + x.size(axis); all its other entries are `value`.
+Tensor pad(const Tensor& x, int axis, i64 before, i64 after, double value = 0);
+void pad(Tensor& y, const Tensor& x, int axis, i64 before, double value = 0);
+// Puts one or more tensors behind each other along an axis. All other sizes are equal.
+Tensor concat(std::span<const Tensor> inputs, int axis);
+inline Tensor concat(std::initializer_list<Tensor> inputs, int axis) {
+  return concat(std::span(inputs.begin(), inputs.size()), axis);
+}
+// Puts tensors of one shape behind each other along a new axis, before the present axis `axis`.
+// −1 adds a last axis.
+Tensor stack(std::span<const Tensor> inputs, int axis);
+inline Tensor stack(std::initializer_list<Tensor> inputs, int axis) {
+  return stack(std::span(inputs.begin(), inputs.size()), axis);
+}
+
+// --- choosing by index (tensor/gather.cpp), for any dtype ----------------------------------------
+// Indices are int64. On the CPU one outside the axis throws a UserError that names it; on a GPU all
+// bytes of its elements are 0xff (NaN, −1). Gradients are summed in the order of the indices; that
+// of index_select along the first axis is summed as embedding's.
+// The entries of an axis that an index (n) chooses: (outer, size, inner) → (outer, n, inner).
+Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+void index_select_backward(Tensor& dx, const Tensor& dy, int axis, const Tensor& index);
+// Each element of the index chooses along the axis, at its own place on all other axes:
+// y[o,j,i] = x[o,index[o,j,i],i]. x and the index have the same size on all other axes.
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+void gather_backward(Tensor& dx, const Tensor& dy, int axis, const Tensor& index);
+
+// --- numbers in order (tensor/arange.cpp) --------------------------------------------------------
+// begin, begin + 1, …, end − 1
+Tensor arange(i64 begin, i64 end, DType dtype = DType::int64, const Device& device = Cpu{});
+// 1 at the place that each int64 index names and 0 elsewhere: (…) → (…, classes). On the CPU an
+// index outside throws a UserError that names it; on a GPU its row is NaN.
+Tensor one_hot(const Tensor& index, i64 classes, DType dtype = DType::f32);
 
 // --- matmul (tensor/matmul.cpp) ------------------------------------------------------------------
 // An input of matmul is a matrix or a batch of matrices, as it is or transposed; a transposed one
@@ -76,8 +171,10 @@ struct MatmulInput {
   bool transposed = false;
 };
 inline MatmulInput transposed(const Tensor& matrix) { return {matrix, true}; }
-// The shapes are (m, k)·(k, n) → (m, n). With equal leading axes they are
-// (…, m, k)·(…, k, n) → (…, m, n).
+// The shapes are (m, k)·(k, n) → (m, n). Leading axes broadcast: (…, m, k)·(…, k, n) → (…, m, n),
+// and an input that they repeat is copied, unless it is a matrix b behind an a that is not
+// transposed. A vector a is a row and a vector b a column, and the result has no axis for them. The
+// form that writes c takes matrices, or batches with equal leading axes.
 // The result of half types (f16, bf16) is f32, in matmul, linear and conv2d; the biases of linear
 // and conv2d are then f32 too.
 Tensor matmul(MatmulInput a, MatmulInput b);

@@ -36,4 +36,13 @@ inline void check_product(const char* op, const char* name, const Tensor& tensor
              name_of(tensor.device()), name_of(factor.device()));
 }
 
+// How a product of inputs of any ranks becomes one of matrices or batches of them: each input is
+// viewed as `a`, repeated to `a_full`, and the product of the two is viewed as `result`.
+struct ProductShapes {
+  Shape a, a_full, b, b_full, result;
+};
+// Throws UserError unless the inner sizes are equal and the leading axes broadcast. A vector cannot
+// be transposed.
+ProductShapes product_shapes(const Shape& a, bool transpose_a, const Shape& b, bool transpose_b);
+
 }  // namespace weft

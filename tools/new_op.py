@@ -19,7 +19,7 @@ FILES = {
 //   math     y[r,c] = x[r,c];  dx[r,c] = dy[r,c]
 //   shapes   x, y, dx, dy (rows, cols)
 //   saved    nothing
-//   aliasing y may be x, dx may be dy
+//   aliasing none
 //   source   none
 #pragma once
 #include "weft/device/device.h"
@@ -27,6 +27,7 @@ FILES = {
 
 namespace weft::kernels {
 
+// On the CPU T is float or double, on a GPU also half or bfloat16.
 template <class T, class Device>
 void @name@_forward(Device device, Rows<T> y, Rows<const T> x);
 template <class T, class Device>
@@ -127,11 +128,15 @@ WEFT_SPECIALISE(bfloat16)
 namespace weft {
 namespace {
 
-// Calls kernel.operator()<T>(device) for the dtype of x, which out has too.
-template <class Kernel>
-void run(Tensor& out, const Tensor& x, const Kernel& kernel) {
+// The shape of the output for an input of shape x. Change it first if they differ.
+Shape @name@_shape(const Shape& x) {
   WEFT_CHECK(x.rank() >= 1, "@name@: x is a scalar; at least one axis is required");
-  check_output("@name@", out, x.shape(), x);
+  return x;
+}
+
+// Calls kernel.operator()<T>(device) for the dtype and the device of x.
+template <class Kernel>
+void run_@name@(const Tensor& x, const Kernel& kernel) {
   visit_compute("@name@", x.dtype(), [&]<class T>() {
     std::visit([&](auto device) { kernel.template operator()<T>(device); }, x.device());
   });
@@ -140,18 +145,20 @@ void run(Tensor& out, const Tensor& x, const Kernel& kernel) {
 }  // namespace
 
 void @name@(Tensor& y, const Tensor& x) {
-  run(y, x, [&]<class T>(auto device) {
+  check_output("@name@", y, @name@_shape(x.shape()), x);
+  run_@name@(x, [&]<class T>(auto device) {
     kernels::@name@_forward<T>(device, rows<T>(y), rows<T>(x));
   });
 }
 void @name@_backward(Tensor& dx, const Tensor& dy) {
-  run(dx, dy, [&]<class T>(auto device) {
+  check_output("@name@", dy, @name@_shape(dx.shape()), dx);
+  run_@name@(dy, [&]<class T>(auto device) {
     kernels::@name@_backward<T>(device, rows<T>(dx), rows<T>(dy));
   });
 }
 
 Tensor @name@(const Tensor& x) {
-  Tensor y = Tensor::empty_like(x);
+  Tensor y = Tensor::empty(@name@_shape(x.shape()), x.dtype(), x.device());
   @name@(y, x);
   return y;
 }
@@ -164,7 +171,7 @@ Tensor @name@(const Tensor& x) {
 namespace weft {
 
 Variable @name@(const Variable& x) {
-  return record("@name@", @name@(x.value()), in_place_edge(x, [](const Tensor& dy, Tensor& dx) {
+  return record("@name@", @name@(x.value()), edge(x, [](const Tensor& dy, Tensor& dx) {
                   @name@_backward(dx, dy);
                 }));
 }
@@ -210,11 +217,10 @@ TEST(Cuda@Name@, IsTheCpus) {
       @name@_forward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(x64, s.rows, s.cols));
       @name@_backward<double>(Cpu{}, view(wanted_dx, s.rows, s.cols), view(dy64, s.rows, s.cols));
       in_every_order([&] {
-        Array<T> y(x.size()), dx(dy);
+        Array<T> y(x.size()), dx(dy.size());
         @name@_forward<T>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols));
         expect_near(y, wanted);
-        const Rows<T> both = view(dx, s.rows, s.cols);
-        @name@_backward<T>(Cuda{}, both, both);
+        @name@_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(dy, s.rows, s.cols));
         expect_near(dx, wanted_dx);
       });
     }

@@ -27,28 +27,35 @@ Tensor batch_b(const testing::Draw& draw) { return draw.normal({2, 3, 5, draw.si
 const std::vector<testing::Size> kSmall = {{0, 5}, {5, 0}, {1, 1}, {31, 33}, {65, 64}};
 const std::vector<testing::Size> kSizes = {{0, 5}, {5, 0}, {1, 1}, {31, 33}, {129, 65}};
 
-WEFT_OP_ROW(matmul,
-            {.inputs = {matrix, seven_columns},
-             .op = [](auto& a) { return matmul(a[0], a[1]); },
-             .reference =
-                 [](auto& a) {
-                   return product(a[0].value(), a[1].value(), {a[0].shape()[0], 7});
+WEFT_OP_ROW(
+    matmul,
+    {.inputs = {matrix, seven_columns},
+     .op = [](auto& a) { return matmul(a[0], a[1]); },
+     .reference =
+         [](auto& a) {
+           return product(a[0].value(), a[1].value(), {a[0].shape()[0], 7});
+         },
+     .errors = {{[] {
+                   matmul(Tensor::zeros({32, 784}), Tensor::zeros({512, 10}));
                  },
-             .errors = {{[] {
-                           matmul(Tensor::zeros({32, 784}), Tensor::zeros({512, 10}));
-                         },
-                         "a is (32, 784) and b is (512, 10); the columns of a (784) must equal the "
-                         "rows of b (512)"},
-                        {[] {
-                           matmul(Tensor::zeros({3}), Tensor::zeros({3, 2}));
-                         },
-                         "two matrices, or two batches with equal leading axes, are required"},
-                        {[] {
-                           matmul(Tensor::zeros({2, 4, 3}), Tensor::zeros({5, 3, 2}));
-                         },
-                         "the leading axes must be equal"}},
-             .sizes = kSizes,
-             .library = true});
+                 "a is (32, 784) and b is (512, 10); the columns of a (784) must equal the "
+                 "rows of b (512)"},
+                {[] {
+                   matmul(Tensor::zeros({}), Tensor::zeros({3, 2}));
+                 },
+                 "a is () and b is (3, 2); at least one axis is required"},
+                {[] {
+                   const Variable vector(Tensor::zeros({3}));
+                   matmul(transposed(vector), Variable(Tensor::zeros({3, 2})));
+                 },
+                 "a is (3) transposed and b is (3, 2); at least one axis is required, or two "
+                 "to transpose"},
+                {[] {
+                   matmul(Tensor::zeros({2, 4, 3}), Tensor::zeros({5, 3, 2}));
+                 },
+                 "the leading axes must be equal or 1"}},
+     .sizes = kSizes,
+     .library = true});
 WEFT_OP_ROW(
     matmul,
     {.variant = "batched",
@@ -60,6 +67,92 @@ WEFT_OP_ROW(
          },
      .sizes = kSmall,
      .library = true});
+
+// The reference of inputs of other ranks repeats and transposes them by permute and broadcast_to.
+Tensor seven_rows(const testing::Draw& draw) { return draw.normal({7, draw.size.cols}); }
+Tensor batch_transposed(const testing::Draw& draw) {
+  return draw.normal({2, 3, 5, draw.size.rows});
+}
+Tensor batch_of_3(const testing::Draw& draw) { return draw.normal({3, 1, draw.size.cols, 5}); }
+Tensor vector_of_5(const testing::Draw& draw) { return draw.normal({5}); }
+
+WEFT_OP_ROW(
+    matmul,
+    {.variant = "b_transposed",
+     .inputs = {matrix, seven_rows},
+     .op = [](auto& a) { return matmul(a[0], transposed(a[1])); },
+     .reference =
+         [](auto& a) {
+           return product(a[0].value(), permute(a[1].value(), {1, 0}), {a[0].shape()[0], 7});
+         },
+     .sizes = kSizes,
+     .library = true});
+// Both are batches and both are transposed; b is repeated along both leading axes.
+WEFT_OP_ROW(
+    matmul,
+    {.variant = "both_transposed",
+     .inputs = {batch_transposed, batch_of_3},
+     .op = [](auto& a) { return matmul(transposed(a[0]), transposed(narrow(a[1], 0, 0, 1))); },
+     .reference =
+         [](auto& a) {
+           const i64 cols = a[1].shape()[2];
+           const Variable b =
+               broadcast_to(permute(narrow(a[1], 0, 0, 1), {0, 1, 3, 2}), {2, 3, 5, cols});
+           return product(permute(a[0].value(), {0, 1, 3, 2}), b.value(),
+                          {2, 3, a[0].shape()[3], cols});
+         },
+     .sizes = kSmall,
+     .library = true});
+WEFT_OP_ROW(matmul, {.variant = "broadcast",
+                     .inputs = {batch_a,
+                                [](const testing::Draw& draw) {
+                                  return draw.normal({4, 1, 1, 5, draw.size.cols});
+                                }},
+                     .op = [](auto& a) { return matmul(a[0], a[1]); },
+                     .reference =
+                         [](auto& a) {
+                           const i64 rows = a[0].shape()[2], cols = a[1].shape()[4];
+                           const Variable x = broadcast_to(a[0], {4, 2, 3, rows, 5}),
+                                          y = broadcast_to(a[1], {4, 2, 3, 5, cols});
+                           return product(x.value(), y.value(), {4, 2, 3, rows, cols});
+                         },
+                     .sizes = kSmall,
+                     .library = true});
+WEFT_OP_ROW(matmul, {.variant = "batch_by_matrix",
+                     .inputs = {batch_a,
+                                [](const testing::Draw& draw) {
+                                  return draw.normal({5, draw.size.cols});
+                                }},
+                     .op = [](auto& a) { return matmul(a[0], a[1]); },
+                     .reference =
+                         [](auto& a) {
+                           const i64 rows = a[0].shape()[2], cols = a[1].shape()[1];
+                           return product(a[0].value(), broadcast_to(a[1], {2, 3, 5, cols}).value(),
+                                          {2, 3, rows, cols});
+                         },
+                     .sizes = kSmall,
+                     .library = true});
+WEFT_OP_ROW(matmul, {.variant = "by_vector",
+                     .inputs = {batch_a, vector_of_5},
+                     .op = [](auto& a) { return matmul(a[0], a[1]); },
+                     .reference = [](auto& a) { return sum(a[0] * a[1], {-1}, false); },
+                     .sizes = kSmall,
+                     .library = true});
+WEFT_OP_ROW(matmul, {.variant = "vector_by_batch",
+                     .inputs = {vector_of_5, batch_b},
+                     .op = [](auto& a) { return matmul(a[0], a[1]); },
+                     .reference =
+                         [](auto& a) {
+                           return sum(reshape(a[0], {5, 1}) * a[1], {-2}, false);
+                         },
+                     .sizes = kSmall,
+                     .library = true});
+WEFT_OP_ROW(matmul, {.variant = "vectors",
+                     .inputs = {testing::vector, testing::vector},
+                     .op = [](auto& a) { return matmul(a[0], a[1]); },
+                     .reference = [](auto& a) { return sum(a[0] * a[1]); },
+                     .sizes = kSmall,
+                     .library = true});
 
 // The rows of linear. Weights of this size keep sums near 1, where the slope of an activation is
 // well conditioned.

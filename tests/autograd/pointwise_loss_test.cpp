@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include <gtest/gtest.h>
+
 #include "weft/testing/testing.h"
 
 namespace weft {
@@ -29,7 +31,6 @@ Tensor probability(const testing::Draw& draw) { return draw.uniform(draw.before[
 Tensor zeros(const Shape& shape) { return Tensor::zeros(shape); }
 const std::vector<testing::Size> kFilled = {{1, 1}, {31, 33}, {33, 31}, {1025, 33}, {3, 1025}};
 
-// Targets are constants and get no gradient.
 template <class Op, class F>
 bool add_rows(const char* op, const Op& function, F f, const testing::Input& target) {
   const std::tuple<const char*, Reduction, std::vector<testing::Size>> cases[] = {
@@ -38,14 +39,13 @@ bool add_rows(const char* op, const Op& function, F f, const testing::Input& tar
       {"none", Reduction::none, {{0, 5}, {31, 33}, {1025, 33}}}};
   for (const auto& [variant, reduction, sizes] : cases) {
     const auto call = [function, r = reduction](const testing::Variables& a) {
-      return function(a[0], a[1].value(), r);
+      return function(a[0], a[1], r);
     };
     testing::OpRow row{.variant = variant,
                        .inputs = {matrix, target},
                        .op = call,
                        .reference = by_definition(f, reduction),
-                       .sizes = sizes,
-                       .constants = {1}};
+                       .sizes = sizes};
     if (reduction == Reduction::mean)
       row.errors = {{[=] {
                        function(Variable(zeros({2, 3})), zeros({3}), Reduction::mean);
@@ -60,14 +60,14 @@ bool add_rows(const char* op, const Op& function, F f, const testing::Input& tar
 
 [[maybe_unused]] const bool added =
     add_rows(
-        "mse", [](const Variable& x, const Tensor& t, Reduction r) { return mse(x, t, r); },
+        "mse", [](const Variable& x, const Variable& t, Reduction r) { return mse(x, t, r); },
         [](double x, double t) { return (x - t) * (x - t); }, like(0)) &&
     add_rows(
-        "l1", [](const Variable& x, const Tensor& t, Reduction r) { return l1(x, t, r); },
+        "l1", [](const Variable& x, const Variable& t, Reduction r) { return l1(x, t, r); },
         [](double x, double t) { return std::abs(x - t); }, like(0)) &&
     add_rows(
         "huber",
-        [](const Variable& x, const Tensor& t, Reduction r) { return huber(x, t, 0.7, r); },
+        [](const Variable& x, const Variable& t, Reduction r) { return huber(x, t, 0.7, r); },
         [](double x, double t) {
           const double e = std::abs(x - t);
           return e <= 0.7 ? 0.5 * e * e : 0.7 * (e - 0.35);
@@ -75,7 +75,7 @@ bool add_rows(const char* op, const Op& function, F f, const testing::Input& tar
         like(0)) &&
     add_rows(
         "bce_with_logits",
-        [](const Variable& x, const Tensor& t, Reduction r) { return bce_with_logits(x, t, r); },
+        [](const Variable& x, const Variable& t, Reduction r) { return bce_with_logits(x, t, r); },
         [](double x, double t) {
           // softplus(x) − x·t, without overflow
           return (x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x))) - x * t;
@@ -94,6 +94,13 @@ WEFT_OP_ROW(huber,
              .errors = {{[] { huber(Variable(zeros({2})), zeros({2}), 0.0); },
                          "delta is 0; it must be positive"}},
              .sizes = {{31, 33}}});
+
+// A target that is a tensor is a constant.
+TEST(PointwiseLoss, ATensorIsATarget) {
+  const Variable x = Variable::leaf(Tensor::full({2}, 3.0));
+  mse(x, Tensor::full({2}, 1.0)).backward();
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{2, 2}));
+}
 
 }  // namespace
 }  // namespace weft

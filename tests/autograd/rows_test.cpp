@@ -20,7 +20,7 @@ std::set<std::string> catalogue() {
   WEFT_BINARY_OPS(WEFT_NAME)
 #undef WEFT_NAME
   std::ifstream header(WEFT_SOURCE_ROOT "/autograd/ops.h");
-  const std::regex declaration(R"(^(?:Variable|\w+Result) (\w+)\()");
+  const std::regex declaration(R"(^(?:Variable|std::vector<Variable>|\w+Result) (\w+)\()");
   std::smatch found;
   for (std::string line; std::getline(header, line);)
     if (std::regex_search(line, found, declaration)) ops.insert(found[1]);

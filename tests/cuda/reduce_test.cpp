@@ -61,8 +61,8 @@ TEST(CudaReduce, SumsOfColumnsDoNotDependOnAlignment) {
   });
 }
 
-TEST(CudaReduce, Max) {
-  for_types([]<class T>() {
+void test_extreme(Extreme which) {
+  for_types([&]<class T>() {
     for (const ReduceShape& s : shapes()) {
       if (s.n == 0 || s.n > 2000) continue;
       SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
@@ -76,14 +76,14 @@ TEST(CudaReduce, Max) {
             if (i >= 0 && x.size() > 0) x[i] = converted<T>(NAN);
         std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner));
         Array<i64> wanted_index(s.outer * s.inner);
-        reduce_max(Cpu{}, wanted.data(), wanted_index.data(), x.numbers().data(), s);
+        reduce_extreme(Cpu{}, which, wanted.data(), wanted_index.data(), x.numbers().data(), s);
         in_every_order([&] {
           Array<T> y(s.outer * s.inner), no_index(s.outer * s.inner);
           Array<i64> index(s.outer * s.inner);
-          reduce_max(Cuda{}, y.data(), index.data(), x.data(), s);
+          reduce_extreme(Cuda{}, which, y.data(), index.data(), x.data(), s);
           expect_near(y, wanted, 0.0);
           expect_same_bytes(index, wanted_index);
-          reduce_max(Cuda{}, no_index.data(), nullptr, x.data(), s);
+          reduce_extreme(Cuda{}, which, no_index.data(), nullptr, x.data(), s);
           expect_same_bytes(no_index, y);
         });
       }
@@ -91,12 +91,15 @@ TEST(CudaReduce, Max) {
   });
 }
 
+TEST(CudaReduce, Max) { test_extreme(Extreme::max); }
+TEST(CudaReduce, Min) { test_extreme(Extreme::min); }
+
 TEST(CudaReduce, MaxOfNothingButMinusInfinity) {
   for (const i64 n : {1, 40, 1025}) {
     Array<float> x(n), y(1);
     Array<i64> index(1);
     for (i64 i = 0; i < n; ++i) x[i] = -INFINITY;
-    reduce_max(Cuda{}, y.data(), index.data(), x.data(), {1, n, 1});
+    reduce_extreme(Cuda{}, Extreme::max, y.data(), index.data(), x.data(), {1, n, 1});
     EXPECT_EQ(y[0], -INFINITY);
     EXPECT_EQ(index[0], 0);
   }

@@ -93,6 +93,22 @@ inline std::vector<Reduction> reductions() {
          const Tensor index = Tensor::zeros({t.size(0)}, DType::int64, t.device());
          return gradient_of(table, embedding(table, index), t).slice(0, 1);
        }},
+      {"sum of two axes of 3",
+       [](const Tensor& t) {
+         return sum(t.reshape({1, t.size(0), t.size(1)}), {0, 1});
+       }},
+      {"gather's gradient",
+       [=](const Tensor& t) {
+         const Variable x = Variable::leaf(zeros(t, {1, 3, t.size(1)}));
+         const Tensor index = Tensor::zeros({1, t.size(0), t.size(1)}, DType::int64, t.device());
+         return gradient_of(x, gather(x, 1, index), t).reshape({3, t.size(1)}).slice(0, 1);
+       }},
+      {"the gradient of a row in where",
+       [=](const Tensor& t) {
+         const Variable b = Variable::leaf(zeros(t, {t.size(1)}));
+         const Tensor condition = Tensor::full({1}, 1, DType::uint8, t.device());
+         return gradient_of(b, where(condition, b, Variable(t)), t);
+       }},
       {"l1",
        [=](const Tensor& t) {
          Tensor y = Tensor::empty({t.size(1)});
