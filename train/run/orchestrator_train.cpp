@@ -53,6 +53,10 @@ void Orchestrator::begin() {
   begin_hooks();
   if (resume_.from) restore_training();
   output_.log->begin_table(output_.metric_names);
+  if (const std::vector<i64>& subset = data().validation_subset; !subset.empty())
+    log_info(
+        "validation: {} of the {} held-out samples are looked at, and all of them in the last one",
+        subset.size(), data().validation->size());
 }
 
 RunReport Orchestrator::train(std::stop_token stop) {
@@ -128,8 +132,7 @@ bool Orchestrator::train_epochs() {
   }
   bool complete =
       over || (!progress_.trained && trainer_->progress().epochs_done >= config_.train.epochs);
-  if (complete && data().validation != nullptr && progress_.validated_at < 0)
-    complete = validate_now();  // the end of the last epoch was repaired
+  complete = complete && validate_at_end();
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
   output_.checkpoints->finish();
@@ -164,7 +167,7 @@ bool Orchestrator::train_epoch() {
 // Called after each step. Returns false when a stop was requested, after a checkpoint.
 bool Orchestrator::validate_and_save_if_due() {
   if (validation_due()) {
-    validate_now();
+    validate_now(false);
     check_validation();
   }
   if (save_due()) save(newest_validation(), checkpoint_due());
@@ -239,7 +242,7 @@ bool Orchestrator::end_epoch() {
   const bool due =
       last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
   const std::optional<EpochReport> report =
-      report_epoch(result, data().validation != nullptr && due);
+      report_epoch(result, data().validation != nullptr && due, last);
   if (!report) {
     save(newest_validation(), false);
     return false;
@@ -250,25 +253,46 @@ bool Orchestrator::end_epoch() {
   check_validation();
   const std::string& reason = progress_.end_reason;
   const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
-  if (saves || !ended.empty() || control_.stop.stop_requested())
-    save(report->metrics, save_is_due, ended);
+  std::map<std::string, double> metrics = report->metrics;
+  if (!reason.empty() && validate_at_end())  // a callback may have ended the run just now
+    for (const auto& [name, value] : newest_validation()) metrics[name] = value;
+  if (saves || !ended.empty() || control_.stop.stop_requested()) save(metrics, save_is_due, ended);
   return !result.complete || !reason.empty();
 }
 
-// Validates at most once per step: the last validation of an epoch may already have been made.
-// Returns false when a stop was requested before its end.
-bool Orchestrator::validate_now() {
+// Validates at most once per step: the last validation of an epoch may already have been made. It
+// is made again if it looked at some samples (validation.subset) and all are wanted. Returns false
+// when a stop was requested before its end.
+bool Orchestrator::validate_now(bool all) {
   const i64 step = trainer_->optimizer().applied_steps();
-  if (progress_.validated_at == step) return true;
-  std::optional<Evaluation> result = validate(control_.stop);
+  if (progress_.validated_at == step && (!all || validated_all())) return true;
+  std::optional<Evaluation> result = validate(control_.stop, all);
   if (!result) return false;
   progress_.validation = std::move(result);
   progress_.validated_at = step;
   for (const auto& [name, value] : progress_.validation->metrics)
     trainer_->observe("validation/" + name, value);
   if (validation_->by_steps() && output_.log)
-    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
+    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation,
+                                validated_all() ? 0 : progress_.validation->samples);
   warn_if_diverged("validation/loss", progress_.validation->loss);
+  return true;
+}
+
+// Whether the last validation looked at all held-out samples.
+bool Orchestrator::validated_all() const {
+  return progress_.validated_at >= 0 && progress_.validation->samples == data().validation->size();
+}
+
+// Called when the run ends. The last validation of a run looks at all samples. There was none if
+// the end of the last epoch was repaired. Returns false when a stop was requested before its end.
+bool Orchestrator::validate_at_end() {
+  if (data().validation == nullptr || validated_all()) return true;
+  const bool was_repaired = progress_.validated_at < 0;
+  if (!validate_now(true)) return false;
+  if (!was_repaired && !validation_->by_steps())
+    output_.log->add_validation(trainer_->progress().epochs_done, progress_.validated_at,
+                                *progress_.validation, 0);
   return true;
 }
 
@@ -325,18 +349,20 @@ std::map<std::string, double> Orchestrator::newest_validation() {
 
 // Returns nothing when a stop was requested in the validation.
 std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
-                                                      bool validate_here) {
+                                                      bool validate_here, bool all) {
   EpochReport report{.train = result,
                      .epochs = config_.train.epochs,
                      .step = trainer_->optimizer().applied_steps(),
                      .samples_seen = progress_.samples_seen,
                      .seconds = seconds()};
-  if (validate_here && !validate_now()) return std::nullopt;
+  if (validate_here && !validate_now(all)) return std::nullopt;
   report.metrics = newest_validation();
   report.metrics["train/loss"] = result.loss;
-  if (progress_.validated_at == report.step)
+  if (progress_.validated_at == report.step) {
     for (const auto& [name, table] : progress_.validation->tables)
       report.tables["validation/" + name] = table;
+    if (!validated_all()) report.validation_samples = progress_.validation->samples;
+  }
   warn_if_diverged("train/loss", result.loss);
   trainer_->observe("train/loss", result.loss);
   progress_.history.push_back({result.epoch, report.step, report.metrics});
