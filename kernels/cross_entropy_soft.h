@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fused softmax cross-entropy with class probabilities as targets.
-//   math     with class weights w, t'[r,c] = (1 − ε)·t[r,c] + ε/cols, and l[r,c] of cross_entropy.h:
+//   math     with class weights w, l[r,c] of cross_entropy.h, t'[r,c] = (1 − ε)·t[r,c] + ε/cols:
 //            k[r] = Σ_c w[c]·t'[r,c]
 //            loss[r] = Σ_c w[c]·t'[r,c]·l[r,c]
 //            dx[r,c] = scale·dloss[r]·(k[r]·e^−l[r,c] − w[c]·t'[r,c])

@@ -32,8 +32,8 @@ void soft_forward(const SoftCrossEntropyRows<T>& out, Rows<const T> x, Rows<cons
     const T max = out.saved.max[r] = row.max, log_sum = out.saved.log_sum[r] = row.log_sum;
     const TargetShares<T> share = target_shares(t, r, terms);
     out.row_weight[r] = static_cast<T>(row_sum(cols, share));
-    out.loss[r] = static_cast<T>(
-        row_sum(cols, [=](i64 c) { return share(c) * ((max - xr[c]) + log_sum); }));
+    out.loss[r] =
+        static_cast<T>(row_sum(cols, [=](i64 c) { return share(c) * ((max - xr[c]) + log_sum); }));
   });
 }
 
@@ -50,8 +50,7 @@ void soft_backward(const SoftCrossEntropyGradients<T>& out, Rows<const T> x, Row
     for (i64 c = 0; c < cols; ++c) {
       const T minus_l = (xr[c] - max) - log_sum, of_target = share(c);
       const T on = share.w != nullptr ? share.w[c] * share.keep : share.keep;
-      if (out.dx != nullptr)
-        out.dx[r * cols + c] = factor * (k * math::exp(minus_l) - of_target);
+      if (out.dx != nullptr) out.dx[r * cols + c] = factor * (k * math::exp(minus_l) - of_target);
       if (out.dt != nullptr) out.dt[r * cols + c] = -factor * on * minus_l;
     }
   });
@@ -59,19 +58,18 @@ void soft_backward(const SoftCrossEntropyGradients<T>& out, Rows<const T> x, Row
 
 }  // namespace
 
-#define WEFT_CROSS_ENTROPY_SOFT(T)                                                              \
-  template <>                                                                                   \
-  void cross_entropy_soft_forward(Cpu, const SoftCrossEntropyRows<T>& out, Rows<const T> x,     \
-                                  Rows<const T> t, const SoftTerms<T>& terms) {                 \
-    soft_forward(out, x, t, terms);                                                             \
-  }                                                                                             \
-  template <>                                                                                   \
-  void cross_entropy_soft_backward(Cpu, const SoftCrossEntropyGradients<T>& out,                \
-                                   Rows<const T> x, Rows<const T> t,                            \
-                                   const SoftCrossEntropySaved<T>& saved,                       \
-                                   RowLossGradient<T> gradient, double scale,                   \
-                                   const SoftTerms<T>& terms) {                                 \
-    soft_backward(out, x, t, saved, gradient, scale, terms);                                    \
+#define WEFT_CROSS_ENTROPY_SOFT(T)                                                                \
+  template <>                                                                                     \
+  void cross_entropy_soft_forward(Cpu, const SoftCrossEntropyRows<T>& out, Rows<const T> x,       \
+                                  Rows<const T> t, const SoftTerms<T>& terms) {                   \
+    soft_forward(out, x, t, terms);                                                               \
+  }                                                                                               \
+  template <>                                                                                     \
+  void cross_entropy_soft_backward(Cpu, const SoftCrossEntropyGradients<T>& out, Rows<const T> x, \
+                                   Rows<const T> t, const SoftCrossEntropySaved<T>& saved,        \
+                                   RowLossGradient<T> gradient, double scale,                     \
+                                   const SoftTerms<T>& terms) {                                   \
+    soft_backward(out, x, t, saved, gradient, scale, terms);                                      \
   }
 WEFT_CROSS_ENTROPY_SOFT(float)
 WEFT_CROSS_ENTROPY_SOFT(double)

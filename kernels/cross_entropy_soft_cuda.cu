@@ -117,19 +117,18 @@ void soft_backward(Cuda device, const SoftCrossEntropyGradients<T>& out, Rows<co
 
 }  // namespace
 
-#define WEFT_CROSS_ENTROPY_SOFT(T)                                                              \
-  template <>                                                                                   \
-  void cross_entropy_soft_forward(Cuda device, const SoftCrossEntropyRows<T>& out,              \
+#define WEFT_CROSS_ENTROPY_SOFT(T)                                                               \
+  template <>                                                                                    \
+  void cross_entropy_soft_forward(Cuda device, const SoftCrossEntropyRows<T>& out,               \
                                   Rows<const T> x, Rows<const T> t, const SoftTerms<T>& terms) { \
-    soft_forward(device, out, x, t, terms);                                                     \
-  }                                                                                             \
-  template <>                                                                                   \
-  void cross_entropy_soft_backward(Cuda device, const SoftCrossEntropyGradients<T>& out,        \
-                                   Rows<const T> x, Rows<const T> t,                            \
-                                   const SoftCrossEntropySaved<T>& saved,                       \
-                                   RowLossGradient<T> gradient, double scale,                   \
-                                   const SoftTerms<T>& terms) {                                 \
-    soft_backward(device, out, x, t, saved, gradient, scale, terms);                            \
+    soft_forward(device, out, x, t, terms);                                                      \
+  }                                                                                              \
+  template <>                                                                                    \
+  void cross_entropy_soft_backward(                                                              \
+      Cuda device, const SoftCrossEntropyGradients<T>& out, Rows<const T> x, Rows<const T> t,    \
+      const SoftCrossEntropySaved<T>& saved, RowLossGradient<T> gradient, double scale,          \
+      const SoftTerms<T>& terms) {                                                               \
+    soft_backward(device, out, x, t, saved, gradient, scale, terms);                             \
   }
 WEFT_CROSS_ENTROPY_SOFT(float)
 WEFT_CROSS_ENTROPY_SOFT(double)

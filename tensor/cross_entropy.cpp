@@ -46,19 +46,19 @@ void check_class_weights(const Tensor& weights) {
 
 // Checks the logits and the options that labels and probabilities share.
 void check_cross_entropy(const Tensor& logits, const CrossEntropyOptions& options) {
-  WEFT_CHECK(logits.size(1) > 0 && (logits.size(0) > 0 || options.reduction != Reduction::mean),
-             "cross_entropy: logits are {}; at least one class, and one row for a mean, is required",
-             logits.shape());
+  WEFT_CHECK(
+      logits.size(1) > 0 && (logits.size(0) > 0 || options.reduction != Reduction::mean),
+      "cross_entropy: logits are {}; at least one class, and one row for a mean, is required",
+      logits.shape());
   WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing < 1,
              "cross_entropy: label_smoothing is {}; it must be in [0, 1)", options.label_smoothing);
   const i64 cols = logits.size(1);
   const Tensor& weights = options.class_weights;
   if (!weights.defined()) return;
-  WEFT_CHECK(
-      weights.shape() == Shape{cols} && weights.dtype() == logits.dtype(),
-      "cross_entropy: class weights {} {} for {} classes of {}; one {} weight per class is "
-      "required",
-      weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
+  WEFT_CHECK(weights.shape() == Shape{cols} && weights.dtype() == logits.dtype(),
+             "cross_entropy: class weights {} {} for {} classes of {}; one {} weight per class is "
+             "required",
+             weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
   check_same_device("cross_entropy", logits, weights);
   check_class_weights(weights);
 }
@@ -152,10 +152,9 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::cross_entropy_backward<T>(device, rows<T>(dlogits), rows<T>(logits),
-                                             parts_of<T>(log_sums), labels.data<i64>(),
-                                             row_gradient<T>(each, options.reduction), scale,
-                                             terms_of<T>(options, all));
+          kernels::cross_entropy_backward<T>(
+              device, rows<T>(dlogits), rows<T>(logits), parts_of<T>(log_sums), labels.data<i64>(),
+              row_gradient<T>(each, options.reduction), scale, terms_of<T>(options, all));
         },
         logits.device());
   });
@@ -163,11 +162,11 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
 
 SoftCrossEntropy soft_cross_entropy(const Tensor& logits, const Tensor& target,
                                     const CrossEntropyOptions& options) {
-  WEFT_CHECK(logits.rank() == 2 && target.shape() == logits.shape() &&
-                 target.dtype() == logits.dtype(),
-             "cross_entropy: logits are {} {} and the target {} {}; int64 labels (rows), or "
-             "probabilities in the shape and type of logits (rows, classes), are required",
-             logits.dtype(), logits.shape(), target.dtype(), target.shape());
+  WEFT_CHECK(
+      logits.rank() == 2 && target.shape() == logits.shape() && target.dtype() == logits.dtype(),
+      "cross_entropy: logits are {} {} and the target {} {}; int64 labels (rows), or "
+      "probabilities in the shape and type of logits (rows, classes), are required",
+      logits.dtype(), logits.shape(), target.dtype(), target.shape());
   WEFT_CHECK(!options.ignore_index,
              "cross_entropy: ignore_index {} given with probabilities as the target; int64 labels "
              "are required to ignore one",

@@ -186,7 +186,7 @@ Tensor log_softmax(const Tensor& x);
 void log_softmax(Tensor& y, const Tensor& x);
 void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 
-// --- losses ---------------------------------------------------------------------------------------
+// --- losses --------------------------------------------------------------------------------------
 // mean and sum reduce to a scalar. none gives one loss for each row or element.
 enum class Reduction { mean, sum, none };
 

@@ -164,15 +164,13 @@ Variable rows_by_definition(const testing::Variables& a, Reduction reduction) {
   return Variable(reduction == Reduction::none ? rows : sum(rows));
 }
 const std::vector<testing::Size> kAlsoEmpty = {{0, 5}, {1, 1}, {31, 33}, {1025, 33}, {3, 1025}};
-WEFT_OP_ROW(cross_entropy,
-            {.variant = "sum",
-             .inputs = {matrix, labels},
-             .op =
-                 [](auto& a) {
-                   return cross_entropy(a[0], a[1].value(), reduced_by(a, Reduction::sum));
-                 },
-             .reference = [](auto& a) { return rows_by_definition(a, Reduction::sum); },
-             .sizes = kAlsoEmpty});
+WEFT_OP_ROW(
+    cross_entropy,
+    {.variant = "sum",
+     .inputs = {matrix, labels},
+     .op = [](auto& a) { return cross_entropy(a[0], a[1].value(), reduced_by(a, Reduction::sum)); },
+     .reference = [](auto& a) { return rows_by_definition(a, Reduction::sum); },
+     .sizes = kAlsoEmpty});
 WEFT_OP_ROW(cross_entropy,
             {.variant = "none",
              .inputs = {matrix, labels},
@@ -209,8 +207,7 @@ CrossEntropyOptions options_of(const SoftCase& soft, const testing::Variables& a
 auto soft_by_definition(const SoftCase& soft) {
   return [=](const testing::Variables& a) {
     const i64 cols = a[0].shape()[1];
-    Variable target =
-        (1 - soft.smoothing) * a[1] + soft.smoothing / static_cast<double>(cols);
+    Variable target = (1 - soft.smoothing) * a[1] + soft.smoothing / static_cast<double>(cols);
     if (soft.weighted) target = target * Variable(options_of(soft, a).class_weights);
     const Variable each = -sum(target * log_softmax(a[0]), -1);
     if (soft.reduction == Reduction::none) return each;
@@ -218,16 +215,17 @@ auto soft_by_definition(const SoftCase& soft) {
   };
 }
 bool add_soft_row(const char* variant, const SoftCase& soft) {
-  testing::OpRow row{
-      .variant = variant,
-      .inputs = {matrix, probabilities},
-      .op = [=](auto& a) { return cross_entropy(a[0], a[1], options_of(soft, a)); },
-      .reference = soft_by_definition(soft),
-      .sizes = soft.reduction == Reduction::mean ? kSizes : kAlsoEmpty};
+  testing::OpRow row{.variant = variant,
+                     .inputs = {matrix, probabilities},
+                     .op = [=](auto& a) { return cross_entropy(a[0], a[1], options_of(soft, a)); },
+                     .reference = soft_by_definition(soft),
+                     .sizes = soft.reduction == Reduction::mean ? kSizes : kAlsoEmpty};
   if (soft.weighted || soft.reduction != Reduction::mean)
     return testing::add_op_row("cross_entropy", row, __FILE__, __LINE__);
   row.errors = {
-      {[] { cross_entropy(Variable(Tensor::zeros({2, 3})), Tensor::zeros({2, 4})); },
+      {[] {
+         cross_entropy(Variable(Tensor::zeros({2, 3})), Tensor::zeros({2, 4}));
+       },
        "logits are f32 (2, 3) and the target f32 (2, 4); int64 labels (rows), or probabilities in "
        "the shape and type of logits (rows, classes), are required"},
       {[] {
@@ -235,16 +233,14 @@ bool add_soft_row(const char* variant, const SoftCase& soft) {
        },
        "the target f64 (2, 3)"},
       {[] {
-         cross_entropy(Variable(Tensor::zeros({2, 3})), Tensor::zeros({2, 3}),
-                       {.ignore_index = 1});
+         cross_entropy(Variable(Tensor::zeros({2, 3})), Tensor::zeros({2, 3}), {.ignore_index = 1});
        },
        "ignore_index 1 given with probabilities as the target"}};
   return testing::add_op_row("cross_entropy", row, __FILE__, __LINE__);
 }
 [[maybe_unused]] const bool soft_rows_added =
     add_soft_row("soft", {}) && add_soft_row("soft_sum", {.reduction = Reduction::sum}) &&
-    add_soft_row("soft_none",
-                 {.reduction = Reduction::none, .smoothing = 0.1, .weighted = true}) &&
+    add_soft_row("soft_none", {.reduction = Reduction::none, .smoothing = 0.1, .weighted = true}) &&
     add_soft_row("soft_weighted", {.smoothing = 0.1, .weighted = true});
 
 // Labels and probabilities that say the same give the same loss and gradient.
@@ -268,10 +264,12 @@ TEST(CrossEntropy, IsLinearInTheTarget) {
   const Tensor second = Tensor::copy_of<i64>(std::vector<i64>{1, 0}, {2});
   const Tensor both = Tensor::copy_of<double>(std::vector<double>{0, 0.7, 0.3, 1, 0, 0}, {2, 3});
   for (const double smoothing : {0.0, 0.2}) {
-    const double pair = 0.3 * cross_entropy(Variable(logits), first, smoothing).value().item<double>() +
-                        0.7 * cross_entropy(Variable(logits), second, smoothing).value().item<double>();
-    const double soft =
-        cross_entropy(Variable(logits), both, {.label_smoothing = smoothing}).value().item<double>();
+    const double pair =
+        0.3 * cross_entropy(Variable(logits), first, smoothing).value().item<double>() +
+        0.7 * cross_entropy(Variable(logits), second, smoothing).value().item<double>();
+    const double soft = cross_entropy(Variable(logits), both, {.label_smoothing = smoothing})
+                            .value()
+                            .item<double>();
     EXPECT_NEAR(soft, pair, 1e-14);
   }
 }

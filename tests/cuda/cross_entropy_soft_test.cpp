@@ -26,9 +26,9 @@ void expect_soft_reference(const SoftSize& s, double smoothing, bool weighted, i
     const auto rows = static_cast<std::size_t>(s.rows);
     std::vector<double> loss64(rows), max64(rows), log64(rows), k64(rows), dx64(x64.size()),
         dt64(x64.size());
-    cross_entropy_soft_forward<double>(
-        Cpu{}, {loss64.data(), k64.data(), {max64.data(), log64.data()}},
-        view(x64, s.rows, s.cols), view(t64, s.rows, s.cols), here);
+    cross_entropy_soft_forward<double>(Cpu{},
+                                       {loss64.data(), k64.data(), {max64.data(), log64.data()}},
+                                       view(x64, s.rows, s.cols), view(t64, s.rows, s.cols), here);
     in_every_order([&] {
       Array<T> loss(s.rows), max(s.rows), log(s.rows), k(s.rows), dx(size, shift), dt(size, shift);
       cross_entropy_soft_forward<T>(Cuda{}, {loss.data(), k.data(), {max.data(), log.data()}},
@@ -42,9 +42,9 @@ void expect_soft_reference(const SoftSize& s, double smoothing, bool weighted, i
       for (const bool per_row : {false, true}) {
         if (!per_row && s.rows == 0) continue;
         cross_entropy_soft_backward<double>(
-            Cpu{}, {dx64.data(), dt64.data()}, view(x64, s.rows, s.cols),
-            view(t64, s.rows, s.cols), {{stored_max.data(), stored_log.data()}, stored_k.data()},
-            {dloss64.data(), per_row}, 3.0, here);
+            Cpu{}, {dx64.data(), dt64.data()}, view(x64, s.rows, s.cols), view(t64, s.rows, s.cols),
+            {{stored_max.data(), stored_log.data()}, stored_k.data()}, {dloss64.data(), per_row},
+            3.0, here);
         cross_entropy_soft_backward<T>(
             Cuda{}, {dx.data(), dt.data()}, view(x, s.rows, s.cols), view(t, s.rows, s.cols),
             {{max.data(), log.data()}, k.data()}, {dloss.data(), per_row}, 3.0, there);

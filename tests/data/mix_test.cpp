@@ -28,8 +28,8 @@ TensorDataset classes_of_pictures(i64 count, bool flat, DType dtype = DType::uin
   Tensor labels = Tensor::empty({count}, DType::int64);
   Random random{4};
   for (i64 i = 0; i < samples.elements(); ++i)
-    samples.data<u8>()[i] = static_cast<u8>(
-        flat ? i / (samples.elements() / count) * 8 + 5 : static_cast<i64>(random.below(256)));
+    samples.data<u8>()[i] = static_cast<u8>(flat ? i / (samples.elements() / count) * 8 + 5
+                                                 : static_cast<i64>(random.below(256)));
   std::iota(labels.values<i64>().begin(), labels.values<i64>().end(), i64{0});
   DatasetInfo info;
   info.name = "pictures";
@@ -127,7 +127,8 @@ TEST(Mix, MixupIsWhatItsTargetSays) {
         }
       }
       EXPECT_EQ(static_cast<i64>(partners.size()), x.size(0)) << "each sample is a partner once";
-      for (const i64 partner : partners) EXPECT_TRUE(partner >= first && partner < first + x.size(0));
+      for (const i64 partner : partners)
+        EXPECT_TRUE(partner >= first && partner < first + x.size(0));
       first += x.size(0);
     }
     EXPECT_EQ(first, 22);
@@ -202,8 +203,8 @@ TEST(Mix, LeavesAShareOfTheBatchesAsTheyAre) {
       for (i64 epoch = 0; epoch < 20; ++epoch) {
         i64 first = 0;
         for (auto& [x, y] : loader) {
-          const bool same = x.to_vector<u8>() ==
-                            set.samples().slice(first, first + x.size(0)).to_vector<u8>();
+          const bool same =
+              x.to_vector<u8>() == set.samples().slice(first, first + x.size(0)).to_vector<u8>();
           bool one_hot = true;
           for (i64 i = 0; i < x.size(0); ++i)
             one_hot = one_hot && mixture_of(y, i, first + i).share == 1;

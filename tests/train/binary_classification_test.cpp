@@ -72,7 +72,8 @@ TEST(BinaryClassification, RefusesOtherTargets) {
   nn::Sequential model{nn::Linear{2, 1}};
   const char* wanted =
       "loss 'binary_classification': a target is 1.5; a number from 0 to 1 is required";
-  EXPECT_EQ(message_of([&] { Evaluator(model, binary_classification()).evaluate(loader); }), wanted);
+  EXPECT_EQ(message_of([&] { Evaluator(model, binary_classification()).evaluate(loader); }),
+            wanted);
   Trainer trainer(model, binary_classification(), {});
   EXPECT_EQ(message_of([&] { trainer.train_one_epoch(loader); }), wanted);
 }

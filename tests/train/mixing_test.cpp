@@ -20,7 +20,8 @@ using test_support::message_of;
 // The mean loss of the mixed batches of an epoch, written out.
 TEST(Mixing, TheLossIsThatOfTheMixedTargets) {
   const auto images = testing_models::tiny_images(50);
-  const data::LoaderOptions mixed{.batch_size = 12, .shuffle = true, .seed = 5, .mix = data::mixup()};
+  const data::LoaderOptions mixed{
+      .batch_size = 12, .shuffle = true, .seed = 5, .mix = data::mixup()};
   const std::vector<double> weights{0.5, 1, 3};
   for (const bool weighted : {false, true}) {
     const LossRecipe loss = classification(
@@ -35,8 +36,8 @@ TEST(Mixing, TheLossIsThatOfTheMixedTargets) {
       const CrossEntropyOptions options{
           .label_smoothing = 0.1,
           .class_weights = weighted ? Tensor::copy_of(weights, {3}).to(DType::f32) : Tensor()};
-      sum += cross_entropy(logits, y, options).value().item<float>() *
-             static_cast<double>(x.size(0));
+      sum +=
+          cross_entropy(logits, y, options).value().item<float>() * static_cast<double>(x.size(0));
       EXPECT_EQ(loss.make()->weight(y), static_cast<double>(x.size(0)));
     }
     EXPECT_NEAR(seen, sum / 50, 1e-5) << weighted;

@@ -53,8 +53,9 @@ TEST_F(SubsetRuns, LookAtSomeSamplesAndAtTheEndAtAll) {
   ASSERT_TRUE(registered);
   Log log;
   const RunReport report = train("run");
-  EXPECT_TRUE(log.has("validation: 7 of the 25 held-out samples are looked at, and all of them in "
-                      "the last one"))
+  EXPECT_TRUE(
+      log.has("validation: 7 of the 25 held-out samples are looked at, and all of them in "
+              "the last one"))
       << log.text();
   ASSERT_TRUE(report.validation.has_value());
   EXPECT_EQ(report.validation->samples, 25);

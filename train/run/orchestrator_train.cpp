@@ -188,15 +188,6 @@ bool Orchestrator::repaired(const TrainingError& error) {
   return false;
 }
 
-// Called after each step. True at most once for each number of applied steps.
-bool Orchestrator::validation_due() {
-  if (data().validation == nullptr || !validation_->by_steps()) return false;
-  const i64 known = trainer_->optimizer().applied_steps();
-  trainer_->applied_at_least(validation_->next_step(known));  // waits only if that may be reached
-  const i64 applied = trainer_->optimizer().applied_steps();
-  return applied > 0 && applied != progress_.validated_at && validation_->due_after_step(applied);
-}
-
 // Called after each step. The checkpoint at the end of an epoch is saved by end_epoch().
 bool Orchestrator::save_due() {
   output_.checkpoints->poll();
@@ -260,58 +251,6 @@ bool Orchestrator::end_epoch() {
   return !result.complete || !reason.empty();
 }
 
-// Validates at most once per step: the last validation of an epoch may already have been made. It
-// is made again if it looked at some samples (validation.subset) and all are wanted. Returns false
-// when a stop was requested before its end.
-bool Orchestrator::validate_now(bool all) {
-  const i64 step = trainer_->optimizer().applied_steps();
-  if (progress_.validated_at == step && (!all || validated_all())) return true;
-  std::optional<Evaluation> result = validate(control_.stop, all);
-  if (!result) return false;
-  progress_.validation = std::move(result);
-  progress_.validated_at = step;
-  for (const auto& [name, value] : progress_.validation->metrics)
-    trainer_->observe("validation/" + name, value);
-  if (validation_->by_steps() && output_.log)
-    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation,
-                                validated_all() ? 0 : progress_.validation->samples);
-  warn_if_diverged("validation/loss", progress_.validation->loss);
-  return true;
-}
-
-// Whether the last validation looked at all held-out samples.
-bool Orchestrator::validated_all() const {
-  return progress_.validated_at >= 0 && progress_.validation->samples == data().validation->size();
-}
-
-// Called when the run ends. The last validation of a run looks at all samples. There was none if
-// the end of the last epoch was repaired. Returns false when a stop was requested before its end.
-bool Orchestrator::validate_at_end() {
-  if (data().validation == nullptr || validated_all()) return true;
-  const bool was_repaired = progress_.validated_at < 0;
-  if (!validate_now(true)) return false;
-  if (!was_repaired && !validation_->by_steps())
-    output_.log->add_validation(trainer_->progress().epochs_done, progress_.validated_at,
-                                *progress_.validation, 0);
-  return true;
-}
-
-// Throws TrainingError if a validation at this step gave a loss that is not finite.
-void Orchestrator::check_validation() const {
-  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return;
-  const Evaluation& validation = *progress_.validation;
-  if (std::isfinite(validation.loss)) return;
-  if (validation.weight == 0)
-    throw TrainingError(
-        fmt::format("validation: no sample of {} has a weight above 0 (loss.class_weights, "
-                    "loss.ignore_index); at least one is required",
-                    validation.samples));
-  throw TrainingError(
-      fmt::format("the validation loss is {} after step {}; try a lower learning rate, or "
-                  "train.clip_norm",
-                  validation.loss, progress_.validated_at));
-}
-
 // Throws TrainingError, with the reason, if no step of the whole run was applied.
 void Orchestrator::check_steps() const {
   if (trainer_->optimizer().applied_steps() > 0) return;
@@ -337,19 +276,9 @@ void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
       metric, loss, trainer_->optimizer().applied_steps(), input_.first_loss);
 }
 
-// The metrics of a validation at the current step; empty if there was none.
-std::map<std::string, double> Orchestrator::newest_validation() {
-  trainer_->synchronize();
-  std::map<std::string, double> metrics;
-  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return metrics;
-  for (const auto& [name, value] : progress_.validation->metrics)
-    metrics["validation/" + name] = value;
-  return metrics;
-}
-
 // Returns nothing when a stop was requested in the validation.
-std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
-                                                      bool validate_here, bool all) {
+std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result, bool validate_here,
+                                                      bool all) {
   EpochReport report{.train = result,
                      .epochs = config_.train.epochs,
                      .step = trainer_->optimizer().applied_steps(),
