@@ -249,8 +249,7 @@ TEST(Mix, RefusesWhatCannotBeMixed) {
             "data.mix: the targets of points are numbers of shape (); one class label per sample "
             "is required");
   info.classes = 9;
-  const TensorDataset text(info, Tensor::zeros({4, 2}, DType::int64),
-                           Tensor::zeros({4, 2}, DType::int64));
+  const TensorDataset text(info, Tensor::zeros({4, 2}), Tensor::zeros({4, 2}, DType::int64));
   EXPECT_EQ(refusal(text, mixup()),
             "data.mix: the targets of points are labels of shape (2); one class label per sample "
             "is required");
