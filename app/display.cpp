@@ -115,10 +115,12 @@ void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
 }
 
 void Display::on_epoch_end(const train::EpochReport& report) {
+  std::string validation = metrics_of(report.metrics, "validation/", "validation loss");
+  if (report.validation_samples > 0)
+    validation += fmt::format(" ({} held-out samples)", report.validation_samples);
   say(fmt::format("epoch {:>{}}/{}  loss {:.4f}{}  lr {:.3g}  {}", report.train.epoch,
-                  std::to_string(epochs_).size(), epochs_, report.train.loss,
-                  metrics_of(report.metrics, "validation/", "validation loss"), report.train.lr,
-                  rate(report.train.samples_per_second)));
+                  std::to_string(epochs_).size(), epochs_, report.train.loss, validation,
+                  report.train.lr, rate(report.train.samples_per_second)));
 }
 
 void Display::on_train_end(const train::RunReport& report) {

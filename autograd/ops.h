@@ -160,8 +160,11 @@ Variable embedding(const Variable& table, const Tensor& indices);
 Variable dropout(const Variable& x, double p);
 
 // --- losses --------------------------------------------------------------------------------------
-// Softmax cross-entropy, as a mean over the rows (autograd/cross_entropy.cpp).
-Variable cross_entropy(const Variable& logits, const Tensor& labels,
+// Softmax cross-entropy (autograd/cross_entropy.cpp). The target has int64 labels (rows), or
+// probabilities (rows, classes) in the logits' dtype. A Variable of probabilities gets a gradient.
+Variable cross_entropy(const Variable& logits, const Tensor& target,
+                       const CrossEntropyOptions& options = {});
+Variable cross_entropy(const Variable& logits, const Variable& target,
                        const CrossEntropyOptions& options = {});
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 

@@ -24,11 +24,16 @@ struct Slot {
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
   SampleReader::Scratch scratch;
+  BatchMixer::Scratch unmixed;
 };
 
 std::unique_ptr<Sampler> sampler_of(const LoaderOptions& options) {
   if (options.sampler) return options.sampler.make();
   return (options.shuffle ? shuffled() : sequential()).make();
+}
+
+std::shared_ptr<const Mix> mix_of(const LoaderOptions& options) {
+  return options.mix ? std::shared_ptr<const Mix>(options.mix.make()) : nullptr;
 }
 
 Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
@@ -42,7 +47,9 @@ Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
 class Loader::Pipeline {
  public:
   Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
-      : reader_(std::move(dataset), options), options_(options) {
+      : reader_(std::move(dataset), options),
+        mixer_(mix_of(options), reader_.info()),
+        options_(options) {
     const auto& info = reader_.info();
     WEFT_CHECK(reader_.dataset().size() > 0,
                "loader: {} ({}) is empty; at least one sample is required", info.name, info.split);
@@ -134,6 +141,7 @@ class Loader::Pipeline {
   }
 
   SampleReader reader_;
+  BatchMixer mixer_;
   LoaderOptions options_;
   std::unique_ptr<Sampler> sampler_;
   i64 batches_ = 0, samples_ = 0;
@@ -144,7 +152,7 @@ class Loader::Pipeline {
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
 
   void fill(Slot& slot, i64 batch) noexcept try {
-    const auto& info = reader_.info();
+    const auto& info = mixer_.info();
     const i64 begin = batch * options_.batch_size;
     const i64 count = std::min(options_.batch_size, samples_ - begin);
     const i64 buffer_size = std::min(options_.batch_size, samples_);
@@ -156,11 +164,20 @@ class Loader::Pipeline {
     slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
+    if (!mixer_.mixes()) return read(slot, begin, count, x, y);
+    mixer_.prepare(slot.unmixed, count);
+    read(slot, begin, count, slot.unmixed.samples.data(),
+         reinterpret_cast<std::byte*>(slot.unmixed.labels.data()));
+    mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
+  } catch (...) {
+    slot.error = std::current_exception();
+  }
+
+  void read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
+    const auto& info = reader_.info();
     for (i64 i = 0; i < count; ++i)
       reader_.read(filled_, begin + i, x + i * info.sample_bytes(), y + i * info.target_bytes(),
                    slot.scratch);
-  } catch (...) {
-    slot.error = std::current_exception();
   }
 
   void work() {
@@ -239,7 +256,7 @@ Loader::~Loader() = default;
 
 const Dataset& Loader::dataset() const { return pipeline_->reader_.dataset(); }
 const LoaderOptions& Loader::options() const { return pipeline_->options_; }
-const DatasetInfo& Loader::info() const { return pipeline_->reader_.info(); }
+const DatasetInfo& Loader::info() const { return pipeline_->mixer_.info(); }
 i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
 i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
 void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }

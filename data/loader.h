@@ -10,6 +10,7 @@
 
 #include "weft/data/augmentation.h"
 #include "weft/data/dataset.h"
+#include "weft/data/mix.h"
 #include "weft/data/sampler.h"
 #include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
@@ -17,7 +18,8 @@
 namespace weft::data {
 
 // x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types; labels are
-// (samples). For a ResidentDataset, x holds int64 sample indices instead of samples.
+// (samples). For a ResidentDataset, x holds int64 sample indices instead of samples. Of mixed
+// batches, y holds the probability of each class, f32 (samples, classes).
 struct Batch {
   Tensor x, y;
 };
@@ -33,6 +35,8 @@ struct LoaderOptions {
   i64 workers = 1;         // threads that prepare batches; 0: the caller prepares its batch itself
   // What happens to each picture, in this order (data/augmentation.h). x has their last shape.
   std::vector<AugmentationRecipe> augment = {};
+  // Joins the augmented samples of each batch (data/mix.h); empty: they stay apart.
+  MixRecipe mix = {};
   // skip: a sample of the epoch that is chosen by (seed, epoch, position) takes the place of one
   // that cannot be read.
   BadSamples bad_samples = BadSamples::error;
@@ -45,7 +49,8 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// The content of a batch depends on dataset, batch_size, sampler, augment, seed and position only,
+// The content of a batch depends on dataset, batch_size, sampler, augment, mix, seed and position
+// only,
 // never on workers or timing. So do errors: one that a sample causes is thrown when its batch is
 // asked for, and names the sample.
 //
@@ -78,7 +83,7 @@ class Loader {
   // loop.
   void set_position(LoaderPosition position);
   LoaderPosition position() const;
-  // The information about the samples of a batch, after augmentation.
+  // The information about the samples of a batch, augmented and mixed.
   const DatasetInfo& info() const;
 
   // The position, for a checkpoint. On loading, size, batch_size, shuffle, seed and drop_last must

@@ -93,11 +93,15 @@ std::shared_ptr<const Dataset> first_samples(std::shared_ptr<const Dataset> whol
   return std::make_shared<Subset>(std::move(whole), std::move(indices));
 }
 
+std::vector<i64> some_indices(const Dataset& whole, i64 count, u64 seed) {
+  check_count(whole, count);
+  return choose(groups_of(whole, true), count, key_of(seed, number_of("subset"))).chosen;
+}
+
 std::shared_ptr<const Dataset> some_samples(std::shared_ptr<const Dataset> whole, i64 count,
                                             u64 seed) {
-  check_count(*whole, count);
-  auto choice = choose(groups_of(*whole, true), count, key_of(seed, number_of("subset")));
-  return std::make_shared<Subset>(std::move(whole), std::move(choice.chosen));
+  std::vector<i64> indices = some_indices(*whole, count, seed);
+  return std::make_shared<Subset>(std::move(whole), std::move(indices));
 }
 
 ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, u64 seed,

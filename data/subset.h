@@ -33,8 +33,10 @@ class Subset : public Dataset {
 // The first `count` samples. Throws UserError if there are fewer.
 std::shared_ptr<const Dataset> first_samples(std::shared_ptr<const Dataset> whole, i64 count);
 
-// `count` samples in their order, a function of (seed, labels). Every class has its share, to
-// within one sample. Throws UserError if there are fewer.
+// The indices of `count` samples, ascending, a function of (seed, labels). Every class has its
+// share, to within one sample. Throws UserError if there are fewer.
+std::vector<i64> some_indices(const Dataset& whole, i64 count, u64 seed);
+// The samples at some_indices().
 std::shared_ptr<const Dataset> some_samples(std::shared_ptr<const Dataset> whole, i64 count,
                                             u64 seed);
 

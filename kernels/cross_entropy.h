@@ -4,12 +4,12 @@
 //            max[r] = max_c x[r,c],  log_sum[r] = ln Σ_c e^(x[r,c] − max[r])
 //            l[r,c] = (max[r] − x[r,c]) + log_sum[r], which is −ln of the probability of c
 //            loss[r] = (1 − ε)·k[r]·l[r, label[r]] + ε/cols·Σ_c w[c]·l[r,c]
-//            dx[r,c] = scale·dloss·(((1 − ε)·k[r] + ε/cols·Σw)·e^−l[r,c]
+//            dx[r,c] = scale·dloss[r]·(((1 − ε)·k[r] + ε/cols·Σw)·e^−l[r,c]
 //                                   − (1 − ε)·k[r]·[c = label[r]] − ε/cols·w[c])
 //            all 0 in a row whose label is ignored
 //            mean: loss = sum/weight and share = 1/weight; both 0 if weight is 0
 //   shapes   x, dx (rows, cols); loss, max, log_sum, row_weight, label (rows); w (cols);
-//            dloss () on the device; all arrays of the mean ()
+//            dloss () or (rows), on the device; all arrays of the mean ()
 //   saved    x, max, log_sum, share
 //   aliasing in the mean, loss may be sum
 //   source   label smoothing ε: Szegedy et al. 2015, arXiv:1512.00567 §7
@@ -63,9 +63,17 @@ struct CrossEntropyMean {
 template <class T, class Device>
 void cross_entropy_mean(Device device, const CrossEntropyMean<T>& mean);
 
+// The gradient of the loss, a scalar or one value per row.
+template <class T>
+struct RowLossGradient {
+  const T* dloss = nullptr;
+  bool per_row = false;
+
+  WEFT_HOST_DEVICE T of(i64 row) const { return dloss[per_row ? row : 0]; }
+};
 template <class T, class Device>
 void cross_entropy_backward(Device device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
-                            const i64* label, const T* dloss, double scale,
+                            const i64* label, RowLossGradient<T> gradient, double scale,
                             const LabelTerms<T>& terms);
 
 }  // namespace weft::kernels

@@ -61,9 +61,8 @@ void weighted_mean(const CrossEntropyMean<T>& mean) {
 
 template <class T>
 void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64* label,
-              const T* dloss, double scale, const LabelTerms<T>& terms) {
+              RowLossGradient<T> gradient, double scale, const LabelTerms<T>& terms) {
   const i64 cols = x.cols;
-  const T factor = static_cast<T>(scale) * dloss[0];
   const T smoothing = static_cast<T>(terms.smoothing), spread = smoothing / static_cast<T>(cols);
   const T* w = terms.class_weights;
   parallel_for(x.rows, grain(cols), [=](i64 begin, i64 end) {
@@ -75,6 +74,7 @@ void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64*
           std::fill_n(to, cols, T(0));
           continue;
         }
+        const T factor = static_cast<T>(scale) * gradient.of(r);
         const T max = saved.max[r], log_sum = saved.log_sum[r];
         if (w == nullptr) {
           for (i64 c = 0; c < cols; ++c)
@@ -106,9 +106,9 @@ void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64*
   }                                                                                        \
   template <>                                                                              \
   void cross_entropy_backward(Cpu, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, \
-                              const i64* label, const T* dloss, double scale,              \
+                              const i64* label, RowLossGradient<T> gradient, double scale, \
                               const LabelTerms<T>& terms) {                                \
-    backward(dx, x, saved, label, dloss, scale, terms);                                    \
+    backward(dx, x, saved, label, gradient, scale, terms);                                 \
   }
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)

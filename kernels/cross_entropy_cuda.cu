@@ -70,12 +70,11 @@ __global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
-                                  const i64* label, const T* dloss, Compute<T> scale,
+                                  const i64* label, RowLossGradient<T> gradient, Compute<T> scale,
                                   LabelTerms<T> terms, i64 packs) {
   using C = Compute<T>;
   const i64 cols = x.cols;
   constexpr int kSize = Pack<T>::kSize;
-  const C factor = scale * static_cast<C>(dloss[0]);
   const C smoothing = static_cast<C>(terms.smoothing), spread = smoothing / static_cast<C>(cols);
   const T* w = terms.class_weights;
   const C spread_sum =
@@ -83,6 +82,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto slope = [=](T value, i64 row, i64 c) {
     const i64 target = label[row];
     if (terms.ignored(target)) return static_cast<T>(C(0));
+    const C factor = scale * static_cast<C>(gradient.of(row));
     C on = C(1) - smoothing, all = 1, off = spread;
     if (w != nullptr) {
       on *= target >= 0 && target < cols ? static_cast<C>(w[target]) : C(0);
@@ -126,12 +126,12 @@ void weighted_mean(Cuda device, const CrossEntropyMean<T>& mean) {
 
 template <class T>
 void backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64* label,
-              const T* dloss, double scale, const LabelTerms<T>& terms) {
+              RowLossGradient<T> gradient, double scale, const LabelTerms<T>& terms) {
   const i64 n = x.size();
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, dx.data, x.data);
   launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))), dx, x,
-                                           saved, label, dloss, static_cast<Compute<T>>(scale),
+                                           saved, label, gradient, static_cast<Compute<T>>(scale),
                                            terms, packs);
 }
 
@@ -149,9 +149,9 @@ void backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> save
   }                                                                                                \
   template <>                                                                                      \
   void cross_entropy_backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, \
-                              const i64* label, const T* dloss, double scale,                      \
+                              const i64* label, RowLossGradient<T> gradient, double scale,         \
                               const LabelTerms<T>& terms) {                                        \
-    backward(device, dx, x, saved, label, dloss, scale, terms);                                    \
+    backward(device, dx, x, saved, label, gradient, scale, terms);                                 \
   }
 WEFT_CROSS_ENTROPY(float)
 WEFT_CROSS_ENTROPY(double)

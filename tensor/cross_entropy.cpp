@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "weft/kernels/cross_entropy.h"
+#include "weft/kernels/cross_entropy_soft.h"
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
@@ -43,6 +44,49 @@ void check_class_weights(const Tensor& weights) {
   });
 }
 
+// Checks the logits and the options that labels and probabilities share.
+void check_cross_entropy(const Tensor& logits, const CrossEntropyOptions& options) {
+  WEFT_CHECK(
+      logits.size(1) > 0 && (logits.size(0) > 0 || options.reduction != Reduction::mean),
+      "cross_entropy: logits are {}; at least one class, and one row for a mean, is required",
+      logits.shape());
+  WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing < 1,
+             "cross_entropy: label_smoothing is {}; it must be in [0, 1)", options.label_smoothing);
+  const i64 cols = logits.size(1);
+  const Tensor& weights = options.class_weights;
+  if (!weights.defined()) return;
+  WEFT_CHECK(weights.shape() == Shape{cols} && weights.dtype() == logits.dtype(),
+             "cross_entropy: class weights {} {} for {} classes of {}; one {} weight per class is "
+             "required",
+             weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
+  check_same_device("cross_entropy", logits, weights);
+  check_class_weights(weights);
+}
+
+// The loss of all rows. A mean divides by the number of rows.
+Tensor reduced(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::mean: return mean(losses);
+    case Reduction::sum: return sum(losses);
+    case Reduction::none: break;
+  }
+  return losses;
+}
+
+// The factor of one row in the loss.
+double share_of_row(const Tensor& logits, Reduction reduction) {
+  return reduction == Reduction::mean ? 1.0 / static_cast<double>(logits.size(0)) : 1.0;
+}
+template <class T>
+kernels::RowLossGradient<T> row_gradient(const Tensor& dloss, Reduction reduction) {
+  return {dloss.data<T>(), reduction == Reduction::none};
+}
+
+template <class T>
+kernels::SoftTerms<T> soft_terms(const CrossEntropyOptions& options) {
+  return {options.label_smoothing, data_or_null<T>(options.class_weights)};
+}
+
 }  // namespace
 
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
@@ -54,24 +98,10 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
       "required",
       logits.shape(), labels.dtype(), labels.shape());
   check_same_device("cross_entropy", logits, labels);
-  WEFT_CHECK(logits.size(0) > 0 && logits.size(1) > 0,
-             "cross_entropy: logits are {}; at least one row and one class "
-             "are required",
-             logits.shape());
-  WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing < 1,
-             "cross_entropy: label_smoothing is {}; it must be in [0, 1)", options.label_smoothing);
+  check_cross_entropy(logits, options);
   const i64 cols = logits.size(1);
-  const Tensor& weights = options.class_weights;
-  if (weights.defined()) {
-    WEFT_CHECK(
-        weights.shape() == Shape{cols} && weights.dtype() == logits.dtype(),
-        "cross_entropy: class weights {} {} for {} classes of {}; one {} weight per class is "
-        "required",
-        weights.dtype(), weights.shape(), cols, logits.dtype(), logits.dtype());
-    check_same_device("cross_entropy", logits, weights);
-    check_class_weights(weights);
-  }
-  const bool counts = weights.defined() || options.ignore_index.has_value();
+  const bool counts = options.reduction == Reduction::mean &&
+                      (options.class_weights.defined() || options.ignore_index.has_value());
   const Tensor losses = Tensor::empty({logits.size(0)}, logits.dtype(), logits.device());
   const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
   CrossEntropy result{Tensor(), Tensor::empty({2, logits.size(0)}, logits.dtype(), logits.device()),
@@ -97,7 +127,7 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                labels.values<i64>()[static_cast<std::size_t>(bad)], bad, cols - 1);
   }
   if (!counts) {
-    result.loss = mean(losses);
+    result.loss = reduced(losses, options.reduction);
     return result;
   }
   result.loss = sum(losses);
@@ -118,13 +148,62 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
                             const CrossEntropyOptions& options) {
   check_output("cross_entropy", dlogits, logits.shape(), logits);
   const Tensor all = weight_sum(options), each = share.defined() ? mul(dloss, share) : dloss;
-  const double scale = share.defined() ? 1.0 : 1.0 / static_cast<double>(logits.size(0));
+  const double scale = share.defined() ? 1.0 : share_of_row(logits, options.reduction);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::cross_entropy_backward<T>(device, rows<T>(dlogits), rows<T>(logits),
-                                             parts_of<T>(log_sums), labels.data<i64>(),
-                                             each.data<T>(), scale, terms_of<T>(options, all));
+          kernels::cross_entropy_backward<T>(
+              device, rows<T>(dlogits), rows<T>(logits), parts_of<T>(log_sums), labels.data<i64>(),
+              row_gradient<T>(each, options.reduction), scale, terms_of<T>(options, all));
+        },
+        logits.device());
+  });
+}
+
+SoftCrossEntropy soft_cross_entropy(const Tensor& logits, const Tensor& target,
+                                    const CrossEntropyOptions& options) {
+  WEFT_CHECK(
+      logits.rank() == 2 && target.shape() == logits.shape() && target.dtype() == logits.dtype(),
+      "cross_entropy: logits are {} {} and the target {} {}; int64 labels (rows), or "
+      "probabilities in the shape and type of logits (rows, classes), are required",
+      logits.dtype(), logits.shape(), target.dtype(), target.shape());
+  WEFT_CHECK(!options.ignore_index,
+             "cross_entropy: ignore_index {} given with probabilities as the target; int64 labels "
+             "are required to ignore one",
+             *options.ignore_index);
+  check_same_device("cross_entropy", logits, target);
+  check_cross_entropy(logits, options);
+  const i64 count = logits.size(0);
+  const Tensor losses = Tensor::empty({count}, logits.dtype(), logits.device());
+  SoftCrossEntropy result{Tensor(), Tensor::empty({2, count}, logits.dtype(), logits.device()),
+                          Tensor::empty_like(losses)};
+  visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
+    const kernels::SoftCrossEntropyRows<T> out{.loss = losses.data<T>(),
+                                               .row_weight = result.row_weights.data<T>(),
+                                               .saved = parts_of<T>(result.log_sums)};
+    std::visit(
+        [&](auto device) {
+          kernels::cross_entropy_soft_forward<T>(device, out, rows<T>(logits), rows<T>(target),
+                                                 soft_terms<T>(options));
+        },
+        logits.device());
+  });
+  result.loss = reduced(losses, options.reduction);
+  return result;
+}
+
+void soft_cross_entropy_backward(Tensor* dlogits, Tensor* dtarget, const Tensor& dloss,
+                                 const Tensor& logits, const Tensor& target,
+                                 const SoftCrossEntropy& saved,
+                                 const CrossEntropyOptions& options) {
+  visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::cross_entropy_soft_backward<T>(
+              device, {data_or_null<T>(dlogits), data_or_null<T>(dtarget)}, rows<T>(logits),
+              rows<T>(target), {parts_of<T>(saved.log_sums), saved.row_weights.data<T>()},
+              row_gradient<T>(dloss, options.reduction), share_of_row(logits, options.reduction),
+              soft_terms<T>(options));
         },
         logits.device());
   });

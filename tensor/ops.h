@@ -283,6 +283,10 @@ Tensor log_softmax(const Tensor& x);
 void log_softmax(Tensor& y, const Tensor& x);
 void log_softmax_backward(Tensor& dx, const Tensor& dy, const Tensor& y);
 
+// --- losses --------------------------------------------------------------------------------------
+// mean and sum reduce to a scalar. none gives one loss for each row or element.
+enum class Reduction { mean, sum, none };
+
 // --- cross-entropy (tensor/cross_entropy.cpp) ----------------------------------------------------
 // Row r has the weight class_weights[labels[r]], and the mean divides by the sum of the weights. A
 // row with the label `ignore_index` has weight 0. Label smoothing is spread over the classes by
@@ -293,21 +297,38 @@ struct CrossEntropyOptions {
   // UserError on the CPU; elsewhere a row of a class with a weight below 0 has a loss of NaN.
   Tensor class_weights = {};
   std::optional<i64> ignore_index = {};  // need not be a class
+  Reduction reduction = Reduction::mean;
 };
 struct CrossEntropy {
-  Tensor loss;  // mean over the rows, a scalar
+  Tensor loss;  // a scalar, or (rows) for Reduction::none
   // Both are for the backward pass. log_sums is (2, rows), the maxima and ln Σ e^(x − max). `share`
-  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined if there are neither
-  // class weights nor ignore_index.
+  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined for a sum, for none,
+  // and if there are neither class weights nor ignore_index.
   Tensor log_sums, share;
 };
 // logits are (rows, classes) and labels int64 (rows) in [0, classes). On the CPU a label outside
 // throws a UserError that names it; on a GPU the loss is NaN.
 CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                            const CrossEntropyOptions& options = {});
+// dloss has the shape of the loss.
 void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& logits,
                             const Tensor& log_sums, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options);
+
+// With a probability for each class as the target, (rows, classes) in the logits' dtype. The class
+// weights multiply the terms of their classes, and the mean divides by the number of rows, as in
+// PyTorch. The target is taken as it is: its rows need not have the sum 1. Throws UserError for
+// ignore_index.
+struct SoftCrossEntropy {
+  Tensor loss;
+  Tensor log_sums, row_weights;  // (2, rows) and (rows), for the backward pass
+};
+SoftCrossEntropy soft_cross_entropy(const Tensor& logits, const Tensor& target,
+                                    const CrossEntropyOptions& options = {});
+// A null gradient is not computed.
+void soft_cross_entropy_backward(Tensor* dlogits, Tensor* dtarget, const Tensor& dloss,
+                                 const Tensor& logits, const Tensor& target,
+                                 const SoftCrossEntropy& saved, const CrossEntropyOptions& options);
 
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
 struct LayerNorm {
@@ -336,7 +357,6 @@ void dropout(Tensor& y, const Tensor& x, double p, const RandomOp& random);
 // --- pointwise losses (tensor/pointwise_loss.cpp) ------------------------------------------------
 // mean and sum reduce over all elements to a scalar; none gives one loss per element, in the shape
 // of x.
-enum class Reduction { mean, sum, none };
 // `Op` is a formula of kernels/pointwise_loss_ops.h. x and target have the same shape.
 template <class Op>
 Tensor pointwise_loss(const Tensor& x, const Tensor& target, double parameter, Reduction reduction);

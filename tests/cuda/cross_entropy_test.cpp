@@ -26,6 +26,8 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
     for (i64 r = 0; r < s.rows; ++r) label[r] = ignores && r % 3 == 1 ? -7 : numbers.below(s.cols);
     Array<T> dloss(1), sum(1);
     dloss[0] = converted<T>(0.5);
+    const Array<T> each(s.rows, numbers, -1, 1);  // a gradient for each row
+    const auto each64 = each.numbers();
     const auto x64 = x.numbers(), w64 = w.numbers();
     double sum64 = 0;
     for (const double one : w64) sum64 += one;
@@ -56,10 +58,17 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
       const double d = 0.5;
       const auto stored_max = max.numbers(), stored_log = log.numbers();
       cross_entropy_backward<double>(Cpu{}, view(dx64, s.rows, s.cols), view(x64, s.rows, s.cols),
-                                     {stored_max.data(), stored_log.data()}, label.data(), &d, 3.0,
-                                     here);
+                                     {stored_max.data(), stored_log.data()}, label.data(), {&d},
+                                     3.0, here);
       cross_entropy_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(x, s.rows, s.cols),
-                                {max.data(), log.data()}, label.data(), dloss.data(), 3.0, there);
+                                {max.data(), log.data()}, label.data(), {dloss.data()}, 3.0, there);
+      expect_near(dx, dx64, 5 * tolerance<T>());
+      cross_entropy_backward<double>(Cpu{}, view(dx64, s.rows, s.cols), view(x64, s.rows, s.cols),
+                                     {stored_max.data(), stored_log.data()}, label.data(),
+                                     {each64.data(), true}, 1.0, here);
+      cross_entropy_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(x, s.rows, s.cols),
+                                {max.data(), log.data()}, label.data(), {each.data(), true}, 1.0,
+                                there);
       expect_near(dx, dx64, 5 * tolerance<T>());
     });
   });

@@ -84,6 +84,15 @@ TEST_F(GpuCapture, BatchesMayCountDifferently) {
     }
 }
 
+// The graph holds the cross-entropy of probabilities. The host sends them with the samples.
+TEST_F(GpuCapture, BatchesMayBeMixed) {
+  const auto captured = expect_equal(
+      {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 3},
+       .loss = train::classification({.label_smoothing = 0.1, .class_weights = {1, 0.5, 3, 0.125}}),
+       .mix = data::mixup({.alpha = 0.4})});
+  EXPECT_EQ(captured->trainer().runner().launches(), 30 - 2);
+}
+
 TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
   const auto captured =
       expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}),

@@ -85,6 +85,7 @@ struct Setting {
   bool shuffle = true;
   bool on_device = false;  // the samples
   train::LossRecipe loss = train::classification();
+  data::MixRecipe mix = {};
 };
 
 // A run and all its results.
@@ -161,7 +162,7 @@ class Training {
     return std::make_shared<data::ResidentDataset>(*samples, device_named("cuda"));
   }
   static data::LoaderOptions loader_options(const Setting& setting) {
-    return {.batch_size = setting.batch, .shuffle = setting.shuffle, .seed = 3};
+    return {.batch_size = setting.batch, .shuffle = setting.shuffle, .seed = 3, .mix = setting.mix};
   }
 
   Setting setting_;

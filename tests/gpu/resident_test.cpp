@@ -161,6 +161,16 @@ TEST_F(WithMemory, AutoTakesAQuarterOfWhatIsFree) {
   EXPECT_EQ(place(train::OnDevice::never, 8 * kMiB).train, data_.train);
 }
 
+TEST_F(WithMemory, MixedSamplesStayOnTheHost) {
+  train::DataOptions options;
+  options.mix = data::mixup();
+  EXPECT_EQ(train::place_data(data_, options, cuda()).train, data_.train);
+  EXPECT_EQ(said_, (std::vector<std::string>{
+                       "data: samples stay on the host, which prepares them as data.mix says"}));
+  options.on_device = train::OnDevice::always;
+  EXPECT_THROW(train::place_data(data_, options, cuda()), UserError);
+}
+
 TEST_F(WithMemory, AlwaysIsRefusedWhereItDoesNotFit) {
   EXPECT_NE(data::as_resident(*place(train::OnDevice::always, 3 * kMiB).train), nullptr);
   try {

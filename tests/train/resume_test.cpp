@@ -219,6 +219,32 @@ TEST_F(Resuming, WithAugmentationAndAnyNumberOfLoaderWorkers) {
   EXPECT_THROW(train(config("other", {"resume=auto"})), UserError) << "another augmentation";
 }
 
+TEST_F(Resuming, WithMixedBatches) {
+  for (const char* mix : {"data.mix={type: mixup, alpha: 0.4}", "data.mix=cutmix"})
+    expect_law({mix, "data.augment=[flip]", "train.accumulate=2", "checkpoint.every=1ba",
+                "loss.label_smoothing=0.1", "data.workers=1"},
+               {3, 5, 8, 12}, {"data.workers=3"});
+  train(config("with", {"data.mix=mixup"}));
+  train(config("without", {}));
+  EXPECT_NE(outcome_of(dir("with")), outcome_of(dir("without")));
+  train(config("other", {"data.mix=mixup", "train.epochs=2"}));
+  EXPECT_THROW(train(config("other", {"resume=auto"})), UserError) << "without mixing";
+}
+
+TEST_F(Resuming, WithASubsetInValidation) {
+  expect_law({"validation.subset=7"}, {3, 5, 8, 15});
+  expect_law({"validation.subset=7", "validation.every=2ba",
+              "scheduler={type: plateau, monitor: validation/loss, patience: 1}"},
+             {2, 5, 8, 14});
+  // It may change where nothing but the log depends on it.
+  train(config("run", {"validation.subset=7", "train.epochs=2"}));
+  Log log;
+  train(config("run", {"validation.subset=9", "resume=auto"}));
+  EXPECT_TRUE(log.has("resume: validation.subset: 7 -> 9")) << log.text();
+  train(config("watched", {"validation.subset=7", "train.epochs=2", "scheduler=plateau"}));
+  EXPECT_THROW(train(config("watched", {"scheduler=plateau", "resume=auto"})), UserError);
+}
+
 TEST_F(Resuming, WithOtherSamplers) {
   expect_law({"data.sampler=weighted", "data.drop_last=true", "data.workers=1"}, {3, 5, 12},
              {"data.workers=3"});

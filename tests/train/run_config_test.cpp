@@ -49,7 +49,7 @@ TEST(RunConfig, LanguageModelingIsAnotherSpelling) {
   EXPECT_EQ(run_config({"task=language_modeling"}).objective.task, "language_modelling");
   EXPECT_EQ(LossRecipe::of("language_modeling").name(), "language_modelling");
   EXPECT_NE(run_refusal({"task=language"})
-                .find("one of classification, language_modelling, "
+                .find("one of binary_classification, classification, language_modelling, "
                       "regression or null"),
             std::string::npos);
 }

@@ -86,7 +86,7 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   const nn::NamedParameters parameters = model_.named_parameters();
   const Device device = parameters.empty() ? Device{Cpu{}} : parameters.front().variable.device();
   const DType dtype = parameters.empty() ? DType::f32 : parameters.front().variable.dtype();
-  check_targets(*loss_, loader.dataset());
+  check_targets(*loss_, loader);
   for (std::size_t i = 0; i < names_.size(); ++i)
     check_kind(names_[i], *metrics_[i], data::stored_info(loader.dataset()));
   // The model may have been converted or moved since the last time.

@@ -40,9 +40,12 @@ class Classification final : public Loss {
                           .class_weights = weights_beside(output.value()),
                           .ignore_index = options_.ignore_index});
   }
+  // The mean over probabilities divides by the number of samples, also with class weights.
   double weight(const Tensor& target) const override {
+    if (is_floating(target.dtype())) return static_cast<double>(target.size(0));
     return weight_of_labels(target, options_.class_weights, options_.ignore_index);
   }
+  bool takes_probabilities() const override { return !options_.ignore_index; }
   std::optional<i64> ignore_index() const override { return options_.ignore_index; }
   i64 outputs(const data::DatasetInfo& info) const override {
     WEFT_CHECK(info.has_labels(),

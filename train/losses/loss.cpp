@@ -11,4 +11,13 @@ void check_targets(const Loss& loss, const data::Dataset& dataset) {
   loss.outputs(info);
 }
 
+void check_targets(const Loss& loss, const data::Loader& loader) {
+  check_targets(loss, loader.dataset());
+  WEFT_CHECK(!loader.options().mix || loss.takes_probabilities(),
+             "data.mix: {} given for a loss that takes class labels alone; one that takes a "
+             "probability for each class is required (loss.type: classification, without "
+             "ignore_index)",
+             loader.options().mix.name());
+}
+
 }  // namespace weft::train

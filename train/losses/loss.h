@@ -8,7 +8,7 @@
 
 #include "weft/autograd/variable.h"
 #include "weft/core/registry.h"
-#include "weft/data/dataset.h"
+#include "weft/data/loader.h"
 
 namespace weft::train {
 
@@ -22,6 +22,9 @@ class Loss {
   // The divisor of forward()'s mean: the number of samples, or the sum of their weights. It weights
   // micro-batches in a step, and batches in an epoch. A batch of weight 0 has no gradient.
   virtual double weight(const Tensor& target) const { return static_cast<double>(target.size(0)); }
+  // Whether the target may also have a probability for each class, f32 (samples, classes), as that
+  // of mixed batches (data/mix.h).
+  virtual bool takes_probabilities() const { return false; }
   // The label that the loss and the metrics ignore.
   virtual std::optional<i64> ignore_index() const { return std::nullopt; }
   // The number of outputs per sample that the model must have for this data. Throws UserError,
@@ -35,6 +38,8 @@ class Loss {
 // outputs() makes the same check for a config. The samples may be on any device. A dataset of
 // labels without a number of classes passes.
 void check_targets(const Loss& loss, const data::Dataset& dataset);
+// The same for the batches of a loader, which may be mixed.
+void check_targets(const Loss& loss, const data::Loader& loader);
 
 using LossRecipe = Recipe<Loss>;
 
@@ -46,6 +51,10 @@ struct ClassificationOptions {
 void describe(Fields& f, ClassificationOptions& o);
 // Softmax cross-entropy over class labels.
 LossRecipe classification(const ClassificationOptions& options = {});
+
+// Binary cross-entropy of each output, a logit, with a target from 0 to 1: one or several labels
+// that are yes or no. The mean is over all outputs of all samples.
+LossRecipe binary_classification();
 
 struct LanguageModellingOptions {
   double label_smoothing = 0;

@@ -31,7 +31,8 @@ struct EpochReport {
   i64 epochs = 0;  // epochs of the whole run
   i64 step = 0;    // optimizer steps applied since the run began
   i64 samples_seen = 0;
-  double seconds = 0;  // since the run began
+  double seconds = 0;          // since the run began
+  i64 validation_samples = 0;  // that the validation looked at; 0: all (validation.subset)
   std::map<std::string, double> metrics = {};
   std::map<std::string, Tensor> tables =
       {};  // int64 (rows, columns): "validation/confusion_matrix"

@@ -168,6 +168,7 @@ void MetricsLog::add(const EpochReport& report) {
                               {"epoch", report.train.epoch},    {"step", report.step},
                               {"samples", report.samples_seen}, {"lr", number(report.train.lr)}};
   for (const auto& [name, value] : report.metrics) line[name] = number(value);
+  if (report.validation_samples > 0) line["validation_samples"] = report.validation_samples;
   line["skipped_steps"] = report.train.skipped;
   line["samples_per_second"] = number(report.train.samples_per_second);
   line["seconds"] = number(report.seconds);
@@ -200,10 +201,11 @@ void MetricsLog::add_test(i64 step, const Evaluation& evaluation) {
   append(kMetricsLines, line.dump());
 }
 
-void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluation) {
+void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluation, i64 samples) {
   nlohmann::ordered_json line{
       {"schema", kMetricsSchema}, {"event", "validation"}, {"epoch", epoch}, {"step", step}};
   for (const auto& [name, value] : evaluation.metrics) line["validation/" + name] = number(value);
+  if (samples > 0) line["validation_samples"] = samples;
   append(kMetricsLines, line.dump());
 }
 

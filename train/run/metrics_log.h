@@ -38,7 +38,8 @@ class MetricsLog {
   // The following events are written to JSON only. This one is the result on the test split. It has
   // the key `weights` unless the model's own weights were evaluated.
   void add_test(i64 step, const Evaluation& evaluation);
-  void add_validation(i64 epoch, i64 step, const Evaluation& evaluation);
+  // `samples` says how many a validation of some samples looked at; 0: all.
+  void add_validation(i64 epoch, i64 step, const Evaluation& evaluation, i64 samples);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
   void add_failure(i64 epoch, i64 step, const std::string& reason);
   // An event of a callback.

@@ -2,7 +2,6 @@
 #include "weft/train/run/orchestrator.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "weft/core/nearest.h"
@@ -99,6 +98,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
 
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
+  check_targets(*config_.objective.loss.make(), *input_.loader);
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
@@ -164,7 +164,7 @@ void Orchestrator::check_monitor(const std::string& key, const std::string& metr
 Orchestrator::~Orchestrator() = default;
 
 data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>& dataset,
-                                      bool training) const {
+                                      bool training, const std::vector<i64>& only) const {
   // Index batches need no worker threads.
   const bool resident = data::as_resident(*dataset) != nullptr;
   const DataOptions& options = config_.data.common;
@@ -177,6 +177,11 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
     wanted.sampler = options.sampler;
     wanted.drop_last = options.drop_last;
     wanted.augment = options.augment;
+    if (options.mix) wanted.mix = *options.mix;
+  }
+  if (!only.empty()) {
+    wanted.batch_size = std::min<i64>(std::ssize(only), wanted.batch_size);
+    wanted.sampler = data::subset({.indices = only});
   }
   return {dataset, wanted};
 }
@@ -200,62 +205,9 @@ double Orchestrator::loss_of_first(i64 samples) {
   if (data().validation != nullptr)
     for (const auto& [name, value] : result.metrics)
       output_.metric_names.insert("validation/" + name);
+  if (!data().validation_subset.empty()) output_.metric_names.insert("validation_samples");
   model_metadata();  // what it names must be text
   return result.loss;
-}
-
-std::optional<Evaluation> Orchestrator::evaluate(const std::string& split,
-                                                 const std::shared_ptr<const data::Dataset>& data,
-                                                 const std::stop_token& stop) {
-  bool by_batches = false;
-  for (const auto& callback : hooks_.callbacks())
-    by_batches = by_batches || callback->needs_validation_batches();
-  evaluator_->on_batch(!by_batches ? std::function<void(const EvaluatedBatch&)>()
-                                   : [this](const EvaluatedBatch& batch) {
-                                       for (const auto& callback : hooks_.callbacks())
-                                         callback->on_validation_batch(*this, batch);
-                                     });
-  std::string weights = "model";
-  for (const auto& callback : hooks_.callbacks())
-    if (const std::string its = callback->evaluated_weights(); !its.empty()) weights = its;
-  std::size_t begun = 0;  // callbacks
-  const auto abandon = [&] {
-    for (std::size_t i = 0; i < begun; ++i) hooks_.callbacks()[i]->on_validation_abandoned(*this);
-  };
-  std::optional<Evaluation> result;
-  try {
-    for (; begun < hooks_.callbacks().size(); ++begun)
-      hooks_.callbacks()[begun]->on_validation_begin(*this);
-    data::Loader loader = loader_for(data, false);
-    result = evaluator_->evaluate(loader, stop);
-  } catch (...) {
-    abandon();
-    throw;
-  }
-  if (!result) {
-    abandon();
-    return result;
-  }
-  result->split = split;
-  result->weights = weights;
-  for (const auto& callback : hooks_.callbacks()) callback->on_validation_end(*this, *result);
-  return result;
-}
-
-Evaluation Orchestrator::validate() { return *validate({}); }
-
-std::optional<Evaluation> Orchestrator::validate(const std::stop_token& stop) {
-  WEFT_CHECK(data().validation != nullptr,
-             "validate: no samples were held out; set data.validation_split above 0");
-  return evaluate("validation",
-                  input_.placed.validation ? input_.placed.validation : data().validation, stop);
-}
-
-Evaluation Orchestrator::test() { return *test({}); }
-
-std::optional<Evaluation> Orchestrator::test(const std::stop_token& stop) {
-  WEFT_CHECK(data().test != nullptr, "test: {} has no test split", data().train->info().name);
-  return evaluate("test", data().test, stop);
 }
 
 }  // namespace weft::train

@@ -106,16 +106,25 @@ class Orchestrator {
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
-  data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training) const;
+  data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
+                          const std::vector<i64>& only = {}) const;
   class RebuildLog;  // writes rebuilds into metrics.jsonl
   void try_one_batch();
   void set_up_triggers();
   void set_up_hooks();
-  std::optional<Evaluation> validate(const std::stop_token& stop);
+
+  // orchestrator_validation.cpp; `all`: not only those of validation.subset
+  std::optional<Evaluation> validate(const std::stop_token& stop, bool all);
   std::optional<Evaluation> test(const std::stop_token& stop);
   std::optional<Evaluation> evaluate(const std::string& split,
                                      const std::shared_ptr<const data::Dataset>& data,
-                                     const std::stop_token& stop);
+                                     const std::vector<i64>& only, const std::stop_token& stop);
+  bool validation_due();
+  bool validate_now(bool all);
+  bool validated_all() const;
+  bool validate_at_end();
+  void check_validation() const;
+  std::map<std::string, double> newest_validation();
 
   // orchestrator_train.cpp
   void begin();
@@ -126,16 +135,12 @@ class Orchestrator {
   bool validate_and_save_if_due();
   bool end_epoch_or_repair();
   bool end_epoch();
-  bool validation_due();
   bool save_due();
   bool checkpoint_due() const;
-  bool validate_now();
-  void check_validation() const;
   void check_steps() const;
   void warn_if_diverged(const std::string& metric, double loss);
   bool repaired(const TrainingError& error);
-  std::map<std::string, double> newest_validation();
-  std::optional<EpochReport> report_epoch(const EpochResult& result, bool validate_here);
+  std::optional<EpochReport> report_epoch(const EpochResult& result, bool validate_here, bool all);
   double seconds() const;  // since the run began, including earlier processes
 
   // orchestrator_checkpoint.cpp

@@ -53,6 +53,10 @@ void Orchestrator::begin() {
   begin_hooks();
   if (resume_.from) restore_training();
   output_.log->begin_table(output_.metric_names);
+  if (const std::vector<i64>& subset = data().validation_subset; !subset.empty())
+    log_info(
+        "validation: {} of the {} held-out samples are looked at, and all of them in the last one",
+        subset.size(), data().validation->size());
 }
 
 RunReport Orchestrator::train(std::stop_token stop) {
@@ -128,8 +132,7 @@ bool Orchestrator::train_epochs() {
   }
   bool complete =
       over || (!progress_.trained && trainer_->progress().epochs_done >= config_.train.epochs);
-  if (complete && data().validation != nullptr && progress_.validated_at < 0)
-    complete = validate_now();  // the end of the last epoch was repaired
+  complete = complete && validate_at_end();
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
   output_.checkpoints->finish();
@@ -164,7 +167,7 @@ bool Orchestrator::train_epoch() {
 // Called after each step. Returns false when a stop was requested, after a checkpoint.
 bool Orchestrator::validate_and_save_if_due() {
   if (validation_due()) {
-    validate_now();
+    validate_now(false);
     check_validation();
   }
   if (save_due()) save(newest_validation(), checkpoint_due());
@@ -183,15 +186,6 @@ bool Orchestrator::repaired(const TrainingError& error) {
     return true;
   }
   return false;
-}
-
-// Called after each step. True at most once for each number of applied steps.
-bool Orchestrator::validation_due() {
-  if (data().validation == nullptr || !validation_->by_steps()) return false;
-  const i64 known = trainer_->optimizer().applied_steps();
-  trainer_->applied_at_least(validation_->next_step(known));  // waits only if that may be reached
-  const i64 applied = trainer_->optimizer().applied_steps();
-  return applied > 0 && applied != progress_.validated_at && validation_->due_after_step(applied);
 }
 
 // Called after each step. The checkpoint at the end of an epoch is saved by end_epoch().
@@ -239,7 +233,7 @@ bool Orchestrator::end_epoch() {
   const bool due =
       last || (validation_->by_steps() ? saves : validation_->due_after_epoch(result.epoch));
   const std::optional<EpochReport> report =
-      report_epoch(result, data().validation != nullptr && due);
+      report_epoch(result, data().validation != nullptr && due, last);
   if (!report) {
     save(newest_validation(), false);
     return false;
@@ -250,42 +244,11 @@ bool Orchestrator::end_epoch() {
   check_validation();
   const std::string& reason = progress_.end_reason;
   const std::string ended = !reason.empty() || result.complete ? reason : "train.max_steps";
-  if (saves || !ended.empty() || control_.stop.stop_requested())
-    save(report->metrics, save_is_due, ended);
+  std::map<std::string, double> metrics = report->metrics;
+  if (!reason.empty() && validate_at_end())  // a callback may have ended the run just now
+    for (const auto& [name, value] : newest_validation()) metrics[name] = value;
+  if (saves || !ended.empty() || control_.stop.stop_requested()) save(metrics, save_is_due, ended);
   return !result.complete || !reason.empty();
-}
-
-// Validates at most once per step: the last validation of an epoch may already have been made.
-// Returns false when a stop was requested before its end.
-bool Orchestrator::validate_now() {
-  const i64 step = trainer_->optimizer().applied_steps();
-  if (progress_.validated_at == step) return true;
-  std::optional<Evaluation> result = validate(control_.stop);
-  if (!result) return false;
-  progress_.validation = std::move(result);
-  progress_.validated_at = step;
-  for (const auto& [name, value] : progress_.validation->metrics)
-    trainer_->observe("validation/" + name, value);
-  if (validation_->by_steps() && output_.log)
-    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation);
-  warn_if_diverged("validation/loss", progress_.validation->loss);
-  return true;
-}
-
-// Throws TrainingError if a validation at this step gave a loss that is not finite.
-void Orchestrator::check_validation() const {
-  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return;
-  const Evaluation& validation = *progress_.validation;
-  if (std::isfinite(validation.loss)) return;
-  if (validation.weight == 0)
-    throw TrainingError(
-        fmt::format("validation: no sample of {} has a weight above 0 (loss.class_weights, "
-                    "loss.ignore_index); at least one is required",
-                    validation.samples));
-  throw TrainingError(
-      fmt::format("the validation loss is {} after step {}; try a lower learning rate, or "
-                  "train.clip_norm",
-                  validation.loss, progress_.validated_at));
 }
 
 // Throws TrainingError, with the reason, if no step of the whole run was applied.
@@ -313,30 +276,22 @@ void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
       metric, loss, trainer_->optimizer().applied_steps(), input_.first_loss);
 }
 
-// The metrics of a validation at the current step; empty if there was none.
-std::map<std::string, double> Orchestrator::newest_validation() {
-  trainer_->synchronize();
-  std::map<std::string, double> metrics;
-  if (progress_.validated_at != trainer_->optimizer().applied_steps()) return metrics;
-  for (const auto& [name, value] : progress_.validation->metrics)
-    metrics["validation/" + name] = value;
-  return metrics;
-}
-
 // Returns nothing when a stop was requested in the validation.
-std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
-                                                      bool validate_here) {
+std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result, bool validate_here,
+                                                      bool all) {
   EpochReport report{.train = result,
                      .epochs = config_.train.epochs,
                      .step = trainer_->optimizer().applied_steps(),
                      .samples_seen = progress_.samples_seen,
                      .seconds = seconds()};
-  if (validate_here && !validate_now()) return std::nullopt;
+  if (validate_here && !validate_now(all)) return std::nullopt;
   report.metrics = newest_validation();
   report.metrics["train/loss"] = result.loss;
-  if (progress_.validated_at == report.step)
+  if (progress_.validated_at == report.step) {
     for (const auto& [name, table] : progress_.validation->tables)
       report.tables["validation/" + name] = table;
+    if (!validated_all()) report.validation_samples = progress_.validation->samples;
+  }
   warn_if_diverged("train/loss", result.loss);
   trainer_->observe("train/loss", result.loss);
   progress_.history.push_back({result.epoch, report.step, report.metrics});

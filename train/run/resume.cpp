@@ -33,7 +33,8 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint"};
-constexpr std::array kOnlyLogged{"validation.every", "validation.metrics"};  // mostly
+constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
+                                 "validation.subset"};  // mostly
 constexpr std::array kOverridable{"optimizer", "scheduler", "plugins"};
 
 bool is_or_is_in(const std::string& path, std::string_view section) {

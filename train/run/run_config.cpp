@@ -52,6 +52,9 @@ void describe(Fields& f, TrainSection& o) { describe_train(f, o); }
 
 void describe(Fields& f, ValidationOptions& o) {
   f("every", o.every, "how often to validate, like 1ep or 200ba");
+  f("subset", o.subset,
+    "look at this many held-out samples, chosen by the seed, except in the last validation; 0: all",
+    non_negative);
   f("metrics", o.metrics, "by name; empty: the loss's own");
 }
 

@@ -63,6 +63,7 @@ struct TrainSection : TrainerOptions {
 
 struct ValidationOptions {
   Duration every = "1ep";
+  i64 subset = 0;  // 0: all held-out samples
   std::vector<std::string> metrics;
 };
 

@@ -70,6 +70,13 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
   return recipe;
 }
 
+// The key by which only the host can prepare batches; empty if there is none.
+std::string prepared_on_host(const DataOptions& options) {
+  if (options.bad_samples == data::BadSamples::skip) return "data.bad_samples: skip";
+  if (options.mix) return "data.mix";
+  return options.augment.empty() ? "" : "data.augment";
+}
+
 // The model takes the pictures of training and of validation.
 void check_augmentations(const DataOptions& options, const data::DatasetInfo& info) {
   std::vector<std::shared_ptr<const data::Augmentation>> all;
@@ -79,6 +86,17 @@ void check_augmentations(const DataOptions& options, const data::DatasetInfo& in
       chain.output() == info.sample,
       "data.augment: pictures of {} become {}; the same shape, as in validation, is required",
       info.sample, chain.output());
+}
+
+// The validation samples that config.validation.subset chooses; empty for all.
+std::vector<i64> validation_subset(const RunConfig& config, const data::Dataset* held_out) {
+  const i64 wanted = config.validation.subset, size = held_out != nullptr ? held_out->size() : 0;
+  WEFT_CHECK(wanted <= size,
+             "validation.subset: {} given for {} held-out samples; at most as many as "
+             "data.validation_split holds out",
+             wanted, size);
+  if (wanted == 0 || wanted == size) return {};
+  return data::some_indices(*held_out, wanted, static_cast<u64>(config.run.seed));
 }
 
 }  // namespace
@@ -91,6 +109,7 @@ void describe(Fields& f, DataOptions& o) {
     "to mean 0 and std 1 by the training set's statistics, or by those that the weights of "
     "model.pretrained were trained with, or not");
   f("augment", o.augment, "random changes of each training picture, in this order", one_or_several);
+  f("mix", o.mix, "joins each training sample with another one of its batch; null: not");
   f("sampler", o.sampler, "which training samples an epoch has, and in which order");
   f("drop_last", o.drop_last, "leave out an epoch's last batch if it is not full");
   f("bad_samples", o.bad_samples,
@@ -111,12 +130,13 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              "data: {} has no training samples; at least one "
              "is required",
              config.data.recipe.name());
-  RunData result{splits.train, nullptr, splits.test, {}, splits.place};
+  RunData result{splits.train, nullptr, splits.test, {}, splits.place, {}};
   if (options.validation_split > 0) {
     data::ValidationSplit split = data::hold_out(splits.train, options.validation_split, seed);
     result.train = split.train;
     result.validation = split.validation;
   }
+  result.validation_subset = validation_subset(config, result.validation.get());
   const std::shared_ptr<const data::Dataset> not_held_out = result.train;
   if (options.subset > 0) result.train = data::some_samples(result.train, options.subset, seed);
   if (config.train.overfit_batches > 0) {
@@ -136,13 +156,13 @@ PlacedData place_data(const RunData& data, const DataOptions& options, const Dev
   PlacedData placed{data.train, data.validation};
   if constexpr (kHasCuda) {
     if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
-    const bool skips = options.bad_samples == data::BadSamples::skip;
-    if (!options.augment.empty() || skips) {
+    if (const std::string key = prepared_on_host(options); !key.empty()) {
       WEFT_CHECK(
           options.on_device == OnDevice::auto_,
           "data.on_device: always given with {}; auto or never is required, because the host "
           "prepares such samples",
-          skips ? "data.bad_samples: skip" : "data.augment");
+          key);
+      log_info("data: samples stay on the host, which prepares them as {} says", key);
       return placed;
     }
     const bool validates = data.validation != nullptr;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "weft/core/fields.h"
 #include "weft/data/loader.h"
@@ -29,6 +30,7 @@ struct DataOptions {
   double validation_split = 0;
   Normalize normalize = Normalize::dataset;
   std::vector<data::AugmentationRecipe> augment = {};
+  std::optional<data::MixRecipe> mix = {};
   data::SamplerRecipe sampler = data::shuffled();
   bool drop_last = false;
   data::BadSamples bad_samples = data::BadSamples::error;
@@ -41,6 +43,8 @@ struct RunData {
   std::shared_ptr<const data::Dataset> train, validation, test;  // validation and test may be null
   data::Normalization normalization;
   std::string place;  // data::TrainAndTest::place
+  // Indices of the validation samples that a validation before the last one looks at; empty: all.
+  std::vector<i64> validation_subset = {};
 };
 
 // Reads the datasets of a config. Validation samples are held out of the training samples; then

@@ -120,7 +120,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 
 void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
-  check_targets(*loss_, loader.dataset());
+  check_targets(*loss_, loader);
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader.dataset())) invalidate_graphs();
   optimizers_.zero_grad();
