@@ -35,13 +35,15 @@ std::optional<i64> i64_in(const Json& json) {
 
 template <class Json>
 std::string JsonField<Json>::place_of(std::string_view key) const {
-  return fmt::format("{}{}{}", place_, is_root_ ? ": " : ".", excerpt(printable_line(key)));
+  const char* const between = place_.empty() ? "" : is_root_ ? ": " : ".";
+  return fmt::format("{}{}{}", printable(place_), between, excerpt(printable_line(key)));
 }
 
 template <class Json>
 void JsonField<Json>::refuse(std::string_view required) const {
-  throw JsonError(
-      fmt::format("{} is {}; {} is required", printable(place_), shown_json(*json_), required));
+  throw JsonError(fmt::format("{} is {}; {} is required",
+                              place_.empty() ? "the JSON" : printable(place_), shown_json(*json_),
+                              required));
 }
 
 template <class Json>
@@ -55,9 +57,7 @@ std::optional<JsonField<Json>> JsonField<Json>::find(std::string_view key) const
 template <class Json>
 JsonField<Json> JsonField<Json>::at(std::string_view key) const {
   std::optional<JsonField> found = find(key);
-  if (!found)
-    throw JsonError(fmt::format("{} has no '{}'; one is required", printable(place_),
-                                excerpt(printable_line(key))));
+  if (!found) throw JsonError(fmt::format("{} is missing; it is required", place_of(key)));
   return *std::move(found);
 }
 

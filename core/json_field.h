@@ -24,7 +24,8 @@ namespace weft {
 template <class Json>
 class JsonField {
  public:
-  // `place` is the subject of messages: "a.safetensors: its metadata 'input'".
+  // `place` is the subject of messages: "a.safetensors: its metadata 'input'". Empty: they begin
+  // with the key.
   JsonField(const Json& json, std::string place) : json_(&json), place_(std::move(place)) {}
 
   const Json& json() const { return *json_; }

@@ -201,6 +201,20 @@ TEST_F(ReceivedRun, MetadataDoesNotDecideSizesOrDivisions) {
   EXPECT_SAYS(refused("normalize", metadata.at("normalize"), R"({"mean":[0.0],"std":[0.0]})"),
               "stds above 0 are required");
   EXPECT_EQ(refused("architecture", "[8]", "[8]"), "accepted");
+  // Messages name file, entry and key, not the parser's.
+  const std::string its = forged + ": its metadata ";
+  EXPECT_SAYS(refused("input", "\"outputs\":10", "\"outputs\":\"x\""),
+              its + "'input': outputs is 'x'; an integer is required");
+  EXPECT_SAYS(refused("input", "\"outputs\"", "\"puts\""),
+              its + "'input': outputs is missing; it is required");
+  EXPECT_SAYS(refused("input", "uint8", "bool"), its + "'input': dtype: 'bool' given; known: ");
+  EXPECT_SAYS(refused("input", "{", "["), its + "'input' is no JSON at byte ");
+  EXPECT_SAYS(refused("normalize", "\"mean\":[", "\"mean\":[null,"),
+              its + "'normalize': mean[0] is null; a number is required");
+  EXPECT_SAYS(refused("classes", metadata.at("classes"), "[1]"),
+              its + "'classes'[0] is 1; a text is required");
+  EXPECT_SAYS(refused("classes", metadata.at("classes"), "3"),
+              its + "'classes' is 3; a list is required");
 }
 
 TEST_F(ReceivedRun, ACheckpointThatCannotBeReadIsNotDamaged) {

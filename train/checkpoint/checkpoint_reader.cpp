@@ -99,12 +99,13 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
   verify_checkpoint(folder_);
   try {
     const Json json = read_json(folder_ / kTrainerStateFile);
-    const StateField root(json, kTrainerStateFile);
+    const StateField root(json, "");
     about_ = about_of(folder_, root);
     for (const auto& [part, state] : root.at("state").entries())
       parts_[part].json = object_text(state);
   } catch (const JsonError& error) {
-    fail("checkpoint {}: {}; another checkpoint is required", folder_.string(), error.what());
+    fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
+         folder_.string(), kTrainerStateFile, error.what());
   }
   // The longest matching name is the part, because names of parts have dots too.
   for (auto& [name, tensor] : read_safetensors(file(kOptimizerFile))) {

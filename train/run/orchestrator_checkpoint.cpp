@@ -113,9 +113,13 @@ std::optional<fs::path> Orchestrator::last_checkpoint() {
 
 namespace {
 
-// The subject of messages about the state of a part.
-std::string place_of(const CheckpointReader& from, const std::string& part) {
-  return fmt::format("resume: {}: {}", from.file(kTrainerStateFile), part);
+// Adds the file to the message of a state that does not fit.
+void load_part(const CheckpointReader& from, const StatefulPart& part, const StateRecord& record) {
+  try {
+    load_state(part.state, record, "resume: " + part.name);
+  } catch (const UserError& error) {
+    fail("{} ({})", error.what(), from.file(kTrainerStateFile));
+  }
 }
 
 }  // namespace
@@ -133,9 +137,8 @@ void Orchestrator::restore_hooks() {
                   .contains("0." + config_.strategy.front().name());
   for (const StatefulPart& part : hooks_.parts(as_list))
     if (!part.optional || from.has(part.name))
-      load_state(part.state,
-                 part.name == "strategy" && from.has(part.name) ? strategies : from.part(part.name),
-                 place_of(from, part.name));
+      load_part(from, part,
+                part.name == "strategy" && from.has(part.name) ? strategies : from.part(part.name));
 }
 
 namespace {
@@ -202,7 +205,7 @@ void Orchestrator::restore_training() {
     StateRecord record = from->part(part.name);
     if (part.name == "trainer" && other_schedule)
       record = with_schedule(record, *trainer_->optimizers().all().front().schedule);
-    load_state(part.state, record, place_of(*from, part.name));
+    load_part(*from, part, record);
   }
   check_restored(*from);
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
