@@ -12,7 +12,8 @@ endif()
 foreach(folder ${WEFT_FOLDERS})
   if(EXISTS ${CMAKE_SOURCE_DIR}/${folder})
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft
-            FILES_MATCHING PATTERN "*.h" PATTERN "*.cuh" PATTERN "core/json.h" EXCLUDE)
+            FILES_MATCHING PATTERN "*.h" PATTERN "*.cuh" PATTERN "core/json.h" EXCLUDE
+            PATTERN "core/json_field.h" EXCLUDE)
   endif()
 endforeach()
 if(EXISTS ${CMAKE_SOURCE_DIR}/weft.h)

@@ -77,6 +77,12 @@ std::size_t invalid_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+bool is_wide_text(std::string_view text) {
+  const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
+                      text.starts_with(std::string_view("\0\0\xfe\xff", 4));
+  return marked || (text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0'));
+}
+
 std::string printable(std::string_view text) { return without_controls(text, true); }
 std::string printable_line(std::string_view text) { return without_controls(text, false); }
 

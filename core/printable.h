@@ -11,6 +11,10 @@ namespace weft {
 // surrogates and codes above U+10FFFF are not valid.
 std::size_t invalid_utf8(std::string_view text);
 
+// Whether a text is UTF-16 or UTF-32, by its byte order mark or its first character. Text in UTF-8
+// has no zero bytes.
+bool is_wide_text(std::string_view text);
+
 // Returns the text with everything visible that a terminal would obey: control characters (C0, C1
 // and DEL), marks that reverse the direction of a line, and bytes that are not UTF-8 become \x1b,
 // \u202e and \xff. All other UTF-8 stays as it is. Newlines and tabs stay too, because a message

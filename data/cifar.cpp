@@ -69,12 +69,22 @@ std::filesystem::path folder_of(const CifarSet& set, const std::filesystem::path
   return find_folder(search_for(set, root), names);
 }
 
+// The first files may be a subset of all, but none may be missing between two.
 std::vector<std::filesystem::path> files_of(const FileSearch& search,
                                             const std::vector<std::string>& names) {
   const auto folder = find_file(search, names).parent_path();
   std::vector<std::filesystem::path> paths;
-  for (const auto& name : names)
-    if (kind_behind(folder / name) != PathKind::none) paths.push_back(folder / name);
+  std::string missing;  // the first one
+  for (const auto& name : names) {
+    const bool is_there = kind_behind(folder / name) != PathKind::none;
+    if (is_there && !missing.empty())
+      fail(
+          "{}: {} is missing and {} is there; all files before the last one are required, as a "
+          "subset is the first of them; {}",
+          search.dataset, (folder / missing).string(), name, search.how_to_get);
+    if (is_there) paths.push_back(folder / name);
+    else if (missing.empty()) missing = name;
+  }
   return paths;
 }
 

@@ -7,6 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/nearest.h"
+#include "weft/core/printable.h"
 #include "weft/core/regular_file.h"
 
 namespace weft::data {
@@ -25,6 +26,8 @@ CsvFile::CsvFile(const std::string& path, char separator) : path_(path) {
   text_ = std::make_unique<char[]>(static_cast<std::size_t>(bytes_));
   const std::string defect = file.read(text_.get(), bytes_, 0);
   WEFT_CHECK(defect.empty(), "csv: {} {}; a table of text is required", path, defect);
+  WEFT_CHECK(!is_wide_text({text_.get(), static_cast<std::size_t>(bytes_)}),
+             "csv: {} is UTF-16 or UTF-32; UTF-8 is required: save the file as UTF-8", path);
   parse(separator);
   WEFT_CHECK(!names_.empty() && rows() > 0,
              "csv: {} has no rows; a line of column names and at least one row are required", path);

@@ -16,12 +16,13 @@ namespace weft::data {
 // passed over.
 class CsvFile {
  public:
-  // Throws UserError, naming the line, for a file that cannot be read, a line with another number
-  // of fields than the first, a quote that does not end or stands within a field, a name that is
-  // empty or given twice, and a file without rows.
+  // Throws UserError, naming the line, for a file that cannot be read or is UTF-16, a line with
+  // another number of fields than the first, a quote that does not end or stands within a field, a
+  // name that is empty or given twice, and a file without rows.
   explicit CsvFile(const std::string& path, char separator = ',');
 
   const std::string& path() const { return path_; }
+  i64 bytes() const { return bytes_; }
   const std::vector<std::string>& names() const { return names_; }
   i64 columns() const { return static_cast<i64>(names_.size()); }
   i64 rows() const { return static_cast<i64>(lines_.size()); }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <csetjmp>
+#include <limits>
+#include <string_view>
 #include <vector>
 
 #include <png.h>
@@ -15,13 +17,17 @@ namespace {
 
 constexpr i64 kBufferBytes = 1 << 16;
 constexpr i64 kRgba = 4;  // channels
+constexpr i64 kMostReadAhead = 1 << 14;
+constexpr i64 kAnyBytes = std::numeric_limits<i64>::max();
 
 // A file that libpng reads, part by part. libpng reports an error by longjmp, so that the functions
 // that it calls, and those between setjmp and it, have no objects with destructors.
 struct PngInput {
   const RegularFile* file = nullptr;
-  i64 position = 0;          // in the file, of the end of the buffer
-  i64 used = 0, filled = 0;  // of the buffer
+  i64 position = 0;               // in the file, of the end of the buffer
+  i64 used = 0, filled = 0;       // of the buffer
+  i64 row_bytes = 0;              // of a row, before it was compressed
+  i64 bytes_allowed = kAnyBytes;  // that libpng may still read
   std::vector<u8> buffer = std::vector<u8>(kBufferBytes);
   std::string defect;      // of the file
   char message[128] = {};  // of libpng
@@ -41,6 +47,8 @@ bool refill(PngInput& input) {
 
 void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
   auto& input = *static_cast<PngInput*>(png_get_io_ptr(png));
+  input.bytes_allowed -= static_cast<i64>(bytes);
+  if (input.bytes_allowed < 0) png_error(png, "its rows have more bytes than their pixels take");
   while (bytes > 0) {
     if (input.used == input.filled && !refill(input)) png_error(png, "the file is cut off");
     const auto count = std::min(bytes, static_cast<png_size_t>(input.filled - input.used));
@@ -91,14 +99,25 @@ bool begin_png(PngState& state, PngInput& input) {
   static const png_byte kExif[5] = {'e', 'X', 'I', 'f', 0};
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kExif, 1);
   png_read_info(png, state.info);
+  input.row_bytes = static_cast<i64>(png_get_rowbytes(png, state.info));
   return true;
 }
 
 // Reads all rows and what follows them. Returns false after an error.
-bool read_rows(PngState& state, png_bytepp rows) {
+//
+// libpng unpacks all that follows the last row too, and a byte may become 1032. So a row may take
+// no more of the file than if it could not be compressed, beside what libpng reads ahead.
+bool read_rows(PngState& state, PngInput& input, png_bytepp rows) {
   png_structp png = state.png;
   if (setjmp(png_jmpbuf(png)) != 0) return false;
-  png_read_image(png, rows);
+  const int passes = png_set_interlace_handling(png);
+  const png_uint_32 height = png_get_image_height(png, state.info);
+  for (int pass = 0; pass < passes; ++pass)
+    for (png_uint_32 y = 0; y < height; ++y) {
+      input.bytes_allowed = input.row_bytes + input.row_bytes / 8 + kMostReadAhead;
+      png_read_row(png, rows[y], nullptr);
+    }
+  input.bytes_allowed = kAnyBytes;
   png_read_end(png, nullptr);
   return true;
 }
@@ -138,8 +157,7 @@ void check_size(const std::string& path, const PngState& state, const PngInput& 
   check_picture_size(path, height, width, required);
   // The limit of deflate, rounded up (zlib's technical notes, "Maximum Compression Factor").
   constexpr i64 kMostFromOneByte = 1032;
-  const i64 row_bytes = static_cast<i64>(png_get_rowbytes(state.png, state.info));
-  WEFT_CHECK(height * row_bytes / kMostFromOneByte <= input.file->bytes(),
+  WEFT_CHECK(height * input.row_bytes / kMostFromOneByte <= input.file->bytes(),
              "{}: has {} bytes for {} × {} pixels; a whole PNG file is required", path,
              input.file->bytes(), width, height);
 }
@@ -166,19 +184,55 @@ Tensor read_png(const std::string& path, i64 channels, std::optional<PictureSize
   std::vector<png_bytep> rows(static_cast<std::size_t>(height));
   for (i64 y = 0; y < height; ++y)
     rows[static_cast<std::size_t>(y)] = rgba.data() + y * width * kRgba;
-  check(read_rows(state, rows.data()), "a whole PNG file");
+  check(read_rows(state, input, rows.data()), "a whole PNG file");
   Tensor pixels = Tensor::empty({height, width, channels}, DType::uint8);
   for (i64 i = 0; i < height * width; ++i)
     put_pixel(rgba.data() + i * kRgba, pixels.data<u8>() + i * channels, channels);
   return pixels;
 }
 
+namespace {
+
+// What a file that is no picture seems to be, by its first bytes; empty if it is not known.
+std::string kind_of_file(std::string_view begin) {
+  const auto starts = [&](std::string_view magic) { return begin.starts_with(magic); };
+  if (begin.empty()) return "empty";
+  if (starts("GIF8")) return "a GIF file";
+  if (starts("BM")) return "a BMP file";
+  if (starts("RIFF") && begin.substr(std::min<std::size_t>(8, begin.size())).starts_with("WEBP"))
+    return "a WebP file";
+  if (starts(std::string_view("II*\0", 4)) || starts(std::string_view("MM\0*", 4)))
+    return "a TIFF file";
+  if (begin.substr(std::min<std::size_t>(4, begin.size())).starts_with("ftyp"))
+    return "a HEIF, AVIF or MP4 file";
+  if (starts("%PDF")) return "a PDF file";
+  if (starts("\x1f\x8b")) return "a gzip file";
+  if (starts("PK\x03\x04")) return "a ZIP file";
+  const bool is_text = std::all_of(begin.begin(), begin.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\r' || c == '\t';
+  });
+  return is_text ? "text" : "";
+}
+
+}  // namespace
+
 Tensor read_picture(const std::string& path, i64 channels, std::optional<PictureSize> required) {
-  u8 begin[2] = {};
+  constexpr std::string_view kPng = "\x89PNG\r\n\x1a\n", kJpeg = "\xff\xd8";
   const RegularFile file(path);
-  if (file.defect().empty() && file.bytes() >= 2) static_cast<void>(file.read(begin, 2, 0));
-  const bool jpeg = begin[0] == 0xff && begin[1] == 0xd8;  // the marker at the start of each
-  return jpeg ? read_jpeg(path, channels, required) : read_png(path, channels, required);
+  std::string begin(static_cast<std::size_t>(std::min<i64>(file.bytes(), 64)), '\0');
+  const auto says = [&](const std::string& defect) {
+    WEFT_CHECK(defect.empty(), "{}: it {}; a PNG or JPEG file is required", path, defect);
+  };
+  says(file.defect());
+  says(file.read(begin.data(), std::ssize(begin), 0));
+  if (begin.starts_with(kJpeg)) return read_jpeg(path, channels, required);
+  if (begin.starts_with(kPng)) return read_png(path, channels, required);
+  // A PNG file that is cut off there, or whose line ends were changed, is one that is damaged.
+  if (!begin.empty() && kPng.substr(0, 4).starts_with(begin.substr(0, 4)))
+    return read_png(path, channels, required);
+  const std::string kind = kind_of_file(begin);
+  fail("{}: it is neither PNG nor JPEG{}; a PNG or JPEG file is required", path,
+       kind.empty() ? "" : ", but " + kind);
 }
 
 }  // namespace weft::data

@@ -268,7 +268,8 @@ void Loader::state(State& s) {
       .same("shuffle", pipeline_->sampler_->mixes());
   s.same("seed", o.seed).same("drop_last", o.drop_last);
   LoaderPosition now = position();
-  s("epoch", now.epoch)("batch", now.batch);
+  s.within("epoch", now.epoch, 0, kMostSaved);
+  s.within("batch", now.batch, 0, static_cast<double>(batches_per_epoch()));
   if (s.loading()) set_position(now);
 }
 void Loader::start_epoch() { pipeline_->start_epoch(); }

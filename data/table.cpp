@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "weft/core/checked.h"
 #include "weft/core/error.h"
 #include "weft/core/log.h"
 #include "weft/core/nearest.h"
@@ -40,6 +41,8 @@ class TableReader {
 
   TrainAndTest read() {
     const CsvFile file(options_.path, options_.separator.front());
+    names_ = file.names();
+    file_bytes_ = file.bytes();
     target_.index = file.column(options_.target, "data.target");
     choose_columns(file);
     std::optional<CsvFile> test_file;
@@ -49,6 +52,7 @@ class TableReader {
       WEFT_CHECK(test_file->names() == file.names(),
                  "csv: {} has the columns {}; those of {} are required: {}", options_.test_path,
                  listed(test_file->names()), options_.path, listed(file.names()));
+      file_bytes_ += test_file->bytes();
       test = {&*test_file, usable_rows(*test_file)};
     } else if (options_.test_split > 0) {
       const i64 rows = std::ssize(train.indices);
@@ -63,6 +67,8 @@ class TableReader {
     WEFT_CHECK(!train.indices.empty(), "csv: {} has no row to train on; at least one is required",
                options_.path);
     learn(train);
+    check_size(std::ssize(train.indices) + std::ssize(test.indices));
+    check_values(test);
     TrainAndTest result{dataset(train, "train"), nullptr, place_of(options_.path)};
     if (!test.indices.empty()) result.test = dataset(test, "test");
     return result;
@@ -115,6 +121,10 @@ class TableReader {
     return rows;
   }
 
+  const std::string& name_of(const Column& column) const {
+    return names_[static_cast<std::size_t>(column.index)];
+  }
+
   template <class... A>
   [[noreturn]] static void fail_at(const CsvFile& file, i64 row, const Column& column,
                                    fmt::format_string<A...> what, A&&... values) {
@@ -151,6 +161,10 @@ class TableReader {
           sum += *value;
           ++count;
         }
+      WEFT_CHECK(count > 0 || options_.missing != Missing::mean,
+                 "csv: {}: column '{}' has no value in {} training rows; at least one is required, "
+                 "or data.columns without it",
+                 options_.path, name_of(column), std::ssize(rows.indices));
       column.mean = count > 0 ? sum / static_cast<double>(count) : 0;
     }
     if (options_.task == TableTask::auto_) {
@@ -211,10 +225,42 @@ class TableReader {
     return static_cast<float>(value.value_or(column.mean));
   }
 
-  std::shared_ptr<const Dataset> dataset(const Rows& rows, const std::string& split) const {
+  i64 width() const {
     i64 width = 0;
     for (const Column& column : columns_) width += column.width();
-    const i64 count = std::ssize(rows.indices);
+    return width;
+  }
+
+  // Each category is a number in every row, so a short file could ask for any amount of memory.
+  void check_size(i64 rows) const {
+    constexpr i64 kAlways = i64{1} << 26, kRatio = 64;  // as of packed files (data/file.h)
+    const i64 bytes = saturating_product(saturating_product(rows, width()), i64{sizeof(float)});
+    if (bytes <= kAlways || bytes / kRatio <= file_bytes_) return;
+    const Column& widest =
+        *std::max_element(columns_.begin(), columns_.end(),
+                          [](const Column& a, const Column& b) { return a.width() < b.width(); });
+    fail(
+        "csv: {}: column '{}' has {} categories, a number for each in {} rows, which with the other "
+        "columns take {} bytes; at most {}, or {} times the {} bytes of the files, are allowed "
+        "(data.columns may leave the column out)",
+        options_.path, name_of(widest), widest.width(), rows, bytes, kAlways, kRatio, file_bytes_);
+  }
+
+  // Throws for what dataset() would refuse, before it allocates.
+  void check_values(const Rows& rows) const {
+    const auto check = [&](i64 row, const Column& column) {
+      if (column.categorical) category(*rows.file, row, column);
+      else filled(*rows.file, row, column);
+    };
+    for (const i64 row : rows.indices) {
+      check_target(*rows.file, row);
+      for (const Column& column : columns_) check(row, column);
+      check(row, target_);
+    }
+  }
+
+  std::shared_ptr<const Dataset> dataset(const Rows& rows, const std::string& split) const {
+    const i64 count = std::ssize(rows.indices), width = this->width();
     Tensor x = Tensor::zeros({count, width}, DType::f32);
     Tensor y = target_.categorical ? Tensor::empty({count}, DType::int64)
                                    : Tensor::empty({count, 1}, DType::f32);
@@ -241,6 +287,8 @@ class TableReader {
   }
 
   const CsvSource& options_;
+  std::vector<std::string> names_;  // of the columns of the file
+  i64 file_bytes_ = 0;              // of both files
   std::vector<Column> columns_;
   Column target_;
 };

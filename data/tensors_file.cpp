@@ -19,7 +19,17 @@ Tensor entry_of(const TensorMap& tensors, const std::string& name, const Tensors
   WEFT_CHECK(found != tensors.end(),
              "tensors: {} has no tensor '{}'; x (samples) and y (targets) are required",
              source.path, name);
-  return found->second;
+  const Tensor& tensor = found->second;
+  WEFT_CHECK(tensor.rank() > 0,
+             "tensors: {}: '{}' is one value; a first axis of samples is required", source.path,
+             name);
+  WEFT_CHECK(tensor.size(0) > 0,
+             "tensors: {}: '{}' is {}, which are no samples; at least one is "
+             "required",
+             source.path, name, tensor.shape());
+  WEFT_CHECK(tensor.elements() > 0, "tensors: {}: '{}' is {}; samples with elements are required",
+             source.path, name, tensor.shape());
+  return tensor;
 }
 
 bool is_integer(DType dtype) {

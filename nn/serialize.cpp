@@ -72,8 +72,9 @@ struct Problems {
 
 // A tensor that a module is loaded from.
 struct GivenTensor {
-  Tensor tensor;         // undefined: the module has none of that name, or weft cannot hold it
-  std::string obstacle;  // the reason in the second case, after a description of the tensor
+  Tensor tensor;             // undefined: the module has none of that name, or weft cannot hold it
+  std::string obstacle;      // the reason in the second case, after a description of the tensor
+  std::string in_file = {};  // "BOOL (2, 3)", where it was converted from such a dtype
 };
 using GivenTensors = std::map<std::string, GivenTensor>;
 
@@ -145,7 +146,8 @@ std::string mismatch_of(const GivenTensor& given, const Entry& entry) {
   if (is.empty()) {
     if (given.tensor.shape() == required && is_floating(given.tensor.dtype()) == is_floating(dtype))
       return {};
-    is = fmt::format("{} {}", given.tensor.dtype(), given.tensor.shape());
+    is = !given.in_file.empty() ? given.in_file
+                                : fmt::format("{} {}", given.tensor.dtype(), given.tensor.shape());
   }
   return fmt::format("{} is {} in the file and {} {} in the module", entry.name, is, dtype,
                      required);
@@ -225,6 +227,7 @@ GivenTensors given_by(const SafetensorsFile& file, nn::Module& module) {
     if (!wanted.contains(stored.name)) continue;
     std::string obstacle;
     one.tensor = file.read(stored, obstacle);
+    if (!stored_dtype(stored.dtype)->same_bytes) one.in_file = stored.to_string();
     if (!obstacle.empty()) one.obstacle = fmt::format("{} ({})", stored.to_string(), obstacle);
   }
   return given;

@@ -44,7 +44,9 @@ void LossScaler::update(bool overflow) {
 }
 
 void LossScaler::state(State& s) {
-  s("scale", state_.scale)("calm_steps", state_.calm)("skipped_steps", state_.skipped);
+  s.within("scale", state_.scale, rule_.floor, rule_.ceiling);
+  s.within("calm_steps", state_.calm, 0, kMostSaved);
+  s.within("skipped_steps", state_.skipped, 0, kMostSaved);
 }
 
 }  // namespace weft::optim

@@ -20,8 +20,9 @@ class Plateau : public WarmSchedule {
   std::string monitor() const override { return options_.monitor; }
 
   void state(State& s) override {
-    s("factor", factor_)("before", before_)("from", from_);
-    s("best", best_)("bad", bad_)("cooling", cooling_);
+    s.within("factor", factor_, 0, 1).within("before", before_, 0, 1);
+    s.within("from", from_, 0, kMostSaved)("best", best_);
+    s.within("bad", bad_, 0, kMostSaved).within("cooling", cooling_, 0, kMostSaved);
   }
 
   void observe(double metric, i64 applied_step) override {

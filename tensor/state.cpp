@@ -66,7 +66,7 @@ struct State::Pass {
     problem(key, "is missing");
     return nullptr;
   }
-  void refuse(std::string_view key, const char* wanted, const Json& found) {
+  void refuse(std::string_view key, const std::string& wanted, const Json& found) {
     problem(key, fmt::format("is {} and {} is required", excerpt(found.dump()), wanted));
   }
 };
@@ -93,7 +93,8 @@ void State::visit(std::string_view key, int& value) {
                         ? slot->get<u64>() <= static_cast<u64>(Limits::max())
                         : slot->is_number_integer() && slot->get<i64>() >= Limits::min();
   if (mode_ == Mode::save) *slot = value;
-  else if (!fits) pass_.refuse(key, "an integer of 32 bits", *slot);
+  else if (!fits || !in_range(slot->get<double>()))
+    pass_.refuse(key, "an integer" + (range_ ? range_text() : " of 32 bits"), *slot);
   else if (loading()) value = slot->get<int>();
 }
 
@@ -104,7 +105,8 @@ void State::visit(std::string_view key, i64& value) {
                     (!slot->is_number_unsigned() ||
                      slot->get<u64>() <= static_cast<u64>(std::numeric_limits<i64>::max()));
   if (mode_ == Mode::save) *slot = value;
-  else if (!fits) pass_.refuse(key, "an integer", *slot);
+  else if (!fits || !in_range(slot->get<double>()))
+    pass_.refuse(key, "an integer" + range_text(), *slot);
   else if (loading()) value = slot->get<i64>();
 }
 
@@ -126,11 +128,21 @@ void State::visit(std::string_view key, double& value) {
     return;
   }
   const bool special = *slot == "nan" || *slot == "inf" || *slot == "-inf";
-  if (!slot->is_number() && !special) return pass_.refuse(key, "a number", *slot);
-  if (!loading()) return;
-  if (!special) value = slot->get<double>();
-  else if (*slot == "nan") value = std::numeric_limits<double>::quiet_NaN();
-  else value = (*slot == "inf" ? 1 : -1) * std::numeric_limits<double>::infinity();
+  double saved = std::numeric_limits<double>::quiet_NaN();
+  if (slot->is_number()) saved = slot->get<double>();
+  else if (*slot != "nan")
+    saved = (*slot == "inf" ? 1 : -1) * std::numeric_limits<double>::infinity();
+  if ((!slot->is_number() && !special) || !in_range(saved))
+    return pass_.refuse(key, "a number" + range_text(), *slot);
+  if (loading()) value = saved;
+}
+
+bool State::in_range(double value) const {
+  return !range_ || (value >= range_->low && value <= range_->high);
+}
+
+std::string State::range_text() const {
+  return range_ ? fmt::format(" from {} to {}", range_->low, range_->high) : "";
 }
 
 void State::visit(std::string_view key, std::string& value) {
@@ -164,10 +176,16 @@ void State::visit(std::string_view key, Tensor& value) {
                     found == pass_.from->end() ? std::string("missing") : text(found->second)));
   const Tensor& saved = found->second;
   if (value.defined() && (value.shape() != saved.shape() || value.dtype() != saved.dtype()))
-    return pass_.refuse(key, text(value).c_str(), *slot);
+    return pass_.refuse(key, text(value), *slot);
   if (!loading()) return;
   if (value.defined()) value.copy_from(saved.to(value.device()));
   else value = saved.clone();
+}
+
+void State::require_tensor(std::string_view key) {
+  if (mode_ == Mode::save) return;
+  const Json* slot = pass_.slot(key);
+  if (slot != nullptr && slot->is_null()) pass_.refuse(key, "a tensor", *slot);
 }
 
 bool State::begin_object(std::string_view key) {
@@ -253,7 +271,11 @@ void load_state(const std::function<void(State&)>& state, const StateRecord& rec
   check.mode = State::Mode::load;
   check.enter(&check.root, "");
   State loader(check);
-  state(loader);
+  try {
+    state(loader);
+  } catch (const UserError& error) {  // an object refuses what it has loaded
+    fail("{}: {}", what, error.what());
+  }
 }
 
 }  // namespace weft

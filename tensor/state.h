@@ -15,12 +15,16 @@
 // shape and dtype. An undefined Tensor receives a copy of the saved one, or stays undefined if that
 // was undefined.
 //
+// A record comes from a file, which anyone may have written. So what an object computes with is
+// asked for with a range: s.within("steps", steps_, 0, kMostSaved). Loading then refuses any other
+// value, and NaN.
+//
 // Note [Loading a state]
 // load_state() calls state() twice. The first call compares the values it asks for with the record
 // and writes nothing; the second call writes. A record that does not fit (a missing key, an unknown
-// key, another type) throws one UserError that lists all differences, and leaves the object
-// unchanged. loading() is true in the second call alone. An object that must act on the loaded
-// values does so there, after it has asked for them.
+// key, another type, a value out of its range) throws one UserError that lists all differences, and
+// leaves the object unchanged. loading() is true in the second call alone. An object that must act
+// on the loaded values does so there, after it has asked for them.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -45,6 +49,10 @@ struct StateRecord {
   std::map<std::string, Tensor> tensors = {};
 };
 
+// More than any run has steps, samples or epochs: products of a few such counts fit in a double,
+// and sums of them in an i64.
+constexpr double kMostSaved = 0x1p40;
+
 template <class T>
 concept Stateful = requires(T& object, State& state) {
   object.state(state);
@@ -54,6 +62,11 @@ class State {
  public:
   template <class T>
   State& operator()(std::string_view key, T& value);
+
+  // Likewise, with the least and the greatest value that loading accepts. The value is an
+  // int, i64 or double, or a container of these.
+  template <class T>
+  State& within(std::string_view key, T& value, double low, double high);
 
   // Saves a value that loading cannot change, such as a seed or a size; loading requires that it is
   // the same. The types are bool, i64, u64, double and std::string.
@@ -81,6 +94,7 @@ class State {
   void visit(std::string_view key, double& value);
   void visit(std::string_view key, std::string& value);
   void visit(std::string_view key, Tensor& value);
+  void require_tensor(std::string_view key);
   // Each begin function returns false if the record has nothing there to descend into. The items of
   // a list have the keys "0", "1", ….
   bool begin_object(std::string_view key);
@@ -90,9 +104,14 @@ class State {
   bool begin_optional(std::string_view key, bool& present);
   std::vector<std::string> keys_of_object() const;
   void differs(std::string_view key);
+  bool in_range(double value) const;
+  std::string range_text() const;
 
   template <class T>
   void item(std::string_view key, T& value);
+  // An entry of a list or map, which holds no undefined tensors.
+  template <class T>
+  void entry(std::string_view key, T& value);
   template <class T>
   void list(std::string_view key, std::vector<T>& values);
   template <class T>
@@ -100,8 +119,12 @@ class State {
   template <class T>
   void map(std::string_view key, std::map<std::string, T>& values);
 
+  struct Range {
+    double low, high;
+  };
   Pass& pass_;
   Mode mode_;
+  std::optional<Range> range_;  // of the values that are asked for
 };
 
 StateRecord save_state(const std::function<void(State&)>& state);
@@ -140,6 +163,14 @@ State& State::operator()(std::string_view key, T& value) {
 }
 
 template <class T>
+State& State::within(std::string_view key, T& value, double low, double high) {
+  range_ = {low, high};
+  item(key, value);
+  range_.reset();
+  return *this;
+}
+
+template <class T>
 State& State::same(std::string_view key, T value) {
   T recorded = value;
   // The recorded value is read into a copy, which only the loading mode writes.
@@ -169,6 +200,12 @@ void State::item(std::string_view key, T& value) {
 }
 
 template <class T>
+void State::entry(std::string_view key, T& value) {
+  if constexpr (std::is_same_v<T, Tensor>) require_tensor(key);
+  item(key, value);
+}
+
+template <class T>
 void State::list(std::string_view key, std::vector<T>& values) {
   static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements to refer to");
   i64 size = static_cast<i64>(values.size());
@@ -178,9 +215,9 @@ void State::list(std::string_view key, std::vector<T>& values) {
     const std::string number = std::to_string(i);
     if (mode_ == Mode::check) {
       T probe{};
-      item(number, probe);
+      entry(number, probe);
     } else {
-      item(number, values[static_cast<std::size_t>(i)]);
+      entry(number, values[static_cast<std::size_t>(i)]);
     }
   }
   end_list();
@@ -207,14 +244,14 @@ template <class T>
 void State::map(std::string_view key, std::map<std::string, T>& values) {
   if (!begin_object(key)) return;
   if (mode_ == Mode::save) {
-    for (auto& [name, value] : values) item(name, value);
+    for (auto& [name, value] : values) entry(name, value);
   } else {
     const std::vector<std::string> names = keys_of_object();
     if (loading()) values.clear();
     for (const std::string& name : names) {
       T probe{};
-      if (loading()) item(name, values[name]);
-      else item(name, probe);
+      if (loading()) entry(name, values[name]);
+      else entry(name, probe);
     }
   }
   end_object();

@@ -2,9 +2,9 @@
 #include "weft/core/config/parse.h"
 
 #include <algorithm>
+#include <istream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,12 +13,15 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "weft/core/config/metered_text.h"
 #include "weft/core/printable.h"
 
 namespace weft::config {
 namespace {
 
 constexpr std::string_view kTextTag = "tag:yaml.org,2002:str";
+
+std::string too_deep() { return fmt::format("expected at most {} levels", kMaxDepth); }
 
 // Stops the parser at a problem after which parsing further is useless.
 struct Stop {
@@ -79,8 +82,8 @@ std::string_view written_null(std::string_view text) {
 
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const Text& text, std::vector<Problem>& problems, Usage& used)
-      : text_(text), problems_(problems), used_(used) {}
+  TreeBuilder(const Text& text, MeteredText& metered, std::vector<Problem>& problems, Usage& used)
+      : text_(text), metered_(metered), problems_(problems), used_(used) {}
 
   Place place_of(const YAML::Mark& mark) const {
     if (!text_.has_lines) return {text_.source, 0, 0};
@@ -163,6 +166,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
             Node::Kind kind) {
+    metered_.on_event();
     check_tag(mark, tag);
     check_depth(place_of(mark), 1);
     take({}, place_of(mark));
@@ -207,6 +211,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void attach(Node node) {
+    metered_.on_event();
     if (open_.empty()) {
       root = std::move(node);
       return;
@@ -251,8 +256,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void check_depth(const Place& place, int added) {
-    if (static_cast<int>(open_.size()) + added > kMaxDepth)
-      throw Stop{{place, "", fmt::format("expected at most {} levels", kMaxDepth)}};
+    if (static_cast<int>(open_.size()) + added > kMaxDepth) throw Stop{{place, "", too_deep()}};
   }
 
   void report(const Place& place, std::string message) {
@@ -270,21 +274,16 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   const Text& text_;
+  MeteredText& metered_;
   std::vector<Problem>& problems_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   Usage& used_;
 };
 
-bool is_wide(std::string_view text) {
-  const bool marked = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
-                      text.starts_with(std::string_view("\0\0\xfe\xff", 4));
-  return marked || (text.size() >= 2 && (text[0] == '\0') != (text[1] == '\0'));
-}
-
 // Returns what is wrong with the characters of a text, and at which byte; nullopt if nothing is.
 std::optional<std::pair<std::size_t, std::string>> bad_character(std::string_view text) {
-  if (is_wide(text))
+  if (is_wide_text(text))
     return std::pair(std::size_t{0},
                      "expected UTF-8, got UTF-16 or UTF-32; save the file as UTF-8");
   if (const std::size_t at = invalid_utf8(text); at != text.npos)
@@ -337,14 +336,23 @@ bool parse_yaml(const Text& given, Node& root, std::vector<Problem>& problems, U
   Text text = given;
   if (text.yaml.starts_with("\xef\xbb\xbf")) text.yaml.remove_prefix(3);
   if (!check_text(text, problems, used)) return false;
-  TreeBuilder builder(text, problems, used);
+  MeteredText metered(text.yaml, kMaxDepth);
+  TreeBuilder builder(text, metered, problems, used);
   try {
-    std::istringstream stream{std::string(text.yaml)};
+    std::istream stream(&metered);
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
     add_problem(problems, {builder.place_of(error.mark), "", "expected YAML: " + error.msg});
+    return false;
+  } catch (const TooManyTokens& tokens) {
+    std::string message = tokens.is_depth
+                              ? too_deep()
+                              : fmt::format("expected at most {} values in all, and in a text not "
+                                            "many more of the characters [ ] {{ }} , :",
+                                            kMaxNodes);
+    add_problem(problems, {place_in(text, tokens.at), "", std::move(message)});
     return false;
   } catch (const Stop& stopped) {
     add_problem(problems, stopped.problem);

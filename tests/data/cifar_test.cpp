@@ -34,7 +34,7 @@ class CifarFiles : public ::testing::Test {
 };
 
 TEST_F(CifarFiles, PlanesBecomePixels) {
-  folder_.write("data_batch_2.bin", records(2, 3));
+  folder_.write("data_batch_1.bin", records(2, 3));
   const Cifar10 set{folder_.path(), "train"};
   EXPECT_EQ(set.size(), 2);
   EXPECT_EQ(set.info().sample, (Shape{32, 32, 3}));
@@ -50,11 +50,20 @@ TEST_F(CifarFiles, PlanesBecomePixels) {
                   80 * channel + 2 * y + (x + 1) % 2);
 }
 
-TEST_F(CifarFiles, BatchesThatAreThereAreReadInOrder) {
-  folder_.write("data_batch_5.bin", records(1, 5));
+TEST_F(CifarFiles, TheFirstBatchesAreReadInOrder) {
+  folder_.write("data_batch_2.bin", records(1, 5));
   folder_.write("data_batch_1.bin", records(2, 1));
   const Cifar10 set{folder_.path(), "train"};
   EXPECT_EQ(set.targets().to_vector<i64>(), (std::vector<i64>{1, 2, 5}));
+}
+
+TEST_F(CifarFiles, ABatchThatIsMissingBeforeAnotherIsNamed) {
+  folder_.write("data_batch_3.bin", records(1, 5));
+  EXPECT_CONTAINS(error(), "data_batch_1.bin is missing and data_batch_3.bin is there");
+  folder_.write("data_batch_1.bin", records(2, 1));
+  EXPECT_CONTAINS(error(), "data_batch_2.bin is missing and data_batch_3.bin is there");
+  folder_.write("data_batch_2.bin", records(1, 3));
+  EXPECT_EQ((Cifar10{folder_.path(), "train"}).size(), 4);
 }
 
 TEST_F(CifarFiles, OfAHundredClassesHaveTwoLabels) {

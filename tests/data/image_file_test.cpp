@@ -142,6 +142,54 @@ TEST_F(Pictures, SmallFilesTakeLittleMemory) {
   EXPECT_LT(peak_kib() - before, 32 << 10);
 }
 
+// libpng unpacks what follows the last row: here 100 MB of 97 kB.
+TEST_F(Pictures, PixelsBehindTheLastRowAreNotUnpacked) {
+  const Bytes rows{0, 7, 9};
+  Bytes packed = zlib_of(rows);
+  for (const bool in_one_chunk : {true, false}) {
+    Bytes raw = rows;
+    raw.resize(100'000'000);
+    const Bytes longer = zlib_of(raw);
+    const auto half = longer.begin() + std::ssize(longer) / 2;
+    Bytes bytes = begin_of_png(2, 1);
+    if (in_one_chunk) append_chunk(bytes, "IDAT", longer);
+    if (!in_one_chunk) append_chunk(bytes, "IDAT", {longer.begin(), half});
+    if (!in_one_chunk) append_chunk(bytes, "IDAT", {half, longer.end()});
+    append_chunk(bytes, "IEND", {});
+    EXPECT_EQ(refusal(bytes),
+              "cannot be read (its rows have more bytes than their pixels take); "
+              "a whole PNG file is required");
+  }
+  // Other chunks may be long, and an encoder may leave a little behind the rows.
+  Bytes raw = rows;
+  raw.resize(1000);
+  Bytes bytes = begin_of_png(2, 1);
+  append_chunk(bytes, "IDAT", zlib_of(raw));
+  append_chunk(bytes, "tEXt", Bytes(3'000'000, 'x'));
+  append_chunk(bytes, "IEND", {});
+  EXPECT_EQ(read_png(folder_.write("a.png", bytes), 1).to_vector<u8>(), (Bytes{7, 9}));
+}
+
+TEST_F(Pictures, OfAnotherKindAreNamed) {
+  const auto said = [&](std::string_view begin) {
+    const std::string path = folder_.write("a.png", Bytes(begin.begin(), begin.end()));
+    const std::string text = user_error_of([&] { read_picture(path, 1); });
+    EXPECT_TRUE(text.starts_with(path + ": it ")) << text;
+    return text.substr(path.size() + 5);
+  };
+  for (const auto& [begin, kind] : std::initializer_list<std::pair<std::string_view, std::string>>{
+           {"GIF89a\1\0", ", but a GIF file"},
+           {"BM\1\0\0", ", but a BMP file"},
+           {"RIFF\1\1\1\1WEBPVP8 ", ", but a WebP file"},
+           {"hi", ", but text"},
+           {"a text of more than a few bytes\n", ", but text"},
+           {"", ", but empty"},
+           {"\1\2\3", ""}})
+    EXPECT_EQ(said(begin), "is neither PNG nor JPEG" + kind + "; a PNG or JPEG file is required");
+  const std::string cut = folder_.write("a.png", Bytes{0x89, 'P', 'N'});
+  EXPECT_CONTAINS(user_error_of([&] { read_picture(cut, 1); }), "cut off");
+}
+
 TEST_F(Pictures, TheSizeIsCheckedBeforeThePixelsAreRead) {
   Bytes bytes = begin_of_png(4097, 4096);
   append_chunk(bytes, "IDAT", Bytes(100'000));

@@ -3,8 +3,10 @@
 #include "weft/data/table.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "weft/data/csv_file.h"
+#include "weft/device/allocation_budget.h"
 #include "weft/tests/data/temp_folder.h"
 
 namespace weft::data {
@@ -134,6 +136,61 @@ TEST_F(Tables, MissingValuesAreErrorsMeansOrLeftOut) {
       refused_source("x,y\n1,\n2,3\n", {.target = "y", .missing = Missing::mean, .test_split = 0})
           .find("column 'y': the value is missing; one is required"),
       std::string::npos);
+}
+
+TEST_F(Tables, AColumnWithoutAnyValueHasNoMean) {
+  EXPECT_NE(
+      refused_source("x,z,y\n1,NA,1\n2,,2\n",
+                     {.target = "y", .missing = Missing::mean, .test_split = 0})
+          .find("a.csv: column 'z' has no value in 2 training rows; at least one is required"),
+      std::string::npos);
+}
+
+TEST_F(Tables, InUtf16AreRefusedInASentence) {
+  const std::string said =
+      "csv: FILE is UTF-16 or UTF-32; UTF-8 is required: save the file as UTF-8";
+  const std::string wide(
+      "x\0,\0y\0\n\0"
+      "1\0,\0"
+      "2\0\n\0",
+      16);
+  EXPECT_EQ(refused("\xff\xfe" + wide), said);
+  EXPECT_EQ(refused("\xfe\xff" + std::string(1, '\0') + wide), said);
+  EXPECT_EQ(refused(wide), said);
+}
+
+// Each category is a number in every row: 20,000 of 20,000 rows are 1.6 GB.
+TEST_F(Tables, CategoriesTakeNoMoreThanTheFileIsWorth) {
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  std::string text = "id,x,y\n";
+  for (int i = 0; i < 20000; ++i) text += fmt::format("n{},{},{}\n", i, i % 7, i % 3);
+  const auto before = peak_kib();
+  const std::string message =
+      refused_source(text, {.target = "y", .categorical = {"id"}, .test_split = 0});
+  EXPECT_NE(
+      message.find("a.csv: column 'id' has 20000 categories, a number for each in 20000 rows"),
+      std::string::npos)
+      << message;
+  EXPECT_LT(peak_kib() - before, 64 << 10);
+  // With few categories the same rows are read.
+  EXPECT_EQ(made(text, {.target = "y", .columns = {"x"}, .categorical = {"x"}, .test_split = 0})
+                .train->info()
+                .sample,
+            (Shape{7}));
+}
+
+TEST_F(Tables, AnUnknownCategoryIsFoundBeforeRowsAreAllocated) {
+  std::string text = "id,y\n";
+  for (int i = 0; i < 2500; ++i) text += fmt::format("n{},{}\n", i, i % 3);
+  const CsvSource own{
+      .test_path = file("id,y\nother,1\n", "b.csv"), .target = "y", .categorical = {"id"}};
+  const AllocationBudget budget(1 << 20);  // the training rows take 25 MB
+  EXPECT_NE(refused_source(text, own).find("b.csv line 2, column 'id': 'other' is in no training"),
+            std::string::npos);
 }
 
 TEST_F(Tables, TestRowsAreHeldOutOrInAFileOfTheirOwn) {

@@ -49,6 +49,21 @@ TEST_F(TensorFiles, ThatDoNotFitAreRefused) {
   EXPECT_NE(refusal({{"x", x}, {"y", Tensor::zeros({2}, DType::int64)}}, {.test_split = 0})
                 .find("equally many"),
             std::string::npos);
+  const Tensor none = Tensor::zeros({0, 2}, DType::uint8),
+               labels = Tensor::zeros({0}, DType::int64);
+  EXPECT_NE(refusal({{"x", none}, {"y", labels}})
+                .find("a.safetensors: 'x' is (0, 2), which are no samples; at least one is"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(
+          {{"x", x}, {"y", Tensor::zeros({3}, DType::int64)}, {"x_test", none}, {"y_test", labels}})
+          .find("'x_test' is (0, 2), which are no samples"),
+      std::string::npos);
+  EXPECT_NE(refusal({{"x", x}, {"y", Tensor::zeros({}, DType::int64)}}).find("'y' is one value"),
+            std::string::npos);
+  EXPECT_NE(refusal({{"x", Tensor::zeros({3, 0}, DType::uint8)}, {"y", labels}})
+                .find("'x' is (3, 0); samples with elements are required"),
+            std::string::npos);
   const Tensor huge = Tensor::full({3}, 1e9, DType::int64);
   EXPECT_NE(refusal({{"x", x}, {"y", huge}}).find("at most 999999"), std::string::npos);
   const Tensor negative = Tensor::full({3}, -1, DType::int64);

@@ -135,6 +135,18 @@ TEST_F(SafetensorsDTypes, WhatWeftCannotHoldIsPassedOverAndNamedWhenAsked) {
   EXPECT_NE(warning.find("and 2 more"), std::string::npos) << warning;
 }
 
+// Messages name the dtype that the file has, also where the tensor was converted.
+TEST_F(SafetensorsDTypes, AMismatchNamesTheDTypeOfTheFile) {
+  add<u8>("weight", "BOOL", "[1,2]", {1, 0});
+  add<std::int16_t>("bias", "I16", "[1]", {5});
+  written();
+  nn::Linear linear(2, 1);
+  const std::string message = message_of([&] { load(linear, path_); });
+  EXPECT_NE(message.find("weight is BOOL (1, 2) in the file and f32 (1, 2)"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("bias is I16 (1) in the file"), std::string::npos) << message;
+}
+
 TEST_F(SafetensorsDTypes, BytesThatDoNotHoldTheElementsAreRefused) {
   add<u8>("f4", "F4", "[3]", {1, 2});
   EXPECT_NE(message_of([&] { written(); }).find("takes 12 bits; whole bytes are required"),

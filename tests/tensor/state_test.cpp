@@ -138,6 +138,68 @@ TEST(State, RefusesWhatDoesNotFitInOneSentence) {
   has(refusal({}, {"{\"a\":" + deep, {}}), "its saved state nests 65 levels; at most 64");
 }
 
+struct Ranged {
+  int small = 1;
+  i64 count = 2;
+  double share = 0.5;
+  std::map<std::string, i64> steps = {{"a", 3}};
+  std::optional<double> best = 4;
+  std::map<std::string, Tensor> tensors = {};
+  i64 free = -1;
+  bool refuses = false;
+  void state(State& s) {
+    s.within("small", small, 0, 9).within("count", count, 0, kMostSaved);
+    s.within("share", share, 0, 1).within("steps", steps, 0, kMostSaved);
+    s.within("best", best, 0, 9)("tensors", tensors)("free", free);
+    WEFT_CHECK(!s.loading() || !refuses, "free is {}; another is required", free);
+  }
+};
+
+TEST(State, ValuesOutOfTheirRangeAreRefused) {
+  Ranged saved;
+  saved.tensors["x"] = Tensor::zeros({2});
+  const StateRecord good = save_state(saved);
+  const auto said = [&](const std::string& from, const std::string& to) {
+    Ranged into;
+    const StateRecord record{replaced(good.json, from, to), good.tensors};
+    try {
+      load_state(into, record, "a.json");
+    } catch (const UserError& error) {
+      EXPECT_EQ(into.count, 2) << "written although refused";
+      const std::string before = "a.json: the saved state does not fit (";
+      const std::string text = error.what();
+      EXPECT_TRUE(text.starts_with(before)) << text;
+      return text.substr(before.size(), text.find(')') - before.size());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(said("\"small\":1", "\"small\":10"),
+            "small is 10 and an integer from 0 to 9 is required");
+  for (const char* bad : {"-1", "9223372036854775807", "18446744073709551615", "1.5", "1e300",
+                          "null", "\"x\"", "true", "[2]"}) {
+    EXPECT_EQ(said("\"count\":2", std::string("\"count\":") + bad),
+              (std::string(bad) == "1e300" ? "count is 1e+300" : "count is " + std::string(bad)) +
+                  " and an integer from 0 to 1099511627776 is required");
+    EXPECT_NE(said("\"a\":3", std::string("\"a\":") + bad).find("steps.a is "), std::string::npos);
+  }
+  for (const char* bad : {"-0.5", "1.5", "1e300", "-1e300", "null", "\"x\"", "\"nan\"", "\"inf\""})
+    EXPECT_NE(said("\"share\":0.5", std::string("\"share\":") + bad)
+                  .find(" and a number from 0 to 1 is required"),
+              std::string::npos)
+        << bad;
+  EXPECT_EQ(said("\"best\":4.0", "\"best\":-4"), "best is -4 and a number from 0 to 9 is required");
+  EXPECT_EQ(said("\"tensor f32 (2)\"", "null"), "tensors.x is null and a tensor is required");
+  EXPECT_EQ(said("\"free\":-1", "\"free\":-99"), "accepted");
+  EXPECT_EQ(said("\"best\":4.0", "\"best\":null"), "accepted");
+  Ranged refusing{.refuses = true};
+  try {
+    load_state(refusing, good, "a.json");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(), "a.json: free is -1; another is required");
+  }
+}
+
 // A value that older records do not have keeps what it was.
 struct Grown {
   i64 count = 1, added = 7;

@@ -13,7 +13,7 @@
 #include "weft/core/config/config.h"
 #include "weft/core/files.h"
 #include "weft/nn/serialize.h"
-#include "weft/tests/train/run_files.h"
+#include "weft/tests/train/received_run.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
@@ -26,61 +26,6 @@ namespace weft::train {
 namespace {
 
 using namespace testing_runs;
-using Keys = std::vector<std::string>;
-
-constexpr const char* kReceived = R"(
-data: {type: digits, train_size: 60, test_size: 20, validation_split: 0.2}
-model: {type: mlp, hidden: [8]}
-optimizer: {type: adamw, lr: 1e-3}
-train: {epochs: 2, batch_size: 12}
-)";
-
-class ReceivedRun : public InScratchFolder {
- protected:
-  ReceivedRun() : InScratchFolder("received") {}
-
-  RunReport train(Keys keys = {}, const std::string& name = "run") const {
-    keys.push_back("run.dir=" + dir(name).string());
-    Orchestrator run(config::load_text<RunConfig>(kReceived, "test.yaml", keys).value, "test");
-    return run.train();
-  }
-  template <class F>
-  static std::string refusal(const F& use) {
-    try {
-      use();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "accepted";
-  }
-  std::string refusal_of_resume(Keys keys = {}) const {
-    keys.push_back("resume=auto");
-    return refusal([&] { train(keys); });
-  }
-  fs::path checkpoints(const std::string& name = "run") const { return dir(name) / "checkpoints"; }
-
-  // Changes trainer_state.json of a checkpoint, and its manifest with it.
-  template <class F>
-  static void forge(const fs::path& checkpoint, const F& change) {
-    auto state = nlohmann::ordered_json::parse(text_of(checkpoint / kTrainerStateFile));
-    change(state);
-    write(checkpoint / kTrainerStateFile, state.dump(1));
-    Manifest manifest;
-    for (const auto& [name, record] : read_manifest(checkpoint)) {
-      const std::string text = text_of(checkpoint / name);
-      manifest[name] = {static_cast<i64>(text.size()), sha256_of(text)};
-    }
-    write(checkpoint / kManifestFile, manifest_text(manifest));
-  }
-  // Makes what `cp -rL` makes of a link: a copy of its target.
-  static void make_folder_of_link(const fs::path& link) {
-    const fs::path target = fs::canonical(link);
-    fs::remove(link);
-    fs::copy(target, link, fs::copy_options::recursive);
-  }
-};
-
-#define EXPECT_SAYS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 TEST_F(ReceivedRun, OnlyRemainsOfASaveAreRemoved) {
   train();
@@ -139,8 +84,9 @@ TEST_F(ReceivedRun, ForgedLogsAreRefused) {
   EXPECT_SAYS(refused([&](auto& j) { j["logs"][dir("victim").string()] = 0; }), "is refused");
   EXPECT_SAYS(refused([](auto& j) { j["logs"]["config.yaml"] = 0; }), "'config.yaml'");
   EXPECT_SAYS(refused([](auto& j) { j["log_lines"]["../victim"] = 1; }), "'../victim'");
-  EXPECT_SAYS(refused([](auto& j) { j["logs"]["metrics.csv"] = -1; }), "the size -1");
-  EXPECT_SAYS(refused([](auto& j) { j["step"] = -4; }), "a count of -4");
+  EXPECT_SAYS(refused([](auto& j) { j["logs"]["metrics.csv"] = -1; }),
+              "logs.metrics.csv is -1; an integer from 0");
+  EXPECT_SAYS(refused([](auto& j) { j["step"] = -4; }), "step is -4; an integer from 0");
   // A size that no log has takes no memory, also into another folder.
   EXPECT_SAYS(refused([](auto& j) { j["logs"]["metrics.csv"] = i64{1} << 60; }), "was cut since");
   EXPECT_EQ(text_of(dir("victim")), "precious");
@@ -151,7 +97,7 @@ TEST_F(ReceivedRun, ForgedStateIsRefused) {
   const fs::path newest = find_checkpoint(dir(), "last");
   forge(newest, [](auto& j) { j["state"]["trainer"]["batch_parts"] = 0; });
   EXPECT_SAYS(refusal_of_resume({"train.epochs=3", "train.out_of_memory=split"}),
-              "batch_parts is 0; an integer from 1");
+              "batch_parts is 0 and an integer from 1");
 }
 
 TEST_F(ReceivedRun, ACopyThatFollowedLinksGoesOn) {
@@ -255,6 +201,20 @@ TEST_F(ReceivedRun, MetadataDoesNotDecideSizesOrDivisions) {
   EXPECT_SAYS(refused("normalize", metadata.at("normalize"), R"({"mean":[0.0],"std":[0.0]})"),
               "stds above 0 are required");
   EXPECT_EQ(refused("architecture", "[8]", "[8]"), "accepted");
+  // Messages name file, entry and key, not the parser's.
+  const std::string its = forged + ": its metadata ";
+  EXPECT_SAYS(refused("input", "\"outputs\":10", "\"outputs\":\"x\""),
+              its + "'input': outputs is 'x'; an integer is required");
+  EXPECT_SAYS(refused("input", "\"outputs\"", "\"puts\""),
+              its + "'input': outputs is missing; it is required");
+  EXPECT_SAYS(refused("input", "uint8", "bool"), its + "'input': dtype: 'bool' given; known: ");
+  EXPECT_SAYS(refused("input", "{", "["), its + "'input' is no JSON at byte ");
+  EXPECT_SAYS(refused("normalize", "\"mean\":[", "\"mean\":[null,"),
+              its + "'normalize': mean[0] is null; a number is required");
+  EXPECT_SAYS(refused("classes", metadata.at("classes"), "[1]"),
+              its + "'classes'[0] is 1; a text is required");
+  EXPECT_SAYS(refused("classes", metadata.at("classes"), "3"),
+              its + "'classes' is 3; a list is required");
 }
 
 TEST_F(ReceivedRun, ACheckpointThatCannotBeReadIsNotDamaged) {

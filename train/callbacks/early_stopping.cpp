@@ -18,8 +18,8 @@ class EarlyStopping final : public Callback {
     run.check_monitor("early_stopping.monitor", options_.monitor);
   }
   void state(State& s) override {
-    s("best", best_)("looks_without", bad_);
-    if (s.has("best_epoch")) s("best_epoch", best_epoch_);
+    s("best", best_).within("looks_without", bad_, 0, kMostSaved);
+    if (s.has("best_epoch")) s.within("best_epoch", best_epoch_, 0, kMostSaved);
   }
 
   // Checks once per step, because an application may validate again at the same step.

@@ -25,7 +25,9 @@ class Ema final : public Callback {
 
   // The average has the layout of the weights: the order of the model's parameters.
   void state(State& s) override {
-    s("steps", steps_)("average", average_)("statistics", statistics_);
+    s.within("steps", steps_, 0, kMostSaved)("average", average_)("statistics", statistics_);
+    WEFT_CHECK(!s.loading() || average_.defined(),
+               "average is null and steps is {}; a tensor is required", steps_);
   }
 
   void on_train_begin(Orchestrator& run) override {

@@ -29,7 +29,8 @@ struct RollbackTarget {
   };
   std::map<std::string, Optimizer> optimizers = {};  // empty: the initial weights
   void state(State& s) {
-    s("step", step)("score", score)("weights", weights)("optimizers", optimizers);
+    s.within("step", step, 0, kMostSaved)("score", score);
+    s("weights", weights)("optimizers", optimizers);
   }
 };
 
@@ -75,7 +76,7 @@ class Rollback final : public Callback {
   explicit Rollback(const RollbackOptions& options) : options_(options) {}
 
   void state(State& s) override {
-    s("done", done_)("best_loss", best_loss_);
+    s.within("done", done_, 0, static_cast<double>(options_.times))("best_loss", best_loss_);
     if (!s.has("lowest_loss")) return;  // a run of an older weft, which went back to this one
     std::optional<RollbackTarget> other;
     if (!is_in_checkpoint_) other = target_;
@@ -168,6 +169,7 @@ class Rollback final : public Callback {
   // and checkpoints go.
   static void restore(optim::Optimizer& optimizer, StateRecord record) {
     auto json = parse_json<nlohmann::ordered_json>(record.json, "rollback: the optimizer's state");
+    WEFT_CHECK(json.is_object(), "rollback: the optimizer's state is no JSON object");
     json["applied_steps"] = optimizer.applied_steps();
     record.json = json.dump();
     load_state([&](State& s) { optimizer_state(s, optimizer); }, record, "rollback: optimizer");

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/core/files.h"
-#include "weft/core/json.h"
+#include "weft/core/json_field.h"
 #include "weft/core/nearest.h"
 #include "weft/train/checkpoint/manifest.h"
 
@@ -18,6 +18,8 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr int kStateSchema = 2;
+constexpr i64 kMostLogBytes = i64{1} << 62;
+using StateField = JsonField<Json>;
 
 Json read_json(const fs::path& path) {
   constexpr i64 kLargest = i64{1} << 30;
@@ -25,26 +27,61 @@ Json read_json(const fs::path& path) {
 }
 
 // A metric whose value is null was NaN; it is read as if it had not been measured.
-std::map<std::string, double> metrics_of(const Json& json) {
+std::map<std::string, double> metrics_of(const StateField& json) {
   std::map<std::string, double> metrics;
-  for (const auto& [name, value] : json.items())
-    if (value.is_number()) metrics[name] = value.get<double>();
+  for (const auto& [name, value] : json.entries())
+    if (!value.json().is_null()) metrics[name] = value.number();
   return metrics;
 }
 
+i64 count_of(const StateField& json) { return json.integer(0, static_cast<i64>(kMostSaved)); }
+
 // Which files are cut, and at which size, follows from these.
-void check_ranges(const fs::path& folder, const CheckpointAbout& about) {
-  for (const auto& sizes : {about.logs, about.log_lines})
-    for (const auto& [name, size] : sizes) {
-      WEFT_CHECK(name == kMetricsLines || name == kMetricsTable,
-                 "checkpoint {}: {} has the size of a log '{}'; {} and {} are the logs of a run",
-                 folder.string(), kTrainerStateFile, name, kMetricsLines, kMetricsTable);
-      WEFT_CHECK(size >= 0, "checkpoint {}: {} has the size {} of {}; a size from 0 is required",
-                 folder.string(), kTrainerStateFile, size, name);
-    }
-  for (const i64 count : {about.epoch, about.batch, about.step, about.samples})
-    WEFT_CHECK(count >= 0, "checkpoint {}: {} has a count of {}; counts from 0 are required",
-               folder.string(), kTrainerStateFile, count);
+std::map<std::string, i64> log_sizes_of(const fs::path& folder, const StateField& json) {
+  std::map<std::string, i64> sizes;
+  for (const auto& [name, size] : json.entries()) {
+    WEFT_CHECK(name == kMetricsLines || name == kMetricsTable,
+               "checkpoint {}: {} has the size of a log '{}'; {} and {} are the logs of a run",
+               folder.string(), kTrainerStateFile, name, kMetricsLines, kMetricsTable);
+    sizes[name] = size.integer(0, kMostLogBytes);
+  }
+  return sizes;
+}
+
+std::string object_text(const StateField& field) {
+  field.entries();  // throws for another type
+  return field.json().dump();
+}
+
+CheckpointAbout about_of(const fs::path& folder, const StateField& json) {
+  const i64 schema = json.at("schema").integer();
+  WEFT_CHECK(schema == kStateSchema,
+             "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
+             folder.string(), kTrainerStateFile, schema, kStateSchema);
+  CheckpointAbout about{.epoch = count_of(json.at("epoch")),
+                        .batch = count_of(json.at("batch")),
+                        .step = count_of(json.at("step")),
+                        .samples = count_of(json.at("samples")),
+                        .ended = json.at("ended").text(),
+                        .metrics = metrics_of(json.at("metrics")),
+                        .logs = log_sizes_of(folder, json.at("logs")),
+                        .config = json.at("config").text()};
+  for (const auto& [name, value] : json.at("environment").entries())
+    about.environment[name] = value.text();
+  if (const auto lines = json.find("log_lines")) about.log_lines = log_sizes_of(folder, *lines);
+  if (const auto place = json.find("data_place")) about.data_place = place->text();
+  return about;
+}
+
+// Names the checkpoint in an error of the JSON that `read` reads.
+template <class F>
+auto with_place(const fs::path& folder, const F& read) {
+  try {
+    return read();
+  } catch (const JsonError& error) {
+    fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
+         folder.string(), kTrainerStateFile, error.what());
+  }
 }
 
 }  // namespace
@@ -71,30 +108,13 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
 
 CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder)) {
   verify_checkpoint(folder_);
-  try {
+  with_place(folder_, [&] {
     const Json json = read_json(folder_ / kTrainerStateFile);
-    WEFT_CHECK(json.at("schema") == kStateSchema,
-               "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
-               folder_.string(), kTrainerStateFile, json.at("schema").dump(), kStateSchema);
-    about_ = {.epoch = json.at("epoch").get<i64>(),
-              .batch = json.at("batch").get<i64>(),
-              .step = json.at("step").get<i64>(),
-              .samples = json.at("samples").get<i64>(),
-              .ended = json.at("ended").get<std::string>(),
-              .metrics = metrics_of(json.at("metrics")),
-              .environment = json.at("environment").get<std::map<std::string, std::string>>(),
-              .logs = json.at("logs").get<std::map<std::string, i64>>(),
-              .log_lines = json.value("log_lines", std::map<std::string, i64>()),
-              .config = json.at("config").get<std::string>(),
-              .data_place = json.value("data_place", "")};
-    check_ranges(folder_, about_);
-    for (const auto& [part, state] : json.at("state").items()) parts_[part].json = state.dump();
-  } catch (const JsonError& error) {
-    fail("checkpoint {}: {}; another checkpoint is required", folder_.string(), error.what());
-  } catch (const Json::exception& error) {
-    fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
-         folder_.string(), kTrainerStateFile, error.what());
-  }
+    const StateField root(json, "");
+    about_ = about_of(folder_, root);
+    for (const auto& [part, state] : root.at("state").entries())
+      parts_[part].json = object_text(state);
+  });
   // The longest matching name is the part, because names of parts have dots too.
   for (auto& [name, tensor] : read_safetensors(file(kOptimizerFile))) {
     std::string part;
@@ -123,26 +143,28 @@ const StateRecord& CheckpointReader::part(const std::string& name) const {
 
 namespace {
 
-// trainer_state.json, verified alone.
-Json verified_state(const fs::path& folder) {
+// Returns what `read` takes from trainer_state.json, which is verified alone.
+template <class F>
+auto read_verified(const fs::path& folder, const F& read) {
   verify_checkpoint_file(folder, kTrainerStateFile);
-  Json state = read_json(folder / kTrainerStateFile);
-  WEFT_CHECK(state.is_object() && state.contains("metrics") && state["metrics"].is_object(),
-             "checkpoint {}: {} has no metrics; another checkpoint is required", folder.string(),
-             kTrainerStateFile);
-  return state;
+  return with_place(folder, [&] {
+    const Json json = read_json(folder / kTrainerStateFile);
+    return read(StateField(json, ""));
+  });
 }
 
 }  // namespace
 
 std::map<std::string, double> metrics_of_checkpoint(const fs::path& folder) {
-  return metrics_of(verified_state(folder)["metrics"]);
+  return read_verified(folder,
+                       [](const StateField& state) { return metrics_of(state.at("metrics")); });
 }
 
 std::string data_place_of_checkpoint(const fs::path& folder) {
-  const Json state = verified_state(folder);
-  const auto place = state.find("data_place");
-  return place != state.end() && place->is_string() ? place->get<std::string>() : "";
+  return read_verified(folder, [](const StateField& state) {
+    const auto place = state.find("data_place");
+    return place ? place->text() : std::string();
+  });
 }
 
 }  // namespace weft::train

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "weft/core/json.h"
+#include "weft/core/json_field.h"
 #include "weft/core/config/config.h"
 #include "weft/device/allocation_budget.h"
 #include "weft/nn/safetensors.h"
@@ -32,13 +32,6 @@ const std::string& entry(const std::string& file,
   return found->second;
 }
 
-nlohmann::json json_entry(const std::string& file,
-                          const std::map<std::string, std::string>& metadata,
-                          const std::string& key) {
-  return parse_json<nlohmann::json>(entry(file, metadata, key),
-                                    fmt::format("{}: its metadata '{}'", file, key));
-}
-
 std::string text_of(const std::vector<std::string>& names) {
   using Json = nlohmann::ordered_json;
   try {
@@ -49,14 +42,33 @@ std::string text_of(const std::vector<std::string>& names) {
   }
 }
 
-// get<i64>() would take 10.9 as 10.
-i64 whole(const nlohmann::json& value) {
-  if (!value.is_number_integer())
-    throw nlohmann::json::type_error::create(302, "an integer is required", &value);
-  return value.get<i64>();
+using MetadataField = JsonField<nlohmann::json>;
+
+// Calls `read` with the value of a key, which is JSON.
+template <class F>
+void read_entry(const std::string& file, const std::map<std::string, std::string>& metadata,
+                const std::string& key, const F& read) {
+  const std::string place = fmt::format("{}: its metadata '{}'", file, key);
+  const auto json = parse_json<nlohmann::json>(entry(file, metadata, key), place);
+  read(MetadataField(json, place));
+}
+
+template <class F>
+auto list_of(const MetadataField& field, const F& value_of) {
+  std::vector<decltype(value_of(field))> values;
+  for (const MetadataField& item : field.items()) values.push_back(value_of(item));
+  return values;
 }
 
 constexpr i64 kMostElements = i64{1} << 31;  // of a sample, and outputs
+
+DType dtype_of(const std::string& file, const std::string& name) {
+  try {
+    return dtype_named(name);
+  } catch (const UserError& error) {
+    fail("{}: its metadata 'input': {}", file, error.what());
+  }
+}
 
 void check_sample(const std::string& file, const std::vector<i64>& sizes) {
   i64 elements = 1;
@@ -114,22 +126,22 @@ ModelMetadata read_model_metadata(const std::string& file,
   ModelMetadata model;
   model.model =
       config::load_text<Architecture>(entry(file, metadata, "architecture"), file).value.model;
-  try {
-    const auto input = json_entry(file, metadata, "input");
-    std::vector<i64> sizes;
-    for (const auto& size : input.at("sample")) sizes.push_back(whole(size));
+  read_entry(file, metadata, "input", [&](const MetadataField& input) {
+    const std::vector<i64> sizes =
+        list_of(input.at("sample"), [](const MetadataField& size) { return size.integer(); });
     check_sample(file, sizes);
-    model.input = {Shape(std::span<const i64>(sizes)), whole(input.at("outputs"))};
-    model.sample_dtype = dtype_named(input.at("dtype").get<std::string>());
+    model.input = {Shape(std::span<const i64>(sizes)), input.at("outputs").integer()};
+    model.sample_dtype = dtype_of(file, input.at("dtype").text());
     model.input.tokens = model.sample_dtype == DType::int64;
-    const auto normalize = json_entry(file, metadata, "normalize");
-    model.normalization = {normalize.at("mean").get<std::vector<double>>(),
-                           normalize.at("std").get<std::vector<double>>()};
-    model.class_names = json_entry(file, metadata, "classes").get<std::vector<std::string>>();
-  } catch (const nlohmann::json::exception& e) {
-    fail("{}: its metadata is damaged ({}); a weights file written by weft train is required", file,
-         e.what());
-  }
+  });
+  read_entry(file, metadata, "normalize", [&](const MetadataField& normalize) {
+    const auto number = [](const MetadataField& field) { return field.number(); };
+    model.normalization = {list_of(normalize.at("mean"), number),
+                           list_of(normalize.at("std"), number)};
+  });
+  read_entry(file, metadata, "classes", [&](const MetadataField& classes) {
+    model.class_names = list_of(classes, [](const MetadataField& name) { return name.text(); });
+  });
   check_ranges(file, model);
   return model;
 }

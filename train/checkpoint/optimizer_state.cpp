@@ -18,7 +18,8 @@ void optimizer_state(State& s, optim::Optimizer& optimizer) {
     for (std::size_t slot = 0; slot < slots.size(); ++slot)
       tensors[name][slots[slot]] = parameter.slots[slot];
   }
-  s("applied_steps", applied_steps)("steps", steps)("parameters", tensors);
+  s.within("applied_steps", applied_steps, 0, kMostSaved).within("steps", steps, 0, kMostSaved);
+  s("parameters", tensors);
   if (!s.loading()) return;
 
   optim::OptimizerState saved{applied_steps, {}};

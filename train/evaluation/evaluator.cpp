@@ -28,7 +28,7 @@ void check_kind(const std::string& name, const Metric& metric, const data::Datas
 
 void Evaluation::state(State& s) {
   s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
-  s("samples", samples)("seconds", seconds);
+  s.within("samples", samples, 0, kMostSaved).within("seconds", seconds, 0, kMostSaved);
 }
 
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)

@@ -48,7 +48,10 @@ struct RunReport {
 struct EpochMetrics {
   i64 epoch = 0, step = 0;
   std::map<std::string, double> metrics;
-  void state(State& s) { s("epoch", epoch)("step", step)("metrics", metrics); }
+  void state(State& s) {
+    s.within("epoch", epoch, 1, kMostSaved).within("step", step, 0, kMostSaved);
+    s("metrics", metrics);
+  }
 };
 
 class Orchestrator {
@@ -149,6 +152,7 @@ class Orchestrator {
   void save(const std::map<std::string, double>& metrics, bool due, const std::string& ended = {});
   void restore_hooks();
   void restore_training();
+  void check_restored(const CheckpointReader& from) const;
   std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
 
   struct Origin {

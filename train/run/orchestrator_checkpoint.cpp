@@ -39,9 +39,10 @@ std::vector<StatefulPart> Orchestrator::training_parts() {
 
 void Orchestrator::state(State& s) {
   double elapsed = seconds();
-  s("samples_seen", progress_.samples_seen)("seconds", elapsed)("epoch_begun",
-                                                                progress_.epoch_begun);
-  s("end_reason", progress_.end_reason)("validated_at", progress_.validated_at);
+  s.within("samples_seen", progress_.samples_seen, 0, kMostSaved);
+  s.within("seconds", elapsed, 0, kMostSaved)("epoch_begun", progress_.epoch_begun);
+  s("end_reason", progress_.end_reason)
+      .within("validated_at", progress_.validated_at, -1, kMostSaved);
   s("validation", progress_.validation)("history", progress_.history)("loader", *input_.loader);
   u64 seed = default_generator().seed(), counter = default_generator().counter();
   s("generator_seed", seed)("generator_counter", counter);
@@ -110,6 +111,19 @@ std::optional<fs::path> Orchestrator::last_checkpoint() {
   return output_.checkpoints->newest_good();
 }
 
+namespace {
+
+// Adds the file to the message of a state that does not fit.
+void load_part(const CheckpointReader& from, const StatefulPart& part, const StateRecord& record) {
+  try {
+    load_state(part.state, record, "resume: " + part.name);
+  } catch (const UserError& error) {
+    fail("{} ({})", error.what(), from.file(kTrainerStateFile));
+  }
+}
+
+}  // namespace
+
 void Orchestrator::restore_hooks() {
   const CheckpointReader& from = *resume_.from;
   for (const NamedModel& model : trainer_->models())
@@ -123,9 +137,8 @@ void Orchestrator::restore_hooks() {
                   .contains("0." + config_.strategy.front().name());
   for (const StatefulPart& part : hooks_.parts(as_list))
     if (!part.optional || from.has(part.name))
-      load_state(part.state,
-                 part.name == "strategy" && from.has(part.name) ? strategies : from.part(part.name),
-                 "resume: " + part.name);
+      load_part(from, part,
+                part.name == "strategy" && from.has(part.name) ? strategies : from.part(part.name));
 }
 
 namespace {
@@ -141,6 +154,46 @@ StateRecord with_schedule(const StateRecord& trainer, optim::Schedule& schedule)
 
 }  // namespace
 
+// Each value of a state has its range. This compares those that say the same, or bound each other:
+// a count that is not that of the others would leave out steps, or make them twice.
+void Orchestrator::check_restored(const CheckpointReader& from) const {
+  const auto check = [&](bool holds, const char* field, i64 value, const std::string& required) {
+    WEFT_CHECK(holds, "resume: {}: {} is {}; {} is required", from.file(kTrainerStateFile), field,
+               value, required);
+  };
+  const auto equal = [&](const char* field, i64 value, const char* other, i64 required) {
+    check(value == required, field, value, fmt::format("{}, as {} says,", required, other));
+  };
+  const auto at_most = [&](const char* field, i64 value, const char* other, i64 most) {
+    check(value <= most, field, value, fmt::format("at most {}, as {} says,", most, other));
+  };
+  const CheckpointAbout& about = from.about();
+  const TrainingProgress& progress = trainer_->progress();
+  const i64 applied = trainer_->optimizer().applied_steps();
+  equal("trainer.epochs_done", progress.epochs_done, "epoch", about.epoch);
+  equal("trainer.epoch.batches", progress.epoch.batches, "batch", about.batch);
+  equal("optimizer.applied_steps", applied, "step", about.step);
+  equal("run.samples_seen", progress_.samples_seen, "samples",
+        about.samples - progress.epoch.samples);
+  const i64 batches = input_.loader->batches_per_epoch(), accumulate = config_.train.accumulate;
+  equal("trainer.steps_per_epoch", trainer_->optimizers().length().steps_per_epoch, "the data",
+        (batches + accumulate - 1) / accumulate);
+  at_most("trainer.epoch.batches", progress.epoch.batches, "the data", batches);
+  at_most("trainer.epoch.samples", progress.epoch.samples, "trainer.epoch.batches",
+          progress.epoch.batches * input_.loader->options().batch_size);
+  for (const ScheduledOptimizer& each : trainer_->optimizers().all()) {
+    at_most("applied_steps", each.optimizer->applied_steps(), "trainer.steps_begun",
+            progress.steps_begun);
+    at_most("schedule_start", each.start, "applied_steps", each.optimizer->applied_steps());
+  }
+  at_most("run.validated_at", progress_.validated_at, "step", applied);
+  check((progress_.validated_at >= 0) == progress_.validation.has_value(), "run.validated_at",
+        progress_.validated_at, "a step where there is run.validation, and -1 where not,");
+  if (progress_.trained)
+    equal("trained_epoch.result.epoch", progress_.trained->epoch, "trainer.epochs_done",
+          progress.epochs_done + (progress_.trained->complete ? 0 : 1));
+}
+
 void Orchestrator::restore_training() {
   const std::shared_ptr<const CheckpointReader> from = resume_.from;
   const CheckpointAbout& about = from->about();
@@ -152,8 +205,9 @@ void Orchestrator::restore_training() {
     StateRecord record = from->part(part.name);
     if (part.name == "trainer" && other_schedule)
       record = with_schedule(record, *trainer_->optimizers().all().front().schedule);
-    load_state(part.state, record, "resume: " + part.name);
+    load_part(*from, part, record);
   }
+  check_restored(*from);
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
   const bool goes_on = !resume_.folder.empty();
   output_.log->restore(about, goes_on ? fs::path() : fs::path(resume_.run));

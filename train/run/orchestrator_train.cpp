@@ -255,7 +255,8 @@ bool Orchestrator::end_epoch() {
 void Orchestrator::check_steps() const {
   if (trainer_->optimizer().applied_steps() > 0) return;
   const std::vector<EpochMetrics>& history = progress_.history;
-  const bool unweighted = !history.empty() && std::isnan(history.back().metrics.at("train/loss"));
+  const bool unweighted = !history.empty() && history.back().metrics.contains("train/loss") &&
+                          std::isnan(history.back().metrics.at("train/loss"));
   throw TrainingError(fmt::format(
       "no step of {} was applied: {}", trainer_->progress().steps_begun,
       unweighted ? "no training sample has a weight above 0 (loss.class_weights, "

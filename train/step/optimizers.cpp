@@ -7,6 +7,12 @@
 #include "weft/optim/device_step.h"
 
 namespace weft::train {
+namespace {
+
+// Of a learning rate, from a file. Products of such a scale and a learning rate are finite.
+constexpr double kLeastScale = 1e-100, kMostScale = 1e100;
+
+}  // namespace
 
 kernels::StepRates ScheduledOptimizer::rates(i64 applied_step, double factor) const {
   if (schedule == nullptr) return {optimizer->lr() * factor, optimizer->momentum()};
@@ -106,7 +112,7 @@ u64 Optimizers::state_version() const {
 }
 
 void Optimizers::state(State& s) {
-  s("lr_scale", lr_scale_);
+  s.within("lr_scale", lr_scale_, kLeastScale, kMostScale);
   schedule_state(s, all_.front());
   struct Further {
     Optimizers& optimizers;
@@ -127,11 +133,9 @@ void Optimizers::state(State& s) {
 void Optimizers::schedule_state(State& s, ScheduledOptimizer& optimizer) {
   i64 start = optimizer.start;
   double lr = optimizer.optimizer->lr();
-  s("schedule_start", start);
-  WEFT_CHECK(!s.loading() || start >= 0,
-             "resume: schedule_start is {}; an integer from 0 is required", start);
+  s.within("schedule_start", start, 0, kMostSaved);
   if (s.loading() && length_.steps_per_epoch > 0) start_schedule(optimizer, start);
-  s("schedule", *optimizer.schedule)("lr", lr);
+  s("schedule", *optimizer.schedule).within("lr", lr, 0, kMostScale);
   if (s.loading()) optimizer.optimizer->set_lr(lr);
 }
 

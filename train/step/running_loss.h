@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mean loss over the samples of an epoch, summed on the device in double.
 #pragma once
+#include <limits>
+
 #include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
 
@@ -10,7 +12,11 @@ namespace weft::train {
 struct LossTotals {
   double sum = 0, weight = 0;
   i64 added = 0;
-  void state(State& s) { s("sum", sum)("weight", weight)("added", added); }
+  void state(State& s) {
+    constexpr double kFinite = std::numeric_limits<double>::max();
+    s.within("sum", sum, -kFinite, kFinite).within("weight", weight, 0, kFinite);
+    s.within("added", added, 0, kMostSaved);
+  }
 };
 
 class RunningLoss {

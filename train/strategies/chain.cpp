@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/json.h"
+
 namespace weft::train {
 namespace {
 
@@ -63,7 +65,7 @@ void append_entries(const ChainJson& from, const std::string& path,
 }  // namespace
 
 StateRecord unchained(const StateRecord& strategies) {
-  const auto json = ChainJson::parse(strategies.json, nullptr, false);
+  const auto json = parse_json<ChainJson>(strategies.json, "strategy: its saved state");
   const auto chained = [](const auto& entry) { return entry.key().ends_with(".chain"); };
   const auto entries = json.items();
   if (!json.is_object() || std::none_of(entries.begin(), entries.end(), chained)) return strategies;

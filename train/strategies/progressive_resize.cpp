@@ -10,7 +10,9 @@ class ProgressiveResize final : public Strategy {
  public:
   explicit ProgressiveResize(const ProgressiveResizeOptions& options) : options_(options) {}
 
-  void state(State& s) override { s("stage", stage_); }
+  void state(State& s) override {
+    s.within("stage", stage_, 0, static_cast<double>(options_.stages.size() - 1));
+  }
   void on_train_begin(Trainer& trainer) override { follow(trainer, true); }
   void on_epoch_begin(Trainer& trainer, i64) override { follow(trainer, false); }
   void on_step_begin(Trainer& trainer, i64) override { follow(trainer, false); }

@@ -59,7 +59,9 @@ class StagedUnfreeze final : public Strategy {
     }
   }
 
-  void state(State& s) override { s("stage", stage_); }
+  void state(State& s) override {
+    s.within("stage", stage_, 0, static_cast<double>(stages_.size() - 1));
+  }
 
   void on_train_begin(Trainer& trainer) override {
     stage_ = std::max(stage_, reached(trainer));

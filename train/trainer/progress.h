@@ -18,9 +18,11 @@ struct EpochResult {
   double seconds_waited = 0;  // time spent waiting for the loader
   bool complete = true;       // false when stopped early (stop token, max_steps)
   void state(State& s) {
-    s("epoch", epoch)("loss", loss)("lr", lr)("steps", steps)("skipped", skipped);
-    s("samples", samples)("seconds", seconds)("samples_per_second", samples_per_second);
-    s("seconds_waited", seconds_waited)("complete", complete);
+    s.within("epoch", epoch, 1, kMostSaved)("loss", loss)("lr", lr);
+    s.within("steps", steps, 0, kMostSaved).within("skipped", skipped, 0, kMostSaved);
+    s.within("samples", samples, 0, kMostSaved).within("seconds", seconds, 0, kMostSaved);
+    s.within("samples_per_second", samples_per_second, 0, kMostSaved);
+    s.within("seconds_waited", seconds_waited, 0, kMostSaved)("complete", complete);
   }
 };
 
@@ -31,8 +33,9 @@ struct EpochProgress {
   double seconds = 0;
   LossTotals loss;
   void state(State& s) {
-    s("batches", batches)("samples", samples)("steps", steps)("skipped", skipped);
-    s("seconds", seconds)("loss", loss);
+    s.within("batches", batches, 0, kMostSaved).within("samples", samples, 0, kMostSaved);
+    s.within("steps", steps, 0, kMostSaved).within("skipped", skipped, 0, kMostSaved);
+    s.within("seconds", seconds, 0, kMostSaved)("loss", loss);
   }
 };
 

@@ -260,36 +260,28 @@ bool Trainer::any_observer(bool (TrainerObserver::*needs)(const Trainer&) const)
 }
 
 void Trainer::state(State& s) {
-  constexpr i64 kMost = i64{1} << 40;  // more than any epoch has samples
-  const auto check_range = [&](const char* what, i64 value, i64 least) {
-    WEFT_CHECK(value >= least && value <= kMost,
-               "resume: trainer: {} is {}; an integer from {} to {} is required", what, value,
-               least, kMost);
-  };
   synchronize();
   i64 batch_parts = runner_->batch_parts();
   i64 steps_per_epoch = optimizers_.length().steps_per_epoch;
-  s("epochs_done", progress_.epochs_done)("steps_begun", progress_.steps_begun);
-  s("batch_parts", batch_parts)("steps_per_epoch", steps_per_epoch);
+  s.within("epochs_done", progress_.epochs_done, 0, kMostSaved);
+  s.within("steps_begun", progress_.steps_begun, 0, kMostSaved);
+  s.within("batch_parts", batch_parts, 1, kMostSaved);
+  s.within("steps_per_epoch", steps_per_epoch, 1, kMostSaved);
   if (optimizers_.all().front().schedule == nullptr) set_epoch_length(1);
-  if (s.loading()) {
-    check_range("steps_per_epoch", steps_per_epoch, 0);
-    check_range("batch_parts", batch_parts, 1);
-    set_steps_per_epoch(steps_per_epoch);
-  }
+  if (s.loading()) set_steps_per_epoch(steps_per_epoch);
   optimizers_.state(s);
   if (running_) progress_.epoch.loss = running_->totals();
   s("epoch", progress_.epoch);
   if (!s.loading()) return;
-  check_range("epochs_done", progress_.epochs_done, 0);
-  check_range("steps_begun", progress_.steps_begun, 0);
-  check_range("epoch.batches", progress_.epoch.batches, 0);
-  check_range("epoch.samples", progress_.epoch.samples, 0);
-  check_range("epoch.steps", progress_.epoch.steps, 0);
-  check_range("epoch.skipped", progress_.epoch.skipped, 0);
+  const EpochProgress& epoch = progress_.epoch;
+  const i64 steps = (epoch.batches + options_.accumulate - 1) / options_.accumulate;
+  WEFT_CHECK(epoch.steps + epoch.skipped == steps,
+             "epoch.batches is {}, epoch.steps {} and epoch.skipped {}; {} steps are required, of "
+             "{} batches each (train.accumulate)",
+             epoch.batches, epoch.steps, epoch.skipped, steps, options_.accumulate);
   runner_->set_batch_parts(batch_parts);
   running_.reset();
-  progress_.resumed = progress_.epoch.batches > 0;
+  progress_.resumed = epoch.batches > 0;
 }
 
 }  // namespace weft::train
