@@ -144,6 +144,13 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
+# The Python package reads what the command writes. The test is skipped without numpy.
+if(WEFT_PYTHON3 AND TARGET weft_app)
+  add_test(NAME python COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/python_test.py
+                               $<TARGET_FILE:weft_app>)
+  set_tests_properties(python PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
+endif()
+
 # Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
 if(WEFT_PYTHON3)
   add_executable(parity_tool tests/parity/parity_tool.cpp)

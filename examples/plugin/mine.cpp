@@ -49,6 +49,21 @@ struct EveryOther : data::Sampler {
 };
 const bool has_sampler = Registry<data::Sampler>::add<EveryOther>("every_other");
 
+// mix: the first half of one sample and the second half of another.
+struct Halves : data::Mix {
+  double apply(const data::BatchView& in, std::span<const i64> partners, std::byte* out,
+               data::Random&) const override {
+    const i64 bytes = in.info.sample_bytes(), half = bytes / 8 * 4;  // whole numbers
+    for (i64 i = 0; i < in.count; ++i, out += bytes) {
+      std::copy_n(in.sample(i), half, out);
+      const i64 partner = partners[static_cast<std::size_t>(i)];
+      std::copy_n(in.sample(partner) + half, bytes - half, out + half);
+    }
+    return static_cast<double>(half) / static_cast<double>(bytes);
+  }
+};
+const bool has_mix = Registry<data::Mix>::add<Halves>("halves");
+
 // model: the outputs of a small network plus those of a single layer.
 struct SkipMlpOptions {
   i64 width = 16;
