@@ -108,7 +108,10 @@ class Optimizer {
  private:
   friend class DeviceStep;
   // Runs one fused kernel over all parameters. Table and control lie on the device of the
-  // parameters.
+  // parameters. With control->skip it changes nothing. Otherwise it updates each active segment,
+  // whose gradients it multiplies by control->grad_scale, and adds 1 to the segment's `steps`.
+  // kernels/optim/element_update.h does all that for a formula of one element; the slots of the
+  // constructor are `first`, `second` and `third` of a segment, in order, and begin as 0.
   virtual void update(const AnyTable& table, const kernels::StepControl* control) = 0;
 
   void update_rates();

@@ -55,6 +55,7 @@ void SegmentTable::build(std::span<const Tensor> slots) {
           if (parameter.gradient_offset < 0) continue;
           if (!slots.empty()) segment.first = slots[0].data<T>() + parameter.gradient_offset;
           if (slots.size() > 1) segment.second = slots[1].data<T>() + parameter.gradient_offset;
+          if (slots.size() > 2) segment.third = slots[2].data<T>() + parameter.gradient_offset;
           for (i64 begin = 0; begin < parameter.length; begin += kernels::kChunkElements)
             chunks_.push_back({static_cast<i64>(i), begin,
                                std::min(kernels::kChunkElements, parameter.length - begin)});

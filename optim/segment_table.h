@@ -35,7 +35,7 @@ struct AnyTable {
 
 class SegmentTable {
  public:
-  static constexpr int kMostSlots = 2;  // `first` and `second` of kernels::Segment
+  static constexpr int kMostSlots = 3;  // `first` to `third` of kernels::Segment
 
   // `parameters` must outlive the table. The table is empty before build().
   explicit SegmentTable(const nn::FlatParameters& parameters);

@@ -349,9 +349,10 @@ bool parse_yaml(const Text& given, Node& root, std::vector<Problem>& problems, U
   } catch (const TooManyTokens& tokens) {
     std::string message = tokens.is_depth
                               ? too_deep()
-                              : fmt::format("expected at most {} values in all, and in a text not "
-                                            "many more of the characters [ ] {{ }} , :",
-                                            kMaxNodes);
+                              : fmt::format(
+                                    "expected at most {} values in all, and in a text not "
+                                    "many more of the characters [ ] {{ }} , :",
+                                    kMaxNodes);
     add_problem(problems, {place_in(text, tokens.at), "", std::move(message)});
     return false;
   } catch (const Stop& stopped) {

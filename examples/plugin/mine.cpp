@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plugin with an entry of each kind. mine.yaml trains with all of them; docs/plugins.md says how.
+#include <weft/kernels/optim/element_update.h>
 #include <weft/weft.h>
 
 #include <cmath>
@@ -132,18 +133,16 @@ void describe(Fields& f, SignSgdOptions& o) { f("lr", o.lr, "learning rate", pos
 struct SignSgd : optim::Optimizer {
   SignSgd(const nn::NamedParameters& parameters, const SignSgdOptions& o)
       : Optimizer(parameters, {.lr = o.lr}, {}, {}) {}
+  struct Formula {
+    static constexpr int kSlots = 0;
+    template <class T>
+    void operator()(T& p, T g, T*, const kernels::UpdateRates<T>& r) const {
+      p -= r.lr * static_cast<T>((g > 0) - (g < 0));
+    }
+  };
   void update(const optim::AnyTable& table, const kernels::StepControl* control) override {
     WEFT_CHECK(is_cpu(table.device), "sign_sgd: parameters on a GPU; the CPU is required");
-    if (control->skip) return;
-    std::visit(
-        [&](const auto& typed) {
-          for (auto& s : std::span(typed.segments, static_cast<std::size_t>(typed.segment_count))) {
-            for (i64 i = 0; s.active && i < s.length; ++i)
-              s.param[i] -= control->lr * s.lr_factor * ((s.grad[i] > 0) - (s.grad[i] < 0));
-            s.steps += s.active;
-          }
-        },
-        table.typed);
+    std::visit([&](auto& t) { update_elements(Cpu{}, t, control, Formula{}); }, table.typed);
   }
 };
 const bool has_optimizer = optim::add_optimizer<SignSgd, SignSgdOptions>("sign_sgd");

@@ -16,7 +16,8 @@ __device__ void each_in_chunk(const Segment<T>& s, const Chunk& chunk, const Pac
   const auto address = [&](const T* array) {
     return array == nullptr ? 0 : reinterpret_cast<std::uintptr_t>(array + chunk.begin);
   };
-  const auto low_bits = address(s.param) | address(s.grad) | address(s.first) | address(s.second);
+  const auto low_bits =
+      address(s.param) | address(s.grad) | address(s.first) | address(s.second) | address(s.third);
   const i64 packs = low_bits % kVectorBytes == 0 ? chunk.length / kSize : 0;
   for (i64 i = threadIdx.x; i < packs; i += blockDim.x) packed(chunk.begin + i * kSize);
   for (i64 i = packs * kSize + threadIdx.x; i < chunk.length; i += blockDim.x)

@@ -18,7 +18,8 @@ struct Segment {
   const T* grad = nullptr;
   T* first = nullptr;   // state: momentum, or Adam's mean
   T* second = nullptr;  // state: Adam's mean square
-  i64 length = 0;       // elements of each of the four arrays
+  T* third = nullptr;   // state, for an optimizer of one's own
+  i64 length = 0;       // elements of each of the arrays
   double lr_factor = 1;
   double weight_decay = 0;
   i64 steps = 0;       // updates of this parameter, which the kernel counts

@@ -29,6 +29,7 @@ struct Problem {
                                        a.grad.data(),
                                        state ? a.first.data() : nullptr,
                                        a.second.data(),
+                                       nullptr,
                                        kLengths[s],
                                        1.0 + 0.5 * static_cast<double>(s),
                                        0.01 * static_cast<double>(s),

@@ -56,6 +56,7 @@ cmake --build "$folder/build" --target example_own_kernel_test_tsan >"$folder/lo
 grep -q 'weft: race in kernel.*own_kernel.cu:' "$folder/log" || { cat "$folder/log"; fail "a race was not named"; }
 
 "$folder/build/example_own_strategy" >"$folder/log" || { cat "$folder/log"; fail "example_own_strategy"; }
+"$folder/build/example_own_optimizer" >"$folder/log" || { cat "$folder/log"; fail "example_own_optimizer"; }
 listed=$("$folder/build/example_own_schedule") || fail "example_own_schedule: exit code $?"
 echo "$listed"
 grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedules are not all there"
