@@ -24,8 +24,8 @@ struct TooManyTokens {
 
 class MeteredText final : public std::streambuf {
  public:
-  // yaml-cpp builds at most 50,000 values; a list of them takes a quarter of this.
-  static constexpr i64 kMaxTokenBytes = i64{52} << 20;
+  // A list of as many values as a config may have (kMaxNodes) takes a quarter of this.
+  static constexpr i64 kMaxTokenBytes = i64{58} << 20;
 
   MeteredText(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
   // Must be called at each event: the tokens before it are gone.
