@@ -55,7 +55,8 @@ TYPED_TEST(JsonFields, OfAnotherTypeAreRefusedWithTheirPlace) {
   EXPECT_EQ(said("\"5\""), "a.json: o.n is '5'; an integer from 0 to 9 is required");
   EXPECT_EQ(said("[1]"), "a.json: o.n is a list; an integer from 0 to 9 is required");
   EXPECT_EQ(said("{}"), "a.json: o.n is an object; an integer from 0 to 9 is required");
-  EXPECT_EQ(field_refusal<TypeParam>("{\"o\":{}}", count), "a.json: o.n is missing; it is required");
+  EXPECT_EQ(field_refusal<TypeParam>("{\"o\":{}}", count),
+            "a.json: o.n is missing; it is required");
   EXPECT_EQ(field_refusal<TypeParam>("{\"o\":3}", count), "a.json: o is 3; an object is required");
   EXPECT_EQ(field_refusal<TypeParam>("[]", count), "a.json is a list; an object is required");
   EXPECT_EQ(field_refusal<TypeParam>("{\"l\":[1,null]}",
