@@ -61,7 +61,7 @@ MeteredText::int_type MeteredText::underflow() {
   if (part.empty()) return traits_type::eof();
   for (std::size_t i = 0; i < part.size(); ++i) meter(part[i], read_ + i);
   read_ += part.size();
-  if (token_bytes_ > kMaxTokenBytes) {
+  if (token_bytes_ > kMaxTokenBytes || depth_ > kMaxOpenBrackets) {
     const bool is_depth = deep_at_ != text_.npos;
     throw TooManyTokens{is_depth ? deep_at_ : read_ - part.size(), is_depth};
   }

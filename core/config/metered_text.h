@@ -16,7 +16,7 @@
 
 namespace weft::config {
 
-// Thrown where the tokens would take more than kMaxTokenBytes.
+// Thrown where the tokens would take more than kMaxTokenBytes, or kMaxOpenBrackets are open.
 struct TooManyTokens {
   std::size_t at = 0;     // a byte of the text: where it nests too deeply, or how far it was read
   bool is_depth = false;  // more than `max_depth` brackets were open
@@ -24,8 +24,9 @@ struct TooManyTokens {
 
 class MeteredText final : public std::streambuf {
  public:
-  // yaml-cpp builds at most 50,000 values; a list of them takes a quarter of this.
-  static constexpr i64 kMaxTokenBytes = i64{52} << 20;
+  // A list of as many values as a config may have (kMaxNodes) takes a quarter of this.
+  static constexpr i64 kMaxTokenBytes = i64{56} << 20;
+  static constexpr i64 kMaxOpenBrackets = 50'000;
 
   MeteredText(std::string_view text, int max_depth) : text_(text), max_depth_(max_depth) {}
   // Must be called at each event: the tokens before it are gone.

@@ -9,8 +9,8 @@
 namespace weft::train {
 namespace {
 
-// Of a learning rate, from a file. Products of such a scale and a learning rate are finite.
-constexpr double kLeastScale = 1e-100, kMostScale = 1e100;
+// Of a state that comes from a file. Each rollback multiplies the scale by its lr_factor.
+constexpr double kLeastScale = 1e-30, kMostScale = 1e6, kMostRate = 1e30;
 
 }  // namespace
 
@@ -135,7 +135,7 @@ void Optimizers::schedule_state(State& s, ScheduledOptimizer& optimizer) {
   double lr = optimizer.optimizer->lr();
   s.within("schedule_start", start, 0, kMostSaved);
   if (s.loading() && length_.steps_per_epoch > 0) start_schedule(optimizer, start);
-  s("schedule", *optimizer.schedule).within("lr", lr, 0, kMostScale);
+  s("schedule", *optimizer.schedule).within("lr", lr, 0, kMostRate);
   if (s.loading()) optimizer.optimizer->set_lr(lr);
 }
 
