@@ -62,9 +62,9 @@ class ReceivedRun : public InScratchFolder {
   // Changes trainer_state.json of a checkpoint, and its manifest with it.
   template <class F>
   static void forge(const fs::path& checkpoint, const F& change) {
-    auto json = nlohmann::ordered_json::parse(text_of(checkpoint / kTrainerStateFile));
-    change(json);
-    write(checkpoint / kTrainerStateFile, json.dump(1));
+    auto state = nlohmann::ordered_json::parse(text_of(checkpoint / kTrainerStateFile));
+    change(state);
+    write(checkpoint / kTrainerStateFile, state.dump(1));
     Manifest manifest;
     for (const auto& [name, record] : read_manifest(checkpoint)) {
       const std::string text = text_of(checkpoint / name);
