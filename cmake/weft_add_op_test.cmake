@@ -58,7 +58,7 @@ function(_weft_add_emulator variant)
   list(TRANSFORM _weft_emulator_files PREPEND ${_weft_emulator_sources}/)
   file(GLOB sources ${_weft_emulator_files})
   # The emulator does not use these files, which need libraries of their own.
-  list(FILTER sources EXCLUDE REGEX "/core/(sha256|atomic_file|json|plugin|plugin_stamp)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/core/(sha256|atomic_file|json|json_field|plugin|plugin_stamp)\\.cpp$")
   add_library(${target} STATIC EXCLUDE_FROM_ALL ${sources})
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 32)
   get_target_property(includes weft::weft INTERFACE_INCLUDE_DIRECTORIES)

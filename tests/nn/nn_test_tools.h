@@ -36,15 +36,16 @@ inline std::vector<std::string> names_of(Module& module) {
   return names;
 }
 
-// Returns the message of the UserError that `f` must throw.
+// Returns the message of the error, of exit code 2, that `f` must throw.
 template <class F>
 std::string error_of(const F& f) {
   try {
     f();
-  } catch (const UserError& error) {
+  } catch (const Error& error) {
+    EXPECT_EQ(error.exit_code(), 2) << error.what();
     return error.what();
   }
-  ADD_FAILURE() << "no UserError";
+  ADD_FAILURE() << "no error";
   return "";
 }
 

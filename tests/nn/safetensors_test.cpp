@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include "weft/core/files.h"
+
 namespace weft {
 namespace {
 
@@ -330,7 +332,7 @@ TEST_F(Safetensors, WhatCannotBeWrittenLeavesTheOldFile) {
   EXPECT_THROW(write_safetensors(path_, {{"a", Tensor()}}), UserError);
   EXPECT_THROW(write_safetensors(path_, {{"\xff", Tensor::full({1}, 1)}}), UserError);
   EXPECT_THROW(write_safetensors(path_, {}, {{"a", "\xff"}}), UserError);
-  EXPECT_THROW(write_safetensors((folder_ / "no/a").string(), {}), UserError);
+  EXPECT_THROW(write_safetensors((folder_ / "no/a").string(), {}), IoError);
   EXPECT_EQ(read_bytes(), before);
 }
 

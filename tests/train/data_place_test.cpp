@@ -10,6 +10,8 @@
 #include "weft/core/config/config.h"
 #include "weft/tests/data/temp_folder.h"
 #include "weft/tests/train/run_files.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/saved_run.h"
 
@@ -130,7 +132,12 @@ TEST_F(DataPlace, ARunOfAnOlderWeftIsEvaluatedWithDataOfTheVariable) {
     std::ofstream(path) << text;
   };
   edit(dir() / "config.yaml", "root: \"\"", "root: data/mnist");
-  edit(dir() / "checkpoints/last/trainer_state.json", "\"data_place\"", "\"another\"");
+  const fs::path checkpoint = dir() / "checkpoints/last";
+  edit(checkpoint / kTrainerStateFile, "\"data_place\"", "\"another\"");
+  Manifest manifest = read_manifest(checkpoint);
+  const std::string state = text_of(checkpoint / kTrainerStateFile);
+  manifest[kTrainerStateFile] = {static_cast<i64>(state.size()), sha256_of(state)};
+  std::ofstream(checkpoint / kManifestFile) << manifest_text(manifest);
   EXPECT_NE(data::user_error_of([&] { evaluated_samples(); }).find(" or data/mnist;"),
             std::string::npos);
   data::Environment data_dir{"WEFT_DATA_DIR", in_began("all").c_str()};

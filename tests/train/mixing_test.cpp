@@ -85,16 +85,17 @@ struct LabelsOnly : Loss {
   i64 outputs(const data::DatasetInfo& info) const override { return info.classes; }
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 };
-const bool registered_loss = Registry<Loss>::add<LabelsOnly>("labels_only_for_mixing");
 
 TEST_F(MixedRuns, RefuseALossOfLabelsBeforeWriting) {
-  ASSERT_TRUE(registered && registered_loss);
+  ASSERT_TRUE(registered);
   EXPECT_EQ(refusal({}), "no error");
   const std::string wanted =
       "data.mix: mixup given for a loss that takes class labels alone; one that takes a probability "
       "for each class is required (loss.type: classification, without ignore_index)";
-  EXPECT_EQ(refusal({"loss=labels_only_for_mixing"}), wanted);
   EXPECT_EQ(refusal({"loss.ignore_index=1"}), wanted);
+  const data::Loader loader(testing_models::tiny_images(9),
+                            {.batch_size = 3, .mix = data::mixup()});
+  EXPECT_EQ(message_of([&] { check_targets(LabelsOnly(), loader); }), wanted);
   EXPECT_NE(refusal({"data={type: text, path: test.txt}"}), "no error");
   EXPECT_NE(refusal({"data.mix={type: mixup, alpha: 0}"}).find("data.mix.alpha"),
             std::string::npos);
