@@ -191,7 +191,7 @@ TEST_F(Plugins, SlowOfARunFolderAreNeverOpened) {
   std::string config = text_of(dir("run/config.yaml"));
   const std::size_t line = config.find("plugins:");
   config.erase(line, config.find('\n', line) - line);
-  const char* sentence = "libtest_plugin.so, which is not loaded";
+  const char* sentence = "libtest_plugin.so, and no path in a run folder (";
   const auto refuse_all = [&](const std::string& forged) {
     write(dir("run/config.yaml"), forged);
     for (const char* command :

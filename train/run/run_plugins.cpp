@@ -41,18 +41,21 @@ const Plugin* loaded_as(const std::vector<Plugin>& all, const std::string& name)
   return found == all.end() ? nullptr : &*found;
 }
 
-// An entry that is not opened.
-void require_plugin(const std::string& entry, const std::string& source) {
+// An entry that is not opened: a record, or a path because of the run folder `run`.
+void require_plugin(const std::string& entry, const std::string& source, const fs::path& run) {
   const std::vector<Plugin> all = loaded_plugins();
   const std::optional<PluginRecord> record = record_of(entry);
   const std::string name = record ? record->name : fs::path(entry).filename().string();
   const Plugin* plugin = loaded_as(all, name);
-  WEFT_CHECK(plugin != nullptr,
-             "plugins: {} names {}, which is not loaded, and a path in a run folder is never "
-             "opened; --plugin FILE, with the file of that plugin, is required",
-             source,
-             record ? fmt::format("{} (sha256 {}…)", name, record->sha256.substr(0, kShownDigits))
-                    : entry);
+  WEFT_CHECK(plugin != nullptr || !record,
+             "plugins: {} names {} (sha256 {}…), which is not loaded; --plugin FILE, with that "
+             "plugin, is required",
+             source, name, record ? record->sha256.substr(0, kShownDigits) : "");
+  WEFT_CHECK(
+      plugin != nullptr,
+      "plugins: {} names {}, and no path in a run folder ({}) is opened; --plugin FILE, with "
+      "that plugin, is required",
+      source, entry, run.string());
   if (record && plugin->sha256 != record->sha256)
     log_warning("plugins: {} (sha256 {}…) is another build than that of {} (sha256 {}…)",
                 plugin->path, plugin->sha256.substr(0, kShownDigits), source,
@@ -114,7 +117,8 @@ bool require_plugins(const config::Node& root, const config::Usage&,
                      const std::vector<config::Problem>& problems) {
   const std::vector<const config::Node*> entries = entries_of(root);
   if (!entries.empty() && !problems.empty()) return false;
-  for (const config::Node* entry : entries) require_plugin(entry->text, entry->place.source);
+  for (const config::Node* entry : entries)
+    require_plugin(entry->text, entry->place.source, fs::path(entry->place.source).parent_path());
   return true;
 }
 
@@ -134,13 +138,13 @@ config::BeforeRead opens_plugins() {
     if (entries.empty()) return true;
     if (!problems.empty()) return false;
     const std::set<fs::path> runs = named_runs(root);
-    const bool own = std::none_of(used.files.begin(), used.files.end(), [&](const auto& file) {
-      return run_around(file, runs).has_value();
-    });
+    std::optional<fs::path> run;
+    for (const std::string& file : used.files)
+      if (!run) run = run_around(file, runs);
     for (const config::Node* entry : entries) {
-      const bool opened = own || entry->place.source == config::kCommandLine;
+      const bool opened = !run || entry->place.source == config::kCommandLine;
       if (opened && !record_of(entry->text)) open_plugin(*entry);
-      else require_plugin(entry->text, entry->place.source);
+      else require_plugin(entry->text, entry->place.source, run.value_or(""));
     }
     return true;
   };
