@@ -20,19 +20,21 @@ bool have_common_range(const std::vector<double>& weights) {
          });
 }
 
-// The loss does not change when all weights are scaled. A power of two that brings the largest to
-// [1, 2) changes no digit, and weights that fp32 cannot hold are as good as others.
-void scale_to_one(std::vector<double>& weights) {
-  const double most = weights.empty() ? 0 : *std::max_element(weights.begin(), weights.end());
-  if (most == 0) return;
-  const int exponent = std::ilogb(most);
+// The loss over labels does not change when all weights are scaled, so weights that fp32 cannot hold
+// are as good as others. A power of two changes no digit.
+void scale_into_range(std::vector<double>& weights) {
+  const auto fits = [](double weight) {
+    return weight == 0 || (weight >= kLeastShare && weight <= 1 / kLeastShare);
+  };
+  if (std::all_of(weights.begin(), weights.end(), fits)) return;
+  const int exponent = std::ilogb(*std::max_element(weights.begin(), weights.end()));
   for (double& weight : weights) weight = std::scalbn(weight, -exponent);
 }
 
 class Classification final : public Loss {
  public:
   explicit Classification(const ClassificationOptions& options) : options_(options) {
-    scale_to_one(options_.class_weights);
+    scale_into_range(options_.class_weights);
   }
   Variable forward(const Variable& output, const Tensor& target) const override {
     return cross_entropy(output, target,
