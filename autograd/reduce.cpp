@@ -27,7 +27,7 @@ Variable reduced_axes(const char* op, const Variable& x, Tensor y, const Shape& 
 }
 
 // y is an element of X for each result. Of equal ones each gets the same share.
-Variable extreme_of_axes(const char* op, const Variable& x, Tensor y, const Shape& kept) {
+Variable extreme_of_axes(const char* op, const Variable& x, const Tensor& y, const Shape& kept) {
   const Tensor& X = x.value();
   return record(op, y, edge(x, [X, y, kept](const Tensor& dy, Tensor& dx) {
                   const Tensor ties = eq(X, y.reshape(kept)).to(X.dtype());
@@ -73,12 +73,12 @@ Variable var(const Variable& x, std::initializer_list<int> axes, const VarOption
 }
 
 Variable amax(const Variable& x, std::initializer_list<int> axes, bool keepdim) {
-  Tensor y = amax(x.value(), axes, keepdim);
-  return extreme_of_axes("amax", x, std::move(y), kept_shape(x, axes));
+  const Tensor y = amax(x.value(), axes, keepdim);
+  return extreme_of_axes("amax", x, y, kept_shape(x, axes));
 }
 Variable amin(const Variable& x, std::initializer_list<int> axes, bool keepdim) {
-  Tensor y = amin(x.value(), axes, keepdim);
-  return extreme_of_axes("amin", x, std::move(y), kept_shape(x, axes));
+  const Tensor y = amin(x.value(), axes, keepdim);
+  return extreme_of_axes("amin", x, y, kept_shape(x, axes));
 }
 
 }  // namespace weft

@@ -27,7 +27,7 @@ Tensor one_hot(const Tensor& index, i64 classes, DType dtype) {
   WEFT_CHECK(is_floating(dtype), "one_hot: dtype {} given; a floating-point type is required",
              dtype);
   const Tensor column = index.reshape(index.shape().inserted(index.rank(), 1));
-  const Tensor hot = eq(column, arange(0, classes, DType::int64, index.device())).to(dtype);
+  Tensor hot = eq(column, arange(0, classes, DType::int64, index.device())).to(dtype);
   if (is_cpu(index.device())) {
     for (const i64 i : index.values<i64>())
       WEFT_CHECK(i >= 0 && i < classes, "one_hot: index {}; indices must be in 0..{}", i,

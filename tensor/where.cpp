@@ -11,9 +11,10 @@ namespace {
 std::array<i64, Shape::kMaxRank> strides_along(const Shape& y, const Shape& x) {
   std::array<i64, Shape::kMaxRank> strides{};
   i64 along = 1;
-  for (int back = -1; back >= -x.rank(); --back) {
-    if (x[back] > 1) strides[static_cast<std::size_t>(y.rank() + back)] = along;
-    along *= x[back];
+  for (int axis = x.rank() - 1; axis >= 0; --axis) {
+    const int of_y = axis + y.rank() - x.rank();
+    if (x[axis] > 1) strides[static_cast<std::size_t>(of_y)] = along;
+    along *= x[axis];
   }
   return strides;
 }
