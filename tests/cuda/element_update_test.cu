@@ -40,6 +40,7 @@ struct Table {
 
   Table() {
     Numbers numbers;
+    arrays.reserve(std::size(kLengths));  // a copy of an Array has another address
     i64 chunk = 0;
     for (std::size_t s = 0; s < std::size(kLengths); ++s) {
       const i64 n = kLengths[s], shift = s == 1 ? 1 : 0;
@@ -131,7 +132,7 @@ TEST(CudaElementUpdate, IsTheUpdateOfSgd) {
 
 TEST(CudaElementUpdate, AnEmptyTableLaunchesNothing) {
   OnDevice<StepControl> control({.lr = 0.1});
-  update_elements(Cuda{}, ParameterTable<float>{}, control.data(), SgdFormula{});
+  update_elements(Cuda{}, ParameterTable<double>{}, control.data(), SgdFormula{});
 }
 
 }  // namespace

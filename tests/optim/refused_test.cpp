@@ -60,10 +60,10 @@ TEST(RefusedStep, OfAParameterThatWasReplaced) {
             "the model is gone; an optimizer built after the replacement is required");
 }
 
-class ThreeSlots : public Optimizer {
+class FourSlots : public Optimizer {
  public:
-  explicit ThreeSlots(const nn::NamedParameters& parameters)
-      : Optimizer(parameters, {.lr = 0.1}, {"mean", "mean_square", "maximum"}, {}) {}
+  explicit FourSlots(const nn::NamedParameters& parameters)
+      : Optimizer(parameters, {.lr = 0.1}, {"mean", "mean_square", "maximum", "count"}, {}) {}
 
  private:
   void update(const AnyTable&, const kernels::StepControl*) override {}
@@ -72,9 +72,9 @@ class ThreeSlots : public Optimizer {
 TEST(RefusedOptimizer, WithMoreSlotsThanTheTableHas) {
   Net net;
   const Tensor before = net.leaf(0).value;
-  EXPECT_EQ(message_of([&] { ThreeSlots{net.parameters}; }),
-            "optimizer: 3 tensors of state for each parameter given (mean, mean_square, maximum); "
-            "at most 2 are required, as many as kernels::Segment has");
+  EXPECT_EQ(message_of([&] { FourSlots{net.parameters}; }),
+            "optimizer: 4 tensors of state for each parameter given (mean, mean_square, maximum, "
+            "count); at most 3 are required, as many as kernels::Segment has");
   EXPECT_TRUE(net.leaf(0).value.shares_storage_with(before)) << "nothing was moved";
 }
 

@@ -20,8 +20,8 @@ bool have_common_range(const std::vector<double>& weights) {
          });
 }
 
-// The loss over labels does not change when all weights are scaled, so weights that fp32 cannot hold
-// are as good as others. A power of two changes no digit.
+// The loss over labels does not change when all weights are scaled, so weights that fp32 cannot
+// hold are as good as others. A power of two changes no digit.
 void scale_into_range(std::vector<double>& weights) {
   const auto fits = [](double weight) {
     return weight == 0 || (weight >= kLeastShare && weight <= 1 / kLeastShare);
