@@ -17,6 +17,7 @@ inline constexpr int kDone = 0, kLostOutput = 1, kUserMistake = 2, kTrainingFail
 // Replaces ~ in a path: a shell leaves it in --logits=~/x.
 inline CLI::Validator home_path() {
   const auto expand = [](std::string& path) -> std::string {
+    if (path.empty()) return "'' given; the path of a file or folder is required";
     const std::optional<std::string> expanded = expand_home(path);
     if (!expanded) return "'" + path + "': its home folder is not known";
     path = *expanded;

@@ -3,6 +3,7 @@
 // (Note [Loading a plugin], core/plugin.h).
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -52,6 +53,16 @@ void on_exit() {
         "it ended the process while it was loaded; static initialisers that return are required");
 }
 
+// abort() while a plugin is loaded; elsewhere it ends the process as before.
+void on_abort(int) {
+  if (plugin_being_loaded() != nullptr)
+    end_while_loading(
+        "it called abort() while it was loaded; static initialisers that return are "
+        "required");
+  std::signal(SIGABRT, SIG_DFL);
+  std::raise(SIGABRT);
+}
+
 }  // namespace
 
 void add_plugin_option(CLI::App& command, std::vector<std::string>& plugins) {
@@ -69,6 +80,7 @@ void load_plugins(const std::vector<std::string>& plugins) {
 
 void guard_plugins() {
   terminate_before = std::set_terminate(on_terminate);
+  std::signal(SIGABRT, on_abort);
   std::atexit(on_exit);
   std::at_quick_exit(on_exit);
 }

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/registry.h"
 
+#include <algorithm>
+#include <cctype>
+
+#include "weft/core/printable.h"
+
 namespace weft {
 namespace {
 
@@ -59,6 +64,22 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
 void fail_unknown(std::string_view kind, std::string_view name,
                   const std::vector<std::string>& known) {
   fail("{}: '{}' given; known: {}{}", kind, name, listed(known), did_you_mean(name, known));
+}
+
+void fail_thrown(std::string_view kind, std::string_view name, std::string_view origin) {
+  fail(
+      "{} '{}'{}: what makes it threw something that is no std::exception; an error of weft or a "
+      "std::exception is required",
+      kind, name, origin.empty() ? "" : fmt::format(" of the plugin {}", origin));
+}
+
+void check_name(std::string_view kind, std::string_view name) {
+  const auto fits = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+  };
+  WEFT_CHECK(!name.empty() && std::all_of(name.begin(), name.end(), fits),
+             "registry: {} '{}'; a name of letters, digits, _, - and . is required", kind,
+             printable(name));
 }
 
 void fail_taken(std::string_view kind, std::string_view name, std::string_view origin) {

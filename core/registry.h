@@ -9,6 +9,7 @@
 // fill the same ones. Adding and looking up are thread-safe.
 #pragma once
 #include <any>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -98,6 +99,10 @@ namespace detail {
 // of the same name.
 AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
+// Throws UserError for a name that a config cannot have.
+void check_name(std::string_view kind, std::string_view name);
+[[noreturn]] void fail_thrown(std::string_view kind, std::string_view name,
+                              std::string_view origin);
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
                                const std::vector<std::string>& known);
 [[noreturn]] void fail_taken(std::string_view kind, std::string_view name, std::string_view origin);
@@ -235,6 +240,7 @@ class Registry final : public AnyRegistry {
   }
 
   bool insert(Entry entry) {
+    detail::check_name(Traits::kind, entry.name);
     std::lock_guard lock(mutex_);
     check_free(entry.name);
     entries_.try_emplace(entry.name, std::move(entry));
@@ -280,12 +286,19 @@ class Recipe final : public AnyRecipe {
     return recipe;
   }
 
-  // Makes one product. Throws UserError if no entry was chosen; errors of the factory pass through.
+  // Makes one product. Throws UserError if no entry was chosen. Errors of the factory pass through;
+  // what is no std::exception becomes a UserError that names the entry.
   template <class... C>
   Product make(C&&... context) const {
     WEFT_CHECK(entry_ != nullptr, "{}: none was chosen; a type is required, one of {}", kind(),
                listed(names()));
-    return entry_->make(options_, Context(std::forward<C>(context)...));
+    try {
+      return entry_->make(options_, Context(std::forward<C>(context)...));
+    } catch (const std::exception&) {
+      throw;
+    } catch (...) {
+      detail::fail_thrown(kind(), name(), entry_->origin);
+    }
   }
 
   // Returns the options if they are of this type, and null otherwise.

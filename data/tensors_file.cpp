@@ -14,12 +14,20 @@ namespace {
 
 constexpr i64 kMostClasses = 1'000'000;
 
-Tensor entry_of(const TensorMap& tensors, const std::string& name, const TensorsSource& source) {
-  const auto found = tensors.find(name);
-  WEFT_CHECK(found != tensors.end(),
+const StoredTensor* stored_in(const SafetensorsFile& file, const std::string& name) {
+  const auto& all = file.tensors();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const StoredTensor& s) { return s.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Throws for a tensor that weft cannot hold too.
+Tensor entry_of(const SafetensorsFile& file, const std::string& name, const TensorsSource& source) {
+  const StoredTensor* stored = stored_in(file, name);
+  WEFT_CHECK(stored != nullptr,
              "tensors: {} has no tensor '{}'; x (samples) and y (targets) are required",
              source.path, name);
-  const Tensor& tensor = found->second;
+  Tensor tensor = file.read(*stored);
   WEFT_CHECK(tensor.rank() > 0,
              "tensors: {}: '{}' is one value; a first axis of samples is required", source.path,
              name);
@@ -37,10 +45,10 @@ bool is_integer(DType dtype) {
 }
 
 // Labels are the integers of y, of any type.
-TensorDataset::Content content_of(const TensorMap& tensors, const TensorsSource& source,
+TensorDataset::Content content_of(const SafetensorsFile& file, const TensorsSource& source,
                                   const std::string& split, i64 classes) {
   const std::string ending = split == "train" ? "" : "_" + split;
-  Tensor x = entry_of(tensors, "x" + ending, source), y = entry_of(tensors, "y" + ending, source);
+  Tensor x = entry_of(file, "x" + ending, source), y = entry_of(file, "y" + ending, source);
   DatasetInfo info;
   info.name = "tensors";
   info.split = split;
@@ -59,12 +67,12 @@ TensorDataset::Content content_of(const TensorMap& tensors, const TensorsSource&
 }
 
 TrainAndTest read_tensors(const TensorsSource& o) {
-  const TensorMap tensors = read_safetensors(o.path);
-  const auto train = std::make_shared<TensorDataset>(content_of(tensors, o, "train", o.classes));
+  const SafetensorsFile file(o.path);
+  const auto train = std::make_shared<TensorDataset>(content_of(file, o, "train", o.classes));
   TrainAndTest result{train, nullptr, place_of(o.path)};
-  if (tensors.contains("x_test"))
+  if (stored_in(file, "x_test") != nullptr)
     result.test =
-        std::make_shared<TensorDataset>(content_of(tensors, o, "test", train->info().classes));
+        std::make_shared<TensorDataset>(content_of(file, o, "test", train->info().classes));
   else hold_out_test(result, o.test_split);
   return result;
 }

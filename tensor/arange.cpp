@@ -2,6 +2,7 @@
 #include "weft/kernels/arange.h"
 
 #include <limits>
+#include <type_traits>
 
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
@@ -10,10 +11,16 @@ namespace weft {
 
 Tensor arange(i64 begin, i64 end, DType dtype, const Device& device) {
   WEFT_CHECK(begin <= end, "arange: {} to {}; the begin must not be above the end", begin, end);
-  WEFT_CHECK(end >= 0 || begin >= end - std::numeric_limits<i64>::max(),
-             "arange: {} to {}; at most 2^63 elements are allowed", begin, end);
-  Tensor y = Tensor::empty({end - begin}, dtype, device);
+  i64 size = 0;
+  WEFT_CHECK(!__builtin_sub_overflow(end, begin, &size),
+             "arange: {} to {}; fewer than 2^63 elements are required", begin, end);
+  Tensor y = Tensor::empty({size}, dtype, device);
   visit_any(dtype, [&]<class T>() {
+    if constexpr (std::is_integral_v<T>)
+      WEFT_CHECK(
+          size == 0 ||
+              (begin >= std::numeric_limits<T>::min() && end - 1 <= std::numeric_limits<T>::max()),
+          "arange: {} to {} given for {}; numbers that it holds are required", begin, end, dtype);
     std::visit([&](auto d) { kernels::arange<T>(d, span<T>(y), begin); }, device);
   });
   return y;

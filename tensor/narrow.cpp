@@ -108,6 +108,9 @@ Tensor stack(std::span<const Tensor> inputs, int axis) {
     WEFT_CHECK(axis >= -rank - 1 && axis <= rank,
                "stack: axis {} for inputs of {}; axes go from {} to {}", axis, input.shape(),
                -rank - 1, rank);
+    WEFT_CHECK(input.shape() == inputs[0].shape(),
+               "stack: input {} is {} and input 0 is {}; equal shapes are required", entries.size(),
+               input.shape(), inputs[0].shape());
     entries.push_back(input.reshape(input.shape().inserted(axis < 0 ? axis + rank + 1 : axis, 1)));
   }
   return concat(entries, axis);

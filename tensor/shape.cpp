@@ -49,6 +49,7 @@ i64 Shape::elements(int begin, int end) const {
 }
 
 int Shape::checked_axis(int axis) const {
+  WEFT_CHECK(rank_ > 0, "shape: axis {} of a scalar; a tensor with axes is required", axis);
   const int positive = axis < 0 ? axis + rank_ : axis;
   WEFT_CHECK(positive >= 0 && positive < rank_, "shape: axis {} of shape {}; axes go from {} to {}",
              axis, to_string(), -rank_, rank_ - 1);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/tensor/tensor.h"
 
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
 #include "weft/kernels/copy.h"
 
 namespace weft {
@@ -118,10 +122,27 @@ void Tensor::copy_from(const Tensor& source) const {
       device(), source.device());
 }
 
+namespace {
+
+// An integer type holds no other value, and a conversion would change it without a word.
+template <class T>
+void check_value(double value, DType dtype) {
+  if constexpr (std::is_integral_v<T>) {
+    constexpr auto kLow = std::numeric_limits<T>::min(), kHigh = std::numeric_limits<T>::max();
+    const bool whole = value == std::floor(value) && value >= static_cast<double>(kLow) &&
+                       value < static_cast<double>(kHigh / 2 + 1) * 2;
+    WEFT_CHECK(whole, "fill: {} given for {}; a whole number from {} to {} is required", value,
+               dtype, kLow, kHigh);
+  }
+}
+
+}  // namespace
+
 void Tensor::fill(double value) const {
   std::visit(
       [&](auto device) {
         visit_any(dtype_, [&]<class T>() {
+          check_value<T>(value, dtype_);
           kernels::fill<T>(device, {data<T>(), elements()}, value);
         });
       },

@@ -91,7 +91,7 @@ class Tensor {
   Tensor to(DType dtype) const;
   Tensor to(const Device& device) const;
   // Both write every element. copy_from() requires an equal shape and dtype (UserError); the source
-  // may be on another device.
+  // may be on another device. fill() requires a value that an integer dtype holds (UserError).
   void copy_from(const Tensor& source) const;
   void fill(double value) const;
 

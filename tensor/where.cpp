@@ -25,8 +25,17 @@ Shape shape_of_where(const Tensor& condition, const Tensor& a, const Tensor& b) 
              "where: the condition is {}; uint8 is required",
              condition.defined() ? name_of(condition.dtype()) : "undefined");
   check_same_device("where", condition, a);
-  return broadcast_shapes("where", condition.shape(),
-                          broadcast_shapes("where", a.shape(), b.shape()));
+  const Shape values = broadcast_shapes("where", a.shape(), b.shape());
+  bool fits = true;
+  for (int back = 1; back <= std::min(values.rank(), condition.rank()); ++back) {
+    const i64 of_values = values[-back], of_condition = condition.shape()[-back];
+    fits = fits && (of_values == of_condition || of_values == 1 || of_condition == 1);
+  }
+  WEFT_CHECK(fits,
+             "where: the condition is {} and the values are {}; sizes must be equal or 1 on each "
+             "axis, counted from the last",
+             condition.shape(), values);
+  return broadcast_shapes("where", condition.shape(), values);
 }
 
 }  // namespace

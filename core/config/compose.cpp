@@ -96,6 +96,8 @@ class Composer {
   bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
     const std::string name = path.string();
     std::error_code error;
+    if (!fs::exists(path, error) && fs::is_symlink(fs::symlink_status(path, error)))
+      return stop(wanted, fmt::format("expected a file, got {}, a link that leads nowhere", name));
     if (!fs::exists(path, error))
       return stop(wanted, fmt::format("expected the file {}, which does not exist{}", name,
                                       nearest_file(path)));

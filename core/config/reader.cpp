@@ -12,6 +12,7 @@
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
 #include "weft/core/registry.h"
+#include "weft/core/config/parse.h"
 #include "weft/core/config/scalar.h"
 
 namespace weft::config {
@@ -276,6 +277,17 @@ Refusal replace_text(const Check& check, std::string& text) {
   return std::nullopt;
 }
 
+// Whether a text in brackets is a list of values.
+bool is_list(const std::string& items) {
+  Node list;
+  std::vector<Problem> problems;
+  Usage used;
+  return parse_yaml({"[" + items + "]", "", false}, list, problems, used) && problems.empty() &&
+         !list.items.empty() &&
+         std::all_of(list.items.begin(), list.items.end(),
+                     [](const Node& item) { return item.is(Node::Kind::scalar); });
+}
+
 // Reads a node into a value of any type. `expected` is the value that messages describe: for a
 // value inside an optional, it is the optional.
 class ValueReader {
@@ -371,11 +383,10 @@ class ValueReader {
     bool holds_texts = false;
     list.with_sample(
         [&](ValueRef item) { holds_texts = std::holds_alternative<std::string*>(item); });
-    if (holds_texts)
-      return fmt::format("write [{}]", node_.quoted ? quoted_where_needed(text) : text);
+    if (holds_texts && node_.quoted) return fmt::format("write [{}]", quoted_where_needed(text));
     const bool enclosed = text.size() >= 2 && text.starts_with('(') && text.ends_with(')');
     const std::string items = enclosed ? text.substr(1, text.size() - 2) : text;
-    return items.find_first_of("[](){}") == items.npos ? fmt::format("write [{}]", items) : "";
+    return is_list(items) ? fmt::format("write [{}]", items) : "";
   }
 
   template <class T>

@@ -40,6 +40,7 @@ void describe(Fields& f, MlpOptions& o) {
   f("activation", o.activation, "activation after each hidden layer", activation_names());
   f("dropout", o.dropout, "fraction of hidden elements set to zero in training",
     from_to_below(0, 1));
+  f.rule(std::ssize(o.hidden) <= kMostLayers, "hidden", "at most 1000 values");
 }
 
 Recipe<Model> mlp(const MlpOptions& options) { return Recipe<Model>::of("mlp", options); }

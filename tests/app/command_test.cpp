@@ -110,6 +110,10 @@ TEST_F(Command, ExportsReplaceNoCheckpoint) {
     EXPECT_NE(refused.output.find("lies in the checkpoint"), std::string::npos) << refused.output;
   }
   EXPECT_EQ(weft("evaluate run").code, 0);
+  const Result nowhere = weft("evaluate run --logits ''");
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_NE(nowhere.output.find("the path of a file or folder is required"), std::string::npos)
+      << nowhere.output;
   const Result unnamed = weft("evaluate run --checkpoint ''");
   EXPECT_EQ(unnamed.code, 2);
   EXPECT_NE(unnamed.output.find("has no checkpoint ''"), std::string::npos) << unnamed.output;

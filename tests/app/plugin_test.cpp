@@ -95,6 +95,7 @@ TEST_F(Plugins, ThatThrowOrExitWhileLoadingAreOneSentence) {
   EXPECT_REFUSED(misbehaving("throw_number"), "(an exception of a type of its own)");
   EXPECT_REFUSED(misbehaving("exit"), "it ended the process while it was loaded");
   EXPECT_REFUSED(misbehaving("quick_exit"), "it ended the process while it was loaded");
+  EXPECT_REFUSED(misbehaving("abort"), "it called abort() while it was loaded");
   write(dir("bad.yaml"), std::string("plugins: [lib/libtest_plugin.so]\n") + kTrained);
   EXPECT_EQ(run_line(folder_, "WEFT_TEST_PLUGIN=throw exec \"$WEFT\" train bad.yaml >out 2>&1"), 2);
   EXPECT_NE(text_of(dir("out")).find("no licence"), std::string::npos) << text_of(dir("out"));

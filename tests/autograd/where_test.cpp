@@ -91,6 +91,19 @@ WEFT_OP_ROW(
            "the mask is f32; uint8 is required"}}});
 
 // What the mask hides has no influence, not even as NaN.
+TEST(MaskedFill, RefusesAValueThatTheTypeDoesNotHold) {
+  const Tensor numbers = arange(0, 3), mask = Tensor::full({3}, 1, DType::uint8);
+  for (const double value : {0.5, static_cast<double>(NAN), 1e30, 0x1p63})
+    EXPECT_THROW(masked_fill(numbers, mask, value), UserError) << value;
+  for (const double value : {-1.0, 256.0, 0.5})
+    EXPECT_THROW(pad(numbers.to(DType::uint8), 0, 1, 0, value), UserError) << value;
+  EXPECT_EQ(masked_fill(numbers, mask, -0x1p63).to_vector<i64>()[0],
+            std::numeric_limits<i64>::min());
+  EXPECT_THROW(arange(254, 258, DType::uint8), UserError);
+  EXPECT_EQ(arange(254, 256, DType::uint8).to_vector<u8>(), (std::vector<u8>{254, 255}));
+  EXPECT_THROW(arange(std::numeric_limits<i64>::min(), std::numeric_limits<i64>::max()), UserError);
+}
+
 TEST(MaskedFill, HidesNaN) {
   const Variable x =
       Variable::leaf(Tensor::copy_of(std::vector<float>{1, static_cast<float>(NAN), 3}, {3}));
@@ -114,6 +127,32 @@ TEST(Compare, NaNIsUnequalToEverything) {
   EXPECT_EQ(compared_with(2, gt), (Bytes{0, 0, 1, 0}));
   EXPECT_EQ(compared_with(2, ge), (Bytes{0, 1, 1, 0}));
   EXPECT_EQ(compared_with(kInfinity, lt), (Bytes{1, 1, 1, 0}));
+}
+
+// A number that is no value of the integers' type is compared as a number.
+TEST(Compare, IntegersWithAnyNumber) {
+  using Op = Tensor (*)(const Tensor&, double);
+  const std::vector<std::pair<Op, bool (*)(double, double)>> ops{{eq, [](double a, double b) { return a == b; }},
+                                                                 {ne, [](double a, double b) { return a != b; }},
+                                                                 {lt, [](double a, double b) { return a < b; }},
+                                                                 {le, [](double a, double b) { return a <= b; }},
+                                                                 {gt, [](double a, double b) { return a > b; }},
+                                                                 {ge, [](double a, double b) { return a >= b; }}};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const DType dtype : {DType::uint8, DType::int32, DType::int64}) {
+    std::vector<i64> values{0, 1, 255};
+    if (dtype != DType::uint8) values.insert(values.end(), {-1, -1'000'000, i64{1} << 30});
+    if (dtype == DType::int64) values.push_back(i64{1} << 52);
+    const Tensor x = Tensor::copy_of(values, {std::ssize(values)}).to(dtype);
+    for (const double b : {-kInfinity, -1e30, -1e6, -1.0, -0.5, 0.0, 0.5, 1.5, 254.5, 255.0, 255.5,
+                           256.0, 0x1p30, 0x1p31, 0x1p52, 0x1p63, 1e30, kInfinity, nan})
+      for (std::size_t k = 0; k < ops.size(); ++k) {
+        const std::vector<u8> seen = ops[k].first(x, b).to_vector<u8>();
+        for (std::size_t i = 0; i < values.size(); ++i)
+          EXPECT_EQ(seen[i] != 0, ops[k].second(static_cast<double>(values[i]), b))
+              << name_of(dtype) << " " << values[i] << ", " << b << ", op " << k;
+      }
+  }
 }
 
 TEST(Compare, BroadcastsAndTakesIntegers) {

@@ -148,6 +148,29 @@ TEST(Registry, AnEntryKnowsWhereItComesFrom) {
                           name));
 }
 
+TEST(Registry, ANameIsOneThatAConfigCanHave) {
+  for (const char* name : {"", "a b", "a\nb", "a:b"})
+    EXPECT_NE(message_of([&] {
+                Registry<Animal>::add<NoOptions>(
+                    name, [](const NoOptions&) { return std::unique_ptr<Animal>(); });
+              }).find("a name of letters, digits, _, - and . is required"),
+              std::string::npos)
+        << name;
+}
+
+struct Odd {
+  static constexpr const char* kKind = "odd";
+};
+
+TEST(Registry, WhatIsNoExceptionIsNamed) {
+  Registry<Odd>::add<NoOptions>("seven", [](const NoOptions&) -> std::unique_ptr<Odd> {
+    throw 7;  // NOLINT: as a careless author would
+  });
+  EXPECT_EQ(message_of([] { Recipe<Odd>::of("seven").make(); }),
+            "odd 'seven': what makes it threw something that is no std::exception; an error of "
+            "weft or a std::exception is required");
+}
+
 TEST(Registry, OptionsAreCheckedAndOfTheRightType) {
   EXPECT_EQ(message_of([] { Recipe<Animal>::of("dog", DogOptions{.barks = 0, .volume = 2}); }),
             "dog: barks: expected an integer of at least 1, got 0; "

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // data.type: tensors.
+#include <fstream>
+#include <iterator>
+
 #include <gtest/gtest.h>
 
 #include "weft/data/sources.h"
@@ -19,6 +22,10 @@ class TensorFiles : public ::testing::Test {
   std::string refusal(const TensorMap& tensors, TensorsSource source = {}) const {
     source.path = write(tensors);
     return user_error_of([&] { data::tensors(source).make(); });
+  }
+  static std::string text_of_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
   }
   TempFolder folder_;
 };
@@ -41,6 +48,18 @@ TEST_F(TensorFiles, HaveLabelsOrNumbers) {
   EXPECT_FALSE(numbers.train->info().has_labels());
   EXPECT_EQ(numbers.train->info().target, (Shape{2}));
   EXPECT_EQ(numbers.test->size(), 2);
+}
+
+// A tensor that is there and that weft cannot hold is not missing.
+TEST_F(TensorFiles, SayWhyATensorCannotBeRead) {
+  const std::string path =
+      write({{"x", Tensor::zeros({2, 3})}, {"y", Tensor::full({2}, -1, DType::int64)}});
+  std::string text = text_of_file(path);
+  text.replace(text.find("\"I64\""), 5, "\"U64\"");
+  std::ofstream(path, std::ios::binary) << text;
+  const std::string message =
+      user_error_of([&] { data::tensors({.path = path, .test_split = 0}).make(); });
+  EXPECT_NE(message.find("its element 0 is above 2^63 - 1"), std::string::npos) << message;
 }
 
 TEST_F(TensorFiles, ThatDoNotFitAreRefused) {

@@ -153,6 +153,12 @@ INSTANTIATE_TEST_SUITE_P(
              "a.yaml:1:1: resume: expected text, got null; put it in quotes to mean the word"},
         Case{"hidden: 128",
              "a.yaml:1:1: hidden: expected a list of integers above 0, got '128'; write [128]"},
+        Case{"hidden: ',5'",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \",5\""},
+        Case{"hidden: x, y",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got 'x, y'; write [x, y]"},
+        Case{"hidden: \"x #y\"",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \"x #y\""},
         Case{"hidden: \"[16,32]\"",
              "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \"[16,32]\"; "
              "remove the quotes"},

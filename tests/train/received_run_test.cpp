@@ -153,6 +153,17 @@ TEST_F(ReceivedRun, WithoutLinksTheNewestAndTheBestAreFound) {
   EXPECT_SAYS(refusal([&] { find_checkpoint(dir(), "last"); }), "it was not completed");
 }
 
+TEST_F(ReceivedRun, TheBestIsOneThatVerifies) {
+  train({"checkpoint.keep_last=9", "train.epochs=3"});
+  const fs::path best = find_checkpoint(dir(), "best");
+  write(best / kModelFile, text_of(best / kModelFile) + "x");
+  Log log;
+  const fs::path next = find_checkpoint(dir(), "best");
+  EXPECT_NE(next, best);
+  EXPECT_TRUE(log.has(best.filename().string() + " is left as it is")) << log.text();
+  EXPECT_NO_THROW(SavedRun(dir().string(), "best"));
+}
+
 TEST_F(ReceivedRun, DamagedWeightsAreNotUsed) {
   train();
   const std::string file = (find_checkpoint(dir(), "last") / kModelFile).string();

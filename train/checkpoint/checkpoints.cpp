@@ -101,12 +101,9 @@ const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints
   return std::isnan(best->score) ? checkpoints.back() : *best;
 }
 
-namespace {
-
-// Removes the ones that are damaged or cannot be read, with a warning.
-void keep_verified(std::vector<ScoredCheckpoint>& scored, const fs::path& folder,
+void keep_verified(std::vector<ScoredCheckpoint>& checkpoints, const fs::path& folder,
                    const CheckpointName& verified) {
-  std::erase_if(scored, [&](const ScoredCheckpoint& checkpoint) {
+  std::erase_if(checkpoints, [&](const ScoredCheckpoint& checkpoint) {
     if (checkpoint.name == verified) return false;
     try {
       verify_checkpoint(folder / checkpoint.name.text());
@@ -118,8 +115,6 @@ void keep_verified(std::vector<ScoredCheckpoint>& scored, const fs::path& folder
     }
   });
 }
-
-}  // namespace
 
 void check_space(const fs::path& folder, i64 bytes) {
   std::error_code error;

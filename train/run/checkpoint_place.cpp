@@ -144,8 +144,9 @@ fs::path find_checkpoint(const fs::path& run, const std::string& name) {
   if (!names.empty() && name == "last") {
     found = place / names.back().text();
   } else if (name == "best") {
-    const auto scored = scored_checkpoints(place, saved_checkpoint_options(run),
-                                           names.empty() ? CheckpointName{} : names.back());
+    auto scored = scored_checkpoints(place, saved_checkpoint_options(run),
+                                     names.empty() ? CheckpointName{} : names.back());
+    keep_verified(scored, place);
     if (!scored.empty()) found = place / best_of(scored).name.text();
   }
   const bool plain = !name.empty() && name.find('/') == name.npos && !name.starts_with('.');

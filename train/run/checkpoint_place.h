@@ -36,7 +36,8 @@ std::optional<std::filesystem::path> run_of_checkpoint(const std::filesystem::pa
 
 // The folder of a checkpoint: "last", "best" or "step-N". The last one is the newest by its name
 // (Note [The links last and best]). Throws UserError if there is none, or if the manifest is
-// missing; `last` then is not taken to be an older one. The files are not verified.
+// missing; `last` then is not taken to be an older one. `best` is the best of those of which all
+// files verify; those of the others are not verified.
 std::filesystem::path find_checkpoint(const std::filesystem::path& run, const std::string& name);
 
 }  // namespace weft::train

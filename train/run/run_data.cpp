@@ -99,6 +99,25 @@ std::vector<i64> validation_subset(const RunConfig& config, const data::Dataset*
   return data::some_indices(*held_out, wanted, static_cast<u64>(config.run.seed));
 }
 
+// A test of other samples would be noticed after the training.
+void check_test(const data::DatasetInfo& train, const data::DatasetInfo& test,
+                const std::string& place) {
+  const bool same = train.sample == test.sample && train.sample_dtype == test.sample_dtype;
+  WEFT_CHECK(same,
+             "data: the test samples of {} are {} {} and the training samples {} {}; equal shapes "
+             "and types are required",
+             place.empty() ? train.name : place, test.sample_dtype, test.sample, train.sample_dtype,
+             train.sample);
+  const bool same_target = train.target == test.target && train.target_dtype == test.target_dtype &&
+                           train.classes == test.classes;
+  WEFT_CHECK(
+      same_target,
+      "data: the test targets of {} are {} {} of {} classes and the training targets {} {} of "
+      "{}; equal ones are required",
+      place.empty() ? train.name : place, test.target_dtype, test.target, test.classes,
+      train.target_dtype, train.target, train.classes);
+}
+
 }  // namespace
 
 void describe(Fields& f, DataOptions& o) {
@@ -130,6 +149,8 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              "data: {} has no training samples; at least one "
              "is required",
              config.data.recipe.name());
+  if (splits.test != nullptr)
+    check_test(data::stored_info(*splits.train), data::stored_info(*splits.test), splits.place);
   RunData result{splits.train, nullptr, splits.test, {}, splits.place, {}};
   if (options.validation_split > 0) {
     data::ValidationSplit split = data::hold_out(splits.train, options.validation_split, seed);
