@@ -48,7 +48,7 @@ WEFT_OP_ROW(where, {.inputs = {matrix, testing::like(0), mask_like_0},
                                   where(Tensor::zeros({3}, DType::uint8),
                                         Variable(Tensor::zeros({2})), Variable(Tensor::zeros({2})));
                                 },
-                                "a is (3) and b is (2)"}}});
+                                "the condition is (3) and the values are (2)"}}});
 // Each of the three is repeated along another axis.
 WEFT_OP_ROW(where, {.variant = "broadcast",
                     .inputs = {testing::vector,
