@@ -274,40 +274,6 @@ struct TooMuch : Mix {
 };
 const bool registered = Registry<Mix>::add<TooMuch>("too_much_for_test");
 
-// A dataset of one's own, whose labels nobody checks.
-class WrongLabels : public Dataset {
- public:
-  explicit WrongLabels(i64 label) : label_(label) {
-    info_.name = "wrong";
-    info_.sample = {2};
-    info_.classes = 4;
-  }
-  i64 size() const override { return 4; }
-  const DatasetInfo& info() const override { return info_; }
-  void read(i64 index, void* sample, void* target) const override {
-    std::fill_n(static_cast<u8*>(sample), 2, u8{0});
-    read_target(index, target);
-  }
-  void read_target(i64, void* target) const override { *static_cast<i64*>(target) = label_; }
-
- private:
-  DatasetInfo info_;
-  i64 label_;
-};
-
-TEST(Mix, RefusesALabelThatIsNoClass) {
-  for (const i64 label : {i64{-100}, i64{4}}) {
-    const WrongLabels set(label);
-    Loader loader(set, {.batch_size = 4, .mix = mixup()});
-    EXPECT_EQ(message_of([&] {
-                for (auto& batch : loader) EXPECT_TRUE(batch.x.defined());
-              }),
-              fmt::format("data.mix: a sample of wrong has the label {}; labels from 0 to 3 are "
-                          "required",
-                          label));
-  }
-}
-
 TEST(Mix, RefusesAShareOutOfRange) {
   ASSERT_TRUE(registered);
   const TensorDataset set = classes_of_pictures(4, true);
