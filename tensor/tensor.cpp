@@ -130,7 +130,7 @@ void check_value(double value, DType dtype) {
   if constexpr (std::is_integral_v<T>) {
     constexpr auto kLow = std::numeric_limits<T>::min(), kHigh = std::numeric_limits<T>::max();
     const bool whole = value == std::floor(value) && value >= static_cast<double>(kLow) &&
-                       value < static_cast<double>(kHigh / 2 + 1) * 2;
+                       value < std::ldexp(1.0, std::numeric_limits<T>::digits);
     WEFT_CHECK(whole, "fill: {} given for {}; a whole number from {} to {} is required", value,
                dtype, kLow, kHigh);
   }
