@@ -209,7 +209,7 @@ auto soft_by_definition(const SoftCase& soft) {
     const i64 cols = a[0].shape()[1];
     Variable target = (1 - soft.smoothing) * a[1] + soft.smoothing / static_cast<double>(cols);
     if (soft.weighted) target = target * Variable(options_of(soft, a).class_weights);
-    const Variable each = reshape(-sum(target * log_softmax(a[0]), -1), {a[0].shape()[0]});
+    Variable each = reshape(-sum(target * log_softmax(a[0]), -1), {a[0].shape()[0]});
     if (soft.reduction == Reduction::none) return each;
     return soft.reduction == Reduction::sum ? sum(each) : mean(each);
   };
