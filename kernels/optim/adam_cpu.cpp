@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/device/parallel.h"
-#include "weft/device/simd.h"
+#include "weft/kernels/optim/active_chunks.h"
 #include "weft/kernels/optim/adam_update.h"
 
 namespace weft::kernels {
@@ -21,20 +20,10 @@ void update(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restri
 template <class T>
 void step(const ParameterTable<T>& table, const StepControl* control,
           const AdamConstants& constants) {
-  if (control->skip) return;
-  parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
-    simd([&] {
-      for (i64 c = begin; c < end; ++c) {
-        const Chunk& chunk = table.chunks[c];
-        const Segment<T>& s = table.segments[chunk.segment];
-        if (!s.active) continue;
-        update(s.param + chunk.begin, s.grad + chunk.begin, s.first + chunk.begin,
-               s.second + chunk.begin, chunk.length, rates_of(s, *control, constants));
-      }
-    });
+  for_active_chunks(table, control, [&](const Segment<T>& s, const Chunk& chunk) {
+    update(s.param + chunk.begin, s.grad + chunk.begin, s.first + chunk.begin,
+           s.second + chunk.begin, chunk.length, rates_of(s, *control, constants));
   });
-  for (i64 s = 0; s < table.segment_count; ++s)
-    if (table.segments[s].active) ++table.segments[s].steps;
 }
 
 }  // namespace

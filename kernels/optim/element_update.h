@@ -24,10 +24,8 @@
 // aliasing: the arrays of a segment must not overlap
 #pragma once
 #include "weft/device/device.h"
-#include "weft/device/parallel.h"
-#include "weft/device/simd.h"
 #include "weft/kernels/common/host_device.h"
-#include "weft/kernels/optim/parameter_table.h"
+#include "weft/kernels/optim/active_chunks.h"
 
 namespace weft::kernels {
 
@@ -62,21 +60,11 @@ WEFT_HOST_DEVICE void update_element(const Segment<T>& s, i64 i, const UpdateRat
 template <class T, class Formula>
 void update_elements(Cpu, const ParameterTable<T>& table, const StepControl* control,
                      const Formula& formula) {
-  if (control->skip) return;
-  parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
-    simd([&] {
-      for (i64 c = begin; c < end; ++c) {
-        const Chunk& chunk = table.chunks[c];
-        const Segment<T>& s = table.segments[chunk.segment];
-        if (!s.active) continue;
-        const UpdateRates<T> rates(s, *control);
-        for (i64 i = chunk.begin; i < chunk.begin + chunk.length; ++i)
-          update_element(s, i, rates, formula);
-      }
-    });
+  for_active_chunks(table, control, [&](const Segment<T>& s, const Chunk& chunk) {
+    const UpdateRates<T> rates(s, *control);
+    for (i64 i = chunk.begin; i < chunk.begin + chunk.length; ++i)
+      update_element(s, i, rates, formula);
   });
-  for (i64 s = 0; s < table.segment_count; ++s)
-    if (table.segments[s].active) ++table.segments[s].steps;
 }
 
 }  // namespace weft::kernels

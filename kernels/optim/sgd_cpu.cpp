@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/device/parallel.h"
-#include "weft/device/simd.h"
+#include "weft/kernels/optim/active_chunks.h"
 #include "weft/kernels/optim/sgd_update.h"
 
 namespace weft::kernels {
@@ -34,17 +33,9 @@ void update(const Segment<T>& s, const Chunk& chunk, const StepControl& control,
 
 template <class T>
 void step(const ParameterTable<T>& table, const StepControl* control, bool nesterov) {
-  if (control->skip) return;
-  parallel_for(table.chunk_count, 2, [&](i64 begin, i64 end) {
-    simd([&] {
-      for (i64 c = begin; c < end; ++c) {
-        const Segment<T>& segment = table.segments[table.chunks[c].segment];
-        if (segment.active) update(segment, table.chunks[c], *control, nesterov);
-      }
-    });
+  for_active_chunks(table, control, [&](const Segment<T>& segment, const Chunk& chunk) {
+    update(segment, chunk, *control, nesterov);
   });
-  for (i64 s = 0; s < table.segment_count; ++s)
-    if (table.segments[s].active) ++table.segments[s].steps;
 }
 
 }  // namespace
