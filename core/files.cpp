@@ -67,6 +67,16 @@ IoError io_error_of(const fs::filesystem_error& error) {
 PathKind kind_of(const fs::path& path) { return examined(path, ::lstat); }
 PathKind kind_behind(const fs::path& path) { return examined(path, ::stat); }
 
+void make_folders(std::string_view subject, const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error)
+    throw IoError(
+        fmt::format("{}: {} cannot be made ({}); a folder that can be written is required", subject,
+                    path.string(), error.message()),
+        error.value());
+}
+
 SameFolder::SameFolder(const fs::path& path) : path_(path) {
   struct stat about {};
   if (stat(path.c_str(), &about) != 0) throw IoError(path.string(), "examined", errno);

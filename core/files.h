@@ -5,6 +5,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/core/error.h"
@@ -35,6 +36,9 @@ enum class PathKind { none, file, folder, link, other };
 PathKind kind_of(const std::filesystem::path& path);
 // Follows links, so the result is never `link`. A link that leads nowhere is `none`.
 PathKind kind_behind(const std::filesystem::path& path);
+
+// Makes a folder and those that it lies in. Throws IoError, which begins with `subject`.
+void make_folders(std::string_view subject, const std::filesystem::path& path);
 
 // A folder as it was when the object was made. Writing into a path that now leads elsewhere,
 // because the folder was moved, removed or replaced, would split what belongs together.

@@ -96,11 +96,13 @@ class Composer {
   bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
     const std::string name = path.string();
     std::error_code error;
-    if (!fs::exists(path, error) && fs::is_symlink(fs::symlink_status(path, error)))
-      return stop(wanted, fmt::format("expected a file, got {}, a link that leads nowhere", name));
-    if (!fs::exists(path, error))
+    if (!fs::exists(path, error)) {
+      if (fs::is_symlink(path, error))
+        return stop(wanted,
+                    fmt::format("expected a file, got {}, a link that leads nowhere", name));
       return stop(wanted, fmt::format("expected the file {}, which does not exist{}", name,
                                       nearest_file(path)));
+    }
     std::ifstream file(path, std::ios::binary);
     // Reads at most one byte above the limit, which is enough for the parser to refuse the text.
     std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');

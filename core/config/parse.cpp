@@ -309,10 +309,6 @@ Place place_in(const Text& text, std::size_t at) {
   return {text.source, static_cast<int>(lines) + 1, static_cast<int>(at - line_begin) + 1};
 }
 
-}  // namespace
-
-namespace {
-
 // Counts the bytes of a text and checks its characters. Returns false after adding a problem.
 bool check_text(const Text& text, std::vector<Problem>& problems, Usage& used) {
   used.bytes += std::ssize(text.yaml);

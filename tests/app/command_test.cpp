@@ -124,6 +124,18 @@ TEST_F(Command, ExportsReplaceNoCheckpoint) {
       << missing.output;
 }
 
+TEST_F(Command, WarningsSendNothingToTheTerminal) {
+  ASSERT_EQ(weft("train small.yaml run.dir=run checkpoint.keep_last=9").code, 0);
+  fs::rename(folder_ / "run", folder_ / "\x1b[31mrun");
+  fs::remove(folder_ / "\x1b[31mrun/checkpoints/step-9/manifest.json");
+  const Result evaluated = weft("evaluate '\x1b[31mrun' --checkpoint best");
+  EXPECT_EQ(evaluated.code, 0) << evaluated.output;
+  EXPECT_NE(evaluated.output.find("weft: warning: checkpoint: step-9 is passed over"),
+            std::string::npos)
+      << evaluated.output;
+  EXPECT_EQ(evaluated.output.find('\x1b'), std::string::npos) << evaluated.output;
+}
+
 TEST_F(Command, AFileSystemThatRefusesIsASentence) {
   const std::string name(300, 'x');
   for (const std::string& arguments :

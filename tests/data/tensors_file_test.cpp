@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // data.type: tensors.
 #include <fstream>
-#include <iterator>
 
 #include <gtest/gtest.h>
 
+#include "weft/core/files.h"
 #include "weft/data/sources.h"
 #include "weft/nn/safetensors.h"
 #include "weft/tests/data/temp_folder.h"
@@ -22,10 +22,6 @@ class TensorFiles : public ::testing::Test {
   std::string refusal(const TensorMap& tensors, TensorsSource source = {}) const {
     source.path = write(tensors);
     return user_error_of([&] { data::tensors(source).make(); });
-  }
-  static std::string text_of_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
   }
   TempFolder folder_;
 };
@@ -54,7 +50,7 @@ TEST_F(TensorFiles, HaveLabelsOrNumbers) {
 TEST_F(TensorFiles, SayWhyATensorCannotBeRead) {
   const std::string path =
       write({{"x", Tensor::zeros({2, 3})}, {"y", Tensor::full({2}, -1, DType::int64)}});
-  std::string text = text_of_file(path);
+  std::string text = read_file(path, 1 << 20);
   text.replace(text.find("\"I64\""), 5, "\"U64\"");
   std::ofstream(path, std::ios::binary) << text;
   const std::string message =

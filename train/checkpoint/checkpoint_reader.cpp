@@ -73,11 +73,12 @@ CheckpointAbout about_of(const fs::path& folder, const StateField& json) {
   return about;
 }
 
-// Names the checkpoint in an error of the JSON that `read` reads.
+// Returns what `read` takes from trainer_state.json. An error of its JSON names the checkpoint.
 template <class F>
-auto with_place(const fs::path& folder, const F& read) {
+auto read_state(const fs::path& folder, const F& read) {
   try {
-    return read();
+    const Json json = read_json(folder / kTrainerStateFile);
+    return read(StateField(json, ""));
   } catch (const JsonError& error) {
     fail("checkpoint {}: {} is not what weft writes ({}); another checkpoint is required",
          folder.string(), kTrainerStateFile, error.what());
@@ -108,9 +109,7 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
 
 CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder)) {
   verify_checkpoint(folder_);
-  with_place(folder_, [&] {
-    const Json json = read_json(folder_ / kTrainerStateFile);
-    const StateField root(json, "");
+  read_state(folder_, [&](const StateField& root) {
     about_ = about_of(folder_, root);
     for (const auto& [part, state] : root.at("state").entries())
       parts_[part].json = object_text(state);
@@ -141,27 +140,15 @@ const StateRecord& CheckpointReader::part(const std::string& name) const {
   return found->second;
 }
 
-namespace {
-
-// Returns what `read` takes from trainer_state.json, which is verified alone.
-template <class F>
-auto read_verified(const fs::path& folder, const F& read) {
-  verify_checkpoint_file(folder, kTrainerStateFile);
-  return with_place(folder, [&] {
-    const Json json = read_json(folder / kTrainerStateFile);
-    return read(StateField(json, ""));
-  });
-}
-
-}  // namespace
-
 std::map<std::string, double> metrics_of_checkpoint(const fs::path& folder) {
-  return read_verified(folder,
-                       [](const StateField& state) { return metrics_of(state.at("metrics")); });
+  verify_checkpoint_file(folder, kTrainerStateFile);
+  return read_state(folder,
+                    [](const StateField& state) { return metrics_of(state.at("metrics")); });
 }
 
 std::string data_place_of_checkpoint(const fs::path& folder) {
-  return read_verified(folder, [](const StateField& state) {
+  verify_checkpoint_file(folder, kTrainerStateFile);
+  return read_state(folder, [](const StateField& state) {
     const auto place = state.find("data_place");
     return place ? place->text() : std::string();
   });

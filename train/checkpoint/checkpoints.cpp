@@ -101,19 +101,15 @@ const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints
   return std::isnan(best->score) ? checkpoints.back() : *best;
 }
 
-void keep_verified(std::vector<ScoredCheckpoint>& checkpoints, const fs::path& folder,
-                   const CheckpointName& verified) {
-  std::erase_if(checkpoints, [&](const ScoredCheckpoint& checkpoint) {
-    if (checkpoint.name == verified) return false;
-    try {
-      verify_checkpoint(folder / checkpoint.name.text());
-      return false;
-    } catch (const Error& error) {
-      log_warning("checkpoint: {} is left as it is and counts for nothing: {}",
-                  checkpoint.name.text(), error.what());
-      return true;
-    }
-  });
+bool verifies(const fs::path& folder, const CheckpointName& name) {
+  try {
+    verify_checkpoint(folder / name.text());
+    return true;
+  } catch (const Error& error) {
+    log_warning("checkpoint: {} is left as it is and counts for nothing: {}", name.text(),
+                error.what());
+    return false;
+  }
 }
 
 void check_space(const fs::path& folder, i64 bytes) {
@@ -140,19 +136,16 @@ void describe(Fields& f, CheckpointOptions& o) {
 Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
                          const CheckpointName& newest_good)
     : path_(std::move(folder)), options_(options) {
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (error)
-    throw IoError(fmt::format("checkpoint: {} cannot be made ({}); a folder that can be written is "
-                              "required",
-                              path_.string(), error.message()),
-                  error.value());
+  make_folders("checkpoint", path_);
   folder_ = SameFolder(path_);
+  std::error_code error;
   for (const std::string& name : names_in(path_))
     if (is_left_by_a_save(name))
       fs::remove_all(path_ / name, error);  // a link itself, if it is one
   saved_ = scored_checkpoints(path_, options_, newest_good);
-  keep_verified(saved_, path_, newest_good);
+  std::erase_if(saved_, [&](const ScoredCheckpoint& checkpoint) {
+    return checkpoint.name != newest_good && !verifies(path_, checkpoint.name);
+  });
   // A save that was killed after its rename has not done this.
   if (!saved_.empty()) link_and_retire();
   report_notes();

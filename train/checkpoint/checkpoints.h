@@ -62,10 +62,8 @@ struct ScoredCheckpoint {
 std::vector<ScoredCheckpoint> scored_checkpoints(const std::filesystem::path& folder,
                                                  const CheckpointOptions& options,
                                                  const CheckpointName& newest);
-// Removes those of which a file does not verify or cannot be read, with a warning. `verified` is
-// not read again.
-void keep_verified(std::vector<ScoredCheckpoint>& checkpoints, const std::filesystem::path& folder,
-                   const CheckpointName& verified = {});
+// Whether all files of a checkpoint verify. A warning names one that does not or cannot be read.
+bool verifies(const std::filesystem::path& folder, const CheckpointName& name);
 // The best of at least one. Without scores, the newest checkpoint is the best.
 const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints);
 

@@ -146,7 +146,10 @@ fs::path find_checkpoint(const fs::path& run, const std::string& name) {
   } else if (name == "best") {
     auto scored = scored_checkpoints(place, saved_checkpoint_options(run),
                                      names.empty() ? CheckpointName{} : names.back());
-    keep_verified(scored, place);
+    while (!scored.empty() && !verifies(place, best_of(scored).name)) {
+      const CheckpointName refused = best_of(scored).name;
+      std::erase_if(scored, [&](const ScoredCheckpoint& each) { return each.name == refused; });
+    }
     if (!scored.empty()) found = place / best_of(scored).name.text();
   }
   const bool plain = !name.empty() && name.find('/') == name.npos && !name.starts_with('.');

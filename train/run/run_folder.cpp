@@ -34,15 +34,7 @@ std::string now_as_name() {
   return text;
 }
 
-void make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error)
-    throw IoError(fmt::format("run.dir: {} cannot be made ({}); a folder that can be written is "
-                              "required",
-                              path.string(), error.message()),
-                  error.value());
-}
+void make_folder(const fs::path& path) { make_folders("run.dir", path); }
 
 // Replaces a link atomically. On a file system without links, nothing is made.
 void point(const fs::path& link, const fs::path& target) {
