@@ -45,17 +45,18 @@ class BasicBlock(nn.Module):
 class ResNet18(nn.Module):
     """Has torchvision's names. The stem for small images is a 3 x 3 convolution without pooling."""
 
-    def __init__(self, sample=(32, 32, 3), outputs=10):
+    def __init__(self, sample=(32, 32, 3), outputs=10, width=64):
         super().__init__()
-        self.conv1 = nn.Conv2d(sample[2], 64, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1 = nn.Conv2d(sample[2], width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        inputs = 64
-        for i, (channels, stride) in enumerate([(64, 1), (128, 2), (256, 2), (512, 2)], start=1):
+        inputs = width
+        for i, stride in enumerate([1, 2, 2, 2], start=1):
+            channels = width << (i - 1)
             blocks = nn.Sequential(BasicBlock(inputs, channels, stride), BasicBlock(channels, channels, 1))
             setattr(self, f"layer{i}", blocks)
             inputs = channels
-        self.fc = nn.Linear(512, outputs)
+        self.fc = nn.Linear(8 * width, outputs)
 
     def forward(self, x):
         x = self.relu(self.bn1(self.conv1(x)))

@@ -13,6 +13,7 @@
 #include "weft/core/error.h"
 #include "weft/device/allocation_budget.h"
 #include "weft/device/backend.h"
+#include "weft/device/machine_memory.h"
 #include "weft/device/out_of_memory.h"
 #include "weft/device/size_class.h"
 
@@ -45,17 +46,18 @@ class CpuAllocator {
       std::lock_guard lock(mutex_);
       ++counters_.allocations;
       counters_.bytes_in_use += size.bytes;
-      counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
       FreeBlock*& head = free_[static_cast<std::size_t>(size.index)];
       if (head != nullptr) {
         counters_.bytes_cached -= size.bytes;
         FreeBlock* block = head;
         head = block->next;
+        note_peak();
         return block;
       }
       ++counters_.system_allocations;
       if (over_limit()) release_cached_locked();
       if (over_limit()) throw_out_of_memory(size.bytes);
+      note_peak();
     }
     return from_system(size.bytes);
   }
@@ -91,10 +93,12 @@ class CpuAllocator {
   }
 
  private:
-  // The requested block already counts as in use.
-  bool over_limit() const {
-    return limit_ > 0 && counters_.bytes_in_use + counters_.bytes_cached > limit_;
+  void note_peak() {
+    counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
   }
+
+  // The requested block already counts as in use.
+  bool over_limit() const { return counters_.bytes_in_use + counters_.bytes_cached > limit_; }
 
   void release_cached_locked() {
     for (FreeBlock*& head : free_) {
@@ -110,9 +114,9 @@ class CpuAllocator {
   [[noreturn]] void throw_out_of_memory(i64 bytes) {
     counters_.bytes_in_use -= bytes;
     throw OutOfMemory(fmt::format(
-        "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}); "
-        "use a smaller batch or model",
-        bytes, counters_.bytes_in_use, counters_.peak_bytes_in_use));
+        "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}) of at "
+        "most {}; use a smaller batch or model",
+        bytes, counters_.bytes_in_use, counters_.peak_bytes_in_use, limit_));
   }
 
   void* from_system(i64 bytes) {
@@ -133,7 +137,8 @@ class CpuAllocator {
   std::mutex mutex_;
   std::array<FreeBlock*, kClasses> free_{};
   AllocatorCounters counters_;
-  i64 limit_ = 0;
+  // Beyond the machine's memory, the kernel would give addresses and kill the process later.
+  i64 limit_ = machine_memory();
 };
 
 // The allocator is never destroyed, because tensors in static storage may be destroyed after it.

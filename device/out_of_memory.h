@@ -14,7 +14,8 @@ class OutOfMemory : public InternalError {
 };
 
 // For tests: limits the CPU memory for tensors, in bytes. Cached blocks count too; there are none
-// when the limit is set. 0: no limit. Returns the previous limit.
+// when the limit is set. Returns the previous limit, which is the machine's memory at first
+// (device/machine_memory.h).
 i64 set_cpu_memory_limit(i64 bytes);
 
 }  // namespace weft

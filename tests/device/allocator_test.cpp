@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/core/error.h"
+#include "weft/device/machine_memory.h"
 #include "weft/device/out_of_memory.h"
 
 namespace weft {
@@ -126,7 +127,7 @@ TEST(Allocator, ALimitIsOutOfMemoryOnceNothingIsCached) {
   void* cached = allocate(Cpu{}, 1 << 16);
   deallocate(Cpu{}, cached, 1 << 16);
   const AllocatorCounters before = counters();
-  const i64 no_limit = set_cpu_memory_limit(before.bytes_in_use + (1 << 18));
+  const i64 machine = set_cpu_memory_limit(before.bytes_in_use + (1 << 18));
   void* all = allocate(Cpu{}, 1 << 18);  // releases the cached blocks
   EXPECT_EQ(counters().bytes_cached, 0);
   try {
@@ -138,8 +139,18 @@ TEST(Allocator, ALimitIsOutOfMemoryOnceNothingIsCached) {
   }
   EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use + (1 << 18));
   deallocate(Cpu{}, all, 1 << 18);
-  EXPECT_EQ(set_cpu_memory_limit(no_limit), before.bytes_in_use + (1 << 18));
+  EXPECT_EQ(set_cpu_memory_limit(machine), before.bytes_in_use + (1 << 18));
   deallocate(Cpu{}, allocate(Cpu{}, 1 << 20), 1 << 20);
+}
+
+TEST(Allocator, TheMachinesMemoryIsTheLimit) {
+  const i64 machine = machine_memory();
+  ASSERT_GT(machine, i64{1} << 28);
+  EXPECT_EQ(set_cpu_memory_limit(machine), machine);
+  const AllocatorCounters before = counters();
+  EXPECT_THROW(allocate(Cpu{}, machine + 1), OutOfMemory);
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use);
+  EXPECT_EQ(counters().peak_bytes_in_use, before.peak_bytes_in_use);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/device/allocator.h"
+#include "weft/device/machine_memory.h"
 #include "weft/device/out_of_memory.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/train/run_files.h"
@@ -23,7 +24,7 @@ using testing_runs::Log;
 class MemoryLimit {
  public:
   MemoryLimit() = default;
-  ~MemoryLimit() { set_cpu_memory_limit(0); }
+  ~MemoryLimit() { set_cpu_memory_limit(machine_memory()); }
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;
   // `bytes` is the limit above the memory in use now.
