@@ -151,11 +151,14 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(python PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
 endif()
 
-# Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
+# Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be
+# imported.
 if(WEFT_PYTHON3)
-  add_executable(parity_tool tests/parity/parity_tool.cpp)
+  add_executable(parity_tool tests/parity/parity_tool.cpp tests/parity/parity_ops.cpp)
   target_link_libraries(parity_tool PRIVATE weft weft_dependencies)
-  add_test(NAME parity COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/parity/parity_test.py
-                               $<TARGET_FILE:parity_tool>)
-  set_tests_properties(parity PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  foreach(test parity parity_ops)
+    add_test(NAME ${test} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/parity/${test}_test.py
+                                  $<TARGET_FILE:parity_tool>)
+    set_tests_properties(${test} PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
 endif()
