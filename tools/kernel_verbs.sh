@@ -20,9 +20,12 @@ run_op() {
     [[ -z $kernels ]] || wanted+=(op_kernels)
     [[ -z $rows || $one != dev ]] || wanted+=(op_rows)
     [[ ${#wanted[@]} -gt 0 ]] || continue
+    local list=$build/op_sources.txt
     mkdir -p "$build"
-    [[ $sources == "$(cat "$build/op_sources.txt" 2>/dev/null)" ]] || printf '%s\n' "$sources" >"$build/op_sources.txt"
+    [[ $sources == "$(cat "$list" 2>/dev/null)" ]] || printf '%s\n' "$sources" >"$list"
     set_up ON "${build_packages[@]}" "${test_packages[@]}" -- "${wanted[@]}"
+    # The binaries of another op would run no test of this one, and pass.
+    [[ $sources == "$(cat "$list")" ]] || stop "op: another ./run op in this clone is building another op; wait for it, then run again"
     for binary in "${wanted[@]}"; do
       local filter=$kernels
       [[ $binary == op_kernels ]] || filter=$rows
