@@ -29,7 +29,7 @@ FILES = {
 namespace weft::kernels {
 
 // The columns of y for those of x. Tensors and tests use it too.
-constexpr i64 @name@_cols(i64 cols) { return cols; }
+constexpr i64 @name@_cols([[maybe_unused]] i64 cols) { return cols; }
 
 // On the CPU T is float or double, on a GPU also half or bfloat16.
 template <class T, class Device>
