@@ -34,7 +34,7 @@ if(TARGET weft_testing)
           FILES_MATCHING PATTERN "*.cpp" PATTERN "device/cuda" EXCLUDE PATTERN "testing/cuda" EXCLUDE)
 endif()
 
-install(FILES cmake/weft_add_plugin.cmake DESTINATION ${package_dir})
+install(FILES cmake/weft_add_plugin.cmake cmake/weft_add_kernels.cmake DESTINATION ${package_dir})
 install(EXPORT weft NAMESPACE weft:: FILE weftTargets.cmake DESTINATION ${package_dir})
 configure_package_config_file(cmake/weftConfig.cmake.in ${CMAKE_BINARY_DIR}/weftConfig.cmake
                               INSTALL_DESTINATION ${package_dir})

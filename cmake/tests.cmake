@@ -54,9 +54,9 @@ foreach(folder ${test_folders})
     target_compile_options(${test} PRIVATE ${test_options})
     weft_join(${test} 8 added Case kYaml)
   endif()
-  # A target that shares precompiled headers waits for their owner and its libraries. test_cuda and
-  # test_simt, whose builds should be small, share headers of their own.
-  if(folder STREQUAL "cuda")
+  # A target that shares precompiled headers waits for their owner and its libraries. test_cuda,
+  # test_simt and the rows of ops, whose builds should be small, have headers of their own.
+  if(folder MATCHES "^(autograd|cuda)$")
     set(test_headers "")
   endif()
   if(test_headers)
@@ -100,6 +100,10 @@ foreach(folder ${test_folders})
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${entries})
 endforeach()
 
+if(WEFT_CUDA STREQUAL "EMULATED")
+  include(cmake/op_tests.cmake)
+endif()
+
 # The part of each op row that runs on the GPU.
 if(NOT WEFT_CUDA STREQUAL "OFF")
   add_test(NAME op_rows_cuda COMMAND test_autograd --gtest_filter=*.cuda --gtest_brief=1)
@@ -124,6 +128,13 @@ if(WEFT_PYTHON3)
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
   set_tests_properties(layering classes words snippets tour checks run_script get_data kernel_tools compare_builds
                        PROPERTIES LABELS quick TIMEOUT 60)
+endif()
+
+# Each op's list of sources for `./run op` is complete. The objects of test_cuda are read.
+if(WEFT_PYTHON3 AND WEFT_CUDA STREQUAL "EMULATED")
+  add_test(NAME op_sources COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/op_sources_test.py
+                                   ${CMAKE_BINARY_DIR})
+  set_tests_properties(op_sources PROPERTIES LABELS quick TIMEOUT 120)
 endif()
 
 # This test installs weft, builds the examples against the prefix as a user would, and runs them.
@@ -151,11 +162,14 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(python PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
 endif()
 
-# Weight files are compared with live PyTorch. The test is skipped if PyTorch cannot be imported.
+# Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be
+# imported.
 if(WEFT_PYTHON3)
-  add_executable(parity_tool tests/parity/parity_tool.cpp)
+  add_executable(parity_tool tests/parity/parity_tool.cpp tests/parity/parity_ops.cpp)
   target_link_libraries(parity_tool PRIVATE weft weft_dependencies)
-  add_test(NAME parity COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/parity/parity_test.py
-                               $<TARGET_FILE:parity_tool>)
-  set_tests_properties(parity PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  foreach(test parity parity_ops)
+    add_test(NAME ${test} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/parity/${test}_test.py
+                                  $<TARGET_FILE:parity_tool>)
+    set_tests_properties(${test} PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
 endif()

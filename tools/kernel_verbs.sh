@@ -5,24 +5,30 @@
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
 # Runs the rows of an op on the CPU and on the emulated GPU, and its kernels plain and under the
-# sanitizers. The plain build is the preset `dev`, which compiles a changed file alone.
+# sanitizers. The binaries have only the tests of the op and what these need (cmake/op_tests.cmake).
+# The plain build is the preset `dev`, which compiles a changed file alone.
 run_op() {
-  local name=${1:-} filters rows kernels one binary failed=0
+  local name=${1:-} tests rows kernels sources one binary failed=0
   [[ $# -eq 1 ]] || stop "op: the name of one op is required: ./run op softmax"
-  filters=$(python3 "$root/tools/op_tests.py" "$name") || exit $?
-  { read -r rows; read -r kernels; } < <(printf '%s\n' "$filters" '')
+  tests=$(python3 "$root/tools/op_tests.py" "$name") || exit $?
+  { read -r rows; read -r kernels; sources=$(cat); } <<<"$tests"
   export GOMP_SPINCOUNT=2000 ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=0 \
     TSAN_OPTIONS=halt_on_error=1:report_signal_unsafe=0
   for one in dev emulated-asan emulated-tsan; do
     preset=$one build=$root/build/$one
     local wanted=()
-    [[ -z $kernels ]] || wanted+=(test_cuda)
-    [[ -z $rows || $one != dev ]] || wanted+=(test_autograd)
+    [[ -z $kernels ]] || wanted+=(op_kernels)
+    [[ -z $rows || $one != dev ]] || wanted+=(op_rows)
     [[ ${#wanted[@]} -gt 0 ]] || continue
+    local list=$build/op_sources.txt
+    mkdir -p "$build"
+    [[ $sources == "$(cat "$list" 2>/dev/null)" ]] || printf '%s\n' "$sources" >"$list"
     set_up ON "${build_packages[@]}" "${test_packages[@]}" -- "${wanted[@]}"
+    # The binaries of another op would run no test of this one, and pass.
+    [[ $sources == "$(cat "$list")" ]] || stop "op: another ./run op in this clone is building another op; wait for it, then run again"
     for binary in "${wanted[@]}"; do
       local filter=$kernels
-      [[ $binary == test_cuda ]] || filter=$rows
+      [[ $binary == op_kernels ]] || filter=$rows
       say "$binary, build/$preset, $filter"
       "$build/$binary" --gtest_brief=1 --gtest_filter="$filter" || failed=1
     done

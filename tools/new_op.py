@@ -3,7 +3,8 @@
 """Writes the files of a new op, which compile and whose row fails: `./run new-op NAME`.
 
 The op starts as y = x on both devices, and its row expects 2x. Change the row into the
-specification first, then the kernels until it passes (CONTRIBUTING.md, "Add an op in six steps").
+specification first, then the contract with the shape of the output, then the kernels until the row
+passes (CONTRIBUTING.md, "Add an op in six steps").
 An elementwise op needs only a formula and its line in kernels/elementwise_ops.h. Exit code 2 if the
 name is taken or cannot name an op."""
 import argparse
@@ -17,7 +18,7 @@ LICENSE = "// SPDX-License-Identifier: Apache-2.0\n"
 FILES = {
     "kernels/@name@.h": """// One line says what the op computes.
 //   math     y[r,c] = x[r,c];  dx[r,c] = dy[r,c]
-//   shapes   x, y, dx, dy (rows, cols)
+//   shapes   x, dx (rows, cols); y, dy (rows, @name@_cols(cols))
 //   saved    nothing
 //   aliasing none
 //   source   none
@@ -26,6 +27,9 @@ FILES = {
 #include "weft/kernels/common/views.h"
 
 namespace weft::kernels {
+
+// The columns of y for those of x. Tensors and tests use it too.
+constexpr i64 @name@_cols([[maybe_unused]] i64 cols) { return cols; }
 
 // On the CPU T is float or double, on a GPU also half or bfloat16.
 template <class T, class Device>
@@ -45,14 +49,14 @@ namespace {
 template <class T>
 void forward(Rows<T> y, Rows<const T> x) {
   for_rows(x.rows, x.cols, [=](i64 r) {
-    for (i64 c = 0; c < x.cols; ++c) y(r, c) = x(r, c);
+    for (i64 c = 0; c < y.cols; ++c) y(r, c) = x(r, c);
   });
 }
 
 template <class T>
 void backward(Rows<T> dx, Rows<const T> dy) {
-  for_rows(dy.rows, dy.cols, [=](i64 r) {
-    for (i64 c = 0; c < dy.cols; ++c) dx(r, c) = dy(r, c);
+  for_rows(dx.rows, dx.cols, [=](i64 r) {
+    for (i64 c = 0; c < dx.cols; ++c) dx(r, c) = dy(r, c);
   });
 }
 
@@ -79,26 +83,33 @@ WEFT_SPECIALISE(double)
 namespace weft::kernels {
 namespace {
 
+// half and bfloat16 are storage: elements are computed in Compute<T>.
 template <class T>
 __global__ void __launch_bounds__(kThreads) @name@_forward_kernel(Rows<T> y, Rows<const T> x) {
-  for (i64 i = first_index(); i < x.size(); i += grid_stride()) y.data[i] = x.data[i];
+  for (i64 i = first_index(); i < y.size(); i += grid_stride()) {
+    const auto [r, c] = divide(i, y.cols);
+    y(r, c) = converted<T>(converted<Compute<T>>(x(r, c)));
+  }
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) @name@_backward_kernel(Rows<T> dx, Rows<const T> dy) {
-  for (i64 i = first_index(); i < dy.size(); i += grid_stride()) dx.data[i] = dy.data[i];
+  for (i64 i = first_index(); i < dx.size(); i += grid_stride()) {
+    const auto [r, c] = divide(i, dx.cols);
+    dx(r, c) = converted<T>(converted<Compute<T>>(dy(r, c)));
+  }
 }
 
 template <class T>
 void forward(Cuda device, Rows<T> y, Rows<const T> x) {
-  if (x.size() == 0) return;
-  launch<@name@_forward_kernel<T>>(on(device, blocks_for(x.size())), y, x);
+  if (y.size() == 0) return;
+  launch<@name@_forward_kernel<T>>(on(device, blocks_for(y.size())), y, x);
 }
 
 template <class T>
 void backward(Cuda device, Rows<T> dx, Rows<const T> dy) {
-  if (dy.size() == 0) return;
-  launch<@name@_backward_kernel<T>>(on(device, blocks_for(dy.size())), dx, dy);
+  if (dx.size() == 0) return;
+  launch<@name@_backward_kernel<T>>(on(device, blocks_for(dx.size())), dx, dy);
 }
 
 }  // namespace
@@ -128,10 +139,17 @@ WEFT_SPECIALISE(bfloat16)
 namespace weft {
 namespace {
 
-// The shape of the output for an input of shape x. Change it first if they differ.
+// The shape of y for that of x. x.without(-1) is that of an op with one value for each row.
 Shape @name@_shape(const Shape& x) {
   WEFT_CHECK(x.rank() >= 1, "@name@: x is a scalar; at least one axis is required");
-  return x;
+  return x.with(-1, kernels::@name@_cols(x[-1]));
+}
+
+// A view of y with a row for each row of x, also if y does not have the last axis.
+template <class T>
+kernels::Rows<T> @name@_rows(const Tensor& y, const Tensor& x) {
+  const kernels::Rows<T> of_x = rows<T>(x);
+  return {y.data<T>(), of_x.rows, kernels::@name@_cols(of_x.cols)};
 }
 
 // Calls kernel.operator()<T>(device) for the dtype and the device of x.
@@ -147,13 +165,13 @@ void run_@name@(const Tensor& x, const Kernel& kernel) {
 void @name@(Tensor& y, const Tensor& x) {
   check_output("@name@", y, @name@_shape(x.shape()), x);
   run_@name@(x, [&]<class T>(auto device) {
-    kernels::@name@_forward<T>(device, rows<T>(y), rows<T>(x));
+    kernels::@name@_forward<T>(device, @name@_rows<T>(y, x), rows<T>(x));
   });
 }
 void @name@_backward(Tensor& dx, const Tensor& dy) {
   check_output("@name@", dy, @name@_shape(dx.shape()), dx);
   run_@name@(dy, [&]<class T>(auto device) {
-    kernels::@name@_backward<T>(device, rows<T>(dx), rows<T>(dy));
+    kernels::@name@_backward<T>(device, rows<T>(dx), @name@_rows<T>(dy, dx));
   });
 }
 
@@ -183,7 +201,8 @@ Variable @name@(const Variable& x) {
 namespace weft {
 namespace {
 
-// The specification, composed of simple ops.
+// The specification, composed of simple ops. An op that does not take every matrix has .sizes and
+// .gradcheck_sizes behind .errors (testing/op_row.h).
 WEFT_OP_ROW(@name@, {.inputs = {testing::matrix},
                      .op = [](auto& a) { return @name@(a[0]); },
                      .reference = [](auto& a) { return a[0] * 2.0; },
@@ -208,19 +227,20 @@ const Size kMatrices[] = {{0, 5}, {1, 1}, {9, 31}, {3, 33}, {2, 1025}};
 // The CPU's kernel in double is the reference. The row of the op checks that kernel.
 TEST(Cuda@Name@, IsTheCpus) {
   for_types([]<class T>() {
-    for (const Size s : kMatrices) {
-      SCOPED_TRACE(::testing::Message() << s.rows << ", " << s.cols);
+    for (const auto [rows, cols] : kMatrices) {
+      SCOPED_TRACE(::testing::Message() << rows << ", " << cols);
+      const i64 y_cols = @name@_cols(cols);
       Numbers numbers;
-      const Array<T> x(s.rows * s.cols, numbers), dy(s.rows * s.cols, numbers);
+      const Array<T> x(rows * cols, numbers), dy(rows * y_cols, numbers);
       const auto x64 = x.numbers(), dy64 = dy.numbers();
-      std::vector<double> wanted(x64.size()), wanted_dx(x64.size());
-      @name@_forward<double>(Cpu{}, view(wanted, s.rows, s.cols), view(x64, s.rows, s.cols));
-      @name@_backward<double>(Cpu{}, view(wanted_dx, s.rows, s.cols), view(dy64, s.rows, s.cols));
-      in_every_order([&] {
-        Array<T> y(x.size()), dx(dy.size());
-        @name@_forward<T>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols));
+      std::vector<double> wanted(dy64.size()), wanted_dx(x64.size());
+      @name@_forward<double>(Cpu{}, view(wanted, rows, y_cols), view(x64, rows, cols));
+      @name@_backward<double>(Cpu{}, view(wanted_dx, rows, cols), view(dy64, rows, y_cols));
+      in_every_order([&, rows = rows, cols = cols] {
+        Array<T> y(dy.size()), dx(x.size());
+        @name@_forward<T>(Cuda{}, view(y, rows, y_cols), view(x, rows, cols));
         expect_near(y, wanted);
-        @name@_backward<T>(Cuda{}, view(dx, s.rows, s.cols), view(dy, s.rows, s.cols));
+        @name@_backward<T>(Cuda{}, view(dx, rows, cols), view(dy, rows, y_cols));
         expect_near(dx, wanted_dx);
       });
     }

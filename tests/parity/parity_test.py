@@ -7,22 +7,16 @@ PyTorch and weft must give the same logits to 1e-4 of the largest. Height, width
 images differ, so that a swapped axis shows. If torch or safetensors cannot be imported (by this
 Python or $WEFT_PYTHON), the exit code is 77, which skips the test.
 """
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-SKIPPED = 77
-try:
-    import torch
-    from safetensors.torch import load_file, save_file
-except ImportError as missing:
-    other = os.environ.get("WEFT_PYTHON")
-    if other and not os.environ.get("WEFT_PARITY_RETRIED"):
-        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_PARITY_RETRIED": "1"})
-    print(f"parity with live PyTorch: skipped, {missing}")
-    sys.exit(SKIPPED)
+import live_torch
+
+live_torch.require("torch", "safetensors.torch")
+import torch  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "bench"))
 import torch_models  # noqa: E402

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// weft's side of parity_test.py.
+// weft's side of parity_test.py and parity_ops_test.py.
 //
 //   parity_tool export MODEL WEIGHTS HEIGHT WIDTH CHANNELS   writes a model with random weights
 //   parity_tool logits MODEL WEIGHTS IMAGES LOGITS           writes logits of images (n, h, w, c)
+//   parity_tool ops CASES TENSORS RESULTS                    calls ops (parity_ops.h)
 //
 // WEIGHTS, IMAGES and LOGITS are safetensors files. The last two hold one tensor of their name.
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "weft/nn/nn.h"
 #include "weft/nn/serialize.h"
+#include "weft/tests/parity/parity_ops.h"
 
 namespace {
 using namespace weft;
@@ -50,9 +52,11 @@ int main(int count, char** arguments) try {
   if (words.size() == 6 && words[0] == "export") {
     export_model(words[1], words[2],
                  Shape{std::stoll(words[3]), std::stoll(words[4]), std::stoll(words[5])});
+  } else if (words.size() == 4 && words[0] == "ops") {
+    run_ops(words[1], words[2], words[3]);
   } else {
     WEFT_CHECK(words.size() == 5 && words[0] == "logits",
-               "parity_tool: {} arguments given; export or logits with theirs is required",
+               "parity_tool: {} arguments given; export, logits or ops with theirs is required",
                words.size());
     write_logits(words[1], words[2], words[3], words[4]);
   }

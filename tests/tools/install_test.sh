@@ -57,6 +57,13 @@ grep -q 'weft: race in kernel.*own_kernel.cu:' "$folder/log" || { cat "$folder/l
 
 "$folder/build/example_own_strategy" >"$folder/log" || { cat "$folder/log"; fail "example_own_strategy"; }
 "$folder/build/example_own_optimizer" >"$folder/log" || { cat "$folder/log"; fail "example_own_optimizer"; }
+
+# A kernel of a user inside an op, on the CPU and on the emulated GPU if there is one.
+devices=(cpu)
+! grep -q '^WEFT_CUDA:STRING=EMULATED' "$1/CMakeCache.txt" || devices+=(cuda)
+for device in "${devices[@]}"; do
+  "$folder/build/example_own_cuda_op" "$device" >"$folder/log" 2>&1 || { cat "$folder/log"; fail "example_own_cuda_op $device"; }
+done
 listed=$("$folder/build/example_own_schedule") || fail "example_own_schedule: exit code $?"
 echo "$listed"
 grep -q '^scheduler:.* cosine .*inverse_sqrt' <<<"$listed" || fail "the schedules are not all there"

@@ -42,7 +42,9 @@ class NewOp(InACopy):
             self.assertIn("unit_rows", text)
             self.assertNotIn("@", text)
         self.assertIn("Variable unit_rows(const Variable& x);\n\n}", (self.root / "autograd/ops.h").read_text())
-        self.assertEqual(call(self.root, "op_tests.py", "unit_rows")[1], "unit_rows.*:unit_rows_*.*\nCudaUnitRows.*\n")
+        self.assertEqual(call(self.root, "op_tests.py", "unit_rows")[1].splitlines(),
+                         ["unit_rows.*:unit_rows_*.*", "CudaUnitRows.*", "tests/autograd/unit_rows_test.cpp",
+                          "tests/cuda/unit_rows_test.cpp", "kernels/unit_rows_cpu.cpp", "kernels/unit_rows_cuda.cu"])
 
     def test_a_name_that_is_taken_or_none(self):
         for name, said in (("softmax", "exists already"), ("relu", "another name"), ("Unit", "snake_case"), ("../x", "snake")):
@@ -54,9 +56,17 @@ class NewOp(InACopy):
 
 class OpTests(unittest.TestCase):
     def test_finds_rows_and_kernels(self):
-        self.assertEqual(call(ROOT, "op_tests.py", "softmax")[1],
-                         "log_softmax.*:log_softmax_*.*:softmax.*:softmax_*.*\nCudaSoftmax.*\n")
-        self.assertEqual(call(ROOT, "op_tests.py", "gelu")[1], "gelu.*:gelu_*.*\nCudaElementwise.*\n")
+        self.assertEqual(call(ROOT, "op_tests.py", "softmax")[1].splitlines(),
+                         ["log_softmax.*:log_softmax_*.*:softmax.*:softmax_*.*", "CudaSoftmax.*",
+                          "tests/autograd/softmax_test.cpp", "tests/cuda/softmax_test.cpp",
+                          "kernels/softmax_cpu.cpp", "kernels/softmax_cuda.cu"])
+        self.assertEqual(call(ROOT, "op_tests.py", "gelu")[1].splitlines()[:2], ["gelu.*:gelu_*.*", "CudaElementwise.*"])
+
+    def test_sources_are_those_of_the_headers_that_are_included(self):
+        lines = call(ROOT, "op_tests.py", "conv2d")[1].splitlines()
+        for needed in ("kernels/library/matmul_cpu.cpp", "kernels/library/onednn_conv2d.cpp", "kernels/reduce_cuda.cu"):
+            self.assertIn(needed, lines)
+        self.assertNotIn("kernels/softmax_cpu.cpp", lines)
 
     def test_an_unknown_op(self):
         code, _, error = call(ROOT, "op_tests.py", "sofmax")
