@@ -259,9 +259,16 @@ TEST(Mix, RefusesWhatCannotBeMixed) {
             "data.mix: cutmix given for points, whose samples are (2); pictures, (height, width, "
             "channels), are required (mixup takes samples of any shape)");
   const ResidentDataset resident(points, Cpu{});
-  EXPECT_EQ(refusal(resident, mixup()),
-            "data.mix: the samples of points are int64, tokens or indices of samples on a device; "
-            "pictures or numbers on the host are required");
+  EXPECT_EQ(refusal(resident, mixup()), "no error");
+  EXPECT_EQ(refusal(resident, cutmix()), refusal(points, cutmix()));
+  EXPECT_EQ(refusal(resident, MixRecipe::of("too_much_for_test")),
+            "loader: data.mix: too_much_for_test given for samples of points that lie on a device; "
+            "one that a device can apply is required (flip, crop, cutout, mixup, cutmix), or "
+            "samples on the host");
+  const TensorDataset tokens(info, Tensor::zeros({4, 2}, DType::int64),
+                             Tensor::zeros({4}, DType::int64));
+  EXPECT_EQ(refusal(tokens, mixup()),
+            "data.mix: the samples of points are int64, tokens; pictures or numbers are required");
   MixOptions options{.alpha = 0};
   EXPECT_THROW(validate("mix", section_ref(options)), UserError);
 }
