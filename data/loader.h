@@ -45,8 +45,8 @@ struct LoaderOptions {
 };
 
 // The first of augment and mix that only the host can apply to samples of this dataset, as
-// "data.augment: affine". Empty: all can also be applied on a device. Throws UserError for an
-// augmentation that does not fit.
+// "data.augment: affine". Empty: all can also be applied on a device. Throws UserError for one that
+// does not fit.
 std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& info);
 
 // Where an epoch stands: `batch` is the next one to be handed out.

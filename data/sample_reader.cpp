@@ -57,10 +57,13 @@ std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& in
   const AugmentationChain chain(made(options.augment), info);
   if (const std::size_t i = chain.first_without_move(); i < chain.size())
     return "data.augment: " + options.augment[i].name();
+  if (!options.mix) return "";
+  DatasetInfo augmented = info;
+  augmented.sample = chain.output();
+  const std::unique_ptr<const Mix> mix = options.mix.make();
+  mix->check(augmented);
   Random random{0};
-  if (options.mix && !options.mix.make()->draw(info, random))
-    return "data.mix: " + options.mix.name();
-  return "";
+  return mix->draw(augmented, random) ? "" : "data.mix: " + options.mix.name();
 }
 
 void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample, std::byte* target,

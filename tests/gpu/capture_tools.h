@@ -100,6 +100,8 @@ class Training {
     net_.emplace();
     net_->to(device);
     setting_.options.capture = capture;
+    // No byte becomes 0, which the gate would skip.
+    if (setting.pictures) setting_.options.normalization = {{0.3, 0.4, 0.5}, {0.25, 0.3, 0.2}};
     setting_.options.seed = 9;
     trainer_.emplace(*net_, setting.loss, setting_.options);
     trainer_->add_observer(listener_);
