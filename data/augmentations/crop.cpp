@@ -30,7 +30,8 @@ class Crop final : public Augmentation {
 
   void apply(const PictureView& in, u8* out, Random& random) const override {
     const Shape picture{in.height, in.width, in.channels}, size = output(picture);
-    const auto [top, left] = draw_corner(picture, size, random);
+    const Corner corner = draw_corner(picture, size, random);
+    const i64 top = corner.top, left = corner.left;
     // The columns that lie in the picture are copied at once.
     const i64 begin = std::clamp<i64>(-left, 0, size[1]);
     const i64 end = std::clamp<i64>(in.width - left, begin, size[1]);
