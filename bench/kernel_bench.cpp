@@ -117,7 +117,8 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
-// Gathers all pictures of a dataset on the device, in random order, as they are, augmented and mixed.
+// Gathers all pictures of a dataset on the device, in random order, as they are, augmented and
+// mixed.
 void batches(const Settings& settings) {
   const Shape picture{32, 32, 3};
   const i64 count = std::max<i64>(64, settings.elements / picture.elements());

@@ -44,7 +44,7 @@ TEST(ResidentGather, ARowBeginsWithTheIndexOfItsSample) {
     EXPECT_EQ(loader.sample_shape(), (Shape{6, 7, 3}));
     EXPECT_EQ(loader.info().sample_dtype, DType::int64);
     loader.start_epoch();
-    const Tensor x = loader.next()->x;
+    Tensor x = loader.next()->x;
     EXPECT_EQ(x.shape(), loader.info().sample.inserted(0, 4));
     return x;
   };
