@@ -17,6 +17,9 @@
 
 #include "weft/bench/best_matmul.h"
 #include "weft/core/error.h"
+#include "weft/data/resident_dataset.h"
+#include "weft/data/resident_gather.h"
+#include "weft/data/tensor_dataset.h"
 #include "weft/device/device.h"
 #include "weft/kernels/library/matmul_plans.h"
 #include "weft/nn/nn.h"
@@ -114,6 +117,39 @@ void memory_bound(const Settings& settings) {
   line("adam", 7, [&] { adam.step(); });
 }
 
+// Gathers all pictures of a dataset on the device, in random order, as they are, augmented and
+// mixed.
+void batches(const Settings& settings) {
+  const Shape picture{32, 32, 3};
+  const i64 count = std::max<i64>(64, settings.elements / picture.elements());
+  const Tensor values = Tensor::empty(picture.inserted(0, count));
+  Generator(3).uniform(values, 0, 256);
+  data::DatasetInfo info;
+  info.name = "random";
+  info.classes = 10;
+  const data::TensorDataset pictures(info, values.to(DType::uint8),
+                                     Tensor::zeros({count}, DType::int64));
+  const data::ResidentDataset resident(pictures, settings.device);
+  const Tensor copied = Tensor::empty_like(resident.samples());
+  const auto bytes = static_cast<double>(copied.elements());
+  const auto line = [&](const char* name, double arrays, data::LoaderOptions options) {
+    options.batch_size = count;
+    options.shuffle = true;
+    data::Loader loader(resident, options);
+    loader.start_epoch();
+    const Tensor rows = loader.next()->x.to(settings.device);
+    const data::ResidentGather gather(loader);
+    report({name, arrays * bytes, "GB/s", [&] { gather(rows); }, 2 * bytes,
+            [&] { copied.copy_from(resident.samples()); }},
+           settings);
+  };
+  const std::vector<data::AugmentationRecipe> augment{data::crop({.padding = 4}), data::flip(),
+                                                      data::cutout()};
+  line("gather", 2, {});
+  line("gather, crop, flip, cutout", 2, {.augment = augment});
+  line("gather, crop, flip, cutout, mixup", 3, {.augment = augment, .mix = data::mixup()});
+}
+
 // Times products with the first algorithm of the library's heuristic, and on a GPU with the one
 // that autotuning finds.
 void products(const Settings& settings, bool autotune) {
@@ -147,6 +183,7 @@ int main(int count, char** arguments) try {
     else fail("kernel_bench: '{}' given; --device, --elements or --rounds is required", option);
   }
   memory_bound(settings);
+  batches(settings);
   products(settings, false);
   if (!is_cpu(settings.device)) products(settings, true);
 } catch (const Error& error) {

@@ -29,12 +29,33 @@ void AugmentationChain::apply(const u8* sample, u8* out, u64 seed, i64 epoch, i6
       buffer.resize(static_cast<std::size_t>(shapes_[i + 1].elements()));
       to = buffer.data();
     }
-    Random random{key_of(seed, number_of("augment"), static_cast<u64>(epoch),
-                         static_cast<u64>(index), static_cast<u64>(i))};
+    Random random = random_of(seed, epoch, index, i);
     all_[i]->apply({in, from[0], from[1], from[2]}, to, random);
     in = to;
   }
   if (all_.empty()) std::memcpy(out, sample, static_cast<std::size_t>(shapes_[0].elements()));
+}
+
+Random AugmentationChain::random_of(u64 seed, i64 epoch, i64 index, std::size_t position) {
+  return Random{key_of(seed, number_of("augment"), static_cast<u64>(epoch), static_cast<u64>(index),
+                       static_cast<u64>(position))};
+}
+
+std::size_t AugmentationChain::first_without_move() const {
+  std::size_t i = 0;
+  for (Random random{0}; i < all_.size() && all_[i]->draw_move(shapes_[i], random);) ++i;
+  return i;
+}
+
+void AugmentationChain::draw_moves(std::byte* moves, u64 seed, i64 epoch, i64 index) const {
+  for (std::size_t i = 0; i < all_.size(); ++i, moves += sizeof(kernels::PictureMove)) {
+    const Shape& picture = shapes_[i];
+    Random random = random_of(seed, epoch, index, i);
+    kernels::PictureMove move = all_[i]->draw_move(picture, random).value();
+    move.height = static_cast<i32>(picture[0]);
+    move.width = static_cast<i32>(picture[1]);
+    std::memcpy(moves, &move, sizeof move);
+  }
 }
 
 }  // namespace weft::data

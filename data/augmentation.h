@@ -6,6 +6,7 @@
 // What becomes of a sample depends on (seed, epoch, index of the sample, position in the list) and
 // on nothing else: not on workers, batch, or where a run was resumed.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "weft/data/dataset.h"
 #include "weft/data/random.h"
 #include "weft/data/resize.h"
+#include "weft/kernels/picture_move.h"
 
 namespace weft::data {
 
@@ -39,6 +41,14 @@ class Augmentation {
   // Writes the changed picture, of shape output(), to `out`, which does not overlap `in`. Draws
   // everything from `random`. Thread-safe.
   virtual void apply(const PictureView& in, u8* out, Random& random) const = 0;
+
+  // The same change of a picture of this shape as a move of its pixels, by which a device applies
+  // it to samples that lie there. Draws what apply() draws. Height and width are set by the caller.
+  // Without a move, for all pictures, only the host can apply it. Thread-safe.
+  virtual std::optional<kernels::PictureMove> draw_move(const Shape& /*picture*/,
+                                                        Random& /*random*/) const {
+    return std::nullopt;
+  }
 };
 
 using AugmentationRecipe = Recipe<Augmentation>;
@@ -60,7 +70,15 @@ class AugmentationChain {
   // Writes what becomes of the sample with this key to `out`, of shape output().
   void apply(const u8* sample, u8* out, u64 seed, i64 epoch, i64 index, Scratch& scratch) const;
 
+  // The position in the list of the first augmentation without a move; size() if all have one.
+  std::size_t first_without_move() const;
+  std::size_t size() const { return all_.size(); }
+  // Writes the moves that make the same of the sample, one for each augmentation.
+  void draw_moves(std::byte* moves, u64 seed, i64 epoch, i64 index) const;
+
  private:
+  static Random random_of(u64 seed, i64 epoch, i64 index, std::size_t position);
+
   std::vector<std::shared_ptr<const Augmentation>> all_;
   std::vector<Shape> shapes_;  // before each, and after the last
 };

@@ -48,7 +48,7 @@ class Loader::Pipeline {
  public:
   Pipeline(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
       : reader_(std::move(dataset), options),
-        mixer_(mix_of(options), reader_.info()),
+        mixer_(mix_of(options), reader_.samples(), reader_.info()),
         options_(options) {
     const auto& info = reader_.info();
     WEFT_CHECK(reader_.dataset().size() > 0,
@@ -259,6 +259,7 @@ const LoaderOptions& Loader::options() const { return pipeline_->options_; }
 const DatasetInfo& Loader::info() const { return pipeline_->mixer_.info(); }
 i64 Loader::batches_per_epoch() const { return pipeline_->batches_; }
 i64 Loader::samples_per_epoch() const { return pipeline_->samples_; }
+const Shape& Loader::sample_shape() const { return pipeline_->reader_.samples().sample; }
 void Loader::set_position(LoaderPosition position) { pipeline_->set_position(position); }
 LoaderPosition Loader::position() const { return pipeline_->position_; }
 void Loader::state(State& s) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <iterator>
 #include <memory>
+#include <string>
 
 #include "weft/data/augmentation.h"
 #include "weft/data/dataset.h"
@@ -18,8 +19,9 @@
 namespace weft::data {
 
 // x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types; labels are
-// (samples). For a ResidentDataset, x holds int64 sample indices instead of samples. Of mixed
-// batches, y holds the probability of each class, f32 (samples, classes).
+// (samples). For a ResidentDataset, x holds int64 sample indices instead of samples; of augmented
+// or mixed ones it is (samples, words), and row i begins with the index (data/resident_gather.h).
+// Of mixed batches, y holds the probability of each class, f32 (samples, classes).
 struct Batch {
   Tensor x, y;
 };
@@ -42,6 +44,11 @@ struct LoaderOptions {
   BadSamples bad_samples = BadSamples::error;
 };
 
+// The first of augment and mix that only the host can apply to samples of this dataset, as
+// "data.augment: affine". Empty: all can also be applied on a device. Throws UserError for one that
+// does not fit.
+std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& info);
+
 // Where an epoch stands: `batch` is the next one to be handed out.
 struct LoaderPosition {
   i64 epoch = 0;
@@ -50,9 +57,8 @@ struct LoaderPosition {
 };
 
 // The content of a batch depends on dataset, batch_size, sampler, augment, mix, seed and position
-// only,
-// never on workers or timing. So do errors: one that a sample causes is thrown when its batch is
-// asked for, and names the sample.
+// only, never on workers or timing. So do errors: one that a sample causes is thrown when its batch
+// is asked for, and names the sample.
 //
 // Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
 // a tensor of a batch; the loader then takes another buffer. The Batch itself is valid until the
@@ -85,6 +91,8 @@ class Loader {
   LoaderPosition position() const;
   // The information about the samples of a batch, augmented and mixed.
   const DatasetInfo& info() const;
+  // The shape of an augmented sample, also where x has int64 words in its place.
+  const Shape& sample_shape() const;
 
   // The position, for a checkpoint. On loading, size, batch_size, shuffle, seed and drop_last must
   // equal those that were saved.

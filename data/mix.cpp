@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 #include <numeric>
 
@@ -49,26 +50,43 @@ double draw_share(const MixOptions& options, Random& random) {
   return 1 / (1 + std::exp(second - first));
 }
 
-BatchMixer::BatchMixer(std::shared_ptr<const Mix> mix, const DatasetInfo& info)
-    : mix_(std::move(mix)), plain_(info), mixed_(info) {
+BatchMixer::BatchMixer(std::shared_ptr<const Mix> mix, const DatasetInfo& samples,
+                       const DatasetInfo& given)
+    : mix_(std::move(mix)), samples_(samples), given_(given), mixed_(given) {
   if (!mix_) return;
+  const DatasetInfo& info = samples_;
   WEFT_CHECK(info.has_labels() && info.target.rank() == 0,
              "data.mix: the targets of {} are {} of shape {}; one class label per sample is "
              "required",
              info.name, info.has_labels() ? "labels" : "numbers", info.target);
   WEFT_CHECK(info.sample_dtype == DType::uint8 || info.sample_dtype == DType::f32,
-             "data.mix: the samples of {} are {}, tokens or indices of samples on a device; "
-             "pictures or numbers on the host are required",
+             "data.mix: the samples of {} are {}, tokens; pictures or numbers are required",
              info.name, info.sample_dtype);
   mix_->check(info);
+  if (joins_rows()) mixed_.sample = {2 * given_.sample.elements() + kernels::SampleRows::kMixWords};
   mixed_.target = {info.classes};
   mixed_.target_dtype = DType::f32;
 }
 
 void BatchMixer::prepare(Scratch& batch, i64 count) const {
-  batch.samples.resize(static_cast<std::size_t>(count * plain_.sample_bytes()));
+  batch.samples.resize(static_cast<std::size_t>(count * given_.sample_bytes()));
   batch.labels.resize(static_cast<std::size_t>(count));
   batch.partners.resize(static_cast<std::size_t>(count));
+}
+
+double BatchMixer::join_rows(const Scratch& batch, std::byte* x, Random& random) const {
+  const kernels::SampleMix mix = mix_->draw(samples_, random).value();
+  const auto source = static_cast<std::size_t>(given_.sample_bytes());
+  const std::byte* own = batch.samples.data();
+  for (const i64 partner : batch.partners) {
+    std::memcpy(x, own, source);
+    std::memcpy(x + source, batch.samples.data() + static_cast<std::size_t>(partner) * source,
+                source);
+    std::memcpy(x + 2 * source, &mix, sizeof mix);
+    own += source;
+    x += 2 * source + sizeof mix;
+  }
+  return mix.share;
 }
 
 void BatchMixer::apply(Scratch& batch, std::byte* x, float* y, u64 seed, i64 epoch,
@@ -80,12 +98,15 @@ void BatchMixer::apply(Scratch& batch, std::byte* x, float* y, u64 seed, i64 epo
   for (std::size_t i = partners.size(); i > 1; --i)
     std::swap(partners[i - 1],
               partners[static_cast<std::size_t>(random.below(static_cast<i64>(i)))]);
-  const BatchView in{batch.samples.data(), std::ssize(batch.labels), plain_};
-  const double share = mix_->apply(in, partners, x, random);
+  const i64 count = std::ssize(batch.labels), classes = samples_.classes;
+  const double share =
+      joins_rows() ? join_rows(batch, x, random)
+                   : mix_->apply({batch.samples.data(), count, samples_}, partners, x, random);
   WEFT_CHECK(share >= 0 && share <= 1,
-             "data.mix: apply() gave the share {}; a number in [0, 1] is required", share);
-  std::fill_n(y, in.count * plain_.classes, 0.0F);
-  for (std::size_t i = 0; i < batch.labels.size(); ++i, y += plain_.classes) {
+             "data.mix: {} gave the share {}; a number in [0, 1] is required",
+             joins_rows() ? "draw()" : "apply()", share);
+  std::fill_n(y, count * classes, 0.0F);
+  for (std::size_t i = 0; i < batch.labels.size(); ++i, y += classes) {
     y[batch.labels[i]] += static_cast<float>(share);
     y[batch.labels[static_cast<std::size_t>(partners[i])]] += static_cast<float>(1 - share);
   }

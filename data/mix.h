@@ -9,12 +9,14 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "weft/core/registry.h"
 #include "weft/data/dataset.h"
 #include "weft/data/random.h"
+#include "weft/kernels/picture_move.h"
 
 namespace weft::data {
 
@@ -40,6 +42,13 @@ class Mix {
   // Draws everything from `random`. Thread-safe.
   virtual double apply(const BatchView& in, std::span<const i64> partners, std::byte* out,
                        Random& random) const = 0;
+
+  // The same mix of a batch of such samples, by which a device mixes those that lie there. Draws
+  // what apply() draws. Without one, for all batches, only the host can mix. Thread-safe.
+  virtual std::optional<kernels::SampleMix> draw(const DatasetInfo& /*info*/,
+                                                 Random& /*random*/) const {
+    return std::nullopt;
+  }
 };
 
 using MixRecipe = Recipe<Mix>;
@@ -48,11 +57,12 @@ using MixRecipe = Recipe<Mix>;
 class BatchMixer {
  public:
   // Without `mix`, batches stay as they are. Throws UserError for samples that cannot be mixed, and
-  // for targets that are not one class label per sample.
-  BatchMixer(std::shared_ptr<const Mix> mix, const DatasetInfo& info);
+  // for targets that are not one class label per sample. `given` are the samples, or, where they
+  // lie on a device, the rows that stand for them (kernels::SampleRows), which are joined instead.
+  BatchMixer(std::shared_ptr<const Mix> mix, const DatasetInfo& samples, const DatasetInfo& given);
 
   bool mixes() const { return mix_ != nullptr; }
-  // Of a mixed batch: the target is (classes) in f32.
+  // Of what apply() writes: the target is (classes) in f32.
   const DatasetInfo& info() const { return mixed_; }
 
   // The samples and labels of a batch before mixing. One per batch that is being prepared.
@@ -61,12 +71,15 @@ class BatchMixer {
     std::vector<i64> labels, partners;
   };
   void prepare(Scratch& batch, i64 count) const;
-  // Writes the mixed batch to x (count, sample shape…) and y (count, classes).
+  // Writes the mixed batch to x (count, info().sample…) and y (count, classes).
   void apply(Scratch& batch, std::byte* x, float* y, u64 seed, i64 epoch, i64 batch_idx) const;
 
  private:
+  bool joins_rows() const { return given_.sample_dtype == DType::int64; }
+  double join_rows(const Scratch& batch, std::byte* x, Random& random) const;
+
   std::shared_ptr<const Mix> mix_;
-  DatasetInfo plain_, mixed_;
+  DatasetInfo samples_, given_, mixed_;
 };
 
 struct MixOptions {

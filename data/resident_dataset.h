@@ -7,7 +7,8 @@
 //   trainer.train_one_epoch(loader);  // gathers each batch on the device
 //
 // A loader gives the same batches in the same order as for the dataset itself, but a batch's x
-// holds the indices of its samples, int64 (samples). Its y holds the targets, for the host.
+// holds the indices of its samples, int64 (samples), or rows with what augmentation and mixing make
+// of them (Note [Batches of a device dataset]). Its y holds the targets, for the host.
 #pragma once
 #include "weft/data/dataset.h"
 #include "weft/tensor/tensor.h"

@@ -5,6 +5,7 @@
 #include "weft/core/log.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
+#include "weft/data/resident_dataset.h"
 
 namespace weft::data {
 namespace {
@@ -36,11 +37,33 @@ void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte
 
 SampleReader::SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
     : dataset_(std::move(dataset)),
+      samples_(stored_info(*dataset_)),
       info_(dataset_->info()),
-      augment_(made(options.augment), info_),
+      augment_(made(options.augment), samples_),
       seed_(options.seed),
       bad_samples_(options.bad_samples) {
-  info_.sample = augment_.output();
+  samples_.sample = augment_.output();
+  if (as_resident(*dataset_) == nullptr) info_ = samples_;
+  else if (const std::string key = prepared_on_host(options, stored_info(*dataset_)); !key.empty())
+    fail(
+        "loader: {} given for samples of {} that lie on a device; one that a device can apply is "
+        "required (flip, crop, cutout, mixup, cutmix), or samples on the host",
+        key, info_.name);
+  else if (!augment_.empty())
+    info_.sample = {kernels::SampleRows::source_words(std::ssize(options.augment))};
+}
+
+std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& info) {
+  const AugmentationChain chain(made(options.augment), info);
+  if (const std::size_t i = chain.first_without_move(); i < chain.size())
+    return "data.augment: " + options.augment[i].name();
+  if (!options.mix) return "";
+  DatasetInfo augmented = info;
+  augmented.sample = chain.output();
+  const std::unique_ptr<const Mix> mix = options.mix.make();
+  mix->check(augmented);
+  Random random{0};
+  return mix->draw(augmented, random) ? "" : "data.mix: " + options.mix.name();
 }
 
 void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample, std::byte* target,
@@ -64,6 +87,10 @@ void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample
 void SampleReader::read_changed(i64 epoch, i64 index, std::byte* sample, std::byte* target,
                                 Scratch& scratch) const {
   if (augment_.empty()) return read_sample(*dataset_, index, sample, target);
+  if (info_.sample_dtype == DType::int64) {  // a row: the index, which read_sample() writes, moves
+    read_sample(*dataset_, index, sample, target);
+    return augment_.draw_moves(sample + sizeof index, seed_, epoch, index);
+  }
   scratch.sample.resize(static_cast<std::size_t>(dataset_->info().sample_bytes()));
   read_sample(*dataset_, index, scratch.sample.data(), target);
   augment_.apply(reinterpret_cast<const u8*>(scratch.sample.data()), reinterpret_cast<u8*>(sample),

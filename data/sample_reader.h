@@ -23,7 +23,10 @@ class SampleReader {
   SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
 
   const Dataset& dataset() const { return *dataset_; }
-  const DatasetInfo& info() const { return info_; }  // of the samples that come out
+  // Of the augmented samples, and of what read() writes: the samples, or, for a ResidentDataset,
+  // the rows that stand for them.
+  const DatasetInfo& samples() const { return samples_; }
+  const DatasetInfo& info() const { return info_; }
 
   // One per thread.
   struct Scratch {
@@ -41,7 +44,7 @@ class SampleReader {
   void note_bad(i64 index, const char* problem);
 
   std::shared_ptr<const Dataset> dataset_;
-  DatasetInfo info_;
+  DatasetInfo samples_, info_;
   AugmentationChain augment_;
   u64 seed_;
   BadSamples bad_samples_;

@@ -8,9 +8,6 @@
 namespace weft::data {
 namespace {
 
-// Where a coordinate outside of [0, size) is read: −1 is 1, −2 is 2, size is size − 2.
-i64 reflected(i64 at, i64 size) { return at < 0 ? -at : at >= size ? 2 * size - 2 - at : at; }
-
 class Crop final : public Augmentation {
  public:
   explicit Crop(const CropOptions& options) : options_(options) {}
@@ -32,17 +29,16 @@ class Crop final : public Augmentation {
   }
 
   void apply(const PictureView& in, u8* out, Random& random) const override {
-    const Shape size = output({in.height, in.width, in.channels});
-    const i64 padding = options_.padding;
-    const i64 top = random.below(in.height + 2 * padding - size[0] + 1) - padding;
-    const i64 left = random.below(in.width + 2 * padding - size[1] + 1) - padding;
+    const Shape picture{in.height, in.width, in.channels}, size = output(picture);
+    const Corner corner = draw_corner(picture, size, random);
+    const i64 top = corner.top, left = corner.left;
     // The columns that lie in the picture are copied at once.
     const i64 begin = std::clamp<i64>(-left, 0, size[1]);
     const i64 end = std::clamp<i64>(in.width - left, begin, size[1]);
     const auto pixel = static_cast<std::size_t>(in.channels);
     for (i64 y = 0; y < size[0]; ++y, out += size[1] * in.channels) {
       i64 row = top + y;
-      if (options_.mode == Padding::reflect) row = reflected(row, in.height);
+      if (options_.mode == Padding::reflect) row = kernels::reflected(row, in.height);
       if (row < 0 || row >= in.height) {
         std::memset(out, 0, static_cast<std::size_t>(size[1]) * pixel);
         continue;
@@ -50,7 +46,7 @@ class Crop final : public Augmentation {
       const auto fill = [&](i64 x) {
         u8* to = out + x * in.channels;
         if (options_.mode == Padding::zero) std::memset(to, 0, pixel);
-        else std::memcpy(to, in.at(row, reflected(left + x, in.width)), pixel);
+        else std::memcpy(to, in.at(row, kernels::reflected(left + x, in.width)), pixel);
       };
       for (i64 x = 0; x < begin; ++x) fill(x);
       if (end > begin)
@@ -60,7 +56,26 @@ class Crop final : public Augmentation {
     }
   }
 
+  std::optional<kernels::PictureMove> draw_move(const Shape& picture,
+                                                Random& random) const override {
+    using Kind = kernels::PictureMove::Kind;
+    const auto [top, left] = draw_corner(picture, output(picture), random);
+    return kernels::PictureMove{
+        .kind = options_.mode == Padding::reflect ? Kind::crop_reflected : Kind::crop,
+        .top = static_cast<i32>(top),
+        .left = static_cast<i32>(left)};
+  }
+
  private:
+  struct Corner {
+    i64 top, left;
+  };
+  Corner draw_corner(const Shape& picture, const Shape& size, Random& random) const {
+    const i64 padding = options_.padding;
+    const i64 top = random.below(picture[0] + 2 * padding - size[0] + 1) - padding;
+    return {top, random.below(picture[1] + 2 * padding - size[1] + 1) - padding};
+  }
+
   CropOptions options_;
 };
 

@@ -22,10 +22,8 @@ class CutMix final : public Mix {
 
   double apply(const BatchView& in, std::span<const i64> partners, std::byte* out,
                Random& random) const override {
-    const double side = std::sqrt(1 - draw_share(options_, random));
     const i64 height = in.info.sample[0], width = in.info.sample[1];
-    const auto [top, bottom] = cut(height, side, random);
-    const auto [left, right] = cut(width, side, random);
+    const auto [top, bottom, left, right] = draw_box(height, width, random);
     const i64 pixel = in.info.sample_bytes() / (height * width), row = width * pixel;
     const auto bytes = static_cast<std::size_t>(in.info.sample_bytes());
     for (i64 i = 0; i < in.count; ++i, out += bytes) {
@@ -35,11 +33,35 @@ class CutMix final : public Mix {
         std::memcpy(out + y * row + left * pixel, other + y * row + left * pixel,
                     static_cast<std::size_t>((right - left) * pixel));
     }
-    const double box = static_cast<double>((bottom - top) * (right - left));
-    return 1 - box / static_cast<double>(height * width);
+    return share_outside({top, bottom, left, right}, height, width);
+  }
+
+  std::optional<kernels::SampleMix> draw(const DatasetInfo& info, Random& random) const override {
+    const i64 height = info.sample[0], width = info.sample[1];
+    const Box box = draw_box(height, width, random);
+    return kernels::SampleMix{.share = share_outside(box, height, width),
+                              .kind = kernels::SampleMix::Kind::cutmix,
+                              .top = static_cast<i32>(box.top),
+                              .bottom = static_cast<i32>(box.bottom),
+                              .left = static_cast<i32>(box.left),
+                              .right = static_cast<i32>(box.right)};
   }
 
  private:
+  struct Box {
+    i64 top, bottom, left, right;
+  };
+  Box draw_box(i64 height, i64 width, Random& random) const {
+    const double side = std::sqrt(1 - draw_share(options_, random));
+    const auto [top, bottom] = cut(height, side, random);
+    const auto [left, right] = cut(width, side, random);
+    return {top, bottom, left, right};
+  }
+  static double share_outside(const Box& box, i64 height, i64 width) {
+    const double inside = static_cast<double>((box.bottom - box.top) * (box.right - box.left));
+    return 1 - inside / static_cast<double>(height * width);
+  }
+
   struct Range {
     i64 begin, end;
   };

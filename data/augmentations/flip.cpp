@@ -12,7 +12,7 @@ class Flip final : public Augmentation {
 
   void apply(const PictureView& in, u8* out, Random& random) const override {
     const auto bytes = static_cast<std::size_t>(in.row_bytes());
-    const bool flips = random.uniform() < options_.probability;
+    const bool flips = draw_flip(random);
     const bool upside_down = flips && options_.direction == FlipDirection::vertical;
     for (i64 y = 0; y < in.height; ++y, out += bytes) {
       const u8* row = in.at(upside_down ? in.height - 1 - y : y, 0);
@@ -26,7 +26,18 @@ class Flip final : public Augmentation {
     }
   }
 
+  std::optional<kernels::PictureMove> draw_move(const Shape& /*picture*/,
+                                                Random& random) const override {
+    using Kind = kernels::PictureMove::Kind;
+    if (!draw_flip(random)) return kernels::PictureMove{};
+    return kernels::PictureMove{.kind = options_.direction == FlipDirection::vertical
+                                            ? Kind::flip_vertical
+                                            : Kind::flip_horizontal};
+  }
+
  private:
+  bool draw_flip(Random& random) const { return random.uniform() < options_.probability; }
+
   template <i64 kChannels>
   static void reverse(const u8* row, u8* out, i64 width) {
     for (i64 x = 0; x < width; ++x)

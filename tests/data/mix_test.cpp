@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <numeric>
 #include <set>
@@ -238,6 +239,23 @@ TEST(Mix, TakesTheSamplesThatStandInForBadOnes) {
   }
 }
 
+// Four texts of two tokens.
+struct Tokens : Dataset {
+  Tokens() {
+    info_.name = "points";
+    info_.sample = {2};
+    info_.sample_dtype = DType::int64;
+    info_.classes = 9;
+  }
+  i64 size() const override { return 4; }
+  const DatasetInfo& info() const override { return info_; }
+  void read(i64, void* sample, void* target) const override {
+    std::memset(sample, 0, 16);
+    std::memset(target, 0, 8);
+  }
+  DatasetInfo info_;
+};
+
 TEST(Mix, RefusesWhatCannotBeMixed) {
   const auto refusal = [](const Dataset& set, const MixRecipe& recipe) {
     return message_of([&] { Loader(set, {.batch_size = 2, .mix = recipe}); });
@@ -259,9 +277,15 @@ TEST(Mix, RefusesWhatCannotBeMixed) {
             "data.mix: cutmix given for points, whose samples are (2); pictures, (height, width, "
             "channels), are required (mixup takes samples of any shape)");
   const ResidentDataset resident(points, Cpu{});
-  EXPECT_EQ(refusal(resident, mixup()),
-            "data.mix: the samples of points are int64, tokens or indices of samples on a device; "
-            "pictures or numbers on the host are required");
+  EXPECT_EQ(refusal(resident, mixup()), "no error");
+  EXPECT_EQ(refusal(resident, cutmix()), refusal(points, cutmix()));
+  EXPECT_EQ(refusal(resident, MixRecipe::of("too_much_for_test")),
+            "loader: data.mix: too_much_for_test given for samples of points that lie on a device; "
+            "one that a device can apply is required (flip, crop, cutout, mixup, cutmix), or "
+            "samples on the host");
+  const Tokens tokens;
+  EXPECT_EQ(refusal(tokens, mixup()),
+            "data.mix: the samples of points are int64, tokens; pictures or numbers are required");
   MixOptions options{.alpha = 0};
   EXPECT_THROW(validate("mix", section_ref(options)), UserError);
 }

@@ -262,11 +262,17 @@ TEST_F(GpuCapture, TheHostNeitherWaitsNorAllocatesOnceItIsWarm) {
 // The stream gets exactly this work for a step after the warm-up: samples, integers, the launch,
 // and the copy of the report to the host.
 TEST_F(GpuCapture, AStepIsOneLaunchAndFewCopies) {
-  for (const bool on_device : {false, true}) {
-    Training run({.options = {.optimizer = optim::adamw({}), .clip_norm = 1},
-                  .samples = 30 * kBatch,
-                  .on_device = on_device},
-                 true);
+  for (const auto& [on_device, augmented] :
+       {std::pair(false, false), {true, false}, {true, true}}) {
+    Setting setting{.options = {.optimizer = optim::adamw({}), .clip_norm = 1},
+                    .samples = 30 * kBatch,
+                    .on_device = on_device};
+    if (augmented) {
+      setting.pictures = true;
+      setting.augment = {data::crop({.padding = 1}), data::flip()};
+      setting.mix = data::mixup();
+    }
+    Training run(setting, true);
     std::vector<u64> given;
     run.listener().before_step = [&](train::Trainer&, i64) {
       given.push_back(gpu::compute_stream()->given);

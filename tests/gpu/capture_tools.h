@@ -34,7 +34,8 @@ struct Net : nn::Module {
 
   void parts(nn::Parts& p) override { p("fc1", fc1)("norm", norm)("fc2", fc2)("gate", gate); }
   Variable forward(const Variable& x) override {
-    const Variable scaled = sqrt(mul(square(x), gate.variable()));
+    const Variable rows = reshape(x, {x.shape()[0], kFeatures});
+    const Variable scaled = sqrt(mul(square(rows), gate.variable()));
     const Variable h = relu(norm(fc1(scaled)));
     if (look) look(h);
     return fc2(dropout(h, dropout_rate));
@@ -85,6 +86,8 @@ struct Setting {
   bool shuffle = true;
   bool on_device = false;  // the samples
   train::LossRecipe loss = train::classification();
+  bool pictures = false;  // (2, 2, 3) in uint8, for `augment`; otherwise vectors in f32
+  std::vector<data::AugmentationRecipe> augment = {};
   data::MixRecipe mix = {};
 };
 
@@ -97,6 +100,8 @@ class Training {
     net_.emplace();
     net_->to(device);
     setting_.options.capture = capture;
+    // No byte becomes 0, which the gate would skip.
+    if (setting.pictures) setting_.options.normalization = {{0.3, 0.4, 0.5}, {0.25, 0.3, 0.2}};
     setting_.options.seed = 9;
     trainer_.emplace(*net_, setting.loss, setting_.options);
     trainer_->add_observer(listener_);
@@ -154,7 +159,10 @@ class Training {
     data::DatasetInfo info;
     info.name = "planted";
     info.classes = kClasses;
-    return {info, x, Tensor::copy_of(labels, {setting.samples})};
+    const Tensor y = Tensor::copy_of(labels, {setting.samples});
+    if (!setting.pictures) return {info, x, y};
+    const Tensor bytes = affine(x, 255, 0).to(DType::uint8);
+    return {info, bytes.reshape({setting.samples, 2, 2, 3}), y};
   }
   static std::shared_ptr<const data::Dataset> data_of(const Setting& setting) {
     const auto samples = std::make_shared<data::TensorDataset>(content(setting));
@@ -162,7 +170,11 @@ class Training {
     return std::make_shared<data::ResidentDataset>(*samples, device_named("cuda"));
   }
   static data::LoaderOptions loader_options(const Setting& setting) {
-    return {.batch_size = setting.batch, .shuffle = setting.shuffle, .seed = 3, .mix = setting.mix};
+    return {.batch_size = setting.batch,
+            .shuffle = setting.shuffle,
+            .seed = 3,
+            .augment = setting.augment,
+            .mix = setting.mix};
   }
 
   Setting setting_;

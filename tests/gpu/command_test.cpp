@@ -38,6 +38,40 @@ class GpuCommand : public testing_gpu::OnGpu {
       EXPECT_EQ(testing::difference_in_bytes(value, there.at(name)), "") << file << ": " << name;
   }
 
+  // The same run with samples on the host and on the device.
+  void samples_on_the_device(const std::string& augmented) {
+    const auto train = [&](const std::string& dir, const std::string& more) {
+      const Result result =
+          weft("train " WEFT_SOURCE_ROOT
+               "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
+               "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
+               "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
+               "run.dir=" +
+               dir + augmented + " " + more);
+      EXPECT_EQ(result.code, 0) << result.output;
+      return result.output;
+    };
+    const auto resident = [](const std::string& output) {
+      return output.find(
+                 "data: 205 training and 60 validation samples (0.2 MiB) lie on the device; "
+                 "batches are gathered there") != std::string::npos;
+    };
+    EXPECT_FALSE(resident(train("host", "data.on_device=never data.workers=3")));
+    EXPECT_TRUE(resident(train("device", "data.workers=4")));
+    EXPECT_TRUE(resident(train("captured", "data.on_device=always train.capture=true")));
+    EXPECT_TRUE(
+        resident(train("resumed", "data.on_device=always resume=host/checkpoints/step-12")));
+    EXPECT_FALSE(resident(train(
+        "back", "data.on_device=never train.capture=true resume=captured/checkpoints/step-12")));
+    for (const char* dir : {"device", "captured", "resumed", "back"})
+      for (const char* file : {"model.safetensors", "optimizer.safetensors"})
+        expect_same_tensors(dir, "host", file);
+    for (const char* dir : {"device", "captured"})
+      EXPECT_EQ(train::testing_runs::events_of(folder_ / dir),
+                train::testing_runs::events_of(folder_ / "host"))
+          << dir;
+  }
+
   const test_support::ScratchFolder scratch_{"gpu-command"};
   const fs::path& folder_ = scratch_.path();
 };
@@ -146,38 +180,15 @@ TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   EXPECT_FALSE(resume("op_by_op", "train.capture=false"));
 }
 
-// Samples on the device, held-out and selected ones, give the same run as samples of the loader.
-// This also holds for a run that is resumed in the middle of an epoch of the other kind.
-TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) {
-  const auto train = [&](const std::string& dir, const std::string& more) {
-    const Result result =
-        weft("train " WEFT_SOURCE_ROOT
-             "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
-             "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
-             "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
-             "run.dir=" +
-             dir + " " + more);
-    EXPECT_EQ(result.code, 0) << result.output;
-    return result.output;
-  };
-  const auto resident = [](const std::string& output) {
-    return output.find(
-               "data: 205 training and 60 validation samples (0.2 MiB) lie on the device; "
-               "batches are gathered there") != std::string::npos;
-  };
-  EXPECT_FALSE(resident(train("host", "data.on_device=never data.workers=3")));
-  EXPECT_TRUE(resident(train("device", "data.workers=4")));
-  EXPECT_TRUE(resident(train("captured", "data.on_device=always train.capture=true")));
-  EXPECT_TRUE(resident(train("resumed", "data.on_device=always resume=host/checkpoints/step-12")));
-  EXPECT_FALSE(resident(train(
-      "back", "data.on_device=never train.capture=true resume=captured/checkpoints/step-12")));
-  for (const char* dir : {"device", "captured", "resumed", "back"})
-    for (const char* file : {"model.safetensors", "optimizer.safetensors"})
-      expect_same_tensors(dir, "host", file);
-  for (const char* dir : {"device", "captured"})
-    EXPECT_EQ(train::testing_runs::events_of(folder_ / dir),
-              train::testing_runs::events_of(folder_ / "host"))
-        << dir;
+// Samples on the device, held-out and selected ones, give the same run as samples of the loader,
+// as they are stored, and augmented and mixed. This also holds for a run that is resumed in the
+// middle of an epoch of the other kind.
+TEST_F(GpuCommand, SlowSamplesOnTheDeviceGiveTheSameRun) { samples_on_the_device(""); }
+
+TEST_F(GpuCommand, SlowAugmentedSamplesOnTheDeviceGiveTheSameRun) {
+  samples_on_the_device(
+      " data.augment='[{type: crop, padding: 2}, flip, {type: cutout, size: 6}]' "
+      "data.mix='{type: cutmix, probability: 0.6}'");
 }
 
 // The emulated library would choose its first algorithm; the checkpoint of an autotuned run has the

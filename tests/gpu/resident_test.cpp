@@ -3,6 +3,7 @@
 // loader, and only sample indices are sent.
 #include "weft/core/log.h"
 #include "weft/optim/adam.h"
+#include "weft/tests/data/gather_cases.h"
 #include "weft/tests/gpu/capture_tools.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/evaluation/evaluator.h"
@@ -19,8 +20,9 @@ using namespace testing_gpu;  // NOLINT(google-build-using-namespace)
 
 class GpuResident : public testing_gpu::OnGpu {
  protected:
-  // Both kinds of steps with samples on the device, compared with samples on the host.
-  static void expect_equal(Setting setting) {
+  // Both kinds of steps with samples on the device, compared with samples on the host. Returns the
+  // number of skipped steps.
+  static i64 expect_equal(Setting setting) {
     Training host(setting, false);
     host.train();
     setting.on_device = true;
@@ -32,6 +34,7 @@ class GpuResident : public testing_gpu::OnGpu {
         EXPECT_GT(device.trainer().runner().launches(), 0);
       }
     }
+    return host.skipped();
   }
 };
 
@@ -47,6 +50,63 @@ TEST_F(GpuResident, StepsAreThoseOfTheLoadersSamples) {
   expect_equal(
       {.options = {
            .optimizer = optim::adamw({.lr = 1e-2}), .epochs = 2, .precision = train::bf16()}});
+}
+
+TEST_F(GpuResident, AugmentedAndMixedSamplesAreThoseOfTheLoader) {
+  for (const data::GatherCase& of : data::gather_cases()) {
+    SCOPED_TRACE(of.name);
+    data::expect_the_hosts_batches(of, cuda());
+  }
+}
+
+// Each replay of a graph has the moves and mixes of its own batch, in each epoch.
+TEST_F(GpuResident, SlowStepsAreThoseOfTheLoadersAugmentedAndMixedSamples) {
+  const train::TrainerOptions options{.optimizer = optim::adamw({.lr = 1e-2}), .epochs = 2};
+  train::TrainerOptions accumulating = options;
+  accumulating.accumulate = 2;
+  const Setting all{
+      .options = options,
+      .samples = 77,
+      .pictures = true,
+      .augment = {data::crop({.padding = 1}), data::flip(), data::cutout({.size = 1})},
+      .mix = data::cutmix({.probability = 0.7})};
+  const Setting vectors{.options = options, .mix = data::mixup()};
+  const Setting one_move{.options = accumulating,
+                         .pictures = true,
+                         .augment = {data::crop({.padding = 1, .mode = data::Padding::reflect})}};
+  for (const Setting& setting : {all, vectors, one_move})
+    EXPECT_EQ(expect_equal(setting), 0) << "steps that changed nothing";
+}
+
+// Augmentation and mix of one loader do not reach the batches of another one's graph.
+TEST_F(GpuResident, AGraphIsOfOneKindOfRows) {
+  std::vector<std::unique_ptr<Training>> runs;
+  for (const bool capture : {false, true}) {
+    Setting setting{.options = {.optimizer = optim::adamw({.lr = 1e-2}), .epochs = 3},
+                    .on_device = true,
+                    .pictures = true,
+                    .augment = {data::flip()}};
+    runs.push_back(std::make_unique<Training>(setting, capture));
+    train::Trainer& trainer = runs.back()->trainer();
+    const data::Dataset& samples = runs.back()->loader().dataset();
+    data::LoaderOptions options = runs.back()->loader().options();
+    data::Loader flipped(samples, options);
+    options.augment = {data::crop({.padding = 1})};
+    data::Loader cropped(samples, options);
+    options.mix = data::cutmix();
+    data::Loader mixed(samples, options);
+    options.augment = {};
+    options.mix = {};
+    data::Loader plain(samples, options);
+    i64 epoch = 0;
+    for (data::Loader* loader : {&flipped, &cropped, &mixed, &plain, &mixed}) {
+      loader->set_epoch(epoch++);
+      trainer.train_one_epoch(*loader);
+    }
+  }
+  EXPECT_EQ(runs[1]->difference_from(*runs[0]), "");
+  EXPECT_EQ(runs[1]->trainer().runner().graphs(), 3)
+      << "one for a move, one for a move and a mix, and one for neither";
 }
 
 TEST_F(GpuResident, AGraphReadsNoOtherSamplesThanItsLoaders) {
@@ -161,14 +221,25 @@ TEST_F(WithMemory, AutoTakesAQuarterOfWhatIsFree) {
   EXPECT_EQ(place(train::OnDevice::never, 8 * kMiB).train, data_.train);
 }
 
-TEST_F(WithMemory, MixedSamplesStayOnTheHost) {
+TEST_F(WithMemory, SamplesStayOnTheHostIfOnlyItCanAugmentThem) {
   train::DataOptions options;
-  options.mix = data::mixup();
+  options.augment = {data::flip(), data::crop({.padding = 1}), data::cutout()};
+  options.mix = data::cutmix();
+  EXPECT_NE(data::as_resident(*train::place_data(data_, options, cuda()).train), nullptr);
+  said_.clear();
+  options.augment.push_back(data::affine());
   EXPECT_EQ(train::place_data(data_, options, cuda()).train, data_.train);
-  EXPECT_EQ(said_, (std::vector<std::string>{
-                       "data: samples stay on the host, which prepares them as data.mix says"}));
+  EXPECT_EQ(said_, (std::vector<std::string>{"data: samples stay on the host, because only it can "
+                                             "apply data.augment: affine"}));
   options.on_device = train::OnDevice::always;
-  EXPECT_THROW(train::place_data(data_, options, cuda()), UserError);
+  try {
+    train::place_data(data_, options, cuda());
+    ADD_FAILURE() << "no error";
+  } catch (const UserError& error) {
+    EXPECT_STREQ(error.what(),
+                 "data.on_device: always given with data.augment: affine, which only the host can "
+                 "apply; auto or never is required");
+  }
 }
 
 TEST_F(WithMemory, AlwaysIsRefusedWhereItDoesNotFit) {

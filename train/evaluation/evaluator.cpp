@@ -93,9 +93,9 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   if (!input_ || input_dtype_ != dtype || input_device_ != device) {
     input_dtype_ = dtype;
     input_device_ = device;
-    input_.emplace(loader.dataset(), options_.normalization, device, dtype);
+    input_.emplace(loader, options_.normalization, device, dtype);
   } else {
-    input_->read_from(loader.dataset());
+    input_->read_from(loader);
   }
 
   const NoGrad no_grad;

@@ -71,10 +71,10 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
 }
 
 // The key by which only the host can prepare batches; empty if there is none.
-std::string prepared_on_host(const DataOptions& options) {
+std::string prepared_on_host(const DataOptions& options, const data::DatasetInfo& info) {
   if (options.bad_samples == data::BadSamples::skip) return "data.bad_samples: skip";
-  if (options.mix) return "data.mix";
-  return options.augment.empty() ? "" : "data.augment";
+  return data::prepared_on_host(
+      {.augment = options.augment, .mix = options.mix.value_or(data::MixRecipe{})}, info);
 }
 
 // The model takes the pictures of training and of validation.
@@ -177,13 +177,13 @@ PlacedData place_data(const RunData& data, const DataOptions& options, const Dev
   PlacedData placed{data.train, data.validation};
   if constexpr (kHasCuda) {
     if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
-    if (const std::string key = prepared_on_host(options); !key.empty()) {
+    if (const std::string key = prepared_on_host(options, data.train->info()); !key.empty()) {
       WEFT_CHECK(
           options.on_device == OnDevice::auto_,
-          "data.on_device: always given with {}; auto or never is required, because the host "
-          "prepares such samples",
+          "data.on_device: always given with {}, which only the host can apply; auto or never is "
+          "required",
           key);
-      log_info("data: samples stay on the host, which prepares them as {} says", key);
+      log_info("data: samples stay on the host, because only it can apply {}", key);
       return placed;
     }
     const bool validates = data.validation != nullptr;

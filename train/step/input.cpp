@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "weft/data/resident_dataset.h"
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
@@ -25,28 +26,22 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
   offset_ = Tensor::copy_of(offset, {channels}).to(device);
 }
 
-InputPipeline::InputPipeline(const data::Dataset& dataset,
+InputPipeline::InputPipeline(const data::Loader& loader,
                              const std::optional<data::Normalization>& normalization,
                              const Device& device, DType dtype)
-    : InputPipeline(data::stored_info(dataset), normalization, device, dtype) {
-  read_from(dataset);
+    : InputPipeline(data::stored_info(loader.dataset()), normalization, device, dtype) {
+  read_from(loader);
 }
 
-bool InputPipeline::read_from(const data::Dataset& dataset) {
-  const data::ResidentDataset* resident = data::as_resident(dataset);
-  const Tensor before = std::exchange(samples_, resident ? resident->samples() : Tensor());
-  targets_ = resident ? resident->targets() : Tensor();
-  return !samples_.shares_storage_with(before);
+bool InputPipeline::read_from(const data::Loader& loader) {
+  const data::ResidentGather before = std::exchange(gather_, data::ResidentGather(loader));
+  return !gather_.is_like(before);
 }
 
 InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) const {
-  Tensor x = batch.x.to(device_), target;
-  if (samples_.defined()) {
-    target = gather_rows(targets_, x);
-    x = gather_rows(samples_, x);
-  } else {
-    target = batch.y.to(device_);
-  }
+  const auto [x, target] = gather_.gathers()
+                               ? gather_(batch.x.to(device_))
+                               : data::Batch{batch.x.to(device_), batch.y.to(device_)};
   return {Variable(x.dtype() == DType::int64 ? x : normalize(x, factor_, offset_).to(dtype_)),
           is_floating(target.dtype()) ? target.to(dtype_) : target};
 }

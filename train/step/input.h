@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Converts a batch of the loader to inputs of the model: moves it to the device, or gathers it
-// there (data/resident_dataset.h), and normalises it.
+// there (data/resident_gather.h), and normalises it.
 #pragma once
 #include <optional>
 
 #include "weft/autograd/variable.h"
 #include "weft/data/loader.h"
 #include "weft/data/normalize.h"
-#include "weft/data/resident_dataset.h"
+#include "weft/data/resident_gather.h"
 
 namespace weft::train {
 
@@ -18,18 +18,18 @@ class InputPipeline {
   InputPipeline(const data::DatasetInfo& info,
                 const std::optional<data::Normalization>& normalization, const Device& device,
                 DType dtype = DType::f32);
-  // The same for the samples of a dataset on any device, followed by read_from(dataset).
-  InputPipeline(const data::Dataset& dataset,
-                const std::optional<data::Normalization>& normalization, const Device& device,
-                DType dtype = DType::f32);
+  // The same for the samples of a loader, whose dataset may lie on the device, followed by
+  // read_from(loader).
+  InputPipeline(const data::Loader& loader, const std::optional<data::Normalization>& normalization,
+                const Device& device, DType dtype = DType::f32);
 
-  // Sets the dataset of later batches. Returns true if its device storage changed, which
-  // invalidates captured graphs.
-  bool read_from(const data::Dataset& dataset);
+  // Sets the loader of later batches. Returns true if they are gathered from other device storage,
+  // or otherwise, which invalidates captured graphs.
+  bool read_from(const data::Loader& loader);
   // The part of a batch that the step reads. For a device dataset y is undefined, because its
   // targets are gathered on the device.
   data::Batch read_of(const data::Batch& batch) const {
-    return samples_.defined() ? data::Batch{batch.x, {}} : batch;
+    return gather_.gathers() ? data::Batch{batch.x, {}} : batch;
   }
 
   struct Prepared {
@@ -40,7 +40,7 @@ class InputPipeline {
 
  private:
   Tensor factor_, offset_;
-  Tensor samples_, targets_;  // of a device dataset; otherwise undefined
+  data::ResidentGather gather_;
   Device device_;
   DType dtype_;
 };

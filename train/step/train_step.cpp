@@ -54,12 +54,12 @@ TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions
       options_(std::move(options)),
       scalars_(optimizers, options_.clip_norm, options_.clip_value) {}
 
-bool TrainStep::read_from(const data::Dataset& dataset) {
+bool TrainStep::read_from(const data::Loader& loader) {
   bool moved = false;
   if (!input_)
-    input_.emplace(dataset, options_.normalization, device(),
+    input_.emplace(loader, options_.normalization, device(),
                    optimizers_.first().parameters().values().dtype());
-  else moved = input_->read_from(dataset);
+  else moved = input_->read_from(loader);
   model_.train();
   return moved;
 }

@@ -33,9 +33,9 @@ class TrainStep {
   // Model and optimizers must outlive the step.
   TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options);
 
-  // Sets the dataset of later batches and puts the model in training mode. Returns true if the
-  // dataset's device storage changed, which invalidates captured graphs.
-  bool read_from(const data::Dataset& dataset);
+  // Sets the loader of later batches and puts the model in training mode. Returns true if they are
+  // gathered otherwise on the device, which invalidates captured graphs.
+  bool read_from(const data::Loader& loader);
   // A transform of training batches between normalisation and model; empty: none.
   void set_input_transform(std::function<Tensor(const Tensor&)> transform) {
     input_transform_ = std::move(transform);

@@ -122,7 +122,7 @@ void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
   check_targets(*loss_, loader);
   set_epoch_length(loader.batches_per_epoch());
-  if (step_.read_from(loader.dataset())) invalidate_graphs();
+  if (step_.read_from(loader)) invalidate_graphs();
   optimizers_.zero_grad();
   const bool resumes = std::exchange(progress_.resumed, false);
   if (!resumes) progress_.epoch = {};
