@@ -127,8 +127,9 @@ TEST_F(Plugins, TwoOfOneNameAreRefused) {
 }
 
 TEST_F(Plugins, AreLoadedBeforeTheConfigIsRead) {
-  EXPECT_REFUSED(weft("summary bare.yaml loss=classification optimizer=sgd callbacks=[] model=mlp"),
-                 "bare.yaml:2");
+  EXPECT_REFUSED(
+      weft("summary bare.yaml loss=classification optimizer=sgd callbacks=[] loggers=[] model=mlp"),
+      "bare.yaml:2");
   for (const char* given :
        {"own.yaml", "bare.yaml --plugin lib/libmine.so", "bare.yaml +plugins=[lib/libmine.so]"}) {
     const Result summary = weft(std::string("summary ") + given);

@@ -195,8 +195,8 @@ TEST_F(FurtherModelsOfARun, ArePrintedAndReadBack) {
   ASSERT_EQ(config::differences(given, other).size(), 1u);
   EXPECT_EQ(config::differences(given, other)[0].path, "models.adversary.outputs");
   const std::string plain = config::to_yaml(config("run", {}));
-  EXPECT_EQ(plain.find("models"), std::string::npos) << plain;
-  EXPECT_EQ(plain.find("optimizers"), std::string::npos) << plain;
+  EXPECT_EQ(plain.find("\nmodels:"), std::string::npos) << plain;
+  EXPECT_EQ(plain.find("\noptimizers:"), std::string::npos) << plain;
   const std::string schema = config::schema<RunConfig>();
   const std::size_t at = schema.find("\nmodels:");
   ASSERT_NE(at, std::string::npos);

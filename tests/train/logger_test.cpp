@@ -106,7 +106,7 @@ TEST_F(Loggers, LeaveTheFilesOfTheRunAsTheyAre) {
   train("plain", {});
   train("logged", {"loggers=[notes]"});
   EXPECT_EQ(outcome_of(dir("logged")), outcome_of(dir("plain")));
-  EXPECT_EQ(text_of(dir("plain") / "config.yaml").find("loggers"), std::string::npos);
+  EXPECT_EQ(text_of(dir("plain") / "config.yaml").find("\nloggers"), std::string::npos);
 }
 
 TEST_F(Loggers, ThatThrowAreAWarningOnce) {
