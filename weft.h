@@ -14,6 +14,7 @@
 #include "weft/data/tensor_dataset.h"
 #include "weft/nn/nn.h"
 #include "weft/optim/adam.h"
+#include "weft/optim/element_optimizer.h"
 #include "weft/optim/schedules.h"
 #include "weft/optim/sgd.h"
 #include "weft/tensor/print.h"

@@ -22,7 +22,7 @@ set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp d
 set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest*.cpp
     train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoints*.cpp
     train/checkpoint/snapshot*.cpp train/run/checkpoint_place*.cpp
-    train/run/metrics_log*.cpp train/run/run_folder*.cpp)
+    train/run/log_file*.cpp train/run/metrics_log*.cpp train/run/run_folder*.cpp train/loggers/*.cpp)
 set(fuzz_tests tests/fuzz/*.cpp)
 
 set(fuzz_sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize=vptr,function

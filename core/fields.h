@@ -11,10 +11,12 @@
 //
 // A value may be a bool, int, i64, double, std::string or Duration, an enumeration that has names
 // (core/enum_names.h), a struct that has a describe function, a Recipe<Kind> (core/registry.h), or
-// a std::optional or std::vector of these.
+// a std::optional or std::vector of these. A std::map from names to these is a section whose keys a
+// config chooses.
 #pragma once
 #include <concepts>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -75,10 +77,13 @@ struct OptionalRef {
   void (*with_sample)(const ValueFunction&);
 };
 
-// A struct that has a describe.
+// A struct that has a describe, or a std::map.
 struct SectionRef {
   void* section;
   void (*describe_it)(Fields&, void* section);
+  // Of a map: adds a default value under a key, and calls with a default value. Null for a struct.
+  void (*insert)(void* section, const std::string& key) = nullptr;
+  void (*with_sample)(const ValueFunction&) = nullptr;
 
   void describe(Fields& fields) const { describe_it(fields, section); }
 };
@@ -154,6 +159,11 @@ std::vector<FieldRow> field_rows(const AnyRegistry& registry, std::string_view n
 //   adamw: lr: expected a number above 0, got -1
 void validate(std::string_view what, SectionRef section);
 
+// Copies the values of `shared` to the keys that `into` declares too; sections likewise. Other keys
+// of both stay as they are. Throws UserError that names `what` and the key for a value of another
+// type. An optional takes a plain value, and a number an integer.
+void take_shared(std::string_view what, SectionRef into, SectionRef shared);
+
 template <Described T>
 SectionRef section_ref(T& value) {
   return {&value, [](Fields& f, void* section) { describe(f, *static_cast<T*>(section)); }};
@@ -164,6 +174,10 @@ template <class T>
 inline constexpr bool is_list = false;
 template <class T>
 inline constexpr bool is_list<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_map = false;
+template <class T>
+inline constexpr bool is_map<std::map<std::string, T>> = true;
 template <class T>
 inline constexpr bool is_optional = false;
 template <class T>
@@ -189,6 +203,19 @@ ListRef list_ref(L& list) {
           }};
 }
 
+template <class M>
+SectionRef map_ref(M& map) {
+  return {&map,
+          [](Fields& f, void* m) {
+            for (auto& [key, value] : *static_cast<M*>(m)) f(key, value, "");
+          },
+          [](void* m, const std::string& key) { static_cast<M*>(m)->try_emplace(key); },
+          [](const ValueFunction& use) {
+            typename M::mapped_type value{};
+            use(value_ref(value));
+          }};
+}
+
 template <class O>
 OptionalRef optional_ref(O& optional) {
   return {&optional,
@@ -207,6 +234,7 @@ template <class T>
 ValueRef value_ref(T& value) {
   static_assert(!std::is_enum_v<T> || NamedEnum<T>, "an enumeration needs names_of");
   if constexpr (detail::is_list<T>) return detail::list_ref(value);
+  else if constexpr (detail::is_map<T>) return detail::map_ref(value);
   else if constexpr (detail::is_optional<T>) return detail::optional_ref(value);
   else if constexpr (std::is_base_of_v<AnyRecipe, T>) return static_cast<AnyRecipe*>(&value);
   else if constexpr (Described<T>) return section_ref(value);

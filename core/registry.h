@@ -140,7 +140,7 @@ class Registry final : public AnyRegistry {
     std::string origin = detail::current_origin();
   };
 
-  // T is constructed from (options, context…), or from (options) if it takes no context.
+  // T is constructed from (options, context…), or from what of them it takes.
   // Throws UserError for a name that is already registered, and says by whom.
   template <class T, Described TOptions = NoOptions>
   static bool add(std::string name) {
@@ -148,6 +148,8 @@ class Registry final : public AnyRegistry {
       if constexpr (std::is_constructible_v<T, const TOptions&, C...>)
         return made<T>(options, std::forward<C>(context)...);
       else if constexpr (std::is_constructible_v<T, const TOptions&>) return made<T>(options);
+      else if constexpr (std::is_constructible_v<T, C...>)
+        return made<T>(std::forward<C>(context)...);
       else return made<T>();
     });
   }
@@ -283,6 +285,18 @@ class Recipe final : public AnyRecipe {
                 "recipe: {} '{}' was given the options of another entry", recipe.kind(), name);
     validate(name, section_ref(options));
     recipe.options_ = std::move(options);
+    return recipe;
+  }
+
+  // Returns a recipe whose options have the values of `shared` where the entry declares a key of
+  // this name, and its defaults elsewhere. So one struct of options serves several entries, each of
+  // which takes its own keys. Throws UserError as of() does, and for a value of another type. (A
+  // config stays strict: a key that its entry does not declare is an error.)
+  template <Described TShared>
+  static Recipe of_shared(std::string_view name, TShared shared) {
+    Recipe recipe = of(name);
+    take_shared(name, options_ref(recipe), section_ref(shared));
+    validate(name, options_ref(recipe));
     return recipe;
   }
 

@@ -3,7 +3,9 @@
 // Each is registered in its own file.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,19 @@ struct TrainAndTest {
 // Holds test samples out of the training samples (test_samples() in data/subset.h). Nothing is done
 // for a fraction of 0.
 void hold_out_test(TrainAndTest& data, double fraction);
+
+// Samples that a function makes, in memory. make(i, x) writes the numbers of sample i to `x`, in
+// the order of `sample`, and returns its label, from 0 to below `classes`. The first `train`
+// samples are the training set, and the `test` samples after them the test set, which is null for
+// 0. Throws UserError for a label or a number that is out of range (TensorDataset).
+struct LabelledSamples {
+  std::string name = {};
+  Shape sample;
+  i64 classes = 2;
+  i64 train = 1000, test = 0;
+};
+TrainAndTest labelled_samples(const LabelledSamples& samples,
+                              const std::function<i64(i64 i, std::span<float> x)>& make);
 
 // A path in the form of TrainAndTest::place.
 std::string place_of(const std::filesystem::path& path);

@@ -16,7 +16,7 @@ ROOMS = {
     "core": [["."], ["config"]],
     "kernels": [["common"], [".", "optim"], ["library"]],
     "train": [["losses", "metrics", "checkpoint"], ["step"], ["trainer", "evaluation"], ["strategies"], ["run"],
-              ["callbacks"]],
+              ["callbacks", "loggers"]],
 }
 # These folders are not part of libweft and may include all of it.
 OUTSIDE = ["testing", "tests", "bench", "examples"]

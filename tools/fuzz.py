@@ -55,7 +55,7 @@ TARGETS = {
     "jpeg": Target(r"data/(jpeg_file|resize)\.cpp", "", 300, 1400),
     "json": Target(r"core/json\.cpp", "json"),
     "manifest": Target(r"train/checkpoint/manifest\.cpp", "json"),
-    "metrics": Target(r"train/run/(metrics_log|run_folder)", "json"),
+    "metrics": Target(r"train/(run/(log_file|metrics_log|run_folder)|loggers/)", "json"),
     "model_card": Target(r"train/checkpoint/model_metadata", "json"),
     # A picture may take 256 MiB.
     "png": Target(r"data/image_file", "png", 300, 1400),

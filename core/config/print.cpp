@@ -172,6 +172,18 @@ class SchemaPrinter final : public Printer {
       list->with_sample([&](ValueRef item) { comment_out(path, item, ""); });
     if (auto** recipe = std::get_if<AnyRecipe*>(&value))
       comment_out(path, value, (*recipe)->name());
+    if (const auto* map = std::get_if<SectionRef>(&value); map && map->with_sample)
+      map->with_sample([&](ValueRef entry) { comment_out_entry(path, entry); });
+  }
+
+  // Prints an entry of a map. The keys of a kind's entries are listed at another place.
+  void comment_out_entry(const std::string& path, ValueRef entry) {
+    auto** recipe = std::get_if<AnyRecipe*>(&entry);
+    if (recipe == nullptr) return;
+    SchemaPrinter printer(path, open_);
+    printer.line("type", "", type_comment(path, **recipe));
+    (*recipe)->describe_common(printer);
+    text += "  # NAME:\n" + prefixed(printer.text, "  #   ", "  #   ");
   }
 
   void comment_out(const std::string& path, ValueRef value, const std::string& shown) {

@@ -190,6 +190,8 @@ bool has_key(SectionRef section, std::string_view key) {
 }
 
 void read_section(Session& session, const At& at, const Node& map, SectionRef section) {
+  if (section.insert != nullptr)
+    for (const Entry& entry : map.entries) section.insert(section.section, entry.key);
   SectionReader reader(session, map, at, at.path.empty() ? "the config" : at.path);
   section.describe(reader);
   reader.finish();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plugin with an entry of each kind. mine.yaml trains with all of them; docs/plugins.md says how.
-#include <weft/kernels/optim/element_update.h>
 #include <weft/weft.h>
 
 #include <cmath>
+#include <fstream>
 
 using namespace weft;
 
@@ -12,21 +12,14 @@ struct XorOptions {
   i64 size = 400;
 };
 void describe(Fields& f, XorOptions& o) { f("size", o.size, "samples", at_least(10)); }
-data::TrainAndTest make_xor(const XorOptions& options) {
-  const auto part = [&](const char* split, double from) {
-    data::DatasetInfo info;
-    info.name = "xor", info.split = split, info.classes = 2;
-    std::vector<float> x;
-    std::vector<i64> y;
-    for (i64 i = 0; i < options.size; ++i) {
-      const double a = std::fmod(from + i * 0.618034, 1), b = std::fmod(from + i * 0.414214, 1);
-      x.insert(x.end(), {static_cast<float>(a), static_cast<float>(b)});
-      y.push_back((a > 0.5) != (b > 0.5));
-    }
-    return std::make_shared<data::TensorDataset>(info, Tensor::copy_of(x, {options.size, 2}),
-                                                 Tensor::copy_of(y, {options.size}));
-  };
-  return {part("train", 0), part("test", 0.3)};
+data::TrainAndTest make_xor(const XorOptions& o) {
+  return data::labelled_samples(
+      {.name = "xor", .sample = {2}, .classes = 2, .train = o.size, .test = o.size},
+      [](i64 i, std::span<float> x) -> i64 {
+        x[0] = static_cast<float>(std::fmod(i * 0.618034, 1));
+        x[1] = static_cast<float>(std::fmod(i * 0.414214, 1));
+        return (x[0] > 0.5F) != (x[1] > 0.5F);
+      });
 }
 const bool has_data = Registry<data::Dataset>::add<XorOptions>("xor", make_xor);
 
@@ -79,10 +72,7 @@ struct SkipMlp : nn::Module {
   Variable forward(const Variable& x) override { return second(relu(first(x))) + skip(x); }
   nn::Linear first, second, skip;
 };
-const bool has_model = Registry<nn::Model>::add<SkipMlpOptions>(
-    "skip_mlp", [](const SkipMlpOptions& o, const nn::ModelInput& in) {
-      return nn::checked(SkipMlp(o, in), in);
-    });
+const bool has_model = nn::add_model<SkipMlp, SkipMlpOptions>("skip_mlp");
 
 // layer, for model.type: layers: a factor for each feature.
 struct Scale : nn::Module {
@@ -96,21 +86,17 @@ const bool has_layer = Registry<nn::Layer>::add<NoOptions>(
       return Scale{in.features("scale")};
     });
 
-// loss: the squared distance between probabilities and labels.
-struct Brier : train::Loss {
+// loss: cross-entropy of the outputs times a factor that is learned.
+struct Tempered : train::Loss {
+  void parts(nn::Parts& p) override { p("factor", factor); }
   Variable forward(const Variable& output, const Tensor& target) const override {
-    std::vector<float> one_hot(static_cast<std::size_t>(output.value().elements()));
-    const auto classes = static_cast<std::size_t>(output.shape()[1]);
-    std::size_t row = 0;
-    for (const i64 label : target.to_vector<i64>())
-      one_hot[classes * row++ + static_cast<std::size_t>(label)] = 1;
-    const Tensor wanted = Tensor::copy_of(one_hot, output.shape());
-    return mse(softmax(output), wanted.to(output.value().dtype()).to(output.value().device()));
+    return cross_entropy(output * factor, target);
   }
   i64 outputs(const data::DatasetInfo& info) const override { return info.classes; }
   std::vector<std::string> default_metrics() const override { return {"accuracy", "caution"}; }
+  nn::Parameter factor{Tensor::full({1}, 1)};
 };
-const bool has_loss = Registry<train::Loss>::add<Brier>("brier");
+const bool has_loss = Registry<train::Loss>::add<Tempered>("tempered");
 
 // metric: the share of outputs between −1 and 1.
 struct Caution : train::Metric {
@@ -126,41 +112,27 @@ struct Caution : train::Metric {
 const bool has_metric = Registry<train::Metric>::add<Caution>("caution");
 
 // optimizer: by the sign of each gradient alone; for the CPU.
-struct SignSgdOptions {
+struct SignSgd {
   double lr = 1e-3;
-};
-void describe(Fields& f, SignSgdOptions& o) { f("lr", o.lr, "learning rate", positive); }
-struct SignSgd : optim::Optimizer {
-  SignSgd(const nn::NamedParameters& parameters, const SignSgdOptions& o)
-      : Optimizer(parameters, {.lr = o.lr}, {}, {}) {}
-  struct Formula {
-    static constexpr int kSlots = 0;
-    template <class T>
-    void operator()(T& p, T g, T*, const kernels::UpdateRates<T>& r) const {
-      p -= r.lr * static_cast<T>((g > 0) - (g < 0));
-    }
-  };
-  void update(const optim::AnyTable& table, const kernels::StepControl* control) override {
-    WEFT_CHECK(is_cpu(table.device), "sign_sgd: parameters on a GPU; the CPU is required");
-    std::visit([&](auto& t) { update_elements(Cpu{}, t, control, Formula{}); }, table.typed);
+  static constexpr int kSlots = 0;  // state tensors
+  template <class T>
+  void operator()(T& p, T g, T*, const kernels::UpdateRates<T>& r) const {
+    p -= r.lr * static_cast<T>((g > 0) - (g < 0));
   }
 };
-const bool has_optimizer = optim::add_optimizer<SignSgd, SignSgdOptions>("sign_sgd");
+void describe(Fields& f, SignSgd& o) { f("lr", o.lr, "learning rate", positive); }
+const bool has_optimizer = optim::add_formula<SignSgd>("sign_sgd");
 
-// scheduler: up and down again.
-struct TriangleOptions {
-  i64 period = 100;
-};
-void describe(Fields& f, TriangleOptions& o) { f("period", o.period, "in steps", at_least(2)); }
+// scheduler: up and down again. It is its own options.
 struct Triangle : optim::Schedule {
-  explicit Triangle(const TriangleOptions& o) : period(static_cast<double>(o.period)) {}
+  i64 period = 100;
   double lr_factor(i64 step) const override {
-    const double at = std::fmod(static_cast<double>(step) / period, 1);
+    const double at = static_cast<double>(step % period) / static_cast<double>(period);
     return 0.1 + 0.9 * (1 - std::abs(2 * at - 1));
   }
-  double period;
 };
-const bool has_schedule = Registry<optim::Schedule>::add<Triangle, TriangleOptions>("triangle");
+void describe(Fields& f, Triangle& o) { f("period", o.period, "in steps", at_least(2)); }
+const bool has_schedule = Registry<optim::Schedule>::add<Triangle, Triangle>("triangle");
 
 // strategy: trains the biases in every other epoch only.
 struct Biases : train::Strategy {
@@ -186,21 +158,27 @@ struct Counter : train::Callback {
 };
 const bool has_callback = Registry<train::Callback>::add<Counter>("counter");
 
-// trainer: adds a penalty on large outputs to the loss.
-struct CalmOptions {
-  double weight = 1e-3;
-};
-void describe(Fields& f, CalmOptions& o) { f("weight", o.weight, "of the penalty", non_negative); }
-struct Calm : train::Trainer {
-  Calm(const CalmOptions& o, const train::TrainerContext& c)
-      : Trainer(c.model, c.loss, c.options), weight(o.weight) {}
-  Variable compute_loss(const Variable& x, const Tensor& target) override {
-    const Variable output = model()(x);
-    return loss().forward(output, target) + weight * mean(square(output));
+// logger: the loss of each epoch, one number a line.
+struct Losses : train::Logger {
+  void begin(const train::LoggedRun& run) override { file = run.folder.file("losses.txt"); }
+  void log(const train::LogEvent& event) override {
+    if (const auto loss = event.number("train/loss"))
+      std::ofstream(file, std::ios::app) << *loss << '\n';
   }
-  double weight;
+  std::filesystem::path file;
 };
-const bool has_trainer = Registry<train::Trainer>::add<Calm, CalmOptions>("calm");
+const bool has_logger = Registry<train::Logger>::add<Losses>("losses");
+
+// trainer: the model and a second one, `models: {twin: {…}}`, learn from the labels and each other.
+struct Twins : train::Trainer {
+  explicit Twins(const train::TrainerContext& c) : Trainer(c), twin(add_model("twin", c)) {}
+  Variable compute_loss(const Variable& x, const Tensor& y) override {
+    const Variable a = model()(x), b = twin(x);
+    return loss().forward(a, y) + loss().forward(b, y) + 0.1 * mean(square(a - b));
+  }
+  nn::Module& twin;
+};
+const bool has_trainer = Registry<train::Trainer>::add<Twins>("twins");
 
 // precision: bf16 under a name of one's own.
 const bool has_precision =

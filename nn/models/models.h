@@ -3,6 +3,8 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "weft/core/registry.h"
@@ -29,6 +31,11 @@ struct Model {};
 AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {});
 // Throws UserError unless the sample is an image (height, width, channels).
 void require_image(const char* model, const ModelInput& input);
+
+// Registers a module that is constructed from (options, ModelInput), or from either, as a model. It
+// is checked as above.
+template <class M, Described TOptions = NoOptions>
+bool add_model(std::string name);
 
 struct MlpOptions {
   std::vector<i64> hidden = {128};
@@ -88,4 +95,16 @@ struct RegistryTraits<nn::Model> {
   using Product = nn::AnyModule;
   using Context = std::tuple<nn::ModelInput>;
 };
+
+template <class M, Described TOptions>
+bool nn::add_model(std::string name) {
+  return Registry<Model>::add<TOptions>(
+      std::move(name), [](const TOptions& options, const ModelInput& input) {
+        if constexpr (std::is_constructible_v<M, const TOptions&, const ModelInput&>)
+          return checked(M(options, input), input);
+        else if constexpr (std::is_constructible_v<M, const TOptions&>)
+          return checked(M(options), input);
+        else return checked(M(input), input);
+      });
+}
 }  // namespace weft

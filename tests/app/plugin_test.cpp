@@ -19,9 +19,10 @@ constexpr const char* kTrained =
     "run: {device: cpu}\n"
     "data: {type: xor, size: 40, validation_split: 0.2}\n"
     "model: skip_mlp\n"
-    "loss: brier\n"
+    "loss: tempered\n"
     "optimizer: {type: sign_sgd, lr: 1e-2}\n"
     "callbacks: [counter]\n"
+    "loggers: [losses]\n"
     "train: {epochs: 2, batch_size: 8}\n";
 
 class Plugins : public InScratchFolder {
@@ -69,10 +70,10 @@ TEST_F(Plugins, AreListedWithWhereEachEntryComesFrom) {
   EXPECT_EQ(all.code, 0) << all.output;
   for (const char* part :
        {" xor (libmine.so)", " dark_corner (libmine.so)", " every_other (libmine.so)",
-        " skip_mlp (libmine.so)", " brier (libmine.so)", " caution (libmine.so)",
+        " skip_mlp (libmine.so)", " tempered (libmine.so)", " caution (libmine.so)",
         " sign_sgd (libmine.so)", " triangle (libmine.so)", " biases (libmine.so)",
-        " counter (libmine.so)", " calm (libmine.so)", " halves (libmine.so)",
-        " zero (libtest_plugin.so)", " mnist "})
+        " counter (libmine.so)", " twins (libmine.so)", " losses (libmine.so)",
+        " halves (libmine.so)", " zero (libtest_plugin.so)", " mnist "})
     EXPECT_NE(all.output.find(part), std::string::npos) << part << all.output;
   EXPECT_EQ(all.output.find("mnist ("), std::string::npos);
   const Result keys = weft("list model skip_mlp --plugin lib/libmine.so");
@@ -126,8 +127,9 @@ TEST_F(Plugins, TwoOfOneNameAreRefused) {
 }
 
 TEST_F(Plugins, AreLoadedBeforeTheConfigIsRead) {
-  EXPECT_REFUSED(weft("summary bare.yaml loss=classification optimizer=sgd callbacks=[] model=mlp"),
-                 "bare.yaml:2");
+  EXPECT_REFUSED(
+      weft("summary bare.yaml loss=classification optimizer=sgd callbacks=[] loggers=[] model=mlp"),
+      "bare.yaml:2");
   for (const char* given :
        {"own.yaml", "bare.yaml --plugin lib/libmine.so", "bare.yaml +plugins=[lib/libmine.so]"}) {
     const Result summary = weft(std::string("summary ") + given);
@@ -155,6 +157,9 @@ TEST_F(Plugins, SlowAreRecordedAndRequiredByARun) {
             std::string::npos);
   EXPECT_EQ(text_of(dir("run/config.yaml")).find("lib/libmine.so"), std::string::npos);
   EXPECT_NE(text_of(dir("run/metrics.jsonl")).find("\"counted\""), std::string::npos);
+  const std::string losses = text_of(dir("run/losses.txt"));
+  EXPECT_EQ(std::count(losses.begin(), losses.end(), '\n'), 2) << losses;
+  EXPECT_TRUE(fs::exists(dir("run/checkpoints/last/loss.safetensors")));
 
   const char* missing = "names libmine.so (sha256 ";
   EXPECT_REFUSED(weft("evaluate run"), missing);

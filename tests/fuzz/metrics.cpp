@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "weft/tests/fuzz/fuzz.h"
+#include "weft/train/run/log_file.h"
 
 namespace weft::fuzz {
 namespace {
@@ -37,8 +38,9 @@ std::map<std::string, i64> sizes_of(std::string_view text) {
 void restore_and_add(const std::string& name, const std::map<std::string, i64>& sizes,
                      const fs::path& other) {
   const auto run = train::RunFolder::reuse((folder() / "logs" / name).string());
-  train::MetricsLog log(run);
-  log.restore({.logs = sizes}, other);
+  const train::CheckpointAbout about{.logs = sizes};
+  train::MetricsLog log;
+  log.begin({.folder = run, .resumed_at = &about, .before = other});
   log.add({.metrics = {{"train/loss", 0.5}}});
   log.add_event("note", 3, {{"value", 1.0}});
   const std::string lines = text_of(run.file("metrics.jsonl"));

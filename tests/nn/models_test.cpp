@@ -234,5 +234,40 @@ TEST(Models, SaveAndLoadGiveTheSameModel) {
   }
 }
 
+// Modules that are registered as models: by their options and their input, or by one of the two.
+struct WideOptions {
+  i64 width = 3;
+};
+void describe(Fields& f, WideOptions& o) { f("width", o.width, "hidden", at_least(1)); }
+struct Wide : Module {
+  Wide(const WideOptions& o, const ModelInput& in)
+      : first{in.sample.elements(), o.width}, second{o.width, in.outputs} {}
+  void parts(Parts& p) override { p("first", first)("second", second); }
+  Variable forward(const Variable& x) override { return second(first(x)); }
+  Linear first, second;
+};
+struct ByInput : Wide {
+  explicit ByInput(const ModelInput& in) : Wide({.width = 5}, in) {}
+};
+struct OfFixedSize : Wide {
+  explicit OfFixedSize(const WideOptions& o) : Wide(o, ModelInput{{4}, 2}) {}
+};
+const bool has_wide = add_model<Wide, WideOptions>("wide_for_test");
+const bool has_by_input = add_model<ByInput>("by_input_for_test");
+const bool has_fixed = add_model<OfFixedSize, WideOptions>("fixed_for_test");
+
+TEST(Models, AddModelMakesAModuleForItsInput) {
+  const ModelInput input{{4}, 2};
+  const AnyModule wide = Recipe<Model>::of("wide_for_test", WideOptions{7}).make(input);
+  EXPECT_EQ(wide->parameter_count(), 4 * 7 + 7 + 7 * 2 + 2);
+  EXPECT_EQ(Recipe<Model>::of("by_input_for_test").make(input)->parameter_count(),
+            4 * 5 + 5 + 5 * 2 + 2);
+  EXPECT_EQ(names_of(*wide),
+            (Strings{"first.weight", "first.bias", "second.weight", "second.bias"}));
+  EXPECT_NO_THROW(Recipe<Model>::of("fixed_for_test").make(input));
+  EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{4}, 3}), InternalError);
+  EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{5}, 2}), UserError);
+}
+
 }  // namespace
 }  // namespace weft::nn

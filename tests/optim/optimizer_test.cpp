@@ -15,7 +15,8 @@ namespace {
 using Names = std::vector<std::string>;
 
 TEST(Optimizer, AllKindsAreRegistered) {
-  EXPECT_EQ(Registry<Optimizer>::instance().names(), (Names{"adam", "adamw", "sgd"}));
+  // heavy_ball is that of element_optimizer_test.cpp.
+  EXPECT_EQ(Registry<Optimizer>::instance().names(), (Names{"adam", "adamw", "heavy_ball", "sgd"}));
 }
 
 TEST(Optimizer, SgdTakesItsOptions) {

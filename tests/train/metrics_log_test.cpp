@@ -6,6 +6,7 @@
 
 #include "weft/core/config/config.h"
 #include "weft/tests/train/run_files.h"
+#include "weft/train/run/log_file.h"
 #include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
@@ -103,7 +104,8 @@ TEST_F(MetricsFiles, ThatAreMissingDoNotRefuseAResume) {
 
 TEST_F(MetricsFiles, ThatCannotBeWrittenAreAWarning) {
   const RunFolder folder = RunFolder::create(dir().string(), "test");
-  MetricsLog metrics(folder);
+  MetricsLog metrics;
+  metrics.begin({.folder = folder});
   fs::create_directory(dir() / "metrics.jsonl");
   Log log;
   metrics.add_event("first", 1, {});

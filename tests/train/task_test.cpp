@@ -121,9 +121,9 @@ TEST(Task, IsWhereTheResolvedConfigSaysTheValuesAreFrom) {
 TEST(Task, IsReportedLikeAnyOtherChoice) {
   EXPECT_EQ(
       refusal_of_task(std::string(kRest) + "task: regresion\n"),
-      "a.yaml:3:1: task: expected one of binary_classification, classification, language_modelling, "
-      "regression or null, got "
-      "'regresion'; did you mean 'regression'?");
+      fmt::format("a.yaml:3:1: task: expected one of {} or null, got 'regresion'; did you mean "
+                  "'regression'?",
+                  listed(Registry<Loss>::instance().names())));
   // These are keys of a loss that the task did not choose.
   EXPECT_NE(refusal_of_task(std::string(kRest) + "task: regression\nloss: {label_smoothing: 0.1}\n")
                 .find("a key of loss 'regression'"),

@@ -2,6 +2,7 @@
 #include "weft/train/evaluation/evaluator.h"
 
 #include <limits>
+#include <utility>
 
 #include "weft/autograd/autocast.h"
 #include "weft/core/clock.h"
@@ -32,8 +33,12 @@ void Evaluation::state(State& s) {
 }
 
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
+    : Evaluator(model, std::shared_ptr<const Loss>(loss.make()), options) {}
+
+Evaluator::Evaluator(nn::Module& model, std::shared_ptr<const Loss> loss,
+                     const EvaluatorOptions& options)
     : model_(model),
-      loss_(loss.make()),
+      loss_(std::move(loss)),
       names_(options.metrics),
       options_(options),
       compute_dtype_(options.precision.make()->compute_dtype) {

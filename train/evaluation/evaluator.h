@@ -59,6 +59,9 @@ class Evaluator {
  public:
   // The model must outlive the evaluator. Throws UserError for an unknown metric.
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
+  // The same with a loss that has trained parameters (Trainer::shared_loss()).
+  Evaluator(nn::Module& model, std::shared_ptr<const Loss> loss,
+            const EvaluatorOptions& options = {});
 
   // Runs the model in evaluation mode over one pass of the loader, then restores its mode. An empty
   // loader gives NaN. Throws UserError when the loss does not accept the dataset's kind of targets.
@@ -88,7 +91,7 @@ class Evaluator {
   nn::Module& model_;
   Device input_device_;  // the device that input_ was made for
   DType input_dtype_ = DType::f32;
-  std::unique_ptr<Loss> loss_;
+  std::shared_ptr<const Loss> loss_;
   std::vector<std::string> names_;
   Metrics metrics_, batch_metrics_;
   EvaluatorOptions options_;

@@ -4,11 +4,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/autograd/variable.h"
 #include "weft/core/registry.h"
 #include "weft/data/loader.h"
+#include "weft/nn/module.h"
 
 namespace weft::train {
 
@@ -27,11 +29,26 @@ class Loss {
   virtual bool takes_probabilities() const { return false; }
   // The label that the loss and the metrics ignore.
   virtual std::optional<i64> ignore_index() const { return std::nullopt; }
+  // Reports the parameters of the loss, as nn::Module::parts() does. They train with those of the
+  // model, as loss.NAME, and each checkpoint has them as loss.safetensors. Most losses have none.
+  virtual void parts(nn::Parts&) {}
   // The number of outputs per sample that the model must have for this data. Throws UserError,
   // naming the dataset, when its targets are of another kind than the task's.
   virtual i64 outputs(const data::DatasetInfo& info) const = 0;
   // The metrics of a config that names none.
   virtual std::vector<std::string> default_metrics() const = 0;
+};
+
+// A loss, and its parameters as a module, which can be moved, trained, saved and loaded.
+class LossModule final : public nn::Module {
+ public:
+  explicit LossModule(std::shared_ptr<Loss> loss) : loss_(std::move(loss)) {}
+  void parts(nn::Parts& p) override { loss_->parts(p); }
+  std::string label() const override { return "Loss"; }
+  const std::shared_ptr<Loss>& loss() const { return loss_; }
+
+ private:
+  std::shared_ptr<Loss> loss_;
 };
 
 // Throws UserError, naming loss and dataset, unless the loss accepts the dataset's kind of targets.

@@ -24,6 +24,44 @@ data::Normalization saved_normalization(const CheckpointReader& from) {
   return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
 }
 
+void load_pretrained(nn::Module& model, const ModelOptions& options, const std::string& key) {
+  if (!options.pretrained) return;
+  verify_weights(options.pretrained->path);
+  load(model, options.pretrained->path,
+       {.exclude = options.pretrained->exclude,
+        .or_else = fmt::format("a glob in {}.pretrained.exclude", key)});
+}
+
+// The models of the section `models`, each with its optimizer. Those of a checkpoint begin without
+// their pretrained weights, which are not the newest.
+FurtherModels further_models(const RunConfig& config, const RunData& data, bool resumes) {
+  FurtherModels models;
+  for (const auto& [name, options] : config.train.models) {
+    data::DatasetInfo info = data.train->info();
+    data::Normalization normalization = data.normalization;
+    const FurtherModelOptions& common = options.common;
+    if (!common.input.empty()) {
+      info.sample = Shape(std::span<const i64>(common.input));
+      info.sample_dtype = DType::f32;
+      normalization = data::no_normalization(info);
+    }
+    const nn::ModelInput input{info.sample,
+                               common.outputs > 0
+                                   ? common.outputs
+                                   : config.objective.loss.make()->outputs(data.train->info()),
+                               info.has_tokens()};
+    FurtherModel model{options.recipe.make(input),
+                       metadata_of({options.recipe, input, info.sample_dtype, normalization})};
+    if (!resumes) load_pretrained(*model.module, common, "models." + name);
+    if (const auto its = config.train.optimizers.find(name); its != config.train.optimizers.end()) {
+      model.optimizer = its->second.recipe;
+      model.scheduler = its->second.common.scheduler.value_or(optim::constant());
+    }
+    models.emplace(name, std::move(model));
+  }
+  return models;
+}
+
 // The name of the loss that fits the targets.
 const char* task_of(const data::DatasetInfo& info) {
   if (!info.has_labels()) return "regression";
@@ -37,12 +75,7 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   manual_seed(static_cast<u64>(config.run.seed));
   nn::AnyModule model =
       config.model.recipe.make(nn::ModelInput{info.sample, loss->outputs(info), info.has_tokens()});
-  if (config.model.common.pretrained) {
-    const PretrainedOptions& pretrained = *config.model.common.pretrained;
-    verify_weights(pretrained.path);
-    load(*model, pretrained.path,
-         {.exclude = pretrained.exclude, .or_else = "a glob in model.pretrained.exclude"});
-  }
+  load_pretrained(*model, config.model.common, "model");
   model->to(device_named(config.run.device));
   model->name_paths();
   return model;
@@ -81,13 +114,18 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   model_ = build_model(begin, data().train->info());
   TrainerOptions options = config_.trainer_options();
   options.normalization = data().normalization;
+  FurtherModels models = further_models(config_, data(), resume_.from != nullptr);
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
                      .loss = config_.objective.loss,
                      .options = options,
                      .data = data().train->info(),
-                     .checkpoint = resume_.from ? resume_.from->folder().string() : ""});
-  evaluator_ = std::make_unique<Evaluator>(**model_, config_.objective.loss,
+                     .checkpoint = resume_.from ? resume_.from->folder().string() : "",
+                     .models = &models});
+  WEFT_CHECK(models.empty(),
+             "models.{}: trainer '{}' takes no model of this name; one that it takes is required",
+             models.begin()->first, config_.trainer.name());
+  evaluator_ = std::make_unique<Evaluator>(**model_, trainer_->shared_loss(),
                                            EvaluatorOptions{.metrics = config_.validation.metrics,
                                                             .precision = config_.precision,
                                                             .normalization = data().normalization});
@@ -98,7 +136,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
 
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
-  check_targets(*config_.objective.loss.make(), *input_.loader);
+  check_targets(*trainer_->shared_loss(), *input_.loader);
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
@@ -128,6 +166,7 @@ void Orchestrator::set_up_hooks() {
     trainer_->add_observer(*callback);
     hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
   }
+  output_.log = MetricsLog(config_.run.loggers);
   rebuild_log_ = std::make_unique<RebuildLog>(*this);
   trainer_->add_observer(*rebuild_log_);
 }
@@ -196,7 +235,7 @@ double Orchestrator::loss_of_first(i64 samples) {
   data::Loader loader(
       few,
       {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});
-  const Evaluation result = Evaluator(**model_, config_.objective.loss,
+  const Evaluation result = Evaluator(**model_, trainer_->shared_loss(),
                                       {.metrics = config_.validation.metrics,
                                        .precision = config_.precision,
                                        .normalization = data().normalization})

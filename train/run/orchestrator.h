@@ -98,7 +98,7 @@ class Orchestrator {
   Metadata model_metadata() const;
   // Run folder and log; null before training begins.
   const RunFolder* folder() const { return output_.folder ? &*output_.folder : nullptr; }
-  MetricsLog* metrics_log() { return output_.log ? &*output_.log : nullptr; }
+  MetricsLog* metrics_log() { return output_.folder ? &output_.log : nullptr; }
   // The folder of the newest good checkpoint, after waiting for one that is being written.
   std::optional<std::filesystem::path> last_checkpoint();
   // Calls on_train_begin of callbacks and strategies, for tools that run single steps (trace_step).
@@ -132,6 +132,7 @@ class Orchestrator {
   // orchestrator_train.cpp
   void begin();
   void open_folder();
+  void begin_log();
   bool train_epochs();
   void note_failure(const std::string& reason);
   bool train_epoch();
@@ -167,7 +168,7 @@ class Orchestrator {
   };
   struct Output {
     std::optional<RunFolder> folder;
-    std::optional<MetricsLog> log;
+    MetricsLog log;
     std::set<std::string> metric_names;  // of an epoch with a validation
     std::optional<Checkpoints> checkpoints;
     std::tuple<i64, i64, i64> saved_place{-1, -1, -1};

@@ -59,7 +59,7 @@ std::tuple<i64, i64, i64> Orchestrator::place() const {
 Metadata Orchestrator::model_metadata() const {
   const data::DatasetInfo& info = data().train->info();
   return metadata_of({config_.model.recipe,
-                      {info.sample, config_.objective.loss.make()->outputs(info)},
+                      {info.sample, trainer_->shared_loss()->outputs(info)},
                       info.sample_dtype,
                       data().normalization,
                       info.class_names});
@@ -83,6 +83,7 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
       StateRecord record = save_state(part.state);
       if (!part.optional || record.json != "{}") states[part.name] = std::move(record);
     }
+  output_.log.save_states(states);
   const EpochProgress& epoch = trainer_->progress().epoch;
   CheckpointAbout about{.epoch = trainer_->progress().epochs_done,
                         .batch = epoch.batches,
@@ -91,8 +92,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
                         .ended = ended,
                         .metrics = metrics,
                         .environment = environment(),
-                        .logs = output_.log->sizes(),
-                        .log_lines = output_.log->lines(),
+                        .logs = output_.log.sizes(),
+                        .log_lines = output_.log.lines(),
                         .config = config::to_yaml(config_),
                         .data_place = data().place};
   about.environment["device"] = name_of(trainer_->optimizers().device());
@@ -209,9 +210,9 @@ void Orchestrator::restore_training() {
   }
   check_restored(*from);
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
-  const bool goes_on = !resume_.folder.empty();
-  output_.log->restore(about, goes_on ? fs::path() : fs::path(resume_.run));
-  if (goes_on) output_.saved_place = place();
+  output_.log.load_states(*from);
+  begin_log();
+  if (!resume_.folder.empty()) output_.saved_place = place();
 
   log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
            from->folder().string(), about.step, about.epoch, about.batch);

@@ -36,9 +36,17 @@ void Orchestrator::open_folder() {
   output_.folder->write("overrides.txt", lines);
   output_.folder->write("environment.json", environment_json());
   claim_place(checkpoints, run);
-  output_.log.emplace(*output_.folder);
-  if (!resume_.from) output_.log->clear();
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
+}
+
+// Called for a new run before its first event, and for a resumed one when no later check can fail.
+void Orchestrator::begin_log() {
+  const bool elsewhere = resume_.from && resume_.folder.empty();
+  output_.log.begin({.folder = *output_.folder,
+                     .config = config::to_yaml(config_),
+                     .metrics = output_.metric_names,
+                     .resumed_at = resume_.from ? &resume_.from->about() : nullptr,
+                     .before = elsewhere ? resume_.run : ""});
 }
 
 void Orchestrator::begin_hooks() {
@@ -50,9 +58,9 @@ void Orchestrator::begin() {
   open_folder();
   trainer_->set_stop_token(control_.ending.get_token());
   if (resume_.from) restore_hooks();
+  else begin_log();
   begin_hooks();
   if (resume_.from) restore_training();
-  output_.log->begin_table(output_.metric_names);
   if (const std::vector<i64>& subset = data().validation_subset; !subset.empty())
     log_info(
         "validation: {} of the {} held-out samples are looked at, and all of them in the last one",
@@ -97,7 +105,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
   if (data().test != nullptr && complete) {
     report.test = test(control_.stop);
     complete = report.test.has_value();
-    if (complete) output_.log->add_test(report.steps, *report.test);
+    if (complete) output_.log.add_test(report.steps, *report.test);
   }
   report.stopped = failed.empty() && !complete && control_.stop.stop_requested();
   report.seconds = seconds();
@@ -107,8 +115,8 @@ RunReport Orchestrator::train(std::stop_token stop) {
 }
 
 void Orchestrator::note_failure(const std::string& reason) {
-  output_.log->add_failure(trainer_->progress().epochs_done, trainer_->optimizer().applied_steps(),
-                           reason);
+  output_.log.add_failure(trainer_->progress().epochs_done, trainer_->optimizer().applied_steps(),
+                          reason);
 }
 
 // Returns whether training came to its end, not to a stop. Trains nothing in a run that was resumed
@@ -296,7 +304,7 @@ std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
   warn_if_diverged("train/loss", result.loss);
   trainer_->observe("train/loss", result.loss);
   progress_.history.push_back({result.epoch, report.step, report.metrics});
-  output_.log->add(report);
+  output_.log.add(report);
   return report;
 }
 

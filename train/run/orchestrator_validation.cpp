@@ -84,9 +84,9 @@ bool Orchestrator::validate_now(bool all) {
   progress_.validated_at = step;
   for (const auto& [name, value] : progress_.validation->metrics)
     trainer_->observe("validation/" + name, value);
-  if (validation_->by_steps() && output_.log)
-    output_.log->add_validation(trainer_->progress().epochs_done, step, *progress_.validation,
-                                validated_all() ? 0 : progress_.validation->samples);
+  if (validation_->by_steps())
+    output_.log.add_validation(trainer_->progress().epochs_done, step, *progress_.validation,
+                               validated_all() ? 0 : progress_.validation->samples);
   warn_if_diverged("validation/loss", progress_.validation->loss);
   return true;
 }
@@ -103,8 +103,8 @@ bool Orchestrator::validate_at_end() {
   const bool was_repaired = progress_.validated_at < 0;
   if (!validate_now(true)) return false;
   if (!was_repaired && !validation_->by_steps())
-    output_.log->add_validation(trainer_->progress().epochs_done, progress_.validated_at,
-                                *progress_.validation, 0);
+    output_.log.add_validation(trainer_->progress().epochs_done, progress_.validated_at,
+                               *progress_.validation, 0);
   return true;
 }
 

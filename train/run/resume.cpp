@@ -32,7 +32,7 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "trainer.teacher"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "checkpoint"};
+constexpr std::array kFree{"train.epochs", "checkpoint", "loggers"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
 constexpr std::array kOverridable{"optimizer", "scheduler", "plugins"};
@@ -45,6 +45,11 @@ template <class List>
 bool in_any(const std::string& path, const List& sections) {
   return std::any_of(sections.begin(), sections.end(),
                      [&](const auto& section) { return is_or_is_in(path, section); });
+}
+
+bool is_place(const std::string& path) {
+  return in_any(path, kPlaces) ||
+         (path.starts_with("models.") && path.ends_with(".pretrained.path"));
 }
 
 bool is_checkpoint(const fs::path& path) {
@@ -235,7 +240,7 @@ void check_changes(RunConfig before, RunConfig after) {
                                    after.resume.override_keys.end(), [&](const std::string& key) {
                                      return is_or_is_in(d.path, key) || glob_matches(key, d.path);
                                    });
-    if (in_any(d.path, kFree) || in_any(d.path, kPlaces) || named ||
+    if (in_any(d.path, kFree) || is_place(d.path) || named ||
         (in_any(d.path, kOnlyLogged) && !watched)) {
       log_info("resume: {}", change);
       continue;

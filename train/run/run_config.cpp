@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/run_config.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "weft/core/checked.h"
@@ -43,6 +45,17 @@ void describe(Fields& f, ModelOptions& o) {
   f("pretrained", o.pretrained, "weights to start from");
 }
 
+void describe(Fields& f, FurtherModelOptions& o) {
+  describe(f, static_cast<ModelOptions&>(o));
+  f("input", o.input, "sizes of its input, without the batch axis; empty: those of a sample",
+    at_least(1));
+  f("outputs", o.outputs, "numbers for each input; 0: as many as the loss takes", non_negative);
+}
+
+void describe(Fields& f, FurtherOptimizerOptions& o) {
+  f("scheduler", o.scheduler, "of its learning rate; null: constant");
+}
+
 void describe(Fields& f, SchedulerOptions& o) {
   f("on_rebuild", o.on_rebuild,
     "what a strategy's rebuild does: go on, or start again over the rest");
@@ -64,6 +77,14 @@ Check named_loss() {
   check.spellings = Registry<Loss>::instance().spellings();
   return check;
 }
+
+// Names of files and of keys.
+bool is_model_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+         });
+}
 }  // namespace
 
 void describe(Fields& f, RunConfig& o) {
@@ -82,6 +103,15 @@ void describe(Fields& f, RunConfig& o) {
   f("loss", o.objective.loss, "what to minimise");
   f("trainer", o.trainer,
     "how a loss comes about: standard, distillation beside a teacher, or adversarial");
+  f("models", o.train.models, "further models of a trainer of several, by name",
+    unprinted_if(o.train.models.empty()));
+  for (const auto& [name, model] : o.train.models)
+    f.rule(is_model_name(name), "models", "names of a-z, 0-9 and _");
+  f("optimizers", o.train.optimizers,
+    "what trains them, by the same names; one without it is frozen",
+    unprinted_if(o.train.optimizers.empty()));
+  for (const auto& [name, optimizer] : o.train.optimizers)
+    f.rule(o.train.models.contains(name), "optimizers", "names of models");
   f("optimizer", o.optimizer, "how to update");
   f("scheduler", o.scheduler, "how the learning rate changes");
   f("strategy", o.strategy, "what is frozen and unfrozen when; of several, each hook in this order",
@@ -96,6 +126,13 @@ void describe(Fields& f, RunConfig& o) {
   f("resume_override", o.resume.override_keys,
     "keys of optimizer and scheduler that may differ from the checkpoint's");
   f("callbacks", o.callbacks, "what happens beside training, in this order");
+  f("loggers", o.run.loggers, "what else gets the events of the run, besides jsonl and csv",
+    unprinted_if(o.run.loggers.empty()));
+  f.rule(std::none_of(o.run.loggers.begin(), o.run.loggers.end(),
+                      [](const LoggerRecipe& logger) {
+                        return logger.name() == "jsonl" || logger.name() == "csv";
+                      }),
+         "loggers", "loggers besides jsonl and csv, which are always on");
 }
 
 void check_text(RunConfig config) {

@@ -2,6 +2,7 @@
 // RunConfig: the config of a run, with one struct per section of its YAML. The describe() of a
 // section drives its parsing, checks, printing and help.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "weft/optim/optimizer.h"
 #include "weft/optim/schedules.h"
 #include "weft/train/run/callback.h"
+#include "weft/train/run/logger.h"
 #include "weft/train/checkpoint/checkpoints.h"
 #include "weft/train/losses/loss.h"
 #include "weft/train/metrics/metric.h"
@@ -34,6 +36,8 @@ struct RunOptions {
   std::string dir;  // "": runs/<config>/<date>-<time>
   // The key `plugins`: paths, or NAME@sha256:HASH (train/run/run_plugins.h).
   std::vector<std::string> plugins = {};
+  // The key `loggers`, besides jsonl and csv.
+  std::vector<LoggerRecipe> loggers = {};
 };
 
 // Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
@@ -49,6 +53,18 @@ struct ModelOptions {
   std::optional<PretrainedOptions> pretrained;
 };
 
+// A further model of a run, for a trainer of several.
+struct FurtherModelOptions : ModelOptions {
+  std::vector<i64> input = {};  // without the batch axis; empty: a sample
+  i64 outputs = 0;              // 0: as many as the loss takes
+};
+struct FurtherOptimizerOptions {
+  std::optional<optim::ScheduleRecipe> scheduler = {};  // constant
+};
+
+void describe(Fields& f, FurtherModelOptions& o);
+void describe(Fields& f, FurtherOptimizerOptions& o);
+
 struct SchedulerOptions {
   OnRebuild on_rebuild = OnRebuild::continue_;
 };
@@ -59,6 +75,10 @@ struct TrainSection : TrainerOptions {
   TrainSection() { epochs = 10; }
   i64 batch_size = 64;
   i64 overfit_batches = 0;
+  // The keys `models` and `optimizers`, of a trainer of several models, by name. A model without an
+  // optimizer is frozen.
+  std::map<std::string, RecipeWith<nn::Model, FurtherModelOptions>> models = {};
+  std::map<std::string, RecipeWith<optim::Optimizer, FurtherOptimizerOptions>> optimizers = {};
 };
 
 struct ValidationOptions {

@@ -43,6 +43,9 @@ config::Loaded<RunConfig> load_run_config(const std::string& path,
   for (std::string& plugin : config.run.plugins) plugin = resolved_plugin(plugin);
   if (auto& pretrained = config.model.common.pretrained)
     pretrained->path = resolved(pretrained->path, "model.pretrained.path", loaded);
+  for (auto& [name, model] : config.train.models)
+    if (auto& pretrained = model.common.pretrained)
+      pretrained->path = resolved(pretrained->path, "models." + name + ".pretrained.path", loaded);
   if (const auto* given = config.trainer.options_if<DistillationOptions>()) {
     DistillationOptions options = *given;
     options.teacher = resolved(options.teacher, "trainer.teacher", loaded);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/saved_run.h"
 
+#include "weft/core/files.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/run_data.h"
 #include "weft/train/run/run_plugins.h"
 
@@ -20,6 +22,22 @@ SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint,
   (*model_)->name_paths();
 }
 
+// The loss of the config, with the parameters of the same checkpoint.
+std::shared_ptr<const Loss> SavedRun::trained_loss() const {
+  LossModule loss(config_.objective.loss.make());
+  if (loss.named_parameters().empty()) return loss.loss();
+  const std::filesystem::path file =
+      std::filesystem::path(weights_).replace_filename(train::weights_file("loss"));
+  WEFT_CHECK(
+      kind_of(file) == PathKind::file,
+      "evaluate: {} is missing or no file; the parameters of the loss '{}' are required in it",
+      file.string(), config_.objective.loss.name());
+  verify_weights(file);
+  load(loss, file.string());
+  loss.to(device_named(config_.run.device));
+  return loss.loss();
+}
+
 Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
   const RunData data = load_data(config_, metadata_.normalization, place);
@@ -31,7 +49,7 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});
-  Evaluator evaluator(**model_, config_.objective.loss,
+  Evaluator evaluator(**model_, trained_loss(),
                       {.metrics = config_.validation.metrics,
                        .precision = config_.precision,
                        .normalization = metadata_.normalization});

@@ -2,6 +2,7 @@
 // A trained run, opened for evaluation: its config, the data it was trained with, and the weights
 // of a checkpoint.
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,7 @@ class SavedRun {
   Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr);
 
  private:
+  std::shared_ptr<const Loss> trained_loss() const;
   RunFolder folder_;
   RunConfig config_;
   std::string weights_;

@@ -15,27 +15,21 @@ Variable turned_round(const Variable& x) {
 class Adversarial final : public Trainer {
  public:
   Adversarial(const AdversarialOptions& options, const TrainerContext& context)
-      : Trainer(context.model, context.loss, context.options),
-        options_(options),
-        metadata_{.model = options.adversary.model,
-                  .input = {context.data.sample, context.data.sample.elements()},
-                  .sample_dtype = context.data.sample_dtype,
-                  .normalization =
-                      context.options.normalization.value_or(data::no_normalization(context.data))},
-        adversary_(metadata_.model.make(metadata_.input)) {
+      : Trainer(context), options_(options) {
     WEFT_CHECK(
         !context.data.has_tokens(),
         "trainer 'adversarial': the samples of {} are tokens; images or numbers are required",
         context.data.name);
-    adversary_->to(optimizer().parameters().values().dtype());
-    adversary_->to(optimizers().device());
-    adversary_->name_paths("adversary");
-    add_optimizer("adversary", adversary_->named_parameters(), options.adversary.optimizer,
-                  options.adversary.scheduler.value_or(optim::constant()));
-  }
-
-  std::vector<NamedModel> models() override {
-    return {{"model", &model()}, {"adversary", &*adversary_, metadata_of(metadata_)}};
+    const ModelMetadata metadata{.model = options.adversary.model,
+                                 .input = {context.data.sample, context.data.sample.elements()},
+                                 .sample_dtype = context.data.sample_dtype,
+                                 .normalization = context.options.normalization.value_or(
+                                     data::no_normalization(context.data))};
+    adversary_ = &add_model("adversary",
+                            {.module = metadata.model.make(metadata.input),
+                             .metadata = metadata_of(metadata),
+                             .optimizer = options.adversary.optimizer,
+                             .scheduler = options.adversary.scheduler.value_or(optim::constant())});
   }
 
  protected:
@@ -48,8 +42,7 @@ class Adversarial final : public Trainer {
 
  private:
   AdversarialOptions options_;
-  ModelMetadata metadata_;
-  nn::AnyModule adversary_;
+  nn::Module* adversary_;
 };
 
 const bool registered = Registry<Trainer>::add<Adversarial, AdversarialOptions>("adversarial");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
+#include <utility>
 
 #include "weft/autograd/ops.h"
 #include "weft/nn/serialize.h"
@@ -12,27 +13,18 @@ namespace {
 class Distillation final : public Trainer {
  public:
   Distillation(const DistillationOptions& options, const TrainerContext& context)
-      : Trainer(context.model, context.loss, context.options),
+      : Trainer(context),
         options_(options),
         file_(context.checkpoint.empty()
                   ? options.teacher
                   : (std::filesystem::path(context.checkpoint) / "teacher.safetensors").string()),
         metadata_(weights_metadata(file_)),
-        about_(read_model_metadata(file_, metadata_)),
-        teacher_(make_model(about_, file_)) {
+        about_(read_model_metadata(file_, metadata_)) {
+    nn::AnyModule teacher = make_model(about_, file_);
     check_fit(context);
-    load(*teacher_, file_);
-    teacher_->to(optimizer().parameters().values().dtype());
-    teacher_->to(optimizers().device());
-    teacher_->name_paths("teacher");
-    teacher_->eval();
-    for (const nn::NamedParameter& p : teacher_->named_parameters())
-      p.variable.set_requires_grad(false);
+    load(*teacher, file_);
+    teacher_ = &add_model("teacher", {std::move(teacher), metadata_});
     renormalize_for(context);
-  }
-
-  std::vector<NamedModel> models() override {
-    return {{"model", &model()}, {"teacher", &*teacher_, metadata_}};
   }
 
  protected:
@@ -95,7 +87,7 @@ class Distillation final : public Trainer {
   std::string file_;
   Metadata metadata_;
   ModelMetadata about_;
-  nn::AnyModule teacher_;
+  nn::Module* teacher_;
   Tensor factor_, offset_;  // undefined if both normalisations are equal
 };
 

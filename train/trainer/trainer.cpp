@@ -16,10 +16,29 @@ TrainerOptions checked(TrainerOptions options) {
   return options;
 }
 
-ScheduledOptimizer first_optimizer(nn::Module& model, const TrainerOptions& options) {
+// The parameters of the loss are on the device of the model, and have its dtype.
+LossModule placed_loss(const LossRecipe& recipe, nn::Module& model) {
+  LossModule loss(recipe.make());
   const nn::NamedParameters parameters = model.named_parameters();
   WEFT_CHECK(!parameters.empty(),
              "Trainer: the model has no parameters; there is nothing to train");
+  loss.to(parameters.front().variable.dtype());
+  loss.to(parameters.front().variable.device());
+  return loss;
+}
+
+ScheduledOptimizer first_optimizer(nn::Module& model, LossModule& loss,
+                                   const TrainerOptions& options) {
+  nn::NamedParameters parameters = model.named_parameters();
+  for (nn::NamedParameter& p : loss.named_parameters()) {
+    p.name = "loss." + p.name;
+    for (const nn::NamedParameter& other : parameters)
+      WEFT_CHECK(other.name != p.name,
+                 "Trainer: the model and the loss both have a parameter '{}'; a name that is not "
+                 "that of the loss is required",
+                 p.name);
+    parameters.push_back(p);
+  }
   return {"optimizer", options.optimizer.make(parameters), options.scheduler};
 }
 
@@ -28,8 +47,8 @@ ScheduledOptimizer first_optimizer(nn::Module& model, const TrainerOptions& opti
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
     : model_(model),
       options_(checked(options)),
-      loss_(loss.make()),
-      optimizers_(first_optimizer(model, options_), options_.precision.make()->loss_scaling),
+      loss_(placed_loss(loss, model)),
+      optimizers_(first_optimizer(model, loss_, options_), options_.precision.make()->loss_scaling),
       step_(model, optimizers_,
             {.loss = [this](const Variable& x,
                             const Tensor& target) { return compute_loss(x, target); },
@@ -51,9 +70,10 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
 Trainer::~Trainer() = default;
 
 std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
-  auto runner = split_runner(step_, direct_runner(step_),
-                             {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
-                              .weight = [this](const Tensor& y) { return loss_->weight(y); }});
+  auto runner =
+      split_runner(step_, direct_runner(step_),
+                   {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
+                    .weight = [this](const Tensor& y) { return this->loss().weight(y); }});
   if (!capture) return runner;
   if constexpr (kHasCuda)
     if (!is_cpu(optimizers().device())) return graph_runner(step_, std::move(runner));
@@ -63,7 +83,7 @@ std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
 }
 
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
-  return loss_->forward(model_(x), target);
+  return loss().forward(model_(x), target);
 }
 
 Variable Trainer::loss_of(const BatchInProgress& batch) {
@@ -120,7 +140,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 
 void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
-  check_targets(*loss_, loader);
+  check_targets(loss(), loader);
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader)) invalidate_graphs();
   optimizers_.zero_grad();
@@ -151,7 +171,7 @@ bool Trainer::pull(StepInput& input) {
     input.micro_batches.push_back({.batch = *batch,
                                    .batch_idx = done + i + 1,
                                    .first_sample = samples,
-                                   .weight = loss_->weight(batch->y)});
+                                   .weight = loss().weight(batch->y)});
     samples += batch->x.size(0);
     full = full && batch->x.size(0) == loader_->options().batch_size &&
            input.micro_batches.back().weight > 0;

@@ -18,22 +18,17 @@
 #include <vector>
 
 #include "weft/data/loader.h"
-#include "weft/nn/module.h"
 #include "weft/train/losses/loss.h"
 #include "weft/train/step/step_runner.h"
 #include "weft/train/step/steps_in_flight.h"
+#include "weft/train/trainer/further_model.h"
 #include "weft/train/trainer/observer.h"
 #include "weft/train/trainer/progress.h"
 #include "weft/train/trainer/trainer_options.h"
 
 namespace weft::train {
 
-struct NamedModel {
-  std::string name;
-  nn::Module* module;
-  // The metadata of its file (checkpoint/model_metadata.h); empty for the config's model.
-  std::map<std::string, std::string> metadata = {};
-};
+struct TrainerContext;  // train/trainer/trainers.h
 
 class Trainer {
  public:
@@ -89,9 +84,9 @@ class Trainer {
   void set_epoch_length(i64 batches);
 
   nn::Module& model() { return model_; }
-  // All models of this run by name; a checkpoint has each as NAME.safetensors. A trainer of several
-  // models (train/trainer/trainers.h) overrides this. named_parameters() are those of `model`.
-  virtual std::vector<NamedModel> models() { return {{"model", &model_}}; }
+  // Note [Further models]. named_parameters() are those of `model`.
+  std::vector<NamedModel> models();
+  std::shared_ptr<const Loss> shared_loss() const { return loss_.loss(); }
   // The run's optimizer, of the parameters of `model`. Its steps and learning rates are reported.
   optim::Optimizer& optimizer() { return optimizers_.first(); }
   // All optimizers, the run's first, with schedules and loss scale (Note [Several optimizers]).
@@ -99,7 +94,6 @@ class Trainer {
   const TrainerOptions& options() const { return options_; }
   const TrainingProgress& progress() const { return progress_; }
   const StepRunner& runner() const { return *runner_; }
-  i64 steps_in_flight() const { return in_flight_.size(); }
   // Computes the loss of a batch of the current epoch again, for replays.
   Variable loss_of(const BatchInProgress& batch);
 
@@ -108,11 +102,16 @@ class Trainer {
   virtual void state(State& s);
 
  protected:
+  explicit Trainer(const TrainerContext& context);  // for a trainer that a config names
   // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
-  const Loss& loss() const { return *loss_; }
-  // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters
-  // have the model's device and dtype. UserError for one that another optimizer has.
+  const Loss& loss() const { return *loss_.loss(); }
+  // For the constructor of a trainer of another kind: Note [Further models]. UserError for a name
+  // that is taken, and for one that the config of a context does not have.
+  nn::Module& add_model(const std::string& name, FurtherModel model);
+  nn::Module& add_model(const std::string& name, const TrainerContext& context);
+  // Note [Several optimizers]. The parameters have the model's device and dtype. UserError for one
+  // that another optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,
                      const optim::ScheduleRecipe& scheduler);
@@ -134,10 +133,11 @@ class Trainer {
 
   nn::Module& model_;
   TrainerOptions options_;
-  std::unique_ptr<Loss> loss_;
+  LossModule loss_;
   Optimizers optimizers_;
   TrainStep step_;
   std::unique_ptr<StepRunner> runner_;
+  std::map<std::string, FurtherModel> further_;
   StepsInFlight in_flight_;
   std::vector<TrainerObserver*> observers_;
   std::stop_token stop_;

@@ -2,6 +2,7 @@
 // The trainers that a config can name (`trainer.type`), as recipes. One .cpp per trainer has its
 // description for configs and its registration under the name of the recipe.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -12,6 +13,9 @@
 
 namespace weft::train {
 
+// The models of a config's section `models`, each with its entry of `optimizers`.
+using FurtherModels = std::map<std::string, FurtherModel>;
+
 // The parts of a run that a trainer is made from. The model must outlive the trainer.
 struct TrainerContext {
   nn::Module& model;
@@ -20,6 +24,8 @@ struct TrainerContext {
   const data::DatasetInfo& data;
   std::string checkpoint =
       {};  // folder of the checkpoint that the run resumes from; empty for a new run
+  // A trainer takes those that it names (Trainer::add_model). One that is left is an error.
+  FurtherModels* models = nullptr;
 };
 
 }  // namespace weft::train

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include "weft/train/run/logger.h"
+
+namespace weft::train {
+
+// The values of an event, in their order. JSON has no NaN; null represents it. A table is a list of
+// its rows.
+nlohmann::ordered_json values_of(const LogEvent& event);
+
+}  // namespace weft::train

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loggers take the events of a run. jsonl and csv are always on (metrics.jsonl, metrics.csv), and a
+// config lists further ones by name (`loggers:`). Each gets the same events in the same order, on
+// the thread that trains.
+//
+// A logger is a convenience and never ends a run: what it throws is a warning, once for each
+// logger, and the run goes on. It is called again for the next event. Only its constructor may
+// refuse options that do not fit, by a UserError; it opens nothing, because `weft summary` makes
+// the loggers too.
+//
+// The hooks, in the order of a run:
+//   state          when a run is resumed from a checkpoint that has its state
+//   begin          once, before the first event
+//   log            for each event
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "weft/core/registry.h"
+#include "weft/tensor/state.h"
+#include "weft/tensor/tensor.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
+#include "weft/train/run/run_folder.h"
+
+namespace weft::train {
+
+class LogFile;
+
+// A Tensor is a table: int64 (rows, columns).
+using LoggedValue = std::variant<i64, double, std::string, std::vector<std::string>, Tensor>;
+
+struct LogEvent {
+  std::string name;  // epoch, validation, test, rebuild, failed, or that of a callback's event
+  i64 step = 0;      // optimizer steps applied since the run began
+  // In the order of the line in metrics.jsonl, with `step` among them.
+  std::vector<std::pair<std::string, LoggedValue>> values = {};
+
+  // The number of this name; none if there is no such value or it is no number.
+  std::optional<double> number(std::string_view key) const;
+};
+
+struct LoggedRun {
+  const RunFolder& folder;
+  std::string config = {};                      // resolved, as YAML
+  std::set<std::string> metrics = {};           // of an epoch with a validation: "train/loss", …
+  const CheckpointAbout* resumed_at = nullptr;  // null for a new run
+  // The folder with the logs up to the checkpoint; empty if it is `folder`.
+  std::filesystem::path before = {};
+};
+
+class Logger {
+ public:
+  static constexpr const char* kKind = "logger";
+  virtual ~Logger() = default;
+  // `run` lives for this call, and run.folder as long as the logger.
+  virtual void begin(const LoggedRun& /*run*/) {}
+  virtual void log(const LogEvent& event) = 0;
+  // Saves or loads what a checkpoint has of it. Events after the checkpoint are logged again.
+  virtual void state(State&) {}
+  // The file whose size a checkpoint has; null for all loggers but jsonl and csv.
+  virtual const LogFile* file() const { return nullptr; }
+};
+
+}  // namespace weft::train
+
+namespace weft {
+template <>
+struct RegistryTraits<train::Logger> : RegistryDefaults<train::Logger> {
+  static constexpr const char* kind = train::Logger::kKind;
+  static constexpr bool can_be_disabled = true;
+};
+}  // namespace weft
+
+namespace weft::train {
+using LoggerRecipe = Recipe<Logger>;
+}
