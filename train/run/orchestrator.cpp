@@ -18,10 +18,10 @@
 namespace weft::train {
 namespace {
 
-// The normalisation of the data that the run began with.
-data::Normalization saved_normalization(const CheckpointReader& from) {
+// The normalisation and the class names of the data that the run began with.
+ModelMetadata saved_metadata(const CheckpointReader& from) {
   const std::string file = from.file(kModelFile);
-  return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
+  return read_model_metadata(file, read_safetensors_metadata(file));
 }
 
 // The name of the loss that fits the targets.
@@ -69,11 +69,14 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   resume_ = find_resume(config_);
   std::optional<data::Normalization> normalization;
   std::optional<std::string> place;
+  std::vector<std::string> class_names;
   if (resume_.from) {
-    normalization = saved_normalization(*resume_.from);
+    const ModelMetadata model = saved_metadata(*resume_.from);
+    normalization = model.normalization;
+    class_names = model.class_names;
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
-  input_.data = load_data(config_, normalization, place);
+  input_.data = load_data(config_, normalization, place, class_names);
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));
   RunConfig begin = config_;
@@ -90,7 +93,8 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   evaluator_ = std::make_unique<Evaluator>(**model_, config_.objective.loss,
                                            EvaluatorOptions{.metrics = config_.validation.metrics,
                                                             .precision = config_.precision,
-                                                            .normalization = data().normalization});
+                                                            .normalization = data().normalization,
+                                                            .outputs = outputs_of(*trainer_)});
   try_one_batch();
   set_up_triggers();
   set_up_hooks();
@@ -199,7 +203,8 @@ double Orchestrator::loss_of_first(i64 samples) {
   const Evaluation result = Evaluator(**model_, config_.objective.loss,
                                       {.metrics = config_.validation.metrics,
                                        .precision = config_.precision,
-                                       .normalization = data().normalization})
+                                       .normalization = data().normalization,
+                                       .outputs = outputs_of(*trainer_)})
                                 .evaluate(loader);
   output_.metric_names = {"train/loss"};
   if (data().validation != nullptr)

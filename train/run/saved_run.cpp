@@ -22,7 +22,12 @@ SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint,
 
 Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
-  const RunData data = load_data(config_, metadata_.normalization, place);
+  const RunData data = load_data(config_, metadata_.normalization, place, metadata_.class_names);
+  const i64 wanted = config_.objective.loss.make()->outputs(data.train->info());
+  WEFT_CHECK(wanted == metadata_.input.outputs,
+             "evaluate: the data of {} need {} outputs and the model of {} has {}; the data of the "
+             "training are required",
+             data.train->info().name, wanted, weights_, metadata_.input.outputs);
   const auto& dataset = split == "train"        ? data.train
                         : split == "validation" ? data.validation
                                                 : data.test;
@@ -31,10 +36,23 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});
-  Evaluator evaluator(**model_, config_.objective.loss,
-                      {.metrics = config_.validation.metrics,
-                       .precision = config_.precision,
-                       .normalization = metadata_.normalization});
+  EvaluatorOptions options{.metrics = config_.validation.metrics,
+                           .precision = config_.precision,
+                           .normalization = metadata_.normalization};
+  // The model alone does not read the further tensors of samples; the trainer knows how it does.
+  std::unique_ptr<Trainer> trainer;
+  if (!dataset->info().more.empty()) {
+    TrainerOptions training = config_.trainer_options();
+    training.normalization = metadata_.normalization;
+    trainer = config_.trainer.make(
+        TrainerContext{.model = **model_,
+                       .loss = config_.objective.loss,
+                       .options = training,
+                       .data = dataset->info(),
+                       .checkpoint = std::filesystem::path(weights_).parent_path().string()});
+    options.outputs = outputs_of(*trainer);
+  }
+  Evaluator evaluator(**model_, config_.objective.loss, options);
   if (outputs != nullptr) return evaluator.evaluate(loader, *outputs);
   return evaluator.evaluate(loader);
 }

@@ -10,7 +10,6 @@
 //   EpochResult result = trainer.end_epoch();
 #pragma once
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -22,18 +21,12 @@
 #include "weft/train/losses/loss.h"
 #include "weft/train/step/step_runner.h"
 #include "weft/train/step/steps_in_flight.h"
+#include "weft/train/trainer/named_model.h"
 #include "weft/train/trainer/observer.h"
 #include "weft/train/trainer/progress.h"
 #include "weft/train/trainer/trainer_options.h"
 
 namespace weft::train {
-
-struct NamedModel {
-  std::string name;
-  nn::Module* module;
-  // The metadata of its file (checkpoint/model_metadata.h); empty for the config's model.
-  std::map<std::string, std::string> metadata = {};
-};
 
 class Trainer {
  public:
@@ -108,8 +101,13 @@ class Trainer {
   virtual void state(State& s);
 
  protected:
+  // The outputs of the model, in training and validation; by default those for x alone. A trainer
+  // that takes further tensors of the samples by name (DatasetInfo::more) overrides this.
+  virtual Variable outputs_of(const Variable& x, const TensorTree& more);
   // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
+  // The further tensors of the batch, during compute_loss().
+  const TensorTree& more() const { return step_.more(); }
   const Loss& loss() const { return *loss_; }
   // For the constructor of a trainer of another kind: Note [Several optimizers]. The parameters
   // have the model's device and dtype. UserError for one that another optimizer has.
@@ -119,6 +117,7 @@ class Trainer {
 
  private:
   class Events;
+  friend std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
   std::unique_ptr<StepRunner> make_runner(bool capture);
   void set_steps_per_epoch(i64 steps);
   bool limit_reached();
