@@ -14,7 +14,8 @@ endif()
 set(fuzz_core core/*.cpp core/config/*.cpp)
 set(fuzz_device device/*.cpp)
 set(fuzz_kernels kernels/copy_cpu.cpp)
-set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storage.cpp tensor/tensor.cpp)
+set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storage.cpp tensor/tensor.cpp
+    tensor/tree.cpp)
 set(fuzz_nn nn/safetensors*.cpp)
 set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp data/file.cpp data/idx.cpp
     data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/resize.cpp data/sources.cpp data/subset.cpp

@@ -20,7 +20,7 @@ namespace {
 // parts.1 the number i.
 class Pairs : public Numbers {
  public:
-  explicit Pairs(i64 size, i64 bad = -1) : Numbers(size), info_(Numbers::info()), bad_(bad) {
+  explicit Pairs(i64 size, i64 bad = 1000) : Numbers(size), info_(Numbers::info()), bad_(bad) {
     info_.name = "pairs";
     info_.more = {{"mask", TensorInfo{{3}, DType::uint8}},
                   {"parts", Tree<TensorInfo>::list(

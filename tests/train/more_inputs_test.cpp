@@ -20,7 +20,7 @@ namespace {
 using namespace testing_runs;
 using Keys = std::vector<std::string>;
 
-constexpr i64 kPositions = 6;
+constexpr i64 kAttended = 6;
 
 // Tokens of which attention.0 says which are read. The label is whether 1 occurs among those more
 // often than 2; the others are 1 or 2 at random.
@@ -29,10 +29,10 @@ class AttendedTokens : public data::Dataset {
   AttendedTokens(std::string split, i64 size) : size_(size) {
     info_.name = "attended";
     info_.split = std::move(split);
-    info_.sample = {kPositions};
+    info_.sample = {kAttended};
     info_.sample_dtype = DType::int64;
     info_.classes = 2;
-    info_.more = {{"attention", Tree<data::TensorInfo>::list({data::TensorInfo{{kPositions, 1}}})}};
+    info_.more = {{"attention", Tree<data::TensorInfo>::list({data::TensorInfo{{kAttended, 1}}})}};
   }
   i64 size() const override { return size_; }
   const data::DatasetInfo& info() const override { return info_; }
@@ -48,14 +48,14 @@ class AttendedTokens : public data::Dataset {
 
  private:
   struct Sentence {
-    i64 tokens[kPositions], label = 0;
-    float attention[kPositions];
+    i64 tokens[kAttended], label = 0;
+    float attention[kAttended];
   };
   Sentence sentence(i64 index) const {
     data::Random random{data::key_of(data::number_of(info_.split), static_cast<u64>(index))};
     Sentence s{};
     i64 balance = 0;
-    for (i64 i = 0; i < kPositions; ++i) {
+    for (i64 i = 0; i < kAttended; ++i) {
       s.tokens[i] = 1 + random.below(2);
       s.attention[i] = i == 0 || random.below(3) == 0 ? 1.0F : 0.0F;
       if (s.attention[i] > 0) balance += s.tokens[i] == 1 ? 1 : -1;
