@@ -44,7 +44,7 @@ class Pairs : public Numbers {
 
 // Checks that all tensors of a batch are of the same samples.
 std::vector<i64> checked_samples_of(const Batch& batch) {
-  const std::vector<i64> samples = samples_of(batch);
+  std::vector<i64> samples = samples_of(batch);
   const auto count = static_cast<i64>(samples.size());
   EXPECT_EQ(batch.more["mask"].shape(), (Shape{count, 3}));
   EXPECT_EQ(batch.more["parts.0"].shape(), (Shape{count, 1, 1}));
