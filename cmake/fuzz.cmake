@@ -14,11 +14,12 @@ endif()
 set(fuzz_core core/*.cpp core/config/*.cpp)
 set(fuzz_device device/*.cpp)
 set(fuzz_kernels kernels/copy_cpu.cpp)
-set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storage.cpp tensor/tensor.cpp)
+set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storage.cpp tensor/tensor.cpp
+    tensor/tree.cpp)
 set(fuzz_nn nn/safetensors*.cpp)
 set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp data/file.cpp data/idx.cpp
     data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/resize.cpp data/sources.cpp data/subset.cpp
-    data/table.cpp data/tensor_dataset.cpp data/text.cpp)
+    data/table.cpp data/tensor_dataset.cpp data/text.cpp data/vocabulary.cpp)
 set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest*.cpp
     train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoints*.cpp
     train/checkpoint/snapshot*.cpp train/run/checkpoint_place*.cpp

@@ -3,33 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "weft/core/types.h"
-
 namespace weft {
 namespace {
 
-struct Character {
-  u32 code = 0;
-  std::size_t bytes = 0;  // 0: not UTF-8
-};
-
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
-
-// Decodes the character at the beginning of a text that is not empty.
-Character first_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {};
-  u32 code = lead & (0x7fU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if (!continues(text[i])) return {};
-    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
-  }
-  const bool overlong = code < (bytes == 4 ? 0x10000U : bytes == 3 ? 0x800U : 0x80U);
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  return overlong || surrogate || code > 0x10ffff ? Character{} : Character{code, bytes};
-}
 
 bool is_control(u32 code) {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||  // Arabic letter mark
@@ -67,6 +44,21 @@ std::size_t whole_characters(std::string_view text, std::size_t bytes) {
 }
 
 }  // namespace
+
+Character first_character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {};
+  u32 code = lead & (0x7fU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if (!continues(text[i])) return {};
+    code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  }
+  const bool overlong = code < (bytes == 4 ? 0x10000U : bytes == 3 ? 0x800U : 0x80U);
+  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+  return overlong || surrogate || code > 0x10ffff ? Character{} : Character{code, bytes};
+}
 
 std::size_t invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {

@@ -5,10 +5,18 @@
 #include <string>
 #include <string_view>
 
+#include "weft/core/types.h"
+
 namespace weft {
 
-// Returns the index of the first byte that is not part of valid UTF-8, or npos. Overlong forms,
-// surrogates and codes above U+10FFFF are not valid.
+struct Character {
+  u32 code = 0;
+  std::size_t bytes = 0;  // 0: not UTF-8
+};
+// Decodes the character at the beginning of a text that is not empty. Overlong forms, surrogates
+// and codes above U+10FFFF are not UTF-8.
+Character first_character(std::string_view text);
+// Returns the index of the first byte that is not part of valid UTF-8, or npos.
 std::size_t invalid_utf8(std::string_view text);
 
 // Whether a text is UTF-16 or UTF-32, by its byte order mark or its first character. Text in UTF-8

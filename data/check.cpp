@@ -25,7 +25,7 @@ void check_index(const DatasetInfo& info, i64 index, i64 size) {
 
 namespace {
 
-void check_values(const DatasetInfo& info, i64 index, const char* what, const void* elements,
+void check_values(const DatasetInfo& info, i64 index, std::string_view what, const void* elements,
                   const Shape& shape) {
   const std::span values(static_cast<const float*>(elements),
                          static_cast<std::size_t>(shape.elements()));
@@ -53,6 +53,11 @@ void check_target(const DatasetInfo& info, i64 index, const void* target) {
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target) {
   if (info.sample_dtype == DType::f32) check_values(info, index, "the input", sample, info.sample);
   check_target(info, index, target);
+}
+
+void check_leaf(const DatasetInfo& info, i64 index, const std::string& path, const TensorInfo& leaf,
+                const void* elements) {
+  if (leaf.dtype == DType::f32) check_values(info, index, "'" + path + "'", elements, leaf.shape);
 }
 
 }  // namespace weft::data

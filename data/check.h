@@ -19,5 +19,8 @@ void check_index(const DatasetInfo& info, i64 index, i64 size);
 // not finite, or its label is not in [0, classes).
 void check_target(const DatasetInfo& info, i64 index, const void* target);
 void check_sample(const DatasetInfo& info, i64 index, const void* sample, const void* target);
+// The same for a leaf of info.more, at `path`.
+void check_leaf(const DatasetInfo& info, i64 index, const std::string& path, const TensorInfo& leaf,
+                const void* elements);
 
 }  // namespace weft::data

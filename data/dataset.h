@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dataset: indexed samples, each with a target. Everything that can be trained on is a Dataset.
 #pragma once
+#include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,8 +10,17 @@
 #include "weft/core/types.h"
 #include "weft/tensor/dtype.h"
 #include "weft/tensor/shape.h"
+#include "weft/tensor/tree.h"
 
 namespace weft::data {
+
+// One of the further tensors of a sample.
+struct TensorInfo {
+  Shape shape;
+  DType dtype = DType::f32;
+  i64 bytes() const { return shape.elements() * bytes_of(dtype); }
+  friend bool operator==(const TensorInfo&, const TensorInfo&) = default;
+};
 
 // What a dataset holds. A sample is an image, (height, width, channels) in uint8 as its file stores
 // it; or values of any shape in f32; or tokens, (positions) in int64. Images and values are
@@ -28,6 +39,13 @@ struct DatasetInfo {
   // Neighbouring samples share elements, as windows of one text do. Then the end of the set is held
   // out.
   bool overlaps = false;
+  // How many of the samples behind it share a target with a sample. As many are left out between
+  // training and validation.
+  i64 shared_targets = 0;
+  // The tensors that a sample has besides these two, by name, such as the mask of an image or the
+  // attention of tokens. A batch has them under the same names (Batch::more), and they reach a
+  // trainer as they are, without normalization.
+  Tree<TensorInfo> more;
 
   i64 sample_bytes() const { return sample.elements() * bytes_of(sample_dtype); }
   i64 target_bytes() const { return target.elements() * bytes_of(target_dtype); }
@@ -53,6 +71,10 @@ class Dataset {
   // to `target` (info().target_bytes() bytes). The same index gives the same bytes every time.
   // Thread-safe. Throws UserError for a sample that cannot be read.
   virtual void read(i64 index, void* sample, void* target) const = 0;
+
+  // Writes the leaves of info().more, in their order, of a sample that read() has written. A
+  // dataset with such tensors overrides it. Thread-safe, with the errors of read().
+  virtual void read_more(i64 index, std::span<std::byte* const> leaves) const;
 
   // Writes only the target. A dataset whose samples are slow to read does better than this.
   virtual void read_target(i64 index, void* target) const;

@@ -16,10 +16,12 @@
 namespace weft::data {
 namespace {
 
-// One slot of the ring of batches. `x` and `y` are the whole buffers; `batch` is the part that the
-// caller sees.
+// One slot of the ring of batches. `x`, `y` and `leaves` are the whole buffers; `batch` is the part
+// that the caller sees.
 struct Slot {
   Tensor x, y;
+  std::vector<Tensor> leaves;  // of batch.more
+  std::vector<std::byte*> to;  // where the leaves of the sample at hand are written
   Batch batch;
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
@@ -162,6 +164,7 @@ class Loader::Pipeline {
     if (!slot.y.storage_is_unique())
       slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
     slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
+    if (!reader_.leaves().empty()) slot.batch.more = more_in(slot, count, buffer_size);
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
     if (!mixer_.mixes()) return read(slot, begin, count, x, y);
@@ -173,11 +176,27 @@ class Loader::Pipeline {
     slot.error = std::current_exception();
   }
 
+  TensorTree more_in(Slot& slot, i64 count, i64 buffer_size) const {
+    slot.leaves.resize(reader_.leaves().size());
+    slot.to.resize(slot.leaves.size());
+    auto leaf = slot.leaves.begin();
+    return reader_.info().more.map([&](const TensorInfo& info) {
+      Tensor& whole = *leaf++;
+      if (!whole.storage_is_unique()) whole = buffer_for(buffer_size, info.shape, info.dtype);
+      return whole.slice(0, count);
+    });
+  }
+
   void read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
     const auto& info = reader_.info();
-    for (i64 i = 0; i < count; ++i)
-      reader_.read(filled_, begin + i, x + i * info.sample_bytes(), y + i * info.target_bytes(),
+    const auto& leaves = reader_.leaves();
+    for (i64 i = 0; i < count; ++i) {
+      for (std::size_t l = 0; l < leaves.size(); ++l)
+        slot.to[l] = static_cast<std::byte*>(slot.leaves[l].raw()) + i * leaves[l].second.bytes();
+      reader_.read(filled_, begin + i,
+                   {x + i * info.sample_bytes(), y + i * info.target_bytes(), slot.to},
                    slot.scratch);
+    }
   }
 
   void work() {

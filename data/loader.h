@@ -8,6 +8,8 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "weft/data/augmentation.h"
 #include "weft/data/dataset.h"
@@ -22,9 +24,36 @@ namespace weft::data {
 // (samples). For a ResidentDataset, x holds int64 sample indices instead of samples; of augmented
 // or mixed ones it is (samples, words), and row i begins with the index (data/resident_gather.h).
 // Of mixed batches, y holds the probability of each class, f32 (samples, classes).
+//
+// `more` has the further tensors of the samples (DatasetInfo::more), each (samples, its shape…). It
+// is no part of a structured binding: auto& [x, y] = batch.
 struct Batch {
   Tensor x, y;
+  TensorTree more = {};
 };
+template <std::size_t I>
+Tensor& get(Batch& batch) {
+  return I == 0 ? batch.x : batch.y;
+}
+template <std::size_t I>
+const Tensor& get(const Batch& batch) {
+  return I == 0 ? batch.x : batch.y;
+}
+template <std::size_t I>
+Tensor&& get(Batch&& batch) {
+  return std::move(I == 0 ? batch.x : batch.y);
+}
+
+}  // namespace weft::data
+
+template <>
+struct std::tuple_size<weft::data::Batch> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t I>
+struct std::tuple_element<I, weft::data::Batch> {
+  using type = weft::Tensor;
+};
+
+namespace weft::data {
 
 struct LoaderOptions {
   i64 batch_size = 64;

@@ -23,6 +23,11 @@ DatasetInfo with_indices(DatasetInfo info) {
 
 ResidentDataset::ResidentDataset(const Dataset& whole, const Device& device, i64 workers)
     : stored_(whole.info()), info_(with_indices(stored_)) {
+  WEFT_CHECK(
+      stored_.more.empty(),
+      "ResidentDataset: the samples of {} ({}) have more tensors than x and target; a dataset "
+      "without DatasetInfo::more is required",
+      stored_.name, stored_.split);
   const i64 size = whole.size(), part = kPartBytes / std::max<i64>(1, stored_.sample_bytes());
   Loader loader(
       whole, {.batch_size = std::clamp<i64>(part, 1, std::max<i64>(1, size)), .workers = workers});

@@ -18,8 +18,8 @@ namespace weft::data {
 class ResidentDataset : public Dataset {
  public:
   // Reads every sample, on `workers` threads, with a loader's errors. `whole` is not needed
-  // afterwards. Throws UserError for an empty dataset, and OutOfMemory where the device has too
-  // little memory.
+  // afterwards. Throws UserError for an empty dataset and for one with DatasetInfo::more, and
+  // OutOfMemory where the device has too little memory.
   explicit ResidentDataset(const Dataset& whole, const Device& device, i64 workers = 0);
 
   i64 size() const override { return samples_.size(0); }

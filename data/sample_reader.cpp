@@ -17,22 +17,6 @@ std::vector<std::shared_ptr<const Augmentation>> made(
   return all;
 }
 
-// Calls dataset.read(). Its errors name the sample.
-void read_sample(const Dataset& dataset, i64 index, std::byte* sample, std::byte* target) {
-  const auto& info = dataset.info();
-  const auto named = [&](const char* problem) {
-    return fmt::format("loader: sample {} of {} ({}): {}", index, info.name, info.split, problem);
-  };
-  try {
-    dataset.read(index, sample, target);
-  } catch (const UserError& error) {
-    throw UserError(named(error.what()));
-  } catch (const std::exception& error) {
-    throw InternalError(named(error.what()));
-  }
-  check_sample(info, index, sample, target);
-}
-
 }  // namespace
 
 SampleReader::SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options)
@@ -51,6 +35,11 @@ SampleReader::SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderO
         key, info_.name);
   else if (!augment_.empty())
     info_.sample = {kernels::SampleRows::source_words(std::ssize(options.augment))};
+  leaves_ = info_.more.leaves();
+  WEFT_CHECK(leaves_.empty() || (augment_.empty() && !options.mix),
+             "loader: {} given for {} ({}), whose samples have more tensors ('{}'), which it would "
+             "not change alike; neither augment nor mix is required",
+             augment_.empty() ? "mix" : "augment", info_.name, info_.split, leaves_.front().first);
 }
 
 std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& info) {
@@ -66,14 +55,14 @@ std::string prepared_on_host(const LoaderOptions& options, const DatasetInfo& in
   return mix->draw(augmented, random) ? "" : "data.mix: " + options.mix.name();
 }
 
-void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample, std::byte* target,
+void SampleReader::read(const EpochOrder& order, i64 position, const Place& place,
                         Scratch& scratch) {
   constexpr int kAttempts = 100;
   i64 index = order.indices[static_cast<std::size_t>(position)];
   Random random{
       key_of(seed_, number_of("bad"), static_cast<u64>(order.epoch), static_cast<u64>(position))};
   for (int attempt = 1;; ++attempt) try {
-      return read_changed(order.epoch, index, sample, target, scratch);
+      return read_changed(order.epoch, index, place, scratch);
     } catch (const UserError& error) {
       if (bad_samples_ == BadSamples::error) throw;
       note_bad(index, error.what());
@@ -84,17 +73,35 @@ void SampleReader::read(const EpochOrder& order, i64 position, std::byte* sample
     }
 }
 
-void SampleReader::read_changed(i64 epoch, i64 index, std::byte* sample, std::byte* target,
-                                Scratch& scratch) const {
-  if (augment_.empty()) return read_sample(*dataset_, index, sample, target);
+void SampleReader::read_changed(i64 epoch, i64 index, const Place& place, Scratch& scratch) const {
+  if (augment_.empty()) return read_sample(index, place);
   if (info_.sample_dtype == DType::int64) {  // a row: the index, which read_sample() writes, moves
-    read_sample(*dataset_, index, sample, target);
-    return augment_.draw_moves(sample + sizeof index, seed_, epoch, index);
+    read_sample(index, place);
+    return augment_.draw_moves(place.sample + sizeof index, seed_, epoch, index);
   }
   scratch.sample.resize(static_cast<std::size_t>(dataset_->info().sample_bytes()));
-  read_sample(*dataset_, index, scratch.sample.data(), target);
-  augment_.apply(reinterpret_cast<const u8*>(scratch.sample.data()), reinterpret_cast<u8*>(sample),
-                 seed_, epoch, index, scratch.pictures);
+  read_sample(index, {scratch.sample.data(), place.target, place.leaves});
+  augment_.apply(reinterpret_cast<const u8*>(scratch.sample.data()),
+                 reinterpret_cast<u8*>(place.sample), seed_, epoch, index, scratch.pictures);
+}
+
+// Calls read() of the dataset. Its errors name the sample.
+void SampleReader::read_sample(i64 index, const Place& place) const {
+  const auto& info = dataset_->info();
+  const auto named = [&](const char* problem) {
+    return fmt::format("loader: sample {} of {} ({}): {}", index, info.name, info.split, problem);
+  };
+  try {
+    dataset_->read(index, place.sample, place.target);
+    if (!leaves_.empty()) dataset_->read_more(index, place.leaves);
+  } catch (const UserError& error) {
+    throw UserError(named(error.what()));
+  } catch (const std::exception& error) {
+    throw InternalError(named(error.what()));
+  }
+  check_sample(info, index, place.sample, place.target);
+  for (std::size_t i = 0; i < leaves_.size(); ++i)
+    check_leaf(info, index, leaves_[i].first, leaves_[i].second, place.leaves[i]);
 }
 
 // Warns once of each sample.

@@ -6,6 +6,9 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/data/loader.h"
@@ -27,24 +30,31 @@ class SampleReader {
   // the rows that stand for them.
   const DatasetInfo& samples() const { return samples_; }
   const DatasetInfo& info() const { return info_; }
+  // info().more, leaf by leaf.
+  const std::vector<std::pair<std::string, TensorInfo>>& leaves() const { return leaves_; }
 
   // One per thread.
   struct Scratch {
     std::vector<std::byte> sample;
     AugmentationChain::Scratch pictures;
   };
+  // Where a sample is written: itself, its target and an address for each of leaves().
+  struct Place {
+    std::byte *sample, *target;
+    std::span<std::byte* const> leaves;
+  };
   // Reads the sample at a position of the epoch, or what takes its place. Thread-safe. Its errors
   // name the sample.
-  void read(const EpochOrder& order, i64 position, std::byte* sample, std::byte* target,
-            Scratch& scratch);
+  void read(const EpochOrder& order, i64 position, const Place& place, Scratch& scratch);
 
  private:
-  void read_changed(i64 epoch, i64 index, std::byte* sample, std::byte* target,
-                    Scratch& scratch) const;
+  void read_changed(i64 epoch, i64 index, const Place& place, Scratch& scratch) const;
+  void read_sample(i64 index, const Place& place) const;
   void note_bad(i64 index, const char* problem);
 
   std::shared_ptr<const Dataset> dataset_;
   DatasetInfo samples_, info_;
+  std::vector<std::pair<std::string, TensorInfo>> leaves_;
   AugmentationChain augment_;
   u64 seed_;
   BadSamples bad_samples_;

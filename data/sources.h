@@ -141,10 +141,20 @@ struct TensorsSource {
 void describe(Fields& f, TensorsSource& o);
 DataRecipe tensors(const TensorsSource& options);
 
-// The bytes of a file (data/text.h); no test set.
+enum class TextTokens { bytes, characters };
+constexpr EnumNames<2> names_of(TextTokens) { return {"bytes", "characters"}; }
+// The token behind a sample, or the one behind each of its positions.
+enum class TextTargets { next, each };
+constexpr EnumNames<2> names_of(TextTargets) { return {"next", "each"}; }
+
+// A text (data/text.h).
 struct TextSource {
-  std::string path = {};
-  i64 context = 8;
+  std::string path = {}, test_path = {};
+  TextTokens tokens = TextTokens::bytes;
+  i64 context = 8, stride = 1;
+  TextTargets targets = TextTargets::next;
+  // The characters of a saved run, token by token; no key of a config. Empty: those of the file.
+  std::vector<std::string> vocabulary = {};
 };
 void describe(Fields& f, TextSource& o);
 DataRecipe text(const TextSource& options);

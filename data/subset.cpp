@@ -81,6 +81,11 @@ void Subset::read(i64 index, void* sample, void* target) const {
   whole_->read(indices_[static_cast<std::size_t>(index)], sample, target);
 }
 
+void Subset::read_more(i64 index, std::span<std::byte* const> leaves) const {
+  check_index(info_, index, size());
+  whole_->read_more(indices_[static_cast<std::size_t>(index)], leaves);
+}
+
 void Subset::read_target(i64 index, void* target) const {
   check_index(info_, index, size());
   whole_->read_target(indices_[static_cast<std::size_t>(index)], target);
@@ -122,9 +127,13 @@ ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, 
   Choice choice;
   if (info.overlaps) {
     choice.rest = groups_of(*whole, false).front();
-    const auto border = choice.rest.end() - total;
-    choice.chosen.assign(border, choice.rest.end());
-    choice.rest.erase(border, choice.rest.end());
+    const i64 kept = size - total - info.shared_targets;
+    WEFT_CHECK(kept > 0,
+               "validation_split: {} of the {} samples of {} ({}) is {}, and {} before them share "
+               "targets with them; at least one more for training is required",
+               fraction, size, info.name, info.split, total, info.shared_targets);
+    choice.chosen.assign(choice.rest.end() - total, choice.rest.end());
+    choice.rest.resize(static_cast<std::size_t>(kept));
   } else {
     choice = choose(groups_of(*whole, stratified), total, key_of(seed, number_of("validation")));
   }

@@ -20,6 +20,7 @@ class Subset : public Dataset {
   i64 size() const override { return static_cast<i64>(indices_.size()); }
   const DatasetInfo& info() const override { return info_; }
   void read(i64 index, void* sample, void* target) const override;
+  void read_more(i64 index, std::span<std::byte* const> leaves) const override;
   void read_target(i64 index, void* target) const override;
 
   std::span<const i64> indices() const { return indices_; }
@@ -47,7 +48,8 @@ struct ValidationSplit {
 
 // Holds out round(fraction × size) samples, a function of (seed, labels). Both parts keep the order
 // of the whole. With labels and `stratified`, every class has its share, to within one sample.
-// Where samples overlap (DatasetInfo), the last ones are held out. Throws UserError unless 0 <
+// Where samples overlap (DatasetInfo), the last ones are held out, and those before them that share
+// targets with them are in neither part. Throws UserError unless 0 <
 // fraction < 1 and both parts have a sample.
 ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, u64 seed,
                          bool stratified = true);

@@ -278,6 +278,7 @@ def large():
     yield "glob/unmatched", b"x" * (MOST - 32) + b"\n%%\na\nb"
     yield "text/long", b"8\n" + bytes(MOST - 2)
     yield "text/wide", b"1000000\n" + bytes(MOST - 8)
+    yield "text/many_characters", filled(b"8 1 characters each\n", lambda i: chr(0x4e00 + i % 20000).encode(), b"")
     yield "metrics/long_line", b"metrics.jsonl 900000\n%%\n" + b"x" * (MOST - 64) + b"\n%%\n"
     yield "metrics/many_lines", b"metrics.jsonl 900000\n%%\n" + b"{}\n" * (MOST // 3 - 64) + b"\n%%\n"
     yield "metrics/many_columns", b"metrics.csv 900000\n%%\n\n%%\n" + b"a," * (MOST // 2 - 64) + b"\n"

@@ -144,5 +144,29 @@ TEST_F(DataPlace, ARunOfAnOlderWeftIsEvaluatedWithDataOfTheVariable) {
   EXPECT_EQ(evaluated_samples(), 20);
 }
 
+TEST_F(DataPlace, DataThatNeedOtherOutputsThanTheModelAreRefused) {
+  const auto write_table = [&](int classes) {
+    std::string text = "x,y\n";
+    for (int i = 0; i < 40; ++i) text += fmt::format("{},c{}\n", i, i % classes);
+    write("table.csv", text);
+  };
+  write_table(3);
+  train({"data={type: csv, path: table.csv, target: y}"});
+  EXPECT_EQ(evaluated_samples(), 8);
+  write_table(2);
+  try {
+    evaluated_samples();
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what())
+                  .find("evaluate: the data of csv need 2 outputs and the model of "),
+              std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find(" has 3; the data of the training are required"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace weft::train

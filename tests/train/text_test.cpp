@@ -14,6 +14,7 @@
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/run_config_file.h"
+#include "weft/train/run/saved_run.h"
 
 namespace weft::train {
 namespace {
@@ -87,6 +88,65 @@ TEST_F(TextRun, ResumesToTheBit) {
   ASSERT_TRUE(stopped_at(config("broken"), 17));
   Orchestrator(config("broken", {"resume=auto"}), "test").train();
   EXPECT_EQ(outcome_of(dir("broken")), outcome_of(dir("whole")));
+}
+
+// The vocabulary is that of the training, whatever the file is later.
+TEST_F(TextRun, OfCharactersKeepsItsVocabulary) {
+  write_rhyme(302);
+  const Keys keys{"data.tokens=characters"};
+  ASSERT_TRUE(stopped_at(config("run", keys), 17));
+  ASSERT_TRUE(stopped_at(config("other", keys), 17));
+  Orchestrator(config("run", {"data.tokens=characters", "resume=auto"}), "test").train();
+  Orchestrator(config("whole", keys), "test").train();
+  EXPECT_EQ(outcome_of(dir("run")), outcome_of(dir("whole")));
+  const Predictor model = Predictor::open(dir("run/checkpoints/last/model.safetensors").string());
+  EXPECT_EQ(model.metadata().class_names, (std::vector<std::string>{"a", "b"}));
+  const std::vector<i64> last{0, 0, 0, 1, 1, 1, 1, 0};
+  EXPECT_EQ(argmax(model.predict(Tensor::copy_of(last, {4, 2})), 1).to_vector<i64>(),
+            (std::vector<i64>{1, 1, 0, 0}));
+
+  const double seen = SavedRun(dir("run").string(), "last").evaluate("train").loss;
+  write(dir("rhyme.txt"), std::string(302, 'b'));  // by itself it would have the one token 0
+  EXPECT_GT(SavedRun(dir("run").string(), "last").evaluate("train").loss, seen + 1);
+  Orchestrator resumed(config("other", {"data.tokens=characters", "resume=auto"}), "test");
+  EXPECT_EQ(resumed.data().train->info().class_names, (std::vector<std::string>{"a", "b"}));
+
+  write(dir("rhyme.txt"), std::string(300, 'b') + "\nc");
+  const auto refusal = [](const auto& act) -> std::string {
+    try {
+      act();
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(refusal([&] {
+              SavedRun(dir("run").string(), "last").evaluate("train");
+            }).find("rhyme.txt line 1: the character '\\n' is not in the training text"),
+            std::string::npos);
+}
+
+// Predicts each token from the one before it.
+const bool registered_bigrams = Registry<nn::Model>::add<NoOptions>(
+    "bigrams_for_text", [](const NoOptions&, const nn::ModelInput& input) {
+      nn::Sequential model;
+      model.push(nn::Embedding{input.outputs, input.outputs});
+      return nn::checked(std::move(model), input, DType::int64);
+    });
+
+TEST_F(TextRun, LearnsFromEachPositionOfASequence) {
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += i % 3 == 0 ? "ä" : i % 3 == 1 ? "b" : "c";
+  write_rhyme(10);
+  write(dir("rhyme.txt"), text);
+  Orchestrator run(config("run", {"data.tokens=characters", "data.context=8", "data.stride=8",
+                                  "data.targets=each", "model={type: bigrams_for_text}",
+                                  "optimizer.lr=0.3", "train.epochs=8"}),
+                   "test");
+  EXPECT_EQ(run.data().train->size(), 39);
+  const RunReport report = run.train();
+  EXPECT_LT(report.validation->metrics.at("perplexity"), 1.05);
+  EXPECT_EQ(SavedRun(dir("run").string(), "last").evaluate("validation").samples, 10);
 }
 
 TEST_F(TextRun, WhatDoesNotFitIsRefusedBeforeAnythingIsWritten) {

@@ -116,7 +116,8 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   for (const data::Batch& batch : loader) {
     if (stop.stop_requested()) return std::nullopt;
     const auto [x, target] = (*input_)(batch);
-    const Variable output = model_(x);
+    const Variable output =
+        options_.outputs ? options_.outputs(x, input_->more_of(batch)) : model_(x);
     const Tensor loss = loss_->forward(output, target).value();
     const double weight = loss_->weight(batch.y);
     running.add(loss, weight);

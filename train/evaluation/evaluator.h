@@ -26,6 +26,8 @@ struct EvaluatorOptions {
   std::vector<std::string> metrics = {};  // by name; empty: the defaults of the loss
   PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
+  // The outputs for prepared inputs (Trainer::outputs_of); empty: the model's.
+  std::function<Variable(const Variable& x, const TensorTree& more)> outputs = {};
 };
 
 // One batch of an evaluation, for hooks that need results per batch.

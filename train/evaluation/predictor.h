@@ -23,9 +23,9 @@ class Predictor {
   static Predictor open(const std::string& path, const Device& device = Cpu{});
 
   const ModelMetadata& metadata() const { return metadata_; }
-  // `samples` is (n, sample shape…), unnormalised, in the dtype of the metadata: uint8 or f32.
-  // Returns the model's outputs (n, outputs); for a classifier these are logits. Throws UserError
-  // for another shape or dtype.
+  // `samples` is (n, sample shape…), unnormalised, in the dtype of the metadata: uint8, f32 or
+  // int64. Returns the model's outputs (n, outputs); for a classifier these are logits. Throws
+  // UserError for another shape or dtype.
   Tensor predict(const Tensor& samples) const;
 
  private:

@@ -12,54 +12,17 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/run_models.h"
 #include "weft/train/run/run_plugins.h"
 #include "weft/train/strategies/strategies.h"
 
 namespace weft::train {
 namespace {
 
-// The normalisation of the data that the run began with.
-data::Normalization saved_normalization(const CheckpointReader& from) {
+// The normalisation and the class names of the data that the run began with.
+ModelMetadata saved_metadata(const CheckpointReader& from) {
   const std::string file = from.file(kModelFile);
-  return read_model_metadata(file, read_safetensors_metadata(file)).normalization;
-}
-
-void load_pretrained(nn::Module& model, const ModelOptions& options, const std::string& key) {
-  if (!options.pretrained) return;
-  verify_weights(options.pretrained->path);
-  load(model, options.pretrained->path,
-       {.exclude = options.pretrained->exclude,
-        .or_else = fmt::format("a glob in {}.pretrained.exclude", key)});
-}
-
-// The models of the section `models`, each with its optimizer. Those of a checkpoint begin without
-// their pretrained weights, which are not the newest.
-FurtherModels further_models(const RunConfig& config, const RunData& data, bool resumes) {
-  FurtherModels models;
-  for (const auto& [name, options] : config.train.models) {
-    data::DatasetInfo info = data.train->info();
-    data::Normalization normalization = data.normalization;
-    const FurtherModelOptions& common = options.common;
-    if (!common.input.empty()) {
-      info.sample = Shape(std::span<const i64>(common.input));
-      info.sample_dtype = DType::f32;
-      normalization = data::no_normalization(info);
-    }
-    const nn::ModelInput input{info.sample,
-                               common.outputs > 0
-                                   ? common.outputs
-                                   : config.objective.loss.make()->outputs(data.train->info()),
-                               info.has_tokens()};
-    FurtherModel model{options.recipe.make(input),
-                       metadata_of({options.recipe, input, info.sample_dtype, normalization})};
-    if (!resumes) load_pretrained(*model.module, common, "models." + name);
-    if (const auto its = config.train.optimizers.find(name); its != config.train.optimizers.end()) {
-      model.optimizer = its->second.recipe;
-      model.scheduler = its->second.common.scheduler.value_or(optim::constant());
-    }
-    models.emplace(name, std::move(model));
-  }
-  return models;
+  return read_model_metadata(file, read_safetensors_metadata(file));
 }
 
 // The name of the loss that fits the targets.
@@ -102,11 +65,14 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   resume_ = find_resume(config_);
   std::optional<data::Normalization> normalization;
   std::optional<std::string> place;
+  std::vector<std::string> class_names;
   if (resume_.from) {
-    normalization = saved_normalization(*resume_.from);
+    const ModelMetadata model = saved_metadata(*resume_.from);
+    normalization = model.normalization;
+    class_names = model.class_names;
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
-  input_.data = load_data(config_, normalization, place);
+  input_.data = load_data(config_, normalization, place, class_names);
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));
   RunConfig begin = config_;
@@ -128,7 +94,8 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   evaluator_ = std::make_unique<Evaluator>(**model_, trainer_->shared_loss(),
                                            EvaluatorOptions{.metrics = config_.validation.metrics,
                                                             .precision = config_.precision,
-                                                            .normalization = data().normalization});
+                                                            .normalization = data().normalization,
+                                                            .outputs = outputs_of(*trainer_)});
   try_one_batch();
   set_up_triggers();
   set_up_hooks();
@@ -238,7 +205,8 @@ double Orchestrator::loss_of_first(i64 samples) {
   const Evaluation result = Evaluator(**model_, trainer_->shared_loss(),
                                       {.metrics = config_.validation.metrics,
                                        .precision = config_.precision,
-                                       .normalization = data().normalization})
+                                       .normalization = data().normalization,
+                                       .outputs = outputs_of(*trainer_)})
                                 .evaluate(loader);
   output_.metric_names = {"train/loss"};
   if (data().validation != nullptr)

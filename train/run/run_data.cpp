@@ -9,6 +9,7 @@
 #include "weft/core/log.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/subset.h"
+#include "weft/data/text.h"
 #include "weft/device/gpu/gpu.h"
 #include "weft/train/checkpoint/model_metadata.h"
 #include "weft/train/run/run_config.h"
@@ -70,8 +71,10 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
   return recipe;
 }
 
-// The key by which only the host can prepare batches; empty if there is none.
+// The key, or the kind of samples, by which only the host can prepare batches; empty if there is
+// none.
 std::string prepared_on_host(const DataOptions& options, const data::DatasetInfo& info) {
+  if (!info.more.empty()) return "samples of several tensors";
   if (options.bad_samples == data::BadSamples::skip) return "data.bad_samples: skip";
   return data::prepared_on_host(
       {.augment = options.augment, .mix = options.mix.value_or(data::MixRecipe{})}, info);
@@ -108,6 +111,11 @@ void check_test(const data::DatasetInfo& train, const data::DatasetInfo& test,
              "and types are required",
              place.empty() ? train.name : place, test.sample_dtype, test.sample, train.sample_dtype,
              train.sample);
+  WEFT_CHECK(
+      train.more == test.more,
+      "data: the test samples of {} have other tensors besides x and target than the training "
+      "samples; equal names, shapes and types are required",
+      place.empty() ? train.name : place);
   const bool same_target = train.target == test.target && train.target_dtype == test.target_dtype &&
                            train.classes == test.classes;
   WEFT_CHECK(
@@ -140,11 +148,14 @@ void describe(Fields& f, DataOptions& o) {
 }
 
 RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known,
-                  const std::optional<std::string>& saved_place) {
+                  const std::optional<std::string>& saved_place,
+                  const std::vector<std::string>& class_names) {
   const DataOptions& options = config.data.common;
   const u64 seed = static_cast<u64>(config.run.seed);
-  const data::TrainAndTest splits =
-      (saved_place ? located(config.data.recipe, *saved_place) : config.data.recipe).make();
+  data::DataRecipe recipe =
+      saved_place ? located(config.data.recipe, *saved_place) : config.data.recipe;
+  data::keep_vocabulary(recipe, class_names);
+  const data::TrainAndTest splits = recipe.make();
   WEFT_CHECK(splits.train != nullptr && splits.train->size() > 0,
              "data: {} has no training samples; at least one "
              "is required",

@@ -51,13 +51,16 @@ struct RunData {
 // `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the training
 // samples that are not held out, or `known` (those of a saved run). Throws UserError for data that
 // cannot be read or is too small.
+// `class_names` are those of a saved run: the vocabulary of a text of characters, which stays that
+// of the run.
 //
 // `saved_place` is the place that a saved run recorded, from which its data is read again: also
 // from another working directory, if data.root is relative or not given. It is empty for a run of
 // an older weft. The default data.root of that run, data/<folder>, is read as if none were given.
 RunData load_data(const RunConfig& config,
                   const std::optional<data::Normalization>& known = std::nullopt,
-                  const std::optional<std::string>& saved_place = std::nullopt);
+                  const std::optional<std::string>& saved_place = std::nullopt,
+                  const std::vector<std::string>& class_names = {});
 
 // Returns training and validation samples (which may be null) for the loaders. With data.on_device
 // these are copies on the device, which is logged; otherwise, and always on the CPU, the datasets

@@ -6,6 +6,7 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/run_data.h"
+#include "weft/train/run/run_models.h"
 #include "weft/train/run/run_plugins.h"
 
 namespace weft::train {
@@ -22,25 +23,49 @@ SavedRun::SavedRun(const std::string& dir, const std::string& checkpoint,
   (*model_)->name_paths();
 }
 
+void SavedRun::load_beside(nn::Module& model, const std::string& name) const {
+  const std::filesystem::path file =
+      std::filesystem::path(weights_).replace_filename(train::weights_file(name));
+  WEFT_CHECK(kind_of(file) == PathKind::file,
+             "evaluate: {} is missing or no file; the weights of '{}' are required in it",
+             file.string(), name);
+  verify_weights(file);
+  load(model, file.string());
+}
+
 // The loss of the config, with the parameters of the same checkpoint.
 std::shared_ptr<const Loss> SavedRun::trained_loss() const {
   LossModule loss(config_.objective.loss.make());
   if (loss.named_parameters().empty()) return loss.loss();
-  const std::filesystem::path file =
-      std::filesystem::path(weights_).replace_filename(train::weights_file("loss"));
-  WEFT_CHECK(
-      kind_of(file) == PathKind::file,
-      "evaluate: {} is missing or no file; the parameters of the loss '{}' are required in it",
-      file.string(), config_.objective.loss.name());
-  verify_weights(file);
-  load(loss, file.string());
+  load_beside(loss, "loss");
   loss.to(device_named(config_.run.device));
   return loss.loss();
 }
 
+std::unique_ptr<Trainer> SavedRun::trained_trainer(const RunData& data) {
+  TrainerOptions options = config_.trainer_options();
+  options.normalization = metadata_.normalization;
+  FurtherModels models = further_models(config_, data, true);
+  auto trainer = config_.trainer.make(
+      TrainerContext{.model = **model_,
+                     .loss = config_.objective.loss,
+                     .options = options,
+                     .data = data.train->info(),
+                     .checkpoint = std::filesystem::path(weights_).parent_path().string(),
+                     .models = &models});
+  for (const NamedModel& each : trainer->models())
+    if (each.module != &**model_) load_beside(*each.module, each.name);
+  return trainer;
+}
+
 Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
-  const RunData data = load_data(config_, metadata_.normalization, place);
+  const RunData data = load_data(config_, metadata_.normalization, place, metadata_.class_names);
+  const i64 wanted = config_.objective.loss.make()->outputs(data.train->info());
+  WEFT_CHECK(wanted == metadata_.input.outputs,
+             "evaluate: the data of {} need {} outputs and the model of {} has {}; the data of the "
+             "training are required",
+             data.train->info().name, wanted, weights_, metadata_.input.outputs);
   const auto& dataset = split == "train"        ? data.train
                         : split == "validation" ? data.validation
                                                 : data.test;
@@ -49,10 +74,16 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});
-  Evaluator evaluator(**model_, trained_loss(),
-                      {.metrics = config_.validation.metrics,
-                       .precision = config_.precision,
-                       .normalization = metadata_.normalization});
+  EvaluatorOptions options{.metrics = config_.validation.metrics,
+                           .precision = config_.precision,
+                           .normalization = metadata_.normalization};
+  // The model alone does not read the further tensors of samples; the trainer knows how it does.
+  std::unique_ptr<Trainer> trainer;
+  if (!dataset->info().more.empty()) {
+    trainer = trained_trainer(data);
+    options.outputs = outputs_of(*trainer);
+  }
+  Evaluator evaluator(**model_, trained_loss(), options);
   if (outputs != nullptr) return evaluator.evaluate(loader, *outputs);
   return evaluator.evaluate(loader);
 }

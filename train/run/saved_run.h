@@ -30,7 +30,11 @@ class SavedRun {
   Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr);
 
  private:
+  // Loads the weights that the same checkpoint has of the model NAME.
+  void load_beside(nn::Module& model, const std::string& name) const;
   std::shared_ptr<const Loss> trained_loss() const;
+  // The trainer of the config, with all its models.
+  std::unique_ptr<Trainer> trained_trainer(const RunData& data);
   RunFolder folder_;
   RunConfig config_;
   std::string weights_;

@@ -37,6 +37,8 @@ class InputPipeline {
     Tensor target;
   };
   Prepared operator()(const data::Batch& batch) const;
+  // The further tensors of a batch on the device, floating ones in `dtype`.
+  TensorTree more_of(const data::Batch& batch) const { return batch.more.to(device_).cast(dtype_); }
 
  private:
   Tensor factor_, offset_;

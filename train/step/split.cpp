@@ -82,7 +82,9 @@ class SplitRunner final : public StepRunner {
       }
       for (i64 begin = 0; begin < samples; begin += size) {
         const i64 end = std::min(begin + size, samples);
-        MicroBatch part{.batch = {whole.batch.x.slice(begin, end), whole.batch.y.slice(begin, end)},
+        const auto part_of = [&](const Tensor& t) { return t.slice(begin, end); };
+        MicroBatch part{.batch = {part_of(whole.batch.x), part_of(whole.batch.y),
+                                  whole.batch.more.map(part_of)},
                         .batch_idx = whole.batch_idx,
                         .first_sample = whole.first_sample + begin,
                         .is_last_part = end == samples};

@@ -20,9 +20,10 @@ struct MicroBatch {
 // The micro-batches of one optimizer step.
 struct StepInput {
   std::vector<MicroBatch> micro_batches;
-  i64 epoch = 0;            // from 1
-  i64 step = 0;             // steps begun before this one, for random numbers
-  bool capturable = false;  // a graph may run it: full micro-batches with weights above 0
+  i64 epoch = 0;  // from 1
+  i64 step = 0;   // steps begun before this one, for random numbers
+  // A graph may run it: full micro-batches with weights above 0 and without further tensors.
+  bool capturable = false;
 };
 
 // The same on the device. A graph that was recorded with these tensors reads them again at each

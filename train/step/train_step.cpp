@@ -66,9 +66,19 @@ bool TrainStep::read_from(const data::Loader& loader) {
 
 Variable TrainStep::loss_of(const data::Batch& batch) {
   auto [x, target] = (*input_)(batch);
-  if (input_transform_) x = Variable(input_transform_(x.value()));
+  if (input_transform_) {
+    WEFT_CHECK(batch.more.empty(),
+               "Trainer: a strategy changes x of samples that have more tensors ('{}'), which it "
+               "would not change alike; samples of x and target are required",
+               batch.more.leaves().front().first);
+    x = Variable(input_transform_(x.value()));
+  }
   const Autocast autocast(options_.compute_dtype, casts_);
-  return options_.loss(x, target);
+  if (batch.more.empty()) return options_.loss(x, target);
+  more_ = input_->more_of(batch);
+  Variable loss = options_.loss(x, target);
+  more_ = {};  // the loader may reuse its memory
+  return loss;
 }
 
 void TrainStep::run(const PlacedStep& step, StepEvents& events) {

@@ -51,6 +51,8 @@ class TrainStep {
   // The part of a batch that the step reads; y is undefined where targets are gathered on the
   // device.
   data::Batch read_of(const data::Batch& batch) const { return input_->read_of(batch); }
+  // The further tensors of the batch whose loss is computed, on the device.
+  const TensorTree& more() const { return more_; }
   // The forward pass of a batch under the random numbers of this thread (set_random_step).
   Variable loss_of(const data::Batch& batch);
 
@@ -66,6 +68,7 @@ class TrainStep {
   TrainStepOptions options_;
   StepScalars scalars_;
   std::optional<InputPipeline> input_;
+  TensorTree more_;
   std::function<Tensor(const Tensor&)> input_transform_;
   WeightCasts casts_;
   std::vector<nn::StatisticsUpdate> statistics_;  // kept for its capacity

@@ -83,8 +83,10 @@ std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
 }
 
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
-  return loss().forward(model_(x), target);
+  return loss().forward(outputs_of(x, more()), target);
 }
+
+Variable Trainer::outputs_of(const Variable& x, const TensorTree& /*more*/) { return model_(x); }
 
 Variable Trainer::loss_of(const BatchInProgress& batch) {
   set_random_step(options_.seed, batch.step, batch.first_sample);
@@ -174,7 +176,7 @@ bool Trainer::pull(StepInput& input) {
                                    .weight = loss().weight(batch->y)});
     samples += batch->x.size(0);
     full = full && batch->x.size(0) == loader_->options().batch_size &&
-           input.micro_batches.back().weight > 0;
+           input.micro_batches.back().weight > 0 && batch->more.empty();
   }
   input.capturable = full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
   return !input.micro_batches.empty();

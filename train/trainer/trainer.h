@@ -10,7 +10,6 @@
 //   EpochResult result = trainer.end_epoch();
 #pragma once
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -103,8 +102,13 @@ class Trainer {
 
  protected:
   explicit Trainer(const TrainerContext& context);  // for a trainer that a config names
+  // The outputs of the model, in training and validation; by default those for x alone. A trainer
+  // that takes further tensors of the samples by name (DatasetInfo::more) overrides this.
+  virtual Variable outputs_of(const Variable& x, const TensorTree& more);
   // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
+  // The further tensors of the batch, during compute_loss().
+  const TensorTree& more() const { return step_.more(); }
   const Loss& loss() const { return *loss_.loss(); }
   // For the constructor of a trainer of another kind: Note [Further models]. UserError for a name
   // that is taken, and for one that the config of a context does not have.
@@ -118,6 +122,7 @@ class Trainer {
 
  private:
   class Events;
+  friend std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
   std::unique_ptr<StepRunner> make_runner(bool capture);
   void set_steps_per_epoch(i64 steps);
   bool limit_reached();

@@ -43,6 +43,9 @@ namespace weft::train {
 
 using TrainerRecipe = Recipe<Trainer>;
 
+// outputs_of() of a trainer, for an evaluator (EvaluatorOptions). The trainer must outlive it.
+std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
+
 // Trainer itself: it trains the run's model.
 TrainerRecipe standard();
 
