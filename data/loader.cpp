@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -23,6 +24,7 @@ struct Slot {
   Batch batch;
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
+  std::optional<NoMoreSamples> no_more;  // the batch has the samples before these, or none
   SampleReader::Scratch scratch;
   BatchMixer::Scratch unmixed;
 };
@@ -87,6 +89,7 @@ class Loader::Pipeline {
     filled_.epoch = position_.epoch;
     seconds_waited_ = 0;
     holding_ = false;
+    cut_at_ = -1;
     filled_.indices.resize(static_cast<std::size_t>(sampler_->samples()));
     sampler_->fill(filled_.indices, options_.seed, position_.epoch);
     {
@@ -111,6 +114,7 @@ class Loader::Pipeline {
   Batch* next() {
     if (!in_epoch_) return nullptr;
     release();
+    if (position_.batch == cut_at_) return break_off({.ended = true});
     if (position_.batch == batches_) {
       position_ = {position_.epoch + 1, 0};
       in_epoch_ = false;
@@ -126,6 +130,9 @@ class Loader::Pipeline {
       in_epoch_ = false;
       std::rethrow_exception(std::exchange(slot.error, nullptr));
     }
+    if (slot.no_more && !slot.batch.x.defined()) return break_off(*slot.no_more);
+    // Behind the last samples of a stream, a batch may hold stored samples alone.
+    if (slot.no_more) cut_at_ = position_.batch + 1;
     ++position_.batch;
     holding_ = true;
     return &slot.batch;
@@ -139,6 +146,11 @@ class Loader::Pipeline {
     position_ = position;
     in_epoch_ = false;
   }
+  Batch* break_off(NoMoreSamples end) {
+    in_epoch_ = false;
+    stream_ended_ = end.ended;
+    return nullptr;
+  }
 
   SampleReader reader_;
   BatchMixer mixer_;
@@ -147,6 +159,7 @@ class Loader::Pipeline {
   i64 batches_ = 0, samples_ = 0;
   LoaderPosition position_;
   double seconds_waited_ = 0;
+  bool stream_ended_ = false;
 
  private:
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
@@ -154,30 +167,42 @@ class Loader::Pipeline {
   void fill(Slot& slot, i64 batch) noexcept try {
     const auto& info = mixer_.info();
     const i64 begin = batch * options_.batch_size;
-    const i64 count = std::min(options_.batch_size, samples_ - begin);
+    const i64 wanted = std::min(options_.batch_size, samples_ - begin);
     const i64 buffer_size = std::min(options_.batch_size, samples_);
     slot.batch = {};
+    slot.no_more.reset();
     if (!slot.x.storage_is_unique())
       slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
     if (!slot.y.storage_is_unique())
       slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
-    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
-    if (!mixer_.mixes()) return read(slot, begin, count, x, y);
-    mixer_.prepare(slot.unmixed, count);
-    read(slot, begin, count, slot.unmixed.samples.data(),
-         reinterpret_cast<std::byte*>(slot.unmixed.labels.data()));
-    mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
+    if (mixer_.mixes()) mixer_.prepare(slot.unmixed, wanted);
+    const i64 count = mixer_.mixes()
+                          ? read(slot, begin, wanted, slot.unmixed.samples.data(),
+                                 reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
+                          : read(slot, begin, wanted, x, y);
+    if (count == 0) return;
+    if (mixer_.mixes()) {
+      mixer_.prepare(slot.unmixed, count);
+      mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
+    }
+    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
   } catch (...) {
     slot.error = std::current_exception();
   }
 
-  void read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
+  // Returns how many samples the batch has: all, or those before the end of a stream.
+  i64 read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
     const auto& info = reader_.info();
-    for (i64 i = 0; i < count; ++i)
-      reader_.read(filled_, begin + i, x + i * info.sample_bytes(), y + i * info.target_bytes(),
-                   slot.scratch);
+    for (i64 i = 0; i < count; ++i) try {
+        reader_.read(filled_, begin + i, x + i * info.sample_bytes(), y + i * info.target_bytes(),
+                     slot.scratch);
+      } catch (const NoMoreSamples& end) {
+        slot.no_more = end;
+        return end.ended && !options_.drop_last ? i : 0;
+      }
+    return count;
   }
 
   void work() {
@@ -239,6 +264,7 @@ class Loader::Pipeline {
   EpochOrder filled_;  // of the current epoch; not written while workers are busy
   bool in_epoch_ = false;
   bool holding_ = false;  // the caller has a batch that is not released
+  i64 cut_at_ = -1;       // the batch behind the last samples of a stream
 
   Shared shared_;
   // Their `ready` is under the mutex; the rest belongs to the holder of the batch.
@@ -274,6 +300,7 @@ void Loader::state(State& s) {
 }
 void Loader::start_epoch() { pipeline_->start_epoch(); }
 Batch* Loader::next() { return pipeline_->next(); }
+bool Loader::stream_ended() const { return pipeline_->stream_ended_; }
 double Loader::seconds_waited() const { return pipeline_->seconds_waited_; }
 
 }  // namespace weft::data

@@ -50,9 +50,8 @@ struct LoaderPosition {
 };
 
 // The content of a batch depends on dataset, batch_size, sampler, augment, mix, seed and position
-// only,
-// never on workers or timing. So do errors: one that a sample causes is thrown when its batch is
-// asked for, and names the sample.
+// only, never on workers or timing. So do errors: one that a sample causes is thrown when its batch
+// is asked for, and names the sample.
 //
 // Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
 // a tensor of a batch; the loader then takes another buffer. The Batch itself is valid until the
@@ -91,9 +90,13 @@ class Loader {
   void state(State& s);
 
   // The same without a range-for: start_epoch() begins an epoch, and next() gives its next batch,
-  // or null after the last.
+  // or null after the last. It is also null where the samples of a stream have no end in sight
+  // (NoMoreSamples): the epoch is broken off before that batch, or, if the stream has ended, after
+  // its last samples, which may be a smaller batch.
   void start_epoch();
   Batch* next();
+  // Whether next() returned null because a stream has ended: no epoch has more batches.
+  bool stream_ended() const;
 
   // How long next() has waited for batches since the epoch began. It grows when training is faster
   // than the data.

@@ -74,6 +74,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
   input_.data = load_data(config_, normalization, place);
+  set_up_stream();
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));
   RunConfig begin = config_;
@@ -94,6 +95,18 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   try_one_batch();
   set_up_triggers();
   set_up_hooks();
+}
+
+// The length of a stream's run is train.max_steps.
+void Orchestrator::set_up_stream() {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  if (stream == nullptr) return;
+  WEFT_CHECK(!resume_.from || !resume_.folder.empty(),
+             "resume: a run with data.type: stream goes on in its own folder, where its records "
+             "are; resume=auto with its run.dir is required");
+  input_.stream = std::make_unique<RunStream>(*stream);
+  const i64 steps = stream->options().epoch_steps;
+  config_.train.epochs = (config_.train.max_steps + steps - 1) / steps;
 }
 
 void Orchestrator::set_up_triggers() {
@@ -174,7 +187,7 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
                              .bad_samples = options.bad_samples};
   if (training) {
     wanted.batch_size = config_.train.batch_size;
-    wanted.sampler = options.sampler;
+    wanted.sampler = input_.stream ? data::SamplerRecipe::of("stream") : options.sampler;
     wanted.drop_last = options.drop_last;
     wanted.augment = options.augment;
     if (options.mix) wanted.mix = *options.mix;
@@ -191,8 +204,10 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
 void Orchestrator::try_one_batch() { input_.first_loss = loss_of_first(2); }
 
 double Orchestrator::loss_of_first(i64 samples) {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  const std::shared_ptr<const data::Dataset> all = stream ? stream->example() : data().train;
   const std::shared_ptr<const data::Dataset> few =
-      data::first_samples(data().train, std::min(samples, data().train->size()));
+      data::first_samples(all, std::min(samples, all->size()));
   data::Loader loader(
       few,
       {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});

@@ -22,6 +22,7 @@
 #include "weft/train/run/run_config.h"
 #include "weft/train/run/run_data.h"
 #include "weft/train/run/run_folder.h"
+#include "weft/train/run/run_stream.h"
 #include "weft/train/run/trigger.h"
 #include "weft/train/trainer/trainer.h"
 
@@ -112,6 +113,7 @@ class Orchestrator {
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
                           const std::vector<i64>& only = {}) const;
   class RebuildLog;  // writes rebuilds into metrics.jsonl
+  void set_up_stream();
   void try_one_batch();
   void set_up_triggers();
   void set_up_hooks();
@@ -133,6 +135,7 @@ class Orchestrator {
   void begin();
   void open_folder();
   bool train_epochs();
+  std::string end_stream();
   void note_failure(const std::string& reason);
   bool train_epoch();
   bool validate_and_save_if_due();
@@ -143,6 +146,8 @@ class Orchestrator {
   void check_steps() const;
   void warn_if_diverged(const std::string& metric, double loss);
   bool repaired(const TrainingError& error);
+  bool has_epochs_left() const;
+  bool stopped() const;
   std::optional<EpochReport> report_epoch(const EpochResult& result, bool validate_here, bool all);
   double seconds() const;  // since the run began, including earlier processes
 
@@ -153,6 +158,7 @@ class Orchestrator {
   void restore_hooks();
   void restore_training();
   void check_restored(const CheckpointReader& from) const;
+  i64 samples_begun(i64 batches_of_epoch) const;
   std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
 
   struct Origin {
@@ -163,6 +169,9 @@ class Orchestrator {
     RunData data;
     PlacedData placed = {};                   // read by the loaders; null before training begins
     std::optional<data::Loader> loader = {};  // of the training data
+    // Null for data that is stored. Behind the loader, whose threads may wait for a record until
+    // the stream is closed.
+    std::unique_ptr<RunStream> stream = {};
     double first_loss = 0;                    // of the initial weights, on few samples
   };
   struct Output {

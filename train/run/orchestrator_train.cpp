@@ -68,11 +68,18 @@ RunReport Orchestrator::train(std::stop_token stop) {
     input_.placed = place_data(data(), config_.data.common, trainer_->optimizers().device());
     input_.loader = loader_for(input_.placed.train, true);
   }
+  const bool over = resume_.from && !resume_.from->about().ended.empty();
+  if (input_.stream && !over) input_.stream->listen();
   begin();
+  if (input_.stream && !over)
+    input_.stream->open(folder()->path(), samples_begun(trainer_->progress().epoch.batches),
+                        control_.ending.get_token());
   std::string failed;
   bool complete = false;
   try {
     complete = train_epochs();
+    if (input_.stream) failed = end_stream();
+    if (!failed.empty()) note_failure(failed);
   } catch (const TrainingError& error) {
     failed = error.what();
     note_failure(failed);
@@ -106,6 +113,25 @@ RunReport Orchestrator::train(std::stop_token stop) {
   return report;
 }
 
+// Returns why the run is given up: no records came; else nothing.
+std::string Orchestrator::end_stream() {
+  std::string failure = input_.stream->failure();
+  const bool goes_on = control_.stop.stop_requested() || !failure.empty();
+  input_.stream->close(goes_on ? "" : "the run is over");
+  input_.stream->report();
+  return failure;
+}
+
+// Whether the run ends here for now, and goes on when it is resumed.
+bool Orchestrator::stopped() const {
+  return control_.stop.stop_requested() || (input_.stream && !input_.stream->failure().empty());
+}
+
+// A stream has epochs until train.max_steps or its end.
+bool Orchestrator::has_epochs_left() const {
+  return input_.stream != nullptr || trainer_->progress().epochs_done < config_.train.epochs;
+}
+
 void Orchestrator::note_failure(const std::string& reason) {
   output_.log->add_failure(trainer_->progress().epochs_done, trainer_->optimizer().applied_steps(),
                            reason);
@@ -120,8 +146,8 @@ bool Orchestrator::train_epochs() {
   // An epoch that failed begins again before a stop takes effect, because a checkpoint cannot say
   // that the batches of its first attempt are void.
   bool begins_again = false;
-  while (!over && (progress_.trained || trainer_->progress().epochs_done < config_.train.epochs)) {
-    if (control_.stop.stop_requested() && !begins_again) break;
+  while (!over && (progress_.trained || has_epochs_left())) {
+    if (stopped() && !begins_again) break;
     // An epoch that was begun is always ended, so that a resumed run has the same log as an
     // uninterrupted one.
     over = limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun;
@@ -129,9 +155,9 @@ bool Orchestrator::train_epochs() {
     const bool trained = progress_.trained || train_epoch();
     begins_again = !trained && !progress_.epoch_begun;
     if (trained) over = end_epoch_or_repair();
+    else over = input_.loader->stream_ended();  // before the first batch of the epoch
   }
-  bool complete =
-      over || (!progress_.trained && trainer_->progress().epochs_done >= config_.train.epochs);
+  bool complete = over || (!progress_.trained && !has_epochs_left());
   complete = complete && validate_at_end();
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
@@ -152,7 +178,12 @@ bool Orchestrator::train_epoch() {
     // A stop may have left out the validation of the step that a resumed run begins at.
     bool goes_on = !validation_due() || validate_and_save_if_due();
     while (goes_on && trainer_->train_step()) goes_on = validate_and_save_if_due();
-    if (!goes_on) return false;
+    if (!goes_on || stopped()) return false;
+    if (input_.loader->stream_ended()) {
+      stop("the stream has ended");
+      progress_.epoch_begun = progress.epoch.batches > 0;
+      if (!progress_.epoch_begun) return false;
+    }
     const EpochResult result = trainer_->end_epoch();
     if (!result.complete && control_.stop.stop_requested()) return false;
     progress_.samples_seen += result.samples;
@@ -223,7 +254,7 @@ bool Orchestrator::end_epoch_or_repair() {
 bool Orchestrator::end_epoch() {
   const EpochResult result = *progress_.trained;
   const i64 limit = config_.train.max_steps;
-  const bool last = result.epoch == config_.train.epochs || !result.complete ||
+  const bool last = !has_epochs_left() || !result.complete ||
                     !progress_.end_reason.empty() ||
                     (limit > 0 && trainer_->applied_at_least(limit));
   const bool save_is_due = saves_->due_after_epoch(result.epoch) ||
