@@ -83,13 +83,13 @@ class Loader::Pipeline {
   }
 
   void start_epoch() {
-    if (in_epoch_) position_ = {position_.epoch + 1, 0};
+    if (place_.in_epoch) position_ = {position_.epoch + 1, 0};
     drain();
-    in_epoch_ = true;
+    place_.in_epoch = true;
     filled_.epoch = position_.epoch;
     seconds_waited_ = 0;
-    holding_ = false;
-    cut_at_ = -1;
+    place_.holding = false;
+    place_.cut_at = -1;
     filled_.indices.resize(static_cast<std::size_t>(sampler_->samples()));
     sampler_->fill(filled_.indices, options_.seed, position_.epoch);
     {
@@ -112,12 +112,12 @@ class Loader::Pipeline {
   }
 
   Batch* next() {
-    if (!in_epoch_) return nullptr;
+    if (!place_.in_epoch) return nullptr;
     release();
-    if (position_.batch == cut_at_) return break_off({.ended = true});
+    if (position_.batch == place_.cut_at) return break_off({.ended = true});
     if (position_.batch == batches_) {
       position_ = {position_.epoch + 1, 0};
-      in_epoch_ = false;
+      place_.in_epoch = false;
       return nullptr;
     }
     Slot& slot = slot_of(position_.batch);
@@ -127,14 +127,14 @@ class Loader::Pipeline {
       wait_for(slot);
     }
     if (slot.error) {
-      in_epoch_ = false;
+      place_.in_epoch = false;
       std::rethrow_exception(std::exchange(slot.error, nullptr));
     }
     if (slot.no_more && !slot.batch.x.defined()) return break_off(*slot.no_more);
     // Behind the last samples of a stream, a batch may hold stored samples alone.
-    if (slot.no_more) cut_at_ = position_.batch + 1;
+    if (slot.no_more) place_.cut_at = position_.batch + 1;
     ++position_.batch;
-    holding_ = true;
+    place_.holding = true;
     return &slot.batch;
   }
 
@@ -144,11 +144,11 @@ class Loader::Pipeline {
                "are required",
                position.epoch, position.batch, batches_);
     position_ = position;
-    in_epoch_ = false;
+    place_.in_epoch = false;
   }
   Batch* break_off(NoMoreSamples end) {
-    in_epoch_ = false;
-    stream_ended_ = end.ended;
+    place_.in_epoch = false;
+    place_.stream_ended = end.ended;
     return nullptr;
   }
 
@@ -159,7 +159,12 @@ class Loader::Pipeline {
   i64 batches_ = 0, samples_ = 0;
   LoaderPosition position_;
   double seconds_waited_ = 0;
-  bool stream_ended_ = false;
+  struct {
+    bool in_epoch = false;
+    bool holding = false;  // the caller has a batch that is not released
+    i64 cut_at = -1;       // the batch behind the last samples of a stream
+    bool stream_ended = false;
+  } place_;
 
  private:
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
@@ -236,7 +241,7 @@ class Loader::Pipeline {
 
   // Returns the slot of the batch in use to the workers.
   void release() {
-    if (!std::exchange(holding_, false)) return;
+    if (!std::exchange(place_.holding, false)) return;
     {
       std::lock_guard lock(shared_.mutex);
       shared_.released = position_.batch;
@@ -262,9 +267,6 @@ class Loader::Pipeline {
   };
 
   EpochOrder filled_;  // of the current epoch; not written while workers are busy
-  bool in_epoch_ = false;
-  bool holding_ = false;  // the caller has a batch that is not released
-  i64 cut_at_ = -1;       // the batch behind the last samples of a stream
 
   Shared shared_;
   // Their `ready` is under the mutex; the rest belongs to the holder of the batch.
@@ -300,7 +302,7 @@ void Loader::state(State& s) {
 }
 void Loader::start_epoch() { pipeline_->start_epoch(); }
 Batch* Loader::next() { return pipeline_->next(); }
-bool Loader::stream_ended() const { return pipeline_->stream_ended_; }
+bool Loader::stream_ended() const { return pipeline_->place_.stream_ended; }
 double Loader::seconds_waited() const { return pipeline_->seconds_waited_; }
 
 }  // namespace weft::data

@@ -76,8 +76,8 @@ class Journal {
   std::vector<std::string> names_;  // of the producers; a record has the index of its producer
   std::map<std::string, ProducerMark> marks_;
   std::vector<std::byte> entry_;
-  std::shared_ptr<Segment> newest_;  // the last of segments_
-  mutable std::mutex mutex_;  // of segments_
+  std::shared_ptr<Segment> newest_;                // the last of segments_
+  mutable std::mutex mutex_;                       // of segments_
   std::deque<std::shared_ptr<Segment>> segments_;  // without a gap, oldest first
 };
 

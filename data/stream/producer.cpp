@@ -109,7 +109,8 @@ void Producer::take(const Frame& frame) {
     case FrameKind::end: ended_ = true; break;
     case FrameKind::over: over_ = true; break;
     case FrameKind::failed: fail("{}", printable(frame.text()));
-    default: fail("Producer: {} sent a frame of the wrong kind; a run is required", address_.text());
+    default:
+      fail("Producer: {} sent a frame of the wrong kind; a run is required", address_.text());
   }
   while (!unanswered_.empty() && unanswered_.front().number <= acknowledged_)
     unanswered_.pop_front();

@@ -33,7 +33,8 @@ void copy_tensor(const SafetensorsHeader& header, const StoredTensor& wanted,
              "stream: the record's {} is {}; {} is required", wanted.name,
              there ? found->to_string() : "missing", wanted.to_string());
   if (found->end > found->begin)
-    std::memcpy(to, data.data() + found->begin, static_cast<std::size_t>(found->end - found->begin));
+    std::memcpy(to, data.data() + found->begin,
+                static_cast<std::size_t>(found->end - found->begin));
 }
 
 nlohmann::json description_of(const StoredTensor& tensor) {

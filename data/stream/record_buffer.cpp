@@ -78,7 +78,8 @@ void RecordBuffer::on_room(std::function<void()> call) { on_room_ = std::move(ca
 void RecordBuffer::put(const std::string& producer, u64 number, const std::byte* record) {
   const std::lock_guard lock(mutex_);
   journal_.append(producer, number, record);
-  if (options_.when_full == WhenFull::replace && journal_.end() - record_of(replaced_, claimed_) > options_.capacity) {
+  if (options_.when_full == WhenFull::replace &&
+      journal_.end() - record_of(replaced_, claimed_) > options_.capacity) {
     const i64 before = replaced_.empty() ? 0 : replaced_.back().records;
     if (!replaced_.empty() && replaced_.back().sample == claimed_) ++replaced_.back().records;
     else replaced_.push_back({claimed_, before + 1});
@@ -100,9 +101,8 @@ void RecordBuffer::note_connected(i64 producers) {
 // Whether enough producers have ended, in this process or an earlier one.
 bool RecordBuffer::has_ended() const {
   std::map<std::string, ProducerMark> marks = all_marks();
-  return std::count_if(marks.begin(), marks.end(), [](const auto& each) {
-           return each.second.ended;
-         }) >= options_.producers;
+  return std::count_if(marks.begin(), marks.end(),
+                       [](const auto& each) { return each.second.ended; }) >= options_.producers;
 }
 
 void RecordBuffer::note_end(const std::string& producer) {
@@ -136,8 +136,8 @@ void RecordBuffer::wait_for(i64 sample, std::unique_lock<std::mutex>& lock) {
     const Clock::time_point since = std::max(asked, last_arrival_);
     if (seconds_since(since) < options_.timeout) {
       const std::chrono::duration<double> timeout(options_.timeout);
-      changed_.wait_until(lock, stop_,
-                          since + std::chrono::duration_cast<Clock::duration>(timeout), there);
+      changed_.wait_until(lock, stop_, since + std::chrono::duration_cast<Clock::duration>(timeout),
+                          there);
       continue;
     }
     end_.failure = fmt::format(

@@ -71,7 +71,7 @@ class RecordBuffer {
   StreamSource options_;
   std::stop_token stop_;
   std::function<void()> on_room_;
-  StreamState first_;  // at the beginning of this process
+  StreamState first_;         // at the beginning of this process
   mutable std::mutex mutex_;  // of all below
   std::condition_variable_any changed_;
   Journal journal_;

@@ -49,8 +49,8 @@ struct SystemAddress {
 };
 
 Descriptor new_socket(const StreamAddress& address, int flags) {
-  Descriptor socket_(socket(address.path.empty() ? AF_INET : AF_UNIX,
-                            SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  Descriptor socket_(
+      socket(address.path.empty() ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   WEFT_CHECK(static_cast<bool>(socket_), "stream: no socket can be made ({}); one is required",
              reason_of(errno));
   const int on = 1;
@@ -104,8 +104,7 @@ ListeningSocket::ListeningSocket(StreamAddress address)
     : address_(std::move(address)), socket_(new_socket(address_, SOCK_NONBLOCK)) {
   const SystemAddress system(address_);
   const int on = 1;
-  if (address_.path.empty())
-    setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address_.path.empty()) setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   else remove_stale(address_);
   if (bind(socket_.get(), system.get(), system.size) != 0) {
     const int code = errno;
@@ -120,8 +119,8 @@ ListeningSocket::ListeningSocket(StreamAddress address)
   const int code = errno;
   if (listens) return;
   if (!address_.path.empty()) unlink(address_.path.c_str());
-  fail("data.address: {} cannot be listened at ({}); another address is required",
-       address_.text(), reason_of(code));
+  fail("data.address: {} cannot be listened at ({}); another address is required", address_.text(),
+       reason_of(code));
 }
 
 ListeningSocket::~ListeningSocket() {

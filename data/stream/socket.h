@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-
 namespace weft::data {
 
 // An open file descriptor, closed by the destructor; −1: none.

@@ -69,8 +69,8 @@ class StreamOrder final : public Sampler {
  public:
   void prepare(const Dataset& dataset) override {
     stream_ = as_stream(dataset);
-    WEFT_CHECK(stream_ != nullptr,
-               "sampler: stream given for {}; data.type: stream is required", dataset.info().name);
+    WEFT_CHECK(stream_ != nullptr, "sampler: stream given for {}; data.type: stream is required",
+               dataset.info().name);
     Sampler::prepare(dataset);
   }
   i64 samples() const override { return stream_->samples_per_epoch(); }
@@ -162,9 +162,8 @@ void StreamDataset::open(const std::filesystem::path& folder, const StreamState&
              "stream: open() given for {}; listen() before it, and once, is required",
              options_.address);
   open_->closing = std::stop_source();
-  open_->forward.emplace(std::move(stop), [source = open_->closing]() mutable {
-    source.request_stop();
-  });
+  open_->forward.emplace(std::move(stop),
+                         [source = open_->closing]() mutable { source.request_stop(); });
   open_->buffer.emplace(folder, info_.sample_bytes() + info_.target_bytes(), options_, from,
                         open_->closing.get_token());
   open_->server.emplace(*open_->listening, info_, *open_->buffer);
@@ -177,9 +176,7 @@ void StreamDataset::close(const std::string& over) const {
   open_->listening.reset();
 }
 
-RecordBuffer* StreamDataset::buffer() const {
-  return open_->buffer ? &*open_->buffer : nullptr;
-}
+RecordBuffer* StreamDataset::buffer() const { return open_->buffer ? &*open_->buffer : nullptr; }
 
 const StreamDataset* as_stream(const Dataset& dataset) {
   return dynamic_cast<const StreamDataset*>(&dataset);

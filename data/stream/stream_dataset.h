@@ -21,7 +21,8 @@ class StreamDataset : public Dataset {
  public:
   // `stored` may be null. An epoch has `samples` samples, streamed and stored ones. Throws
   // UserError for options that do not fit together.
-  StreamDataset(const StreamSource& options, std::shared_ptr<const Dataset> stored, i64 samples = 1);
+  StreamDataset(const StreamSource& options, std::shared_ptr<const Dataset> stored,
+                i64 samples = 1);
   ~StreamDataset() override;
 
   // More samples than any run takes: their number is not known.

@@ -51,8 +51,8 @@ struct StreamServer::Connection {
 
   Descriptor socket;
   FrameReader in;
-  std::string out, name;            // the name is empty before HELO
-  u64 last = 0, acknowledged = 0;   // records that were answered
+  std::string out, name;           // the name is empty before HELO
+  u64 last = 0, acknowledged = 0;  // records that were answered
   bool ended = false, waits_for_room = false, closing = false, gone = false;
 };
 
@@ -95,9 +95,9 @@ void StreamServer::work() {
 
 // Waits until something can be read, sent or accepted, and does it.
 void StreamServer::poll_once() {
-  std::vector<pollfd> watched{{wake_.get(), POLLIN, 0},
-                              {connections_.size() < kMostConnections ? listening_.get() : -1,
-                               POLLIN, 0}};
+  std::vector<pollfd> watched{
+      {wake_.get(), POLLIN, 0},
+      {connections_.size() < kMostConnections ? listening_.get() : -1, POLLIN, 0}};
   for (const Connection& c : connections_) {
     const bool reads = !c.waits_for_room && !c.closing && c.out.size() < kMostAnswers;
     const int events = (reads ? POLLIN : 0) | (c.out.empty() ? 0 : POLLOUT);

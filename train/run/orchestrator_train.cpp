@@ -254,8 +254,7 @@ bool Orchestrator::end_epoch_or_repair() {
 bool Orchestrator::end_epoch() {
   const EpochResult result = *progress_.trained;
   const i64 limit = config_.train.max_steps;
-  const bool last = !has_epochs_left() || !result.complete ||
-                    !progress_.end_reason.empty() ||
+  const bool last = !has_epochs_left() || !result.complete || !progress_.end_reason.empty() ||
                     (limit > 0 && trainer_->applied_at_least(limit));
   const bool save_is_due = saves_->due_after_epoch(result.epoch) ||
                            saves_->due_after_step(trainer_->progress().steps_begun);

@@ -122,9 +122,9 @@ std::shared_ptr<const data::Dataset> streamed(const data::StreamDataset& stream,
              "are refused when they come)");
   WEFT_CHECK(options.subset == 0 && config.train.overfit_batches == 0,
              "data.subset or train.overfit_batches: given for data.type: stream; 0 is required");
-  const i64 samples = saturating_product(saturating_product(stream.options().epoch_steps,
-                                                            config.train.batch_size),
-                                         config.train.accumulate);
+  const i64 samples =
+      saturating_product(saturating_product(stream.options().epoch_steps, config.train.batch_size),
+                         config.train.accumulate);
   constexpr i64 kMostPerEpoch = i64{1} << 26;  // the indices of an epoch are in memory
   WEFT_CHECK(samples <= kMostPerEpoch,
              "data.epoch_steps: {} given, which are {} samples; at most {} samples are allowed",
@@ -209,8 +209,8 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              config.train.batch_size, result.train->size());
   check_augmentations(options, result.train->info());
   result.normalization =
-      known ? *known : normalization_of(options.normalize, config, not_held_out.get(),
-                                       result.train->info());
+      known ? *known
+            : normalization_of(options.normalize, config, not_held_out.get(), result.train->info());
   return result;
 }
 
