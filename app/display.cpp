@@ -91,7 +91,7 @@ void Display::say(const std::string& text) {
 
 void Display::on_train_begin(train::Orchestrator& run) {
   folder_ = run.folder();
-  epochs_ = run.config().train.epochs;
+  epochs_ = run.epochs();
   const train::RunData& data = run.data();
   const bool streams = data::as_stream(*data.train) != nullptr;
   say(fmt::format("{}: {} parameters; {}: {} training, {} validation, {} test samples; {}",

@@ -23,7 +23,7 @@ constexpr std::size_t kMostConnections = 64;
 constexpr std::size_t kReadBytes = 1 << 16;
 // A producer that does not read its answers is not read from.
 constexpr std::size_t kMostAnswers = 1 << 16;
-constexpr int kFarewellMilliseconds = 1000;
+constexpr int kFarewellMilliseconds = 200;
 
 }  // namespace
 

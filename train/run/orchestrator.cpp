@@ -82,6 +82,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   model_ = build_model(begin, data().train->info());
   TrainerOptions options = config_.trainer_options();
   options.normalization = data().normalization;
+  options.epochs = epochs();
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
                      .loss = config_.objective.loss,
@@ -97,7 +98,6 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   set_up_hooks();
 }
 
-// The length of a stream's run is train.max_steps.
 void Orchestrator::set_up_stream() {
   const data::StreamDataset* stream = data::as_stream(*data().train);
   if (stream == nullptr) return;
@@ -105,8 +105,13 @@ void Orchestrator::set_up_stream() {
              "resume: a run with data.type: stream goes on in its own folder, where its records "
              "are; resume=auto with its run.dir is required");
   input_.stream = std::make_unique<RunStream>(*stream);
+}
+
+i64 Orchestrator::epochs() const {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  if (stream == nullptr) return config_.train.epochs;
   const i64 steps = stream->options().epoch_steps;
-  config_.train.epochs = (config_.train.max_steps + steps - 1) / steps;
+  return (config_.train.max_steps + steps - 1) / steps;
 }
 
 void Orchestrator::set_up_triggers() {

@@ -89,6 +89,8 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
+  // Of the whole run: train.epochs, or what train.max_steps makes of a stream.
+  i64 epochs() const;
   // The batches of training, from the first epoch on.
   data::Loader training_loader() const { return loader_for(data().train, true); }
   // The mean loss of the first `samples` training samples, by the current weights, without hooks.
@@ -135,7 +137,7 @@ class Orchestrator {
   void begin();
   void open_folder();
   bool train_epochs();
-  std::string end_stream();
+  void end_stream(std::string& failed);
   void note_failure(const std::string& reason);
   bool train_epoch();
   bool validate_and_save_if_due();
@@ -172,7 +174,7 @@ class Orchestrator {
     // Null for data that is stored. Behind the loader, whose threads may wait for a record until
     // the stream is closed.
     std::unique_ptr<RunStream> stream = {};
-    double first_loss = 0;                    // of the initial weights, on few samples
+    double first_loss = 0;  // of the initial weights, on few samples
   };
   struct Output {
     std::optional<RunFolder> folder;

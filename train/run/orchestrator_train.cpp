@@ -78,8 +78,6 @@ RunReport Orchestrator::train(std::stop_token stop) {
   bool complete = false;
   try {
     complete = train_epochs();
-    if (input_.stream) failed = end_stream();
-    if (!failed.empty()) note_failure(failed);
   } catch (const TrainingError& error) {
     failed = error.what();
     note_failure(failed);
@@ -87,6 +85,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
     note_failure(error.what());
     throw;
   }
+  if (input_.stream) end_stream(failed);
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
                    .steps = trainer_->optimizer().applied_steps(),
@@ -113,13 +112,15 @@ RunReport Orchestrator::train(std::stop_token stop) {
   return report;
 }
 
-// Returns why the run is given up: no records came; else nothing.
-std::string Orchestrator::end_stream() {
-  std::string failure = input_.stream->failure();
-  const bool goes_on = control_.stop.stop_requested() || !failure.empty();
+// Sets why the run is given up, if no records came.
+void Orchestrator::end_stream(std::string& failed) {
+  if (failed.empty() && !input_.stream->failure().empty()) {
+    failed = input_.stream->failure();
+    note_failure(failed);
+  }
+  const bool goes_on = control_.stop.stop_requested() || !failed.empty();
   input_.stream->close(goes_on ? "" : "the run is over");
   input_.stream->report();
-  return failure;
 }
 
 // Whether the run ends here for now, and goes on when it is resumed.
@@ -129,7 +130,7 @@ bool Orchestrator::stopped() const {
 
 // A stream has epochs until train.max_steps or its end.
 bool Orchestrator::has_epochs_left() const {
-  return input_.stream != nullptr || trainer_->progress().epochs_done < config_.train.epochs;
+  return input_.stream != nullptr || trainer_->progress().epochs_done < epochs();
 }
 
 void Orchestrator::note_failure(const std::string& reason) {
@@ -311,7 +312,7 @@ void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
 std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result, bool validate_here,
                                                       bool all) {
   EpochReport report{.train = result,
-                     .epochs = config_.train.epochs,
+                     .epochs = epochs(),
                      .step = trainer_->optimizer().applied_steps(),
                      .samples_seen = progress_.samples_seen,
                      .seconds = seconds()};

@@ -10,8 +10,18 @@ namespace weft::train {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// The last batch of a stream that has ended may be smaller.
+i64 consumed_of(const data::StreamDataset& dataset, const data::StreamState& state, i64 samples) {
+  const i64 replaced = state.replaced.empty() ? 0 : state.replaced.back().records;
+  return std::min(dataset.streamed_before(samples), state.received - replaced);
+}
+
+}  // namespace
+
 void RunStream::open(const fs::path& run, i64 samples, std::stop_token stop) {
-  const i64 consumed = dataset_.streamed_before(samples);
+  const i64 consumed = consumed_of(dataset_, state_, samples);
   WEFT_CHECK(state_.consumed == consumed,
              "resume: stream.consumed is {} and {} samples were trained on; {} is required",
              state_.consumed, samples, consumed);
@@ -32,12 +42,10 @@ void RunStream::report() const {
            now.refused, now.replaced.empty() ? 0 : now.replaced.back().records, now.consumed);
 }
 
-// The last batch of a stream that has ended may be smaller.
 void RunStream::save(i64 samples) {
   if (dataset_.buffer() == nullptr) return;
   state_ = dataset_.buffer()->state(dataset_.streamed_before(samples));
-  const i64 replaced = state_.replaced.empty() ? 0 : state_.replaced.back().records;
-  state_.consumed = std::min(state_.consumed, state_.received - replaced);
+  state_.consumed = consumed_of(dataset_, state_, samples);
 }
 
 std::vector<fs::path> RunStream::files_of_checkpoint(const std::optional<fs::path>& newest_good,
