@@ -40,8 +40,8 @@ RecordBuffer::RecordBuffer(const std::filesystem::path& folder, i64 record_bytes
       first_(from),
       journal_(folder, record_bytes, record_of(from.replaced, from.consumed), from.received),
       claimed_(from.consumed),
-      replaced_(from.replaced),
-      refused_(from.refused) {
+      replaced_(from.replaced) {
+  complaints_.refused = from.refused;
   if (has_ended()) end_.how = StreamEnd::ended;
 }
 
@@ -88,9 +88,28 @@ void RecordBuffer::put(const std::string& producer, u64 number, const std::byte*
   changed_.notify_all();
 }
 
-void RecordBuffer::note_refused() {
+void RecordBuffer::note_refused(const std::string& reason) {
   const std::lock_guard lock(mutex_);
-  ++refused_;
+  ++complaints_.refused;
+  if (complaints_.first_refused.empty()) complaints_.first_refused = reason;
+}
+
+void RecordBuffer::note_closed(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  ++complaints_.closed;
+  if (complaints_.first_closed.empty()) complaints_.first_closed = reason;
+}
+
+std::string RecordBuffer::complaints() const {
+  const std::lock_guard lock(mutex_);
+  std::string text;
+  if (!complaints_.first_refused.empty())
+    text =
+        fmt::format("records were refused, the first one because: {}", complaints_.first_refused);
+  if (complaints_.closed > 0)
+    text += fmt::format("{}{} connections were closed, the first one because: {}",
+                        text.empty() ? "" : "; ", complaints_.closed, complaints_.first_closed);
+  return text;
 }
 
 void RecordBuffer::note_connected(i64 producers) {
@@ -180,7 +199,7 @@ StreamState RecordBuffer::state(i64 consumed) const {
   const std::lock_guard lock(mutex_);
   return {.consumed = consumed,
           .received = journal_.end(),
-          .refused = refused_,
+          .refused = complaints_.refused,
           .replaced = from_sample(replaced_, consumed),
           .producers = all_marks()};
 }

@@ -42,7 +42,8 @@ class RecordBuffer {
   // The producer's mark; 0 and false for a new one.
   ProducerMark mark_of(const std::string& producer) const;
   void put(const std::string& producer, u64 number, const std::byte* record);
-  void note_refused();
+  void note_refused(const std::string& reason);
+  void note_closed(const std::string& reason);  // a connection, for what it sent
   void note_end(const std::string& producer);
   void note_connected(i64 producers);
   // From now on take() throws this error: records cannot be kept.
@@ -57,6 +58,9 @@ class RecordBuffer {
   StreamEnd how_ended() const;
   std::string failure() const;  // of StreamEnd::failed
   StreamState state(i64 consumed) const;
+  // What producers did wrong in this process, with the first reasons; empty for nothing. The thread
+  // that receives logs nothing itself: training may be writing a line.
+  std::string complaints() const;
   // No sample before this one is asked for again.
   void trim(i64 sample);
   std::vector<std::filesystem::path> files() const { return journal_.files(); }
@@ -77,7 +81,11 @@ class RecordBuffer {
   Journal journal_;
   i64 claimed_;  // samples before this one were asked for
   std::vector<ReplacedRecords> replaced_;
-  i64 refused_ = 0, connected_ = 0;
+  struct {
+    i64 refused = 0, closed = 0;  // records of the whole run, connections of this process
+    std::string first_refused, first_closed;
+  } complaints_;
+  i64 connected_ = 0;
   bool waits_for_room_ = false;
   Clock::time_point last_arrival_ = Clock::now();
   struct {

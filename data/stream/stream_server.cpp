@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
-#include "weft/core/log.h"
 #include "weft/data/stream/record.h"
 
 namespace weft::data {
@@ -150,7 +149,7 @@ void StreamServer::process(Connection& connection) {
       answer(connection, *frame);
     }
   } catch (const UserError& error) {
-    log_warning("{}; the connection of producer '{}' is closed", error.what(), connection.name);
+    buffer_.note_closed(error.what());
     connection.send(FrameKind::failed, 0, error.what());
     connection.closing = true;
   }
@@ -209,7 +208,7 @@ void StreamServer::take_record(Connection& connection, const Frame& frame) {
     read_record(frame.payload, info_, static_cast<i64>(frame.number), record_.data(),
                 record_.data() + info_.sample_bytes());
   } catch (const UserError& error) {
-    buffer_.note_refused();
+    buffer_.note_refused(error.what());
     connection.acknowledge();
     connection.last = connection.acknowledged = frame.number;
     connection.send(FrameKind::refused, frame.number, error.what());

@@ -290,6 +290,8 @@ TEST_F(StreamedData, ForgedConnectionsAreClosed) {
   EXPECT_CONTAINS(answer_to(frame_of(FrameKind::record, 1, "x")), "HELO is required");
   EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::over)), "of the wrong kind");
   EXPECT_CONTAINS(answer_to(hello + frame_header(FrameKind::record, 1, i64{1} << 31)), "at most ");
+  EXPECT_CONTAINS(stream_->buffer()->complaints(),
+                  "6 connections were closed, the first one because: stream: a frame of the kind");
   { const Descriptor half = connect_to(stream_address(options_.address)); }
   Producer producer(options_.address);
   send(producer, 0, 2);

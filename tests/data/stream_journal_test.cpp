@@ -147,5 +147,32 @@ TEST_F(Journals, TrimRemovesWholeFilesOnly) {
   EXPECT_EQ(journal.files().size(), 3U);  // the folder, the records, the producers
 }
 
+TEST_F(Journals, FilesBeforeTheTrimmedRecordGo) {
+  constexpr i64 kLarge = i64{1} << 20, kRecords = 70;
+  std::vector<i64> record(kLarge / sizeof(i64));
+  {
+    Journal journal(folder(), kLarge, 0, 0);
+    for (i64 i = 0; i < kRecords; ++i) {
+      record[0] = i;
+      journal.append("a", static_cast<u64>(i + 1),
+                     reinterpret_cast<const std::byte*>(record.data()));
+    }
+    ASSERT_EQ(journal.files().size(), 4U);  // the folder, two files of records, the producers
+    journal.trim(60);
+    EXPECT_EQ(journal.files().size(), 4U);
+    journal.trim(65);
+    EXPECT_EQ(journal.files().size(), 3U);
+    EXPECT_FALSE(fs::exists(records()));
+    journal.read(66, reinterpret_cast<std::byte*>(record.data()));
+    EXPECT_EQ(record[0], 66);
+  }
+  const Journal again(folder(), kLarge, 66, kRecords);
+  EXPECT_EQ(again.end(), kRecords);
+  EXPECT_EQ(again.producers().at("a").last, static_cast<u64>(kRecords));
+  again.read(69, reinterpret_cast<std::byte*>(record.data()));
+  EXPECT_EQ(record[0], 69);
+  EXPECT_CONTAINS(user_error_of([&] { Journal(folder(), kLarge, 3, 0); }), "begin at 6");
+}
+
 }  // namespace
 }  // namespace weft::data

@@ -176,6 +176,11 @@ class Streams(unittest.TestCase):
         self.assertEqual(state["consumed"], 160)
         self.assertGreaterEqual(len(journal_of(self.path("run"))), 160)
         self.assertFalse(os.path.exists(self.path("records.sock")))
+        for split, code, part in [("test", 0, "20 samples"), ("train", 2, "came in a stream")]:
+            done = subprocess.run([COMMAND, "evaluate", self.path("run"), "--split", split], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, code, done.stdout)
+            self.assertIn(part, done.stdout)
 
     def test_a_killed_run_goes_on_with_the_same_records(self):
         config = self.config(DIGITS + ", stored_share: 0.25, capacity: 16")
@@ -255,7 +260,9 @@ class Streams(unittest.TestCase):
             for number in range(200):
                 if not producer.send(x=x, y=number % 10):
                     break
-        self.assertIn(" 1 refused", self.outcome(run, 0))
+        output = self.outcome(run, 0)
+        self.assertIn(" 1 refused", output)
+        self.assertIn("the first one because: stream (train): the label of sample 1 is 10", output)
 
     def test_addresses(self):
         run = self.train()

@@ -40,6 +40,8 @@ void RunStream::report() const {
   const data::StreamState now = dataset_.buffer()->state(state_.consumed);
   log_info("stream: {} records received, {} refused, {} replaced, {} trained on", now.received,
            now.refused, now.replaced.empty() ? 0 : now.replaced.back().records, now.consumed);
+  if (const std::string complaints = dataset_.buffer()->complaints(); !complaints.empty())
+    log_warning("stream: {}", complaints);
 }
 
 void RunStream::save(i64 samples) {
