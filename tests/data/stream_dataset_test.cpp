@@ -13,6 +13,7 @@
 #include "weft/data/loader.h"
 #include "weft/data/stream/producer.h"
 #include "weft/data/stream/protocol.h"
+#include "weft/nn/safetensors.h"
 #include "weft/tests/data/numbers.h"
 #include "weft/tests/data/temp_folder.h"
 
@@ -297,6 +298,24 @@ TEST_F(StreamedData, ForgedConnectionsAreClosed) {
   send(producer, 0, 2);
   EXPECT_TRUE(producer.flush());
   EXPECT_EQ(state().received, 2);
+}
+
+// A producer whose connection was lost may not know which records were kept.
+TEST_F(StreamedData, ARecordThatIsSentTwiceIsTakenOnce) {
+  open();
+  const std::string record =
+      safetensors_bytes("the record", {{"x", pair_of(1)}, {"y", label_of(1)}});
+  const std::string first = frame_of(FrameKind::record, 1, record);
+  const std::string bytes = frame_of(FrameKind::hello, kStreamVersion, "x") + first + first +
+                            frame_of(FrameKind::record, 2, record) + first +
+                            frame_of(FrameKind::end);
+  const Descriptor connection = connect_to(stream_address(options_.address));
+  ASSERT_EQ(::send(connection.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), std::ssize(bytes));
+  std::string answer;
+  for (char byte = 0; answer.find("ENDS") == std::string::npos; answer += byte)
+    ASSERT_EQ(recv(connection.get(), &byte, 1, 0), 1);
+  EXPECT_EQ(state().received, 2);
+  EXPECT_EQ(state().producers.at("x").last, 2U);
 }
 
 TEST_F(StreamedData, AddressesAreChecked) {
