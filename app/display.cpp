@@ -12,6 +12,7 @@
 #include "weft/core/error.h"
 #include "weft/core/plugin.h"
 #include "weft/core/printable.h"
+#include "weft/data/stream/stream_dataset.h"
 
 namespace weft::app {
 namespace {
@@ -90,11 +91,13 @@ void Display::say(const std::string& text) {
 
 void Display::on_train_begin(train::Orchestrator& run) {
   folder_ = run.folder();
-  epochs_ = run.config().train.epochs;
+  epochs_ = run.epochs();
   const train::RunData& data = run.data();
+  const bool streams = data::as_stream(*data.train) != nullptr;
   say(fmt::format("{}: {} parameters; {}: {} training, {} validation, {} test samples; {}",
                   run.config().model.recipe.name(), run.model().parameter_count(),
-                  data.train->info().name, data.train->size(),
+                  data.train->info().name,
+                  streams ? "streamed" : std::to_string(data.train->size()),
                   data.validation ? data.validation->size() : 0, data.test ? data.test->size() : 0,
                   name_of(run.trainer().optimizers().device())));
   if (!data.place.empty()) say(fmt::format("data: {}", data.place));

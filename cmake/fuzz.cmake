@@ -19,7 +19,8 @@ set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storag
 set(fuzz_nn nn/safetensors*.cpp)
 set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp data/file.cpp data/idx.cpp
     data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/resize.cpp data/sources.cpp data/subset.cpp
-    data/table.cpp data/tensor_dataset.cpp data/text.cpp data/vocabulary.cpp)
+    data/table.cpp data/tensor_dataset.cpp data/text.cpp data/vocabulary.cpp data/stream/journal.cpp
+    data/stream/protocol.cpp data/stream/record.cpp)
 set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest*.cpp
     train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoints*.cpp
     train/checkpoint/snapshot*.cpp train/run/checkpoint_place*.cpp

@@ -162,6 +162,13 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(python PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
 endif()
 
+# Producers of the Python package, in processes of their own, feed runs of the command.
+if(WEFT_PYTHON3 AND TARGET weft_app)
+  add_test(NAME streams COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/stream_test.py
+                                $<TARGET_FILE:weft_app>)
+  set_tests_properties(streams PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
+
 # Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be
 # imported.
 if(WEFT_PYTHON3)

@@ -60,6 +60,12 @@ struct DatasetInfo {
 enum class BadSamples { error, skip };
 constexpr EnumNames<2> names_of(BadSamples) { return {"error", "skip"}; }
 
+// read() of a stream throws this for a sample that will not come: the stream has ended, or the run
+// was stopped while it waited and goes on with this sample when it is resumed.
+struct NoMoreSamples {
+  bool ended;
+};
+
 class Dataset {
  public:
   virtual ~Dataset() = default;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -25,6 +26,7 @@ struct Slot {
   Batch batch;
   i64 ready = -1;  // the index of the batch that is complete in this slot
   std::exception_ptr error;
+  std::optional<NoMoreSamples> no_more;  // the batch has the samples before these, or none
   SampleReader::Scratch scratch;
   BatchMixer::Scratch unmixed;
 };
@@ -83,12 +85,13 @@ class Loader::Pipeline {
   }
 
   void start_epoch() {
-    if (in_epoch_) position_ = {position_.epoch + 1, 0};
+    if (place_.in_epoch) position_ = {position_.epoch + 1, 0};
     drain();
-    in_epoch_ = true;
+    place_.in_epoch = true;
     filled_.epoch = position_.epoch;
     seconds_waited_ = 0;
-    holding_ = false;
+    place_.holding = false;
+    place_.cut_at = -1;
     filled_.indices.resize(static_cast<std::size_t>(sampler_->samples()));
     sampler_->fill(filled_.indices, options_.seed, position_.epoch);
     {
@@ -111,11 +114,12 @@ class Loader::Pipeline {
   }
 
   Batch* next() {
-    if (!in_epoch_) return nullptr;
+    if (!place_.in_epoch) return nullptr;
     release();
+    if (position_.batch == place_.cut_at) return break_off({.ended = true});
     if (position_.batch == batches_) {
       position_ = {position_.epoch + 1, 0};
-      in_epoch_ = false;
+      place_.in_epoch = false;
       return nullptr;
     }
     Slot& slot = slot_of(position_.batch);
@@ -125,11 +129,14 @@ class Loader::Pipeline {
       wait_for(slot);
     }
     if (slot.error) {
-      in_epoch_ = false;
+      place_.in_epoch = false;
       std::rethrow_exception(std::exchange(slot.error, nullptr));
     }
+    if (slot.no_more && !slot.batch.x.defined()) return break_off(*slot.no_more);
+    // Behind the last samples of a stream, a batch may hold stored samples alone.
+    if (slot.no_more) place_.cut_at = position_.batch + 1;
     ++position_.batch;
-    holding_ = true;
+    place_.holding = true;
     return &slot.batch;
   }
 
@@ -139,7 +146,12 @@ class Loader::Pipeline {
                "are required",
                position.epoch, position.batch, batches_);
     position_ = position;
-    in_epoch_ = false;
+    place_.in_epoch = false;
+  }
+  Batch* break_off(NoMoreSamples end) {
+    place_.in_epoch = false;
+    place_.stream_ended = end.ended;
+    return nullptr;
   }
 
   SampleReader reader_;
@@ -149,6 +161,12 @@ class Loader::Pipeline {
   i64 batches_ = 0, samples_ = 0;
   LoaderPosition position_;
   double seconds_waited_ = 0;
+  struct {
+    bool in_epoch = false;
+    bool holding = false;  // the caller has a batch that is not released
+    i64 cut_at = -1;       // the batch behind the last samples of a stream
+    bool stream_ended = false;
+  } place_;
 
  private:
   Slot& slot_of(i64 batch) { return slots_[static_cast<std::size_t>(batch) % slots_.size()]; }
@@ -156,22 +174,29 @@ class Loader::Pipeline {
   void fill(Slot& slot, i64 batch) noexcept try {
     const auto& info = mixer_.info();
     const i64 begin = batch * options_.batch_size;
-    const i64 count = std::min(options_.batch_size, samples_ - begin);
+    const i64 wanted = std::min(options_.batch_size, samples_ - begin);
     const i64 buffer_size = std::min(options_.batch_size, samples_);
     slot.batch = {};
+    slot.no_more.reset();
     if (!slot.x.storage_is_unique())
       slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
     if (!slot.y.storage_is_unique())
       slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
-    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count)};
-    if (!reader_.leaves().empty()) slot.batch.more = more_in(slot, count, buffer_size);
+    TensorTree more;  // a stream, whose batches may end early, has none
+    if (!reader_.leaves().empty()) more = more_in(slot, wanted, buffer_size);
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
-    if (!mixer_.mixes()) return read(slot, begin, count, x, y);
-    mixer_.prepare(slot.unmixed, count);
-    read(slot, begin, count, slot.unmixed.samples.data(),
-         reinterpret_cast<std::byte*>(slot.unmixed.labels.data()));
-    mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
+    if (mixer_.mixes()) mixer_.prepare(slot.unmixed, wanted);
+    const i64 count = mixer_.mixes()
+                          ? read(slot, begin, wanted, slot.unmixed.samples.data(),
+                                 reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
+                          : read(slot, begin, wanted, x, y);
+    if (count == 0) return;
+    if (mixer_.mixes()) {
+      mixer_.prepare(slot.unmixed, count);
+      mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
+    }
+    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count), std::move(more)};
   } catch (...) {
     slot.error = std::current_exception();
   }
@@ -187,16 +212,23 @@ class Loader::Pipeline {
     });
   }
 
-  void read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
+  // Returns how many samples the batch has: all, or those before the end of a stream.
+  i64 read(Slot& slot, i64 begin, i64 count, std::byte* x, std::byte* y) {
     const auto& info = reader_.info();
     const auto& leaves = reader_.leaves();
     for (i64 i = 0; i < count; ++i) {
       for (std::size_t l = 0; l < leaves.size(); ++l)
         slot.to[l] = static_cast<std::byte*>(slot.leaves[l].raw()) + i * leaves[l].second.bytes();
-      reader_.read(filled_, begin + i,
-                   {x + i * info.sample_bytes(), y + i * info.target_bytes(), slot.to},
-                   slot.scratch);
+      try {
+        reader_.read(filled_, begin + i,
+                     {x + i * info.sample_bytes(), y + i * info.target_bytes(), slot.to},
+                     slot.scratch);
+      } catch (const NoMoreSamples& end) {
+        slot.no_more = end;
+        return end.ended && !options_.drop_last ? i : 0;
+      }
     }
+    return count;
   }
 
   void work() {
@@ -230,7 +262,7 @@ class Loader::Pipeline {
 
   // Returns the slot of the batch in use to the workers.
   void release() {
-    if (!std::exchange(holding_, false)) return;
+    if (!std::exchange(place_.holding, false)) return;
     {
       std::lock_guard lock(shared_.mutex);
       shared_.released = position_.batch;
@@ -256,8 +288,6 @@ class Loader::Pipeline {
   };
 
   EpochOrder filled_;  // of the current epoch; not written while workers are busy
-  bool in_epoch_ = false;
-  bool holding_ = false;  // the caller has a batch that is not released
 
   Shared shared_;
   // Their `ready` is under the mutex; the rest belongs to the holder of the batch.
@@ -294,6 +324,7 @@ void Loader::state(State& s) {
 }
 void Loader::start_epoch() { pipeline_->start_epoch(); }
 Batch* Loader::next() { return pipeline_->next(); }
+bool Loader::stream_ended() const { return pipeline_->place_.stream_ended; }
 double Loader::seconds_waited() const { return pipeline_->seconds_waited_; }
 
 }  // namespace weft::data

@@ -128,9 +128,13 @@ class Loader {
   void state(State& s);
 
   // The same without a range-for: start_epoch() begins an epoch, and next() gives its next batch,
-  // or null after the last.
+  // or null after the last. It is also null where the samples of a stream have no end in sight
+  // (NoMoreSamples): the epoch is broken off before that batch, or, if the stream has ended, after
+  // its last samples, which may be a smaller batch.
   void start_epoch();
   Batch* next();
+  // Whether next() returned null because a stream has ended: no epoch has more batches.
+  bool stream_ended() const;
 
   // How long next() has waited for batches since the epoch began. It grows when training is faster
   // than the data.

@@ -15,6 +15,11 @@ class TextOption final : public Fields {
   void field(const Field& field, ValueRef value) override {
     std::string** text = std::get_if<std::string*>(&value);
     if (field.key == key_ && text != nullptr) found = *text;
+    // The dataset that a stream mixes in.
+    const OptionalRef* optional = std::get_if<OptionalRef>(&value);
+    if (optional == nullptr || !optional->has_value(optional->optional)) return;
+    ValueRef inner = optional->value(optional->optional);
+    if (AnyRecipe** recipe = std::get_if<AnyRecipe*>(&inner)) (*recipe)->describe(*this);
   }
   std::string_view key_;
 };

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weft/core/registry.h"
 #include "weft/data/dataset.h"
@@ -158,6 +160,33 @@ struct TextSource {
 };
 void describe(Fields& f, TextSource& o);
 DataRecipe text(const TextSource& options);
+
+// What is done with a record that comes when `capacity` of them wait to be used: its producer
+// waits; or the oldest of them is replaced, and its producer is not told.
+enum class WhenFull { wait, replace };
+constexpr EnumNames<2> names_of(WhenFull) { return {"wait", "replace"}; }
+enum class StreamDType { uint8, f32, int64 };
+constexpr EnumNames<3> names_of(StreamDType) { return {"uint8", "f32", "int64"}; }
+
+// Records that other processes send while training goes on (data/stream/stream_dataset.h). The test
+// set is that of `stored`.
+struct StreamSource {
+  std::string address = {};  // unix:PATH or tcp:127.0.0.1:PORT
+  i64 producers = 1;         // the stream ends when so many have sent their end mark
+  std::optional<DataRecipe> stored = {};
+  double stored_share = 0.5;
+  // Without `stored`: of a sample, and its target: a label of `classes`, or numbers of that shape.
+  std::vector<i64> sample = {};
+  StreamDType sample_dtype = StreamDType::f32;
+  i64 classes = 0;
+  std::vector<i64> target = {};
+  i64 capacity = 4096;
+  WhenFull when_full = WhenFull::wait;
+  double timeout = 300;   // seconds; 0: none
+  i64 epoch_steps = 100;  // optimizer steps that count as an epoch
+};
+void describe(Fields& f, StreamSource& o);
+DataRecipe stream(const StreamSource& options);
 
 }  // namespace data
 }  // namespace weft

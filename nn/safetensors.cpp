@@ -167,18 +167,35 @@ Metadata read_safetensors_metadata(const std::string& path) {
   return SafetensorsFile(path).metadata();
 }
 
-void write_safetensors(const std::string& path, const TensorMap& tensors, const Metadata& metadata,
-                       Sha256* hash) {
+namespace {
+
+// A file before its tensors: the length of the header, and the header.
+struct FileBeginning {
+  std::vector<std::pair<std::string, Tensor>> ordered;
+  std::string header;
+  u64 length = 0;
+};
+
+FileBeginning beginning_of(const std::string& path, const TensorMap& tensors,
+                           const Metadata& metadata) {
   for (const auto& [name, tensor] : tensors)
     WEFT_CHECK(tensor.defined(),
                "safetensors: {}: tensor '{}' is undefined; a tensor with elements is required",
                path, name);
-  const auto ordered = in_file_order(tensors);
-  const std::string header = header_text(path, ordered, metadata);
-  const u64 length = header.size();
-  WEFT_CHECK(length <= kMaxSafetensorsHeader,
-             "safetensors: {}: the header takes {} bytes; at most {} are allowed", path, length,
-             kMaxSafetensorsHeader);
+  FileBeginning file{in_file_order(tensors), "", 0};
+  file.header = header_text(path, file.ordered, metadata);
+  file.length = file.header.size();
+  WEFT_CHECK(file.length <= kMaxSafetensorsHeader,
+             "safetensors: {}: the header takes {} bytes; at most {} are allowed", path,
+             file.length, kMaxSafetensorsHeader);
+  return file;
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, const TensorMap& tensors, const Metadata& metadata,
+                       Sha256* hash) {
+  const auto [ordered, header, length] = beginning_of(path, tensors, metadata);
   AtomicFile file(path, hash, NamedBy::user);
   file.write(&length, sizeof length);
   file.write(header);
@@ -187,6 +204,17 @@ void write_safetensors(const std::string& path, const TensorMap& tensors, const 
     file.write(host.raw(), bytes_of(host));
   }
   file.commit();
+}
+
+std::string safetensors_bytes(const std::string& subject, const TensorMap& tensors) {
+  const auto [ordered, header, length] = beginning_of(subject, tensors, {});
+  std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+  bytes += header;
+  for (const auto& [name, tensor] : ordered) {
+    const Tensor host = tensor.to(Device{Cpu{}});
+    bytes.append(static_cast<const char*>(host.raw()), static_cast<std::size_t>(bytes_of(host)));
+  }
+  return bytes;
 }
 
 }  // namespace weft

@@ -63,4 +63,7 @@ Metadata read_safetensors_metadata(const std::string& path);
 void write_safetensors(const std::string& path, const TensorMap& tensors,
                        const Metadata& metadata = {}, Sha256* hash = nullptr);
 
+// The same bytes in memory. Errors name `subject` in place of the file.
+std::string safetensors_bytes(const std::string& subject, const TensorMap& tensors);
+
 }  // namespace weft

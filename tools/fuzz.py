@@ -62,6 +62,8 @@ TARGETS = {
     "plugin": Target(r"core/plugin_stamp\.cpp"),
     "printable": Target(r"core/printable\.cpp"),
     "safetensors": Target(r"nn/safetensors", "json"),
+    "stream": Target(r"data/stream/(protocol|record)\.cpp", "json"),
+    "stream_journal": Target(r"data/stream/journal\.cpp"),
     "text": Target(r"data/text\.cpp"),
     "trainer_state": Target(r"train/checkpoint/checkpoint_reader|tensor/state\.cpp", "json"),
 }

@@ -23,8 +23,8 @@ from torture import kills
 from torture.runs import CONFIG, Broken, Counts, Runs
 
 TESTS = {
-    "test_data": "Loader*:ResidentDataset*",
-    "test_train": "CheckpointFiles.*:Runs.*:Trainer.*:TrainStep.*:Callbacks*:Resuming.WithAnyNumberOfLoaderWorkers:-*Slow*",
+    "test_data": "Loader*:ResidentDataset*:StreamedData*",
+    "test_train": "CheckpointFiles.*:Runs.*:Trainer.*:TrainStep.*:Callbacks*:Resuming.WithAnyNumberOfLoaderWorkers:StreamedRuns.*:-*Slow*",
 }
 REPORT = "WARNING: ThreadSanitizer"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what weft writes."""
+"""Reads what weft writes, and sends records to a run."""
 
+from weft import stream
 from weft.safetensors import load, metadata
 
-__all__ = ["load", "metadata"]
+__all__ = ["load", "metadata", "stream"]

@@ -54,6 +54,20 @@ def idx(sizes, data):
     return struct.pack(">I", 0x800 | len(sizes)) + b"".join(struct.pack(">I", size) for size in sizes) + data
 
 
+def frame(kind, number=0, payload=b""):
+    """Of a stream, as data/stream/protocol.h says."""
+    return struct.pack("<4sIQ", kind, len(payload), number) + payload
+
+
+def journal(*records, size=8):
+    """A file of a journal, as data/stream/journal.cpp writes it, of (producer, number, bytes)."""
+    data = struct.pack("<8sqq", b"weftrec1", size, 0)
+    for producer, number, record in records:
+        entry = struct.pack("<IQ", producer, number) + record
+        data += struct.pack("<I", zlib.crc32(entry)) + entry
+    return data
+
+
 def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
@@ -119,6 +133,19 @@ def small():
     yield "plugin/bad_stamp", library(b"\x1b[2J")
     yield "plugin/bad_count", library(sections=100)
     yield "plugin/bad_cut", library()[:-1]
+    point = safetensors({"y": tensor("I64", [], 0, 8), "x": tensor("F32", [2], 8, 16)}, bytes(8) + struct.pack("<ff", 1, 2))
+    hello = frame(b"HELO", 1, b"producer-1")
+    yield "stream/records", hello + frame(b"RECD", 1, point) + frame(b"RECD", 2, point) + frame(b"ENDS")
+    yield "stream/answers", frame(b"WELC", 3, b"{}") + frame(b"ACKN", 4) + frame(b"REFU", 5, b"no") + frame(b"OVER")
+    yield "stream/half", hello + frame(b"RECD", 1, point)[:-3]
+    yield "stream/bad_kind", b"GET / HTTP/1.1\r\n\r\n"
+    yield "stream/bad_size", struct.pack("<4sIQ", b"RECD", 0xFFFFFFFF, 1)
+    yield "stream/bad_name", frame(b"HELO", 1, b"../a")
+    yield "stream/bad_shape", hello + frame(b"RECD", 1, safetensors({"x": tensor("F32", [3], 0, 12)}, bytes(12)))
+    yield "stream_journal/two", b"producer a\nproducer b\nend a\n\n%%\n" + journal((0, 1, bytes(8)), (1, 7, bytes(range(8))))
+    yield "stream_journal/cut", b"producer a\nprod\n%%\n" + journal((0, 1, bytes(8)), (0, 2, bytes(8)))[:-3]
+    yield "stream_journal/bad_producers", b"hello\n\n%%\n" + journal()
+    yield "stream_journal/bad_size", b"producer a\n%%\n" + journal(size=9)
     yield "csv/numbers", b"a,b,y\n1,2,3\n4.5,NA,-1e3\n"
     yield "csv/names", b'\xef\xbb\xbf"a",y\r\n1,"x,\n""y"""\r\n2,z\r\n'
     yield "csv/bad_short", b"a,b,y\n1,2\n"

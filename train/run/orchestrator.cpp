@@ -73,6 +73,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
   input_.data = load_data(config_, normalization, place, class_names);
+  set_up_stream();
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));
   RunConfig begin = config_;
@@ -80,6 +81,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   model_ = build_model(begin, data().train->info());
   TrainerOptions options = config_.trainer_options();
   options.normalization = data().normalization;
+  options.epochs = epochs();
   FurtherModels models = further_models(config_, data(), resume_.from != nullptr);
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
@@ -99,6 +101,22 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   try_one_batch();
   set_up_triggers();
   set_up_hooks();
+}
+
+void Orchestrator::set_up_stream() {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  if (stream == nullptr) return;
+  WEFT_CHECK(!resume_.from || !resume_.folder.empty(),
+             "resume: a run with data.type: stream goes on in its own folder, where its records "
+             "are; resume=auto with its run.dir is required");
+  input_.stream = std::make_unique<RunStream>(*stream);
+}
+
+i64 Orchestrator::epochs() const {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  if (stream == nullptr) return config_.train.epochs;
+  const i64 steps = stream->options().epoch_steps;
+  return (config_.train.max_steps + steps - 1) / steps;
 }
 
 void Orchestrator::set_up_triggers() {
@@ -180,7 +198,7 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
                              .bad_samples = options.bad_samples};
   if (training) {
     wanted.batch_size = config_.train.batch_size;
-    wanted.sampler = options.sampler;
+    wanted.sampler = input_.stream ? data::SamplerRecipe::of("stream") : options.sampler;
     wanted.drop_last = options.drop_last;
     wanted.augment = options.augment;
     if (options.mix) wanted.mix = *options.mix;
@@ -197,8 +215,10 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
 void Orchestrator::try_one_batch() { input_.first_loss = loss_of_first(2); }
 
 double Orchestrator::loss_of_first(i64 samples) {
+  const data::StreamDataset* stream = data::as_stream(*data().train);
+  const std::shared_ptr<const data::Dataset> all = stream ? stream->example() : data().train;
   const std::shared_ptr<const data::Dataset> few =
-      data::first_samples(data().train, std::min(samples, data().train->size()));
+      data::first_samples(all, std::min(samples, all->size()));
   data::Loader loader(
       few,
       {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});

@@ -22,6 +22,7 @@
 #include "weft/train/run/run_config.h"
 #include "weft/train/run/run_data.h"
 #include "weft/train/run/run_folder.h"
+#include "weft/train/run/run_stream.h"
 #include "weft/train/run/trigger.h"
 #include "weft/train/trainer/trainer.h"
 
@@ -88,6 +89,8 @@ class Orchestrator {
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
+  // Of the whole run: train.epochs, or what train.max_steps makes of a stream.
+  i64 epochs() const;
   // The batches of training, from the first epoch on.
   data::Loader training_loader() const { return loader_for(data().train, true); }
   // The mean loss of the first `samples` training samples, by the current weights, without hooks.
@@ -112,6 +115,7 @@ class Orchestrator {
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
                           const std::vector<i64>& only = {}) const;
   class RebuildLog;  // writes rebuilds into metrics.jsonl
+  void set_up_stream();
   void try_one_batch();
   void set_up_triggers();
   void set_up_hooks();
@@ -134,6 +138,7 @@ class Orchestrator {
   void open_folder();
   void begin_log();
   bool train_epochs();
+  void end_stream(std::string& failed);
   void note_failure(const std::string& reason);
   bool train_epoch();
   bool validate_and_save_if_due();
@@ -144,6 +149,8 @@ class Orchestrator {
   void check_steps() const;
   void warn_if_diverged(const std::string& metric, double loss);
   bool repaired(const TrainingError& error);
+  bool has_epochs_left() const;
+  bool stopped() const;
   std::optional<EpochReport> report_epoch(const EpochResult& result, bool validate_here, bool all);
   double seconds() const;  // since the run began, including earlier processes
 
@@ -154,6 +161,7 @@ class Orchestrator {
   void restore_hooks();
   void restore_training();
   void check_restored(const CheckpointReader& from) const;
+  i64 samples_begun(i64 batches_of_epoch) const;
   std::tuple<i64, i64, i64> place() const;  // equal when nothing was trained in between
 
   struct Origin {
@@ -164,7 +172,10 @@ class Orchestrator {
     RunData data;
     PlacedData placed = {};                   // read by the loaders; null before training begins
     std::optional<data::Loader> loader = {};  // of the training data
-    double first_loss = 0;                    // of the initial weights, on few samples
+    // Null for data that is stored. Behind the loader, whose threads may wait for a record until
+    // the stream is closed.
+    std::unique_ptr<RunStream> stream = {};
+    double first_loss = 0;  // of the initial weights, on few samples
   };
   struct Output {
     std::optional<RunFolder> folder;

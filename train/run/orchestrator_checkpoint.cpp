@@ -29,6 +29,7 @@ std::vector<StatefulPart> Orchestrator::training_parts() {
   for (const ScheduledOptimizer& each : trainer_->optimizers().all())
     parts.push_back({each.name, [&its = *each.optimizer](State& s) { optimizer_state(s, its); }});
   parts.push_back({"run", [this](State& s) { state(s); }});
+  if (input_.stream) parts.push_back({"stream", [this](State& s) { input_.stream->state(s); }});
   // Optional, because checkpoints of an older weft do not have it.
   parts.push_back({"trained_epoch", [this](State& s) { s("result", progress_.trained); }, true});
   if constexpr (kHasCuda)
@@ -56,6 +57,12 @@ std::tuple<i64, i64, i64> Orchestrator::place() const {
   return {progress.steps_begun, progress.epochs_done, progress.epoch.batches};
 }
 
+// The samples of a stream that the run has trained on, after whole batches of the epoch.
+i64 Orchestrator::samples_begun(i64 batches_of_epoch) const {
+  return trainer_->progress().epochs_done * input_.loader->samples_per_epoch() +
+         batches_of_epoch * config_.train.batch_size;
+}
+
 Metadata Orchestrator::model_metadata() const {
   const data::DatasetInfo& info = data().train->info();
   return metadata_of({config_.model.recipe,
@@ -71,6 +78,12 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
   if (due)
     for (const auto& callback : hooks_.callbacks()) callback->on_due_checkpoint(*this, metrics);
   Snapshot snapshot;
+  if (input_.stream) {
+    input_.stream->save(samples_begun(trainer_->progress().epoch.batches));
+    for (const fs::path& file : input_.stream->files_of_checkpoint(
+             last_checkpoint(), samples_begun(0), config_.checkpoint.keep_last))
+      snapshot.after(file);
+  }
   const Metadata metadata = model_metadata();
   for (const NamedModel& model : trainer_->models())
     snapshot.add(model.name + ".safetensors", state_of(*model.module),
@@ -103,7 +116,8 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
   snapshot.add(kOptimizerFile, std::move(tensors));
   for (const auto& [name, bytes] : about.logs)
     if (bytes > 0) snapshot.after(output_.folder->file(name));
-  output_.checkpoints->save(std::move(snapshot), about.step, metrics);
+  const CheckpointName name = output_.checkpoints->save(std::move(snapshot), about.step, metrics);
+  if (input_.stream) input_.stream->note_checkpoint(name.text());
   output_.saved_place = place();
 }
 

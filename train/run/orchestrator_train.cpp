@@ -76,7 +76,12 @@ RunReport Orchestrator::train(std::stop_token stop) {
     input_.placed = place_data(data(), config_.data.common, trainer_->optimizers().device());
     input_.loader = loader_for(input_.placed.train, true);
   }
+  const bool over = resume_.from && !resume_.from->about().ended.empty();
+  if (input_.stream && !over) input_.stream->listen();
   begin();
+  if (input_.stream && !over)
+    input_.stream->open(folder()->path(), samples_begun(trainer_->progress().epoch.batches),
+                        control_.ending.get_token());
   std::string failed;
   bool complete = false;
   try {
@@ -88,6 +93,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
     note_failure(error.what());
     throw;
   }
+  if (input_.stream) end_stream(failed);
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
                    .steps = trainer_->optimizer().applied_steps(),
@@ -114,6 +120,27 @@ RunReport Orchestrator::train(std::stop_token stop) {
   return report;
 }
 
+// Sets why the run is given up, if no records came.
+void Orchestrator::end_stream(std::string& failed) {
+  if (failed.empty() && !input_.stream->failure().empty()) {
+    failed = input_.stream->failure();
+    note_failure(failed);
+  }
+  const bool goes_on = control_.stop.stop_requested() || !failed.empty();
+  input_.stream->close(goes_on ? "" : "the run is over");
+  input_.stream->report();
+}
+
+// Whether the run ends here for now, and goes on when it is resumed.
+bool Orchestrator::stopped() const {
+  return control_.stop.stop_requested() || (input_.stream && !input_.stream->failure().empty());
+}
+
+// A stream has epochs until train.max_steps or its end.
+bool Orchestrator::has_epochs_left() const {
+  return input_.stream != nullptr || trainer_->progress().epochs_done < epochs();
+}
+
 void Orchestrator::note_failure(const std::string& reason) {
   output_.log.add_failure(trainer_->progress().epochs_done, trainer_->optimizer().applied_steps(),
                           reason);
@@ -128,8 +155,8 @@ bool Orchestrator::train_epochs() {
   // An epoch that failed begins again before a stop takes effect, because a checkpoint cannot say
   // that the batches of its first attempt are void.
   bool begins_again = false;
-  while (!over && (progress_.trained || trainer_->progress().epochs_done < config_.train.epochs)) {
-    if (control_.stop.stop_requested() && !begins_again) break;
+  while (!over && (progress_.trained || has_epochs_left())) {
+    if (stopped() && !begins_again) break;
     // An epoch that was begun is always ended, so that a resumed run has the same log as an
     // uninterrupted one.
     over = limit > 0 && trainer_->applied_at_least(limit) && !progress_.epoch_begun;
@@ -137,9 +164,9 @@ bool Orchestrator::train_epochs() {
     const bool trained = progress_.trained || train_epoch();
     begins_again = !trained && !progress_.epoch_begun;
     if (trained) over = end_epoch_or_repair();
+    else over = input_.loader->stream_ended();  // before the first batch of the epoch
   }
-  bool complete =
-      over || (!progress_.trained && trainer_->progress().epochs_done >= config_.train.epochs);
+  bool complete = over || (!progress_.trained && !has_epochs_left());
   complete = complete && validate_at_end();
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
@@ -160,7 +187,12 @@ bool Orchestrator::train_epoch() {
     // A stop may have left out the validation of the step that a resumed run begins at.
     bool goes_on = !validation_due() || validate_and_save_if_due();
     while (goes_on && trainer_->train_step()) goes_on = validate_and_save_if_due();
-    if (!goes_on) return false;
+    if (!goes_on || stopped()) return false;
+    if (input_.loader->stream_ended()) {
+      stop("the stream has ended");
+      progress_.epoch_begun = progress.epoch.batches > 0;
+      if (!progress_.epoch_begun) return false;
+    }
     const EpochResult result = trainer_->end_epoch();
     if (!result.complete && control_.stop.stop_requested()) return false;
     progress_.samples_seen += result.samples;
@@ -231,8 +263,7 @@ bool Orchestrator::end_epoch_or_repair() {
 bool Orchestrator::end_epoch() {
   const EpochResult result = *progress_.trained;
   const i64 limit = config_.train.max_steps;
-  const bool last = result.epoch == config_.train.epochs || !result.complete ||
-                    !progress_.end_reason.empty() ||
+  const bool last = !has_epochs_left() || !result.complete || !progress_.end_reason.empty() ||
                     (limit > 0 && trainer_->applied_at_least(limit));
   const bool save_is_due = saves_->due_after_epoch(result.epoch) ||
                            saves_->due_after_step(trainer_->progress().steps_begun);
@@ -289,7 +320,7 @@ void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
 std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result, bool validate_here,
                                                       bool all) {
   EpochReport report{.train = result,
-                     .epochs = config_.train.epochs,
+                     .epochs = epochs(),
                      .step = trainer_->optimizer().applied_steps(),
                      .samples_seen = progress_.samples_seen,
                      .seconds = seconds()};

@@ -29,7 +29,9 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.root",           "data.path",
                              "data.test_path",      "model.pretrained.path",
                              "train.out_of_memory", "train.capture",
-                             "trainer.teacher"};
+                             "trainer.teacher",     "data.stored.root",
+                             "data.stored.path",    "data.address",
+                             "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
 constexpr std::array kFree{"train.epochs", "checkpoint", "loggers"};

@@ -8,6 +8,7 @@
 #include "weft/core/checked.h"
 #include "weft/core/log.h"
 #include "weft/data/resident_dataset.h"
+#include "weft/data/stream/stream_dataset.h"
 #include "weft/data/subset.h"
 #include "weft/data/text.h"
 #include "weft/device/gpu/gpu.h"
@@ -31,14 +32,18 @@ data::Normalization pretrained_normalization(const RunConfig& config) {
 }
 
 data::Normalization normalization_of(Normalize chosen, const RunConfig& config,
-                                     const data::Dataset& training_set) {
+                                     const data::Dataset* training_set,
+                                     const data::DatasetInfo& info) {
   switch (chosen) {
     case Normalize::dataset:
-      return data::statistics_of(training_set, config.data.common.bad_samples);
+      WEFT_CHECK(training_set != nullptr,
+                 "data.normalize: dataset given for a stream alone; none, pretrained, or "
+                 "data.stored is required");
+      return data::statistics_of(*training_set, config.data.common.bad_samples);
     case Normalize::pretrained: return pretrained_normalization(config);
     case Normalize::none: break;
   }
-  return data::no_normalization(training_set.info());
+  return data::no_normalization(info);
 }
 
 // Whether a recorded place may be what a relative path meant where the run began.
@@ -73,7 +78,9 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
 
 // The key, or the kind of samples, by which only the host can prepare batches; empty if there is
 // none.
-std::string prepared_on_host(const DataOptions& options, const data::DatasetInfo& info) {
+std::string prepared_on_host(const DataOptions& options, const data::Dataset& training_set) {
+  const data::DatasetInfo& info = training_set.info();
+  if (data::as_stream(training_set) != nullptr) return "data.type: stream";
   if (!info.more.empty()) return "samples of several tensors";
   if (options.bad_samples == data::BadSamples::skip) return "data.bad_samples: skip";
   return data::prepared_on_host(
@@ -100,6 +107,33 @@ std::vector<i64> validation_subset(const RunConfig& config, const data::Dataset*
              wanted, size);
   if (wanted == 0 || wanted == size) return {};
   return data::some_indices(*held_out, wanted, static_cast<u64>(config.run.seed));
+}
+
+// The stored samples were held out of and cut; the others come while training goes on.
+std::shared_ptr<const data::Dataset> streamed(const data::StreamDataset& stream,
+                                              std::shared_ptr<const data::Dataset> stored,
+                                              const RunConfig& config) {
+  const DataOptions& options = config.data.common;
+  WEFT_CHECK(config.train.max_steps > 0,
+             "train.max_steps: 0 given for data.type: stream; a number of steps is required, "
+             "because a stream has no epochs of its own");
+  WEFT_CHECK(options.sampler.name() == "shuffled" || options.sampler.name() == "stream",
+             "data.sampler: {} given for data.type: stream; none is required, because records are "
+             "taken in their order",
+             options.sampler.name());
+  WEFT_CHECK(options.bad_samples == data::BadSamples::error,
+             "data.bad_samples: skip given for data.type: stream; error is required (bad records "
+             "are refused when they come)");
+  WEFT_CHECK(options.subset == 0 && config.train.overfit_batches == 0,
+             "data.subset or train.overfit_batches: given for data.type: stream; 0 is required");
+  const i64 samples =
+      saturating_product(saturating_product(stream.options().epoch_steps, config.train.batch_size),
+                         config.train.accumulate);
+  constexpr i64 kMostPerEpoch = i64{1} << 26;  // the indices of an epoch are in memory
+  WEFT_CHECK(samples <= kMostPerEpoch,
+             "data.epoch_steps: {} given, which are {} samples; at most {} samples are allowed",
+             stream.options().epoch_steps, samples, kMostPerEpoch);
+  return std::make_shared<const data::StreamDataset>(stream.options(), std::move(stored), samples);
 }
 
 // A test of other samples would be noticed after the training.
@@ -162,14 +196,21 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              config.data.recipe.name());
   if (splits.test != nullptr)
     check_test(data::stored_info(*splits.train), data::stored_info(*splits.test), splits.place);
-  RunData result{splits.train, nullptr, splits.test, {}, splits.place, {}};
+  const data::StreamDataset* stream = data::as_stream(*splits.train);
+  const std::shared_ptr<const data::Dataset> whole = stream ? stream->stored() : splits.train;
+  RunData result{whole, nullptr, splits.test, {}, splits.place, {}};
   if (options.validation_split > 0) {
-    data::ValidationSplit split = data::hold_out(splits.train, options.validation_split, seed);
+    WEFT_CHECK(whole != nullptr,
+               "data.validation_split: {} given for a stream alone; data.stored, of which samples "
+               "are held out, is required",
+               options.validation_split);
+    data::ValidationSplit split = data::hold_out(whole, options.validation_split, seed);
     result.train = split.train;
     result.validation = split.validation;
   }
   result.validation_subset = validation_subset(config, result.validation.get());
   const std::shared_ptr<const data::Dataset> not_held_out = result.train;
+  if (stream != nullptr) result.train = streamed(*stream, result.train, config);
   if (options.subset > 0) result.train = data::some_samples(result.train, options.subset, seed);
   if (config.train.overfit_batches > 0) {
     const i64 samples = saturating_product(config.train.overfit_batches, config.train.batch_size);
@@ -180,7 +221,8 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              config.train.batch_size, result.train->size());
   check_augmentations(options, result.train->info());
   result.normalization =
-      known ? *known : normalization_of(options.normalize, config, *not_held_out);
+      known ? *known
+            : normalization_of(options.normalize, config, not_held_out.get(), result.train->info());
   return result;
 }
 
@@ -188,7 +230,7 @@ PlacedData place_data(const RunData& data, const DataOptions& options, const Dev
   PlacedData placed{data.train, data.validation};
   if constexpr (kHasCuda) {
     if (std::holds_alternative<Cpu>(device) || options.on_device == OnDevice::never) return placed;
-    if (const std::string key = prepared_on_host(options, data.train->info()); !key.empty()) {
+    if (const std::string key = prepared_on_host(options, *data.train); !key.empty()) {
       WEFT_CHECK(
           options.on_device == OnDevice::auto_,
           "data.on_device: always given with {}, which only the host can apply; auto or never is "

@@ -8,6 +8,7 @@
 //   metrics.jsonl       one object per event; metrics.csv has the epochs as a table
 //   checkpoints/step-N/ model.safetensors, optimizer.safetensors, trainer_state.json,
 //                       manifest.json; links last and best
+//   stream/             the records of a stream that were acknowledged (data/stream/journal.h)
 //
 // A folder that holds a run, or anything else, is never overwritten. A resumed run continues in it.
 // One process at a time writes to a folder and holds a lock on its file .lock. The folder may come

@@ -2,6 +2,7 @@
 #include "weft/train/run/saved_run.h"
 
 #include "weft/core/files.h"
+#include "weft/data/stream/stream_dataset.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
@@ -71,6 +72,10 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
                                                 : data.test;
   WEFT_CHECK(dataset != nullptr, "evaluate: the run {} has no {} split", folder_.path().string(),
              split);
+  WEFT_CHECK(data::as_stream(*dataset) == nullptr,
+             "evaluate: the training samples of the run {} came in a stream; test or validation is "
+             "required",
+             folder_.path().string());
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});

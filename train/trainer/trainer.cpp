@@ -169,7 +169,11 @@ bool Trainer::pull(StepInput& input) {
   bool full = true;
   for (i64 i = 0; i < options_.accumulate && (i == 0 || done + i < batches); ++i) {
     const data::Batch* batch = loader_->next();
-    if (batch == nullptr) break;
+    if (batch == nullptr) {
+      // A step that a stop has broken off is made as a whole when the run is resumed.
+      if (!loader_->stream_ended()) input.micro_batches.clear();
+      break;
+    }
     input.micro_batches.push_back({.batch = *batch,
                                    .batch_idx = done + i + 1,
                                    .first_sample = samples,

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sockets of a stream: a Unix socket, or a TCP port of this machine's loopback interface.
+#pragma once
+#include <string>
+#include <utility>
+
+namespace weft::data {
+
+// An open file descriptor, closed by the destructor; −1: none.
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~Descriptor();
+
+  int get() const { return number_; }
+  explicit operator bool() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+struct StreamAddress {
+  std::string path;  // of a Unix socket; empty for TCP
+  int port = 0;      // on 127.0.0.1
+  std::string text() const;
+};
+
+// Reads unix:PATH or tcp:127.0.0.1:PORT. Throws UserError for anything else: other machines cannot
+// connect, because nothing says who sends.
+StreamAddress stream_address(const std::string& text);
+
+// The place where a run receives records. The file of a Unix socket has the permissions 0600, and
+// the destructor removes it.
+class ListeningSocket {
+ public:
+  // Removes the file of a socket that nobody listens to, which a killed run leaves. Throws
+  // UserError if another process listens there, or another file has the name.
+  explicit ListeningSocket(StreamAddress address);
+  ~ListeningSocket();
+  ListeningSocket(const ListeningSocket&) = delete;
+  ListeningSocket& operator=(const ListeningSocket&) = delete;
+
+  int get() const { return socket_.get(); }
+  // A new connection, which does not block; none if there is none now.
+  Descriptor accept() const;
+
+ private:
+  StreamAddress address_;
+  Descriptor socket_;
+};
+
+// A connection that blocks; none, with errno, if nobody listens there.
+Descriptor connect_to(const StreamAddress& address);
+
+}  // namespace weft::data

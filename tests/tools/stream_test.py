@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that are fed by producers in other processes: stream_test.py WEFT_COMMAND
+
+If numpy cannot be imported (by this Python or $WEFT_PYTHON), the exit code is 77, which skips the
+test.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    import numpy as np
+except ImportError as missing:
+    other = os.environ.get("WEFT_PYTHON")
+    if other and not os.environ.get("WEFT_PYTHON_RETRIED"):
+        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_PYTHON_RETRIED": "1"})
+    print(f"streams: skipped, {missing}")
+    sys.exit(77)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+import weft  # noqa: E402
+
+COMMAND = sys.argv.pop() if len(sys.argv) > 1 else None
+SECONDS = 60  # for anything that is waited for
+DIGITS = "stored: {type: digits, train_size: 60, test_size: 20}, validation_split: 0.2"
+
+# x says which producer made it and which of its records it is.
+PRODUCER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+import weft
+address, name, which, count = sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+with weft.stream.Producer(address, name=name, window=4) as producer:
+    while count == 0 or producer.acknowledged < count:
+        number = producer._last + 1
+        if count and number > count:
+            break
+        x = np.random.default_rng(number).integers(0, 256, (28, 28, 1))
+        x[0, :4, 0] = which, number & 255, number >> 8, 0
+        going = producer.send(x=x, y=number % 10)
+        print(producer.acknowledged, flush=True)
+        if not going:
+            break
+print(producer.acknowledged)
+"""
+
+
+def journal_of(run):
+    """[(producer, number, x, y)] of a run, in the order of arrival, by the format alone."""
+    folder = pathlib.Path(run) / "stream"
+    names = [line.split(" ", 1)[1] for line in (folder / "producers.txt").read_text().splitlines()
+             if line.startswith("producer ")]
+    records = []
+    for path in sorted(folder.glob("records-*.bin"), key=lambda p: int(p.stem.split("-")[1])):
+        data = path.read_bytes()
+        magic, size, first = struct.unpack_from("<8sqq", data)
+        assert magic == b"weftrec1" and first == len(records), path
+        for at in range(24, len(data), 16 + size):
+            _, producer, number = struct.unpack_from("<IIQ", data, at)
+            x = np.frombuffer(data, "u1", 28 * 28, at + 16)
+            records.append((names[producer], number, x, struct.unpack_from("<q", data, at + 16 + 784)[0]))
+    return records
+
+
+@unittest.skipUnless(COMMAND, "no command given")
+class Streams(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.address = "unix:" + self.path("records.sock")
+        self.started = []
+
+    def tearDown(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for pipe in filter(None, (process.stdout, process.stderr)):
+                pipe.close()
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def config(self, data=DIGITS, steps=40, batch=8, address=None):
+        path = self.path("a.yaml")
+        pathlib.Path(path).write_text(
+            f"data: {{type: stream, address: '{address or self.address}', {data}, epoch_steps: 10}}\n"
+            "model: {type: mlp, hidden: [8]}\n"
+            f"train: {{max_steps: {steps}, batch_size: {batch}}}\n"
+            "checkpoint: {every: 5ba}\n")
+        return path
+
+    def train(self, *keys, config=None, run="run"):
+        process = subprocess.Popen([COMMAND, "train", config or self.config(),
+                                    "run.dir=" + self.path(run), *keys], text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.started.append(process)
+        return process
+
+    def producer(self, which, count=0, name=None):
+        process = subprocess.Popen([sys.executable, "-c", PRODUCER, str(ROOT / "python"), self.address,
+                                    name or f"producer-{which}", str(which), str(count)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(process)
+        return process
+
+    def outcome(self, process, code):
+        output, _ = process.communicate(timeout=SECONDS)
+        self.assertEqual(process.returncode, code, output)
+        return output
+
+    def acknowledged(self, process):
+        """What the producer heard last, after it has ended."""
+        output, _ = process.communicate(timeout=SECONDS)
+        return max([0, *map(int, output.split())])
+
+    def wait_for(self, condition):
+        begin = time.monotonic()
+        while not condition():
+            self.assertLess(time.monotonic() - begin, SECONDS)
+            time.sleep(0.02)
+
+    def records(self, run="run"):
+        files = pathlib.Path(self.path(run)).glob("stream/records-*.bin")
+        return sum((path.stat().st_size - 24) // (16 + 792) for path in files)
+
+    def stream_state(self, run="run"):
+        text = pathlib.Path(self.path(run), "checkpoints/last/trainer_state.json").read_text()
+        found = []
+
+        def walk(value):
+            if isinstance(value, dict):
+                if "consumed" in value:
+                    found.append(value)
+                for inner in value.values():
+                    walk(inner)
+        walk(json.loads(text))
+        return found[0]
+
+    def check_nothing_lost(self, acknowledged, run="run"):
+        numbers = {}
+        for name, number, x, y in journal_of(self.path(run)):
+            self.assertEqual((f"producer-{x[0]}", int(x[1]) + 256 * int(x[2])), (name, number))
+            self.assertEqual(y, number % 10)
+            numbers.setdefault(name, []).append(number)
+        for name, last in acknowledged.items():
+            kept = numbers.get(name, [])
+            self.assertEqual(kept, list(range(1, len(kept) + 1)), name)  # each once, in order
+            self.assertGreaterEqual(len(kept), last, name)
+
+    def test_two_producers_one_of_them_killed(self):
+        run = self.train(config=self.config(DIGITS + ", stored_share: 0.5, capacity: 8"))
+        first, second = self.producer(1), self.producer(2)
+        self.wait_for(lambda: self.records() > 30)
+        second.send_signal(signal.SIGKILL)
+        output = self.outcome(run, 0)
+        self.assertIn("160 trained on", output)  # half of 40 batches of 8
+        heard = {"producer-1": self.acknowledged(first), "producer-2": self.acknowledged(second)}
+        self.assertGreater(min(heard.values()), 0)
+        self.assertEqual(first.returncode, 0)  # it was told that the run is over
+        self.check_nothing_lost(heard)
+        state = self.stream_state()
+        self.assertEqual(state["consumed"], 160)
+        self.assertGreaterEqual(len(journal_of(self.path("run"))), 160)
+        self.assertFalse(os.path.exists(self.path("records.sock")))
+        for split, code, part in [("test", 0, "20 samples"), ("train", 2, "came in a stream")]:
+            done = subprocess.run([COMMAND, "evaluate", self.path("run"), "--split", split], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, code, done.stdout)
+            self.assertIn(part, done.stdout)
+
+    def test_a_killed_run_goes_on_with_the_same_records(self):
+        config = self.config(DIGITS + ", stored_share: 0.25, capacity: 16")
+        run = self.train("resume=auto", config=config)
+        first, second = self.producer(1), self.producer(2)
+        self.wait_for(lambda: self.records() > 60)
+        run.kill()
+        run.communicate()
+        resumed = self.train("resume=auto", config=config)
+        self.assertIn("240 trained on", self.outcome(resumed, 0))
+        self.check_nothing_lost({"producer-1": self.acknowledged(first),
+                                 "producer-2": self.acknowledged(second)})
+        # The journal has all records of this short run. A run that begins again reads them in the
+        # same order, and its bytes are those of the run that was killed.
+        shutil.copytree(self.path("run"), self.path("again"), symlinks=True)
+        shutil.rmtree(self.path("again/checkpoints"))
+        self.outcome(self.train("resume=auto", config=config, run="again"), 0)
+        weights = [pathlib.Path(self.path(name), "checkpoints/last/model.safetensors").read_bytes()
+                   for name in ("run", "again")]
+        self.assertEqual(weights[0], weights[1])
+
+    def test_a_stop_while_waiting_and_a_resume(self):
+        run = self.train("resume=auto")
+        with weft.stream.Producer(self.address, name="one") as producer:
+            mode = os.stat(self.path("records.sock")).st_mode
+            self.assertEqual(stat.S_IMODE(mode), 0o600)
+            for number in range(30):
+                producer.send(x=np.full((28, 28, 1), number), y=number % 10)
+            producer.flush()
+            time.sleep(0.3)  # now it waits
+            run.send_signal(signal.SIGINT)
+            self.outcome(run, 130)
+            run = self.train("resume=auto")
+            for number in range(30, 200):
+                if not producer.send(x=np.full((28, 28, 1), number), y=number % 10):
+                    break
+            self.outcome(run, 0)
+        values = [int(x[0]) for _, _, x, _ in journal_of(self.path("run"))]
+        self.assertEqual(values, list(range(len(values))))  # each record once
+
+    def test_the_end_mark(self):
+        data = "sample: [28, 28, 1], sample_dtype: uint8, classes: 10, normalize: none, producers: 2"
+        run = self.train(config=self.config(data, steps=1000))
+        first, second = self.producer(1, count=43), self.producer(2, count=20)
+        output = self.outcome(run, 0)
+        self.assertIn("the stream has ended", output)
+        self.assertIn("63 records received, 0 refused, 0 replaced, 63 trained on", output)
+        self.assertEqual([self.acknowledged(first), self.acknowledged(second)], [43, 20])
+        output = self.outcome(self.train("resume=auto", config=self.config(data, steps=1000)), 0)
+        self.assertIn("that run has ended", output)
+
+    def test_producers_that_die_give_the_run_up(self):
+        data = DIGITS + ", timeout: 1"
+        run = self.train(config=self.config(data))
+        producer = self.producer(1)
+        self.wait_for(lambda: self.records() > 40)
+        producer.kill()
+        output = self.outcome(run, 3)
+        self.assertIn("no record has come for 1 s, and 0 producers are connected", output)
+        self.assertGreater(self.stream_state()["consumed"], 0)
+        run = self.train("resume=auto", config=self.config(data))
+        self.producer(1)
+        self.outcome(run, 0)
+        self.assertEqual(self.stream_state()["consumed"], 160)
+
+    def test_refused_records(self):
+        run = self.train()
+        with weft.stream.Producer(self.address, name="one") as producer:
+            x = np.zeros((28, 28, 1), int)
+            with self.assertRaisesRegex(weft.stream.Refused, "label of sample 1 is 10"):
+                producer.send(x=x, y=10)
+                producer.flush()
+            for bad, y, part in [(x[0], 1, "x has the shape"), (x, 1.5, "integers are required"),
+                                 (x + 300, 1, "out of the range of U8")]:
+                with self.assertRaisesRegex(ValueError, part):
+                    producer.send(x=bad, y=y)
+            for number in range(200):
+                if not producer.send(x=x, y=number % 10):
+                    break
+        output = self.outcome(run, 0)
+        self.assertIn(" 1 refused", output)
+        self.assertIn("the first one because: stream (train): the label of sample 1 is 10", output)
+
+    def test_addresses(self):
+        run = self.train()
+        self.wait_for(lambda: os.path.exists(self.path("records.sock")))
+        time.sleep(0.2)
+        output = self.outcome(self.train(run="other"), 2)
+        self.assertIn("another process listens at " + self.address, output)
+        self.assertFalse(os.path.exists(self.path("other")))  # nothing was begun
+        run.kill()
+        run.communicate()
+        self.assertTrue(os.path.exists(self.path("records.sock")))
+        run = self.train(run="third")  # the socket that a killed run has left is removed
+        self.producer(1)
+        self.outcome(run, 0)
+        pathlib.Path(self.path("records.sock")).write_text("mine")
+        self.assertIn("is a file and no socket", self.outcome(self.train(run="fourth"), 2))
+        self.assertEqual(pathlib.Path(self.path("records.sock")).read_text(), "mine")
+
+    def test_tcp(self):
+        self.address = "tcp:127.0.0.1:%d" % (20000 + os.getpid() % 20000)
+        run = self.train(config=self.config(address=self.address))
+        self.producer(1)
+        self.outcome(run, 0)
+        with self.assertRaisesRegex(weft.stream.Lost, "no run takes records"):
+            weft.stream.Producer(self.address, wait=0)
+        with self.assertRaisesRegex(ValueError, "is required"):
+            weft.stream.Producer("tcp:0.0.0.0:7000")
+
+
+if __name__ == "__main__":
+    unittest.main()
