@@ -57,6 +57,7 @@ void Store::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
+    changed_.notify_all();
   }
   eventfd_write(wake_.get(), 1);
   thread_.join();
@@ -87,18 +88,25 @@ void Store::doing(std::string what) {
 void Store::check() const {
   std::lock_guard lock(mutex_);
   if (!over_) return;
+  noticed_ = true;
+  changed_.notify_all();
   if (over_->kind == MessageKind::refused) throw UserError(over_->fields[0]);
   throw LostRank(over_->fields[0]);
 }
 
-void Store::when_over(std::function<void()> call) {
+void Store::wait_for_the_end(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
-  when_over_ = std::move(call);
-  if (!over_ || !when_over_) return;
-  const auto now = std::exchange(when_over_, nullptr);
-  lock.unlock();
-  now();
+  changed_.wait_for(lock, most, [this] { return over_.has_value(); });
 }
+
+void Store::when_stuck(std::chrono::milliseconds grace,
+                       std::function<void(const std::string&)> call) {
+  std::lock_guard lock(mutex_);
+  grace_ = grace;
+  when_stuck_ = std::move(call);
+}
+
+std::string Store::local_address() const { return dist::local_address(socket_); }
 
 void Store::leave() {
   {
@@ -111,6 +119,17 @@ void Store::leave() {
 void Store::fail_job(const std::string& why) { send({MessageKind::failed, {why}}); }
 
 void Store::work() {
+  watch();
+  std::unique_lock lock(mutex_);
+  if (!over_ || changed_.wait_for(lock, grace_, [this] { return noticed_ || stopping_; })) return;
+  const auto call = std::exchange(when_stuck_, nullptr);
+  const std::string sentence = over_->fields[0];
+  lock.unlock();
+  if (call) call(sentence);
+}
+
+// Until the job ends or this rank does.
+void Store::watch() {
   Clock::time_point heard = Clock::now(), told = heard;
   for (;;) {
     std::array<pollfd, 2> waits{{{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
@@ -158,16 +177,11 @@ void Store::receive() {
 }
 
 void Store::end(MessageKind kind, const std::string& sentence) {
-  std::function<void()> call;
-  {
-    std::lock_guard lock(mutex_);
-    // Rank 0 closes all connections when each rank has left.
-    if (over_ || left_) return;
-    over_ = Message{kind, {sentence}};
-    call = std::exchange(when_over_, nullptr);
-    changed_.notify_all();
-  }
-  if (call) call();
+  std::lock_guard lock(mutex_);
+  // Rank 0 closes all connections when each rank has left.
+  if (over_ || left_) return;
+  over_ = Message{kind, {sentence}};
+  changed_.notify_all();
 }
 
 void Store::send(const Message& message) {

@@ -44,8 +44,14 @@ class Store {
   void doing(std::string what);
   // Throws LostRank or UserError, once the store has said that the job ends.
   void check() const;
-  // `call` runs on the store's thread, once, as soon as check() would throw.
-  void when_over(std::function<void()> call);
+  // Waits until check() would throw, at most this long.
+  void wait_for_the_end(std::chrono::milliseconds most);
+  // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call` runs
+  // with the sentence, on the store's thread: the rank waits in an operation that does not end.
+  void when_stuck(std::chrono::milliseconds grace, std::function<void(const std::string&)> call);
+
+  // The address of this machine in the network that leads to rank 0.
+  std::string local_address() const;
 
   // Tells the others that this rank ends as it should, or why it fails.
   void leave();
@@ -54,6 +60,7 @@ class Store {
  private:
   void stop();
   void work();
+  void watch();
   void receive();
   void end(MessageKind kind, const std::string& sentence);
   void send(const Message& message);
@@ -64,11 +71,13 @@ class Store {
   MessageReader reader_;      // of the thread alone
   std::mutex sending_;
   mutable std::mutex mutex_;  // of what follows
-  std::condition_variable changed_;
+  mutable std::condition_variable changed_;
   std::map<std::string, std::string> values_;
   std::string doing_ = "the start";
   std::optional<Message> over_;
-  std::function<void()> when_over_;
+  std::function<void(const std::string&)> when_stuck_;
+  std::chrono::milliseconds grace_{0};
+  mutable bool noticed_ = false;
   bool welcome_ = false, left_ = false, stopping_ = false;
   std::thread thread_;
 };

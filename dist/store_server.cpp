@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <utility>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -52,16 +53,36 @@ void StoreServer::wait_for_leaving(std::chrono::milliseconds most) {
   changed_.wait_for(lock, most, [this] { return lost_ || left_ == job_.size; });
 }
 
-std::string StoreServer::missing() const {
-  std::lock_guard lock(mutex_);
+std::string StoreServer::wait_for_all(std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most, [this] {
+    return lost_ || std::find(came_.begin(), came_.end(), false) == came_.end();
+  });
   std::string ranks;
   for (std::size_t rank = 0; rank < came_.size(); ++rank)
     if (!came_[rank]) ranks += fmt::format("{}{}", ranks.empty() ? "" : ", ", rank);
-  return ranks;
+  return lost_ ? "" : ranks;
+}
+
+void StoreServer::refuse_all(const std::string& sentence) {
+  {
+    std::lock_guard lock(mutex_);
+    refusal_ = sentence;
+  }
+  eventfd_write(wake_.get(), 1);
+}
+
+// On the thread of the server, which alone uses the connections.
+void StoreServer::refuse_as_asked() {
+  std::unique_lock lock(mutex_);
+  const std::string sentence = std::exchange(refusal_, "");
+  lock.unlock();
+  if (!sentence.empty()) end_all(MessageKind::refused, sentence);
 }
 
 void StoreServer::work() {
   while (!stopping_) poll_once();
+  refuse_as_asked();
   for (Connection& connection : connections_) flush(connection);
 }
 
@@ -83,6 +104,11 @@ void StoreServer::poll_once() {
     last_pulse_ = Clock::now();
     for (Connection& connection : connections_)
       if (connection.rank >= 0) send(connection, {MessageKind::pulse, {""}});
+  }
+  if ((waits[1].revents & POLLIN) != 0) {
+    eventfd_t woken = 0;
+    eventfd_read(wake_.get(), &woken);
+    refuse_as_asked();
   }
   check_silence();
   for (const Connection& connection : connections_)
@@ -181,6 +207,7 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
         rank, printable(hello.fields[5]));
   } else {
     came_[static_cast<std::size_t>(rank)] = true;
+    changed_.notify_all();
   }
   if (!wrong.empty()) {
     send(connection, {MessageKind::refused, {wrong}});

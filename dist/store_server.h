@@ -41,8 +41,11 @@ class StoreServer {
 
   // Waits until all ranks have left, or one is lost, at most this long.
   void wait_for_leaving(std::chrono::milliseconds most);
-  // The ranks that have not come yet, for messages: "2, 3".
-  std::string missing() const;
+  // Waits until all ranks have come, or the job is over, at most this long. Returns those that have
+  // not, for messages: "2, 3".
+  std::string wait_for_all(std::chrono::milliseconds most);
+  // Ends the job, with this sentence for all ranks.
+  void refuse_all(const std::string& sentence);
 
  private:
   struct Connection;
@@ -54,6 +57,7 @@ class StoreServer {
   void greet(Connection& connection, const Message& hello);
   void answer_waiting(const std::string& key);
   void check_silence();
+  void refuse_as_asked();
   void lose(const Connection& connection, const std::string& how);
   void end_all(MessageKind kind, const std::string& sentence);
   static void send(Connection& connection, const Message& message);
@@ -72,6 +76,7 @@ class StoreServer {
   std::vector<bool> came_;
   i64 left_ = 0;
   bool lost_ = false;
+  std::string refusal_;
   std::thread thread_;
 };
 

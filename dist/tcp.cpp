@@ -2,6 +2,7 @@
 #include "weft/dist/tcp.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -85,6 +86,16 @@ int port_of(const Descriptor& listening) {
   return ntohs(address.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
                    : reinterpret_cast<const sockaddr_in*>(&address)->sin_port);
+}
+
+std::string local_address(const Descriptor& connected) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  getsockname(connected.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  std::array<char, NI_MAXHOST> host{};
+  getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host.data(), host.size(), nullptr,
+              0, NI_NUMERICHOST);
+  return host.data();
 }
 
 Descriptor connect_to(const std::string& host, int port, std::chrono::milliseconds patience) {

@@ -13,6 +13,9 @@ namespace weft::dist {
 Descriptor listen_at(const std::string& host, int port);
 int port_of(const Descriptor& listening);
 
+// The address of this machine in a connection, as numbers.
+std::string local_address(const Descriptor& connected);
+
 // Connects, and tries again until `patience` is over while nobody listens there. Throws UserError
 // for an address that does not resolve, and InternalError when `patience` is over.
 Descriptor connect_to(const std::string& host, int port, std::chrono::milliseconds patience);
