@@ -8,13 +8,13 @@
 //   of a rank     hello    version, token, rank, size, build and config, host
 //                 set      key, value
 //                 get      key; answered by `value` as soon as there is one
-//                 pulse    what the rank does now; each second
+//                 pulse    what the rank does now; ten in the time after which a rank is lost
 //                 failed   why; the others are told
 //                 leave    the rank ends as it should
 //   of the store  welcome
 //                 refused  a sentence; the rank ends
 //                 value    key, value
-//                 pulse    each second
+//                 pulse    as often
 //                 lost     a sentence; the rank ends
 #pragma once
 #include <cstddef>

@@ -16,8 +16,6 @@
 namespace weft::dist {
 namespace {
 
-constexpr int kPulseMilliseconds = 1000;
-
 std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
@@ -130,10 +128,11 @@ void Store::work() {
 
 // Until the job ends or this rank does.
 void Store::watch() {
+  const auto between = silence_ / kPulsesInSilence;
   Clock::time_point heard = Clock::now(), told = heard;
   for (;;) {
     std::array<pollfd, 2> waits{{{socket_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};
-    poll(waits.data(), waits.size(), kPulseMilliseconds);
+    poll(waits.data(), waits.size(), static_cast<int>(between.count() / 2));
     if (waits[0].revents != 0) {
       receive();
       heard = Clock::now();
@@ -146,7 +145,7 @@ void Store::watch() {
     if (stopping_ || over_) return;
     const std::string doing = doing_;
     lock.unlock();
-    if (Clock::now() - told < std::chrono::milliseconds(kPulseMilliseconds)) continue;
+    if (Clock::now() - told < between) continue;
     told = Clock::now();
     send({MessageKind::pulse, {doing}});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rank's connection to the store of rank 0 (store_server.h). Its thread says each second what
-// this rank does, and learns when another rank is lost. Thread-safe.
+// A rank's connection to the store of rank 0 (store_server.h). Its thread says again and again
+// what this rank does, and learns when another rank is lost. Thread-safe.
 #pragma once
 #include <chrono>
 #include <condition_variable>

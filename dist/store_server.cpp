@@ -18,7 +18,6 @@
 namespace weft::dist {
 namespace {
 
-constexpr std::chrono::seconds kBetweenPulses{1};
 constexpr std::size_t kMostWaiting = std::size_t{1} << 24;  // bytes that a rank does not take
 
 }  // namespace
@@ -91,8 +90,7 @@ void StoreServer::poll_once() {
   for (const Connection& connection : connections_)
     waits.push_back({connection.socket.get(),
                      static_cast<short>(connection.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
-  constexpr int kMilliseconds = 250;
-  poll(waits.data(), waits.size(), kMilliseconds);
+  poll(waits.data(), waits.size(), static_cast<int>(silence_.count() / kPulsesInSilence / 2));
   std::size_t at = 2;
   for (Connection& connection : connections_) {
     const short events = waits[at++].revents;
@@ -100,7 +98,7 @@ void StoreServer::poll_once() {
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) receive(connection);
   }
   if ((waits[0].revents & POLLIN) != 0) accept_new();
-  if (Clock::now() - last_pulse_ >= kBetweenPulses) {
+  if (Clock::now() - last_pulse_ >= silence_ / kPulsesInSilence) {
     last_pulse_ = Clock::now();
     for (Connection& connection : connections_)
       if (connection.rank >= 0) send(connection, {MessageKind::pulse, {""}});

@@ -30,6 +30,7 @@ struct JobIdentity {
 };
 
 inline constexpr std::chrono::seconds kMostSilence{10};
+inline constexpr int kPulsesInSilence = 10;  // each side sends one in this part of the silence
 
 class StoreServer {
  public:

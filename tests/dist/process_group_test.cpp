@@ -98,7 +98,7 @@ TEST(RankProgram, DISABLED_Collectives) {
 
 class Collectives : public testing::TestWithParam<i64> {};
 
-TEST_P(Collectives, OfAllDtypesAndSizes) {
+TEST_P(Collectives, OfAllDtypesAndSizesSlow) {
   Ranks ranks(GetParam(), "RankProgram.DISABLED_Collectives");
   for (const auto& end : ranks.ends()) EXPECT_EQ(end.code, 0) << end.output;
 }
@@ -122,7 +122,7 @@ TEST(RankProgram, DISABLED_Many) {
   });
 }
 
-TEST(ProcessGroup, AKilledRankEndsTheOthers) {
+TEST(ProcessGroup, AKilledRankEndsTheOthersSlow) {
   for (const i64 victim : {0, 2}) {
     Ranks ranks(3, "RankProgram.DISABLED_Many", {{"TEST_TIMEOUT", "60000"}});
     for (i64 rank = 0; rank < 3; ++rank) ranks.wait_for(rank, "begun");
@@ -201,7 +201,7 @@ TEST(RankProgram, DISABLED_OneNeverComes) {
   });
 }
 
-TEST(ProcessGroup, ARankThatDoesNotComeIsNamed) {
+TEST(ProcessGroup, ARankThatDoesNotComeIsNamedSlow) {
   Ranks ranks(3, "RankProgram.DISABLED_OneNeverComes");
   const auto ends = ranks.ends();
   for (const std::size_t rank : {0, 2}) {

@@ -42,9 +42,9 @@ class Job {
   std::unique_ptr<Store> rank(i64 rank, milliseconds silence = kMostSilence) const {
     return std::make_unique<Store>(launch(rank), "build", kPatience, silence);
   }
-  std::vector<std::unique_ptr<Store>> all() const {
+  std::vector<std::unique_ptr<Store>> all(milliseconds silence = kMostSilence) const {
     std::vector<std::unique_ptr<Store>> stores;
-    for (i64 r = 0; r < size_; ++r) stores.push_back(rank(r));
+    for (i64 r = 0; r < size_; ++r) stores.push_back(rank(r, silence));
     return stores;
   }
   StoreServer& server() { return *server_; }
@@ -120,10 +120,10 @@ TEST(Store, ARankMayComeBeforeTheServerListens) {
 }
 
 TEST(Store, AClosedConnectionIsALostRankForAllOthers) {
-  Job job(3);
-  auto stores = job.all();
+  Job job(3, kSilence);
+  auto stores = job.all(kSilence);
   stores[1]->doing("all-reduce of step 7");
-  std::this_thread::sleep_for(milliseconds(1300));  // the next pulse
+  std::this_thread::sleep_for(milliseconds(600));  // the next pulses
   stores[1].reset();
   for (const i64 rank : {0, 2}) {
     const std::string what = end_of(*stores[static_cast<std::size_t>(rank)]);
@@ -141,12 +141,12 @@ TEST(Store, ARankThatDoesNotNoticeTheEndIsStuck) {
   std::promise<std::string> stuck;
   std::atomic<bool> noticed_is_stuck = false;
   stores[0]->when_stuck(milliseconds(100), [&](const std::string& what) { stuck.set_value(what); });
-  stores[2]->when_stuck(milliseconds(1000), [&](const std::string&) { noticed_is_stuck = true; });
+  stores[2]->when_stuck(milliseconds(500), [&](const std::string&) { noticed_is_stuck = true; });
   stores[1].reset();
   EXPECT_NE(end_of(*stores[2]), "none");
   EXPECT_NE(stuck.get_future().get().find("is lost in the start: its connection has closed"),
             std::string::npos);
-  std::this_thread::sleep_for(milliseconds(1200));
+  std::this_thread::sleep_for(milliseconds(700));
   EXPECT_FALSE(noticed_is_stuck);
 }
 
@@ -158,7 +158,7 @@ TEST(Store, ARankThatFailsTellsWhy) {
             std::string::npos);
 }
 
-TEST(Store, SilenceIsALostRank) {
+TEST(Store, SilenceIsALostRankSlow) {
   Job job(2, kSilence);
   const auto store = job.rank(0);
   Stranger silent(job.port());
