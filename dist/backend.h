@@ -18,9 +18,9 @@ struct BackendSetup {
   std::chrono::milliseconds timeout;  // of each operation
 };
 
-// All ranks call the same operations in the same order, with tensors of equal shape and dtype on the
-// backend's kind of device. An operation throws what its library throws; ProcessGroup turns that
-// into a sentence.
+// All ranks call the same operations in the same order, with tensors of equal shape and dtype on
+// the backend's kind of device. An operation throws what its library throws; ProcessGroup turns
+// that into a sentence.
 class Backend {
  public:
   virtual ~Backend() = default;

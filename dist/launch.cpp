@@ -87,7 +87,7 @@ void require_all(const Reader& reader, std::initializer_list<const char*> names)
              missing);
 }
 
-std::string address_of(const Reader& reader, const Family& family, i64 size) {
+std::string address_from(const Reader& reader, const Family& family, i64 size) {
   if (reader.has("MASTER_ADDR")) {
     std::string address = reader.text("MASTER_ADDR");
     WEFT_CHECK(!address.empty(),
@@ -113,7 +113,7 @@ std::string job_of(const Reader& reader, const Family& family) {
   return job;
 }
 
-int port_of(const Reader& reader, const Family& family) {
+int port_from(const Reader& reader, const Family& family) {
   if (reader.has("MASTER_PORT")) {
     const bool taken = reader.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
     return static_cast<int>(reader.number("MASTER_PORT", 1, kMostPort - taken)) + taken;
@@ -129,7 +129,7 @@ int port_of(const Reader& reader, const Family& family) {
   return kFirstDerivedPort + static_cast<int>(number % kDerivedPorts);
 }
 
-std::string token_of(const Reader& reader, const Family& family, const Launch& launch) {
+std::string token_from(const Reader& reader, const Family& family, const Launch& launch) {
   if (reader.has("WEFT_DIST_TOKEN")) return sha256_of(reader.text("WEFT_DIST_TOKEN"));
   return sha256_of(fmt::format("{} {} {} {} {}", job_of(reader, family),
                                reader.text("TORCHELASTIC_RESTART_COUNT"),
@@ -156,9 +156,9 @@ std::optional<Launch> launch_of(const Variables& variable, std::optional<int> po
     if (port) require_all(reader, {"RANK", "MASTER_ADDR"});
     else require_all(reader, {"RANK", "MASTER_ADDR", "MASTER_PORT"});
   }
-  launch.address = address_of(reader, *family, launch.size);
-  launch.port = port ? *port : port_of(reader, *family);
-  launch.token = token_of(reader, *family, launch);
+  launch.address = address_from(reader, *family, launch.size);
+  launch.port = port ? *port : port_from(reader, *family);
+  launch.token = token_from(reader, *family, launch);
   return launch;
 }
 

@@ -7,8 +7,8 @@
 //     group.leave();
 //   }
 //
-// All ranks call the same operations in the same order, with tensors of equal shape and dtype on the
-// CPU. An operation returns when the tensors of this rank have their values. If another rank is
+// All ranks call the same operations in the same order, with tensors of equal shape and dtype on
+// the CPU. An operation returns when the tensors of this rank have their values. If another rank is
 // lost, or a live one keeps the others waiting beyond `timeout`, it throws a sentence that names
 // the rank; the group cannot be used any more. A group is used by one thread. The process has to
 // ignore SIGPIPE, which Gloo raises when another rank has ended.
@@ -52,7 +52,8 @@ class ProcessGroup {
   // Replaces the elements by their sums over all ranks; f16 and bf16 are added in f32. All ranks
   // get the same bits.
   void all_reduce(const Tensor& values);
-  // Part r of the sums of `values`, in rank order, goes to `part` of rank r. `values` is overwritten.
+  // Part r of the sums of `values`, in rank order, goes to `part` of rank r. `values` is
+  // overwritten.
   void reduce_scatter(const Tensor& values, const Tensor& part);
   // `values` becomes the parts of all ranks in their order.
   void all_gather(const Tensor& part, const Tensor& values);

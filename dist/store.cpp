@@ -36,7 +36,8 @@ Store::Store(const Launch& launch, const std::string& build_and_config,
   thread_ = std::thread([this] { work(); });
   try {
     std::unique_lock lock(mutex_);
-    const bool came = changed_.wait_for(lock, patience, [this] { return welcome_ || over_; });
+    const bool came =
+        changed_.wait_for(lock, patience, [this] { return job_.welcome || job_.over; });
     lock.unlock();
     check();
     WEFT_CHECK(came,
@@ -68,7 +69,7 @@ void Store::set(const std::string& key, const std::string& value) {
 std::string Store::get(const std::string& key, std::chrono::milliseconds most) {
   send({MessageKind::get, {key}});
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, most, [&] { return over_ || values_.contains(key); });
+  changed_.wait_for(lock, most, [&] { return job_.over || values_.contains(key); });
   const auto found = values_.find(key);
   if (found != values_.end()) return values_.extract(found).mapped();
   lock.unlock();
@@ -85,23 +86,22 @@ void Store::doing(std::string what) {
 
 void Store::check() const {
   std::lock_guard lock(mutex_);
-  if (!over_) return;
-  noticed_ = true;
+  if (!job_.over) return;
+  job_.noticed = true;
   changed_.notify_all();
-  if (over_->kind == MessageKind::refused) throw UserError(over_->fields[0]);
-  throw LostRank(over_->fields[0]);
+  if (job_.over->kind == MessageKind::refused) throw UserError(job_.over->fields[0]);
+  throw LostRank(job_.over->fields[0]);
 }
 
 void Store::wait_for_the_end(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, most, [this] { return over_.has_value(); });
+  changed_.wait_for(lock, most, [this] { return job_.over.has_value(); });
 }
 
 void Store::when_stuck(std::chrono::milliseconds grace,
                        std::function<void(const std::string&)> call) {
   std::lock_guard lock(mutex_);
-  grace_ = grace;
-  when_stuck_ = std::move(call);
+  when_stuck_ = {grace, std::move(call)};
 }
 
 std::string Store::local_address() const { return dist::local_address(socket_); }
@@ -109,7 +109,7 @@ std::string Store::local_address() const { return dist::local_address(socket_); 
 void Store::leave() {
   {
     std::lock_guard lock(mutex_);
-    if (std::exchange(left_, true)) return;
+    if (std::exchange(job_.left, true)) return;
   }
   send({MessageKind::leave});
 }
@@ -119,9 +119,11 @@ void Store::fail_job(const std::string& why) { send({MessageKind::failed, {why}}
 void Store::work() {
   watch();
   std::unique_lock lock(mutex_);
-  if (!over_ || changed_.wait_for(lock, grace_, [this] { return noticed_ || stopping_; })) return;
-  const auto call = std::exchange(when_stuck_, nullptr);
-  const std::string sentence = over_->fields[0];
+  if (!job_.over ||
+      changed_.wait_for(lock, when_stuck_.grace, [this] { return job_.noticed || stopping_; }))
+    return;
+  const auto call = std::exchange(when_stuck_.call, nullptr);
+  const std::string sentence = job_.over->fields[0];
   lock.unlock();
   if (call) call(sentence);
 }
@@ -142,7 +144,7 @@ void Store::watch() {
           fmt::format("dist: rank 0 on {} is lost: it gave no sign of life for {} s", host_,
                       static_cast<double>(silence_.count()) / 1000));
     std::unique_lock lock(mutex_);
-    if (stopping_ || over_) return;
+    if (stopping_ || job_.over) return;
     const std::string doing = doing_;
     lock.unlock();
     if (Clock::now() - told < between) continue;
@@ -166,7 +168,7 @@ void Store::receive() {
       if (message->kind == MessageKind::refused || message->kind == MessageKind::lost)
         end(message->kind, message->fields[0]);
       std::lock_guard lock(mutex_);
-      if (message->kind == MessageKind::welcome) welcome_ = true;
+      if (message->kind == MessageKind::welcome) job_.welcome = true;
       if (message->kind == MessageKind::value) values_[message->fields[0]] = message->fields[1];
       changed_.notify_all();
     }
@@ -178,8 +180,8 @@ void Store::receive() {
 void Store::end(MessageKind kind, const std::string& sentence) {
   std::lock_guard lock(mutex_);
   // Rank 0 closes all connections when each rank has left.
-  if (over_ || left_) return;
-  over_ = Message{kind, {sentence}};
+  if (job_.over || job_.left) return;
+  job_.over = Message{kind, {sentence}};
   changed_.notify_all();
 }
 

@@ -46,8 +46,8 @@ class Store {
   void check() const;
   // Waits until check() would throw, at most this long.
   void wait_for_the_end(std::chrono::milliseconds most);
-  // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call` runs
-  // with the sentence, on the store's thread: the rank waits in an operation that does not end.
+  // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call`
+  // runs with the sentence, on the store's thread: the rank waits in an operation that does not end.
   void when_stuck(std::chrono::milliseconds grace, std::function<void(const std::string&)> call);
 
   // The address of this machine in the network that leads to rank 0.
@@ -74,11 +74,17 @@ class Store {
   mutable std::condition_variable changed_;
   std::map<std::string, std::string> values_;
   std::string doing_ = "the start";
-  std::optional<Message> over_;
-  std::function<void(const std::string&)> when_stuck_;
-  std::chrono::milliseconds grace_{0};
-  mutable bool noticed_ = false;
-  bool welcome_ = false, left_ = false, stopping_ = false;
+  struct Job {
+    bool welcome = false, left = false;
+    std::optional<Message> over;
+    bool noticed = false;  // by this rank
+  };
+  mutable Job job_;
+  struct Stuck {
+    std::chrono::milliseconds grace{0};
+    std::function<void(const std::string&)> call;
+  } when_stuck_;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

@@ -38,7 +38,7 @@ StoreServer::StoreServer(Descriptor listening, JobIdentity job, std::chrono::mil
       silence_(silence),
       listening_(std::move(listening)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      came_(static_cast<std::size_t>(job_.size), false),
+      progress_{std::vector<bool>(static_cast<std::size_t>(job_.size), false)},
       thread_([this] { work(); }) {}
 
 StoreServer::~StoreServer() {
@@ -49,24 +49,25 @@ StoreServer::~StoreServer() {
 
 void StoreServer::wait_for_leaving(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, most, [this] { return lost_ || left_ == job_.size; });
+  changed_.wait_for(lock, most, [this] { return progress_.lost || progress_.left == job_.size; });
 }
 
 std::string StoreServer::wait_for_all(std::chrono::milliseconds most) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, most, [this] {
-    return lost_ || std::find(came_.begin(), came_.end(), false) == came_.end();
+    return progress_.lost ||
+           std::find(progress_.came.begin(), progress_.came.end(), false) == progress_.came.end();
   });
   std::string ranks;
-  for (std::size_t rank = 0; rank < came_.size(); ++rank)
-    if (!came_[rank]) ranks += fmt::format("{}{}", ranks.empty() ? "" : ", ", rank);
-  return lost_ ? "" : ranks;
+  for (std::size_t rank = 0; rank < progress_.came.size(); ++rank)
+    if (!progress_.came[rank]) ranks += fmt::format("{}{}", ranks.empty() ? "" : ", ", rank);
+  return progress_.lost ? "" : ranks;
 }
 
 void StoreServer::refuse_all(const std::string& sentence) {
   {
     std::lock_guard lock(mutex_);
-    refusal_ = sentence;
+    progress_.refusal = sentence;
   }
   eventfd_write(wake_.get(), 1);
 }
@@ -74,7 +75,7 @@ void StoreServer::refuse_all(const std::string& sentence) {
 // On the thread of the server, which alone uses the connections.
 void StoreServer::refuse_as_asked() {
   std::unique_lock lock(mutex_);
-  const std::string sentence = std::exchange(refusal_, "");
+  const std::string sentence = std::exchange(progress_.refusal, "");
   lock.unlock();
   if (!sentence.empty()) end_all(MessageKind::refused, sentence);
 }
@@ -160,7 +161,7 @@ void StoreServer::process(Connection& connection, const Message& message) {
     case MessageKind::leave: {
       connection.left = true;
       std::lock_guard lock(mutex_);
-      ++left_;
+      ++progress_.left;
       changed_.notify_all();
       break;
     }
@@ -182,6 +183,10 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
                 version != WEFT_VERSION ? "version of weft" : "token");
     return;
   }
+  if (over_) {
+    send(connection, *over_);
+    return;
+  }
   const auto number = [](const std::string& text) {
     i64 value = -1;
     std::from_chars(text.data(), text.data() + text.size(), value);
@@ -196,7 +201,7 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
         rank, size, job_.size);
   } else if (rank < 0 || rank >= size) {
     wrong = fmt::format("dist: rank {} has come; 0 to {} are required", rank, size - 1);
-  } else if (std::lock_guard lock(mutex_); came_[static_cast<std::size_t>(rank)]) {
+  } else if (std::lock_guard lock(mutex_); progress_.came[static_cast<std::size_t>(rank)]) {
     wrong = fmt::format("dist: two processes have rank {}; each rank is required once", rank);
   } else if (hello.fields[4] != job_.build_and_config) {
     wrong = fmt::format(
@@ -204,12 +209,12 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
         "required",
         rank, printable(hello.fields[5]));
   } else {
-    came_[static_cast<std::size_t>(rank)] = true;
+    progress_.came[static_cast<std::size_t>(rank)] = true;
     changed_.notify_all();
   }
   if (!wrong.empty()) {
-    send(connection, {MessageKind::refused, {wrong}});
     end_all(MessageKind::refused, wrong);
+    send(connection, *over_);
     return;
   }
   connection.rank = rank;
@@ -240,11 +245,11 @@ void StoreServer::lose(const Connection& connection, const std::string& how) {
 }
 
 void StoreServer::end_all(MessageKind kind, const std::string& sentence) {
-  over_ = true;
+  over_ = Message{kind, {sentence}};
   for (Connection& connection : connections_)
-    if (connection.rank >= 0 && !connection.closed) send(connection, {kind, {sentence}});
+    if (connection.rank >= 0 && !connection.closed) send(connection, *over_);
   std::lock_guard lock(mutex_);
-  lost_ = true;
+  progress_.lost = true;
   changed_.notify_all();
 }
 

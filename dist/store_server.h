@@ -11,6 +11,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -70,14 +71,16 @@ class StoreServer {
   std::list<Connection> connections_;
   std::map<std::string, std::string> values_;
   Clock::time_point last_pulse_ = Clock::now();
-  bool over_ = false;  // a rank was lost or refused; all were told
+  std::optional<Message> over_;  // what all are told: a rank was lost or refused
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
-  std::vector<bool> came_;
-  i64 left_ = 0;
-  bool lost_ = false;
-  std::string refusal_;
+  struct Progress {
+    std::vector<bool> came;  // by rank
+    i64 left = 0;
+    bool lost = false;
+    std::string refusal = {};  // asked for by refuse_all()
+  } progress_;
   std::thread thread_;
 };
 

@@ -96,9 +96,17 @@ TEST(RankProgram, DISABLED_Collectives) {
   });
 }
 
+// Tests that start ranks are skipped in a build without Gloo.
+#ifdef WEFT_HAS_GLOO
+#define WEFT_NEEDS_GLOO()
+#else
+#define WEFT_NEEDS_GLOO() GTEST_SKIP() << "this build has no libweft_gloo.so"
+#endif
+
 class Collectives : public testing::TestWithParam<i64> {};
 
 TEST_P(Collectives, OfAllDtypesAndSizesSlow) {
+  WEFT_NEEDS_GLOO();
   Ranks ranks(GetParam(), "RankProgram.DISABLED_Collectives");
   for (const auto& end : ranks.ends()) EXPECT_EQ(end.code, 0) << end.output;
 }
@@ -123,6 +131,7 @@ TEST(RankProgram, DISABLED_Many) {
 }
 
 TEST(ProcessGroup, AKilledRankEndsTheOthersSlow) {
+  WEFT_NEEDS_GLOO();
   for (const i64 victim : {0, 2}) {
     Ranks ranks(3, "RankProgram.DISABLED_Many", {{"TEST_TIMEOUT", "60000"}});
     for (i64 rank = 0; rank < 3; ++rank) ranks.wait_for(rank, "begun");
@@ -140,6 +149,7 @@ TEST(ProcessGroup, AKilledRankEndsTheOthersSlow) {
 }
 
 TEST(ProcessGroup, AStoppedRankEndsTheOthersSlow) {
+  WEFT_NEEDS_GLOO();
   for (const i64 victim : {0, 1}) {
     Ranks ranks(3, "RankProgram.DISABLED_Many", {{"TEST_TIMEOUT", "60000"}});
     for (i64 rank = 0; rank < 3; ++rank) ranks.wait_for(rank, "begun");
@@ -167,6 +177,7 @@ TEST(RankProgram, DISABLED_OneDoesNotTakePart) {
 }
 
 TEST(ProcessGroup, ALiveRankMayKeepOthersWaitingForTheTimeoutOnlySlow) {
+  WEFT_NEEDS_GLOO();
   Ranks ranks(2, "RankProgram.DISABLED_OneDoesNotTakePart");
   const auto ends = ranks.ends();
   EXPECT_EQ(ends[0].code, 1);
@@ -185,6 +196,7 @@ TEST(RankProgram, DISABLED_AnotherConfig) {
 }
 
 TEST(ProcessGroup, AnotherConfigIsRefusedAtAllRanks) {
+  WEFT_NEEDS_GLOO();
   Ranks ranks(3, "RankProgram.DISABLED_AnotherConfig");
   for (const auto& end : ranks.ends()) {
     EXPECT_EQ(end.code, 2) << end.output;
@@ -202,6 +214,7 @@ TEST(RankProgram, DISABLED_OneNeverComes) {
 }
 
 TEST(ProcessGroup, ARankThatDoesNotComeIsNamedSlow) {
+  WEFT_NEEDS_GLOO();
   Ranks ranks(3, "RankProgram.DISABLED_OneNeverComes");
   const auto ends = ranks.ends();
   for (const std::size_t rank : {0, 2}) {

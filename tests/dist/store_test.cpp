@@ -13,6 +13,7 @@
 
 #include "weft/core/clock.h"
 #include "weft/dist/tcp.h"
+#include "weft/tests/support/message_of.h"
 
 namespace weft::dist {
 namespace {
@@ -70,19 +71,9 @@ class Stranger {
   Descriptor socket_;
 };
 
-template <class E, class F>
-std::string error_of(F&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "none";
-}
-
 // The error that ends the job at this rank, within `most`.
 std::string end_of(Store& store, milliseconds most = kPatience) {
-  return error_of<Error>([&] { store.get("never set", most); });
+  return test_support::message_of<Error>([&] { store.get("never set", most); });
 }
 
 TEST(Store, ValuesReachAllRanksBeforeAndAfterTheyAsk) {
@@ -101,7 +92,7 @@ TEST(Store, ValuesReachAllRanksBeforeAndAfterTheyAsk) {
 TEST(Store, AKeyThatNobodySetsIsAnError) {
   Job job(1);
   const auto store = job.rank(0);
-  EXPECT_EQ(error_of<InternalError>([&] { store->get("k", milliseconds(50)); }),
+  EXPECT_EQ(test_support::message_of<InternalError>([&] { store->get("k", milliseconds(50)); }),
             "dist: 'k' did not come within 0.05 s; a rank that sets it is required");
 }
 
@@ -143,7 +134,7 @@ TEST(Store, ARankThatDoesNotNoticeTheEndIsStuck) {
   stores[0]->when_stuck(milliseconds(100), [&](const std::string& what) { stuck.set_value(what); });
   stores[2]->when_stuck(milliseconds(500), [&](const std::string&) { noticed_is_stuck = true; });
   stores[1].reset();
-  EXPECT_NE(end_of(*stores[2]), "none");
+  EXPECT_NE(end_of(*stores[2]), "no error");
   EXPECT_NE(stuck.get_future().get().find("is lost in the start: its connection has closed"),
             std::string::npos);
   std::this_thread::sleep_for(milliseconds(700));
@@ -180,8 +171,9 @@ TEST(Store, AServerThatIsSilentIsALostRankZero) {
   const Descriptor listening = listen_at("127.0.0.1", 0);
   const Launch launch{
       .family = "test", .address = "127.0.0.1", .port = port_of(listening), .token = "t"};
-  EXPECT_EQ(error_of<LostRank>([&] { Store(launch, "b", kPatience, milliseconds(200)); }),
-            "dist: rank 0 on 127.0.0.1 is lost: it gave no sign of life for 0.2 s");
+  EXPECT_EQ(
+      test_support::message_of<LostRank>([&] { Store(launch, "b", kPatience, milliseconds(200)); }),
+      "dist: rank 0 on 127.0.0.1 is lost: it gave no sign of life for 0.2 s");
 }
 
 TEST(Store, RanksThatLeaveAreNotLost) {
@@ -207,8 +199,9 @@ TEST(Store, RanksThatLeaveAreNotLost) {
 void expect_refused(Job& job, Launch wrong, const std::string& sentence, bool all,
                     const std::string& build = "build") {
   const auto store = job.rank(0);
-  EXPECT_EQ(error_of<UserError>([&] { Store(wrong, build, kPatience); }), sentence);
-  if (all) EXPECT_EQ(error_of<UserError>([&] { store->get("k", kPatience); }), sentence);
+  EXPECT_EQ(test_support::message_of<UserError>([&] { Store(wrong, build, kPatience); }), sentence);
+  if (all)
+    EXPECT_EQ(test_support::message_of<UserError>([&] { store->get("k", kPatience); }), sentence);
   else EXPECT_NO_THROW(store->check());
   store->leave();
 }
@@ -244,6 +237,16 @@ TEST(Store, AJobThatDoesNotFitTogetherIsRefusedAtAllRanks) {
   }
 }
 
+TEST(Store, ARankThatComesAfterTheEndIsToldToo) {
+  Job job(2);
+  const auto refused = [&](i64 rank, const std::string& build) {
+    return test_support::message_of<UserError>([&] { Store(job.launch(rank), build, kPatience); });
+  };
+  const std::string sentence = refused(1, "another");
+  EXPECT_NE(sentence, "no error");
+  EXPECT_EQ(refused(0, "build"), sentence);
+}
+
 TEST(Store, AnotherJobIsRefusedAlone) {
   Job job(2);
   Launch wrong = job.launch(1);
@@ -273,19 +276,19 @@ TEST(Store, BytesOfAnotherProgramCloseItsConnectionAlone) {
 }
 
 TEST(Tcp, WhatCannotBeReachedIsASentence) {
-  EXPECT_EQ(error_of<UserError>([] {
+  EXPECT_EQ(test_support::message_of<UserError>([] {
               listen_at("no-such-host.invalid", 0);
             }).rfind("dist: the address 'no-such-host.invalid' does not resolve (", 0),
             0u);
   const Descriptor listening = listen_at("127.0.0.1", 0);
-  EXPECT_EQ(error_of<UserError>([&] {
+  EXPECT_EQ(test_support::message_of<UserError>([&] {
               listen_at("127.0.0.1", port_of(listening));
             }).rfind("dist: rank 0 cannot listen at port ", 0),
             0u);
-  EXPECT_EQ(error_of<UserError>([] { listen_at("192.0.2.1", 4000); }),
+  EXPECT_EQ(test_support::message_of<UserError>([] { listen_at("192.0.2.1", 4000); }),
             "dist: rank 0 cannot listen at '192.0.2.1', which is no address of its machine; one is "
             "required (MASTER_ADDR)");
-  EXPECT_NE(error_of<InternalError>([] {
+  EXPECT_NE(test_support::message_of<InternalError>([] {
               connect_to("127.0.0.1", 1, milliseconds(200));
             }).find("after 0 s (Connection refused)"),
             std::string::npos);
@@ -309,7 +312,7 @@ TEST(Message, WhatIsNoMessageIsRefused) {
   const auto refused = [](std::string bytes) {
     MessageReader reader;
     reader.add(bytes);
-    return error_of<UserError>([&] { reader.next(); });
+    return test_support::message_of<UserError>([&] { reader.next(); });
   };
   using std::string_literals::operator""s;
   EXPECT_EQ(refused("\0\0\0\0"s), "store: a message of 0 bytes came; 1 to 16777216 are required");
