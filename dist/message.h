@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages between the ranks of a job and the store of rank 0.
+//
+// Note [The store's protocol]
+// A message is a u32 with the number of bytes behind it, a byte with its kind, and its fields: for
+// each a u32 with its size, and its bytes. Numbers are little-endian.
+//
+//   of a rank     hello    version, token, rank, size, build and config, host
+//                 set      key, value
+//                 get      key; answered by `value` as soon as there is one
+//                 pulse    what the rank does now; ten in the time after which a rank is lost
+//                 failed   why; the others are told
+//                 leave    the rank ends as it should
+//   of the store  welcome
+//                 refused  a sentence; the rank ends
+//                 value    key, value
+//                 pulse    as often
+//                 lost     a sentence; the rank ends
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weft/core/types.h"
+
+namespace weft::dist {
+
+enum class MessageKind : u8 {
+  hello,
+  set,
+  get,
+  pulse,
+  failed,
+  leave,
+  welcome,
+  refused,
+  value,
+  lost
+};
+
+struct Message {
+  MessageKind kind = MessageKind::pulse;
+  std::vector<std::string> fields = {};
+};
+
+std::string encoded(const Message& message);
+
+// Takes bytes as they come and gives the messages in them.
+class MessageReader {
+ public:
+  void add(std::string_view bytes) { bytes_ += bytes; }
+  // The next whole message; none if there is none yet. Throws UserError for bytes that are no
+  // message: another program has connected.
+  std::optional<Message> next();
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace weft::dist

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// A rank's connection to the store of rank 0 (store_server.h). Its thread says again and again
+// what this rank does, and learns when another rank is lost. Thread-safe.
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "weft/core/descriptor.h"
+#include "weft/core/error.h"
+#include "weft/dist/launch.h"
+#include "weft/dist/message.h"
+#include "weft/dist/store_server.h"
+
+namespace weft::dist {
+
+// Another rank is lost, so this one cannot go on. Exit code 1.
+class LostRank : public InternalError {
+ public:
+  using InternalError::InternalError;
+};
+
+class Store {
+ public:
+  // Connects to rank 0, which may come later, within `patience`. Throws UserError if rank 0 refuses
+  // this rank: another job, size, build or config, or a number that is taken.
+  Store(const Launch& launch, const std::string& build_and_config,
+        std::chrono::milliseconds patience, std::chrono::milliseconds silence = kMostSilence);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  void set(const std::string& key, const std::string& value);
+  // Waits until a rank has set the key. Throws LostRank, UserError if the job is refused, and
+  // InternalError after `most`.
+  std::string get(const std::string& key, std::chrono::milliseconds most);
+
+  // What this rank does, for the messages of others if it is lost.
+  void doing(std::string what);
+  // Throws LostRank or UserError, once the store has said that the job ends.
+  void check() const;
+  // Waits until check() would throw, at most this long.
+  void wait_for_the_end(std::chrono::milliseconds most);
+  // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call`
+  // runs with the sentence, on the store's thread: the rank waits in an operation that does not end.
+  void when_stuck(std::chrono::milliseconds grace, std::function<void(const std::string&)> call);
+
+  // The address of this machine in the network that leads to rank 0.
+  std::string local_address() const;
+
+  // Tells the others that this rank ends as it should, or why it fails.
+  void leave();
+  void fail_job(const std::string& why);
+
+ private:
+  void stop();
+  void work();
+  void watch();
+  void receive();
+  void end(MessageKind kind, const std::string& sentence);
+  void send(const Message& message);
+
+  std::chrono::milliseconds silence_;
+  std::string host_;          // of rank 0
+  Descriptor socket_, wake_;  // an eventfd
+  MessageReader reader_;      // of the thread alone
+  std::mutex sending_;
+  mutable std::mutex mutex_;  // of what follows
+  mutable std::condition_variable changed_;
+  std::map<std::string, std::string> values_;
+  std::string doing_ = "the start";
+  struct Job {
+    bool welcome = false, left = false;
+    std::optional<Message> over;
+    bool noticed = false;  // by this rank
+  };
+  mutable Job job_;
+  struct Stuck {
+    std::chrono::milliseconds grace{0};
+    std::function<void(const std::string&)> call;
+  } when_stuck_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace weft::dist
