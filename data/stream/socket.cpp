@@ -69,10 +69,6 @@ void remove_stale(const StreamAddress& address) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (number_ >= 0) close(number_);
-}
-
 std::string StreamAddress::text() const {
   return path.empty() ? fmt::format("{}{}", kTcpPrefix, port)
                       : fmt::format("{}{}", kUnixPrefix, path);

@@ -2,27 +2,10 @@
 // The sockets of a stream: a Unix socket, or a TCP port of this machine's loopback interface.
 #pragma once
 #include <string>
-#include <utility>
+
+#include "weft/core/descriptor.h"
 
 namespace weft::data {
-
-// An open file descriptor, closed by the destructor; −1: none.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor();
-
-  int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 struct StreamAddress {
   std::string path;  // of a Unix socket; empty for TCP
