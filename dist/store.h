@@ -47,7 +47,7 @@ class Store {
   // Waits until check() would throw, at most this long.
   void wait_for_the_end(std::chrono::milliseconds most);
   // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call`
-  // runs with the sentence, on the store's thread: the rank waits in an operation that does not end.
+  // runs with the sentence, on the store's thread: the rank waits for something that does not end.
   void when_stuck(std::chrono::milliseconds grace, std::function<void(const std::string&)> call);
 
   // The address of this machine in the network that leads to rank 0.

@@ -53,8 +53,8 @@ TEST_F(GpuCapture, AHundredStepsAreThoseOfOpByOp) {
   });
   EXPECT_EQ(captured->listener().outcomes.size(), 100u);
   EXPECT_EQ(captured->skipped(), 10);
-  EXPECT_EQ(captured->trainer().runner().graphs(), 2) << "before and after the rebuild";
-  EXPECT_EQ(captured->trainer().runner().launches(), 100 - 2 * 2);
+  EXPECT_EQ(captured->trainer().counters().graphs, 2) << "before and after the rebuild";
+  EXPECT_EQ(captured->trainer().counters().launches, 100 - 2 * 2);
   i64 clipped = 0;
   for (const Outcome& outcome : captured->listener().outcomes) clipped += outcome.grad_norm > 0.5;
   EXPECT_GT(clipped, 10);
@@ -68,8 +68,8 @@ TEST_F(GpuCapture, AccumulatedBatchesAreOneGraphAndAShortStepIsNone) {
                                                   .clip_value = 0.02},
                                       .planted = {{33, 0.0f}}});
   EXPECT_EQ(captured->listener().outcomes.size(), 4u * 4);  // 3 + 3 + 3 + 1 batches
-  EXPECT_EQ(captured->trainer().runner().graphs(), 1);
-  EXPECT_EQ(captured->trainer().runner().launches(), 4 * 3 - 2);
+  EXPECT_EQ(captured->trainer().counters().graphs, 1);
+  EXPECT_EQ(captured->trainer().counters().launches, 4 * 3 - 2);
 }
 
 // Every shuffled batch has another weight, because of its labels. The host sends the weight.
@@ -80,7 +80,7 @@ TEST_F(GpuCapture, BatchesMayCountDifferently) {
       const auto captured = expect_equal(
           {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 2, .accumulate = accumulate},
            .loss = train::classification(loss)});
-      EXPECT_EQ(captured->trainer().runner().launches(), 20 / accumulate - 2);
+      EXPECT_EQ(captured->trainer().counters().launches, 20 / accumulate - 2);
     }
 }
 
@@ -90,7 +90,7 @@ TEST_F(GpuCapture, BatchesMayBeMixed) {
       {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 3},
        .loss = train::classification({.label_smoothing = 0.1, .class_weights = {1, 0.5, 3, 0.125}}),
        .mix = data::mixup({.alpha = 0.4})});
-  EXPECT_EQ(captured->trainer().runner().launches(), 30 - 2);
+  EXPECT_EQ(captured->trainer().counters().launches, 30 - 2);
 }
 
 TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
@@ -99,7 +99,7 @@ TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
                                 .scheduler = optim::one_cycle(),
                                 .epochs = 4},
                     .samples = 77});
-  EXPECT_EQ(captured->trainer().runner().launches(), 4 * 9 - 2);
+  EXPECT_EQ(captured->trainer().counters().launches, 4 * 9 - 2);
 }
 
 TEST_F(GpuCapture, HalfPrecisionScalesItsLossOnTheDevice) {
@@ -138,7 +138,7 @@ TEST_F(GpuCapture, AnObserverMaySeeGradientsAndOutcomes) {
       .planted = {{33, 0.0f}}};
   auto captured = expect_equal(setting, [](Training& run) { run.listener().gradients_every = 5; });
   EXPECT_EQ(captured->listener().gradients_seen, 6);
-  EXPECT_EQ(captured->trainer().runner().launches(), 30 - 6 - 2);
+  EXPECT_EQ(captured->trainer().counters().launches, 30 - 6 - 2);
   for (const bool waits : {false, true}) {
     captured = expect_equal(setting, [&](Training& run) { run.listener().waits = waits; });
     const std::vector<i64>& late = captured->listener().lateness;
@@ -163,7 +163,7 @@ TEST_F(GpuCapture, ALossThatIsNotFiniteLeavesTheWeightsThatGaveIt) {
   EXPECT_NE(error.find("at batch 7 of epoch 1; try a lower learning rate"), std::string::npos)
       << error;
   EXPECT_EQ(halted.trainer().optimizer().applied_steps(), 6);
-  EXPECT_EQ(halted.trainer().steps_in_flight(), 0);
+  EXPECT_EQ(halted.trainer().counters().in_flight, 0);
   const TensorMap here = state_of(halted.net()), there = state_of(stopped.net());
   for (const auto& [name, value] : here)
     EXPECT_EQ(difference_in_bytes(value.to(Cpu{}), there.at(name).to(Cpu{})), "") << name;
@@ -180,7 +180,7 @@ TEST_F(GpuCapture, AnOverflowAtTheSmallestScaleEndsBothAlike) {
   EXPECT_EQ(error, message_of<Error>([&] { eager.train(); }));
   EXPECT_NE(error.find("a gradient is not finite at the smallest loss scale, 1"), std::string::npos)
       << error;
-  EXPECT_EQ(captured.trainer().steps_in_flight(), 0);
+  EXPECT_EQ(captured.trainer().counters().in_flight, 0);
   EXPECT_EQ(captured.difference_from(eager), "");
 }
 
@@ -201,11 +201,11 @@ TEST_F(GpuCapture, OpByOpTheNextForwardPassBeginsBeforeAnOutcomeIsKnown) {
     Training run(c.setting, false);
     run.listener().waits = c.waits;
     std::vector<i64> seen, wanted;
-    run.net().look = [&](const Variable&) { seen.push_back(run.trainer().steps_in_flight()); };
+    run.net().look = [&](const Variable&) { seen.push_back(run.trainer().counters().in_flight); };
     run.train();
     for (i64 step = 0; step < 20; ++step) wanted.push_back(std::min(step % 10, c.in_flight));
     EXPECT_EQ(seen, wanted) << "an epoch of 10 steps begins with nothing in flight";
-    EXPECT_EQ(run.trainer().steps_in_flight(), 0);
+    EXPECT_EQ(run.trainer().counters().in_flight, 0);
     EXPECT_EQ(run.listener().outcomes.size(), 20u);
   }
 }
@@ -235,7 +235,7 @@ TEST_F(GpuCapture, OnTheCpuStepsRunOpByOpWithANotice) {
   EXPECT_EQ(said[0], "capture: the model is on the cpu, which has no graphs; steps run op by op");
   run.train();
   EXPECT_EQ(run.trainer().optimizer().applied_steps(), 10);
-  EXPECT_EQ(run.trainer().runner().launches(), 0);
+  EXPECT_EQ(run.trainer().counters().launches, 0);
   EXPECT_EQ(message_of<Error>([&] {
               train::Trainer(net, train::classification(),
                              {.out_of_memory = train::OnOutOfMemory::split, .capture = true});

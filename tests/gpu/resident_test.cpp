@@ -31,7 +31,7 @@ class GpuResident : public testing_gpu::OnGpu {
       device.train();
       EXPECT_EQ(device.difference_from(host), "") << "captured: " << capture;
       if (capture) {
-        EXPECT_GT(device.trainer().runner().launches(), 0);
+        EXPECT_GT(device.trainer().counters().launches, 0);
       }
     }
     return host.skipped();
@@ -105,7 +105,7 @@ TEST_F(GpuResident, AGraphIsOfOneKindOfRows) {
     }
   }
   EXPECT_EQ(runs[1]->difference_from(*runs[0]), "");
-  EXPECT_EQ(runs[1]->trainer().runner().graphs(), 3)
+  EXPECT_EQ(runs[1]->trainer().counters().graphs, 3)
       << "one for a move, one for a move and a mix, and one for neither";
 }
 
@@ -127,7 +127,7 @@ TEST_F(GpuResident, AGraphReadsNoOtherSamplesThanItsLoaders) {
     }
   }
   EXPECT_EQ(runs[1]->difference_from(*runs[0]), "");
-  EXPECT_EQ(runs[1]->trainer().runner().graphs(), 3) << "one for each epoch's samples";
+  EXPECT_EQ(runs[1]->trainer().counters().graphs, 3) << "one for each epoch's samples";
 }
 
 TEST_F(GpuResident, AnEvaluatorTakesEitherKind) {

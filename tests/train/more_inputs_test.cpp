@@ -152,7 +152,7 @@ TEST_F(MoreInputs, AreCutWithTheirBatch) {
     load_state(trainer, state, "trainer");
     data::Loader loader(set, {.batch_size = 16});
     trainer.train_one_epoch(loader);
-    EXPECT_EQ(trainer.runner().batch_parts(), std::stoll(parts));
+    EXPECT_EQ(trainer.counters().batch_parts, std::stoll(parts));
     return trainer.optimizer().parameters().values().to_vector<double>();
   };
   const std::vector<double> whole = weights("1"), cut = weights("3");

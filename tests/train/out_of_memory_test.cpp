@@ -75,7 +75,7 @@ Result train(i64 accumulate, TrainerObserver* observer = nullptr,
     result.losses.push_back(epoch.loss);
     result.steps += epoch.steps;
   }
-  result.parts = trainer.runner().batch_parts();
+  result.parts = trainer.counters().batch_parts;
   result.peak_bytes = allocator_counters(Cpu{}).peak_bytes_in_use - before;
   result.weights = trainer.optimizer().parameters().values().to_vector<double>();
   return result;
@@ -159,7 +159,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   MemoryLimit limit;
   limit.set(peak * 7 / 10);
   trainer.train_one_epoch(loader);
-  EXPECT_GT(trainer.runner().batch_parts(), 1) << log.text();
+  EXPECT_GT(trainer.counters().batch_parts, 1) << log.text();
   EXPECT_TRUE(
       log.has("warning: out of memory in step 5: batches go through the model in 2 parts from "
               "here on; batch norm (features.1) sees each part alone"))
@@ -167,7 +167,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   // Statistics of failed attempts are dropped: 2 + 2 batches count, then 2 in parts.
   for (const nn::NamedBuffer& b : model->named_buffers()) {
     if (b.name != "features.1.num_batches_tracked") continue;
-    EXPECT_EQ(b.buffer->value.item<i64>(), 4 + 2 * trainer.runner().batch_parts());
+    EXPECT_EQ(b.buffer->value.item<i64>(), 4 + 2 * trainer.counters().batch_parts);
   }
 }
 
@@ -182,9 +182,9 @@ TEST(OutOfMemory, ThePartsAreInTheState) {
     limit.set(3000);
     a.train_one_epoch(loader);
   }
-  EXPECT_GT(a.runner().batch_parts(), 1);
+  EXPECT_GT(a.counters().batch_parts, 1);
   load_state(b, save_state(a), "trainer");
-  EXPECT_EQ(b.runner().batch_parts(), a.runner().batch_parts());
+  EXPECT_EQ(b.counters().batch_parts, a.counters().batch_parts);
 }
 
 }  // namespace

@@ -10,6 +10,13 @@
 
 namespace weft::train {
 
+struct StepCounters {
+  i64 in_flight = 0;    // steps whose outcome the host does not know (Note [The outcome of a step])
+  i64 batch_parts = 1;  // in which each batch goes through the model
+  i64 graphs = 0;       // recorded so far
+  i64 launches = 0;     // of graphs
+};
+
 class StepRunner {
  public:
   virtual ~StepRunner() = default;

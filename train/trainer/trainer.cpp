@@ -88,6 +88,10 @@ Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
 
 Variable Trainer::outputs_of(const Variable& x, const TensorTree& /*more*/) { return model_(x); }
 
+StepCounters Trainer::counters() const {
+  return {in_flight_.size(), runner_->batch_parts(), runner_->graphs(), runner_->launches()};
+}
+
 Variable Trainer::loss_of(const BatchInProgress& batch) {
   set_random_step(options_.seed, batch.step, batch.first_sample);
   return step_.loss_of(batch.batch);

@@ -62,8 +62,8 @@ class Trainer {
   // follows options().on_rebuild. Throws UserError when nothing is left to train, and when a
   // trainable parameter is not in exactly one segment of the optimizer.
   optim::RebuildReport rebuild_optimizer_and_scheduler();
-  // Factors of the learning rate, multiplied by those of the optimizer's groups. The last matching
-  // factor applies. They replace earlier ones. Throws UserError for a glob that matches nothing.
+  // Factors of the learning rate, times those of the optimizer's groups; the last matching one
+  // applies. They replace earlier ones. UserError for a glob that matches nothing.
   void set_lr_factors(const std::vector<LrFactor>& factors);
   // Multiplies all current and future learning rates: for a run that diverged.
   void scale_lr(double factor);
@@ -86,13 +86,12 @@ class Trainer {
   // Note [Further models]. named_parameters() are those of `model`.
   std::vector<NamedModel> models();
   std::shared_ptr<const Loss> shared_loss() const { return loss_.loss(); }
-  // The run's optimizer, of the parameters of `model`. Its steps and learning rates are reported.
-  optim::Optimizer& optimizer() { return optimizers_.first(); }
+  optim::Optimizer& optimizer() { return optimizers_.first(); }  // of `model`, which is reported
   // All optimizers, the run's first, with schedules and loss scale (Note [Several optimizers]).
   const Optimizers& optimizers() const { return optimizers_; }
   const TrainerOptions& options() const { return options_; }
   const TrainingProgress& progress() const { return progress_; }
-  const StepRunner& runner() const { return *runner_; }
+  StepCounters counters() const;
   // Computes the loss of a batch of the current epoch again, for replays.
   Variable loss_of(const BatchInProgress& batch);
 
@@ -102,20 +101,16 @@ class Trainer {
 
  protected:
   explicit Trainer(const TrainerContext& context);  // for a trainer that a config names
-  // The outputs of the model, in training and validation; by default those for x alone. A trainer
-  // that takes further tensors of the samples by name (DatasetInfo::more) overrides this.
+  // The model's outputs. A trainer that takes further tensors (DatasetInfo::more) overrides this.
   virtual Variable outputs_of(const Variable& x, const TensorTree& more);
   // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
-  // The further tensors of the batch, during compute_loss().
-  const TensorTree& more() const { return step_.more(); }
+  const TensorTree& more() const { return step_.more(); }  // of the batch, in compute_loss()
   const Loss& loss() const { return *loss_.loss(); }
-  // For the constructor of a trainer of another kind: Note [Further models]. UserError for a name
-  // that is taken, and for one that the config of a context does not have.
+  // For a constructor: Note [Further models]. UserError for a name that is taken or not given.
   nn::Module& add_model(const std::string& name, FurtherModel model);
   nn::Module& add_model(const std::string& name, const TrainerContext& context);
-  // Note [Several optimizers]. The parameters have the model's device and dtype. UserError for one
-  // that another optimizer has.
+  // Note [Several optimizers]. UserError for a parameter that another optimizer has.
   void add_optimizer(const std::string& name, nn::NamedParameters parameters,
                      const optim::OptimizerRecipe& optimizer,
                      const optim::ScheduleRecipe& scheduler);
