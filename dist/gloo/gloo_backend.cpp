@@ -44,8 +44,7 @@ class GlooStore : public gloo::rendezvous::Store {
   }
 
  private:
-  static constexpr const char* kGloo = "gloo/";
-  const std::string kPrefix = kGloo;
+  static constexpr const char* kPrefix = "gloo/";
   dist::Store& store_;
   std::chrono::milliseconds timeout_;
 };
