@@ -72,9 +72,15 @@ int run_command(int argc, char** argv) {
     const IoError error = io_error_of(e);
     std::fprintf(stderr, "weft: %s\n", error.what());
     return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "weft: memory ran out; a smaller dataset, batch or model is required\n");
+    return 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "weft: internal error: %s; please report it\n",
                  printable(e.what()).c_str());
+    return 1;
+  } catch (...) {  // of code that weft does not know
+    std::fprintf(stderr, "weft: a plugin threw an exception that is no std::exception\n");
     return 1;
   }
 }

@@ -51,7 +51,11 @@ void AugmentationChain::draw_moves(std::byte* moves, u64 seed, i64 epoch, i64 in
   for (std::size_t i = 0; i < all_.size(); ++i, moves += sizeof(kernels::PictureMove)) {
     const Shape& picture = shapes_[i];
     Random random = random_of(seed, epoch, index, i);
-    kernels::PictureMove move = all_[i]->draw_move(picture, random).value();
+    const std::optional<kernels::PictureMove> drawn = all_[i]->draw_move(picture, random);
+    WEFT_CHECK(drawn,
+               "augment: entry {} gave no move for sample {}; one for every picture is required", i,
+               index);
+    kernels::PictureMove move = *drawn;
     move.height = static_cast<i32>(picture[0]);
     move.width = static_cast<i32>(picture[1]);
     std::memcpy(moves, &move, sizeof move);

@@ -40,6 +40,8 @@ std::shared_ptr<const Mix> mix_of(const LoaderOptions& options) {
   return options.mix ? std::shared_ptr<const Mix>(options.mix.make()) : nullptr;
 }
 
+constexpr i64 kMostSamples = i64{1} << 40;  // of an epoch
+
 Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
   return Tensor::empty(entry.inserted(0, batch_size), dtype);
 }
@@ -62,6 +64,9 @@ class Loader::Pipeline {
     sampler_ = sampler_of(options_);
     sampler_->prepare(reader_.dataset());
     const i64 samples = sampler_->samples();
+    WEFT_CHECK(samples > 0 && samples <= kMostSamples,
+               "loader: the sampler '{}' gives {} samples of an epoch; 1 to {} are required",
+               options_.sampler.name(), samples, kMostSamples);
     WEFT_CHECK(options_.batch_size <= samples || (!sampler_->mixes() && !options_.drop_last),
                "loader: batch_size is {} and {} ({}) has {} samples; a batch_size of at most {} is "
                "required",
@@ -84,6 +89,20 @@ class Loader::Pipeline {
     shared_.slot_freed.notify_all();
   }
 
+  // A sampler of a plugin may break its word.
+  void check_order() const {
+    WEFT_CHECK(std::ssize(filled_.indices) == sampler_->samples(),
+               "loader: the sampler '{}' filled in {} indices; the {} that its samples() says are "
+               "required",
+               options_.sampler.name(), filled_.indices.size(), sampler_->samples());
+    const i64 size = reader_.dataset().size();
+    const auto outside = std::find_if(filled_.indices.begin(), filled_.indices.end(),
+                                      [&](i64 index) { return index < 0 || index >= size; });
+    WEFT_CHECK(outside == filled_.indices.end(),
+               "loader: the sampler '{}' gave the index {}; 0 to {} are required",
+               options_.sampler.name(), *outside, size - 1);
+  }
+
   void start_epoch() {
     if (place_.in_epoch) position_ = {position_.epoch + 1, 0};
     drain();
@@ -94,6 +113,7 @@ class Loader::Pipeline {
     place_.cut_at = -1;
     filled_.indices.resize(static_cast<std::size_t>(sampler_->samples()));
     sampler_->fill(filled_.indices, options_.seed, position_.epoch);
+    check_order();
     {
       std::lock_guard lock(shared_.mutex);
       for (auto& slot : slots_) {

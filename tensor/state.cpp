@@ -59,7 +59,8 @@ struct State::Pass {
       return &json[index];
     }
     const std::string name(key);
-    levels.back().keys.insert(name);
+    const bool is_first = levels.back().keys.insert(name).second;
+    WEFT_ASSERT(is_first, "state: '{}' is the key of two values", path_of(key));
     if (mode == Mode::save) return &json[name];
     const auto found = levels.back().slots.find(name);
     if (found != levels.back().slots.end()) return found->second;

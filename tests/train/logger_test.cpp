@@ -59,7 +59,8 @@ class Notes final : public Logger {
   NotesOptions options_;
   i64 events_ = 0;
 };
-const bool has_notes = Registry<Logger>::add<Notes, NotesOptions>("notes");
+const bool has_notes = Registry<Logger>::add<Notes, NotesOptions>("notes") &&
+                       Registry<Logger>::add<Notes, NotesOptions>("other_notes");
 
 using Lines = std::vector<std::string>;
 
@@ -138,6 +139,14 @@ TEST_F(Loggers, GoOnFromACheckpointWithTheirState) {
   train("run", {"loggers=[notes]", "resume=auto", "train.epochs=3"});
   EXPECT_EQ(noted, (Lines{"notes: had 2", "notes: begin 3 metrics, resumed at 8, config true",
                           "notes: epoch 12 true", "notes: test 12 false"}));
+}
+
+TEST_F(Loggers, KeepTheirStateWhenAnotherComesBefore) {
+  train("run", {"loggers=[notes]"});
+  noted.clear();
+  train("run",
+        {"loggers=[{type: other_notes, title: other}, notes]", "resume=auto", "train.epochs=3"});
+  EXPECT_EQ(noted.front(), "notes: had 2");
 }
 
 TEST_F(Loggers, MayChangeOnAResume) {

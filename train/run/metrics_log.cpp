@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/run/metrics_log.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +12,14 @@
 
 namespace weft::train {
 namespace {
+
+bool is_own(const std::string& event) {
+  constexpr std::array kOwn{"epoch", "validation", "test", "rebuild", "failed"};
+  return std::find(kOwn.begin(), kOwn.end(), event) != kOwn.end();
+}
+bool is_own_field(const std::string& field) {
+  return field == "schema" || field == "event" || field == "step";
+}
 
 void add_metrics(LogEvent& event, const char* prefix, const std::map<std::string, double>& values) {
   for (const auto& [name, value] : values) event.values.emplace_back(prefix + name, value);
@@ -54,11 +64,14 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers) {
   for (std::size_t i = 0; i < loggers.size(); ++i) {
     if (!loggers[i].enabled()) continue;
     const std::string& name = loggers[i].name();
-    Sink sink{nullptr, name, fmt::format("loggers.{}.{}", i, name)};
+    // Other loggers before it may come and go, and it keeps its state.
+    const auto same = std::count_if(sinks_.begin(), sinks_.end(),
+                                    [&](const Sink& sink) { return sink.name == name; });
+    Sink sink{nullptr, name, fmt::format("loggers.{}.{}", name, same)};
     try {
       sink.logger = loggers[i].make();
-    } catch (const UserError&) {
-      throw;
+    } catch (const UserError& error) {
+      throw UserError(fmt::format("loggers[{}]: {}", i, error.what()));
     } catch (const std::exception& error) {
       warn(sink, error.what());
       continue;
@@ -158,6 +171,12 @@ void MetricsLog::add_failure(i64 epoch, i64 step, const std::string& reason) {
 
 void MetricsLog::add_event(const std::string& event, i64 step,
                            const std::map<std::string, double>& values) {
+  WEFT_CHECK(!is_own(event), "add_event: '{}' is an event of every run; another name is required",
+             event);
+  for (const auto& [name, value] : values)
+    WEFT_CHECK(!is_own_field(name),
+               "add_event: '{}' of '{}' is a field of every event; another name is required", name,
+               event);
   LogEvent logged{event, step, {{"step", step}}};
   add_metrics(logged, "", values);
   log(logged);

@@ -17,7 +17,13 @@ constexpr double kLeastScale = 1e-30, kMostScale = 1e6, kMostRate = 1e30;
 kernels::StepRates ScheduledOptimizer::rates(i64 applied_step, double factor) const {
   if (schedule == nullptr) return {optimizer->lr() * factor, optimizer->momentum()};
   const i64 step = applied_step - start;
-  return {optimizer->base_lr() * factor * schedule->lr_factor(step),
+  const double scheduled = schedule->lr_factor(step);
+  WEFT_CHECK(
+      std::isfinite(scheduled) && scheduled >= 0,
+      "scheduler of '{}': the factor of the learning rate at step {} is {}; a finite one of at "
+      "least 0 is required",
+      name, step, scheduled);
+  return {optimizer->base_lr() * factor * scheduled,
           schedule->momentum(step).value_or(optimizer->momentum())};
 }
 

@@ -2,6 +2,7 @@
 #include "weft/train/trainer/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "weft/core/clock.h"
@@ -42,6 +43,21 @@ ScheduledOptimizer first_optimizer(nn::Module& model, LossModule& loss,
   return {"optimizer", options.optimizer.make(parameters), options.scheduler};
 }
 
+// A trainer or a loss of a plugin may give what is none.
+Variable checked_loss(Variable loss) {
+  WEFT_CHECK(
+      loss.defined(),
+      "Trainer: compute_loss() gave an undefined Variable; a loss of one element is required");
+  return loss;
+}
+double checked_weight(double weight) {
+  WEFT_CHECK(std::isfinite(weight) && weight >= 0,
+             "Trainer: weight() of the loss gave {} for a batch; a finite number of at least 0 is "
+             "required",
+             weight);
+  return weight;
+}
+
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
@@ -51,7 +67,7 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
       optimizers_(first_optimizer(model, loss_, options_), options_.precision.make()->loss_scaling),
       step_(model, optimizers_,
             {.loss = [this](const Variable& x,
-                            const Tensor& target) { return compute_loss(x, target); },
+                            const Tensor& target) { return checked_loss(compute_loss(x, target)); },
              .compute_dtype = options_.precision.make()->compute_dtype,
              .normalization = options_.normalization,
              .clip_norm = options_.clip_norm,
@@ -70,10 +86,10 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
 Trainer::~Trainer() = default;
 
 std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
-  auto runner =
-      split_runner(step_, direct_runner(step_),
-                   {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
-                    .weight = [this](const Tensor& y) { return this->loss().weight(y); }});
+  auto runner = split_runner(
+      step_, direct_runner(step_),
+      {.on_out_of_memory = options_.out_of_memory == OnOutOfMemory::split,
+       .weight = [this](const Tensor& y) { return checked_weight(this->loss().weight(y)); }});
   if (!capture) return runner;
   if constexpr (kHasCuda)
     if (!is_cpu(optimizers().device())) return graph_runner(step_, std::move(runner));
@@ -181,7 +197,7 @@ bool Trainer::pull(StepInput& input) {
     input.micro_batches.push_back({.batch = *batch,
                                    .batch_idx = done + i + 1,
                                    .first_sample = samples,
-                                   .weight = loss().weight(batch->y)});
+                                   .weight = checked_weight(loss().weight(batch->y))});
     samples += batch->x.size(0);
     full = full && batch->x.size(0) == loader_->options().batch_size &&
            input.micro_batches.back().weight > 0 && batch->more.empty();
