@@ -211,8 +211,14 @@ TEST_F(FurtherModelsOfARun, WhatDoesNotFitIsRefused) {
                      "models.guide: trainer 'standard' takes no model of this name");
   EXPECT_REFUSED_FOR(and_more(kOpponents, {"+models.more=mlp"}),
                      "models.more: trainer 'opponents'");
-  EXPECT_REFUSED_FOR(Keys{"+optimizers={guide: sgd}"}, "optimizers: expected names of models");
-  EXPECT_REFUSED_FOR(Keys{"+models={../up: mlp}"}, "models: expected names of a-z, 0-9 and _");
+  EXPECT_REFUSED_FOR(Keys{"+optimizers={guide: sgd}"},
+                     "optimizers: expected names of models (none is given); 'guide' is given");
+  EXPECT_REFUSED_FOR(and_more(kOpponents, {"+optimizers.advresary=sgd"}),
+                     "optimizers: expected names of models (adversary); 'advresary' is given");
+  const std::string rule = "models: expected names of a-z, 0-9 and _, at most 64 of them; ";
+  EXPECT_REFUSED_FOR(Keys{"+models={../up: mlp}"}, rule + "'../up' is given");
+  EXPECT_REFUSED_FOR(Keys{"+models={\"a.b\": mlp}"}, rule + "'a.b' is given");
+  EXPECT_REFUSED_FOR((Keys{"+models={" + std::string(65, 'a') + ": mlp}"}), rule + "'aaa");
   EXPECT_REFUSED_FOR(Keys{"+models={guide: {hidden: [3]}}"}, "models.guide");
   EXPECT_REFUSED_FOR(Keys{"+models={guide: {type: mlp, hiden: [3]}}"}, "did you mean 'hidden'?");
   EXPECT_REFUSED_FOR(Keys{"+models=[mlp]"}, "models: expected a section");
@@ -248,6 +254,18 @@ struct TakesItsNames : Trainer {
     for (int i = 0; i < 2; ++i) add_model(name, {testing_models::tiny_mlp()});
   }
 };
+struct AsksTwice : Trainer {
+  explicit AsksTwice(const TrainerContext& c) : Trainer(c) {
+    add_model("twin", c);
+    add_model("twin", c);
+  }
+};
+const bool has_asks_twice = Registry<Trainer>::add<AsksTwice>("asks_twice");
+TEST_F(FurtherModelsOfARun, AreTakenOnce) {
+  EXPECT_REFUSED_FOR((Keys{"trainer=asks_twice", "+models={twin: mlp}"}),
+                     "add_model: 'twin' is asked for twice; a model of a trainer is taken once");
+}
+
 TEST(FurtherModelsOfATrainer, HaveNamesOfTheirOwn) {
   nn::AnyModule model = testing_models::tiny_mlp();
   for (const char* name : {"model", "loss", "optimizer", "ema", "twice", "../up", ""})
