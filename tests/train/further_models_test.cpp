@@ -7,6 +7,7 @@
 
 #include "weft/autograd/ops.h"
 #include "weft/core/config/config.h"
+#include "weft/device/out_of_memory.h"
 #include "weft/nn/safetensors.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
@@ -228,6 +229,22 @@ TEST_F(FurtherModelsOfARun, WhatDoesNotFitIsRefused) {
       and_more(kOpponents, {"optimizers.adversary.scheduler={type: plateau, monitor: "
                             "validation/los}"}),
       "optimizers.adversary: monitor: 'validation/los' is not measured");
+  EXPECT_FALSE(fs::exists(dir("refused")));
+}
+
+TEST_F(FurtherModelsOfARun, ThatCannotBeMadeAreNamed) {
+  EXPECT_REFUSED_FOR((Keys{"+models={twin: {type: mlp, input: [1, 2, 3, 4, 5, 6, 7]}}"}),
+                     "models.twin: shape: 7 axes given; at most 6");
+  const std::string huge = "1000000000";
+  EXPECT_REFUSED_FOR(
+      (Keys{"+models={twin: {type: mlp, input: [" + huge + ", " + huge + ", " + huge + "]}}"}),
+      "models.twin: ");
+  try {
+    refusal(Keys{"+models={twin: {type: mlp, input: [" + huge + "], hidden: [" + huge + "]}}"});
+    ADD_FAILURE() << "accepted";
+  } catch (const OutOfMemory& error) {
+    EXPECT_EQ(std::string(error.what()).find("models.twin: allocate: "), 0u) << error.what();
+  }
   EXPECT_FALSE(fs::exists(dir("refused")));
 }
 
