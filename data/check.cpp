@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "weft/core/check.h"
 #include "weft/core/error.h"
 
 namespace weft::data {
@@ -16,6 +17,25 @@ std::optional<i64> find_non_finite(std::span<const float> values) {
   std::size_t i = 0;
   while ((std::bit_cast<u32>(values[i]) & kExponent) != kExponent) ++i;
   return static_cast<i64>(i);
+}
+
+void check_info(const DatasetInfo& info) {
+  const std::string& name = info.name;
+  WEFT_CHECK(info.classes >= 0,
+             "{}: classes is {}; a positive number, or 0 for regression, is required", name,
+             info.classes);
+  const DType wanted = info.has_labels() ? DType::int64 : DType::f32;
+  WEFT_CHECK(info.target_dtype == wanted, "{}: targets are {} with {} classes; {} is required",
+             name, info.target_dtype, info.classes, wanted);
+  const auto check_shape = [&](const std::string& what, const Shape& shape) {
+    const i64 elements = shape.elements();
+    WEFT_CHECK(elements >= 0 && elements <= kMostCount,
+               "{}: {} has the shape {}; known sizes and at most {} elements are required", name,
+               what, shape, kMostCount);
+  };
+  check_shape("a sample", info.sample);
+  check_shape("a target", info.target);
+  for (const auto& [path, leaf] : info.more.leaves()) check_shape("more." + path, leaf.shape);
 }
 
 void check_index(const DatasetInfo& info, i64 index, i64 size) {

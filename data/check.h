@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checks of every sample before it reaches a model.
+// The checks of a dataset, and of every sample before it reaches a model.
 #pragma once
 #include <optional>
 #include <span>
@@ -10,6 +10,10 @@ namespace weft::data {
 
 // The position of the first value that is NaN or infinite.
 std::optional<i64> find_non_finite(std::span<const float> values);
+
+// Throws UserError naming the dataset unless targets are int64 labels of a positive number of
+// classes, or f32 with 0 classes, and each tensor of a sample has at most kMostCount elements.
+void check_info(const DatasetInfo& info);
 
 // Throws UserError naming dataset and split unless the index is in [0, size). read() calls it
 // first.

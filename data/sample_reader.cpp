@@ -26,6 +26,7 @@ SampleReader::SampleReader(std::shared_ptr<const Dataset> dataset, const LoaderO
       augment_(made(options.augment), samples_),
       seed_(options.seed),
       bad_samples_(options.bad_samples) {
+  check_info(samples_);
   samples_.sample = augment_.output();
   if (as_resident(*dataset_) == nullptr) info_ = samples_;
   else if (const std::string key = prepared_on_host(options, stored_info(*dataset_)); !key.empty())

@@ -24,12 +24,11 @@ TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
       name, samples_.shape(), targets_.shape());
   WEFT_CHECK(samples_.dtype() == DType::uint8 || samples_.dtype() == DType::f32,
              "{}: samples are {}; uint8 or f32 is required", name, samples_.dtype());
-  WEFT_CHECK(info_.classes >= 0,
-             "{}: classes is {}; a positive number, or 0 for regression, is required", name,
-             info_.classes);
-  const DType wanted = info_.has_labels() ? DType::int64 : DType::f32;
-  WEFT_CHECK(targets_.dtype() == wanted, "{}: targets are {} with {} classes; {} is required", name,
-             targets_.dtype(), info_.classes, wanted);
+  info_.sample = samples_.shape().without(0);
+  info_.sample_dtype = samples_.dtype();
+  info_.target = targets_.shape().without(0);
+  info_.target_dtype = targets_.dtype();
+  check_info(info_);
   WEFT_CHECK(!info_.has_labels() || targets_.rank() <= 2,
              "{}: labels are {}; one label per sample, shape ({}), or one per position, shape ({}, "
              "positions), is required",
@@ -38,10 +37,6 @@ TensorDataset::TensorDataset(DatasetInfo info, Tensor samples, Tensor targets)
   WEFT_CHECK(size_ > 0, "{} ({}): the dataset is empty; at least one sample is required", name,
              info_.split);
 
-  info_.sample = samples_.shape().without(0);
-  info_.sample_dtype = samples_.dtype();
-  info_.target = targets_.shape().without(0);
-  info_.target_dtype = targets_.dtype();
   if (info_.class_names.empty())
     for (i64 i = 0; i < info_.classes; ++i) info_.class_names.push_back(std::to_string(i));
   WEFT_CHECK(static_cast<i64>(info_.class_names.size()) == info_.classes,

@@ -11,6 +11,8 @@
 
 #include "weft/autograd/activation.h"
 #include "weft/autograd/tape.h"
+#include "weft/core/printable.h"
+#include "weft/nn/safetensors_header.h"
 
 namespace weft::nn {
 namespace {
@@ -42,6 +44,7 @@ class PartNames {
  public:
   template <class Part>
   void add(const std::string& name, Part& part) {
+    check_name(name, part);
     const auto [first, is_new] = parts_.try_emplace(name, &part);
     if (is_new) return;
     const std::string used =
@@ -50,6 +53,19 @@ class PartNames {
   }
 
  private:
+  // Names of tensors are keys of safetensors files. A module may have no name of its own: the names
+  // of its parts are then those of the parts of its parent.
+  template <class Part>
+  static void check_name(const std::string& name, const Part& part) {
+    constexpr bool kIsTensor = !std::is_same_v<Part, Module>;
+    const bool fits = !kIsTensor || (!name.empty() && !name.ends_with('.') && name != kMetadataKey);
+    WEFT_CHECK(
+        fits && printable_line(name) == name,
+        "parts: '{}' names {}; a name of UTF-8 without control characters is required, which "
+        "is not empty and not {}",
+        printable_line(name), described(part), kMetadataKey);
+  }
+
   std::unordered_map<std::string, std::variant<Module*, Parameter*, Buffer*>> parts_;
 };
 

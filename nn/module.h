@@ -57,8 +57,8 @@ class Module {
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
 
-  // Reports the children, parameters and buffers to `Parts`. A name that is used twice throws
-  // UserError when the module is walked.
+  // Reports the children, parameters and buffers to `Parts`. A name that is used twice, or that
+  // cannot be a tensor's in a file, throws UserError when the module is walked.
   virtual void parts(Parts&) {}
   // A module with several inputs or outputs has a forward() of its own instead, and an operator()
   // that calls it through run(). This forward() then throws UserError.

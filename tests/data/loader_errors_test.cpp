@@ -2,6 +2,8 @@
 // Tests of a loader with wrong samples and wrong options.
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -91,6 +93,38 @@ TEST(LoaderErrors, NameBadSamples) {
             "careless (train): the label of sample 2 is 4; a class from 0 to 3 is required");
   EXPECT_EQ(error(1, -1),
             "careless (train): the label of sample 2 is -1; a class from 0 to 3 is required");
+}
+
+TEST(LoaderErrors, NameABadDescription) {
+  struct Described : Numbers {
+    Described() : Numbers(4), about(Numbers::info()) {}
+    const DatasetInfo& info() const override { return about; }
+    DatasetInfo about;
+  };
+  const auto error = [](const std::function<void(DatasetInfo&)>& change) {
+    Described set;
+    change(set.about);
+    return user_error_of([&] { Loader{set, {.batch_size = 2}}; });
+  };
+  EXPECT_EQ(error([](DatasetInfo& info) { info.classes = 0; }),
+            "numbers: targets are int64 with 0 classes; f32 is required");
+  EXPECT_EQ(error([](DatasetInfo& info) { info.classes = -1; }),
+            "numbers: classes is -1; a positive number, or 0 for regression, is required");
+  EXPECT_EQ(error([](DatasetInfo& info) { info.target_dtype = DType::f32; }),
+            "numbers: targets are f32 with 7 classes; int64 is required");
+  const std::string required = "; known sizes and at most 1000000000 elements are required";
+  EXPECT_EQ(error([](DatasetInfo& info) {
+              info.sample = {2, Shape::kOpen};
+            }),
+            "numbers: a sample has the shape (2, -1)" + required);
+  EXPECT_EQ(error([](DatasetInfo& info) {
+              info.more = {{"mask", TensorInfo{{-1}}}};
+            }),
+            "numbers: more.mask has the shape (-1)" + required);
+  EXPECT_EQ(error([](DatasetInfo& info) {
+              info.more = {{"mask", TensorInfo{{1 << 30, 1 << 30}}}};
+            }),
+            "numbers: more.mask has the shape (1073741824, 1073741824)" + required);
 }
 
 TEST(LoaderErrors, NameBadOptions) {

@@ -259,6 +259,30 @@ TEST(Module, ANameOfTwoPartsIsAnError) {
   EXPECT_CONTAINS(error_of([&] { mixed.train(); }), "'list.0' names Linear(3, 3) and Linear(3, 3)");
 }
 
+TEST(Module, ANameThatAFileCannotHoldIsAnError) {
+  struct Named : Module {
+    std::string name;
+    Parameter scale{Tensor::zeros({3})};
+    explicit Named(std::string given) : name(std::move(given)) {}
+    void parts(Parts& p) override { p(name, scale); }
+  };
+  const auto error = [](const std::string& name) {
+    Named module(name);
+    return error_of([&] { module.named_parameters(); });
+  };
+  const std::string required =
+      " names a parameter (3); a name of UTF-8 without control characters is required, which is "
+      "not empty and not __metadata__";
+  EXPECT_EQ(error(""), "parts: ''" + required);
+  EXPECT_EQ(error("__metadata__"), "parts: '__metadata__'" + required);
+  EXPECT_EQ(error("a\nb"), "parts: 'a\\nb'" + required);
+  EXPECT_EQ(error("a\xff"), "parts: 'a\\xff'" + required);
+  Sequential outer{Named{""}};
+  EXPECT_EQ(error_of([&] { outer.train(); }), "parts: '0.'" + required);
+  Named fits("größe");
+  EXPECT_EQ(fits.named_parameters()[0].name, "größe");
+}
+
 TEST(Module, ADryRunChangesNothing) {
   Net net;
   net.blocks[0].eval();

@@ -7,6 +7,7 @@
 
 #include "weft/autograd/ops.h"
 #include "weft/core/config/config.h"
+#include "weft/device/out_of_memory.h"
 #include "weft/nn/safetensors.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
@@ -211,8 +212,14 @@ TEST_F(FurtherModelsOfARun, WhatDoesNotFitIsRefused) {
                      "models.guide: trainer 'standard' takes no model of this name");
   EXPECT_REFUSED_FOR(and_more(kOpponents, {"+models.more=mlp"}),
                      "models.more: trainer 'opponents'");
-  EXPECT_REFUSED_FOR(Keys{"+optimizers={guide: sgd}"}, "optimizers: expected names of models");
-  EXPECT_REFUSED_FOR(Keys{"+models={../up: mlp}"}, "models: expected names of a-z, 0-9 and _");
+  EXPECT_REFUSED_FOR(Keys{"+optimizers={guide: sgd}"},
+                     "optimizers: expected names of models (none is given); 'guide' is given");
+  EXPECT_REFUSED_FOR(and_more(kOpponents, {"+optimizers.advresary=sgd"}),
+                     "optimizers: expected names of models (adversary); 'advresary' is given");
+  const std::string rule = "models: expected names of a-z, 0-9 and _, at most 64 of them; ";
+  EXPECT_REFUSED_FOR(Keys{"+models={../up: mlp}"}, rule + "'../up' is given");
+  EXPECT_REFUSED_FOR(Keys{"+models={\"a.b\": mlp}"}, rule + "'a.b' is given");
+  EXPECT_REFUSED_FOR((Keys{"+models={" + std::string(65, 'a') + ": mlp}"}), rule + "'aaa");
   EXPECT_REFUSED_FOR(Keys{"+models={guide: {hidden: [3]}}"}, "models.guide");
   EXPECT_REFUSED_FOR(Keys{"+models={guide: {type: mlp, hiden: [3]}}"}, "did you mean 'hidden'?");
   EXPECT_REFUSED_FOR(Keys{"+models=[mlp]"}, "models: expected a section");
@@ -222,6 +229,22 @@ TEST_F(FurtherModelsOfARun, WhatDoesNotFitIsRefused) {
       and_more(kOpponents, {"optimizers.adversary.scheduler={type: plateau, monitor: "
                             "validation/los}"}),
       "optimizers.adversary: monitor: 'validation/los' is not measured");
+  EXPECT_FALSE(fs::exists(dir("refused")));
+}
+
+TEST_F(FurtherModelsOfARun, ThatCannotBeMadeAreNamed) {
+  EXPECT_REFUSED_FOR((Keys{"+models={twin: {type: mlp, input: [1, 2, 3, 4, 5, 6, 7]}}"}),
+                     "models.twin: shape: 7 axes given; at most 6");
+  const std::string huge = "1000000000";
+  EXPECT_REFUSED_FOR(
+      (Keys{"+models={twin: {type: mlp, input: [" + huge + ", " + huge + ", " + huge + "]}}"}),
+      "models.twin: ");
+  try {
+    refusal(Keys{"+models={twin: {type: mlp, input: [" + huge + "], hidden: [" + huge + "]}}"});
+    ADD_FAILURE() << "accepted";
+  } catch (const OutOfMemory& error) {
+    EXPECT_EQ(std::string(error.what()).find("models.twin: allocate: "), 0u) << error.what();
+  }
   EXPECT_FALSE(fs::exists(dir("refused")));
 }
 
@@ -248,6 +271,18 @@ struct TakesItsNames : Trainer {
     for (int i = 0; i < 2; ++i) add_model(name, {testing_models::tiny_mlp()});
   }
 };
+struct AsksTwice : Trainer {
+  explicit AsksTwice(const TrainerContext& c) : Trainer(c) {
+    add_model("twin", c);
+    add_model("twin", c);
+  }
+};
+const bool has_asks_twice = Registry<Trainer>::add<AsksTwice>("asks_twice");
+TEST_F(FurtherModelsOfARun, AreTakenOnce) {
+  EXPECT_REFUSED_FOR((Keys{"trainer=asks_twice", "+models={twin: mlp}"}),
+                     "add_model: 'twin' is asked for twice; a model of a trainer is taken once");
+}
+
 TEST(FurtherModelsOfATrainer, HaveNamesOfTheirOwn) {
   nn::AnyModule model = testing_models::tiny_mlp();
   for (const char* name : {"model", "loss", "optimizer", "ema", "twice", "../up", ""})

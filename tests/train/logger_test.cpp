@@ -171,9 +171,13 @@ TEST_F(Loggers, WhatDoesNotFitIsRefused) {
   EXPECT_NE(refusal({"loggers=[{type: notes, throws: refuse}]"}).find("notes: refuse given"),
             std::string::npos);
   for (const char* given : {"loggers=[csv]", "loggers=[{type: jsonl, enabled: false}]"})
-    EXPECT_NE(refusal({given}).find("expected loggers besides jsonl and csv, which are always on"),
+    EXPECT_NE(refusal({given}).find("expected loggers besides jsonl and csv, which are always on; "
+                                    "loggers.0 is "),
               std::string::npos)
         << refusal({given});
+  EXPECT_NE(refusal({"loggers=[notes, csv]"}).find("always on; loggers.1 is csv"),
+            std::string::npos)
+      << refusal({"loggers=[notes, csv]"});
   EXPECT_NE(refusal({"loggers=[note]"}).find("'notes'"), std::string::npos)
       << refusal({"loggers=[note]"});
   EXPECT_FALSE(fs::exists(dir("refused")));

@@ -135,8 +135,7 @@ TEST_F(LossParameters, ThatAreMissingOrDamagedAreOneSentence) {
   write(file, bytes);
   EXPECT_NE(refusal().find("loss.safetensors"), std::string::npos) << refusal();
   fs::remove(file);
-  EXPECT_NE(refusal().find("the weights of 'loss' are required in it"),
-            std::string::npos)
+  EXPECT_NE(refusal().find("the weights of 'loss' are required in it"), std::string::npos)
       << refusal();
 }
 

@@ -8,6 +8,7 @@
 #include "weft/core/checked.h"
 #include "weft/core/config/print.h"
 #include "weft/core/error.h"
+#include "weft/core/printable.h"
 #include "weft/device/parallel.h"
 #include "weft/kernels/embedding.h"
 #include "weft/kernels/library/matmul_plans.h"
@@ -78,12 +79,23 @@ Check named_loss() {
   return check;
 }
 
+constexpr std::size_t kLongestModelName = 64;
+
 // Names of files and of keys.
 bool is_model_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 &&
+  return !name.empty() && name.size() <= kLongestModelName &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return c == '_' || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
          });
+}
+
+std::string shown_name(std::string_view name) { return printable_line(excerpt(name)); }
+
+template <class Model>
+std::string listed_models(const std::map<std::string, Model>& models) {
+  std::string list;
+  for (const auto& [name, model] : models) list += (list.empty() ? "" : ", ") + shown_name(name);
+  return list.empty() ? "none is given" : list;
 }
 }  // namespace
 
@@ -106,12 +118,16 @@ void describe(Fields& f, RunConfig& o) {
   f("models", o.train.models, "further models of a trainer of several, by name",
     unprinted_if(o.train.models.empty()));
   for (const auto& [name, model] : o.train.models)
-    f.rule(is_model_name(name), "models", "names of a-z, 0-9 and _");
+    f.rule(is_model_name(name), "models",
+           fmt::format("names of a-z, 0-9 and _, at most {} of them; '{}' is given",
+                       kLongestModelName, shown_name(name)));
   f("optimizers", o.train.optimizers,
     "what trains them, by the same names; one without it is frozen",
     unprinted_if(o.train.optimizers.empty()));
   for (const auto& [name, optimizer] : o.train.optimizers)
-    f.rule(o.train.models.contains(name), "optimizers", "names of models");
+    f.rule(o.train.models.contains(name), "optimizers",
+           fmt::format("names of models ({}); '{}' is given", listed_models(o.train.models),
+                       shown_name(name)));
   f("optimizer", o.optimizer, "how to update");
   f("scheduler", o.scheduler, "how the learning rate changes");
   f("strategy", o.strategy, "what is frozen and unfrozen when; of several, each hook in this order",
@@ -128,11 +144,12 @@ void describe(Fields& f, RunConfig& o) {
   f("callbacks", o.callbacks, "what happens beside training, in this order");
   f("loggers", o.run.loggers, "what else gets the events of the run, besides jsonl and csv",
     unprinted_if(o.run.loggers.empty()));
-  f.rule(std::none_of(o.run.loggers.begin(), o.run.loggers.end(),
-                      [](const LoggerRecipe& logger) {
-                        return logger.name() == "jsonl" || logger.name() == "csv";
-                      }),
-         "loggers", "loggers besides jsonl and csv, which are always on");
+  for (std::size_t i = 0; i < o.run.loggers.size(); ++i) {
+    const std::string& name = o.run.loggers[i].name();
+    f.rule(name != "jsonl" && name != "csv", "loggers",
+           fmt::format("loggers besides jsonl and csv, which are always on; loggers.{} is {}", i,
+                       name));
+  }
 }
 
 void check_text(RunConfig config) {

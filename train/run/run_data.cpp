@@ -7,6 +7,7 @@
 
 #include "weft/core/checked.h"
 #include "weft/core/log.h"
+#include "weft/data/check.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/stream/stream_dataset.h"
 #include "weft/data/subset.h"
@@ -194,6 +195,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
              "data: {} has no training samples; at least one "
              "is required",
              config.data.recipe.name());
+  data::check_info(data::stored_info(*splits.train));
   if (splits.test != nullptr)
     check_test(data::stored_info(*splits.train), data::stored_info(*splits.test), splits.place);
   const data::StreamDataset* stream = data::as_stream(*splits.train);

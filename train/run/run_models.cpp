@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "weft/device/out_of_memory.h"
 #include "weft/nn/serialize.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
@@ -17,25 +18,48 @@ void load_pretrained(nn::Module& model, const ModelOptions& options, const std::
         .or_else = fmt::format("a glob in {}.pretrained.exclude", key)});
 }
 
+namespace {
+
+using FurtherModelRecipe = decltype(TrainSection::models)::mapped_type;
+
+FurtherModel built(const FurtherModelRecipe& options, const RunConfig& config,
+                   const RunData& data) {
+  data::DatasetInfo info = data.train->info();
+  data::Normalization normalization = data.normalization;
+  const FurtherModelOptions& common = options.common;
+  if (!common.input.empty()) {
+    info.sample = Shape(std::span<const i64>(common.input));
+    info.sample_dtype = DType::f32;
+    normalization = data::no_normalization(info);
+  }
+  const nn::ModelInput input{info.sample,
+                             common.outputs > 0
+                                 ? common.outputs
+                                 : config.objective.loss.make()->outputs(data.train->info()),
+                             info.has_tokens()};
+  return {options.recipe.make(input),
+          metadata_of({options.recipe, input, info.sample_dtype, normalization})};
+}
+
+// The errors of built() name the key.
+FurtherModel built_by_key(const std::string& key, const FurtherModelRecipe& options,
+                          const RunConfig& config, const RunData& data) {
+  try {
+    return built(options, config, data);
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("{}: {}", key, error.what()));
+  } catch (const OutOfMemory& error) {
+    throw OutOfMemory(fmt::format("{}: {}", key, error.what()));
+  }
+}
+
+}  // namespace
+
 FurtherModels further_models(const RunConfig& config, const RunData& data, bool resumes) {
   FurtherModels models;
   for (const auto& [name, options] : config.train.models) {
-    data::DatasetInfo info = data.train->info();
-    data::Normalization normalization = data.normalization;
-    const FurtherModelOptions& common = options.common;
-    if (!common.input.empty()) {
-      info.sample = Shape(std::span<const i64>(common.input));
-      info.sample_dtype = DType::f32;
-      normalization = data::no_normalization(info);
-    }
-    const nn::ModelInput input{info.sample,
-                               common.outputs > 0
-                                   ? common.outputs
-                                   : config.objective.loss.make()->outputs(data.train->info()),
-                               info.has_tokens()};
-    FurtherModel model{options.recipe.make(input),
-                       metadata_of({options.recipe, input, info.sample_dtype, normalization})};
-    if (!resumes) load_pretrained(*model.module, common, "models." + name);
+    FurtherModel model = built_by_key("models." + name, options, config, data);
+    if (!resumes) load_pretrained(*model.module, options.common, "models." + name);
     if (const auto its = config.train.optimizers.find(name); its != config.train.optimizers.end()) {
       model.optimizer = its->second.recipe;
       model.scheduler = its->second.common.scheduler.value_or(optim::constant());

@@ -48,6 +48,8 @@ nn::Module& Trainer::add_model(const std::string& name, FurtherModel model) {
 }
 
 nn::Module& Trainer::add_model(const std::string& name, const TrainerContext& context) {
+  WEFT_CHECK(!further_.contains(name),
+             "add_model: '{}' is asked for twice; a model of a trainer is taken once", name);
   WEFT_CHECK(context.models != nullptr && context.models->contains(name),
              "models.{}: it is not given; the trainer requires a model of this name", name);
   return add_model(name, std::move(context.models->extract(name).mapped()));
