@@ -240,7 +240,7 @@ TEST_F(FurtherModelsOfARun, ThatCannotBeMadeAreNamed) {
       (Keys{"+models={twin: {type: mlp, input: [" + huge + ", " + huge + ", " + huge + "]}}"}),
       "models.twin: ");
   try {
-    refusal(Keys{"+models={twin: {type: mlp, input: [" + huge + "], hidden: [" + huge + "]}}"});
+    refusal(Keys{"+models={twin: {type: mlp, input: [" + huge + "], hidden: [1000000]}}"});
     ADD_FAILURE() << "accepted";
   } catch (const OutOfMemory& error) {
     EXPECT_EQ(std::string(error.what()).find("models.twin: allocate: "), 0u) << error.what();
