@@ -60,7 +60,9 @@ struct State::Pass {
     }
     const std::string name(key);
     const bool is_first = levels.back().keys.insert(name).second;
-    WEFT_ASSERT(is_first, "state: '{}' is the key of two values", path_of(key));
+    // A load may look at a key before it reads it.
+    WEFT_ASSERT(is_first || mode != Mode::save, "state: '{}' is the key of two values",
+                path_of(key));
     if (mode == Mode::save) return &json[name];
     const auto found = levels.back().slots.find(name);
     if (found != levels.back().slots.end()) return found->second;

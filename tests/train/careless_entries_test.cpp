@@ -79,17 +79,18 @@ struct CarelessCallback final : Callback {
   Orchestrator* run_ = nullptr;
 };
 const bool has_careless =
-    Registry<data::Sampler>::add<CarelessSampler, CarelessOptions>("careless") &&
-    Registry<Loss>::add<CarelessLoss, CarelessOptions>("careless") &&
-    Registry<optim::Schedule>::add<CarelessSchedule, CarelessOptions>("careless") &&
-    Registry<Trainer>::add<CarelessTrainer>("careless") &&
-    Registry<Callback>::add<CarelessCallback, CarelessOptions>("careless");
+    Registry<data::Sampler>::add<CarelessSampler, CarelessOptions>("unruly") &&
+    Registry<Loss>::add<CarelessLoss, CarelessOptions>("unruly") &&
+    Registry<optim::Schedule>::add<CarelessSchedule, CarelessOptions>("unruly") &&
+    Registry<Trainer>::add<CarelessTrainer>("unruly") &&
+    Registry<Callback>::add<CarelessCallback, CarelessOptions>("unruly");
 
 class CarelessEntries : public InScratchFolder {
  protected:
-  CarelessEntries() : InScratchFolder("careless") {}
+  CarelessEntries() : InScratchFolder("unruly") {}
   template <class E = UserError>
-  std::string refusal(const std::string& key) const {
+  std::string refusal(const std::string& key) {
+    const fs::path run_dir = dir("run" + std::to_string(runs_++));
     return test_support::message_of<E>([&] {
       Orchestrator run(
           config::load_text<RunConfig>(R"(
@@ -97,19 +98,21 @@ data: {type: digits, train_size: 60, test_size: 20}
 model: {type: mlp, hidden: [8]}
 train: {epochs: 2, batch_size: 12}
 )",
-                                       "test.yaml", {key, "run.dir=" + dir("run").string()})
+                                       "test.yaml", {key, "run.dir=" + run_dir.string()})
               .value,
           "test");
       run.train();
     });
   }
+
+ private:
+  int runs_ = 0;
 };
 
 TEST_F(CarelessEntries, OfASampler) {
   const auto refused = [&](const std::string& does, const std::string& part) {
-    const std::string what =
-        refusal(fmt::format("data.sampler={{type: careless, does: {}}}", does));
-    EXPECT_NE(what.find("loader: the sampler 'careless' " + part), std::string::npos) << what;
+    const std::string what = refusal(fmt::format("data.sampler={{type: unruly, does: {}}}", does));
+    EXPECT_NE(what.find("loader: the sampler 'unruly' " + part), std::string::npos) << what;
   };
   refused("none", "gives 0 samples of an epoch; 1 to ");
   refused("huge", "gives 9223372036854775807 samples of an epoch; 1 to ");
@@ -120,15 +123,15 @@ TEST_F(CarelessEntries, OfASampler) {
 }
 
 TEST_F(CarelessEntries, OfALossATrainerAndASchedule) {
-  EXPECT_EQ(refusal("loss={type: careless, does: nan}"),
+  EXPECT_EQ(refusal("loss={type: unruly, does: nan}"),
             "Trainer: weight() of the loss gave nan for a batch; a finite number of at least 0 is "
             "required");
-  EXPECT_NE(refusal("loss=careless").find("gave -1 for a batch"), std::string::npos);
+  EXPECT_NE(refusal("loss=unruly").find("gave -1 for a batch"), std::string::npos);
   EXPECT_EQ(
-      refusal("trainer=careless"),
+      refusal("trainer=unruly"),
       "Trainer: compute_loss() gave an undefined Variable; a loss of one element is required");
   for (const char* does : {"nan", "less"})
-    EXPECT_NE(refusal(fmt::format("scheduler={{type: careless, does: {}}}", does))
+    EXPECT_NE(refusal(fmt::format("scheduler={{type: unruly, does: {}}}", does))
                   .find("scheduler of 'optimizer': the factor of the learning rate at step 2 is "),
               std::string::npos)
         << does;
@@ -136,7 +139,7 @@ TEST_F(CarelessEntries, OfALossATrainerAndASchedule) {
 
 TEST_F(CarelessEntries, OfACallback) {
   const auto with = [](const char* does) {
-    return fmt::format("callbacks=[{{type: careless, does: {}}}]", does);
+    return fmt::format("callbacks=[{{type: unruly, does: {}}}]", does);
   };
   EXPECT_EQ(refusal(with("event")),
             "add_event: 'epoch' is an event of every run; another name is required");
