@@ -113,7 +113,7 @@ class Producer:
         self._unanswered = collections.deque()  # (number, frame)
         self._expected = None  # {"x": (dtype, shape), "y": …}
         self._ended, self._refusal = False, None
-        self._rejected = False  # the producer itself is refused
+        self._rejected = False  # the producer itself, and no record, was refused last
         self._repair()
         self._last = self.acknowledged
 
@@ -245,6 +245,7 @@ class Producer:
         while self._expected is None and not self.over:
             self._receive(True, deadline)
         self._socket.settimeout(None)
+        self._rejected = False
         for _, frame in () if self.over else list(self._unanswered):
             self._send(frame)
 

@@ -308,6 +308,21 @@ class Streams(unittest.TestCase):
                 raise KeyError
         self.assertIn("no record has come for 1 s", self.outcome(run, 3))
 
+    def test_a_producer_that_is_refused_sends_no_end_mark(self):
+        run = self.train(config=self.config("sample: [2], target: [1], normalize: none, timeout: 20"))
+        with self.assertRaisesRegex(weft.stream.Refused, "name"):
+            weft.stream.Producer(self.address, name="a/b")
+        with self.assertRaisesRegex(weft.stream.Refused, "under the same name"):
+            with weft.stream.Producer(self.address, name="a") as first:
+                second = weft.stream.Producer(self.address, name="a")
+                second.send(x=[0, 0], y=[1])
+                second.flush()
+                first.flush()
+        with second:
+            self.assertTrue(second.send(x=[0, 1], y=[1]))
+            self.assertTrue(second.flush())
+        self.assertIn("2 trained on", self.outcome(run, 0))
+
     def listener(self):
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.addCleanup(listening.close)
