@@ -85,6 +85,10 @@ void CsvFile::add_row(std::vector<std::string_view>& row, i64 line) {
       const i64 column = std::ssize(column_of_);
       WEFT_CHECK(!name.empty(), "csv: {} line {}: column {} has no name; one is required", path_,
                  line, column + 1);
+      WEFT_CHECK(invalid_utf8(name) == std::string::npos,
+                 "csv: {} line {}: the name of column {}, '{}', is not UTF-8; UTF-8 is required: "
+                 "save the file as UTF-8",
+                 path_, line, column + 1, printable_line(name));
       WEFT_CHECK(column_of_.emplace(name, column).second,
                  "csv: {} line {}: two columns are named '{}'; different names are required", path_,
                  line, name);

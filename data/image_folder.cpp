@@ -78,6 +78,9 @@ ImageFolder::ImageFolder(const fs::path& folder, ImageFolderOptions options)
   WEFT_CHECK(!pictures_.empty(),
              "image_folder: {} has no pictures; at least one PNG or JPEG file is required",
              folder.string());
+  WEFT_CHECK(classes.size() > 1,
+             "image_folder: {} has one class, '{}'; at least two, a folder for each, are required",
+             folder.string(), classes.front());
   if (options_.size.height == 0) {
     const Tensor first = read_picture(pictures_.front().path, options_.channels);
     options_.size = {first.size(0), first.size(1)};
@@ -129,9 +132,14 @@ static const bool registered =
         options.filter = o.filter;
       }
       const bool has_train = kind_behind(root / "train") == PathKind::folder;
+      const bool has_test = kind_behind(root / "test") == PathKind::folder;
+      WEFT_CHECK(has_train || !has_test,
+                 "image_folder: {} has a folder test/ and no train/; train/ with the training "
+                 "pictures, or another name for a class 'test', is required",
+                 root.string());
       const auto all = std::make_shared<ImageFolder>(has_train ? root / "train" : root, options);
       TrainAndTest result{all, nullptr, place_of(root)};
-      if (has_train && kind_behind(root / "test") == PathKind::folder) {
+      if (has_test) {
         options.split = "test";
         options.classes = all->info().class_names;
         options.size = {all->info().sample[0], all->info().sample[1]};

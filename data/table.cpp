@@ -91,6 +91,9 @@ class TableReader {
       Column column{.index = file.column(name, "data.columns")};
       WEFT_CHECK(column.index != target_.index,
                  "csv: data.columns names the target '{}'; other columns are required", name);
+      WEFT_CHECK(std::none_of(columns_.begin(), columns_.end(),
+                              [&](const Column& c) { return c.index == column.index; }),
+                 "csv: data.columns names '{}' twice; different columns are required", name);
       columns_.push_back(std::move(column));
     }
     for (const std::string& name : options_.categorical) {
@@ -179,6 +182,7 @@ class TableReader {
       target_.categorical = options_.task == TableTask::classification;
     }
     if (!target_.categorical) return;
+    for (const i64 row : rows.indices) check_class_name(*rows.file, row);
     learn_categories(target_, rows);
     WEFT_CHECK(target_.categories.size() > 1,
                "csv: every row of {} has the same '{}'; at least two classes are required",
@@ -188,6 +192,13 @@ class TableReader {
   void check_target(const CsvFile& file, i64 row) const {
     if (is_missing(file.field(row, target_.index)))
       fail_at(file, row, target_, "the value is missing; one is required");
+  }
+
+  void check_class_name(const CsvFile& file, i64 row) const {
+    const std::string_view name = file.field(row, target_.index);
+    if (invalid_utf8(name) != std::string_view::npos)
+      fail_at(file, row, target_, "'{}' is not UTF-8; a class name in UTF-8 is required",
+              printable_line(name));
   }
 
   static void learn_categories(Column& column, const Rows& rows) {

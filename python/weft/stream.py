@@ -23,7 +23,10 @@ import numpy as np
 _VERSION = 1
 _HEADER = struct.Struct("<4sIQ")  # kind, bytes of the payload, number
 _MOST_ANSWER = 1 << 16
+_MOST_NUMBER = (1 << 63) - 1
+_MOST_PATH = 107  # bytes of the path of a Unix socket
 _BETWEEN_ATTEMPTS = 0.1  # seconds
+_SHORTEST_ATTEMPT = 1.0  # seconds for the greeting, also with a shorter `wait`
 _DTYPES = {"U8": "u1", "F32": "<f4", "I64": "<i8"}
 _TCP = re.compile(r"tcp:127\.0\.0\.1:([0-9]{1,5})")
 
@@ -57,23 +60,33 @@ def _record(tensors):
     return struct.pack("<Q", len(text)) + text + data
 
 
-def _connected(address):
+def _target(address):
+    """(family, what connect() takes)."""
     if address.startswith("unix:"):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        target = address[len("unix:"):]
-    else:
-        found = _TCP.fullmatch(address)
-        if not found:
-            raise ValueError(f"the address is '{address}'; unix:PATH or tcp:127.0.0.1:PORT is required")
-        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        target = ("127.0.0.1", int(found[1]))
+        path = address[len("unix:"):]
+        if not path or "\0" in path or len(os.fsencode(path)) > _MOST_PATH:
+            raise ValueError(f"the address is '{address}'; a path of 1 to {_MOST_PATH} bytes, without "
+                             "zero bytes, is required")
+        return socket.AF_UNIX, path
+    found = _TCP.fullmatch(address)
+    if not found:
+        raise ValueError(f"the address is '{address}'; unix:PATH or tcp:127.0.0.1:PORT is required")
+    port = int(found[1])
+    if not 1 <= port <= 65535:
+        raise ValueError(f"the address is '{address}'; a port of 1 to 65535 is required")
+    return socket.AF_INET, ("127.0.0.1", port)
+
+
+def _expectation(greeting):
+    """{"x": (dtype, shape), "y": …} of a greeting, or None if it is none."""
     try:
-        connection.connect(target)
-    except OSError:
-        connection.close()
-        raise
-    return connection
+        about = json.loads(greeting)
+        expected = {name: (about[name]["dtype"], about[name]["shape"]) for name in ("x", "y")}
+        good = all(dtype in _DTYPES and type(shape) is list and all(type(n) is int for n in shape)
+                   for dtype, shape in expected.values())
+        return expected if good else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 class Producer:
@@ -83,7 +96,8 @@ class Producer:
     name      under which the run knows the producer. One that is started again under its name goes
               on after the records that the run has acknowledged (`acknowledged`). By default a name
               that no other one has.
-    wait      seconds in which a run must listen, when connecting and when the connection was lost
+    wait      seconds in which a run must listen and answer the greeting, when connecting and when
+              the connection was lost
     window    records that may be sent and not yet acknowledged; they are sent again after a loss
     """
 
@@ -93,11 +107,13 @@ class Producer:
         self.name = name or f"{os.getpid()}-{uuid.uuid4().hex[:16]}"
         self.acknowledged = 0  # records that the run has answered, also those of earlier processes
         self.over = False      # the run takes no more records
-        self._address, self._wait, self._window = address, wait, window
+        self._address, self._target = address, _target(address)
+        self._wait, self._window = wait, window
         self._socket, self._input = None, b""
         self._unanswered = collections.deque()  # (number, frame)
         self._expected = None  # {"x": (dtype, shape), "y": …}
         self._ended, self._refusal = False, None
+        self._rejected = False  # the producer itself, and no record, was refused last
         self._repair()
         self._last = self.acknowledged
 
@@ -116,8 +132,8 @@ class Producer:
         self._last += 1
         self._unanswered.append((self._last, _frame(b"RECD", self._last, record)))
         try:
-            self._socket.sendall(self._unanswered[-1][1])
-        except OSError:
+            self._send(self._unanswered[-1][1])
+        except (OSError, _Gone):
             self._repair()
         self._await_answers(self._window - 1)
         return not self.over
@@ -133,7 +149,7 @@ class Producer:
             return False
         while not self._ended and not self.over:
             try:
-                self._socket.sendall(_frame(b"ENDS"))
+                self._send(_frame(b"ENDS"))
                 self._receive(True)
             except (OSError, _Gone):
                 self._repair()
@@ -149,21 +165,42 @@ class Producer:
         return self
 
     def __exit__(self, kind, *_):
+        """end() and close(); only close() after an exception other than that of a refused record."""
+        refused = None
         try:
-            if kind is None:
-                self.end()
+            goes_on = kind is None or (issubclass(kind, Refused) and not self._rejected)
+            while goes_on:
+                try:
+                    self.end()
+                    goes_on = False
+                except Refused as error:
+                    if self._rejected:
+                        raise
+                    refused = refused or error
         finally:
             self.close()
+        if kind is None and refused:
+            raise refused
 
     def _converted(self, name, value):
         dtype, shape = self._expected[name]
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise ValueError(f"{name} is no array of one shape; {shape} is required") from None
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} is {array.dtype}; real numbers are required")
         if list(array.shape) != shape:
             raise ValueError(f"{name} has the shape {list(array.shape)}; {shape} is required")
         if dtype != "F32" and not np.issubdtype(array.dtype, np.integer):
             raise ValueError(f"{name} is {array.dtype}; integers are required")
-        converted = array.astype(_DTYPES[dtype], order="C")
-        if dtype != "F32" and not np.array_equal(converted, array):
+        with np.errstate(all="ignore"):
+            converted = array.astype(_DTYPES[dtype], order="C")
+        if dtype == "F32":  # the run refuses what was not finite before
+            same = np.array_equal(np.isinf(converted), np.isinf(array))
+        else:
+            same = np.array_equal(converted, array)
+        if not same:
             raise ValueError(f"{name} has values out of the range of {dtype}")
         return dtype, converted
 
@@ -177,22 +214,45 @@ class Producer:
         begin = time.monotonic()
         while not self.over:
             try:
-                return self._connect()
-            except (OSError, _Gone):
+                return self._connect(max(begin + self._wait, time.monotonic() + _SHORTEST_ATTEMPT))
+            except (OSError, _Gone) as error:
+                self.close()
+                silent = isinstance(error, (socket.timeout, BlockingIOError))
                 if time.monotonic() - begin >= self._wait:
-                    raise Lost(f"no run takes records at {self._address} since {self._wait} s; a run "
-                               "with this data.address is required") from None
+                    break
                 time.sleep(_BETWEEN_ATTEMPTS)
+            except Refused:
+                self.close()
+                raise
+        if self.over:
+            return
+        if silent:
+            raise Lost(f"{self._address} has not answered for {self._wait} s; a run that is not stopped "
+                       "and has fewer than 64 connections is required")
+        raise Lost(f"no run takes records at {self._address} since {self._wait} s; a run with this "
+                   "data.address is required")
 
-    def _connect(self):
+    def _connect(self, deadline):
         self.close()
         self._input, self._expected = b"", None
-        self._socket = _connected(self._address)
-        self._socket.sendall(_frame(b"HELO", _VERSION, self.name.encode()))
+        family, target = self._target
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.settimeout(max(deadline - time.monotonic(), _BETWEEN_ATTEMPTS))
+        self._socket.connect(target)
+        if family == socket.AF_INET:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._send(_frame(b"HELO", _VERSION, self.name.encode()))
         while self._expected is None and not self.over:
-            self._receive(True)
+            self._receive(True, deadline)
+        self._socket.settimeout(None)
+        self._rejected = False
         for _, frame in () if self.over else list(self._unanswered):
-            self._socket.sendall(frame)
+            self._send(frame)
+
+    def _send(self, frame):
+        if self._socket is None:
+            raise _Gone
+        self._socket.sendall(frame)
 
     def _await_answers(self, most_unanswered):
         while not self.over:
@@ -208,14 +268,21 @@ class Producer:
             sentence, self._refusal = self._refusal, None
             raise Refused(sentence)
 
-    def _receive(self, wait):
-        """Takes the answers that are there; with `wait`, at least one."""
+    def _receive(self, wait, deadline=None):
+        """Takes the answers that are there; with `wait`, at least one, before the deadline."""
+        if self._socket is None:
+            raise _Gone
         while True:
             taken = False
             while self._take_frame():
                 taken = True
             if taken and wait:
                 return
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise socket.timeout
+                self._socket.settimeout(left)
             try:
                 got = self._socket.recv(1 << 16, 0 if wait else socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -228,8 +295,8 @@ class Producer:
         if len(self._input) < _HEADER.size:
             return False
         kind, size, number = _HEADER.unpack_from(self._input)
-        if size > _MOST_ANSWER:
-            raise Refused(f"{self._address} sent a frame of {size} bytes; a run is required")
+        if size > _MOST_ANSWER or number > _MOST_NUMBER:
+            raise self._rejection(f"{self._address} sent bytes that are no answer; a run is required")
         if len(self._input) < _HEADER.size + size:
             return False
         payload = self._input[_HEADER.size:_HEADER.size + size]
@@ -239,8 +306,9 @@ class Producer:
 
     def _take(self, kind, number, payload):
         if kind == b"WELC":
-            self._expected = {name: (about["dtype"], about["shape"])
-                              for name, about in json.loads(payload).items()}
+            self._expected = _expectation(payload)
+            if self._expected is None:
+                raise self._rejection(f"{self._address} sent a greeting that is none; a run is required")
         elif kind == b"REFU":
             self._refusal = payload.decode("utf-8", "replace")
         elif kind == b"ENDS":
@@ -248,10 +316,14 @@ class Producer:
         elif kind == b"OVER":
             self.over = True
         elif kind == b"FAIL":
-            raise Refused(payload.decode("utf-8", "replace"))
+            raise self._rejection(payload.decode("utf-8", "replace"))
         elif kind != b"ACKN":
-            raise Refused(f"{self._address} sent a frame of the wrong kind; a run is required")
+            raise self._rejection(f"{self._address} sent bytes that are no answer; a run is required")
         if kind in (b"WELC", b"ACKN", b"REFU"):
             self.acknowledged = max(self.acknowledged, number)
         while self._unanswered and self._unanswered[0][0] <= self.acknowledged:
             self._unanswered.popleft()
+
+    def _rejection(self, sentence):
+        self._rejected = True
+        return Refused(sentence)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/json.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -67,10 +67,10 @@ TEST(Json, TimeIsLinearInTheKeys) {
   for (int i = 0; text.size() < (1 << 20) - 16; ++i)
     text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
   text += '}';
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();    // processor time: other processes do not count
   EXPECT_EQ(json_refusal(text), "accepted");  // parses it twice
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  EXPECT_LT(seconds.count(), 4);  // 100 s where each new key searches all keys
+  const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  EXPECT_LT(seconds, 4);  // 100 s where each new key searches all keys
 }
 
 }  // namespace

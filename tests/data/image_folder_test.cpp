@@ -90,6 +90,7 @@ TEST_F(Folders, WithoutATestHoldTheSameSamplesOut) {
 TEST_F(Folders, ResizeOnlyIfTheySayTo) {
   put("train/a/a.png", 50);
   put("train/a/b.png", 60, 8, 8);
+  put("train/b/a.png", 70);
   EXPECT_NE(refusal({.test_split = 0}).find("b.png: 8 × 8 pixels; 6 × 4 is required"),
             std::string::npos);
   const TrainAndTest data = made({.size = {2, 3}, .channels = 1, .test_split = 0});
@@ -103,6 +104,9 @@ TEST_F(Folders, ThatCannotBeReadAreRefused) {
   EXPECT_NE(refusal().find("train/empty has no pictures"), std::string::npos);
   put("train/a/a.png", 1);
   fs::remove_all(folder_.path() / "train/empty");
+  EXPECT_NE(refusal({.test_split = 0}).find("train has one class, 'a'; at least two"),
+            std::string::npos);
+  put("train/b/a.png", 1);
   put("test/other/a.png", 1);
   EXPECT_NE(refusal().find("test/other is no class of the training pictures; one of a"),
             std::string::npos);
@@ -111,7 +115,7 @@ TEST_F(Folders, ThatCannotBeReadAreRefused) {
   EXPECT_NE(refusal({.test_split = 0}).find("z.jpg"), std::string::npos);
   fs::remove(folder_.path() / "train/a/z.jpg");
   fs::create_directories(folder_.path() / "train/a/folder.png");  // no picture
-  EXPECT_EQ(made({.test_split = 0}).train->size(), 1);
+  EXPECT_EQ(made({.test_split = 0}).train->size(), 2);
   fs::create_symlink("nothing", folder_.path() / "train/a/link.png");
   EXPECT_NE(refusal({.test_split = 0}).find("link.png: it does not exist"), std::string::npos);
   EXPECT_NE(user_error_of([] {
@@ -122,9 +126,21 @@ TEST_F(Folders, ThatCannotBeReadAreRefused) {
             std::string::npos);
 }
 
+// Its test pictures would be trained on, as a class.
+TEST_F(Folders, WithATestAndNoTrainingAreRefused) {
+  put("test/a/a.png", 1);
+  put("test/b/a.png", 2);
+  put("c/a.png", 3);
+  EXPECT_NE(
+      refusal().find("has a folder test/ and no train/; train/ with the training pictures, or "
+                     "another name for a class 'test', is required"),
+      std::string::npos);
+}
+
 // Decoding in other threads and another order gives the same batches.
 TEST_F(Folders, GiveTheSameBatchesWithAnyNumberOfWorkers) {
-  for (int i = 0; i < 23; ++i) put("train/a/" + std::to_string(i) + ".png", static_cast<u8>(i));
+  for (int i = 0; i < 23; ++i)
+    put((i % 2 == 0 ? "train/a/" : "train/b/") + std::to_string(i) + ".png", static_cast<u8>(i));
   const TrainAndTest data = made({.size = {3, 3}, .test_split = 0});
   std::vector<Bytes> wanted;
   for (const i64 workers : {0, 1, 4}) {

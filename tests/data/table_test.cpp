@@ -80,6 +80,10 @@ TEST_F(Tables, ThatAreNoneAreRefusedWithTheirLine) {
   EXPECT_NE(refused("a,b\n1,2\"3\n").find("line 2: a quote within a field"), std::string::npos);
   EXPECT_NE(refused("a,a\n1,2\n").find("two columns are named 'a'"), std::string::npos);
   EXPECT_NE(refused("a,\n1,2\n").find("column 2 has no name"), std::string::npos);
+  EXPECT_NE(refused("a,gr\xf6\xdf"
+                    "e\n1,2\n")
+                .find("line 1: the name of column 2, 'gr\\xf6\\xdfe', is not UTF-8"),
+            std::string::npos);
   for (const char* empty : {"", "\n", "a,b\n", "\xef\xbb\xbf"})
     EXPECT_NE(refused(empty).find("has no rows"), std::string::npos) << empty;
   EXPECT_NE(user_error_of([] { CsvFile("/nowhere.csv"); }).find("does not exist"),
@@ -224,6 +228,13 @@ TEST_F(Tables, WrongColumnsAndValuesAreNamed) {
   EXPECT_NE(refused_source(text, {.target = "price", .columns = {"size"}, .categorical = {"price"}})
                 .find("which is no input"),
             std::string::npos);
+  EXPECT_NE(refused_source("x,y\n1,2\n", {.target = "y", .columns = {"x", "x"}})
+                .find("data.columns names 'x' twice"),
+            std::string::npos);
+  EXPECT_NE(
+      refused_source("x,y\n1,a\n2,\xe4\n", {.target = "y", .test_split = 0})
+          .find("line 3, column 'y': '\\xe4' is not UTF-8; a class name in UTF-8 is required"),
+      std::string::npos);
   EXPECT_NE(refused_source("x,y\n1,a\n2,a\n", {.target = "y", .test_split = 0})
                 .find("the same 'y'; at least two classes"),
             std::string::npos);

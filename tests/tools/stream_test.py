@@ -11,11 +11,13 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -257,6 +259,9 @@ class Streams(unittest.TestCase):
                 producer.send(x=x, y=10)
                 producer.flush()
             for bad, y, part in [(x[0], 1, "x has the shape"), (x, 1.5, "integers are required"),
+                                 (x, "1", "real numbers are required"),
+                                 (x, None, "real numbers are required"),
+                                 ([[1], [1, 2]], 1, "x is "),
                                  (x + 300, 1, "out of the range of U8")]:
                 with self.assertRaisesRegex(ValueError, part):
                     producer.send(x=bad, y=y)
@@ -266,6 +271,96 @@ class Streams(unittest.TestCase):
         output = self.outcome(run, 0)
         self.assertIn(" 1 refused", output)
         self.assertIn("the first one because: stream (train): the label of sample 1 is 10", output)
+
+    def test_a_refused_record_ends_the_block_with_an_end_mark(self):
+        data = "sample: [2], target: [1], normalize: none, timeout: 20"
+        for waits in (True, False):  # for the answer, within the block
+            run = self.train(config=self.config(data), run=f"run-{waits}")
+            with self.assertRaisesRegex(weft.stream.Refused, "finite values are required"):
+                with weft.stream.Producer(self.address) as producer:
+                    for number in range(5):
+                        producer.send(x=[number, 0], y=[1])
+                    producer.send(x=[np.nan, 0], y=[1])
+                    if waits:
+                        producer.flush()
+            self.assertIn("the stream has ended", self.outcome(run, 0))
+
+    def test_after_a_refused_record_the_next_call_goes_on(self):
+        run = self.train(config=self.config("sample: [2], target: [1], normalize: none, timeout: 20"))
+        refused = 0
+        with weft.stream.Producer(self.address, window=1) as producer:
+            for x in [[0, 1], [np.inf, 1], [2, 1]]:
+                try:
+                    producer.send(x=x, y=[0])
+                except weft.stream.Refused:
+                    refused += 1
+            for bad in [[1e300, 0], [1j, 0], ["1", "2"], [None, 0], np.zeros(2, "datetime64[s]")]:
+                with self.assertRaisesRegex(ValueError, "^x (is|has values out of the range of F32)"):
+                    producer.send(x=bad, y=[0])
+        self.assertEqual(refused, 1)
+        self.assertIn("2 trained on", self.outcome(run, 0))
+
+    def test_a_block_that_another_error_leaves_sends_no_end_mark(self):
+        run = self.train(config=self.config("sample: [2], target: [1], normalize: none, timeout: 1"))
+        with self.assertRaises(KeyError):
+            with weft.stream.Producer(self.address) as producer:
+                producer.send(x=[0, 0], y=[1])
+                raise KeyError
+        self.assertIn("no record has come for 1 s", self.outcome(run, 3))
+
+    def test_a_producer_that_is_refused_sends_no_end_mark(self):
+        run = self.train(config=self.config("sample: [2], target: [1], normalize: none, timeout: 20"))
+        with self.assertRaisesRegex(weft.stream.Refused, "name"):
+            weft.stream.Producer(self.address, name="a/b")
+        with self.assertRaisesRegex(weft.stream.Refused, "under the same name"):
+            with weft.stream.Producer(self.address, name="a") as first:
+                second = weft.stream.Producer(self.address, name="a")
+                second.send(x=[0, 0], y=[1])
+                second.flush()
+                first.flush()
+        with second:
+            self.assertTrue(second.send(x=[0, 1], y=[1]))
+            self.assertTrue(second.flush())
+        self.assertIn("2 trained on", self.outcome(run, 0))
+
+    def listener(self):
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(listening.close)
+        listening.bind(self.path("other.sock"))
+        listening.listen()
+        return listening, "unix:" + self.path("other.sock")
+
+    def test_a_run_that_does_not_answer_the_greeting(self):
+        _, address = self.listener()  # as a run that is stopped, or has 64 connections
+        begin = time.monotonic()
+        with self.assertRaisesRegex(weft.stream.Lost, "has not answered for 0.2 s"):
+            weft.stream.Producer(address, wait=0.2)
+        self.assertLess(time.monotonic() - begin, SECONDS)
+
+    def test_a_server_that_is_no_run(self):
+        listening, address = self.listener()
+        shapes = {"x": {"dtype": "F32", "shape": [2]}, "y": {"dtype": "F64", "shape": [1]}}
+        greetings = [b"no JSON", b"[1]", b"{}", b'{"x": 1, "y": 2}', b"[" * 60000, b"\xff",
+                     json.dumps(shapes).encode()]
+        for answer in [b"HTTP/1.1 400 Bad Request\r\n\r\n", struct.pack("<4sIQ", b"HTTP", 0, 0),
+                       struct.pack("<4sIQ", b"ACKN", 0, 1 << 63),
+                       *(struct.pack("<4sIQ", b"WELC", len(g), 0) + g for g in greetings)]:
+            def serve(answer=answer):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.sendall(answer)
+                    connection.recv(1 << 16)
+            server = threading.Thread(target=serve)
+            server.start()
+            with self.assertRaisesRegex(weft.stream.Refused, "a run is required", msg=answer[:40]):
+                weft.stream.Producer(address, wait=0)
+            server.join()
+
+    def test_addresses_that_are_none(self):
+        for address in ["tcp:0.0.0.0:7000", "tcp:127.0.0.1:99999", "tcp:127.0.0.1:0", "unix:",
+                        "unix:/" + "a" * 107, "unix:a\0b", "a.sock"]:
+            with self.assertRaisesRegex(ValueError, "^the address is '.*is required", msg=address):
+                weft.stream.Producer(address)
 
     def test_addresses(self):
         run = self.train()
@@ -291,8 +386,6 @@ class Streams(unittest.TestCase):
         self.outcome(run, 0)
         with self.assertRaisesRegex(weft.stream.Lost, "no run takes records"):
             weft.stream.Producer(self.address, wait=0)
-        with self.assertRaisesRegex(ValueError, "is required"):
-            weft.stream.Producer("tcp:0.0.0.0:7000")
 
 
 if __name__ == "__main__":
