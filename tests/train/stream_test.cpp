@@ -12,6 +12,7 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_stream.h"
 
 namespace weft::train {
 namespace {
@@ -138,6 +139,38 @@ TEST_F(StreamedRuns, AreGivenUpWithoutRecords) {
   EXPECT_EQ(report.steps, 4);
   EXPECT_TRUE(report.saved);
   EXPECT_FALSE(report.test);
+}
+
+// The older checkpoints may need the first file of records. Their states are not read.
+TEST_F(StreamedRuns, KeepTheRecordsOfTheOlderCheckpointsAfterAResume) {
+  constexpr i64 kSample = i64{4} << 20, kRecord = kSample + 8, kRecords = 17;
+  fs::create_directories(dir());
+  {
+    data::Journal journal(dir() / "stream", kRecord, 0, 0);
+    const std::vector<std::byte> record(kRecord);
+    for (i64 i = 1; i <= kRecords; ++i)
+      journal.append("test", static_cast<u64>(i), record.data());
+    ASSERT_EQ(journal.files().size(), 4U);  // the folder, two files of records, the producers
+  }
+  data::StreamSource options;
+  options.address = address();
+  options.sample = {kSample};
+  options.sample_dtype = data::StreamDType::uint8;
+  options.classes = 2;
+  const data::StreamDataset dataset(options, nullptr);
+  data::StreamState saved{.consumed = kRecords, .received = kRecords};
+  RunStream stream(dataset);
+  load_state([&](State& s) { stream.state(s); },
+             save_state([&](State& s) { s("stream", saved); }), "stream");
+  stream.listen();
+  stream.open(dir(), kRecords, {});
+  const fs::path first = dir() / "stream" / "records-0.bin";
+  stream.save(kRecords);
+  stream.files_of_checkpoint(std::nullopt, kRecords, 2);
+  EXPECT_TRUE(fs::exists(first));
+  stream.note_checkpoint("step-2");
+  stream.files_of_checkpoint(dir() / "checkpoints" / "step-2", kRecords, 2);
+  EXPECT_FALSE(fs::exists(first));
 }
 
 TEST_F(StreamedRuns, GoOnInTheirOwnFolderOnly) {
