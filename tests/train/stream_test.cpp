@@ -148,8 +148,7 @@ TEST_F(StreamedRuns, KeepTheRecordsOfTheOlderCheckpointsAfterAResume) {
   {
     data::Journal journal(dir() / "stream", kRecord, 0, 0);
     const std::vector<std::byte> record(kRecord);
-    for (i64 i = 1; i <= kRecords; ++i)
-      journal.append("test", static_cast<u64>(i), record.data());
+    for (i64 i = 1; i <= kRecords; ++i) journal.append("test", static_cast<u64>(i), record.data());
     ASSERT_EQ(journal.files().size(), 4U);  // the folder, two files of records, the producers
   }
   data::StreamSource options;
@@ -160,8 +159,8 @@ TEST_F(StreamedRuns, KeepTheRecordsOfTheOlderCheckpointsAfterAResume) {
   const data::StreamDataset dataset(options, nullptr);
   data::StreamState saved{.consumed = kRecords, .received = kRecords};
   RunStream stream(dataset);
-  load_state([&](State& s) { stream.state(s); },
-             save_state([&](State& s) { s("stream", saved); }), "stream");
+  load_state([&](State& s) { stream.state(s); }, save_state([&](State& s) { s("stream", saved); }),
+             "stream");
   stream.listen();
   stream.open(dir(), kRecords, {});
   const fs::path first = dir() / "stream" / "records-0.bin";
@@ -180,6 +179,16 @@ TEST_F(StreamedRuns, GoOnInTheirOwnFolderOnly) {
     run.train();
     producer.join();
   }
+  // An older checkpoint is resumed from after the newer ones are moved away.
+  for (const char* name : {"checkpoints/step-20", "checkpoints/step-30"})
+    fs::copy(dir() / "checkpoints/last", dir() / name, fs::copy_options::recursive);
+  const std::string older = "resume=" + (dir() / "checkpoints/step-20").string();
+  EXPECT_NE(message_of([&] {
+              Orchestrator(config(with_stored(), {older}), "test");
+            }).find("which has step-30; to go on from the older one, the newer ones have to be"),
+            std::string::npos);
+  for (const char* name : {"checkpoints/step-20", "checkpoints/step-30"})
+    fs::remove_all(dir() / name);
   RunConfig elsewhere = config(with_stored(), {"resume=" + (dir() / "checkpoints/last").string()});
   elsewhere.run.dir = dir("other").string();
   EXPECT_NE(message_of([&] { Orchestrator(elsewhere, "test"); }).find("goes on in its own folder"),
@@ -202,6 +211,7 @@ TEST_F(StreamedRuns, OptionsThatDoNotFitAreRefused) {
   check(declared + ", sampler: sequential", {}, "data.sampler: sequential given");
   check(declared + ", bad_samples: skip", {}, "data.bad_samples: skip given");
   check(declared + ", subset: 5", {}, "data.subset or train.overfit_batches");
+  check(declared + ", timeout: 1e10", {}, "data.timeout");
   check("stored: {type: stream, address: 'unix:a', sample: [2], classes: 2}", {},
         "a dataset that is stored is required");
   check(declared, {"data.address=elsewhere:80"}, "unix:PATH, or tcp:127.0.0.1:PORT");
