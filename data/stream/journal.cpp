@@ -178,8 +178,7 @@ Journal::Journal(fs::path folder, i64 record_bytes, i64 first, i64 promised)
   if (end_ >= first && !segments_.empty() &&
       segments_.back()->first + records_in(*segments_.back()) == end_)
     newest_ = segments_.back();
-  else
-    begin_segment(std::max(first, end_));
+  else begin_segment(std::max(first, end_));
 }
 
 Journal::~Journal() = default;

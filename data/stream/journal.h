@@ -39,9 +39,9 @@ struct ProducerMark {
 class Journal {
  public:
   // Opens the journal in `folder`, which is made if it does not exist, for a run that goes on at
-  // record `first`. `promised` records were received when its checkpoint was saved. Warns of records
-  // that are missing at the end. Throws IoError. Throws UserError, and changes nothing, if the
-  // journal begins after `first`, is of other records, has damaged or missing records between
+  // record `first`. `promised` records were received when its checkpoint was saved. Warns of
+  // records that are missing at the end. Throws IoError. Throws UserError, and changes nothing, if
+  // the journal begins after `first`, is of other records, has damaged or missing records between
   // `first` and an intact one, or lacks the names of its producers.
   Journal(std::filesystem::path folder, i64 record_bytes, i64 first, i64 promised);
   ~Journal();
