@@ -2,6 +2,7 @@
 #include "weft/data/stream/journal.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -60,6 +61,32 @@ i64 first_in_name(std::string_view name) {
   return std::stoll(std::string(name));
 }
 
+// Indices of records, ascending.
+class IndexRanges {
+ public:
+  void add(i64 begin, i64 end) {
+    if (begin >= end) return;
+    if (!ranges_.empty() && ranges_.back().second == begin) ranges_.back().second = end;
+    else ranges_.emplace_back(begin, end);
+  }
+  bool empty() const { return ranges_.empty(); }
+  // "3, 7 to 9"; of many ranges, the first ones.
+  std::string text() const {
+    constexpr std::size_t kMost = 8;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(kMost, ranges_.size()); ++i) {
+      const auto [begin, end] = ranges_[i];
+      text += fmt::format("{}{}", i == 0 ? "" : ", ", begin);
+      if (end > begin + 1) text += fmt::format(" to {}", end - 1);
+    }
+    if (ranges_.size() > kMost) text += fmt::format(" and {} more ranges", ranges_.size() - kMost);
+    return text;
+  }
+
+ private:
+  std::vector<std::pair<i64, i64>> ranges_;
+};
+
 }  // namespace
 
 // A file of records.
@@ -111,6 +138,10 @@ class Journal::Segment {
     bytes = to;
   }
 
+  void sync() const {
+    if (fsync(file_) != 0) throw IoError(path_.string(), "written to the disk", errno);
+  }
+
   i64 first = 0, bytes = 0;
 
  private:
@@ -127,33 +158,37 @@ Journal::Journal(fs::path folder, i64 record_bytes, i64 first, i64 promised)
              "stream: {} is no folder; the folder of the stream's records is required",
              folder_.string());
   make_folders("stream", folder_);
-  read_producers();
-  read_segments();
+  const i64 names_bytes = read_producers();
+  find_segments();
   WEFT_CHECK(segments_.empty() || segments_.front()->first <= first,
              "stream: the records in {} begin at {}, and the checkpoint goes on at {}; the newest "
              "checkpoint of the run is required",
              folder_.string(), segments_.front()->first, first);
+  if (!segments_.empty()) {
+    std::size_t begin = segments_.size() - 1;  // of the file that has record `first`
+    while (segments_[begin]->first > first) --begin;
+    cut_segments(begin, check_segments(begin, first));
+  }
+  const fs::path names = folder_ / kProducersFile;
+  if (kind_of(names) != PathKind::none)
+    if (Segment file(names, 0); file.bytes > names_bytes) file.cut(names_bytes);
   if (end_ < promised)
     log_warning("stream: {} has {} records, and {} were received: {} are missing", folder_.string(),
                 end_, promised, promised - std::max(end_, first));
-  if (!segments_.empty() && end_ >= first) {
+  if (end_ >= first && !segments_.empty() &&
+      segments_.back()->first + records_in(*segments_.back()) == end_)
     newest_ = segments_.back();
-    return;
-  }
-  for (const auto& segment : segments_) fs::remove(segment->path());
-  segments_.clear();
-  begin_segment(first);
+  else begin_segment(std::max(first, end_));
 }
 
 Journal::~Journal() = default;
 
-void Journal::read_producers() {
+// Returns the bytes of the lines that are whole: a power failure may leave half of one.
+i64 Journal::read_producers() {
   const fs::path path = folder_ / kProducersFile;
-  if (kind_of(path) == PathKind::none) return;
+  if (kind_of(path) == PathKind::none) return 0;
   std::string text = read_file(path, kMostProducersText);
-  const std::size_t whole = text.rfind('\n') + 1;
-  if (whole < text.size()) Segment(path, 0).cut(static_cast<i64>(whole));  // by a power failure
-  text.resize(whole);
+  text.resize(text.rfind('\n') + 1);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at);
     std::string_view line(text.data() + at, end - at);
@@ -169,56 +204,119 @@ void Journal::read_producers() {
     if (ends) mark.ended = true;
     else names_.emplace_back(line);
   }
+  return std::ssize(text);
 }
 
-void Journal::read_segments() {
+void Journal::find_segments() {
   std::vector<i64> firsts;
   for (const std::string& name : names_in(folder_))
     if (const i64 first = first_in_name(name); first >= 0) firsts.push_back(first);
   std::sort(firsts.begin(), firsts.end());
-  const i64 entry_bytes = std::ssize(entry_);
-  bool whole = true;
   for (const i64 first : firsts) {
     auto segment = std::make_shared<Segment>(segment_path(folder_, first), 0);
-    if (!whole || (!segments_.empty() && first != end_)) {
-      log_warning("stream: {} does not follow the records before it and is left out",
-                  segment->path().string());
-      fs::remove(segment->path());
-      continue;
-    }
-    SegmentHeader header, wanted;
-    wanted.record_bytes = record_bytes_;
-    wanted.first = first;
-    if (segment->read(&header, sizeof header, 0) < static_cast<i64>(sizeof header)) {
-      fs::remove(segment->path());  // a kill or a power failure, before its first record
-      whole = false;
-      continue;
-    }
-    WEFT_CHECK(std::memcmp(&header, &wanted, sizeof header) == 0,
-               "stream: {} holds other records than this run's of {} bytes; the file as weft wrote "
-               "it is required",
-               segment->path().string(), record_bytes_);
-    i64 at = sizeof header, records = 0;
-    for (; segment->read(entry_.data(), entry_bytes, at) == entry_bytes; at += entry_bytes) {
-      EntryHeader entry;
-      std::memcpy(&entry, entry_.data(), sizeof entry);
-      if (entry.checksum != checksum_of(entry_.data(), entry_bytes) ||
-          entry.producer >= names_.size())
-        break;
-      u64& last = marks_[names_[entry.producer]].last;
-      last = std::max(last, entry.number);
-      ++records;
-    }
-    if (at < segment->bytes) {
-      log_warning("stream: {} ends in a damaged record, and is cut after {} records",
-                  segment->path().string(), records);
-      segment->cut(at);
-      whole = false;
-    }
     segment->first = first;
-    end_ = first + records;
+    WEFT_CHECK(records_in(*segment) == 0 || !names_.empty(),
+               "stream: {} has records, and {} names no producer; the file as weft wrote it is "
+               "required",
+               segment->path().string(), (folder_ / kProducersFile).string());
     segments_.push_back(std::move(segment));
   }
+}
+
+i64 Journal::records_in(const Segment& segment) const {
+  constexpr i64 kHeader = sizeof(SegmentHeader);
+  return std::max<i64>(0, segment.bytes - kHeader) / std::ssize(entry_);
+}
+
+// The place of a record's entry in its file, in bytes.
+i64 Journal::place_of(const Segment& segment, i64 index) const {
+  constexpr i64 kHeader = sizeof(SegmentHeader);
+  return kHeader + (index - segment.first) * std::ssize(entry_);
+}
+
+// Reads the entry of a record. Returns false if it is damaged.
+bool Journal::read_intact(const Segment& segment, i64 index) {
+  const i64 bytes = std::ssize(entry_);
+  EntryHeader entry;
+  if (segment.read(entry_.data(), bytes, place_of(segment, index)) != bytes) return false;
+  std::memcpy(&entry, entry_.data(), sizeof entry);
+  return entry.checksum == checksum_of(entry_.data(), bytes);
+}
+
+// After a power failure, the newest file may have no header yet, or zeros, and no record.
+bool Journal::has_header(const Segment& segment, bool newest) {
+  SegmentHeader header, wanted;
+  wanted.record_bytes = record_bytes_;
+  wanted.first = segment.first;
+  std::array<char, sizeof header> bytes{}, zeros{};
+  const i64 got = segment.read(bytes.data(), std::ssize(bytes), 0);
+  bool blank = newest && (got < std::ssize(bytes) || bytes == zeros);
+  for (i64 i = 0; blank && i < records_in(segment); ++i)
+    blank = !read_intact(segment, segment.first + i);
+  WEFT_CHECK(blank || std::memcmp(bytes.data(), &wanted, sizeof wanted) == 0,
+             "stream: {} holds other records than this run's of {} bytes; the file as weft wrote "
+             "it is required",
+             segment.path().string(), record_bytes_);
+  return !blank;
+}
+
+// Checks the records from `first` on, which the file `begin` has. Sets end_ and the marks. Returns
+// the index of a file that has no header, or the number of files.
+std::size_t Journal::check_segments(std::size_t begin, i64 first) {
+  IndexRanges lost;
+  i64 position = first, intact_behind = 0;
+  std::size_t blank = segments_.size();
+  for (std::size_t k = begin; k < segments_.size(); ++k) {
+    const Segment& segment = *segments_[k];
+    WEFT_CHECK(k == begin || segment.first >= position,
+               "stream: {} begins before the end of the records before it; the file as weft wrote "
+               "it is required",
+               segment.path().string());
+    if (!has_header(segment, k + 1 == segments_.size())) blank = k;
+    const i64 end = segment.first + (k == blank ? 0 : records_in(segment));
+    if (k == begin) end_ = std::min(first, end);
+    lost.add(position, segment.first);
+    for (position = std::max(position, segment.first); position < end; ++position) {
+      if (!read_intact(segment, position)) {
+        lost.add(position, position + 1);
+        continue;
+      }
+      EntryHeader entry;
+      std::memcpy(&entry, entry_.data(), sizeof entry);
+      WEFT_CHECK(entry.producer < names_.size(),
+                 "stream: record {} in {} is of producer {}, and {} names {}; the file as weft "
+                 "wrote it is required",
+                 position, segment.path().string(), entry.producer + u64{1},
+                 (folder_ / kProducersFile).string(), names_.size());
+      u64& last = marks_[names_[entry.producer]].last;
+      last = std::max(last, entry.number);
+      if (lost.empty()) end_ = position + 1;
+      else ++intact_behind;
+    }
+  }
+  WEFT_CHECK(intact_behind == 0,
+             "stream: of the records in {} from {} on, {} are damaged or missing, and {} behind "
+             "the first of these are intact; the files as weft wrote them are required",
+             folder_.string(), first, lost.text(), intact_behind);
+  if (!lost.empty())
+    log_warning("stream: the last records in {} are damaged or missing, and left out: {}",
+                folder_.string(), lost.text());
+  return blank;
+}
+
+// Removes what comes after end_, of which nothing is intact.
+void Journal::cut_segments(std::size_t begin, std::size_t blank) {
+  if (blank < segments_.size()) {
+    fs::remove(segments_[blank]->path());
+    segments_.pop_back();  // it is the newest
+  }
+  while (segments_.size() > begin && segments_.back()->first > end_) {
+    fs::remove(segments_.back()->path());
+    segments_.pop_back();
+  }
+  if (segments_.size() <= begin) return;
+  Segment& last = *segments_.back();
+  if (const i64 whole = place_of(last, end_); whole < last.bytes) last.cut(whole);
 }
 
 void Journal::begin_segment(i64 first) {
@@ -236,6 +334,7 @@ void Journal::begin_segment(i64 first) {
 void Journal::add_line(const std::string& line) const {
   Segment file(folder_ / kProducersFile, O_CREAT);
   file.append((line + "\n").data(), std::ssize(line) + 1);
+  file.sync();  // before a record that needs the name
 }
 
 std::size_t Journal::index_of(const std::string& producer) {
@@ -277,9 +376,8 @@ std::shared_ptr<const Journal::Segment> Journal::segment_of(i64 index) const {
 
 void Journal::read(i64 index, std::byte* record) const {
   const std::shared_ptr<const Segment> segment = segment_of(index);
-  const i64 at = static_cast<i64>(sizeof(SegmentHeader)) +
-                 (index - segment->first) * std::ssize(entry_) +
-                 static_cast<i64>(sizeof(EntryHeader));
+  constexpr i64 kHeader = sizeof(EntryHeader);
+  const i64 at = place_of(*segment, index) + kHeader;
   WEFT_CHECK(segment->read(record, record_bytes_, at) == record_bytes_,
              "stream: {} ends before record {}; a file that no one changes is required",
              segment->path().string(), index);

@@ -9,8 +9,10 @@
 // A record is acknowledged after the operating system has its bytes. So it outlives the process,
 // however that ends. A checkpoint syncs the journal to the disk before it says that a record was
 // received, so after a power failure the records of the newest checkpoint are there; of those that
-// came after it, the last ones may be missing. A file that ends in half a record, or in one whose
-// checksum differs, is cut there. Files are removed when no kept checkpoint needs their records.
+// came after it, the last ones may be missing. Damaged records with no intact one after them are
+// cut off. Intact records are never removed because of a damaged one before them: that is an error.
+// Records before the one that the run goes on at are not checked. Files are removed when no kept
+// checkpoint needs their records.
 #pragma once
 #include <cstddef>
 #include <deque>
@@ -37,9 +39,10 @@ struct ProducerMark {
 class Journal {
  public:
   // Opens the journal in `folder`, which is made if it does not exist, for a run that goes on at
-  // record `first`. `promised` records were received when its checkpoint was saved. Throws
-  // UserError if the journal begins after `first` or is of other records, and IoError. Warns of
-  // records that are missing.
+  // record `first`. `promised` records were received when its checkpoint was saved. Warns of
+  // records that are missing at the end. Throws IoError. Throws UserError, and changes nothing, if
+  // the journal begins after `first`, is of other records, has damaged or missing records between
+  // `first` and an intact one, or lacks the names of its producers.
   Journal(std::filesystem::path folder, i64 record_bytes, i64 first, i64 promised);
   ~Journal();
   Journal(const Journal&) = delete;
@@ -63,8 +66,14 @@ class Journal {
 
  private:
   class Segment;
-  void read_producers();
-  void read_segments();
+  i64 read_producers();
+  void find_segments();
+  std::size_t check_segments(std::size_t begin, i64 first);
+  void cut_segments(std::size_t begin, std::size_t blank);
+  bool has_header(const Segment& segment, bool newest);
+  i64 records_in(const Segment& segment) const;
+  i64 place_of(const Segment& segment, i64 index) const;
+  bool read_intact(const Segment& segment, i64 index);
   void begin_segment(i64 first);
   std::shared_ptr<const Segment> segment_of(i64 index) const;
   std::size_t index_of(const std::string& producer);
@@ -78,7 +87,7 @@ class Journal {
   std::vector<std::byte> entry_;
   std::shared_ptr<Segment> newest_;                // the last of segments_
   mutable std::mutex mutex_;                       // of segments_
-  std::deque<std::shared_ptr<Segment>> segments_;  // without a gap, oldest first
+  std::deque<std::shared_ptr<Segment>> segments_;  // oldest first
 };
 
 }  // namespace weft::data

@@ -5,7 +5,8 @@
 // u64; integers are little-endian) and its payload.
 //
 //   from a producer
-//   HELO  number: kStreamVersion; payload: the producer's name. The first frame.
+//   HELO  number: kStreamVersion; payload: the producer's name. The first frame,
+//         within 10 seconds.
 //   RECD  number: the record's number, from 1, ascending; payload: a safetensors file
 //   ENDS  payload: empty. The producer sends no more records.
 //   from the run

@@ -58,13 +58,24 @@ Descriptor new_socket(const StreamAddress& address, int flags) {
   return socket_;
 }
 
-// Removes the file of a socket that nobody listens to.
+Descriptor connected(const StreamAddress& address, int flags) {
+  Descriptor socket_ = new_socket(address, flags);
+  const SystemAddress system(address);
+  if (connect(socket_.get(), system.get(), system.size) == 0) return socket_;
+  const int code = errno;
+  socket_ = Descriptor();
+  errno = code;
+  return Descriptor();
+}
+
+// Removes the file of a socket that nobody listens to. It does not wait for a process that listens
+// and accepts nothing: the error is EAGAIN then.
 void remove_stale(const StreamAddress& address) {
   struct stat about {};
   if (lstat(address.path.c_str(), &about) != 0) return;
   WEFT_CHECK(S_ISSOCK(about.st_mode),
              "data.address: {} is a file and no socket; another path is required", address.path);
-  if (!connect_to(address) && errno == ECONNREFUSED) unlink(address.path.c_str());
+  if (!connected(address, SOCK_NONBLOCK) && errno == ECONNREFUSED) unlink(address.path.c_str());
 }
 
 }  // namespace
@@ -110,31 +121,33 @@ ListeningSocket::ListeningSocket(StreamAddress address)
     fail("data.address: {} cannot be listened at ({}); another address is required",
          address_.text(), reason_of(code));
   }
+  struct stat about {};
+  if (!address_.path.empty() && lstat(address_.path.c_str(), &about) == 0) {
+    device_ = about.st_dev;
+    file_ = about.st_ino;
+  }
   const bool listens = (address_.path.empty() || chmod(address_.path.c_str(), 0600) == 0) &&
                        listen(socket_.get(), kWaitingConnections) == 0;
   const int code = errno;
   if (listens) return;
-  if (!address_.path.empty()) unlink(address_.path.c_str());
+  remove_file();
   fail("data.address: {} cannot be listened at ({}); another address is required", address_.text(),
        reason_of(code));
 }
 
-ListeningSocket::~ListeningSocket() {
-  if (!address_.path.empty()) unlink(address_.path.c_str());
+ListeningSocket::~ListeningSocket() { remove_file(); }
+
+void ListeningSocket::remove_file() const {
+  struct stat about {};
+  if (!address_.path.empty() && lstat(address_.path.c_str(), &about) == 0 &&
+      about.st_dev == device_ && about.st_ino == file_)
+    unlink(address_.path.c_str());
 }
 
 Descriptor ListeningSocket::accept() const {
   return Descriptor(accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 }
 
-Descriptor connect_to(const StreamAddress& address) {
-  Descriptor socket_ = new_socket(address, 0);
-  const SystemAddress system(address);
-  if (connect(socket_.get(), system.get(), system.size) == 0) return socket_;
-  const int code = errno;
-  socket_ = Descriptor();
-  errno = code;
-  return Descriptor();
-}
+Descriptor connect_to(const StreamAddress& address) { return connected(address, 0); }
 
 }  // namespace weft::data

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "weft/core/descriptor.h"
+#include "weft/core/types.h"
 
 namespace weft::data {
 
@@ -18,7 +19,7 @@ struct StreamAddress {
 StreamAddress stream_address(const std::string& text);
 
 // The place where a run receives records. The file of a Unix socket has the permissions 0600, and
-// the destructor removes it.
+// the destructor removes it, unless another file has its name by then.
 class ListeningSocket {
  public:
   // Removes the file of a socket that nobody listens to, which a killed run leaves. Throws
@@ -29,12 +30,14 @@ class ListeningSocket {
   ListeningSocket& operator=(const ListeningSocket&) = delete;
 
   int get() const { return socket_.get(); }
-  // A new connection, which does not block; none if there is none now.
+  // A new connection, which does not block; none, with errno, if there is none now.
   Descriptor accept() const;
 
  private:
+  void remove_file() const;
   StreamAddress address_;
   Descriptor socket_;
+  u64 device_ = 0, file_ = 0;  // of the file of a Unix socket
 };
 
 // A connection that blocks; none, with errno, if nobody listens there.

@@ -33,7 +33,7 @@ void describe(Fields& f, StreamSource& o) {
   f("when_full", o.when_full,
     "a producer waits for room, or its record replaces the oldest one that waits");
   f("timeout", o.timeout, "seconds without a record after which the run is given up; 0: never",
-    non_negative);
+    in_range(0, 1e8));  // the clock counts nanoseconds
   f("epoch_steps", o.epoch_steps, "optimizer steps that count as an epoch", at_least(1));
   const bool declared = !o.sample.empty() || o.classes > 0 || !o.target.empty();
   f.rule(o.stored.has_value() != declared, "stored",

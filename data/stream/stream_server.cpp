@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +24,8 @@ constexpr std::size_t kReadBytes = 1 << 16;
 // A producer that does not read its answers is not read from.
 constexpr std::size_t kMostAnswers = 1 << 16;
 constexpr int kFarewellMilliseconds = 200;
+constexpr std::chrono::seconds kGreetingTime{10};
+constexpr std::chrono::milliseconds kAcceptPause{200};
 
 }  // namespace
 
@@ -49,6 +52,7 @@ struct StreamServer::Connection {
   }
 
   Descriptor socket;
+  Clock::time_point greets_before = Clock::now() + kGreetingTime;
   FrameReader in;
   std::string out, name;           // the name is empty before HELO
   u64 last = 0, acknowledged = 0;  // records that were answered
@@ -94,16 +98,17 @@ void StreamServer::work() {
 
 // Waits until something can be read, sent or accepted, and does it.
 void StreamServer::poll_once() {
-  std::vector<pollfd> watched{
-      {wake_.get(), POLLIN, 0},
-      {connections_.size() < kMostConnections ? listening_.get() : -1, POLLIN, 0}};
+  if (accepts_at_ && Clock::now() >= *accepts_at_) accepts_at_.reset();
+  const bool accepts = connections_.size() < kMostConnections && !accepts_at_;
+  std::vector<pollfd> watched{{wake_.get(), POLLIN, 0},
+                              {accepts ? listening_.get() : -1, POLLIN, 0}};
   for (const Connection& c : connections_) {
     const bool reads = !c.waits_for_room && !c.closing && c.out.size() < kMostAnswers;
     const int events = (reads ? POLLIN : 0) | (c.out.empty() ? 0 : POLLOUT);
     // A hang-up is always reported, so a connection that nothing is wanted of is left out.
     watched.push_back({events == 0 ? -1 : c.socket.get(), static_cast<short>(events), 0});
   }
-  if (poll(watched.data(), watched.size(), -1) < 0) {
+  if (poll(watched.data(), watched.size(), milliseconds_to_wait()) < 0) {
     WEFT_ASSERT(errno == EINTR, "stream: poll: {}", std::generic_category().message(errno));
     return;
   }
@@ -116,14 +121,50 @@ void StreamServer::poll_once() {
     process(c);
     if (!c.flush() || (c.closing && c.out.empty())) c.gone = true;
   }
+  close_silent();
   std::erase_if(connections_, [](const Connection& c) { return c.gone; });
   if (watched[1].revents != 0) accept_new();
   buffer_.note_connected(std::ssize(connections_));
 }
 
+// Until something is due without an event; −1: nothing is.
+int StreamServer::milliseconds_to_wait() const {
+  std::optional<Clock::time_point> due = accepts_at_;
+  for (const Connection& c : connections_)
+    if (c.name.empty() && !c.closing)
+      due = std::min(due.value_or(c.greets_before), c.greets_before);
+  if (!due) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - Clock::now());
+  return static_cast<int>(std::max<i64>(0, left.count()));
+}
+
+// Connections without a producer take no place for ever.
+void StreamServer::close_silent() {
+  for (Connection& c : connections_) {
+    if (c.gone || c.closing || !c.name.empty() || Clock::now() < c.greets_before) continue;
+    const std::string reason =
+        fmt::format("stream: a connection has sent no greeting for {} s; HELO is required",
+                    kGreetingTime.count());
+    buffer_.note_closed(reason);
+    c.send(FrameKind::failed, 0, reason);
+    c.flush();
+    c.gone = true;
+  }
+}
+
+// A connection that cannot be accepted stays ready, so the thread would never wait.
 void StreamServer::accept_new() {
-  if (Descriptor socket = listening_.accept())
+  if (Descriptor socket = listening_.accept()) {
     connections_.emplace_back(std::move(socket), most_record_bytes(info_));
+    return;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED) return;
+  if (!std::exchange(said_so_, true))
+    buffer_.note_closed(
+        fmt::format("stream: a connection cannot be accepted ({}); more open files are required "
+                    "(ulimit -n)",
+                    std::generic_category().message(errno)));
+  accepts_at_ = Clock::now() + kAcceptPause;
 }
 
 // Returns false if the other end is gone.
@@ -202,6 +243,9 @@ void StreamServer::take_record(Connection& connection, const Frame& frame) {
   WEFT_CHECK(!connection.ended,
              "stream: the producer '{}' has sent its end mark; another name is required for more "
              "records",
+             connection.name);
+  WEFT_CHECK(frame.number > 0,
+             "stream: the producer '{}' has sent record 0; numbers from 1 on are required",
              connection.name);
   if (frame.number <= connection.last) return;  // it was sent again
   try {

@@ -5,10 +5,12 @@
 #pragma once
 #include <atomic>
 #include <list>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "weft/core/clock.h"
 #include "weft/data/dataset.h"
 #include "weft/data/stream/protocol.h"
 #include "weft/data/stream/record_buffer.h"
@@ -32,6 +34,8 @@ class StreamServer {
   struct Connection;
   void work();
   void poll_once();
+  int milliseconds_to_wait() const;
+  void close_silent();
   void accept_new();
   static bool receive(Connection& connection);
   void process(Connection& connection);
@@ -48,6 +52,8 @@ class StreamServer {
   std::vector<std::byte> record_;
   std::string over_;  // written before stopping_
   std::atomic<bool> stopping_ = false;
+  std::optional<Clock::time_point> accepts_at_ = {};  // set while connections cannot be accepted
+  bool said_so_ = false;
   std::thread thread_;
 };
 

@@ -4,11 +4,16 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstring>
+#include <ctime>
+#include <list>
 #include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "weft/data/loader.h"
 #include "weft/data/stream/producer.h"
@@ -290,14 +295,48 @@ TEST_F(StreamedData, ForgedConnectionsAreClosed) {
   EXPECT_CONTAINS(answer_to(frame_of(FrameKind::hello, 1, "a\nb")), "letters, digits");
   EXPECT_CONTAINS(answer_to(frame_of(FrameKind::record, 1, "x")), "HELO is required");
   EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::over)), "of the wrong kind");
+  EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::record, 0, "x")), "has sent record 0");
   EXPECT_CONTAINS(answer_to(hello + frame_header(FrameKind::record, 1, i64{1} << 31)), "at most ");
   EXPECT_CONTAINS(stream_->buffer()->complaints(),
-                  "6 connections were closed, the first one because: stream: a frame of the kind");
+                  "7 connections were closed, the first one because: stream: a frame of the kind");
   { const Descriptor half = connect_to(stream_address(options_.address)); }
   Producer producer(options_.address);
   send(producer, 0, 2);
   EXPECT_TRUE(producer.flush());
   EXPECT_EQ(state().received, 2);
+}
+
+TEST_F(StreamedData, SlowConnectionsWithoutAGreetingMakeRoom) {
+  open();
+  std::list<Descriptor> idle;
+  for (int i = 0; i < 64; ++i) idle.push_back(connect_to(stream_address(options_.address)));
+  Producer producer(options_.address, {.wait = 40});
+  send(producer, 0, 2);
+  EXPECT_TRUE(producer.flush());
+  EXPECT_CONTAINS(stream_->buffer()->complaints(), "has sent no greeting for 10 s");
+}
+
+// The thread that receives waits, although the connection stays ready.
+TEST_F(StreamedData, WithoutFreeDescriptorsConnectionsWait) {
+  open();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  const rlimit one_more{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  const Descriptor connection = connect_to(stream_address(options_.address));
+  const std::clock_t begin = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  const std::clock_t used = std::clock() - begin;
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(static_cast<bool>(connection));
+  EXPECT_LT(used, CLOCKS_PER_SEC / 10);
+  EXPECT_CONTAINS(stream_->buffer()->complaints(), "a connection cannot be accepted");
+  Producer producer(options_.address);
+  send(producer, 0, 2);
+  EXPECT_TRUE(producer.flush());
 }
 
 // A producer whose connection was lost may not know which records were kept.
@@ -328,6 +367,35 @@ TEST_F(StreamedData, AddressesAreChecked) {
   open();
   EXPECT_CONTAINS(user_error_of([&] { ListeningSocket{stream_address(options_.address)}; }),
                   "another process listens at");
+}
+
+// A process that is suspended accepts nothing, and its queue may be full.
+TEST_F(StreamedData, AnAddressWithAFullQueueIsTaken) {
+  const StreamAddress address = stream_address(options_.address);
+  const ListeningSocket suspended{address};
+  sockaddr_un system{};
+  system.sun_family = AF_UNIX;
+  std::memcpy(system.sun_path, address.path.c_str(), address.path.size() + 1);
+  std::list<Descriptor> queue;
+  do {
+    queue.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ASSERT_LT(queue.size(), 200U);
+  } while (connect(queue.back().get(), reinterpret_cast<const sockaddr*>(&system), sizeof system) ==
+           0);
+  ASSERT_EQ(errno, EAGAIN);
+  EXPECT_CONTAINS(user_error_of([&] { ListeningSocket{address}; }), "another process listens at");
+}
+
+TEST_F(StreamedData, TheSocketOfAnotherRunStays) {
+  const StreamAddress address = stream_address(options_.address);
+  auto first = std::make_unique<ListeningSocket>(address);
+  std::filesystem::remove(address.path);
+  {
+    const ListeningSocket second{address};
+    first.reset();
+    EXPECT_TRUE(std::filesystem::exists(address.path));
+  }
+  EXPECT_FALSE(std::filesystem::exists(address.path));
 }
 
 TEST_F(StreamedData, RecordsComeOnlyWhileItIsOpen) {

@@ -26,6 +26,14 @@ i64 value_at(const Journal& journal, i64 index) {
   return value;
 }
 
+void change(const fs::path& path, i64 at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(at);
+  const char byte = static_cast<char>(file.get());
+  file.seekp(at);
+  file.put(static_cast<char>(byte ^ 1));
+}
+
 class Journals : public ::testing::Test {
  protected:
   fs::path folder() const { return temp_.path() / "stream"; }
@@ -81,18 +89,75 @@ TEST_F(Journals, AreCutAfterTheLastWholeRecord) {
 }
 
 TEST_F(Journals, EveryChangedByteOfARecordIsFound) {
-  for (i64 at = kFileHeaderBytes + kEntryBytes; at < kFileHeaderBytes + 2 * kEntryBytes; ++at) {
+  for (i64 at = kFileHeaderBytes + 2 * kEntryBytes; at < kFileHeaderBytes + 3 * kEntryBytes; ++at) {
     fs::remove_all(folder());
     write_three();
-    {
-      std::fstream file(records(), std::ios::in | std::ios::out | std::ios::binary);
-      file.seekg(at);
-      const char byte = static_cast<char>(file.get());
-      file.seekp(at);
-      file.put(static_cast<char>(byte ^ 1));
-    }
-    EXPECT_EQ(open().end(), 1) << at;
+    change(records(), at);
+    EXPECT_EQ(open().end(), 2) << at;
   }
+}
+
+TEST_F(Journals, ADamagedRecordDoesNotRemoveIntactOnes) {
+  write_three();
+  change(records(), kFileHeaderBytes + kEntryBytes);
+  const auto bytes = fs::file_size(records());
+  for (const i64 first : {0, 1})
+    EXPECT_CONTAINS(user_error_of([&] { open(first); }),
+                    "1 are damaged or missing, and 1 behind the first of these are intact");
+  EXPECT_EQ(fs::file_size(records()), bytes);
+  Journal journal = open(2, 3);  // what was trained on is not checked
+  EXPECT_EQ(journal.end(), 3);
+  EXPECT_EQ(value_at(journal, 2), 30);
+  put(journal, "a", 3, 40);
+  EXPECT_EQ(value_at(journal, 3), 40);
+}
+
+TEST_F(Journals, MissingRecordsBetweenFilesAreNamed) {
+  write_three();
+  const fs::path elsewhere = folder().parent_path() / "elsewhere";
+  {
+    Journal journal(elsewhere, kRecordBytes, 5, 0);
+    put(journal, "a", 3, 50);
+  }
+  const fs::path second = folder() / "records-5.bin";
+  fs::copy_file(elsewhere / "records-5.bin", second);
+  EXPECT_CONTAINS(user_error_of([&] { open(1); }), "from 1 on, 3 to 4 are damaged or missing");
+  EXPECT_EQ(open(5).end(), 6);
+  EXPECT_TRUE(fs::exists(records()));  // for an older checkpoint
+  change(second, kFileHeaderBytes);    // nothing intact is behind the third record now
+  EXPECT_EQ(open(1).end(), 3);
+  EXPECT_FALSE(fs::exists(second));
+}
+
+// A power failure may leave the file without its first block.
+TEST_F(Journals, ANewestFileWithoutAHeaderIsEmpty) {
+  const fs::path newest = folder() / "records-3.bin";
+  for (const std::size_t bytes : {0U, 10U, 24U, 4096U})
+    for (const i64 first : {0, 3}) {
+      fs::remove_all(folder());
+      write_three();
+      std::ofstream(newest, std::ios::binary) << std::string(bytes, '\0');
+      Journal journal = open(first);
+      ASSERT_EQ(journal.end(), 3) << bytes;
+      put(journal, "a", 3, 40);
+      EXPECT_EQ(value_at(journal, 3), 40);
+    }
+  std::ofstream(newest, std::ios::binary) << "another file, longer than a header";
+  EXPECT_CONTAINS(user_error_of([&] { open(3); }), "holds other records");
+}
+
+TEST_F(Journals, WithoutTheNamesOfTheProducersAreRefused) {
+  write_three();
+  const fs::path names = folder() / "producers.txt";
+  const auto bytes = fs::file_size(records());
+  fs::remove(names);
+  EXPECT_CONTAINS(user_error_of([&] { open(); }), "producers.txt names no producer");
+  EXPECT_CONTAINS(user_error_of([&] { open(3, 3); }), "producers.txt names no producer");
+  EXPECT_FALSE(fs::exists(names));
+  std::ofstream(names) << "producer a\nproduc";
+  EXPECT_CONTAINS(user_error_of([&] { open(); }), "is of producer 2");
+  EXPECT_EQ(fs::file_size(names), 17U);
+  EXPECT_EQ(fs::file_size(records()), bytes);
 }
 
 TEST_F(Journals, OtherFilesAreRefused) {

@@ -207,6 +207,25 @@ class Streams(unittest.TestCase):
                    for name in ("run", "again")]
         self.assertEqual(weights[0], weights[1])
 
+    def test_a_journal_without_the_names_of_its_producers(self):
+        config = self.config(DIGITS + ", capacity: 16", steps=150)
+        run = self.train("resume=auto", config=config)
+        producer = self.producer(1)
+        self.wait_for(lambda: self.records() > 60)
+        run.kill()
+        run.communicate()
+        names = pathlib.Path(self.path("run"), "stream/producers.txt")
+        text = names.read_text()
+        for damaged in ("", "produ"):
+            names.write_text(damaged)
+            before = self.records()
+            output = self.outcome(self.train("resume=auto", config=config), 2)
+            self.assertIn("names no producer", output)
+            self.assertEqual((names.read_text(), self.records()), (damaged, before))
+        names.write_text(text)
+        self.outcome(self.train("resume=auto", config=config), 0)
+        self.check_nothing_lost({"producer-1": self.acknowledged(producer)})
+
     def test_a_stop_while_waiting_and_a_resume(self):
         run = self.train("resume=auto")
         with weft.stream.Producer(self.address, name="one") as producer:

@@ -12,6 +12,7 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/run/orchestrator.h"
+#include "weft/train/run/run_stream.h"
 
 namespace weft::train {
 namespace {
@@ -140,6 +141,37 @@ TEST_F(StreamedRuns, AreGivenUpWithoutRecords) {
   EXPECT_FALSE(report.test);
 }
 
+// The older checkpoints may need the first file of records. Their states are not read.
+TEST_F(StreamedRuns, KeepTheRecordsOfTheOlderCheckpointsAfterAResume) {
+  constexpr i64 kSample = i64{4} << 20, kRecord = kSample + 8, kRecords = 17;
+  fs::create_directories(dir());
+  {
+    data::Journal journal(dir() / "stream", kRecord, 0, 0);
+    const std::vector<std::byte> record(kRecord);
+    for (i64 i = 1; i <= kRecords; ++i) journal.append("test", static_cast<u64>(i), record.data());
+    ASSERT_EQ(journal.files().size(), 4U);  // the folder, two files of records, the producers
+  }
+  data::StreamSource options;
+  options.address = address();
+  options.sample = {kSample};
+  options.sample_dtype = data::StreamDType::uint8;
+  options.classes = 2;
+  const data::StreamDataset dataset(options, nullptr);
+  data::StreamState saved{.consumed = kRecords, .received = kRecords};
+  RunStream stream(dataset);
+  load_state([&](State& s) { stream.state(s); }, save_state([&](State& s) { s("stream", saved); }),
+             "stream");
+  stream.listen();
+  stream.open(dir(), kRecords, {});
+  const fs::path first = dir() / "stream" / "records-0.bin";
+  stream.save(kRecords);
+  stream.files_of_checkpoint(std::nullopt, kRecords, 2);
+  EXPECT_TRUE(fs::exists(first));
+  stream.note_checkpoint("step-2");
+  stream.files_of_checkpoint(dir() / "checkpoints" / "step-2", kRecords, 2);
+  EXPECT_FALSE(fs::exists(first));
+}
+
 TEST_F(StreamedRuns, GoOnInTheirOwnFolderOnly) {
   {
     Orchestrator run(config(with_stored()), "test");
@@ -147,6 +179,16 @@ TEST_F(StreamedRuns, GoOnInTheirOwnFolderOnly) {
     run.train();
     producer.join();
   }
+  // An older checkpoint is resumed from after the newer ones are moved away.
+  for (const char* name : {"checkpoints/step-20", "checkpoints/step-30"})
+    fs::copy(dir() / "checkpoints/last", dir() / name, fs::copy_options::recursive);
+  const std::string older = "resume=" + (dir() / "checkpoints/step-20").string();
+  EXPECT_NE(message_of([&] {
+              Orchestrator(config(with_stored(), {older}), "test");
+            }).find("which has step-30; to go on from the older one, the newer ones have to be"),
+            std::string::npos);
+  for (const char* name : {"checkpoints/step-20", "checkpoints/step-30"})
+    fs::remove_all(dir() / name);
   RunConfig elsewhere = config(with_stored(), {"resume=" + (dir() / "checkpoints/last").string()});
   elsewhere.run.dir = dir("other").string();
   EXPECT_NE(message_of([&] { Orchestrator(elsewhere, "test"); }).find("goes on in its own folder"),
@@ -169,6 +211,7 @@ TEST_F(StreamedRuns, OptionsThatDoNotFitAreRefused) {
   check(declared + ", sampler: sequential", {}, "data.sampler: sequential given");
   check(declared + ", bad_samples: skip", {}, "data.bad_samples: skip given");
   check(declared + ", subset: 5", {}, "data.subset or train.overfit_batches");
+  check(declared + ", timeout: 1e10", {}, "data.timeout");
   check("stored: {type: stream, address: 'unix:a', sample: [2], classes: 2}", {},
         "a dataset that is stored is required");
   check(declared, {"data.address=elsewhere:80"}, "unix:PATH, or tcp:127.0.0.1:PORT");

@@ -175,9 +175,12 @@ Resume by_path(const RunConfig& config) {
   resume = newest_of(resume.folder, place_to_save(resume.folder, config.checkpoint.dir, true));
   WEFT_CHECK(resume.from != nullptr && same_folder(resume.from->folder(), chosen),
              "resume: {} is not the newest checkpoint of {}, which has {}; to go on from the older "
-             "one, another run.dir is required",
+             "one, {}",
              path.string(), resume.folder,
-             resume.from ? resume.from->folder().filename().string() : "none");
+             resume.from ? resume.from->folder().filename().string() : "none",
+             config.data.name() == "stream"  // its records are in its folder
+                 ? "the newer ones have to be moved away"
+                 : "another run.dir is required");
   return resume;
 }
 

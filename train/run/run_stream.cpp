@@ -25,7 +25,7 @@ void RunStream::open(const fs::path& run, i64 samples, std::stop_token stop) {
   WEFT_CHECK(state_.consumed == consumed,
              "resume: stream.consumed is {} and {} samples were trained on; {} is required",
              state_.consumed, samples, consumed);
-  good_ = {{"", consumed}};
+  good_ = {{"", consumed}};  // the checkpoint that the run goes on from
   dataset_.open(run / "stream", state_, std::move(stop));
   log_info("stream: records come in at {}; {} were received and {} trained on before",
            dataset_.options().address, dataset_.buffer()->state(consumed).received, consumed);
@@ -57,7 +57,9 @@ std::vector<fs::path> RunStream::files_of_checkpoint(const std::optional<fs::pat
       newest_good->filename().string() == writing_.checkpoint)
     good_.push_back(std::exchange(writing_, {}));
   while (static_cast<i64>(good_.size()) > keep_last) good_.pop_front();
-  dataset_.buffer()->trim(std::min(good_.front().consumed, dataset_.streamed_before(begun)));
+  // Until then, checkpoints of an earlier process are kept, and what they consumed is not known.
+  if (static_cast<i64>(good_.size()) == keep_last)
+    dataset_.buffer()->trim(std::min(good_.front().consumed, dataset_.streamed_before(begun)));
   return dataset_.buffer()->files();
 }
 

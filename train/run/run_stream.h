@@ -51,7 +51,7 @@ class RunStream {
   };
   const data::StreamDataset& dataset_;
   data::StreamState state_;
-  std::deque<Saved> good_;  // the newest checkpoints, oldest first
+  std::deque<Saved> good_;  // the newest checkpoints, from that of open() on, oldest first
   Saved writing_;
 };
 
