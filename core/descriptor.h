@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cerrno>
+#include <string>
 #include <utility>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace weft {
@@ -25,5 +28,17 @@ class Descriptor {
  private:
   int number_;
 };
+
+// Sends what the other end of a socket that does not block takes now, and removes it from `bytes`.
+// Returns false if the other end is gone.
+inline bool send_some(const Descriptor& socket, std::string& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    bytes.erase(0, static_cast<std::size_t>(sent));
+  }
+  return true;
+}
 
 }  // namespace weft

@@ -40,16 +40,7 @@ struct StreamServer::Connection {
     acknowledged = last;
     send(FrameKind::acknowledged, last);
   }
-  // Sends what the other end takes now. Returns false if it is gone.
-  bool flush() {
-    while (!out.empty()) {
-      const ssize_t sent = ::send(socket.get(), out.data(), out.size(), MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-      out.erase(0, static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
+  bool flush() { return send_some(socket, out); }
 
   Descriptor socket;
   Clock::time_point greets_before = Clock::now() + kGreetingTime;

@@ -21,18 +21,7 @@ import threading
 import time
 import unittest
 
-try:
-    import numpy as np
-except ImportError as missing:
-    other = os.environ.get("WEFT_PYTHON")
-    if other and not os.environ.get("WEFT_PYTHON_RETRIED"):
-        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_PYTHON_RETRIED": "1"})
-    print(f"streams: skipped, {missing}")
-    sys.exit(77)
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python"))
-import weft  # noqa: E402
+from weft_package import ROOT, np, weft
 
 COMMAND = sys.argv.pop() if len(sys.argv) > 1 else None
 SECONDS = 60  # for anything that is waited for
