@@ -44,6 +44,15 @@ ProcessGroup::ProcessGroup(Launch launch, const GroupOptions& options)
     server_ = std::make_unique<StoreServer>(
         listen_at(launch_.address, launch_.port),
         JobIdentity{launch_.size, launch_.token, options_.build_and_config}, options_.silence);
+  try {
+    join(make);
+  } catch (...) {
+    if (server_) server_->wait_for_late(kGrace);
+    throw;
+  }
+}
+
+void ProcessGroup::join(MakeBackend* make) {
   store_ = std::make_unique<Store>(launch_, options_.build_and_config, options_.timeout,
                                    options_.silence);
   store_->when_stuck(kGrace, options_.when_stuck);

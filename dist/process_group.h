@@ -70,6 +70,7 @@ class ProcessGroup {
   void leave();
 
  private:
+  void join(MakeBackend* make);
   void wait_for_all();
   void call(const char* operation, const std::function<void()>& run);
   void check_parts(const char* operation, const Tensor& part, const Tensor& values) const;

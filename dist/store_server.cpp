@@ -64,6 +64,13 @@ std::string StoreServer::wait_for_all(std::chrono::milliseconds most) {
   return progress_.lost ? "" : ranks;
 }
 
+void StoreServer::wait_for_late(std::chrono::milliseconds most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most, [this] {
+    return std::find(progress_.came.begin(), progress_.came.end(), false) == progress_.came.end();
+  });
+}
+
 void StoreServer::refuse_all(const std::string& sentence) {
   {
     std::lock_guard lock(mutex_);
@@ -183,16 +190,17 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
                 version != WEFT_VERSION ? "version of weft" : "token");
     return;
   }
-  if (over_) {
-    send(connection, *over_);
-    return;
-  }
   const auto number = [](const std::string& text) {
     i64 value = -1;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
   };
   const i64 rank = number(hello.fields[2]), size = number(hello.fields[3]);
+  if (over_) {
+    send(connection, *over_);
+    note_came(rank);
+    return;
+  }
   std::string wrong;
   if (size != job_.size) {
     wrong = fmt::format(
@@ -215,11 +223,18 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
   if (!wrong.empty()) {
     end_all(MessageKind::refused, wrong);
     send(connection, *over_);
+    note_came(rank);
     return;
   }
   connection.rank = rank;
   connection.host = printable(hello.fields[5]);
   send(connection, {MessageKind::welcome});
+}
+
+void StoreServer::note_came(i64 rank) {
+  std::lock_guard lock(mutex_);
+  if (rank >= 0 && rank < job_.size) progress_.came[static_cast<std::size_t>(rank)] = true;
+  changed_.notify_all();
 }
 
 void StoreServer::answer_waiting(const std::string& key) {
@@ -259,16 +274,8 @@ void StoreServer::send(Connection& connection, const Message& message) {
 }
 
 void StoreServer::flush(Connection& connection) {
-  while (!connection.out.empty()) {
-    const ssize_t sent =
-        ::send(connection.socket.get(), connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) {
-      connection.closed = (errno != EAGAIN) || connection.out.size() > kMostWaiting;
-      return;
-    }
-    connection.out.erase(0, static_cast<std::size_t>(sent));
-  }
+  if (!send_some(connection.socket, connection.out) || connection.out.size() > kMostWaiting)
+    connection.closed = true;
 }
 
 }  // namespace weft::dist

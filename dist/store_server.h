@@ -46,6 +46,8 @@ class StoreServer {
   // Waits until all ranks have come, or the job is over, at most this long. Returns those that have
   // not, for messages: "2, 3".
   std::string wait_for_all(std::chrono::milliseconds most);
+  // Waits until the ranks that come late were told that the job is over, at most this long.
+  void wait_for_late(std::chrono::milliseconds most);
   // Ends the job, with this sentence for all ranks.
   void refuse_all(const std::string& sentence);
 
@@ -57,6 +59,7 @@ class StoreServer {
   void receive(Connection& connection);
   void process(Connection& connection, const Message& message);
   void greet(Connection& connection, const Message& hello);
+  void note_came(i64 rank);
   void answer_waiting(const std::string& key);
   void check_silence();
   void refuse_as_asked();
