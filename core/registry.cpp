@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <new>
 
 #include "weft/core/printable.h"
 
@@ -67,10 +68,20 @@ void fail_unknown(std::string_view kind, std::string_view name,
 }
 
 void fail_thrown(std::string_view kind, std::string_view name, std::string_view origin) {
-  fail(
-      "{} '{}'{}: what makes it threw something that is no std::exception; an error of weft or a "
-      "std::exception is required",
-      kind, name, origin.empty() ? "" : fmt::format(" of the plugin {}", origin));
+  const std::string of = origin.empty() ? "" : fmt::format(" of the plugin {}", origin);
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (origin.empty()) throw;
+    fail("{} '{}'{}: {}", kind, name, of, error.what());
+  } catch (...) {
+    fail(
+        "{} '{}'{}: what makes it threw something that is no std::exception; an error of weft or a "
+        "std::exception is required",
+        kind, name, of);
+  }
 }
 
 void check_name(std::string_view kind, std::string_view name) {

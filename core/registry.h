@@ -101,6 +101,8 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 // Throws UserError for a name that a config cannot have.
 void check_name(std::string_view kind, std::string_view name);
+// Called in a catch block. Rethrows a std::exception of weft itself or of the program; anything else
+// becomes a UserError.
 [[noreturn]] void fail_thrown(std::string_view kind, std::string_view name,
                               std::string_view origin);
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,
@@ -300,15 +302,15 @@ class Recipe final : public AnyRecipe {
     return recipe;
   }
 
-  // Makes one product. Throws UserError if no entry was chosen. Errors of the factory pass through;
-  // what is no std::exception becomes a UserError that names the entry.
+  // Makes one product. Throws UserError if no entry was chosen. Errors of weft pass through. What
+  // else a plugin throws becomes a UserError that names the entry and the plugin.
   template <class... C>
   Product make(C&&... context) const {
     WEFT_CHECK(entry_ != nullptr, "{}: none was chosen; a type is required, one of {}", kind(),
                listed(names()));
     try {
       return entry_->make(options_, Context(std::forward<C>(context)...));
-    } catch (const std::exception&) {
+    } catch (const Error&) {
       throw;
     } catch (...) {
       detail::fail_thrown(kind(), name(), entry_->origin);
