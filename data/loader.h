@@ -20,6 +20,19 @@
 
 namespace weft::data {
 
+// One of several processes that train together. Of a batch of n samples, rank r has those from
+// n·r / ranks to n·(r + 1) / ranks, so that the shares of a short batch are as equal as they can be.
+struct Part {
+  i64 rank = 0, ranks = 1;
+};
+// The place of the samples of a Batch in the batch of all ranks.
+struct BatchShare {
+  i64 first = 0;  // the index of its first sample
+  i64 all = 0;    // the samples of all ranks
+  // This rank has none of the samples. The batch holds one of them, which counts for nothing.
+  bool is_padding = false;
+};
+
 // x is (samples, sample shape…) and y (samples, target shape…), in the dataset's types; labels are
 // (samples). For a ResidentDataset, x holds int64 sample indices instead of samples; of augmented
 // or mixed ones it is (samples, words), and row i begins with the index (data/resident_gather.h).
@@ -30,6 +43,7 @@ namespace weft::data {
 struct Batch {
   Tensor x, y;
   TensorTree more = {};
+  BatchShare share = {};
 };
 template <std::size_t I>
 Tensor& get(Batch& batch) {
@@ -71,6 +85,8 @@ struct LoaderOptions {
   // skip: a sample of the epoch that is chosen by (seed, epoch, position) takes the place of one
   // that cannot be read.
   BadSamples bad_samples = BadSamples::error;
+  // batch_size and samples are those of all ranks.
+  Part part = {};
 };
 
 // The first of augment and mix that only the host can apply to samples of this dataset, as

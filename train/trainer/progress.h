@@ -6,6 +6,11 @@
 
 namespace weft::train {
 
+// What a rank asks all ranks for (Trainer::set_requests).
+struct RankRequests {
+  bool stop = false, save = false;
+};
+
 struct EpochResult {
   i64 epoch = 0;    // epochs done, this one included
   double loss = 0;  // mean over the samples of the epoch

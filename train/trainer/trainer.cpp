@@ -225,7 +225,7 @@ bool Trainer::train_step() {
   ++progress_.steps_begun;
   const bool waits = any_observer(&TrainerObserver::needs_outcome);
   drain(waits || is_cpu(optimizers().device()) ? 0 : StepsInFlight::kMost - 1);
-  if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
+  if (waits && input.capturable && !std::exchange(host_.wait_noted, true) && options_.capture)
     log_info(
         "capture: a callback wants to know at once what came of a step; the host waits for it");
   events.batch_end();
