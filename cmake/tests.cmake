@@ -17,7 +17,7 @@ include(cmake/weft_add_op_test.cmake)
 
 # tests/cuda has the tests of the CUDA kernels, on the emulated device (label emulated) or on a real
 # one (label device). tests/simt has those of the emulator itself.
-set(test_folders ${WEFT_FOLDERS} app)
+set(test_folders ${WEFT_FOLDERS} app ranks)
 # test_cuda and test_simt link only the folders up to kernels/, so that their sanitizer builds are
 # small. tests/gpu has the tests above the kernels, from tensors to whole runs, and links all of
 # libweft.
@@ -75,7 +75,7 @@ foreach(folder ${test_folders})
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
   endif()
-  if(folder STREQUAL "dist" AND TARGET weft_gloo)
+  if(folder MATCHES "^(dist|ranks)$" AND TARGET weft_gloo)
     add_dependencies(${test} weft_gloo)
     target_compile_definitions(${test} PRIVATE WEFT_HAS_GLOO)
   endif()
@@ -86,6 +86,9 @@ foreach(folder ${test_folders})
                                                WEFT_TEST_PLUGIN="$<TARGET_FILE:test_plugin>")
   endif()
   set(extra_label "")
+  if(folder MATCHES "^(dist|ranks)$")
+    set(extra_label dist)
+  endif()
   if(folder MATCHES "^(simt|cuda|gpu)$")
     string(REPLACE "EMULATED" "emulated" extra_label ${WEFT_CUDA})
     string(REPLACE "ON" "device" extra_label ${extra_label})

@@ -4,6 +4,7 @@
 #include "weft/tensor/views.h"
 #include "weft/kernels/optim/clip_values.h"
 #include "weft/kernels/optim/global_norm.h"
+#include "weft/kernels/optim/rank_tally.h"
 #include "weft/optim/optimizer.h"
 
 namespace weft::optim {
@@ -14,6 +15,11 @@ DeviceStep::DeviceStep(Optimizer& optimizer)
 }
 
 void DeviceStep::prepare() { optimizer_.table_.refresh(); }
+
+void DeviceStep::mark_active(const double* flags) {
+  optimizer_.table_.view().visit(
+      [&](auto device, const auto& table) { kernels::mark_active(device, table, flags); });
+}
 
 void DeviceStep::send_control() { control_.send(optimizer_.control_); }
 

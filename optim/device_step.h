@@ -33,6 +33,9 @@ class DeviceStep {
   // Sends the tables to the device if they have changed, which is rare in a long run. Throws
   // UserError for a parameter that the optimizer cannot update any more: see Optimizer::step().
   void prepare();
+  // After prepare(): makes the parameters inactive whose flag, in the order of
+  // parameters().segments() and on the device, is 0. They are skipped in this step.
+  void mark_active(const double* flags);
   // Copies the scalars of the host (lr, momentum, applied steps, grad_scale) to control().
   void send_control();
   // An address on the device of the parameters. It never changes.

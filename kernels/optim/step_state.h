@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scalars that a training step computes for the next step. They are on the device of the model,
 // so that no step reads a value of the host (train/step/train_step.h).
-//   math     add_loss: sum += loss · weight[i]; a loss that is not finite sets halted
+//   math     add_loss: sum[0] += loss · weight[i], sum[1] += weight[i]; a loss that is not finite
+//            sets halted
 //            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight
 //            above 0
 //            begin_update: control = {lr and momentum of this applied step, grad_scale =
-//            first / Σ weight / loss_scale, norm 0, skip = halted}
+//            first / Σ weight / loss_scale, norm 0, skip = halted or unweighted}
 //            end_update: applied += !skip; after the last optimizer of a step the loss scale is
 //            updated, with overflow if any optimizer skipped; an overflow at its floor sets halted
-//   shapes   weights (count); all other arguments ()
+//            of several ranks, `first` and Σ weight are given (kernels/optim/rank_tally.h)
+//   shapes   weights (count); sum (2); all other arguments ()
 //   saved    nothing
 //   aliasing none
 //   source   Note [Accumulation] in train/step/step_scalars.h; kernels/optim/loss_scale.h
@@ -28,6 +30,10 @@ struct StepState {
   bool overflow = false;  // an optimizer skipped the step in progress
   i64 bad_batch = -1;     // the micro-batch whose loss was not finite; -1: none
   double bad_loss = 0;
+  // Set for each step of several ranks (kernels/optim/rank_tally.h):
+  i64 bad_rank = -1;                // the rank of that micro-batch; -1: this process alone
+  bool unweighted = false;          // no rank had a weight above 0
+  bool stop = false, save = false;  // what any rank asked for
 };
 
 struct StepRates {
@@ -44,6 +50,8 @@ struct RateTable {
 struct LossWeights {
   const double* data = nullptr;
   i64 count = 0;
+  double common = 0;              // above 0: all ranks use it as the first weight
+  const double* total = nullptr;  // the sum of the weights of all ranks; null: of these
 };
 
 // The report to the host about the step of one optimizer. The loss, the loss scale and `halted` are
@@ -54,8 +62,9 @@ struct StepReport {
   double loss_sum = 0;   // the running sum, which includes this step
   LossScale loss_scale;
   double bad_loss = 0;
-  i64 bad_batch = -1;
+  i64 bad_batch = -1, bad_rank = -1;
   bool applied = false, halted = false;
+  bool stop = false, save = false;
 };
 
 struct UpdateEnd {
@@ -86,19 +95,28 @@ namespace step {
 WEFT_HOST_DEVICE inline bool is_finite(double x) { return x - x == 0; }
 
 WEFT_HOST_DEVICE inline double first_weight(LossWeights weights) {
+  if (weights.common > 0) return weights.common;
   for (i64 i = 0; i < weights.count; ++i)
     if (weights.data[i] > 0) return weights.data[i];
   return 0;
 }
 
-WEFT_HOST_DEVICE inline void add_loss(double& sum, StepState& state, double loss,
+WEFT_HOST_DEVICE inline double total_weight(LossWeights weights) {
+  if (weights.total != nullptr) return *weights.total;
+  double weight = 0;
+  for (i64 i = 0; i < weights.count; ++i) weight += weights.data[i];
+  return weight;
+}
+
+WEFT_HOST_DEVICE inline void add_loss(double* sum, StepState& state, double loss,
                                       LossWeights weights, i64 i) {
   if (!is_finite(loss) && state.bad_batch < 0) {
     state.halted = true;
     state.bad_batch = i;
     state.bad_loss = loss;
   }
-  if (weights.data[i] > 0) sum += loss * weights.data[i];
+  if (weights.data[i] > 0) sum[0] += loss * weights.data[i];
+  sum[1] += weights.data[i];
 }
 
 WEFT_HOST_DEVICE inline double seed(const StepState& state, LossWeights weights, i64 i) {
@@ -110,35 +128,37 @@ WEFT_HOST_DEVICE inline void begin_update(StepControl& control, const StepState&
   i64 step = control.applied - rates.first;
   if (step < 0) step = 0;
   if (step >= RateTable::kSteps) step = RateTable::kSteps - 1;
-  double weight = 0;
-  for (i64 i = 0; i < weights.count; ++i) weight += weights.data[i];
   control.lr = rates.at[step].lr;
   control.momentum = rates.at[step].momentum;
-  control.grad_scale = first_weight(weights) / weight / state.loss_scale.scale;
+  control.grad_scale = first_weight(weights) / total_weight(weights) / state.loss_scale.scale;
   control.grad_norm = 0;
-  control.skip = state.halted;
+  control.skip = state.halted || state.unweighted;
 }
 
 WEFT_HOST_DEVICE inline void end_update(StepReport& report, StepState& state, StepControl& control,
                                         double loss_sum, const UpdateEnd& end) {
-  const bool applied = end.counts && !control.skip && !state.halted;
+  const bool counts = end.counts && !state.unweighted;
+  const bool applied = counts && !control.skip && !state.halted;
   if (applied) ++control.applied;
-  if (end.counts && !applied) state.overflow = true;
+  if (counts && !applied) state.overflow = true;
   if (end.is_last) {
-    if (end.counts && end.scales && !state.halted) {
+    if (counts && end.scales && !state.halted) {
       if (state.overflow && state.loss_scale.scale <= end.rule.floor) state.halted = true;
       else update_loss_scale(state.loss_scale, end.rule, state.overflow);
     }
     state.overflow = false;
   }
   report = {.rates = {control.lr, control.momentum},
-            .grad_norm = end.counts ? control.grad_norm : 0,
+            .grad_norm = counts ? control.grad_norm : 0,
             .loss_sum = loss_sum,
             .loss_scale = state.loss_scale,
             .bad_loss = state.bad_loss,
             .bad_batch = state.bad_batch,
+            .bad_rank = state.bad_rank,
             .applied = applied,
-            .halted = state.halted};
+            .halted = state.halted,
+            .stop = state.stop,
+            .save = state.save};
 }
 
 }  // namespace step

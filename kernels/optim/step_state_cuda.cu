@@ -9,7 +9,7 @@ namespace {
 template <class T>
 __global__ void add_loss_kernel(double* sum, StepState* state, const T* loss, LossWeights weights,
                                 i64 i) {
-  step::add_loss(*sum, *state, static_cast<double>(*loss), weights, i);
+  step::add_loss(sum, *state, static_cast<double>(*loss), weights, i);
 }
 
 template <class T>

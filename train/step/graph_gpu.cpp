@@ -40,7 +40,7 @@ class GradientsNoted final : public StepEvents {
  public:
   GradientsNoted(optim::Optimizer& optimizer, std::vector<Leaf*>& leaves)
       : optimizer_(optimizer), leaves_(leaves) {}
-  void gradients(double) override {
+  void gradients(const std::function<double()>&) override {
     leaves_.clear();
     for (const auto& segment : optimizer_.parameters().segments())
       if (segment.leaf->has_grad) leaves_.push_back(segment.leaf.get());

@@ -15,35 +15,38 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 }  // namespace
 
 RunningLoss::RunningLoss(const Tensor& sum, const LossTotals& totals)
-    : sum_(sum), weight_(totals.weight), added_(totals.added) {
-  sum_.fill(totals.sum);
+    : sum_(sum), added_(totals.added) {
+  sum_.slice(0, 1).fill(totals.sum);
+  sum_.slice(1, 2).fill(totals.weight);
 }
 
 RunningLoss::RunningLoss(const Device& device)
-    : RunningLoss(Tensor::empty({}, DType::f64, device), {}) {}
+    : RunningLoss(Tensor::empty({2}, DType::f64, device), {}) {}
 
-LossTotals RunningLoss::totals() const { return {sum_.item<double>(), weight_, added_}; }
-
-void RunningLoss::add(const Tensor& loss, double weight) {
-  count(weight);
-  if (weight == 0) return;
-  weft::add(sum_, sum_, affine(loss.to(DType::f64), weight, 0.0));
+LossTotals RunningLoss::totals() const {
+  const std::vector<double> totals = sum_.to_vector<double>();
+  return {totals[0], totals[1], added_};
 }
 
-void RunningLoss::count(double weight) {
-  ++added_;
-  weight_ += weight;
+void RunningLoss::add(const Tensor& loss, double weight) {
+  count();
+  if (weight == 0) return;
+  Tensor sum = sum_.range(0, {}), weights = sum_.range(1, {});
+  weft::add(sum, sum, affine(loss.to(DType::f64), weight, 0.0));
+  affine(weights, weights, 1.0, weight);
 }
 
 double RunningLoss::mean() const {
-  const double mean = weight_ == 0 ? kNaN : sum_.item<double>() / weight_;
+  const LossTotals now = totals();
+  const double mean = now.weight == 0 ? kNaN : now.sum / now.weight;
   return std::isnan(mean) ? kNaN : mean;
 }
 
-void RunningLoss::fail(i64 epoch, i64 batch_idx, double loss) {
+void RunningLoss::fail(i64 epoch, i64 batch_idx, double loss, i64 rank) {
   throw TrainingError(fmt::format(
-      "the loss is {} at batch {} of epoch {}; try a lower learning rate, or train.clip_norm",
-      std::isnan(loss) ? kNaN : loss, batch_idx, epoch));
+      "the loss is {} at batch {} of epoch {}{}; try a lower learning rate, or train.clip_norm",
+      std::isnan(loss) ? kNaN : loss, batch_idx, epoch,
+      rank < 0 ? "" : fmt::format(" at rank {}", rank)));
 }
 
 }  // namespace weft::train

@@ -21,7 +21,8 @@ struct LossTotals {
 
 class RunningLoss {
  public:
-  // Continues from `totals` and accumulates in `sum`, an f64 scalar on the device of the losses.
+  // Continues from `totals` and accumulates in `sum`, f64 (2) on the device of the losses: the sum
+  // of the weighted losses, and the weight.
   RunningLoss(const Tensor& sum, const LossTotals& totals);
   explicit RunningLoss(const Device& device);
 
@@ -29,17 +30,18 @@ class RunningLoss {
   // weight 0 is ignored.
   void add(const Tensor& loss, double weight);
   // Counts a loss that a training step adds to the sum (train/step/step_scalars.h).
-  void count(double weight);
+  void count() { ++added_; }
   // The mean over all losses added; NaN before the first. Waits for the device.
   double mean() const;
   // Waits for the device.
   LossTotals totals() const;
-  // Throws a TrainingError that names epoch, batch and loss.
-  [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss);
+  // The tensor of the constructor.
+  const Tensor& sum() const { return sum_; }
+  // Throws a TrainingError that names epoch, batch, loss and, of several, the rank.
+  [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss, i64 rank = -1);
 
  private:
   Tensor sum_;
-  double weight_ = 0;
   i64 added_ = 0;
 };
 

@@ -25,7 +25,7 @@ class PartEvents final : public StepEvents {
     const bool is_last = parts_.micro_batches[static_cast<std::size_t>(part)].is_last_part;
     if (is_last && batch_of(part) == ended_) events_.end(ended_++);
   }
-  void gradients(double scale) override { events_.gradients(scale); }
+  void gradients(const std::function<double()>& scale) override { events_.gradients(scale); }
 
  private:
   i64 batch_of(i64 part) const {

@@ -2,6 +2,7 @@
 // The input of a training step: on the host, as the trainer pulled it from the loader (StepInput),
 // and on the device, as the step reads it (PlacedStep).
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "weft/data/loader.h"
@@ -44,9 +45,10 @@ class StepEvents {
   virtual ~StepEvents() = default;
   virtual void begin(i64 /*micro_batch*/) {}
   virtual void end(i64 /*micro_batch*/) {}
-  // All gradients exist, neither unscaled nor clipped. Times `scale` / loss scale they are those of
-  // the mean loss. Not called for a step without gradients.
-  virtual void gradients(double /*scale*/) {}
+  // All gradients exist, neither unscaled nor clipped. Times scale() / loss scale they are those of
+  // the mean loss. Of several ranks, scale() waits for a GPU. Not called for a step without
+  // gradients.
+  virtual void gradients(const std::function<double()>& /*scale*/) {}
 };
 
 }  // namespace weft::train

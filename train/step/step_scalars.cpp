@@ -5,14 +5,16 @@
 
 namespace weft::train {
 
-StepScalars::StepScalars(Optimizers& optimizers, double clip_norm, double clip_value)
+StepScalars::StepScalars(Optimizers& optimizers, double clip_norm, double clip_value,
+                         RankExchange* ranks)
     : optimizers_(optimizers),
+      ranks_(ranks),
       limits_{.clip_norm = clip_norm,
               .clip_value = clip_value,
               .skip_non_finite = optimizers.loss_scaler() != nullptr},
       device_(with_stream(optimizers.device())),
       state_(device_),
-      loss_sum_(Tensor::zeros({}, DType::f64, device_)) {
+      loss_sum_(Tensor::zeros({2}, DType::f64, device_)) {
   allocate();
 }
 
@@ -60,15 +62,20 @@ void StepScalars::send_rates(i64 in_flight) {
 }
 
 kernels::LossWeights StepScalars::view(const Tensor& weights) const {
-  return {weights.data<double>(), weights.elements()};
+  if (ranks_ == nullptr) return {weights.data<double>(), weights.elements()};
+  return {.data = weights.data<double>(),
+          .count = weights.elements(),
+          .common = ranks_->common_weight(),
+          .total = ranks_->total_weight()};
 }
 
 void StepScalars::add_loss(const Variable& loss, const Tensor& weights, i64 micro_batch) {
+  const Tensor& sum = ranks_ == nullptr ? loss_sum_ : ranks_->loss_of_step();
   visit_compute("training step", loss.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::add_loss<T>(device, loss_sum_.data<double>(), state_.get(),
-                               loss.value().data<T>(), view(weights), micro_batch);
+          kernels::add_loss<T>(device, sum.data<double>(), state_.get(), loss.value().data<T>(),
+                               view(weights), micro_batch);
         },
         device_);
   });
@@ -101,6 +108,7 @@ void StepScalars::update(const Tensor& weights, bool counts) {
         [&](auto device) {
           if (counts) {
             step.prepare();
+            if (ranks_ != nullptr) ranks_->mark_active(i);
             kernels::begin_update(device, step.control(), state_.get(), rates_[i].on_device.get(),
                                   view(weights));
             step.enqueue(limits_);

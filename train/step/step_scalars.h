@@ -19,13 +19,15 @@
 #include "weft/optim/device_step.h"
 #include "weft/tensor/device_value.h"
 #include "weft/train/step/optimizers.h"
+#include "weft/train/step/rank_exchange.h"
 
 namespace weft::train {
 
 class StepScalars {
  public:
-  // `optimizers` must outlive it.
-  StepScalars(Optimizers& optimizers, double clip_norm, double clip_value);
+  // `optimizers` and `ranks`, which may be null, must outlive it.
+  StepScalars(Optimizers& optimizers, double clip_norm, double clip_value,
+              RankExchange* ranks = nullptr);
 
   // Sends the values that the host has changed since the last step; in steady training there are
   // none. `in_flight` is the number of steps without a report; it must be 0 if needs_drain().
@@ -40,6 +42,9 @@ class StepScalars {
   // device.
   void add_loss(const Variable& loss, const Tensor& weights, i64 micro_batch);
   void backward(const Variable& loss, const Tensor& weights, i64 micro_batch);
+  // For several ranks: adds up gradients, losses and weights of all. `counts` is false if no
+  // micro-batch of this rank had a weight above 0.
+  void exchange(bool counts) { ranks_->finish(state_.get(), loss_sum_, counts); }
   // `counts` is false if no micro-batch had a weight above 0; then nothing is updated.
   void update(const Tensor& weights, bool counts);
 
@@ -51,7 +56,8 @@ class StepScalars {
   // A report for each optimizer, written by update().
   const kernels::StepReport* reports() const { return reports_.data<kernels::StepReport>(); }
   i64 report_count() const { return static_cast<i64>(optimizers_.all().size()); }
-  // The running sum, f64. The owner of the epoch sets it.
+  // The running sums, f64 (2): of the weighted losses, and of the weights. The owner of the epoch
+  // sets them.
   const Tensor& loss_sum() const { return loss_sum_; }
 
  private:
@@ -65,6 +71,7 @@ class StepScalars {
   };
 
   Optimizers& optimizers_;
+  RankExchange* ranks_;
   optim::GradientLimits limits_;
   Device device_;
   DeviceValue<kernels::StepState> state_;

@@ -52,7 +52,10 @@ TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions
     : model_(model),
       optimizers_(optimizers),
       options_(std::move(options)),
-      scalars_(optimizers, options_.clip_norm, options_.clip_value) {}
+      ranks_(options_.ranks.group == nullptr
+                 ? nullptr
+                 : std::make_unique<RankExchange>(optimizers, options_.ranks)),
+      scalars_(optimizers, options_.clip_norm, options_.clip_value, ranks_.get()) {}
 
 bool TrainStep::read_from(const data::Loader& loader) {
   bool moved = false;
@@ -81,40 +84,57 @@ Variable TrainStep::loss_of(const data::Batch& batch) {
   return loss;
 }
 
-void TrainStep::run(const PlacedStep& step, StepEvents& events) {
+// Returns the weight of the micro-batches, 0 after a loss that is not finite.
+double TrainStep::run_micro_batches(const PlacedStep& step, StepEvents& events,
+                                    double& first_weight) {
+  double weight = 0;
+  for (i64 i = 0; i < step.count(); ++i) {
+    const data::Batch& batch = step.batches[static_cast<std::size_t>(i)];
+    std::optional<RankExchange::Pass> pass;
+    if (ranks_) pass.emplace(*ranks_, batch.share.is_padding, i + 1 == step.count());
+    events.begin(i);
+    set_random_numbers(step.random.range(3 * i, {3}));
+    const Variable loss = loss_of(batch);
+    scalars_.add_loss(loss, step.weights, i);
+    // A GPU goes on, and applies nothing. So does a rank, for which the others wait.
+    if (!ranks_ && scalars_.is_halted_here()) return 0;
+    const double w = step.host_weights[static_cast<std::size_t>(i)];
+    if (w > 0 || ranks_) scalars_.backward(loss, step.weights, i);
+    if (w > 0 && weight == 0) first_weight = w;
+    weight += w;
+    events.end(i);
+  }
+  return weight;
+}
+
+void TrainStep::run(const PlacedStep& step, StepEvents& events) try {
   casts_.clear();  // the weights were written by the last update or an observer
   nn::StatisticsScope statistics(&statistics_);
   std::optional<StrayLeaf> stray;
   const u64 layout = layout_of(optimizers_);
   if (checked_layout_ != layout) stray.emplace(optimizers_);
-  double first_weight = 0, weight = 0;
-  for (i64 i = 0; i < step.count(); ++i) {
-    events.begin(i);
-    set_random_numbers(step.random.range(3 * i, {3}));
-    const Variable loss = loss_of(step.batches[static_cast<std::size_t>(i)]);
-    scalars_.add_loss(loss, step.weights, i);
-    if (scalars_.is_halted_here()) {  // a GPU continues and applies nothing
-      weight = 0;
-      break;
-    }
-    if (const double w = step.host_weights[static_cast<std::size_t>(i)]; w > 0) {
-      scalars_.backward(loss, step.weights, i);
-      if (weight == 0) first_weight = w;
-      weight += w;
-    }
-    events.end(i);
-  }
-  const bool counts = weight > 0;
+  if (ranks_) ranks_->begin();
+  double first_weight = 0;
+  const double weight = run_micro_batches(step, events, first_weight);
   if (stray) {
     stray->check();
     stray.reset();
     checked_layout_ = layout;
   }
-  if (counts) events.gradients(first_weight / weight);
+  // Whether any rank has a weight is known on the device alone.
+  const bool counts = weight > 0 || ranks_;
+  if (ranks_) scalars_.exchange(weight > 0);
+  if (counts)
+    events.gradients([&] {
+      return ranks_ ? ranks_->common_weight() / ranks_->weight_of_step() : first_weight / weight;
+    });
   scalars_.update(step.weights, counts);
   if (counts) statistics.commit_if_finite(scalars_.found_inf());
   optimizers_.zero_grad();
   casts_.clear();
+} catch (const std::exception& error) {
+  if (ranks_) ranks_->fail(error.what());
+  throw;
 }
 
 void TrainStep::undo() {

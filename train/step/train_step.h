@@ -4,6 +4,7 @@
 // as a CUDA graph. Training, `weft trace` and the benchmark run this function.
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "weft/nn/statistics.h"
 #include "weft/train/step/input.h"
 #include "weft/train/step/precision.h"
+#include "weft/train/step/rank_exchange.h"
 #include "weft/train/step/step_input.h"
 #include "weft/train/step/step_scalars.h"
 
@@ -26,6 +28,7 @@ struct TrainStepOptions {
   std::optional<data::Normalization> normalization = {};
   double clip_norm = 0, clip_value = 0;
   u64 seed = 0;  // seed of dropout masks
+  RankOptions ranks = {};
 };
 
 class TrainStep {
@@ -59,13 +62,18 @@ class TrainStep {
   nn::Module& model() const { return model_; }
   const Optimizers& optimizers() const { return optimizers_; }
   StepScalars& scalars() { return scalars_; }
+  // Null for one process (Note [Ranks]).
+  RankExchange* ranks() { return ranks_.get(); }
   const Device& device() const { return optimizers_.device(); }
   u64 seed() const { return options_.seed; }
 
  private:
+  double run_micro_batches(const PlacedStep& step, StepEvents& events, double& first_weight);
+
   nn::Module& model_;
   Optimizers& optimizers_;
   TrainStepOptions options_;
+  std::unique_ptr<RankExchange> ranks_;
   StepScalars scalars_;
   std::optional<InputPipeline> input_;
   TensorTree more_;

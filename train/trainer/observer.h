@@ -55,7 +55,8 @@ class TrainerObserver {
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
   // On a GPU, on_step_end is called up to StepsInFlight::kMost - 1 steps late (Note [The outcome of
-  // a step]), and on_gradients is not called for captured steps (train.capture). These two are
+  // a step]), and on_gradients is not called for captured steps (train.capture) and for those of
+  // several ranks, unless an observer needs its gradients. These two are
   // called before each step. If an observer needs its gradients, the step runs directly. If an
   // observer needs its outcome, the host waits for the step before it continues.
   virtual bool needs_gradients(const Trainer&) const { return false; }

@@ -2,14 +2,10 @@
 // The progress of training, and the result of an epoch.
 #pragma once
 #include "weft/tensor/state.h"
+#include "weft/train/step/rank_exchange.h"
 #include "weft/train/step/running_loss.h"
 
 namespace weft::train {
-
-// What a rank asks all ranks for (Trainer::set_requests).
-struct RankRequests {
-  bool stop = false, save = false;
-};
 
 struct EpochResult {
   i64 epoch = 0;    // epochs done, this one included

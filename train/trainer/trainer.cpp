@@ -14,6 +14,9 @@ namespace {
 
 TrainerOptions checked(TrainerOptions options) {
   validate("Trainer", section_ref(options));
+  WEFT_CHECK(options.ranks.group == nullptr || options.out_of_memory == OnOutOfMemory::error,
+             "train.out_of_memory: split given for several ranks, which would wait for each other; "
+             "error is required");
   return options;
 }
 
@@ -72,7 +75,8 @@ Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions
              .normalization = options_.normalization,
              .clip_norm = options_.clip_norm,
              .clip_value = options_.clip_value,
-             .seed = options_.seed}),
+             .seed = options_.seed,
+             .ranks = options_.ranks}),
       runner_(make_runner(options_.capture)),
       in_flight_(optimizers().device()) {
   if (options_.accumulate == 1) return;
@@ -127,13 +131,17 @@ class Trainer::Events final : public StepEvents {
   }
   void end(i64 i) override {
     const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
-    trainer_.running_->count(at.weight);
-    trainer_.progress_.epoch.samples += at.batch.x.size(0);
+    trainer_.running_->count();
+    trainer_.progress_.epoch.samples += at.batch.share.all;
     ++trainer_.progress_.epoch.batches;
     if (&at != &input_.micro_batches.back()) batch_end();
   }
-  void gradients(double scale) override {
+  void gradients(const std::function<double()>& scale_of) override {
     if (trainer_.observers_.empty()) return;
+    if (trainer_.step_.ranks() != nullptr && !is_cpu(trainer_.optimizers_.device()) &&
+        !trainer_.any_observer(&TrainerObserver::needs_gradients))
+      return;
+    const double scale = scale_of();
     const optim::LossScaler* scaler = trainer_.optimizers_.loss_scaler();
     if (scaler != nullptr) trainer_.synchronize();  // the loss scale depends on the last step
     trainer_.notify(&TrainerObserver::on_gradients, scaler ? scale / scaler->scale() : scale);
@@ -194,12 +202,14 @@ bool Trainer::pull(StepInput& input) {
       if (!loader_->stream_ended()) input.micro_batches.clear();
       break;
     }
-    input.micro_batches.push_back({.batch = *batch,
-                                   .batch_idx = done + i + 1,
-                                   .first_sample = samples,
-                                   .weight = checked_weight(loss().weight(batch->y))});
-    samples += batch->x.size(0);
-    full = full && batch->x.size(0) == loader_->options().batch_size &&
+    const data::BatchShare& share = batch->share;
+    input.micro_batches.push_back(
+        {.batch = *batch,
+         .batch_idx = done + i + 1,
+         .first_sample = samples + share.first,
+         .weight = share.is_padding ? 0 : checked_weight(loss().weight(batch->y))});
+    samples += share.all;
+    full = full && share.all == loader_->options().batch_size &&
            input.micro_batches.back().weight > 0 && batch->more.empty();
   }
   input.capturable = full && static_cast<i64>(input.micro_batches.size()) == options_.accumulate;
@@ -219,6 +229,8 @@ bool Trainer::train_step() {
   StepScalars& scalars = step_.scalars();
   if (scalars.needs_drain()) synchronize();
   scalars.prepare(in_flight_.size());
+  if (RankExchange* ranks = step_.ranks())
+    ranks->prepare(host_.ask ? host_.ask() : RankRequests{}, loader_->options().batch_size);
   Events events(*this, input, start);
   runner_->run(input, events);
   in_flight_.submitted(scalars.reports(), scalars.report_count());
@@ -236,6 +248,7 @@ bool Trainer::train_step() {
 void Trainer::drain(i64 allowed_in_flight) {
   while (in_flight_.size() > allowed_in_flight) {
     const std::span<const kernels::StepReport> reports = in_flight_.wait();
+    host_.agreed = {reports.back().stop, reports.back().save};
     if (reports.back().halted) fail(reports);
     optimizers_.record(reports);
     in_flight_.release();
@@ -256,7 +269,7 @@ void Trainer::fail(std::span<const kernels::StepReport> reports) {
     const MicroBatch bad = runner_->micro_batch(input, last.bad_batch);
     notify(&TrainerObserver::on_non_finite,
            BatchInProgress{bad.batch, input.epoch, bad.batch_idx, input.step, bad.first_sample});
-    RunningLoss::fail(input.epoch, bad.batch_idx, last.bad_loss);
+    RunningLoss::fail(input.epoch, bad.batch_idx, last.bad_loss, last.bad_rank);
   }
   optimizers_.record(of_step);
   WEFT_ASSERT(false, "training step: halted without a reason");

@@ -12,10 +12,7 @@
 #include "weft/optim/schedules.h"
 #include "weft/optim/sgd.h"
 #include "weft/train/step/precision.h"
-
-namespace weft::dist {
-class ProcessGroup;
-}
+#include "weft/train/step/rank_exchange.h"
 
 namespace weft::train {
 
@@ -27,14 +24,6 @@ constexpr EnumNames<2> names_of(OnOutOfMemory) { return {"error", "split"}; }
 // steps.
 enum class OnRebuild { continue_, restart };
 constexpr EnumNames<2> names_of(OnRebuild) { return {"continue", "restart"}; }
-
-// How the processes of a job train one model (train/step/rank_exchange.h).
-struct RankOptions {
-  dist::ProcessGroup* group = nullptr;  // must outlive the trainer; null: one process
-  bool sync_batch_norm = true;   // batch norm takes the statistics of the batch of all ranks
-  i64 bucket_mb = 25;            // gradients are exchanged in parts of about this size
-  bool shard_optimizer = false;  // each rank has a part of the optimizer's state
-};
 
 struct TrainerOptions {
   optim::OptimizerRecipe optimizer = optim::sgd({.lr = 0.01});
@@ -50,8 +39,8 @@ struct TrainerOptions {
   bool capture = false;
   PrecisionRecipe precision = fp32();
   std::optional<data::Normalization> normalization = {};
-  u64 seed = 0;  // seed of dropout masks
-  RankOptions ranks = {};
+  u64 seed = 0;            // seed of dropout masks
+  RankOptions ranks = {};  // Note [Ranks]
 };
 
 // The keys of the section `train`. The keys of the loop around the trainer (batch_size,

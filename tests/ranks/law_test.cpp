@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The law of ranks: any number of processes makes the steps that one process makes with the whole
+// batch (Note [Ranks]). The tests use f64, so that the order of sums does not matter.
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "weft/data/mix.h"
+#include "weft/dist/process_group.h"
+#include "weft/optim/adam.h"
+#include "weft/tests/dist/ranks.h"
+#include "weft/tests/train/small_models.h"
+#include "weft/train/step/rank_exchange.h"
+
+namespace weft::train {
+namespace {
+
+using dist::ProcessGroup;
+using testing_models::tiny_images;
+
+struct Case {
+  std::string name;
+  bool cnn = false;  // with batch norm; else an MLP
+  double dropout = 0;
+  bool augment = false, mix = false, unfreeze = false, skewed = false, adam = false;
+  i64 accumulate = 1;
+  double clip_norm = 0;
+  i64 samples = 101, batch_size = 12;  // the last batch has 5 samples
+  i64 epochs = 12;                     // 108 steps
+  i64 bucket_mb = 25;
+};
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all{
+      {.name = "mlp", .dropout = 0.3, .clip_norm = 0.05},
+      {.name = "cnn", .cnn = true, .dropout = 0.2, .augment = true},
+      {.name = "mixed", .augment = true, .mix = true, .epochs = 6},
+      {.name = "accumulated", .dropout = 0.3, .accumulate = 3, .clip_norm = 0.05, .epochs = 36},
+      {.name = "unfrozen", .cnn = true, .unfreeze = true},
+      // Labels of one class are ignored, and a batch holds one class: some ranks have no loss.
+      {.name = "skewed", .skewed = true, .adam = true},
+      // The last batch has one sample, so that all ranks but one have none.
+      {.name = "short", .cnn = true, .samples = 97},
+      {.name = "adam", .dropout = 0.3, .adam = true},
+      {.name = "buckets", .dropout = 0.3, .bucket_mb = 0},
+  };
+  return all;
+}
+
+struct Outcome {
+  std::vector<double> values;  // parameters, then buffers, then the loss of the last epoch
+  i64 steps = 0;
+};
+
+Outcome train(const Case& c, ProcessGroup* group) {
+  manual_seed(5);
+  const nn::ModelInput input{Shape{4, 4, 1}, 3};
+  nn::AnyModule model =
+      c.cnn ? nn::cnn({.channels = {3, 4}, .hidden = 5, .dropout = c.dropout}).make(input)
+            : nn::mlp({.hidden = {7, 6}, .dropout = c.dropout}).make(input);
+  model->to(DType::f64);
+  data::LoaderOptions loading{.batch_size = c.batch_size, .shuffle = !c.skewed, .seed = 3};
+  if (c.augment) loading.augment = {data::crop({.padding = 1}), data::flip()};
+  if (c.mix) loading.mix = data::mixup();
+  if (group != nullptr) loading.part = {group->rank(), group->size()};
+  data::Loader loader(tiny_images(c.samples), loading);
+  ClassificationOptions loss;
+  if (c.skewed) loss.ignore_index = 1;
+  TrainerOptions options{.optimizer = optim::sgd({.lr = 0.05, .momentum = 0.9}),
+                         .epochs = c.epochs,
+                         .accumulate = c.accumulate,
+                         .clip_norm = c.clip_norm,
+                         .seed = 9};
+  if (c.adam) options.optimizer = optim::adam({.lr = 0.01});
+  options.ranks.group = group;
+  options.ranks.bucket_mb = c.bucket_mb;
+  Trainer trainer(*model, classification(loss), options);
+  if (c.unfreeze) {
+    trainer.set_requires_grad("features.*", false);
+    trainer.rebuild_optimizer_and_scheduler();
+  }
+  Outcome outcome;
+  for (i64 epoch = 0; epoch < c.epochs; ++epoch) {
+    if (c.unfreeze && epoch == c.epochs / 3) {
+      trainer.set_requires_grad("features.*", true);
+      trainer.rebuild_optimizer_and_scheduler();
+    }
+    const EpochResult result = trainer.train_one_epoch(loader);
+    outcome.steps += result.steps;
+    if (epoch + 1 == c.epochs) {
+      outcome.values = trainer.optimizer().parameters().values().to_vector<double>();
+      for (const nn::NamedBuffer& buffer : model->named_buffers())
+        for (const double value : buffer.buffer->value.to(DType::f64).to_vector<double>())
+          outcome.values.push_back(value);
+      outcome.values.push_back(result.loss);
+      EXPECT_EQ(result.samples, c.samples);
+    }
+  }
+  return outcome;
+}
+
+const Case& case_of(const std::string& name) {
+  for (const Case& c : cases())
+    if (c.name == name) return c;
+  fail("no case '{}'", name);
+}
+
+TEST(LawProgram, DISABLED_Train) {
+  std::signal(SIGPIPE, SIG_IGN);
+  int code = 0;
+  try {
+    const auto launch = dist::launch_of([](const char* name) { return std::getenv(name); });
+    ProcessGroup group(launch.value(), {.build_and_config = "law"});
+    const Outcome outcome = train(case_of(std::getenv("WEFT_CASE")), &group);
+    std::ofstream file(std::string(std::getenv("WEFT_OUT")) + std::to_string(group.rank()),
+                       std::ios::binary);
+    file.write(reinterpret_cast<const char*>(outcome.values.data()),
+               static_cast<std::streamsize>(outcome.values.size() * sizeof(double)));
+    file.close();
+    group.leave();
+  } catch (const Error& error) {
+    std::printf("error: %s\n", error.what());
+    code = error.exit_code();
+  }
+  std::fflush(stdout);
+  std::_Exit(testing::Test::HasFailure() ? 9 : code);
+}
+
+class Law : public testing::TestWithParam<std::string> {};
+
+std::vector<double> doubles_in(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  std::vector<double> values(bytes.size() / sizeof(double));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(double));
+  return values;
+}
+
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(a[i] - b[i], 2);
+    norm += std::pow(a[i], 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+TEST_P(Law, RanksMakeTheStepsOfOneProcess) {
+#ifndef WEFT_HAS_GLOO
+  GTEST_SKIP() << "this build has no libweft_gloo.so";
+#endif
+  const Case& c = case_of(GetParam());
+  const testing_models::Threads one(1);
+  const Outcome whole = train(c, nullptr);
+  EXPECT_GE(whole.steps, c.mix ? 50 : 100);
+  for (const i64 size : {2, 3, 4}) {
+    std::string folder = (std::filesystem::temp_directory_path() / "weft-law-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    dist::Ranks ranks(size, "LawProgram.DISABLED_Train",
+                      {{"WEFT_CASE", c.name}, {"WEFT_OUT", folder + "/"}});
+    const auto ends = ranks.ends();
+    std::vector<double> first;
+    for (i64 rank = 0; rank < size; ++rank) {
+      const auto& end = ends[static_cast<std::size_t>(rank)];
+      ASSERT_EQ(end.code, 0) << rank << " of " << size << ": " << end.output;
+      const std::vector<double> values = doubles_in(folder + "/" + std::to_string(rank));
+      ASSERT_EQ(values.size(), whole.values.size());
+      if (rank == 0) first = values;
+      EXPECT_EQ(values, first) << "rank " << rank << " of " << size << " has other bits";
+      EXPECT_LT(distance(whole.values, values), 1e-12) << size << " ranks";
+    }
+    std::filesystem::remove_all(folder);
+  }
+}
+
+std::vector<std::string> names_of_cases() {
+  std::vector<std::string> names;
+  for (const Case& c : cases()) names.push_back(c.name);
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Slow, Law, testing::ValuesIn(names_of_cases()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace weft::train

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/step/rank_exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "weft/autograd/tape.h"
+#include "weft/dist/process_group.h"
+#include "weft/tensor/ops.h"
+
+namespace weft::train {
+namespace {
+
+u64 layout_version(const Optimizers& optimizers) {
+  u64 layout = 1;
+  for (const ScheduledOptimizer& each : optimizers.all())
+    layout += each.optimizer->parameters().layout_version();
+  return layout;
+}
+
+// Sends the values if they are other than the last that were sent.
+void send_if_changed(const std::vector<double>& values, std::vector<double>& sent,
+                     const Tensor& to) {
+  if (values == sent) return;
+  sent = values;
+  to.copy_from(Tensor::view_of(std::span(sent), to.shape(), nullptr));
+}
+
+}  // namespace
+
+RankExchange::RankExchange(Optimizers& optimizers, const RankOptions& options)
+    : optimizers_(optimizers), options_(options) {
+  const Device& device = optimizers.device();
+  loss_of_step_ = Tensor::zeros({2}, DType::f64, device);
+  asked_ = Tensor::zeros({2}, DType::f64, device);
+  asked_on_host_ = {0, 0};
+}
+
+void RankExchange::prepare(const RankRequests& asked, i64 batch_size) {
+  common_weight_ = static_cast<double>(batch_size) / static_cast<double>(options_.group->size());
+  if (const u64 layout = layout_version(optimizers_); layout != layout_) {
+    lay_out();
+    layout_ = layout;
+  }
+  send_if_changed({asked.stop ? 1.0 : 0.0, asked.save ? 1.0 : 0.0}, asked_on_host_, asked_);
+}
+
+// The addresses stay the same until the next change of the layout.
+void RankExchange::lay_out() {
+  buckets_.clear();
+  bucket_of_.clear();
+  for (std::size_t i = optimizers_.all().size(); i-- > 0;)
+    add_buckets(optimizers_.all()[i].optimizer->parameters());
+  const kernels::RankTally layout = tally();
+  tally_ = Tensor::zeros({layout.size()}, DType::f64, optimizers_.device());
+  flags_ = Tensor::zeros({layout.parameters}, DType::f64, optimizers_.device());
+  flags_on_host_.assign(static_cast<std::size_t>(layout.parameters), 0.0);
+}
+
+void RankExchange::add_buckets(const nn::FlatParameters& parameters) {
+  const Tensor& all = parameters.gradients();
+  const i64 bytes = bytes_of(all.dtype());
+  i64 end = all.elements();
+  std::vector<Leaf*> leaves;
+  for (std::size_t i = parameters.segments().size(); i-- > 0;) {
+    const nn::FlatParameters::Segment& segment = parameters.segments()[i];
+    const i64 begin = segment.gradient_offset;
+    if (begin >= 0) leaves.push_back(segment.leaf.get());
+    const bool is_full = begin >= 0 && (end - begin) * bytes >= options_.bucket_mb << 20;
+    if (leaves.empty() || (!is_full && i > 0)) continue;
+    for (const Leaf* leaf : leaves) bucket_of_[leaf] = buckets_.size();
+    const i64 first = i > 0 ? begin : 0;
+    buckets_.push_back({.gradients = all.range(first, {end - first}), .leaves = leaves});
+    end = first;
+    leaves.clear();
+  }
+}
+
+void RankExchange::begin() {
+  begun_ = 0;
+  for (Bucket& bucket : buckets_) bucket.missing = bucket.leaves.size();
+  loss_of_step_.fill(0);
+}
+
+RankExchange::Pass::Pass(RankExchange& exchange, bool is_padding, bool is_last)
+    : before_(shared_batch()), watches_(is_last) {
+  exchange.is_padding_ = is_padding;
+  if (exchange.options_.sync_batch_norm) set_shared_batch(&exchange);
+  if (is_last) Tape::current().set_on_ready([&exchange](Leaf& leaf) { exchange.ready(leaf); });
+}
+
+RankExchange::Pass::~Pass() {
+  set_shared_batch(before_);
+  if (watches_) Tape::current().set_on_ready(nullptr);
+}
+
+void RankExchange::ready(const Leaf& leaf) {
+  const auto found = bucket_of_.find(&leaf);
+  if (found == bucket_of_.end()) return;
+  --buckets_[found->second].missing;
+  while (begun_ < buckets_.size() && buckets_[begun_].missing == 0) begin_bucket();
+}
+
+void RankExchange::begin_bucket() {
+  options_.group->begin_all_reduce(buckets_[begun_].gradients);
+  ++begun_;
+}
+
+void RankExchange::finish(kernels::StepState* state, const Tensor& loss_sum, bool counts) {
+  send_flags(counts);
+  for (; begun_ < buckets_.size(); begin_bucket())
+    for (Leaf* leaf : buckets_[begun_].leaves)
+      if (!leaf->has_grad) leaf->grad.fill(0);
+  for (const Bucket& bucket : buckets_)
+    for (Leaf* leaf : bucket.leaves) leaf->has_grad = true;
+  const kernels::RankTally all = tally();
+  const kernels::OwnTally own{.state = state,
+                              .loss = loss_of_step_.data<double>(),
+                              .asked = asked_.data<double>(),
+                              .flags = flags_.data<double>()};
+  std::visit([&](auto device) { kernels::fill_tally(device, all, own); }, optimizers_.device());
+  options_.group->begin_all_reduce(tally_);
+  options_.group->finish();
+  std::visit(
+      [&](auto device) { kernels::apply_tally(device, all, state, loss_sum.data<double>()); },
+      optimizers_.device());
+}
+
+void RankExchange::send_flags(bool counts) {
+  std::vector<double> flags;
+  for (const ScheduledOptimizer& each : optimizers_.all())
+    for (const auto& segment : each.optimizer->parameters().segments())
+      flags.push_back(counts && segment.leaf->has_grad ? 1 : 0);
+  send_if_changed(flags, flags_on_host_, flags_);
+}
+
+void RankExchange::mark_active(std::size_t i) {
+  i64 first = tally().flags();
+  for (std::size_t before = 0; before < i; ++before)
+    first += std::ssize(optimizers_.all()[before].optimizer->parameters().segments());
+  optimizers_.all()[i].optimizer->device_step().mark_active(tally_.data<double>() + first);
+}
+
+void RankExchange::fail(const std::string& why) noexcept try {
+  options_.group->fail_job(why);
+  options_.group->finish();
+} catch (const std::exception&) {
+  // The other ranks have ended, as they were told.
+}
+
+void RankExchange::sum(const Tensor& values) { options_.group->all_reduce(values); }
+
+kernels::RankTally RankExchange::tally() const {
+  kernels::RankTally tally{.data = tally_.defined() ? tally_.data<double>() : nullptr,
+                           .rank = options_.group->rank(),
+                           .ranks = options_.group->size()};
+  for (const ScheduledOptimizer& each : optimizers_.all())
+    tally.parameters += std::ssize(each.optimizer->parameters().segments());
+  return tally;
+}
+
+double RankExchange::weight_of_step() const { return tally_.range(1, {}).item<double>(); }
+
+}  // namespace weft::train
