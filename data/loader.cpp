@@ -13,6 +13,7 @@
 #include "weft/core/clock.h"
 #include "weft/core/error.h"
 #include "weft/data/sample_reader.h"
+#include "weft/data/stream/stream_dataset.h"
 
 namespace weft::data {
 namespace {
@@ -42,6 +43,28 @@ std::shared_ptr<const Mix> mix_of(const LoaderOptions& options) {
 
 constexpr i64 kMostSamples = i64{1} << 40;  // of an epoch
 
+void check_part(const Part& part, const Dataset& dataset) {
+  WEFT_CHECK(part.ranks > 0 && part.rank >= 0 && part.rank < part.ranks,
+             "loader: part is rank {} of {} ranks; 1 rank or more, and a rank from 0 to ranks - 1, "
+             "are required",
+             part.rank, part.ranks);
+  WEFT_CHECK(part.ranks == 1 || as_stream(dataset) == nullptr,
+             "loader: a stream is given for rank {} of {} ranks; one process is required, because "
+             "a streamed sample comes to one process only",
+             part.rank, part.ranks);
+}
+
+// What a rank is handed of a batch of `all` samples.
+struct Share {
+  BatchShare place;
+  i64 count;
+};
+Share share_of(const Part& part, i64 all) {
+  const i64 first = part.first_of(all), count = part.end_of(all) - first;
+  if (count > 0) return {{first, all, false}, count};
+  return {{std::max<i64>(first - 1, 0), all, true}, 1};
+}
+
 Tensor buffer_for(i64 batch_size, const Shape& entry, DType dtype) {
   return Tensor::empty(entry.inserted(0, batch_size), dtype);
 }
@@ -61,6 +84,7 @@ class Loader::Pipeline {
                "loader: {} ({}) is empty; at least one sample is required", info.name, info.split);
     WEFT_CHECK(options_.batch_size > 0, "loader: batch_size is {}; at least 1 is required",
                options_.batch_size);
+    check_part(options_.part, reader_.dataset());
     sampler_ = sampler_of(options_);
     sampler_->prepare(reader_.dataset());
     const i64 samples = sampler_->samples();
@@ -194,40 +218,51 @@ class Loader::Pipeline {
   void fill(Slot& slot, i64 batch) noexcept try {
     const auto& info = mixer_.info();
     const i64 begin = batch * options_.batch_size;
-    const i64 wanted = std::min(options_.batch_size, samples_ - begin);
-    const i64 buffer_size = std::min(options_.batch_size, samples_);
+    auto [place, count] = share_of(options_.part, std::min(options_.batch_size, samples_ - begin));
+    // The partner of a mixed sample may be in the share of any rank. So a rank reads and mixes the
+    // whole batch, which takes as long as in one process, and hands out its share.
+    const bool whole = mixer_.mixes();
+    const i64 from = whole ? 0 : place.first, wanted = whole ? place.all : count;
     slot.batch = {};
     slot.no_more.reset();
     if (!slot.x.storage_is_unique())
-      slot.x = buffer_for(buffer_size, info.sample, info.sample_dtype);
+      slot.x = buffer_for(buffer_size(), info.sample, info.sample_dtype);
     if (!slot.y.storage_is_unique())
-      slot.y = buffer_for(buffer_size, info.target, info.target_dtype);
+      slot.y = buffer_for(buffer_size(), info.target, info.target_dtype);
     TensorTree more;  // a stream, whose batches may end early, has none
-    if (!reader_.leaves().empty()) more = more_in(slot, wanted, buffer_size);
+    if (!reader_.leaves().empty()) more = more_in(slot, wanted);
     auto* x = static_cast<std::byte*>(slot.x.raw());
     auto* y = static_cast<std::byte*>(slot.y.raw());
-    if (mixer_.mixes()) mixer_.prepare(slot.unmixed, wanted);
-    const i64 count = mixer_.mixes()
-                          ? read(slot, begin, wanted, slot.unmixed.samples.data(),
-                                 reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
-                          : read(slot, begin, wanted, x, y);
-    if (count == 0) return;
-    if (mixer_.mixes()) {
-      mixer_.prepare(slot.unmixed, count);
+    if (whole) mixer_.prepare(slot.unmixed, wanted);
+    const i64 got = whole ? read(slot, begin + from, wanted, slot.unmixed.samples.data(),
+                                    reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
+                             : read(slot, begin + from, wanted, x, y);
+    if (got == 0) return;
+    if (whole) {
+      mixer_.prepare(slot.unmixed, got);
       mixer_.apply(slot.unmixed, x, slot.y.data<float>(), options_.seed, filled_.epoch, batch);
     }
-    slot.batch = {slot.x.slice(0, count), slot.y.slice(0, count), std::move(more)};
+    if (got < wanted) place.all = count = got;  // the end of a stream, which has one rank
+    const i64 first = place.first - from;
+    slot.batch = {slot.x.slice(first, first + count), slot.y.slice(first, first + count),
+                  std::move(more), place};
   } catch (...) {
     slot.error = std::current_exception();
   }
 
-  TensorTree more_in(Slot& slot, i64 count, i64 buffer_size) const {
+  // The most samples of which a buffer is filled: a share of a batch, or all of a mixed one.
+  i64 buffer_size() const {
+    const i64 all = std::min(options_.batch_size, samples_), ranks = options_.part.ranks;
+    return mixer_.mixes() ? all : all / ranks + (all % ranks > 0 ? 1 : 0);
+  }
+
+  TensorTree more_in(Slot& slot, i64 count) const {
     slot.leaves.resize(reader_.leaves().size());
     slot.to.resize(slot.leaves.size());
     auto leaf = slot.leaves.begin();
     return reader_.info().more.map([&](const TensorInfo& info) {
       Tensor& whole = *leaf++;
-      if (!whole.storage_is_unique()) whole = buffer_for(buffer_size, info.shape, info.dtype);
+      if (!whole.storage_is_unique()) whole = buffer_for(buffer_size(), info.shape, info.dtype);
       return whole.slice(0, count);
     });
   }

@@ -21,15 +21,18 @@
 namespace weft::data {
 
 // One of several processes that train together. Of a batch of n samples, rank r has those from
-// n·r / ranks to n·(r + 1) / ranks, so that the shares of a short batch are as equal as they can be.
+// n·r / ranks to n·(r + 1) / ranks, so that the shares of a short batch too differ by at most one.
 struct Part {
   i64 rank = 0, ranks = 1;
+  i64 first_of(i64 samples) const { return samples * rank / ranks; }
+  i64 end_of(i64 samples) const { return samples * (rank + 1) / ranks; }
 };
 // The place of the samples of a Batch in the batch of all ranks.
 struct BatchShare {
   i64 first = 0;  // the index of its first sample
   i64 all = 0;    // the samples of all ranks
-  // This rank has none of the samples. The batch holds one of them, which counts for nothing.
+  // This rank has none of the samples. The batch holds one that another rank has too, and that
+  // counts for nothing here.
   bool is_padding = false;
 };
 
@@ -85,7 +88,8 @@ struct LoaderOptions {
   // skip: a sample of the epoch that is chosen by (seed, epoch, position) takes the place of one
   // that cannot be read.
   BadSamples bad_samples = BadSamples::error;
-  // batch_size and samples are those of all ranks.
+  // Which samples of each batch this process is handed. batch_size, sampler and position are those
+  // of all ranks, whose batches, joined, are the batches of one process byte for byte.
   Part part = {};
 };
 
@@ -101,9 +105,9 @@ struct LoaderPosition {
   friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
-// The content of a batch depends on dataset, batch_size, sampler, augment, mix, seed and position
-// only, never on workers or timing. So do errors: one that a sample causes is thrown when its batch
-// is asked for, and names the sample.
+// The content of a batch depends on dataset, batch_size, sampler, augment, mix, seed, position and
+// part only, never on workers or timing. So do errors: one that a sample causes is thrown when its
+// batch is asked for, and names the sample.
 //
 // Buffers are reused: nothing is allocated after the first prefetch + 1 batches. A caller may keep
 // a tensor of a batch; the loader then takes another buffer. The Batch itself is valid until the
@@ -114,7 +118,8 @@ class Loader {
  public:
   // The dataset must outlive the loader. Throws UserError for an empty dataset, for options out of
   // range, and for a batch_size above the dataset's size with shuffle or drop_last, as in training.
-  // A loader that reads everything in order gives one short batch instead.
+  // A loader that reads everything in order gives one short batch instead. Also throws for a stream
+  // with several ranks, and for a rank that is not in 0..ranks-1.
   Loader(const Dataset& dataset, const LoaderOptions& options);
   Loader(const Dataset&& dataset, const LoaderOptions& options) = delete;
   Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
@@ -125,7 +130,7 @@ class Loader {
   const Dataset& dataset() const;
   const LoaderOptions& options() const;
   i64 batches_per_epoch() const;
-  i64 samples_per_epoch() const;
+  i64 samples_per_epoch() const;  // of all ranks
 
   // The next loop runs epoch `epoch` from its first batch. Without this call, loops run epochs 0,
   // 1, 2, ….
@@ -140,7 +145,7 @@ class Loader {
   const Shape& sample_shape() const;
 
   // The position, for a checkpoint. On loading, size, batch_size, shuffle, seed and drop_last must
-  // equal those that were saved.
+  // equal those that were saved; `part` may differ.
   void state(State& s);
 
   // The same without a range-for: start_epoch() begins an epoch, and next() gives its next batch,

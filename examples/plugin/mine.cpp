@@ -107,6 +107,9 @@ struct Caution : train::Metric {
   }
   double value() const override { return static_cast<double>(small_) / static_cast<double>(all_); }
   void reset() override { small_ = all_ = 0; }
+  void merge(const train::SumOverRanks& sum) override {
+    train::sum_numbers<i64>(sum, {&small_, &all_});
+  }
   i64 small_ = 0, all_ = 0;
 };
 const bool has_metric = Registry<train::Metric>::add<Caution>("caution");

@@ -279,5 +279,26 @@ TEST_F(GpuTraining, TheTrainerLearnsAsOnTheCpu) {
   EXPECT_LT(on_cpu[1], on_cpu[0]);
 }
 
+// A merge counts on the host; the next evaluation counts on the device again.
+TEST_F(GpuTraining, EvaluationsOfRanksGiveWhatOneProcessGives) {
+  const data::TrainAndTest digits = data::digits({.train_size = 256, .test_size = 64}).make();
+  manual_seed(3);
+  nn::AnyModule model = nn::mlp({.hidden = {16}}).make(nn::ModelInput{Shape{28, 28, 1}, 10});
+  model->to(cuda());
+  data::Loader loader(digits.test, {.batch_size = 24});
+  const std::vector<std::string> names{"accuracy", "top_k", "f1_macro", "perplexity"};
+  const auto wanted =
+      train::Evaluator(*model, train::classification(), {.metrics = names}).evaluate(loader);
+  train::Evaluator ranked(*model, train::classification(),
+                          {.metrics = names, .sum_over_ranks = [](const Tensor& sums) {
+                             EXPECT_TRUE(is_cpu(sums.device()));
+                           }});
+  for (int evaluation = 0; evaluation < 2; ++evaluation) {
+    const train::Evaluation got = ranked.evaluate(loader);
+    EXPECT_EQ(got.metrics, wanted.metrics);
+    EXPECT_EQ(got.samples, wanted.samples);
+  }
+}
+
 }  // namespace
 }  // namespace weft

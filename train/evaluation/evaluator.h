@@ -19,6 +19,7 @@
 #include "weft/train/losses/loss.h"
 #include "weft/train/metrics/metric.h"
 #include "weft/train/step/precision.h"
+#include "weft/train/step/running_loss.h"
 
 namespace weft::train {
 
@@ -28,12 +29,16 @@ struct EvaluatorOptions {
   std::optional<data::Normalization> normalization = {};
   // The outputs for prepared inputs (Trainer::outputs_of); empty: the model's.
   std::function<Variable(const Variable& x, const TensorTree& more)> outputs = {};
+  // For several ranks, each with its part of the loader's samples (LoaderOptions::part). All ranks
+  // get the results over all samples. Empty: one process.
+  SumOverRanks sum_over_ranks = {};
 };
 
-// One batch of an evaluation, for hooks that need results per batch.
+// One batch of an evaluation, for hooks that need results per batch. Of several ranks, each has its
+// share of the batch of all ranks, and none where it has no samples of it.
 struct EvaluatedBatch {
-  i64 index;         // from 0
-  i64 first_sample;  // position of its first sample in the order of the loader
+  i64 index;         // from 0, of the batch of all ranks
+  i64 first_sample;  // position of its first sample in the order of the loader, of all ranks
   double loss;       // mean over the valid samples
   // Metrics of this batch alone; NaN if it has no valid samples.
   std::map<std::string, double> metrics;
@@ -59,20 +64,26 @@ struct Evaluation {
 
 class Evaluator {
  public:
-  // The model must outlive the evaluator. Throws UserError for an unknown metric.
+  // The model must outlive the evaluator. Throws UserError for an unknown metric, and, with
+  // sum_over_ranks, for one without merge().
   Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options = {});
   // The same with a loss that has trained parameters (Trainer::shared_loss()).
   Evaluator(nn::Module& model, std::shared_ptr<const Loss> loss,
             const EvaluatorOptions& options = {});
 
   // Runs the model in evaluation mode over one pass of the loader, then restores its mode. An empty
-  // loader gives NaN. Throws UserError when the loss does not accept the dataset's kind of targets.
+  // loader gives NaN. Throws UserError when the loss does not accept the dataset's kind of targets,
+  // and unless the loader's ranks are those of sum_over_ranks. With sum_over_ranks, all ranks call
+  // this together and get equal results, except for `seconds`. Each sample counts once, and a rank
+  // may have none. If one rank throws, the others wait in sum_over_ranks.
   Evaluation evaluate(data::Loader& loader);
   // The same. Also writes the model's outputs for every sample, in the loader's order, to
-  // `outputs`: (samples, outputs) on the CPU, in the dtype of the model's outputs.
+  // `outputs`: (samples, outputs) on the CPU, in the dtype of the model's outputs. Each of several
+  // ranks gets those of its own samples; `outputs` stays as it is if there are none.
   Evaluation evaluate(data::Loader& loader, Tensor& outputs);
   // The same without outputs. Returns nothing if a stop is requested before the last batch is done.
-  // The stop takes effect after the current batch.
+  // The stop takes effect after the current batch. It is not heeded with sum_over_ranks, because
+  // ranks that stop at different batches would wait for each other.
   std::optional<Evaluation> evaluate(data::Loader& loader, const std::stop_token& stop);
   // Sets a hook that is called with each batch. Metrics are then measured twice, and the host waits
   // for a GPU after each batch.
@@ -87,7 +98,9 @@ class Evaluator {
                                 const std::stop_token& stop);
   using Metrics = std::vector<std::unique_ptr<Metric>>;
   Metrics make_metrics() const;
+  void prepare_input(const data::Loader& loader, const Device& device, DType dtype);
   void measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const;
+  void merge(const data::Part& part, LossTotals& loss, i64& samples) const;
   std::map<std::string, double> values_of(const Metrics& metrics) const;
 
   nn::Module& model_;

@@ -27,6 +27,7 @@ class BinaryAccuracy : public Metric {
     return static_cast<double>(hits_) / static_cast<double>(elements_);
   }
   void reset() override { hits_ = elements_ = 0; }
+  void merge(const SumOverRanks& sum) override { sum_numbers<i64>(sum, {&hits_, &elements_}); }
 
  private:
   i64 hits_ = 0, elements_ = 0;

@@ -25,6 +25,17 @@ class Confusion : public Metric {
     }
   }
   void reset() override { counts_.clear(); }
+  // A rank without a batch does not know the number of classes, so the ranks agree on it first.
+  void merge(const SumOverRanks& sum) override {
+    i64 knowing = empty() ? 0 : 1, classes = empty() ? 0 : classes_;
+    sum_numbers<i64>(sum, {&knowing, &classes});
+    if (knowing == 0) return;
+    classes_ = classes / knowing;
+    counts_.resize(static_cast<std::size_t>(classes_ * classes_), 0);
+    const Tensor sums = Tensor::copy_of(counts_, {classes_, classes_});
+    sum(sums);
+    counts_ = sums.to_vector<i64>();
+  }
 
  protected:
   struct Counts {

@@ -25,6 +25,12 @@ class MeanAbsoluteError : public Metric {
     total_ = Tensor();
     numbers_ = 0;
   }
+  void merge(const SumOverRanks& sum) override {
+    double total = total_.defined() ? total_.item<double>() : 0;
+    sum_numbers<double>(sum, {&total});
+    sum_numbers<i64>(sum, {&numbers_});
+    total_ = Tensor::full({}, total, DType::f64);
+  }
 
  private:
   Tensor total_;

@@ -3,13 +3,34 @@
 // once. Batches are weighted by their samples, so the value over a dataset is exact for uneven
 // batches.
 #pragma once
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "weft/core/error.h"
 #include "weft/core/registry.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft::train {
+
+// Replaces the elements of a tensor on the CPU, f64 or int64, by their sums over all ranks, which
+// are the processes that evaluate together. All ranks call it, in the same order and with equal
+// shapes.
+using SumOverRanks = std::function<void(const Tensor&)>;
+
+// The same for numbers of one type, i64 or double: sum_numbers<i64>(sum, {&hits_, &samples_}).
+template <class T>
+void sum_numbers(const SumOverRanks& sum, std::initializer_list<T*> numbers) {
+  std::vector<T> values;
+  for (const T* number : numbers) values.push_back(*number);
+  const Tensor sums = Tensor::copy_of(values, {static_cast<i64>(values.size())});
+  sum(sums);
+  values = sums.to_vector<T>();
+  auto value = values.begin();
+  for (T* number : numbers) *number = *value++;
+}
 
 class Metric {
  public:
@@ -27,6 +48,13 @@ class Metric {
   // undefined for others.
   virtual Tensor table() const { return {}; }
   virtual void reset() = 0;
+  // Replaces what was counted since reset() by its sums over the ranks, so that value() and table()
+  // are those of all batches of all ranks. This rank, or all, may have had no batch. reset() comes
+  // next, then batches again. A metric that does not override it measures in one process only: this
+  // one throws UserError.
+  virtual void merge(const SumOverRanks& /*sum*/) {
+    fail("merge() is not overridden; it is required for several ranks (train/metrics/metric.h)");
+  }
 };
 
 using MetricRecipe = Recipe<Metric>;

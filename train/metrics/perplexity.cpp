@@ -21,6 +21,7 @@ class Perplexity final : public Metric {
     return samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : std::exp(sum_ / samples_);
   }
   void reset() override { sum_ = samples_ = 0; }
+  void merge(const SumOverRanks& sum) override { sum_numbers<double>(sum, {&sum_, &samples_}); }
 
  private:
   double sum_ = 0, samples_ = 0;

@@ -22,8 +22,13 @@ class TopK : public Metric {
     return static_cast<double>(count_.item<i64>()) / static_cast<double>(samples_);
   }
   void reset() override {
-    if (count_.defined()) fill_with_zeros(count_);
+    count_ = Tensor();
     samples_ = 0;
+  }
+  void merge(const SumOverRanks& sum) override {
+    i64 count = count_.defined() ? count_.item<i64>() : 0;
+    sum_numbers<i64>(sum, {&count, &samples_});
+    count_ = Tensor::copy_of(std::vector<i64>{count}, {});
   }
 
  private:
