@@ -4,7 +4,9 @@
 namespace weft::nn {
 namespace {
 constexpr i64 kAlignment = 16;  // elements: 64 bytes of f32
-i64 aligned(i64 elements) { return (elements + kAlignment - 1) / kAlignment * kAlignment; }
+i64 aligned(i64 elements, i64 alignment = kAlignment) {
+  return (elements + alignment - 1) / alignment * alignment;
+}
 }  // namespace
 
 FlatParameters::FlatParameters(const NamedParameters& parameters) {
@@ -31,11 +33,25 @@ FlatParameters::FlatParameters(const NamedParameters& parameters) {
 }
 
 void FlatParameters::allocate_gradients() {
+  buckets_.clear();
   i64 total = 0;
-  for (Segment& segment : segments_) {
-    segment.gradient_offset = segment.leaf->requires_grad ? total : -1;
-    if (segment.leaf->requires_grad) total += aligned(segment.length);
+  bool is_full = true;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    Segment& segment = segments_[i];
+    segment.gradient_offset = -1;
+    if (!segment.leaf->requires_grad) continue;
+    if (is_full) {
+      total = aligned(total, kAlignment * bucket_rule_.parts);
+      buckets_.push_back({.offset = total});
+    }
+    Bucket& bucket = buckets_.back();
+    segment.gradient_offset = total;
+    bucket.segments.push_back(i);
+    total += aligned(segment.length);
+    bucket.length = aligned(total - bucket.offset, kAlignment * bucket_rule_.parts);
+    is_full = bucket.length * bytes_of(values_.dtype()) >= bucket_rule_.bytes;
   }
+  if (!buckets_.empty()) total = buckets_.back().offset + buckets_.back().length;
   gradients_ = Tensor::zeros({total}, values_.dtype(), values_.device());
   for (const Segment& segment : segments_) {
     segment.leaf->has_grad = false;

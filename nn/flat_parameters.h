@@ -5,7 +5,13 @@
 // tensors. The gradients of the parameters with requires_grad lie in a second buffer, which is
 // allocated again when requires_grad changes. layout_version() counts these allocations, for
 // holders of pointers.
+//
+// The gradients are cut into buckets of whole parameters, in order. Processes that train one model
+// exchange one bucket at a time.
 #pragma once
+#include <limits>
+#include <vector>
+
 #include "weft/nn/parameter.h"
 
 namespace weft::nn {
@@ -22,6 +28,12 @@ class FlatParameters {
     i64 gradient_offset = -1;  // in gradients(); −1 without a gradient
   };
 
+  // Elements [offset, offset + length) of gradients(), with the gradients of some parameters.
+  struct Bucket {
+    i64 offset = 0, length = 0;
+    std::vector<std::size_t> segments = {};  // indices of segments()
+  };
+
   // Copies the values of the parameters into one buffer; the leaves then hold views of it. Throws
   // UserError unless all parameters share dtype and device, or if there are none.
   explicit FlatParameters(const NamedParameters& parameters);
@@ -34,12 +46,20 @@ class FlatParameters {
   // Allocates gradients() for the parameters with requires_grad, in order, and removes the
   // gradients of the others. All gradients are absent afterwards.
   void allocate_gradients();
+  // From the next allocate_gradients() on, a bucket ends once it has at least `bytes`, and its length
+  // is a multiple of 16 · `parts`. Before, all gradients are one bucket.
+  void set_buckets(i64 bytes, i64 parts) { bucket_rule_ = {bytes, parts}; }
+  const std::vector<Bucket>& buckets() const { return buckets_; }
   // Marks all gradients as absent, so that the next backward pass writes instead of adding.
   void zero_grad() const;
 
  private:
   Tensor values_, gradients_;
   std::vector<Segment> segments_;
+  std::vector<Bucket> buckets_;
+  struct {
+    i64 bytes = std::numeric_limits<i64>::max(), parts = 1;
+  } bucket_rule_;
   u64 layout_version_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/optim/device_step.h"
 
+#include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 #include "weft/kernels/optim/clip_values.h"
 #include "weft/kernels/optim/global_norm.h"
@@ -23,12 +24,21 @@ void DeviceStep::mark_active(const double* flags) {
 
 void DeviceStep::send_control() { control_.send(optimizer_.control_); }
 
+template <class D, class T>
+void DeviceStep::measure(D device, const kernels::ParameterTable<T>& table, double max_norm) {
+  const Tensor& partials = optimizer_.table_.partials();
+  if (optimizer_.shard_ == nullptr)
+    return kernels::global_norm(device, table, max_norm, partials.data<double>(), control());
+  kernels::square_sums(device, table, partials.data<double>());
+  const Tensor squares = sum(partials);
+  optimizer_.shard_->sum(squares);
+  kernels::clip_by_squares(device, squares.data<double>(), 1, max_norm, control());
+}
+
 void DeviceStep::enqueue(const GradientLimits& limits) {
   const AnyTable table = optimizer_.table_.view();
   table.visit([&]<class T>(auto device, const kernels::ParameterTable<T>& typed) {
-    if (limits.measure())
-      kernels::global_norm(device, typed, limits.clip_norm, optimizer_.table_.partials(),
-                           control());
+    if (limits.measure()) measure(device, typed, limits.clip_norm);
     // All of the gradient buffer is clipped. That includes absent gradients, which nothing reads.
     const Tensor& gradients = optimizer_.parameters().gradients();
     if (limits.clip_value > 0)

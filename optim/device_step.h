@@ -50,6 +50,9 @@ class DeviceStep {
   void record(bool applied, double lr, double momentum);
 
  private:
+  template <class D, class T>
+  void measure(D device, const kernels::ParameterTable<T>& table, double max_norm);
+
   Optimizer& optimizer_;
   DeviceValue<kernels::StepControl> control_;
 };

@@ -55,7 +55,14 @@ StepOutcome Optimizer::step(const UpdateOptions& options) {
 
 std::vector<double> Optimizer::gradient_norms() {
   device_step_.prepare();
-  return table_.gradient_norms();
+  std::vector<double> norms = table_.gradient_squares();
+  if (shard_ != nullptr) {
+    const Tensor sums = Tensor::copy_of(norms, {std::ssize(norms)}).to(flat_.values().device());
+    shard_->sum(sums);
+    norms = sums.to_vector<double>();
+  }
+  for (double& norm : norms) norm = std::sqrt(norm);
+  return norms;
 }
 
 void Optimizer::set_lr(double lr) {

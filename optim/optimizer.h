@@ -25,6 +25,7 @@
 #include "weft/optim/optimizer_state.h"
 #include "weft/optim/parameter_groups.h"
 #include "weft/optim/segment_table.h"
+#include "weft/optim/shard.h"
 
 namespace weft::optim {
 
@@ -82,6 +83,13 @@ class Optimizer {
   void set_lr_factors(std::vector<double> factors);
 
   nn::FlatParameters& parameters() { return flat_; }
+  // For several ranks: cuts the gradients into buckets of about this size (FlatParameters), which
+  // become absent. With a shard, which must outlive the optimizer's use, this rank keeps one part of
+  // the state and updates that part of the parameters (Note [Sharding]); all ranks then call this,
+  // state(), rebuild() and gradient_norms() together.
+  void set_buckets(i64 bytes, Shard* shard = nullptr);
+  // Gives each rank the parameters that the others have updated. Overwrites the gradients.
+  void gather_parameters();
 
   // Must be called when requires_grad of a parameter has changed. The state is kept by name, and
   // gradients become absent.
@@ -117,12 +125,15 @@ class Optimizer {
   void update_rates();
   void build_table();
   void check_state(const OptimizerState& state) const;
-  static Tensor place_in(const Tensor& slot, const nn::FlatParameters::Segment& parameter);
+  // A slot of all parameters, in the layout of the gradients.
+  Tensor whole_of(const Tensor& slot) const;
 
   std::vector<std::string> slot_names_;
   nn::FlatParameters flat_;
-  SegmentTable table_;         // the table of flat_
-  std::vector<Tensor> slots_;  // one for each name, with the layout of flat_.gradients()
+  SegmentTable table_;  // the table of flat_
+  // One for each name, with the layout of flat_.gradients(), or its part of this rank.
+  std::vector<Tensor> slots_;
+  Shard* shard_ = nullptr;
   std::map<std::string, ParameterState> stash_;
 
   std::vector<ParamGroup> groups_;

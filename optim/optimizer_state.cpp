@@ -10,11 +10,53 @@ namespace weft::optim {
 // starts at zero.
 void Optimizer::build_table() {
   const Tensor& values = flat_.values();
+  const i64 ranks = shard_ == nullptr ? 1 : shard_->ranks();
   slots_.clear();
   for (std::size_t slot = 0; slot < slot_names_.size(); ++slot)
-    slots_.push_back(Tensor::zeros(flat_.gradients().shape(), values.dtype(), values.device()));
-  table_.build(slots_);
+    slots_.push_back(
+        Tensor::zeros({flat_.gradients().elements() / ranks}, values.dtype(), values.device()));
+  table_.build(slots_, shard_ == nullptr ? 0 : shard_->rank(), ranks);
   update_rates();
+}
+
+void Optimizer::set_buckets(i64 bytes, Shard* shard) {
+  const OptimizerState before = state();
+  shard_ = shard;
+  flat_.set_buckets(bytes, shard == nullptr ? 1 : shard->ranks());
+  flat_.allocate_gradients();
+  build_table();
+  load_state(before);
+}
+
+void Optimizer::gather_parameters() {
+  const Tensor &values = flat_.values(), &gradients = flat_.gradients();
+  const auto copy = [&](std::size_t i, i64 begin, i64 end, bool to_values) {
+    if (begin == end) return;
+    const nn::FlatParameters::Segment& segment = flat_.segments()[i];
+    const Tensor value = values.range(segment.offset + begin, {end - begin}),
+                 gradient = gradients.range(segment.gradient_offset + begin, {end - begin});
+    if (to_values) value.copy_from(gradient);
+    else gradient.copy_from(value);
+  };
+  for (const nn::FlatParameters::Bucket& bucket : flat_.buckets()) {
+    for (const std::size_t i : bucket.segments)
+      copy(i, table_.parts()[i].begin, table_.parts()[i].end, false);
+    const i64 length = bucket.length / shard_->ranks();
+    shard_->gather(gradients.range(bucket.offset + shard_->rank() * length, {length}),
+                   gradients.range(bucket.offset, {bucket.length}));
+    for (const std::size_t i : bucket.segments) copy(i, 0, flat_.segments()[i].length, true);
+  }
+}
+
+Tensor Optimizer::whole_of(const Tensor& slot) const {
+  if (shard_ == nullptr) return slot;
+  const Tensor whole = Tensor::empty_like(flat_.gradients());
+  for (const nn::FlatParameters::Bucket& bucket : flat_.buckets()) {
+    const i64 ranks = shard_->ranks();
+    shard_->gather(slot.range(bucket.offset / ranks, {bucket.length / ranks}),
+                   whole.range(bucket.offset, {bucket.length}));
+  }
+  return whole;
 }
 
 RebuildReport Optimizer::rebuild() {
@@ -38,12 +80,16 @@ RebuildReport Optimizer::rebuild() {
 OptimizerState Optimizer::state() const {
   OptimizerState all{applied_steps(), stash_};
   const std::vector<i64> steps = table_.steps();
+  std::vector<Tensor> whole;
+  for (const Tensor& slot : slots_) whole.push_back(whole_of(slot));
   const auto& parameters = flat_.segments();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (parameters[i].gradient_offset < 0) continue;
     ParameterState& state = all.parameters[parameters[i].name];
     state = {steps[i], {}};
-    for (const Tensor& slot : slots_) state.slots.push_back(place_in(slot, parameters[i]));
+    for (const Tensor& slot : whole)
+      state.slots.push_back(
+          slot.range(parameters[i].gradient_offset, parameters[i].leaf->value.shape()));
   }
   return all;
 }
@@ -75,9 +121,13 @@ void Optimizer::load_state(const OptimizerState& state) {
     if (parameters[i].gradient_offset < 0) continue;
     const auto found = rest.extract(parameters[i].name);
     steps[i] = found ? found.mapped().steps : 0;
+    const auto [begin, end, offset] = table_.parts()[i];
+    if (begin == end) continue;
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-      const Tensor place = place_in(slots_[slot], parameters[i]);
-      if (found) place.copy_from(found.mapped().slots[slot]);
+      const Tensor place = slots_[slot].range(offset, {end - begin});
+      if (found)
+        place.copy_from(
+            found.mapped().slots[slot].reshape({parameters[i].length}).slice(begin, end));
       else fill_with_zeros(place);
     }
   }
@@ -88,10 +138,6 @@ void Optimizer::load_state(const OptimizerState& state) {
     copy.steps = untrained.steps;
     for (const Tensor& slot : untrained.slots) copy.slots.push_back(slot.clone());
   }
-}
-
-Tensor Optimizer::place_in(const Tensor& slot, const nn::FlatParameters::Segment& parameter) {
-  return slot.range(parameter.gradient_offset, parameter.leaf->value.shape());
 }
 
 }  // namespace weft::optim

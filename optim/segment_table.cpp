@@ -40,10 +40,11 @@ SegmentTable::SegmentTable(const nn::FlatParameters& parameters) : parameters_(p
                 [&]<class T>() { segments_ = Segments<T>{}; });
 }
 
-void SegmentTable::build(std::span<const Tensor> slots) {
+void SegmentTable::build(std::span<const Tensor> slots, i64 rank, i64 ranks) {
   const Tensor& values = parameters_.values();
   current_ = false;
   chunks_.clear();
+  set_parts(rank, ranks);
   std::visit(
       [&]<class T>(Segments<T>& segments) {
         segments.assign(parameters_.segments().size(), {});
@@ -52,17 +53,37 @@ void SegmentTable::build(std::span<const Tensor> slots) {
           kernels::Segment<T>& segment = segments[i];
           segment.param = values.data<T>() + parameter.offset;
           segment.length = parameter.length;
-          if (parameter.gradient_offset < 0) continue;
-          if (!slots.empty()) segment.first = slots[0].data<T>() + parameter.gradient_offset;
-          if (slots.size() > 1) segment.second = slots[1].data<T>() + parameter.gradient_offset;
-          if (slots.size() > 2) segment.third = slots[2].data<T>() + parameter.gradient_offset;
-          for (i64 begin = 0; begin < parameter.length; begin += kernels::kChunkElements)
-            chunks_.push_back({static_cast<i64>(i), begin,
-                               std::min(kernels::kChunkElements, parameter.length - begin)});
+          const Part& part = parts_[i];
+          if (part.begin == part.end) continue;
+          // The kernels index state by the element of the parameter.
+          const i64 first = part.slot_offset - part.begin;
+          if (!slots.empty()) segment.first = slots[0].data<T>() + first;
+          if (slots.size() > 1) segment.second = slots[1].data<T>() + first;
+          if (slots.size() > 2) segment.third = slots[2].data<T>() + first;
+          for (i64 begin = part.begin; begin < part.end; begin += kernels::kChunkElements)
+            chunks_.push_back(
+                {static_cast<i64>(i), begin, std::min(kernels::kChunkElements, part.end - begin)});
         }
       },
       segments_);
+  // A launch needs a block, also for a rank whose part has no parameter.
+  if (chunks_.empty()) chunks_.push_back({});
   partials_ = Tensor::empty({static_cast<i64>(chunks_.size())}, DType::f64, values.device());
+}
+
+void SegmentTable::set_parts(i64 rank, i64 ranks) {
+  parts_.assign(parameters_.segments().size(), {});
+  for (const nn::FlatParameters::Bucket& bucket : parameters_.buckets()) {
+    const i64 length = bucket.length / ranks, first = bucket.offset + rank * length;
+    for (const std::size_t i : bucket.segments) {
+      const Parameter& parameter = parameters_.segments()[i];
+      const i64 offset = parameter.gradient_offset;
+      Part& part = parts_[i];
+      part.begin = std::clamp<i64>(first - offset, 0, parameter.length);
+      part.end = std::clamp<i64>(first + length - offset, 0, parameter.length);
+      part.slot_offset = bucket.offset / ranks + offset + part.begin - first;
+    }
+  }
 }
 
 // Compares an address and reads a reference count for each parameter. No other tensor can have the
@@ -179,15 +200,15 @@ void SegmentTable::send(Tensor& to, const Tensor& from) const {
   to.copy_from(from);
 }
 
-std::vector<double> SegmentTable::gradient_norms() {
-  view().visit(
-      [&](auto device, const auto& table) { kernels::square_sums(device, table, partials()); });
+std::vector<double> SegmentTable::gradient_squares() {
+  view().visit([&](auto device, const auto& table) {
+    kernels::square_sums(device, table, partials_.data<double>());
+  });
   const std::vector<double> squares = partials_.to_vector<double>();
-  std::vector<double> norms(parameters_.segments().size());
+  std::vector<double> sums(parameters_.segments().size());
   for (std::size_t c = 0; c < chunks_.size(); ++c)
-    norms[static_cast<std::size_t>(chunks_[c].segment)] += squares[c];
-  for (double& norm : norms) norm = std::sqrt(norm);
-  return norms;
+    sums[static_cast<std::size_t>(chunks_[c].segment)] += squares[c];
+  return sums;
 }
 
 }  // namespace weft::optim

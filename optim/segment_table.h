@@ -43,8 +43,16 @@ class SegmentTable {
   SegmentTable& operator=(const SegmentTable&) = delete;
 
   // Rewrites segments and chunks for the present layout of the parameters; step counts become 0.
-  // Each of `slots` is one state tensor for all parameters, with the layout of the gradients.
-  void build(std::span<const Tensor> slots);
+  // Each of `slots` is one state tensor for all parameters, with the layout of the gradients, or for
+  // the part `rank` of `ranks` (Note [Sharding]), to which the chunks are confined.
+  void build(std::span<const Tensor> slots, i64 rank = 0, i64 ranks = 1);
+  // The elements [begin, end) of parameter `i` that the chunks cover, and where its state begins in
+  // a slot.
+  struct Part {
+    i64 begin = 0, end = 0;
+    i64 slot_offset = 0;
+  };
+  const std::vector<Part>& parts() const { return parts_; }
   // Throws UserError for a parameter whose value is no longer in the buffer of the optimizer.
   void check_places() const;
   // Updates which parameters have a gradient, and sends the table if it has changed. Throws
@@ -58,18 +66,19 @@ class SegmentTable {
   void set_rates(std::span<const ParamSettings> rates);
   std::vector<i64> steps() const;  // updates of each parameter; the host waits for a GPU
   void set_steps(std::span<const i64> steps);
-  // The Euclidean norm of each gradient in its present state, for the parameters that were active
-  // at the last refresh(); 0 for the others. The host waits for a GPU.
-  std::vector<double> gradient_norms();
+  // The sum of the squares of each gradient in its present state, for the parameters that were
+  // active at the last refresh(); 0 for the others. The host waits for a GPU.
+  std::vector<double> gradient_squares();
   // Temporary memory of the norm kernels on the device, with one double per chunk. The address is
   // valid until the next build().
-  double* partials() const { return partials_.data<double>(); }
+  const Tensor& partials() const { return partials_; }
 
  private:
   template <class T>
   using Segments = std::vector<kernels::Segment<T>>;
   const Device& device() const { return parameters_.values().device(); }
   bool on_host() const { return std::holds_alternative<Cpu>(device()); }
+  void set_parts(i64 rank, i64 ranks);
   void send();
   void send(Tensor& to, const Tensor& from) const;
   void fetch_steps();
@@ -77,6 +86,7 @@ class SegmentTable {
   const nn::FlatParameters& parameters_;
   std::variant<Segments<float>, Segments<double>> segments_;  // one per parameter, in order
   std::vector<kernels::Chunk> chunks_;
+  std::vector<Part> parts_;
   Tensor sent_segments_, sent_chunks_;  // copies on a GPU, as bytes
   bool current_ = false;  // the copy on a GPU equals the host's table, except for newer step counts
   Tensor partials_;

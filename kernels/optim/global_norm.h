@@ -20,6 +20,12 @@ void square_sums(Device device, const ParameterTable<T>& table, double* partials
 // aliasing: only partials and control are written; squares are summed in double, and the chunks
 //           are added in order
 // source:   Pascanu et al., arXiv 1211.5063; 1e-6 as in PyTorch's clip_grad_norm_
+// clip_by_squares() is the second half alone: norm = grad_scale · √Σ partials. In between, several
+// ranks may add up their sums.
+template <class Device>
+void clip_by_squares(Device device, const double* partials, i64 count, double max_norm,
+                     StepControl* control);
+
 template <class T, class Device>
 void global_norm(Device device, const ParameterTable<T>& table, double max_norm, double* partials,
                  StepControl* control);

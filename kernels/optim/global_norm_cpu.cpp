@@ -41,11 +41,9 @@ void squares(const ParameterTable<T>& table, double* partials) {
   });
 }
 
-template <class T>
-void norm(const ParameterTable<T>& table, double max_norm, double* partials, StepControl* control) {
-  squares(table, partials);
+void clip(const double* partials, i64 count, double max_norm, StepControl* control) {
   double sum = 0;
-  for (i64 c = 0; c < table.chunk_count; ++c) sum += partials[c];
+  for (i64 c = 0; c < count; ++c) sum += partials[c];
   const double length = std::sqrt(sum) * control->grad_scale;
   control->grad_norm = length;
   if (!std::isfinite(length)) control->skip = true;
@@ -53,6 +51,12 @@ void norm(const ParameterTable<T>& table, double max_norm, double* partials, Ste
 }
 
 }  // namespace
+
+template <>
+void clip_by_squares(Cpu, const double* partials, i64 count, double max_norm,
+                     StepControl* control) {
+  clip(partials, count, max_norm, control);
+}
 
 #define WEFT_GLOBAL_NORM(T)                                                                \
   template <>                                                                              \
@@ -62,7 +66,8 @@ void norm(const ParameterTable<T>& table, double max_norm, double* partials, Ste
   template <>                                                                              \
   void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials, \
                    StepControl* control) {                                                 \
-    norm(table, max_norm, partials, control);                                              \
+    squares(table, partials);                                                              \
+    clip(partials, table.chunk_count, max_norm, control);                                  \
   }
 WEFT_GLOBAL_NORM(float)
 WEFT_GLOBAL_NORM(double)

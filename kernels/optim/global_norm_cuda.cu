@@ -47,15 +47,13 @@ void squares(Cuda device, const ParameterTable<T>& table, double* partials) {
   launch<square_sums_kernel<T>>(on(device, static_cast<u32>(table.chunk_count)), table, partials);
 }
 
-template <class T>
-void norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials,
-          StepControl* control) {
-  squares(device, table, partials);
-  launch<clip_kernel>(on(device, 1), control, static_cast<const double*>(partials),
-                      table.chunk_count, max_norm);
-}
-
 }  // namespace
+
+template <>
+void clip_by_squares(Cuda device, const double* partials, i64 count, double max_norm,
+                     StepControl* control) {
+  launch<clip_kernel>(on(device, 1), control, partials, count, max_norm);
+}
 
 #define WEFT_GLOBAL_NORM(T)                                                                        \
   template <>                                                                                      \
@@ -65,7 +63,8 @@ void norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* 
   template <>                                                                                      \
   void global_norm(Cuda device, const ParameterTable<T>& table, double max_norm, double* partials, \
                    StepControl* control) {                                                         \
-    norm(device, table, max_norm, partials, control);                                              \
+    squares(device, table, partials);                                                              \
+    clip_by_squares(device, partials, table.chunk_count, max_norm, control);                       \
   }
 WEFT_GLOBAL_NORM(float)
 WEFT_GLOBAL_NORM(double)

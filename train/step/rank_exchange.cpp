@@ -38,6 +38,9 @@ RankExchange::RankExchange(Optimizers& optimizers, const RankOptions& options)
 
 void RankExchange::prepare(const RankRequests& asked, i64 batch_size) {
   common_weight_ = static_cast<double>(batch_size) / static_cast<double>(options_.group->size());
+  for (; known_ < optimizers_.all().size(); ++known_)
+    optimizers_.all()[known_].optimizer->set_buckets(options_.bucket_mb << 20,
+                                                     options_.shard_optimizer ? this : nullptr);
   if (const u64 layout = layout_version(optimizers_); layout != layout_) {
     lay_out();
     layout_ = layout;
@@ -58,21 +61,18 @@ void RankExchange::lay_out() {
 }
 
 void RankExchange::add_buckets(const nn::FlatParameters& parameters) {
-  const Tensor& all = parameters.gradients();
-  const i64 bytes = bytes_of(all.dtype());
-  i64 end = all.elements();
-  std::vector<Leaf*> leaves;
-  for (std::size_t i = parameters.segments().size(); i-- > 0;) {
-    const nn::FlatParameters::Segment& segment = parameters.segments()[i];
-    const i64 begin = segment.gradient_offset;
-    if (begin >= 0) leaves.push_back(segment.leaf.get());
-    const bool is_full = begin >= 0 && (end - begin) * bytes >= options_.bucket_mb << 20;
-    if (leaves.empty() || (!is_full && i > 0)) continue;
-    for (const Leaf* leaf : leaves) bucket_of_[leaf] = buckets_.size();
-    const i64 first = i > 0 ? begin : 0;
-    buckets_.push_back({.gradients = all.range(first, {end - first}), .leaves = leaves});
-    end = first;
-    leaves.clear();
+  for (std::size_t b = parameters.buckets().size(); b-- > 0;) {
+    const auto& [offset, length, segments] = parameters.buckets()[b];
+    Bucket bucket{.gradients = parameters.gradients().range(offset, {length})};
+    if (options_.shard_optimizer) {
+      const i64 part = length / ranks();
+      bucket.part = bucket.gradients.range(rank() * part, {part});
+    }
+    for (const std::size_t i : segments) {
+      bucket.leaves.push_back(parameters.segments()[i].leaf.get());
+      bucket_of_[bucket.leaves.back()] = buckets_.size();
+    }
+    buckets_.push_back(std::move(bucket));
   }
 }
 
@@ -102,8 +102,9 @@ void RankExchange::ready(const Leaf& leaf) {
 }
 
 void RankExchange::begin_bucket() {
-  options_.group->begin_all_reduce(buckets_[begun_].gradients);
-  ++begun_;
+  const Bucket& bucket = buckets_[begun_++];
+  if (options_.shard_optimizer) options_.group->begin_reduce_scatter(bucket.gradients, bucket.part);
+  else options_.group->begin_all_reduce(bucket.gradients);
 }
 
 void RankExchange::finish(kernels::StepState* state, const Tensor& loss_sum, bool counts) {
@@ -148,12 +149,20 @@ void RankExchange::fail(const std::string& why) noexcept try {
   // The other ranks have ended, as they were told.
 }
 
+void RankExchange::gather_parameters(std::size_t i) {
+  if (options_.shard_optimizer) optimizers_.all()[i].optimizer->gather_parameters();
+}
+
+i64 RankExchange::rank() const { return options_.group->rank(); }
+i64 RankExchange::ranks() const { return options_.group->size(); }
+void RankExchange::gather(const Tensor& part, const Tensor& whole) {
+  options_.group->all_gather(part, whole);
+}
 void RankExchange::sum(const Tensor& values) { options_.group->all_reduce(values); }
 
 kernels::RankTally RankExchange::tally() const {
-  kernels::RankTally tally{.data = tally_.defined() ? tally_.data<double>() : nullptr,
-                           .rank = options_.group->rank(),
-                           .ranks = options_.group->size()};
+  kernels::RankTally tally{
+      .data = tally_.defined() ? tally_.data<double>() : nullptr, .rank = rank(), .ranks = ranks()};
   for (const ScheduledOptimizer& each : optimizers_.all())
     tally.parameters += std::ssize(each.optimizer->parameters().segments());
   return tally;

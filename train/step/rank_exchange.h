@@ -16,6 +16,8 @@
 //   once, in the backward pass of its last micro-batch.
 // - A parameter that has a gradient on some ranks counts as zero on the others. One that has none
 //   on any rank is skipped, as in one process.
+// - With shard_optimizer a bucket is not all-reduced but reduce-scattered: each rank gets the sums
+//   of its part, updates its part of the parameters, and gathers the others' (Note [Sharding]).
 // - The scalars of the step travel in one vector (kernels/optim/rank_tally.h): losses and weights,
 //   a loss that is not finite, the parameters with a gradient, and what the ranks ask for. So all
 //   ranks agree on skipped steps, on a failure, and on a stop, without the host waiting for it.
@@ -49,7 +51,7 @@ struct RankRequests {
   bool stop = false, save = false;
 };
 
-class RankExchange final : private SharedBatch {
+class RankExchange final : private SharedBatch, private optim::Shard {
  public:
   // `optimizers` must outlive it. options.group is not null.
   RankExchange(Optimizers& optimizers, const RankOptions& options);
@@ -76,6 +78,8 @@ class RankExchange final : private SharedBatch {
   // `state` what they said. `counts`: a micro-batch of this rank had a weight above 0. Afterwards
   // all parameters with requires_grad have a gradient on the host.
   void finish(kernels::StepState* state, const Tensor& loss_sum, bool counts);
+  // With shard_optimizer, after the update of optimizer `i`: gives all ranks its parameters.
+  void gather_parameters(std::size_t i);
   // Deactivates the parameters of optimizer `i` that have no gradient on any rank.
   void mark_active(std::size_t i);
   // The step failed on this rank: tells the others, and waits for what has begun.
@@ -91,11 +95,15 @@ class RankExchange final : private SharedBatch {
  private:
   struct Bucket {
     Tensor gradients;
-    std::vector<Leaf*> leaves;
+    Tensor part = {};  // of this rank, with shard_optimizer
+    std::vector<Leaf*> leaves = {};
     std::size_t missing = 0;  // leaves whose gradient is not complete
   };
-  void sum(const Tensor& values) override;
+  void sum(const Tensor& values) override;  // of both base classes
   bool counts() const override { return !is_padding_; }
+  i64 rank() const override;
+  i64 ranks() const override;
+  void gather(const Tensor& part, const Tensor& whole) override;
   void lay_out();
   void add_buckets(const nn::FlatParameters& parameters);
   void ready(const Leaf& leaf);
@@ -105,6 +113,7 @@ class RankExchange final : private SharedBatch {
 
   Optimizers& optimizers_;
   RankOptions options_;
+  std::size_t known_ = 0;  // optimizers whose gradients are cut into buckets
   u64 layout_ = 0;
   std::vector<Bucket> buckets_;
   std::map<const Leaf*, std::size_t> bucket_of_;

@@ -112,6 +112,7 @@ void StepScalars::update(const Tensor& weights, bool counts) {
             kernels::begin_update(device, step.control(), state_.get(), rates_[i].on_device.get(),
                                   view(weights));
             step.enqueue(limits_);
+            if (ranks_ != nullptr) ranks_->gather_parameters(i);
           }
           kernels::end_update(device, report, state_.get(), step.control(),
                               loss_sum_.data<double>(), end);
