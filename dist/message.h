@@ -11,6 +11,8 @@
 //                 pulse    what the rank does now; ten in the time after which a rank is lost
 //                 failed   why; the others are told
 //                 leave    the rank ends as it should
+//                 meet     name, text; when all ranks have sent it, `value` with the name and the
+//                          text that is not empty answers each of them
 //   of the store  welcome
 //                 refused  a sentence; the rank ends
 //                 value    key, value
@@ -37,7 +39,8 @@ enum class MessageKind : u8 {
   welcome,
   refused,
   value,
-  lost
+  lost,
+  meet
 };
 
 struct Message {

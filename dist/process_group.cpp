@@ -6,7 +6,9 @@
 
 #include <dlfcn.h>
 
+#include "weft/core/clock.h"
 #include "weft/core/error.h"
+#include "weft/dist/take_part.h"
 #include "weft/dist/tcp.h"
 
 namespace weft::dist {
@@ -53,7 +55,7 @@ ProcessGroup::ProcessGroup(Launch launch, const GroupOptions& options)
 }
 
 void ProcessGroup::join(MakeBackend* make) {
-  store_ = std::make_unique<Store>(launch_, options_.build_and_config, options_.timeout,
+  store_ = std::make_shared<Store>(launch_, options_.build_and_config, options_.timeout,
                                    options_.silence);
   store_->when_stuck(kGrace, options_.when_stuck);
   call("the start", [&] {
@@ -61,6 +63,16 @@ void ProcessGroup::join(MakeBackend* make) {
     backend_.reset(
         make({launch_.rank, launch_.size, *store_, store_->local_address(), options_.timeout}));
   });
+  doing("training");
+}
+
+// An operation that still runs cannot be interrupted. The others are told, so they end, and then it
+// ends; if one of them was stopped, the thread is left behind with what it uses.
+ProcessGroup::~ProcessGroup() {
+  if (!background_) return;
+  if (background_->busy()) store_->fail_job("its group ended while operations were begun");
+  store_->when_stuck({}, nullptr);
+  background_->stop(kGrace);
 }
 
 void ProcessGroup::wait_for_all() {
@@ -80,24 +92,63 @@ void ProcessGroup::wait_for_all() {
   store_->get(key, options_.timeout + options_.silence);
 }
 
+void ProcessGroup::begin_all_reduce(const Tensor& values) {
+  store_->check();
+  count(values);
+  if (!background_) background_ = std::make_unique<Background>();
+  noticing([&] {
+    background_->begin([store = store_, backend = backend_, silence = options_.silence, values] {
+      take_part(*store, silence, "all-reduce", [&] { backend->all_reduce(values); });
+    });
+  });
+}
+
+void ProcessGroup::finish() {
+  if (!background_) return;
+  const auto begin = Clock::now();
+  noticing([&] { background_->wait(); });
+  traffic_.seconds_waited += seconds_since(begin);
+  traffic_.seconds_busy = background_->seconds_busy();
+}
+
 void ProcessGroup::all_reduce(const Tensor& values) {
+  count(values);
   call("all-reduce", [&] { backend_->all_reduce(values); });
 }
 void ProcessGroup::reduce_scatter(const Tensor& values, const Tensor& part) {
   check_parts("reduce-scatter", part, values);
+  count(values);
   call("reduce-scatter", [&] { backend_->reduce_scatter(values, part); });
 }
 void ProcessGroup::all_gather(const Tensor& part, const Tensor& values) {
   check_parts("all-gather", part, values);
+  count(values);
   call("all-gather", [&] { backend_->all_gather(part, values); });
 }
 void ProcessGroup::broadcast(const Tensor& values, i64 root) {
-  WEFT_CHECK(root >= 0 && root < size(), "broadcast: rank {} given; 0 to {} are required", root,
-             size() - 1);
+  check_root("broadcast", root);
+  count(values);
   call("broadcast", [&] { backend_->broadcast(values, root); });
 }
 void ProcessGroup::barrier() {
   call("barrier", [&] { backend_->barrier(); });
+}
+
+void ProcessGroup::wait_for_others(const std::string& what) {
+  call(what.c_str(), [&] { store_->meet(what); });
+}
+
+std::string ProcessGroup::broadcast_text(const std::string& text, i64 root) {
+  check_root("broadcast_text", root);
+  std::string received;
+  call("broadcast of a text",
+       [&] { received = store_->meet("broadcast of a text", rank() == root ? text : ""); });
+  return received;
+}
+
+void ProcessGroup::check_root(const char* operation, i64 root) const {
+  WEFT_CHECK(root >= 0 && root < size(), "{}: rank {} given; 0 to {} are required", operation, root,
+             size() - 1);
 }
 
 void ProcessGroup::check_parts(const char* operation, const Tensor& part,
@@ -109,25 +160,27 @@ void ProcessGroup::check_parts(const char* operation, const Tensor& part,
              name_of(values.dtype()), size());
 }
 
-// The library says only that a connection has closed. Whether a rank was lost is known a moment
-// later, from the store.
-void ProcessGroup::call(const char* operation, const std::function<void()>& run) {
-  store_->check();
-  store_->doing(operation);
+void ProcessGroup::count(const Tensor& values) {
+  ++traffic_.operations;
+  traffic_.bytes += bytes_of(values);
+}
+
+// What `run` throws ends this rank, which is then not stuck.
+void ProcessGroup::noticing(const std::function<void()>& run) {
   try {
     run();
-  } catch (const Error&) {
+  } catch (...) {
+    store_->notice();
     throw;
-  } catch (const std::exception& error) {
-    store_->wait_for_the_end(options_.silence + options_.silence / 2);
-    store_->check();
-    const std::string why = fmt::format("{} has not ended ({})", operation, error.what());
-    store_->fail_job(why);
-    throw InternalError("dist: " + why +
-                        "; all ranks are required to take part in it within "
-                        "dist.timeout");
   }
-  store_->doing("training");
+}
+
+void ProcessGroup::call(const char* operation, const std::function<void()>& run) {
+  finish();
+  store_->check();
+  const auto begin = Clock::now();
+  noticing([&] { take_part(*store_, options_.silence, operation, run); });
+  traffic_.seconds_waited += seconds_since(begin);
 }
 
 void ProcessGroup::leave() {

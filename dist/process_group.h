@@ -8,10 +8,14 @@
 //   }
 //
 // All ranks call the same operations in the same order, with tensors of equal shape and dtype on
-// the CPU. An operation returns when the tensors of this rank have their values. If another rank is
-// lost, or a live one keeps the others waiting beyond `timeout`, it throws a sentence that names
-// the rank; the group cannot be used any more. A group is used by one thread. The process has to
-// ignore SIGPIPE, which Gloo raises when another rank has ended.
+// the CPU. An operation returns when the tensors of this rank have their values, and first waits
+// for those that were begun before. If another rank is lost, or a live one keeps the others waiting
+// beyond `timeout`, it throws a sentence that names the rank; the group cannot be used any more. A
+// group is used by one thread. The process has to ignore SIGPIPE, which Gloo raises when another
+// rank has ended.
+//
+//   group.begin_all_reduce(bucket);  // while gradients of other layers are computed
+//   group.finish();                  // now the bucket has the sums
 #pragma once
 #include <chrono>
 #include <functional>
@@ -19,6 +23,7 @@
 #include <string>
 
 #include "weft/dist/backend.h"
+#include "weft/dist/background.h"
 #include "weft/dist/launch.h"
 #include "weft/dist/store.h"
 #include "weft/dist/store_server.h"
@@ -36,13 +41,22 @@ struct GroupOptions {
   std::function<void(const std::string& sentence)> when_stuck = {};
 };
 
+// What the operations of this rank were, for a trace and a benchmark.
+struct Traffic {
+  i64 bytes = 0;  // of the whole tensors given, not of what crosses the network
+  i64 operations = 0;
+  double seconds_busy = 0;    // of the group's thread, up to the last finish()
+  double seconds_waited = 0;  // of the caller, in finish() and in the other operations
+};
+
 class ProcessGroup {
  public:
   // Waits for all ranks. Throws UserError if they do not fit together, on all of them, or if the
   // build has no backend.
   ProcessGroup(Launch launch, const GroupOptions& options);
-  // Without leave(), the other ranks count this one as lost.
-  ~ProcessGroup() = default;
+  // Without leave(), the other ranks count this one as lost. Operations that were begun are given
+  // up; one that cannot be within some seconds goes on behind the group, with its tensor.
+  ~ProcessGroup();
   ProcessGroup(const ProcessGroup&) = delete;
   ProcessGroup& operator=(const ProcessGroup&) = delete;
 
@@ -60,6 +74,24 @@ class ProcessGroup {
   void broadcast(const Tensor& values, i64 root = 0);
   void barrier();
 
+  // Begins an all-reduce of `values`, which must not be read or written before finish(). Operations
+  // run in the order in which they were begun, on a thread of the group while the caller goes on.
+  // Throws what an operation begun before has thrown.
+  void begin_all_reduce(const Tensor& values);
+  // Waits until all operations that were begun are done, and throws what they threw. Does nothing
+  // if none was.
+  void finish();
+
+  // Waits for all ranks however long they take, for example while rank 0 writes a checkpoint. Only
+  // the loss of a rank and the end of the job end it early. `what` is for messages, and the same on
+  // all ranks: "the checkpoint of step 100".
+  void wait_for_others(const std::string& what);
+  // Returns the text of rank `root` on all ranks; the others' does not matter. Waits as
+  // wait_for_others(). A text has at most 16 MiB.
+  std::string broadcast_text(const std::string& text, i64 root = 0);
+
+  const Traffic& traffic() const { return traffic_; }
+
   // What this rank does between operations, for the message of the others if it is lost.
   void doing(std::string what) { store_->doing(std::move(what)); }
   // Throws if the job ends because of another rank.
@@ -73,13 +105,19 @@ class ProcessGroup {
   void join(MakeBackend* make);
   void wait_for_all();
   void call(const char* operation, const std::function<void()>& run);
+  void noticing(const std::function<void()>& run);
+  void count(const Tensor& values);
+  void check_root(const char* operation, i64 root) const;
   void check_parts(const char* operation, const Tensor& part, const Tensor& values) const;
 
   Launch launch_;
   GroupOptions options_;
   std::unique_ptr<StoreServer> server_;  // of rank 0
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Backend> backend_;
+  // The thread may outlive the group.
+  std::shared_ptr<Store> store_;
+  std::shared_ptr<Backend> backend_;
+  std::unique_ptr<Background> background_;  // from the first begin_all_reduce()
+  Traffic traffic_;
 };
 
 }  // namespace weft::dist

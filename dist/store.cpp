@@ -68,27 +68,58 @@ void Store::set(const std::string& key, const std::string& value) {
 
 std::string Store::get(const std::string& key, std::chrono::milliseconds most) {
   send({MessageKind::get, {key}});
+  return take(key, most);
+}
+
+std::string Store::meet(const std::string& name, const std::string& text) {
+  const std::string key = fmt::format("meeting '{}'", name);
+  send({MessageKind::meet, {key, text}});
+  return take(key, {});
+}
+
+// Waits for a value that was asked for.
+std::string Store::take(const std::string& key, std::optional<std::chrono::milliseconds> most) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, most, [&] { return job_.over || values_.contains(key); });
+  const auto came = [&] { return job_.over || values_.contains(key); };
+  if (most) changed_.wait_for(lock, *most, came);
+  else changed_.wait(lock, came);
   const auto found = values_.find(key);
   if (found != values_.end()) return values_.extract(found).mapped();
   lock.unlock();
   check();
   throw InternalError(
       fmt::format("dist: '{}' did not come within {} s; a rank that sets it is required", key,
-                  static_cast<double>(most.count()) / 1000));
+                  static_cast<double>(most->count()) / 1000));
 }
 
 void Store::doing(std::string what) {
   std::lock_guard lock(mutex_);
-  doing_ = std::move(what);
+  doing_.what = std::move(what);
+}
+
+std::string Store::operation(std::string what) {
+  std::lock_guard lock(mutex_);
+  return std::exchange(doing_.operation, std::move(what));
+}
+
+void Store::notice() const {
+  std::lock_guard lock(mutex_);
+  job_.noticed = true;
+  changed_.notify_all();
 }
 
 void Store::check() const {
+  try {
+    check_aside();
+  } catch (...) {
+    notice();
+    throw;
+  }
+}
+
+void Store::check_aside() const {
   std::lock_guard lock(mutex_);
   if (!job_.over) return;
-  job_.noticed = true;
-  changed_.notify_all();
   if (job_.over->kind == MessageKind::refused) throw UserError(job_.over->fields[0]);
   throw LostRank(job_.over->fields[0]);
 }
@@ -114,7 +145,14 @@ void Store::leave() {
   send({MessageKind::leave});
 }
 
-void Store::fail_job(const std::string& why) { send({MessageKind::failed, {why}}); }
+// The store may know only what this rank did some time ago.
+void Store::fail_job(const std::string& why) {
+  std::unique_lock lock(mutex_);
+  const std::string doing = doing_.text();
+  lock.unlock();
+  send({MessageKind::pulse, {doing}});
+  send({MessageKind::failed, {why}});
+}
 
 void Store::work() {
   watch();
@@ -145,7 +183,7 @@ void Store::watch() {
                       static_cast<double>(silence_.count()) / 1000));
     std::unique_lock lock(mutex_);
     if (stopping_ || job_.over) return;
-    const std::string doing = doing_;
+    const std::string doing = doing_.text();
     lock.unlock();
     if (Clock::now() - told < between) continue;
     told = Clock::now();

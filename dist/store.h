@@ -39,15 +39,26 @@ class Store {
   // Waits until a rank has set the key. Throws LostRank, UserError if the job is refused, and
   // InternalError after `most`.
   std::string get(const std::string& key, std::chrono::milliseconds most);
+  // Waits until all ranks have come to the meeting of this name, however long that takes, and
+  // returns the text of the one rank that gave one. Ranks that come to different meetings end the
+  // job. Throws as get().
+  std::string meet(const std::string& name, const std::string& text = "");
 
-  // What this rank does, for the messages of others if it is lost.
+  // What this rank does, for the messages of others if it is lost. An operation that it takes part
+  // in comes first, until that is "".
   void doing(std::string what);
+  std::string operation(std::string what);  // returns the one before
   // Throws LostRank or UserError, once the store has said that the job ends.
   void check() const;
+  // As check(), on a thread beside the one that has to end this rank.
+  void check_aside() const;
+  // This rank is about to end.
+  void notice() const;
   // Waits until check() would throw, at most this long.
   void wait_for_the_end(std::chrono::milliseconds most);
-  // If the job ends and this rank has not noticed it by check() or get() within `grace`, `call`
-  // runs with the sentence, on the store's thread: the rank waits for something that does not end.
+  // If the job ends and this rank has not noticed it by check(), get() or notice() within `grace`,
+  // `call` runs with the sentence, on the store's thread: the rank waits for something that does
+  // not end.
   void when_stuck(std::chrono::milliseconds grace, std::function<void(const std::string&)> call);
 
   // The address of this machine in the network that leads to rank 0.
@@ -58,6 +69,7 @@ class Store {
   void fail_job(const std::string& why);
 
  private:
+  std::string take(const std::string& key, std::optional<std::chrono::milliseconds> most);
   void stop();
   void work();
   void watch();
@@ -73,7 +85,10 @@ class Store {
   mutable std::mutex mutex_;  // of what follows
   mutable std::condition_variable changed_;
   std::map<std::string, std::string> values_;
-  std::string doing_ = "the start";
+  struct Doing {
+    std::string what = "the start", operation = {};
+    const std::string& text() const { return operation.empty() ? what : operation; }
+  } doing_;
   struct Job {
     bool welcome = false, left = false;
     std::optional<Message> over;

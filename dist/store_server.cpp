@@ -27,16 +27,16 @@ struct StoreServer::Connection {
   MessageReader reader;
   std::string out;
   std::string host, doing = "the start";
-  std::vector<std::string> wanted;  // keys of `get` without a value yet
-  i64 rank = -1;                    // before `hello`
-  Clock::time_point heard = Clock::now();
+  std::vector<std::string> wanted;         // keys of `get` without a value yet
+  i64 rank = -1;                           // before `hello`
+  Clock::time_point heard = Clock::now();  // the beginning, before `hello`
   bool left = false, closed = false;
 };
 
 StoreServer::StoreServer(Descriptor listening, JobIdentity job, std::chrono::milliseconds silence)
     : job_(std::move(job)),
       silence_(silence),
-      listening_(std::move(listening)),
+      listening_{std::move(listening)},
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       progress_{std::vector<bool>(static_cast<std::size_t>(job_.size), false)},
       thread_([this] { work(); }) {}
@@ -94,7 +94,10 @@ void StoreServer::work() {
 }
 
 void StoreServer::poll_once() {
-  std::vector<pollfd> waits{{listening_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
+  // poll() ignores the descriptor -1.
+  const bool accepts = Clock::now() >= listening_.pause_until;
+  std::vector<pollfd> waits{{accepts ? listening_.socket.get() : -1, POLLIN, 0},
+                            {wake_.get(), POLLIN, 0}};
   for (const Connection& connection : connections_)
     waits.push_back({connection.socket.get(),
                      static_cast<short>(connection.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
@@ -123,8 +126,14 @@ void StoreServer::poll_once() {
 }
 
 void StoreServer::accept_new() {
-  Descriptor socket(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket) return;
+  Descriptor socket(
+      accept4(listening_.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) {
+    // Without a descriptor for it, the connection waits, and poll() would return at once.
+    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+      listening_.pause_until = Clock::now() + silence_ / kPulsesInSilence;
+    return;
+  }
   connections_.emplace_back();
   connections_.back().socket = std::move(socket);
 }
@@ -137,7 +146,7 @@ void StoreServer::receive(Connection& connection) {
     connection.closed = true;
     return;
   }
-  connection.heard = Clock::now();
+  if (connection.rank >= 0) connection.heard = Clock::now();
   connection.reader.add({bytes.data(), static_cast<std::size_t>(count)});
   try {
     while (const auto message = connection.reader.next()) process(connection, *message);
@@ -163,6 +172,7 @@ void StoreServer::process(Connection& connection, const Message& message) {
       connection.wanted.push_back(message.fields[0]);
       answer_waiting(message.fields[0]);
       break;
+    case MessageKind::meet: meet(connection, message.fields[0], message.fields[1]); break;
     case MessageKind::pulse: connection.doing = message.fields[0]; break;
     case MessageKind::failed: lose(connection, message.fields[0]); break;
     case MessageKind::leave: {
@@ -227,6 +237,7 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
     return;
   }
   connection.rank = rank;
+  connection.heard = Clock::now();
   connection.host = printable(hello.fields[5]);
   send(connection, {MessageKind::welcome});
 }
@@ -245,11 +256,30 @@ void StoreServer::answer_waiting(const std::string& key) {
       send(connection, {MessageKind::value, {key, value->second}});
 }
 
+void StoreServer::meet(const Connection& connection, const std::string& name,
+                       const std::string& text) {
+  if (meeting_.came > 0 && name != meeting_.name) {
+    lose(connection,
+         fmt::format("it came to the {} and others to the {}; the same order is required", name,
+                     meeting_.name));
+    return;
+  }
+  meeting_.name = name;
+  if (!text.empty()) meeting_.text = text;
+  if (++meeting_.came < job_.size) return;
+  for (Connection& each : connections_)
+    if (each.rank >= 0) send(each, {MessageKind::value, {meeting_.name, meeting_.text}});
+  meeting_ = {};
+}
+
 void StoreServer::check_silence() {
-  for (const Connection& connection : connections_)
-    if (connection.rank >= 0 && !connection.left && Clock::now() - connection.heard > silence_)
+  for (Connection& connection : connections_) {
+    if (connection.left || Clock::now() - connection.heard <= silence_) continue;
+    if (connection.rank < 0) connection.closed = true;  // it is of another program
+    else
       lose(connection, fmt::format("it gave no sign of life for {} s",
                                    static_cast<double>(silence_.count()) / 1000));
+  }
 }
 
 void StoreServer::lose(const Connection& connection, const std::string& how) {

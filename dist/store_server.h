@@ -3,7 +3,8 @@
 // ranks. One thread waits in poll(), never in a loop. Note [The store's protocol]
 //
 // A rank is lost when its connection closes before it has said `leave`, when it says `failed`, and
-// when it has been silent for `silence`. All others are told at once, and have to end.
+// when it has been silent for `silence`. All others are told at once, and have to end. Who connects
+// and does not say `hello` for as long is of another program, and is sent away.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -56,6 +57,7 @@ class StoreServer {
   void work();
   void poll_once();
   void accept_new();
+  void meet(const Connection& connection, const std::string& name, const std::string& text);
   void receive(Connection& connection);
   void process(Connection& connection, const Message& message);
   void greet(Connection& connection, const Message& hello);
@@ -70,9 +72,17 @@ class StoreServer {
 
   JobIdentity job_;
   std::chrono::milliseconds silence_;
-  Descriptor listening_, wake_;  // an eventfd
+  struct Listening {
+    Descriptor socket;
+    Clock::time_point pause_until = {};  // nothing is accepted before
+  } listening_;
+  Descriptor wake_;  // an eventfd
   std::list<Connection> connections_;
   std::map<std::string, std::string> values_;
+  struct Meeting {
+    std::string name, text;
+    i64 came = 0;  // ranks
+  } meeting_;      // one at a time: nobody leaves it before all have come
   Clock::time_point last_pulse_ = Clock::now();
   std::optional<Message> over_;  // what all are told: a rank was lost or refused
   std::atomic<bool> stopping_ = false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/dist/process_group.h"
 
-#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -9,61 +8,13 @@
 
 #include <gtest/gtest.h>
 
-#include "weft/core/error.h"
+#include "weft/tests/dist/rank_program.h"
 #include "weft/tests/dist/ranks.h"
 
 namespace weft::dist {
 namespace {
 
 using std::chrono::milliseconds;
-
-// As the command does it.
-[[noreturn]] void end_stuck(const std::string& sentence) {
-  std::printf("error: %s\n", sentence.c_str());
-  std::fflush(stdout);
-  std::_Exit(1);
-}
-
-Launch launch_of_this_process() {
-  return launch_of([](const char* name) { return std::getenv(name); }).value();
-}
-
-// Runs a program of a rank, as the command does: an error is a sentence and an exit code.
-template <class F>
-void as_command(F&& program) {
-  int code = 0;
-  std::signal(SIGPIPE, SIG_IGN);
-  try {
-    program();
-  } catch (const Error& error) {
-    std::printf("error: %s\n", error.what());
-    code = error.exit_code();
-  }
-  std::fflush(stdout);
-  std::_Exit(testing::Test::HasFailure() ? 9 : code);
-}
-
-// Element i of rank r, exact in each dtype.
-double value(i64 rank, i64 i) { return static_cast<double>((i * 7 + rank * 3) % 11); }
-double total(i64 size, i64 i) {
-  double sum = 0;
-  for (i64 rank = 0; rank < size; ++rank) sum += value(rank, i);
-  return sum;
-}
-
-template <class F>
-Tensor filled(i64 elements, DType dtype, F&& f) {
-  std::vector<double> values;
-  for (i64 i = 0; i < elements; ++i) values.push_back(f(i));
-  return Tensor::copy_of(values, {elements}).to(dtype);
-}
-template <class F>
-void expect_values(const Tensor& x, F&& f) {
-  const auto values = x.to(DType::f64).to_vector<double>();
-  for (i64 i = 0; i < x.elements(); ++i)
-    ASSERT_EQ(values[static_cast<std::size_t>(i)], f(i))
-        << i << " of " << x.elements() << " " << name_of(x.dtype());
-}
 
 TEST(RankProgram, DISABLED_Collectives) {
   as_command([] {
@@ -95,13 +46,6 @@ TEST(RankProgram, DISABLED_Collectives) {
     group.leave();
   });
 }
-
-// Tests that start ranks are skipped in a build without Gloo.
-#ifdef WEFT_HAS_GLOO
-#define WEFT_NEEDS_GLOO()
-#else
-#define WEFT_NEEDS_GLOO() GTEST_SKIP() << "this build has no libweft_gloo.so"
-#endif
 
 class Collectives : public testing::TestWithParam<i64> {};
 

@@ -3,13 +3,18 @@
 #include "weft/dist/store.h"
 
 #include <atomic>
+#include <ctime>
 #include <future>
 #include <memory>
 #include <random>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "weft/core/clock.h"
 #include "weft/dist/tcp.h"
@@ -62,6 +67,13 @@ class Job {
 class Stranger {
  public:
   explicit Stranger(int port) : socket_(connect_to("127.0.0.1", port, kPatience)) {}
+  // Until a byte has come (true) or the connection has closed.
+  bool hears() const {
+    pollfd wait{socket_.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&wait, 1, static_cast<int>(kPatience.count())), 1);
+    char byte = 0;
+    return recv(socket_.get(), &byte, 1, 0) == 1;
+  }
   void say(const std::string& bytes) const {
     EXPECT_EQ(send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
@@ -275,6 +287,74 @@ TEST(Store, BytesOfAnotherProgramCloseItsConnectionAlone) {
   EXPECT_EQ(stores[0]->get("k", kPatience), "v");
 }
 
+TEST(Store, ASilentStrangerIsSentAway) {
+  Job job(2, milliseconds(300));
+  const Stranger stranger(job.port());
+  EXPECT_FALSE(stranger.hears());
+  EXPECT_EQ(job.server().wait_for_all(milliseconds(0)), "0, 1");
+}
+
+TEST(Store, WithoutDescriptorsTheServerPausesAndAcceptsLater) {
+  Job job(1);
+  const auto store = job.rank(0);
+  const Descriptor late(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const int free = dup(late.get());  // the lowest one
+  close(free);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(free);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<in_port_t>(job.port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int connected =
+      connect(late.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const auto busy = std::clock();
+  std::this_thread::sleep_for(milliseconds(500));
+  const double seconds = static_cast<double>(std::clock() - busy) / CLOCKS_PER_SEC;
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(connected, 0);
+  EXPECT_LT(seconds, 0.25) << "of 0.5 s";
+  const std::string hello =
+      encoded({MessageKind::hello, {WEFT_VERSION, "other", "0", "1", "b", ""}});
+  send(late.get(), hello.data(), hello.size(), MSG_NOSIGNAL);
+  pollfd wait{late.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&wait, 1, static_cast<int>(kPatience.count())), 1);
+}
+
+TEST(Store, AMeetingEndsWhenAllHaveCome) {
+  Job job(3);
+  const auto stores = job.all();
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::future<std::string>> come;
+    for (int r = 0; r < 2; ++r)
+      come.push_back(std::async(std::launch::async, [&, r] {
+        return stores[static_cast<std::size_t>(r)]->meet("m", r == round ? "text" : "");
+      }));
+    EXPECT_EQ(come[0].wait_for(milliseconds(50)), std::future_status::timeout);
+    const std::string text = round == 2 ? "text" : "";
+    EXPECT_EQ(stores[2]->meet("m", text), "text");
+    EXPECT_EQ(come[0].get(), "text");
+    EXPECT_EQ(come[1].get(), "text");
+  }
+}
+
+TEST(Store, DifferentMeetingsEndTheJob) {
+  Job job(2);
+  const auto stores = job.all();
+  auto first = std::async(std::launch::async, [&] {
+    return test_support::message_of<LostRank>([&] { stores[0]->meet("a"); });
+  });
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_NE(test_support::message_of<LostRank>([&] { stores[1]->meet("b"); })
+                .find("it came to the meeting 'b' and others to the meeting 'a'; the same order is "
+                      "required"),
+            std::string::npos);
+  EXPECT_NE(first.get(), "no error");
+}
+
 TEST(Tcp, WhatCannotBeReachedIsASentence) {
   EXPECT_EQ(test_support::message_of<UserError>([] {
               listen_at("no-such-host.invalid", 0);
@@ -292,36 +372,6 @@ TEST(Tcp, WhatCannotBeReachedIsASentence) {
               connect_to("127.0.0.1", 1, milliseconds(200));
             }).find("after 0 s (Connection refused)"),
             std::string::npos);
-}
-
-TEST(Message, WhatIsWrittenReadsBackFromPieces) {
-  const std::string bytes = encoded({MessageKind::set, {"key", std::string("\0\xff", 2)}}) +
-                            encoded({MessageKind::leave});
-  MessageReader reader;
-  std::vector<Message> messages;
-  for (const char byte : bytes) {
-    reader.add({&byte, 1});
-    while (const auto message = reader.next()) messages.push_back(*message);
-  }
-  ASSERT_EQ(messages.size(), 2u);
-  EXPECT_EQ(messages[0].fields, (std::vector<std::string>{"key", std::string("\0\xff", 2)}));
-  EXPECT_EQ(messages[1].kind, MessageKind::leave);
-}
-
-TEST(Message, WhatIsNoMessageIsRefused) {
-  const auto refused = [](std::string bytes) {
-    MessageReader reader;
-    reader.add(bytes);
-    return test_support::message_of<UserError>([&] { reader.next(); });
-  };
-  using std::string_literals::operator""s;
-  EXPECT_EQ(refused("\0\0\0\0"s), "store: a message of 0 bytes came; 1 to 16777216 are required");
-  EXPECT_EQ(refused("\xff\xff\xff\xff"s),
-            "store: a message of 4294967295 bytes came; 1 to 16777216 are required");
-  EXPECT_EQ(refused("\1\0\0\0\x0a"s), "store: a message of kind 10 came; 0 to 9 are required");
-  EXPECT_EQ(refused("\1\0\0\0\1"s), "store: a message of kind 1 has 0 fields; 2 are required");
-  EXPECT_EQ(refused("\6\0\0\0\2\2\0\0\0x"s),
-            "store: the fields of a message of kind 2 do not fit its 6 bytes");
 }
 
 }  // namespace
