@@ -92,15 +92,26 @@ void ProcessGroup::wait_for_all() {
   store_->get(key, options_.timeout + options_.silence);
 }
 
-void ProcessGroup::begin_all_reduce(const Tensor& values) {
+void ProcessGroup::begin(const char* operation, const Tensor& values,
+                         std::function<void(Backend&)> run) {
   store_->check();
   count(values);
   if (!background_) background_ = std::make_unique<Background>();
   noticing([&] {
-    background_->begin([store = store_, backend = backend_, silence = options_.silence, values] {
-      take_part(*store, silence, "all-reduce", [&] { backend->all_reduce(values); });
-    });
+    background_->begin(
+        [store = store_, backend = backend_, silence = options_.silence, operation,
+         run = std::move(run)] { take_part(*store, silence, operation, [&] { run(*backend); }); });
   });
+}
+
+void ProcessGroup::begin_all_reduce(const Tensor& values) {
+  begin("all-reduce", values, [values](Backend& backend) { backend.all_reduce(values); });
+}
+
+void ProcessGroup::begin_reduce_scatter(const Tensor& values, const Tensor& part) {
+  check_parts("reduce-scatter", part, values);
+  begin("reduce-scatter", values,
+        [values, part](Backend& backend) { backend.reduce_scatter(values, part); });
 }
 
 void ProcessGroup::finish() {

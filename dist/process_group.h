@@ -78,6 +78,7 @@ class ProcessGroup {
   // run in the order in which they were begun, on a thread of the group while the caller goes on.
   // Throws what an operation begun before has thrown.
   void begin_all_reduce(const Tensor& values);
+  void begin_reduce_scatter(const Tensor& values, const Tensor& part);
   // Waits until all operations that were begun are done, and throws what they threw. Does nothing
   // if none was.
   void finish();
@@ -106,6 +107,7 @@ class ProcessGroup {
   void wait_for_all();
   void call(const char* operation, const std::function<void()>& run);
   void noticing(const std::function<void()>& run);
+  void begin(const char* operation, const Tensor& values, std::function<void(Backend&)> run);
   void count(const Tensor& values);
   void check_root(const char* operation, i64 root) const;
   void check_parts(const char* operation, const Tensor& part, const Tensor& values) const;
