@@ -69,7 +69,7 @@ class ProcessGroup {
   // Part r of the sums of `values`, in rank order, goes to `part` of rank r. `values` is
   // overwritten.
   void reduce_scatter(const Tensor& values, const Tensor& part);
-  // `values` becomes the parts of all ranks in their order.
+  // `values` becomes the parts of all ranks in their order. `part` may be this rank's part of it.
   void all_gather(const Tensor& part, const Tensor& values);
   void broadcast(const Tensor& values, i64 root = 0);
   void barrier();
@@ -78,6 +78,7 @@ class ProcessGroup {
   // run in the order in which they were begun, on a thread of the group while the caller goes on.
   // Throws what an operation begun before has thrown.
   void begin_all_reduce(const Tensor& values);
+  // `part` may be this rank's part of `values`.
   void begin_reduce_scatter(const Tensor& values, const Tensor& part);
   // Waits until all operations that were begun are done, and throws what they threw. Does nothing
   // if none was.

@@ -42,11 +42,27 @@ class Weights {
   Array<double> array_;
 };
 
+// The running sums of weighted losses and of weights.
+class Sums {
+ public:
+  explicit Sums(double loss) : array_(2) {
+    array_[0] = loss;
+    array_[1] = 0;
+  }
+  double* data() { return array_.data(); }
+  double operator*() { return array_[0]; }
+  double weight() { return array_[1]; }
+
+ private:
+  Array<double> array_;
+};
+
 TEST(CudaStepState, ALossIsAddedByItsWeight) {
   on_both([](auto device) {
     const Weights weights({2, 0, 3});
     OnDevice<StepState> state({});
-    OnDevice<double> sum(1.5), wide(2);
+    Sums sum(1.5);
+    OnDevice<double> wide(2);
     OnDevice<float> loss(0.5f), uncounted(100.0f);
     add_loss(device, sum.data(), state.data(), loss.data(), weights.view(), 0);
     EXPECT_EQ(*sum, 2.5);
@@ -54,6 +70,7 @@ TEST(CudaStepState, ALossIsAddedByItsWeight) {
     EXPECT_EQ(*sum, 2.5) << "a loss of weight 0 adds nothing";
     add_loss(device, sum.data(), state.data(), wide.data(), weights.view(), 2);
     EXPECT_EQ(*sum, 8.5);
+    EXPECT_EQ(sum.weight(), 5);
     EXPECT_FALSE(state->halted);
     EXPECT_EQ(state->bad_batch, -1);
   });
@@ -62,7 +79,7 @@ TEST(CudaStepState, ALossIsAddedByItsWeight) {
 TEST(CudaStepState, TheFirstLossThatIsNotFiniteHaltsAndIsReported) {
   on_both([](auto device) {
     const Weights weights({2, 1, 3});
-    OnDevice<double> sum(0);
+    Sums sum(0);
     for (const double bad : {kNan, kInfinity, -kInfinity}) {
       OnDevice<StepState> state({});
       OnDevice<RateTable> rates(some_rates(0));
@@ -148,7 +165,7 @@ TEST(CudaStepState, AnUpdateEndsWithACountAndTheNextLossScale) {
     const LossScaleRule rule{.growth = 2, .backoff = 0.5, .interval = 2, .floor = 1, .ceiling = 16};
     OnDevice<StepState> state({.loss_scale = {.scale = 4}});
     OnDevice<StepControl> control({.lr = 0.1, .momentum = 0.9, .grad_norm = 5, .applied = 3});
-    OnDevice<double> sum(2);
+    Sums sum(2);
     OnDevice<StepReport> report({});
     LossScale expected{.scale = 4};
     const auto end = [&](bool skip, bool scales) {
@@ -205,7 +222,7 @@ TEST(CudaStepState, TheLossScaleOfSeveralOptimizersMovesAfterTheLast) {
     OnDevice<StepState> state({.loss_scale = {.scale = 8}});
     OnDevice<StepControl> first({.applied = 1}), second({.applied = 7});
     OnDevice<StepReport> first_report({}), second_report({});
-    OnDevice<double> sum(1);
+    Sums sum(1);
     const auto end_first = [&](bool skip) {
       first->skip = skip;
       end_update(device, first_report.data(), state.data(), first.data(), sum.data(),
@@ -252,7 +269,7 @@ TEST(CudaStepState, AStepInWhichNothingCountsMovesNothing) {
     OnDevice<StepControl> control({.grad_norm = 5, .skip = true, .applied = 3});
     OnDevice<StepReport> report({});
     report->applied = true;
-    OnDevice<double> sum(6);
+    Sums sum(6);
     const auto end = [&] {
       end_update(device, report.data(), state.data(), control.data(), sum.data(),
                  {.counts = false, .scales = true, .rule = {.interval = 2}});
