@@ -46,8 +46,8 @@ class FlatParameters {
   // Allocates gradients() for the parameters with requires_grad, in order, and removes the
   // gradients of the others. All gradients are absent afterwards.
   void allocate_gradients();
-  // From the next allocate_gradients() on, a bucket ends once it has at least `bytes`, and its length
-  // is a multiple of 16 · `parts`. Before, all gradients are one bucket.
+  // From the next allocate_gradients() on, a bucket ends once it has at least `bytes`, and its
+  // length is a multiple of 16 · `parts`. Before, all gradients are one bucket.
   void set_buckets(i64 bytes, i64 parts) { bucket_rule_ = {bytes, parts}; }
   const std::vector<Bucket>& buckets() const { return buckets_; }
   // Marks all gradients as absent, so that the next backward pass writes instead of adding.

@@ -84,9 +84,9 @@ class Optimizer {
 
   nn::FlatParameters& parameters() { return flat_; }
   // For several ranks: cuts the gradients into buckets of about this size (FlatParameters), which
-  // become absent. With a shard, which must outlive the optimizer's use, this rank keeps one part of
-  // the state and updates that part of the parameters (Note [Sharding]); all ranks then call this,
-  // state(), rebuild() and gradient_norms() together.
+  // become absent. With a shard, which must outlive the optimizer's use, this rank keeps one part
+  // of the state and updates that part of the parameters (Note [Sharding]); all ranks then call
+  // this, state(), rebuild() and gradient_norms() together.
   void set_buckets(i64 bytes, Shard* shard = nullptr);
   // Gives each rank the parameters that the others have updated. Overwrites the gradients.
   void gather_parameters();

@@ -43,8 +43,8 @@ class SegmentTable {
   SegmentTable& operator=(const SegmentTable&) = delete;
 
   // Rewrites segments and chunks for the present layout of the parameters; step counts become 0.
-  // Each of `slots` is one state tensor for all parameters, with the layout of the gradients, or for
-  // the part `rank` of `ranks` (Note [Sharding]), to which the chunks are confined.
+  // Each of `slots` is one state tensor for all parameters, with the layout of the gradients, or
+  // for the part `rank` of `ranks` (Note [Sharding]), to which the chunks are confined.
   void build(std::span<const Tensor> slots, i64 rank = 0, i64 ranks = 1);
   // The elements [begin, end) of parameter `i` that the chunks cover, and where its state begins in
   // a slot.

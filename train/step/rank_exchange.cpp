@@ -18,25 +18,26 @@ u64 layout_version(const Optimizers& optimizers) {
   return layout;
 }
 
-// Sends the values if they are other than the last that were sent.
-void send_if_changed(const std::vector<double>& values, std::vector<double>& sent,
-                     const Tensor& to) {
-  if (values == sent) return;
-  sent = values;
-  to.copy_from(Tensor::view_of(std::span(sent), to.shape(), nullptr));
-}
-
 }  // namespace
 
 RankExchange::RankExchange(Optimizers& optimizers, const RankOptions& options)
     : optimizers_(optimizers), options_(options) {
-  const Device& device = optimizers.device();
-  loss_of_step_ = Tensor::zeros({2}, DType::f64, device);
-  asked_ = Tensor::zeros({2}, DType::f64, device);
-  asked_on_host_ = {0, 0};
+  loss_of_step_ = Tensor::zeros({2}, DType::f64, optimizers.device());
+  asked_.resize(2, optimizers.device());
 }
 
-void RankExchange::prepare(const RankRequests& asked, i64 batch_size) {
+void RankExchange::Sent::resize(i64 count, const Device& device) {
+  on_host.assign(static_cast<std::size_t>(count), 0.0);
+  on_device = Tensor::zeros({count}, DType::f64, device);
+}
+
+void RankExchange::Sent::send(const std::vector<double>& values) {
+  if (values == on_host) return;
+  on_host = values;
+  on_device.copy_from(Tensor::view_of(std::span(on_host), on_device.shape(), nullptr));
+}
+
+void RankExchange::prepare(i64 batch_size) {
   common_weight_ = static_cast<double>(batch_size) / static_cast<double>(options_.group->size());
   for (; known_ < optimizers_.all().size(); ++known_)
     optimizers_.all()[known_].optimizer->set_buckets(options_.bucket_mb << 20,
@@ -45,7 +46,8 @@ void RankExchange::prepare(const RankRequests& asked, i64 batch_size) {
     lay_out();
     layout_ = layout;
   }
-  send_if_changed({asked.stop ? 1.0 : 0.0, asked.save ? 1.0 : 0.0}, asked_on_host_, asked_);
+  const RankRequests asks = options_.ask ? options_.ask() : RankRequests{};
+  asked_.send({asks.stop ? 1.0 : 0.0, asks.save ? 1.0 : 0.0});
 }
 
 // The addresses stay the same until the next change of the layout.
@@ -56,8 +58,7 @@ void RankExchange::lay_out() {
     add_buckets(optimizers_.all()[i].optimizer->parameters());
   const kernels::RankTally layout = tally();
   tally_ = Tensor::zeros({layout.size()}, DType::f64, optimizers_.device());
-  flags_ = Tensor::zeros({layout.parameters}, DType::f64, optimizers_.device());
-  flags_on_host_.assign(static_cast<std::size_t>(layout.parameters), 0.0);
+  flags_.resize(layout.parameters, optimizers_.device());
 }
 
 void RankExchange::add_buckets(const nn::FlatParameters& parameters) {
@@ -117,8 +118,8 @@ void RankExchange::finish(kernels::StepState* state, const Tensor& loss_sum, boo
   const kernels::RankTally all = tally();
   const kernels::OwnTally own{.state = state,
                               .loss = loss_of_step_.data<double>(),
-                              .asked = asked_.data<double>(),
-                              .flags = flags_.data<double>()};
+                              .asked = asked_.on_device.data<double>(),
+                              .flags = flags_.on_device.data<double>()};
   std::visit([&](auto device) { kernels::fill_tally(device, all, own); }, optimizers_.device());
   options_.group->begin_all_reduce(tally_);
   options_.group->finish();
@@ -132,7 +133,7 @@ void RankExchange::send_flags(bool counts) {
   for (const ScheduledOptimizer& each : optimizers_.all())
     for (const auto& segment : each.optimizer->parameters().segments())
       flags.push_back(counts && segment.leaf->has_grad ? 1 : 0);
-  send_if_changed(flags, flags_on_host_, flags_);
+  flags_.send(flags);
 }
 
 void RankExchange::mark_active(std::size_t i) {

@@ -26,6 +26,9 @@
 // - A rank without samples computes one that counts for nothing, because batch norm adds up its
 //   statistics over all ranks inside the forward and the backward pass (autograd/shared_batch.h).
 #pragma once
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "weft/autograd/shared_batch.h"
@@ -38,17 +41,20 @@ class ProcessGroup;
 
 namespace weft::train {
 
+// What ranks ask each other for, for example after a signal.
+struct RankRequests {
+  bool stop = false, save = false;
+};
+
 // How the processes of a job train one model.
 struct RankOptions {
   dist::ProcessGroup* group = nullptr;  // must outlive the trainer; null: one process
   bool sync_batch_norm = true;          // statistics of the batch of all ranks
   i64 bucket_mb = 25;                   // gradients are exchanged in parts of about this size
   bool shard_optimizer = false;         // each rank has a part of the optimizer's state
-};
-
-// What a rank asks all ranks for (Trainer::set_requests).
-struct RankRequests {
-  bool stop = false, save = false;
+  // What this rank asks for, called before each step; empty: nothing. TrainingProgress::asked has
+  // what any rank has asked for.
+  std::function<RankRequests()> ask = {};
 };
 
 class RankExchange final : private SharedBatch, private optim::Shard {
@@ -57,7 +63,7 @@ class RankExchange final : private SharedBatch, private optim::Shard {
   RankExchange(Optimizers& optimizers, const RankOptions& options);
 
   // Called before each step, which may be a captured one. `batch_size` is that of all ranks.
-  void prepare(const RankRequests& asked, i64 batch_size);
+  void prepare(i64 batch_size);
 
   // --- the parts of a step, in this order
   void begin();
@@ -99,6 +105,13 @@ class RankExchange final : private SharedBatch, private optim::Shard {
     std::vector<Leaf*> leaves = {};
     std::size_t missing = 0;  // leaves whose gradient is not complete
   };
+  // Numbers of the host, and the copy on the device that they were sent to.
+  struct Sent {
+    std::vector<double> on_host = {};
+    Tensor on_device = {};
+    void resize(i64 count, const Device& device);
+    void send(const std::vector<double>& values);  // unless they are there
+  };
   void sum(const Tensor& values) override;  // of both base classes
   bool counts() const override { return !is_padding_; }
   i64 rank() const override;
@@ -120,9 +133,8 @@ class RankExchange final : private SharedBatch, private optim::Shard {
   std::size_t begun_ = 0;  // buckets of this step
   double common_weight_ = 1;
   bool is_padding_ = false;
-  std::vector<double> asked_on_host_, flags_on_host_;
-  // f64, on the device
-  Tensor tally_, loss_of_step_, asked_, flags_;
+  Sent asked_, flags_;
+  Tensor tally_, loss_of_step_;  // f64, on the device
 };
 
 }  // namespace weft::train

@@ -57,9 +57,9 @@ class TrainerObserver {
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
   // On a GPU, on_step_end is called up to StepsInFlight::kMost - 1 steps late (Note [The outcome of
   // a step]), and on_gradients is not called for captured steps (train.capture) nor, unless an
-  // observer needs its gradients, for steps of several ranks. These two are called before each step.
-  // If an observer needs its gradients, the step runs directly. If an observer needs its outcome, the
-  // host waits for the step before it continues.
+  // observer needs its gradients, for steps of several ranks. These two are called before each
+  // step. If an observer needs its gradients, the step runs directly. If an observer needs its
+  // outcome, the host waits for the step before it continues.
   virtual bool needs_gradients(const Trainer&) const { return false; }
   virtual bool needs_outcome(const Trainer&) const { return false; }
   // Called when the loss of this batch is not finite. TrainingError is thrown after it.

@@ -46,6 +46,8 @@ struct TrainingProgress {
   EpochProgress epoch = {};  // of the current or interrupted epoch; zeros between epochs
   // True if `epoch` was loaded from a checkpoint; the next begin_epoch() continues there.
   bool resumed = false;
+  // What any rank has asked for, as of the last step whose outcome is known; equal on all ranks.
+  RankRequests asked = {};
 
   i64 batches_to_skip() const { return resumed ? epoch.batches : 0; }
 };

@@ -229,15 +229,14 @@ bool Trainer::train_step() {
   StepScalars& scalars = step_.scalars();
   if (scalars.needs_drain()) synchronize();
   scalars.prepare(in_flight_.size());
-  if (RankExchange* ranks = step_.ranks())
-    ranks->prepare(host_.ask ? host_.ask() : RankRequests{}, loader_->options().batch_size);
+  if (RankExchange* ranks = step_.ranks()) ranks->prepare(loader_->options().batch_size);
   Events events(*this, input, start);
   runner_->run(input, events);
   in_flight_.submitted(scalars.reports(), scalars.report_count());
   ++progress_.steps_begun;
   const bool waits = any_observer(&TrainerObserver::needs_outcome);
   drain(waits || is_cpu(optimizers().device()) ? 0 : StepsInFlight::kMost - 1);
-  if (waits && input.capturable && !std::exchange(host_.wait_noted, true) && options_.capture)
+  if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
     log_info(
         "capture: a callback wants to know at once what came of a step; the host waits for it");
   events.batch_end();
@@ -248,7 +247,7 @@ bool Trainer::train_step() {
 void Trainer::drain(i64 allowed_in_flight) {
   while (in_flight_.size() > allowed_in_flight) {
     const std::span<const kernels::StepReport> reports = in_flight_.wait();
-    host_.agreed = {reports.back().stop, reports.back().save};
+    progress_.asked = {reports.back().stop, reports.back().save};
     if (reports.back().halted) fail(reports);
     optimizers_.record(reports);
     in_flight_.release();

@@ -92,13 +92,6 @@ class Trainer {
   const TrainerOptions& options() const { return options_; }
   const TrainingProgress& progress() const { return progress_; }
   StepCounters counters() const;
-  // What ranks ask each other for, for example after a signal. set_requests() gives a function that
-  // says what this rank asks for, called before each step. requests() has what any rank has asked
-  // for, as of the last step whose outcome is known: it is the same on all ranks.
-  void set_requests(std::function<RankRequests()> of_this_rank) {
-    host_.ask = std::move(of_this_rank);
-  }
-  RankRequests requests() const { return host_.agreed; }
   // Computes the loss of a batch of the current epoch again, for replays.
   Variable loss_of(const BatchInProgress& batch);
 
@@ -151,11 +144,7 @@ class Trainer {
   TrainingProgress progress_;
   std::optional<RunningLoss> running_;  // of the current epoch
   data::Loader* loader_ = nullptr;      // of the current epoch
-  struct {
-    bool wait_noted = false;
-    std::function<RankRequests()> ask = {};
-    RankRequests agreed;
-  } host_;
+  bool wait_noted_ = false;
 };
 
 }  // namespace weft::train
