@@ -100,6 +100,33 @@ void ProcessGroup::barrier() {
   call("barrier", [&] { backend_->barrier(); });
 }
 
+void ProcessGroup::wait_for_others(const std::string& what) { meet(what, "", 0); }
+
+std::string ProcessGroup::broadcast_text(const std::string& text, i64 root) {
+  return meet("broadcast", text, root);
+}
+
+// Only a lost rank ends the wait.
+std::string ProcessGroup::meet(const std::string& what, const std::string& text, i64 root) {
+  constexpr std::chrono::hours kForEver{24 * 365};
+  const std::string key = fmt::format("meeting {}", meetings_++);
+  const auto key_of = [&](i64 rank) { return fmt::format("{}/{}", key, rank); };
+  store_->check();
+  store_->doing(what);
+  store_->set(key_of(rank()), text);
+  if (rank() == 0) {
+    std::string of_root;
+    for (i64 rank = 0; rank < size(); ++rank) {
+      std::string its = store_->get(key_of(rank), kForEver);
+      if (rank == root) of_root = std::move(its);
+    }
+    store_->set(key, of_root);
+  }
+  std::string result = store_->get(key, kForEver);
+  store_->doing("training");
+  return result;
+}
+
 void ProcessGroup::check_parts(const char* operation, const Tensor& part,
                                const Tensor& values) const {
   WEFT_CHECK(part.dtype() == values.dtype() && part.elements() * size() == values.elements(),

@@ -60,6 +60,14 @@ class ProcessGroup {
   void broadcast(const Tensor& values, i64 root = 0);
   void barrier();
 
+  // Waits for all ranks however long they take, for example while rank 0 writes a checkpoint. Only
+  // the loss of a rank and the end of the job end it early. `what` is for messages, and the same on
+  // all ranks: "the checkpoint of step 100".
+  void wait_for_others(const std::string& what);
+  // Returns the text of rank `root` on all ranks; the others' does not matter. Waits as
+  // wait_for_others().
+  std::string broadcast_text(const std::string& text, i64 root = 0);
+
   // What this rank does between operations, for the message of the others if it is lost.
   void doing(std::string what) { store_->doing(std::move(what)); }
   // Throws if the job ends because of another rank.
@@ -73,6 +81,7 @@ class ProcessGroup {
   void join(MakeBackend* make);
   void wait_for_all();
   void call(const char* operation, const std::function<void()>& run);
+  std::string meet(const std::string& what, const std::string& text, i64 root);
   void check_parts(const char* operation, const Tensor& part, const Tensor& values) const;
 
   Launch launch_;
@@ -80,6 +89,7 @@ class ProcessGroup {
   std::unique_ptr<StoreServer> server_;  // of rank 0
   std::unique_ptr<Store> store_;
   std::unique_ptr<Backend> backend_;
+  i64 meetings_ = 0;
 };
 
 }  // namespace weft::dist
