@@ -52,6 +52,7 @@ TEST(RunRanks, AloneNothingIsExchanged) {
   EXPECT_TRUE(ranks.alone() && ranks.is_first());
   EXPECT_EQ(ranks.size(), 1);
   EXPECT_EQ(ranks.from_first("text"), "text");
+  EXPECT_EQ(ranks.texts_of_all("text"), std::vector<std::string>{"text"});
   EXPECT_EQ(ranks.first_code(7), 7);
   EXPECT_TRUE(ranks.any({.stop = true}).stop);
   EXPECT_THROW(ranks.together("x", [] { fail("one sentence"); }), UserError);
@@ -96,6 +97,8 @@ TEST(RunRanks, AgreeOnTextsRequestsAndCodes) {
     EXPECT_EQ(ranks.part().ranks, kGroupRanks);
     EXPECT_EQ(ranks.from_first(fmt::format("of {}", rank)), "of 0");
     EXPECT_EQ(ranks.from_first(""), "");
+    EXPECT_EQ(ranks.texts_of_all(fmt::format("of {}", rank)),
+              (std::vector<std::string>{"rank 0: of 0", "rank 1: of 1", "rank 2: of 2"}));
     const RankRequests none = ranks.any({});
     EXPECT_FALSE(none.stop || none.save);
     const RankRequests some = ranks.any({.stop = rank == 2, .save = false});

@@ -109,6 +109,14 @@ std::string RunRanks::from_first(const std::string& text) const {
   return alone() ? text : group_->broadcast_text(text);
 }
 
+std::vector<std::string> RunRanks::texts_of_all(const std::string& text) const {
+  if (alone()) return {text};
+  std::vector<std::string> texts;
+  for (i64 rank = 0; rank < size(); ++rank)
+    texts.push_back(fmt::format("rank {}: {}", rank, group_->broadcast_text(text, rank)));
+  return texts;
+}
+
 void RunRanks::wait(const std::string& what) const {
   if (!alone()) group_->wait_for_others(what);
 }

@@ -46,6 +46,8 @@ class RunRanks {
   void together(const std::string& what, const std::function<void()>& work) const;
   // The text of rank 0.
   std::string from_first(const std::string& text) const;
+  // The texts of all ranks, in their order; those of several begin with "rank 1: ".
+  std::vector<std::string> texts_of_all(const std::string& text) const;
   // Waits for all ranks, as long as they live.
   void wait(const std::string& what) const;
   // What any rank asks for.
