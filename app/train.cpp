@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "weft/app/command.h"
 #include "weft/app/display.h"
+#include "weft/app/rank.h"
 #include "weft/app/stop_signals.h"
 #include "weft/core/log.h"
 #include "weft/train/run/orchestrator.h"
@@ -17,24 +20,49 @@ struct TrainArguments {
   std::vector<std::string> overrides, plugins;
 };
 
-int run(const TrainArguments& arguments) {
+// Rank 0 shows the run. The other ranks print warnings and errors alone.
+void set_sink(const Rank& rank, const std::shared_ptr<Display>& display) {
+  if (rank.is_first())
+    set_log_sink([display](LogLevel level, std::string_view message) {
+      display->say(level == LogLevel::warning ? "warning: " + std::string(message)
+                                              : std::string(message));
+    });
+  else
+    set_log_sink([prefix = rank.prefix()](LogLevel level, std::string_view message) {
+      if (level == LogLevel::warning)
+        std::fprintf(stderr, "weft: %swarning: %s\n", prefix.c_str(), std::string(message).c_str());
+    });
+}
+
+int train(const TrainArguments& arguments, StopSignals& signals, Rank& rank,
+          std::optional<train::Orchestrator>& orchestrator) {
   const auto& [path, overrides, plugins] = arguments;
-  StopSignals signals;
   const auto display = std::make_shared<Display>([&] { signals.on_closed_pipe(); });
-  set_log_sink([display](LogLevel level, std::string_view message) {
-    display->say(level == LogLevel::warning ? "warning: " + std::string(message)
-                                            : std::string(message));
-  });
+  set_sink(rank, display);
   load_plugins(plugins);
   const auto [config, origins] = train::load_run_config(path, overrides);
+  rank.join(config);
   train::apply_to_process(config.run);
-  train::Orchestrator orchestrator(config, std::filesystem::path(path).stem().string(), overrides);
-  orchestrator.add_callback(display);
-  signals.listen([&] { orchestrator.request_checkpoint(); });
-  const train::RunReport report = orchestrator.train(signals.token());
-  set_log_sink({});
+  orchestrator.emplace(config, std::filesystem::path(path).stem().string(), overrides,
+                       rank.group());
+  if (rank.is_first()) orchestrator->add_callback(display);
+  signals.listen([&] { orchestrator->request_checkpoint(); });
+  const train::RunReport report = orchestrator->train(signals.token());
+  const int exit_code = rank.leave(signals.exit_code());  // also of a signal after the last step
   if (!report.failed.empty()) throw TrainingError(report.failed);
-  return signals.exit_code();  // also of a signal that came after the last step
+  return exit_code;
+}
+
+struct NoSinkAtTheEnd {
+  ~NoSinkAtTheEnd() { set_log_sink({}); }
+};
+
+int run(const TrainArguments& arguments) {
+  Rank rank;
+  std::optional<train::Orchestrator> orchestrator;
+  StopSignals signals;  // outlived by what a signal uses
+  const NoSinkAtTheEnd no_sink;
+  return rank.run([&] { return train(arguments, signals, rank, orchestrator); });
 }
 
 }  // namespace

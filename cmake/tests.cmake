@@ -75,7 +75,7 @@ foreach(folder ${test_folders})
     add_dependencies(${test} weft_app)
     target_compile_definitions(${test} PRIVATE WEFT_COMMAND="$<TARGET_FILE:weft_app>")
   endif()
-  if(folder MATCHES "^(dist|ranks)$" AND TARGET weft_gloo)
+  if(folder MATCHES "^(dist|ranks|train|app)$" AND TARGET weft_gloo)  # start ranks
     add_dependencies(${test} weft_gloo)
     target_compile_definitions(${test} PRIVATE WEFT_HAS_GLOO)
   endif()

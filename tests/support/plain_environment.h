@@ -15,9 +15,11 @@ namespace weft::test_support {
 // Variables that change what weft, a shell or Python does. A user may have set any of them.
 // WEFT_SIMD and GOMP_SPINCOUNT stay: they choose how the tests are run, not what comes out.
 inline bool changes_results(std::string_view variable) {
-  for (const std::string_view start : {"WEFT_DATA", "OMP_", "LC_", "LANG", "PYTHON", "SLURM_"})
+  for (const std::string_view start :
+       {"WEFT_DATA", "OMP_", "LC_", "LANG", "PYTHON", "SLURM_", "OMPI_", "PMI", "MASTER_"})
     if (variable.starts_with(start)) return true;
-  for (const std::string_view name : {"CDPATH", "COLUMNS", "ENV", "BASH_ENV", "POSIXLY_CORRECT"})
+  for (const std::string_view name :
+       {"CDPATH", "COLUMNS", "ENV", "BASH_ENV", "POSIXLY_CORRECT", "RANK", "WORLD_SIZE"})
     if (variable == name) return true;
   return false;
 }

@@ -66,10 +66,12 @@ class ResumeConfig : public InScratchFolder {
 TEST_F(ResumeConfig, WhatMayChange) {
   Log log;
   EXPECT_EQ(changes({}, {"train.epochs=5", "checkpoint.every=1ep", "run.threads=3",
-                         "data.workers=0", "run.dir=elsewhere", "resume=auto"}),
+                         "dist={timeout: 5, sync_batch_norm: false}", "data.workers=0",
+                         "run.dir=elsewhere", "resume=auto"}),
             "accepted");
   EXPECT_TRUE(log.has("resume: train.epochs: 2 -> 5")) << log.text();
   EXPECT_TRUE(log.has("resume: checkpoint.every: 2ba -> 1ep")) << log.text();
+  EXPECT_TRUE(log.has("resume: dist.timeout: 60 -> 5")) << log.text();
   EXPECT_FALSE(log.has("run.dir")) << log.text();
 
   const std::string one = changes({}, {"optimizer.lr=1e-2"});

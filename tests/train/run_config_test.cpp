@@ -31,6 +31,10 @@ TEST(RunConfig, EveryCountHasARange) {
   EXPECT_EQ(run_refusal({"run.threads=4294967297"}),
             "command line: run.threads: expected an integer from 0 to 1024, got '4294967297'");
   EXPECT_EQ(run_config({"run.threads=1024"}).run.threads, 1024);
+  EXPECT_EQ(run_refusal({"dist.timeout=0"}),
+            "command line: dist.timeout: expected an integer from 1 to 1000000, got '0'");
+  EXPECT_EQ(run_refusal({"dist.port=65536"}),
+            "command line: dist.port: expected an integer from 0 to 65535, got '65536'");
   EXPECT_EQ(run_config({"run.seed=9223372036854775807"}).run.seed, 9223372036854775807);
   for (const char* key :
        {"train.epochs", "train.batch_size", "train.accumulate", "train.max_steps",
@@ -40,6 +44,14 @@ TEST(RunConfig, EveryCountHasARange) {
     EXPECT_TRUE(message.ends_with("got '1000000001'; at most 1000000000 is allowed")) << message;
     EXPECT_EQ(run_refusal({"model.hidden=[1]", std::string(key) + "=1000000000"}), "accepted");
   }
+}
+
+TEST(RunConfig, RanksAreOptionsOfTheTrainer) {
+  const RunConfig config =
+      run_config({"dist={bucket_mb: 3, shard_optimizer: true, sync_batch_norm: false}"});
+  const RankOptions ranks = config.trainer_options().ranks;
+  EXPECT_EQ(ranks.bucket_mb, 3);
+  EXPECT_TRUE(ranks.shard_optimizer && !ranks.sync_batch_norm && ranks.group == nullptr);
 }
 
 TEST(RunConfig, LanguageModelingIsAnotherSpelling) {

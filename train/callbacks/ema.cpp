@@ -77,6 +77,7 @@ class Ema final : public Callback {
   void on_validation_abandoned(Orchestrator& run) override { swap(run); }
 
   void on_checkpoint(Orchestrator& run, Snapshot& snapshot) override {
+    if (!run.ranks().is_first()) return;
     swap(run);
     snapshot.add(weights_file("ema"), state_of(run.model()), run.model_metadata());
     swap(run);

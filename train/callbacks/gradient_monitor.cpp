@@ -53,6 +53,7 @@ class GradientMonitor final : public Callback {
   }
 
   void look_at(const std::string& layer, double norm, const Trainer& trainer) {
+    if (!run_->ranks().is_first()) return;  // the gradients of all ranks are equal by now
     const std::string kind = alarm(norm);
     if (kind.empty() || !warned_.insert(layer + " " + kind).second) return;
     log_warning("gradient_monitor: the gradient of {} is {} (norm {:.3g}) at step {} of epoch {}",

@@ -83,13 +83,15 @@ class NanReport final : public Callback {
   void on_non_finite(Trainer& trainer, const BatchInProgress& batch) override {
     const std::string text =
         fmt::format("nan_report: batch {} of epoch {} (step {}): {}", batch.batch_idx, batch.epoch,
-                    batch.step, first_bad(trainer, batch));
+                    batch.step, first_bad(trainer, batch, run_->ranks().alone()));
     log_warning("{}", text);
-    if (run_->folder() != nullptr) run_->folder()->append("nan_report.txt", text);
+    if (run_->folder() == nullptr) return;
+    for (const std::string& of_rank : run_->ranks().texts_of_all(text))
+      run_->folder()->append("nan_report.txt", of_rank);
   }
 
  private:
-  static std::string first_bad(Trainer& trainer, const BatchInProgress& batch) {
+  static std::string first_bad(Trainer& trainer, const BatchInProgress& batch, bool alone) {
     const i64 samples = batch.batch.x.size(0);
     if (const Bad bad = bad_numbers(batch.batch.x); bad.count > 0)
       return "the input: " + text_of(bad, batch.batch.x, samples);
@@ -104,8 +106,11 @@ class NanReport final : public Callback {
     Finder finder(samples);
     const Variable loss = trainer.loss_of(batch);
     if (!finder.found().empty()) return finder.found();
-    return fmt::format("run again, every op is finite and the loss {}: it does not repeat",
-                       loss.value().item<double>());
+    const double again = loss.value().item<double>();
+    if (!alone)
+      return fmt::format("with the samples of this rank, every op is finite and the loss {}",
+                         again);
+    return fmt::format("run again, every op is finite and the loss {}: it does not repeat", again);
   }
 
   Orchestrator* run_ = nullptr;

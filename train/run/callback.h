@@ -11,6 +11,10 @@
 //                          they are due, then
 //                          on_epoch_end(EpochReport) after the last validation of the epoch
 //   on_train_end
+//
+// In a run of several ranks the hooks run on all of them, and what they decide must be the same:
+// losses and metrics are those of all samples, but on_validation_batch has the batches of its rank.
+// A hook that writes files does so where Orchestrator::ranks().is_first().
 #pragma once
 #include <map>
 #include <string>

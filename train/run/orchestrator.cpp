@@ -57,12 +57,32 @@ class Orchestrator::RebuildLog final : public TrainerObserver {
 };
 
 Orchestrator::Orchestrator(const RunConfig& config, std::string name,
-                           std::vector<std::string> overrides)
+                           std::vector<std::string> overrides, dist::ProcessGroup* group)
     : config_(config), origin_{std::move(name), std::move(overrides)} {
+  control_.ranks = RunRanks(group);
   config_.strategy = unchained(config_.strategy);
   config_.run.plugins = plugin_records();
-  check_text(config_);
-  resume_ = find_resume(config_);
+  find_checkpoint();
+  ranks().together("the set-up", [this] { set_up(); });
+  ranks().check_device(trainer_->optimizers().device());
+  if (!resume_.from) ranks().check_equal(trainer_->models());
+}
+
+// Rank 0 decides where the run goes on.
+void Orchestrator::find_checkpoint() {
+  ranks().together("the search for a checkpoint", [this] {
+    check_text(config_);
+    check_fits_ranks(config_, ranks().size());
+    if (ranks().is_first()) resume_ = find_resume(config_);
+  });
+  if (ranks().alone()) return;
+  const std::string found = ranks().from_first(text_of(resume_));
+  ranks().together("opening the checkpoint", [&] {
+    if (!ranks().is_first()) resume_ = opened_resume(found);
+  });
+}
+
+void Orchestrator::set_up() {
   std::optional<data::Normalization> normalization;
   std::optional<std::string> place;
   std::vector<std::string> class_names;
@@ -76,12 +96,21 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   set_up_stream();
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));
+  set_up_trainer();
+  try_one_batch();
+  set_up_triggers();
+  set_up_hooks();
+}
+
+void Orchestrator::set_up_trainer() {
   RunConfig begin = config_;
   if (resume_.from) begin.model.common.pretrained.reset();  // its weights are in the checkpoint
   model_ = build_model(begin, data().train->info());
   TrainerOptions options = config_.trainer_options();
   options.normalization = data().normalization;
   options.epochs = epochs();
+  options.ranks.group = ranks().group();
+  options.ranks.ask = [this] { return asked(); };
   FurtherModels models = further_models(config_, data(), resume_.from != nullptr);
   trainer_ = config_.trainer.make(
       TrainerContext{.model = **model_,
@@ -93,14 +122,13 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   WEFT_CHECK(models.empty(),
              "models.{}: trainer '{}' takes no model of this name; one that it takes is required",
              models.begin()->first, config_.trainer.name());
-  evaluator_ = std::make_unique<Evaluator>(**model_, trainer_->shared_loss(),
-                                           EvaluatorOptions{.metrics = config_.validation.metrics,
-                                                            .precision = config_.precision,
-                                                            .normalization = data().normalization,
-                                                            .outputs = outputs_of(*trainer_)});
-  try_one_batch();
-  set_up_triggers();
-  set_up_hooks();
+  EvaluatorOptions evaluation{.metrics = config_.validation.metrics,
+                              .precision = config_.precision,
+                              .normalization = data().normalization,
+                              .outputs = outputs_of(*trainer_)};
+  if (!ranks().alone())
+    evaluation.sum_over_ranks = [this](const Tensor& x) { ranks().sum(x, "an evaluation"); };
+  evaluator_ = std::make_unique<Evaluator>(**model_, trainer_->shared_loss(), evaluation);
 }
 
 void Orchestrator::set_up_stream() {
@@ -195,7 +223,8 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
   data::LoaderOptions wanted{.batch_size = std::min<i64>(dataset->size(), 256),
                              .seed = static_cast<u64>(config_.run.seed),
                              .workers = resident ? 0 : options.workers,
-                             .bad_samples = options.bad_samples};
+                             .bad_samples = options.bad_samples,
+                             .part = ranks().part()};
   if (training) {
     wanted.batch_size = config_.train.batch_size;
     wanted.sampler = input_.stream ? data::SamplerRecipe::of("stream") : options.sampler;

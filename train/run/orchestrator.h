@@ -22,6 +22,7 @@
 #include "weft/train/run/run_config.h"
 #include "weft/train/run/run_data.h"
 #include "weft/train/run/run_folder.h"
+#include "weft/train/run/run_ranks.h"
 #include "weft/train/run/run_stream.h"
 #include "weft/train/run/trigger.h"
 #include "weft/train/trainer/trainer.h"
@@ -61,24 +62,31 @@ class Orchestrator {
   // batch. Throws UserError for parts that do not fit together, before a folder is made. `name` is
   // the config's name, for the run folder. The program itself must apply the process-wide options
   // of a config (apply_to_process).
-  Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {});
+  //
+  // `group`, which must outlive it, has the other processes that train the same model; null if
+  // there are none. All of them call the same functions. What one throws before training begins,
+  // all throw. Rank 0 alone writes and logs (Note [What ranks agree on], train/run/run_ranks.h).
+  Orchestrator(const RunConfig& config, std::string name, std::vector<std::string> overrides = {},
+               dist::ProcessGroup* group = nullptr);
   ~Orchestrator();
 
   // Adds a callback after those of the config. Throws what its on_setup() throws.
   void add_callback(std::shared_ptr<Callback> callback);
-  // For callbacks: ends the run after the current step as a complete run. `reason` is logged.
+  // For callbacks: ends the run after the current step as a complete run. `reason` is logged. Of
+  // several ranks, all have to call it after the same step.
   void stop(std::string reason);
 
   // Trains to the end, or until a stop is requested. A stop takes effect after the current
   // optimizer step, or after the current batch of a validation or the test: a checkpoint is
   // written, and RunReport::stopped is set. A resumed run makes that validation or test anew. Test
-  // data is read once, at the end. When training fails (TrainingError), RunReport::failed has the
-  // reason, and the last good checkpoint is kept. A validation loss that is not finite and a run
-  // that applied no step are failures too. A checkpoint that cannot be written is a warning, and an
-  // InternalError if it was the last one.
+  // data is read once, at the end. Several ranks all stop when one of them is asked to, after the
+  // same step; a validation or test in progress is made to its end. When training fails
+  // (TrainingError), RunReport::failed has the reason, and the last good checkpoint is kept. A
+  // validation loss that is not finite and a run that applied no step are failures too. A
+  // checkpoint that cannot be written is a warning, and an InternalError if it was the last one.
   RunReport train(std::stop_token stop = {});
   // Requests a checkpoint after the current optimizer step; training continues. May be called from
-  // any thread.
+  // any thread, and on any rank.
   void request_checkpoint() { control_.checkpoint_requested = true; }
   // Evaluates on the held-out training samples. Throws UserError when there are none. Neither this
   // nor test() heeds a stop.
@@ -86,6 +94,8 @@ class Orchestrator {
   Evaluation test();
 
   const RunConfig& config() const { return config_; }
+  // Callbacks run on all ranks. What they write themselves, only ranks().is_first() may.
+  const RunRanks& ranks() const { return control_.ranks; }
   nn::Module& model() { return **model_; }
   Trainer& trainer() { return *trainer_; }
   const RunData& data() const { return input_.data; }
@@ -99,10 +109,11 @@ class Orchestrator {
   const CheckpointReader* resumed_from() const { return resume_.from.get(); }
   // The metadata of the weights file of the run's model.
   Metadata model_metadata() const;
-  // Run folder and log; null before training begins.
+  // Run folder and log; null before training begins. Those of ranks other than 0 write nothing.
   const RunFolder* folder() const { return output_.folder ? &*output_.folder : nullptr; }
   MetricsLog* metrics_log() { return output_.folder ? &output_.log : nullptr; }
-  // The folder of the newest good checkpoint, after waiting for one that is being written.
+  // The folder of the newest good checkpoint, after waiting for one that is being written. On ranks
+  // other than 0 it is that of the last on_failure or the end of the run.
   std::optional<std::filesystem::path> last_checkpoint();
   // Calls on_train_begin of callbacks and strategies, for tools that run single steps (trace_step).
   void begin_hooks();
@@ -115,7 +126,10 @@ class Orchestrator {
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
                           const std::vector<i64>& only = {}) const;
   class RebuildLog;  // writes rebuilds into metrics.jsonl
+  void find_checkpoint();
+  void set_up();
   void set_up_stream();
+  void set_up_trainer();
   void try_one_batch();
   void set_up_triggers();
   void set_up_hooks();
@@ -132,6 +146,16 @@ class Orchestrator {
   bool validate_at_end();
   void check_validation() const;
   std::map<std::string, double> newest_validation();
+
+  // orchestrator_ranks.cpp
+  void listen_to_ranks(std::stop_token stop);
+  RankRequests asked() const;
+  void heed_step();
+  void meet_ranks();
+  bool take_request_to_save();
+  void copy_buffers();
+  void share_folder();
+  void share_last_checkpoint();
 
   // orchestrator_train.cpp
   void begin();
@@ -158,6 +182,9 @@ class Orchestrator {
   std::vector<StatefulPart> training_parts();
   void state(State& s);
   void save(const std::map<std::string, double>& metrics, bool due, const std::string& ended = {});
+  StateParts states();
+  void write(Snapshot snapshot, StateParts states, const std::map<std::string, double>& metrics,
+             const std::string& ended);
   void restore_hooks();
   void restore_training();
   void check_restored(const CheckpointReader& from) const;
@@ -183,6 +210,7 @@ class Orchestrator {
     std::set<std::string> metric_names;  // of an epoch with a validation
     std::optional<Checkpoints> checkpoints;
     std::tuple<i64, i64, i64> saved_place{-1, -1, -1};
+    std::string last_of_first = {};  // last_checkpoint() of rank 0, on other ranks
   };
   struct RunProgress {
     i64 samples_seen = 0;
@@ -201,6 +229,15 @@ class Orchestrator {
     std::stop_token stop;     // from outside; the run may be resumed later
     std::stop_source ending;  // triggered by `stop` or a callback's stop()
     std::atomic<bool> checkpoint_requested = false;
+    RunRanks ranks = RunRanks();
+    // Of several ranks: what this one was asked for, and what all know of. `stop` is that of
+    // `agreed_stop`.
+    struct {
+      std::stop_token stop;
+      std::stop_source agreed_stop = {};
+      bool agreed_save = false;
+      i64 saved_after = -1;  // steps, at the last save
+    } asked = {};
   };
 
   RunConfig config_;

@@ -72,9 +72,13 @@ Metadata Orchestrator::model_metadata() const {
                       info.class_names});
 }
 
+// All ranks do this, because callbacks may change what they have, and rank 0 may need parts of the
+// state that others hold. Rank 0 writes the checkpoint. The others wait until it can go on: in a
+// step they would not wait for longer than dist.timeout.
 void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
                         const std::string& ended) {
   trainer_->synchronize();
+  copy_buffers();
   if (due)
     for (const auto& callback : hooks_.callbacks()) callback->on_due_checkpoint(*this, metrics);
   Snapshot snapshot;
@@ -84,18 +88,35 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
              last_checkpoint(), samples_begun(0), config_.checkpoint.keep_last))
       snapshot.after(file);
   }
-  const Metadata metadata = model_metadata();
-  for (const NamedModel& model : trainer_->models())
-    snapshot.add(model.name + ".safetensors", state_of(*model.module),
-                 model.metadata.empty() ? metadata : model.metadata);
+  if (ranks().is_first()) {
+    const Metadata metadata = model_metadata();
+    for (const NamedModel& model : trainer_->models())
+      snapshot.add(model.name + ".safetensors", state_of(*model.module),
+                   model.metadata.empty() ? metadata : model.metadata);
+  }
   for (const auto& callback : hooks_.callbacks()) callback->on_checkpoint(*this, snapshot);
+  StateParts parts = states();
+  if (ranks().is_first()) write(std::move(snapshot), std::move(parts), metrics, ended);
+  output_.saved_place = place();
+  control_.asked.saved_after = trainer_->progress().steps_begun;
+  control_.asked.agreed_save = false;
+  if (ranks().alone()) return;
+  control_.checkpoint_requested = false;
+  ranks().wait("a save");
+}
 
+StateParts Orchestrator::states() {
   StateParts states;
   for (const auto& parts : {hooks_.parts(config_.strategy.size() > 1), training_parts()})
     for (const StatefulPart& part : parts) {
       StateRecord record = save_state(part.state);
       if (!part.optional || record.json != "{}") states[part.name] = std::move(record);
     }
+  return states;
+}
+
+void Orchestrator::write(Snapshot snapshot, StateParts states,
+                         const std::map<std::string, double>& metrics, const std::string& ended) {
   output_.log.save_states(states);
   const EpochProgress& epoch = trainer_->progress().epoch;
   CheckpointAbout about{.epoch = trainer_->progress().epochs_done,
@@ -110,6 +131,7 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
                         .config = config::to_yaml(config_),
                         .data_place = data().place};
   about.environment["device"] = name_of(trainer_->optimizers().device());
+  if (!ranks().alone()) about.environment["ranks"] = std::to_string(ranks().size());
   TensorMap tensors;
   snapshot.add(kTrainerStateFile, trainer_state_text(about, states, tensors));
   states.clear();
@@ -118,10 +140,10 @@ void Orchestrator::save(const std::map<std::string, double>& metrics, bool due,
     if (bytes > 0) snapshot.after(output_.folder->file(name));
   const CheckpointName name = output_.checkpoints->save(std::move(snapshot), about.step, metrics);
   if (input_.stream) input_.stream->note_checkpoint(name.text());
-  output_.saved_place = place();
 }
 
 std::optional<fs::path> Orchestrator::last_checkpoint() {
+  if (!output_.last_of_first.empty()) return output_.last_of_first;
   if (!output_.checkpoints) return std::nullopt;
   return output_.checkpoints->newest_good();
 }
@@ -224,16 +246,21 @@ void Orchestrator::restore_training() {
   }
   check_restored(*from);
   if (!progress_.end_reason.empty()) control_.ending.request_stop();
-  output_.log.load_states(*from);
-  begin_log();
+  if (ranks().is_first()) {
+    output_.log.load_states(*from);
+    begin_log();
+  }
   if (!resume_.folder.empty()) output_.saved_place = place();
 
   log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
            from->folder().string(), about.step, about.epoch, about.batch);
   if (!about.ended.empty()) log_info("resume: that run has ended ({})", about.ended);
-  std::map<std::string, std::string> here = environment();
+  std::map<std::string, std::string> here = environment(), saved = about.environment;
   here["device"] = name_of(trainer_->optimizers().device());
-  if (const std::string changes = not_bit_exact(about.environment, here); !changes.empty())
+  here["ranks"] = std::to_string(ranks().size());
+  saved.try_emplace("ranks", "1");
+  if (const std::string changes = not_bit_exact(saved, here);
+      !changes.empty() && ranks().is_first())
     log_warning("resume: not bit-exact, because the run goes on elsewhere than it was: {}",
                 changes);
 }

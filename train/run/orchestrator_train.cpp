@@ -55,12 +55,18 @@ void Orchestrator::begin_hooks() {
 }
 
 void Orchestrator::begin() {
-  open_folder();
+  ranks().together("making the run folder", [this] {
+    if (ranks().is_first()) open_folder();
+  });
+  share_folder();
   trainer_->set_stop_token(control_.ending.get_token());
-  if (resume_.from) restore_hooks();
-  else begin_log();
-  begin_hooks();
-  if (resume_.from) restore_training();
+  ranks().together("the start", [this] {
+    if (resume_.from) restore_hooks();
+    else if (ranks().is_first()) begin_log();
+    begin_hooks();
+    if (resume_.from) restore_training();
+  });
+  if (resume_.from) ranks().check_equal(trainer_->models());
   if (const std::vector<i64>& subset = data().validation_subset; !subset.empty())
     log_info(
         "validation: {} of the {} held-out samples are looked at, and all of them in the last one",
@@ -69,12 +75,15 @@ void Orchestrator::begin() {
 
 RunReport Orchestrator::train(std::stop_token stop) {
   progress_.started = Clock::now();
-  control_.stop = std::move(stop);
+  if (ranks().alone()) control_.stop = std::move(stop);
+  else listen_to_ranks(std::move(stop));
   control_.ending = std::stop_source();
   const std::stop_callback forward(control_.stop, [this] { control_.ending.request_stop(); });
   if (input_.placed.train == nullptr) {
-    input_.placed = place_data(data(), config_.data.common, trainer_->optimizers().device());
-    input_.loader = loader_for(input_.placed.train, true);
+    ranks().together("placing the data", [this] {
+      input_.placed = place_data(data(), config_.data.common, trainer_->optimizers().device());
+      input_.loader = loader_for(input_.placed.train, true);
+    });
   }
   const bool over = resume_.from && !resume_.from->about().ended.empty();
   if (input_.stream && !over) input_.stream->listen();
@@ -94,6 +103,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
     throw;
   }
   if (input_.stream) end_stream(failed);
+  share_last_checkpoint();
   const std::optional<Evaluation>& validation = progress_.validation;
   RunReport report{.epochs = trainer_->progress().epochs_done,
                    .steps = trainer_->optimizer().applied_steps(),
@@ -117,6 +127,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
   report.seconds = seconds();
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
   output_.folder->unlock();
+  ranks().wait("the end of the run");
   return report;
 }
 
@@ -156,6 +167,7 @@ bool Orchestrator::train_epochs() {
   // that the batches of its first attempt are void.
   bool begins_again = false;
   while (!over && (progress_.trained || has_epochs_left())) {
+    meet_ranks();
     if (stopped() && !begins_again) break;
     // An epoch that was begun is always ended, so that a resumed run has the same log as an
     // uninterrupted one.
@@ -170,7 +182,9 @@ bool Orchestrator::train_epochs() {
   complete = complete && validate_at_end();
   check_validation();
   if (output_.saved_place != place()) save(newest_validation(), false);
-  output_.checkpoints->finish();
+  ranks().together("the last save", [this] {
+    if (ranks().is_first()) output_.checkpoints->finish();
+  });
   if (complete) check_steps();
   return complete;
 }
@@ -206,6 +220,7 @@ bool Orchestrator::train_epoch() {
 
 // Called after each step. Returns false when a stop was requested, after a checkpoint.
 bool Orchestrator::validate_and_save_if_due() {
+  heed_step();
   if (validation_due()) {
     validate_now(false);
     check_validation();
@@ -218,6 +233,7 @@ bool Orchestrator::validate_and_save_if_due() {
 bool Orchestrator::repaired(const TrainingError& error) {
   progress_.epoch_begun = false;
   progress_.trained.reset();
+  share_last_checkpoint();
   for (const auto& callback : hooks_.callbacks()) {
     if (!callback->on_failure(*this, error)) continue;
     progress_.validation.reset();
@@ -230,8 +246,8 @@ bool Orchestrator::repaired(const TrainingError& error) {
 
 // Called after each step. The checkpoint at the end of an epoch is saved by end_epoch().
 bool Orchestrator::save_due() {
-  output_.checkpoints->poll();
-  const bool requested = control_.checkpoint_requested.exchange(false);
+  if (output_.checkpoints) output_.checkpoints->poll();
+  const bool requested = take_request_to_save();
   if (requested)
     log_info("checkpoint: requested at step {}", trainer_->optimizer().applied_steps());
   if (requested || control_.stop.stop_requested()) return true;

@@ -11,6 +11,7 @@ std::optional<Evaluation> Orchestrator::evaluate(const std::string& split,
                                                  const std::shared_ptr<const data::Dataset>& data,
                                                  const std::vector<i64>& only,
                                                  const std::stop_token& stop) {
+  if (!ranks().alone() && stop.stop_requested()) return std::nullopt;
   bool by_batches = false;
   for (const auto& callback : hooks_.callbacks())
     by_batches = by_batches || callback->needs_validation_batches();
@@ -30,6 +31,7 @@ std::optional<Evaluation> Orchestrator::evaluate(const std::string& split,
   try {
     for (; begun < hooks_.callbacks().size(); ++begun)
       hooks_.callbacks()[begun]->on_validation_begin(*this);
+    copy_buffers();  // those that are evaluated: a callback may have put averages in their place
     data::Loader loader = loader_for(data, false, only);
     result = evaluator_->evaluate(loader, stop);
   } catch (...) {
@@ -80,6 +82,7 @@ bool Orchestrator::validate_now(bool all) {
   if (progress_.validated_at == step && (!all || validated_all())) return true;
   std::optional<Evaluation> result = validate(control_.stop, all);
   if (!result) return false;
+  meet_ranks();
   progress_.validation = std::move(result);
   progress_.validated_at = step;
   for (const auto& [name, value] : progress_.validation->metrics)

@@ -34,9 +34,11 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "checkpoint", "loggers"};
+constexpr std::array kFree{"train.epochs", "checkpoint", "loggers", "dist"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
+constexpr char kBetweenPaths = '\0';                    // which no path has
+
 constexpr std::array kOverridable{"optimizer", "scheduler", "plugins"};
 
 bool is_or_is_in(const std::string& path, std::string_view section) {
@@ -216,6 +218,24 @@ bool watches_validation(const RunConfig& config) {
 }
 
 }  // namespace
+
+std::string text_of(const Resume& resume) {
+  if (!resume.from) return "";
+  std::error_code error;  // a rank may have another current folder
+  const fs::path checkpoint = fs::absolute(resume.from->folder(), error);
+  return (error ? resume.from->folder() : checkpoint).string() + kBetweenPaths + resume.folder +
+         kBetweenPaths + resume.run;
+}
+
+Resume opened_resume(const std::string& text) {
+  if (text.empty()) return {};
+  const std::size_t first = text.find(kBetweenPaths), second = text.find(kBetweenPaths, first + 1);
+  WEFT_ASSERT(second != text.npos, "resume: '{}' of rank 0", text);
+  Resume resume{.folder = text.substr(first + 1, second - first - 1),
+                .run = text.substr(second + 1)};
+  resume.from = opened(text.substr(0, first));
+  return resume;
+}
 
 Resume find_resume(const RunConfig& config) {
   if (config.resume.from == "never") return {};

@@ -29,11 +29,16 @@ struct Resume {
 // be read, because it may be the newest good one.
 Resume find_resume(const RunConfig& config);
 
-// Compares two configs. train.epochs, checkpoint.* and loggers may change, and so may the keys of
-// machine and file locations (kPlaces), and the times and metrics of validations that nothing but
-// the log depends on. optimizer.*, scheduler.* and plugins may change where resume_override names
-// the key or its section. A list of strategies equals a chain of them. Logs the allowed changes.
-// Throws one UserError that lists all others.
+// What find_resume() gave on rank 0, as text for the other ranks, and the same there, where nothing
+// is written. opened_resume() throws if this rank cannot read the checkpoint.
+std::string text_of(const Resume& resume);
+Resume opened_resume(const std::string& text);
+
+// Compares two configs. train.epochs, checkpoint.*, loggers and dist.* may change, and so may the
+// keys of machine and file locations (kPlaces), and the times and metrics of validations that
+// nothing but the log depends on. optimizer.*, scheduler.* and plugins may change where
+// resume_override names the key or its section. A list of strategies equals a chain of them. Logs
+// the allowed changes. Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);
 
 // The differences between two environments (train/checkpoint/environment.h) that may change the

@@ -15,6 +15,24 @@
 
 namespace weft::train {
 
+void describe(Fields& f, DistOptions& o) {
+  constexpr i64 kMostSeconds = 1'000'000, kMostMegabytes = 1 << 20, kMostPort = 65535;
+  f("backend", o.backend,
+    "the library that exchanges tensors: gloo on CPUs, nccl on GPUs; auto: by the device");
+  f("sync_batch_norm", o.sync_batch_norm,
+    "batch norm takes the statistics of the batch of all processes, not of each one's part");
+  f("bucket_mb", o.bucket_mb, "MB of gradients that are exchanged together",
+    in_range(1, kMostMegabytes));
+  f("timeout", o.timeout,
+    "seconds that a process may keep the others waiting in an exchange; saving and validation do "
+    "not count",
+    in_range(1, kMostSeconds));
+  f("shard_optimizer", o.shard_optimizer,
+    "each process has a part of the optimizer's state and makes that part of the update");
+  f("port", o.port, "where process 0 listens for the others; 0: as the launcher says",
+    in_range(0, kMostPort));
+}
+
 void describe(Fields& f, RunOptions& o) {
   f("seed", o.seed, "of initial weights, order of samples, dropout and generated data",
     any_non_negative);
@@ -144,6 +162,8 @@ void describe(Fields& f, RunConfig& o) {
   f("callbacks", o.callbacks, "what happens beside training, in this order");
   f("loggers", o.run.loggers, "what else gets the events of the run, besides jsonl and csv",
     unprinted_if(o.run.loggers.empty()));
+  f("dist", o.run.dist,
+    "how the processes of a job train together, where a launcher started several");
   for (std::size_t i = 0; i < o.run.loggers.size(); ++i) {
     const std::string& name = o.run.loggers[i].name();
     f.rule(name != "jsonl" && name != "csv", "loggers",
@@ -171,6 +191,7 @@ TrainerOptions RunConfig::trainer_options() const {
   options.on_rebuild = scheduler.common.on_rebuild;
   options.precision = precision;
   options.seed = static_cast<u64>(run.seed);
+  options.ranks = run.dist;
   return options;
 }
 

@@ -26,6 +26,18 @@
 
 namespace weft::train {
 
+// The library that the ranks of a job exchange tensors by; auto_: the one for their device.
+enum class DistBackend { auto_, gloo, nccl };
+constexpr EnumNames<3> names_of(DistBackend) { return {"auto", "gloo", "nccl"}; }
+
+// The key `dist`. It matters only where a launcher started several processes (dist/launch.h). The
+// group is not read here.
+struct DistOptions : RankOptions {
+  DistBackend backend = DistBackend::auto_;
+  i64 timeout = 60;  // seconds that a rank may keep the others waiting in an exchange
+  i64 port = 0;      // of rank 0's store; 0: by the launcher
+};
+
 struct RunOptions {
   i64 seed = 0;
   std::string device = "auto";
@@ -38,6 +50,7 @@ struct RunOptions {
   std::vector<std::string> plugins = {};
   // The key `loggers`, besides jsonl and csv.
   std::vector<LoggerRecipe> loggers = {};
+  DistOptions dist = {};  // the key `dist`
 };
 
 // Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
@@ -103,6 +116,7 @@ struct ResumeOptions {
   std::vector<std::string> override_keys;
 };
 
+void describe(Fields& f, DistOptions& o);
 void describe(Fields& f, RunOptions& o);
 void describe(Fields& f, PretrainedOptions& o);
 void describe(Fields& f, ModelOptions& o);
@@ -127,6 +141,7 @@ struct RunConfig {
   std::vector<CallbackRecipe> callbacks;
 
   // `train`, completed from the other sections. The normalization is empty; it comes from the data.
+  // There is no process group.
   TrainerOptions trainer_options() const;
 };
 

@@ -161,6 +161,12 @@ RunFolder RunFolder::reuse(const std::string& dir) {
   return folder;
 }
 
+RunFolder RunFolder::of_another_process(const std::string& dir) {
+  RunFolder folder{fs::path(dir)};
+  folder.writes_ = false;
+  return folder;
+}
+
 // The operating system releases a lock when its process ends for any reason. On a file system
 // without locks, nothing is locked.
 void RunFolder::lock() {
@@ -206,6 +212,7 @@ fs::path RunFolder::weights(const std::string& checkpoint, const std::string& we
 }
 
 void RunFolder::write(const std::string& name, const std::string& text) const {
+  if (!writes_) return;
   same_.check();
   write_file_atomically((path_ / name).string(), text);
 }
@@ -217,6 +224,7 @@ i64 RunFolder::size(const std::string& name) const {
 }
 
 void RunFolder::cut(const std::string& name, i64 bytes) const {
+  if (!writes_) return;
   const fs::path path = path_ / name;
   if (kind_of(path) == PathKind::none) return;
   if (bytes > 0) return RunFile(path, O_WRONLY).cut(bytes);
@@ -238,6 +246,7 @@ void check_output(const std::string& file) {
 }
 
 void RunFolder::append(const std::string& name, const std::string& line) const {
+  if (!writes_) return;
   same_.check();
   RunFile(path_ / name, O_RDWR | O_APPEND | O_CREAT).append(line + "\n");
 }

@@ -34,6 +34,8 @@ class RunFolder {
   // Opens the folder of a resumed run, or makes it if it does not exist. Throws UserError when
   // another process writes to it, and when one of its files is a link.
   static RunFolder reuse(const std::string& dir);
+  // The folder of a run that another process writes: write(), cut() and append() do nothing.
+  static RunFolder of_another_process(const std::string& dir);
   // Opens an existing run for reading. Throws UserError that names missing files.
   static RunFolder open(const std::string& dir);
 
@@ -62,6 +64,7 @@ class RunFolder {
   std::filesystem::path path_;
   SameFolder same_;  // of a run that this process writes
   std::shared_ptr<const void> lock_;
+  bool writes_ = true;
 };
 
 // Throws UserError if a file that a user names as an output would replace a file of a run, or lie
