@@ -170,7 +170,7 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   LossTotals totals = running.totals();
   if (options_.sum_over_ranks) merge(part, totals, result.samples);
   result.weight = totals.weight;
-  result.loss = RunningLoss(Tensor::empty({}, DType::f64), totals).mean();
+  result.loss = totals.mean();
   result.metrics["loss"] = result.loss;
   result.metrics.merge(values_of(metrics_));
   for (std::size_t i = 0; i < names_.size(); ++i)

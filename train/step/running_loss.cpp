@@ -36,9 +36,10 @@ void RunningLoss::add(const Tensor& loss, double weight) {
   affine(weights, weights, 1.0, weight);
 }
 
-double RunningLoss::mean() const {
-  const LossTotals now = totals();
-  const double mean = now.weight == 0 ? kNaN : now.sum / now.weight;
+double RunningLoss::mean() const { return totals().mean(); }
+
+double LossTotals::mean() const {
+  const double mean = weight == 0 ? kNaN : sum / weight;
   return std::isnan(mean) ? kNaN : mean;
 }
 

@@ -12,6 +12,7 @@ namespace weft::train {
 struct LossTotals {
   double sum = 0, weight = 0;
   i64 added = 0;
+  double mean() const;  // NaN without a weight
   void state(State& s) {
     constexpr double kFinite = std::numeric_limits<double>::max();
     s.within("sum", sum, -kFinite, kFinite).within("weight", weight, 0, kFinite);
