@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/ops.h"
+#include "weft/autograd/shared_batch.h"
 #include "weft/autograd/tape.h"
 
 namespace weft {
@@ -9,9 +10,15 @@ Tensor value_of(const Variable& variable) {
   return variable.defined() ? variable.value() : Tensor();
 }
 
+// The rows of the other ranks, if a SharedBatch is set.
+SharedRows rows_of(SharedBatch* batch) {
+  if (batch == nullptr) return {};
+  return {.sum = [batch](const Tensor& values) { batch->sum(values); }, .counts = batch->counts()};
+}
+
 Variable normalised(const char* op, const Variable& x, const Variable& gamma, const Variable& beta,
                     const BatchStatistics& statistics, bool constant_statistics, bool relu,
-                    const Variable& residual) {
+                    const Variable& residual, const SharedRows& shared = {}) {
   const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
   Tensor y = batch_norm(X, statistics, G, B, value_of(residual), relu);
   // Without a residual the sign of y follows from x, which the kernel reads anyway.
@@ -22,7 +29,7 @@ Variable normalised(const char* op, const Variable& x, const Variable& gamma, co
                     [=](const Tensor& dy, std::span<Tensor* const> d) {
                       batch_norm_backward(
                           {.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]}, dy, X,
-                          kept, statistics, G, B, relu, constant_statistics);
+                          kept, statistics, G, B, relu, constant_statistics, shared);
                     }));
 }
 
@@ -30,9 +37,11 @@ Variable normalised(const char* op, const Variable& x, const Variable& gamma, co
 
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                            const BatchNormOptions& options, const Variable& residual) {
-  const BatchStatistics statistics = batch_statistics(x.value(), options.eps);
-  return {normalised("batch_norm", x, gamma, beta, statistics, false, options.relu, residual),
-          statistics.mean, statistics.variance};
+  const SharedRows shared = rows_of(shared_batch());
+  const BatchStatistics statistics = batch_statistics(x.value(), options.eps, shared);
+  return {
+      normalised("batch_norm", x, gamma, beta, statistics, false, options.relu, residual, shared),
+      statistics.mean, statistics.variance};
 }
 
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,

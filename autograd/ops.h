@@ -132,7 +132,8 @@ Variable global_avg_pool(const Variable& x);
 // --- batch norm (autograd/batch_norm.cpp), over all axes but the last ----------------------------
 // y = gamma·x̂ + beta [+ residual], then relu if asked for; gamma, beta and residual may be
 // undefined. mean and variance are the statistics of this batch, (channels) in f64, for
-// commit_running_stats().
+// commit_running_stats(). Those of a SharedBatch are of the rows of all ranks
+// (autograd/shared_batch.h).
 struct BatchNormResult {
   Variable y;
   Tensor mean, variance;

@@ -52,6 +52,49 @@ void batch_norm_backward(Device device, const BatchNormGradients<T>& out, Rows<c
                          Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,
                          BatchNormMode mode);
 
+// Note [Shared batch]
+// The rows of a batch may lie in several processes, each of which has a share of them. These steps
+// then take the place of batch_statistics() and batch_norm_backward(). After a step that writes
+// `sums` or `squares`, the caller replaces them by their sums over all processes. If these have the
+// same bits in every process, so have the statistics.
+//
+//   share_moments             mean, squares = Σ (x − mean)² of the share; sums = (rows·mean, rows)
+//   recentre_moments          mean = Σ rows·mean/Σ rows from the sums over all processes;
+//                             squares += rows·(mean of the share − mean)², rows of the share
+//   finish_statistics         inv_std and batch_var from the squares over all processes
+//   batch_norm_backward_sums  dresidual, dgamma and dbeta of the share;
+//                             sums = (Σ dz, Σ dz·(x − mean), rows)
+//   batch_norm_backward_dx    dx from the sums over all processes
+//
+// Squares are taken around a mean before they are summed, so that no digits cancel if the mean is
+// large. A share may have no rows, and its moments and sums are then 0.
+
+// mean and squares are (channels) and sums (channels + 1), on the device.
+struct ShareMoments {
+  double *mean = nullptr, *squares = nullptr, *sums = nullptr;
+};
+template <class T, class Device>
+void share_moments(Device device, const ShareMoments& out, Rows<const T> x);
+// `rows` are those of the share.
+template <class Device>
+void recentre_moments(Device device, const ShareMoments& moments, i64 rows, i64 channels);
+// Writes all of `out` but the mean. *rows, on the device, are those of all processes. `batch_var`
+// may be `squares`.
+template <class Device>
+void finish_statistics(Device device, const BatchStatistics& out, const double* squares,
+                       const double* rows, double eps, i64 channels);
+
+// `sums` is (2·channels + 1). out.dx is not written. Aliasing is that of batch_norm_backward().
+template <class T, class Device>
+void batch_norm_backward_sums(Device device, double* sums, const BatchNormGradients<T>& out,
+                              Rows<const T> dy, Rows<const T> x, const T* y,
+                              const BatchNormParameters<T>& parameters, bool relu);
+// Writes out.dx, and reads out.dresidual in place of dy if it is not null.
+template <class T, class Device>
+void batch_norm_backward_dx(Device device, const BatchNormGradients<T>& out, const double* sums,
+                            Rows<const T> dy, Rows<const T> x, const T* y,
+                            const BatchNormParameters<T>& parameters, bool relu);
+
 // `batches` may be null.
 template <class T>
 struct RunningStatistics {

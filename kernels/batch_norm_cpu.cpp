@@ -2,56 +2,16 @@
 #include "weft/kernels/batch_norm.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/batch_norm_blocks.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {
 
-// The elements of a block. The size is fixed, so that results do not depend on the threads.
-constexpr i64 kBlock = 16 * 1024;
 constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
-
-struct Blocks {
-  template <class T>
-  explicit Blocks(Rows<const T> x)
-      : rows_per_block(std::clamp<i64>(kBlock / std::max<i64>(x.cols, 1), 1, 512)),
-        count((x.rows + rows_per_block - 1) / rows_per_block),
-        rows(x.rows) {}
-  i64 begin(i64 block) const { return block * rows_per_block; }
-  i64 end(i64 block) const { return std::min(rows, begin(block) + rows_per_block); }
-  i64 rows_per_block, count, rows;
-};
-
-// Sums of x − first and (x − first)² over all rows, where first is row 0. The subtraction avoids
-// cancellation, because first is close to the data.
-template <class T>
-void sum_block(double* __restrict sum, double* __restrict square, Rows<const T> in) {
-  const T* x = in.data;
-  const i64 rows = in.rows, channels = in.cols;
-  std::fill_n(sum, channels, 0.0);
-  std::fill_n(square, channels, 0.0);
-  i64 r = 1;
-  for (; r + 4 <= rows; r += 4) {
-    const T *a = x + r * channels, *b = a + channels, *c = b + channels, *d = c + channels;
-    for (i64 i = 0; i < channels; ++i) {
-      const double first = static_cast<double>(x[i]);
-      const double p = a[i] - first, q = b[i] - first, u = c[i] - first, v = d[i] - first;
-      sum[i] += (p + q) + (u + v);
-      square[i] += (p * p + q * q) + (u * u + v * v);
-    }
-  }
-  for (; r < rows; ++r) {
-    for (i64 i = 0; i < channels; ++i) {
-      const double p = x[r * channels + i] - static_cast<double>(x[i]);
-      sum[i] += p;
-      square[i] += p * p;
-    }
-  }
-}
 
 // The factors and offsets of each channel, in the type of the rows. The mean is the sum of two
 // values, so that x − mean keeps its precision if the mean is large.
@@ -100,9 +60,20 @@ T masked(T dy, T x_centred, const T* y, i64 at, const Channels<T>& c, const T* b
 
 template <class T>
 struct Backward {
+  Backward(const BatchNormGradients<T>& out, Rows<const T> dy_rows, Rows<const T> x_rows,
+           const T* output, bool relu)
+      : dy(dy_rows.data),
+        x(x_rows.data),
+        y(output),
+        dx(out.dx),
+        dresidual(out.dresidual),
+        rows(x_rows.rows),
+        channels(x_rows.cols),
+        mask(!relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)) {}
   const T *dy, *x, *y;
   T *dx, *dresidual;
-  i64 channels;
+  i64 rows, channels;
+  Mask mask;
 };
 
 // Note [Same element]
@@ -187,42 +158,6 @@ void visit_mask(Mask mask, const Body& body) {
 }
 
 template <class T>
-void statistics(const BatchStatistics& out, Rows<const T> x, double eps) {
-  const i64 channels = x.cols;
-  double *mean = out.mean, *inv_std = out.inv_std, *batch_var = out.batch_var;
-  const Blocks blocks(x);
-  const Scratch<double, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
-  parallel_blocks(blocks.count, [&](i64 b) {
-    double* sum = partial.data() + 2 * b * channels;
-    simd([&] {
-      sum_block(sum, sum + channels,
-                Rows<const T>{x.row(blocks.begin(b)), blocks.end(b) - blocks.begin(b), channels});
-    });
-  });
-  std::fill_n(mean, channels, 0.0);
-  double* squares = batch_var;  // Σ (x − mean)² of the blocks merged so far
-  std::fill_n(squares, channels, 0.0);
-  for (i64 b = 0; b < blocks.count; ++b) {
-    const double *sum = partial.data() + 2 * b * channels, *square = sum + channels;
-    const T* first = x.row(blocks.begin(b));
-    const double before = static_cast<double>(blocks.begin(b));
-    const double rows = static_cast<double>(blocks.end(b) - blocks.begin(b));
-    const double share = rows / (before + rows), weight = before * share, per_row = 1.0 / rows;
-    for (i64 i = 0; i < channels; ++i) {
-      const double apart = static_cast<double>(first[i]) + sum[i] * per_row - mean[i];
-      mean[i] += apart * share;
-      squares[i] += square[i] - sum[i] * sum[i] * per_row + apart * apart * weight;
-    }
-  }
-  const double rows = static_cast<double>(x.rows);
-  for (i64 i = 0; i < channels; ++i) {
-    const double sum = std::max(squares[i], 0.0);
-    inv_std[i] = 1.0 / std::sqrt(sum / rows + eps);
-    batch_var[i] = sum / (rows - 1.0);
-  }
-}
-
-template <class T>
 void forward(Rows<T> out, Rows<const T> in, const T* residual,
              const BatchNormParameters<T>& parameters, bool relu) {
   const i64 channels = in.cols;
@@ -251,74 +186,101 @@ void forward(Rows<T> out, Rows<const T> in, const T* residual,
   });
 }
 
+// What both parts of the backward pass read of the channels.
 template <class T>
-void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x, const T* y,
-              const BatchNormParameters<T>& parameters, BatchNormMode mode) {
-  const i64 channels = x.cols;
-  const double* inv_std = parameters.inv_std;
-  const Channels<T> c(channels);
-  fill_channels(c, parameters, channels);
-  const Scratch<T, Cpu> beta_copy(Cpu{}, channels);  // c.shift is overwritten below
-  std::copy_n(c.shift, channels, beta_copy.data());
-  const Mask mask = !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x);
-  Backward<T> g{dy.data, x.data, y, out.dx, out.dresidual, channels};
+struct BackwardChannels {
+  BackwardChannels(const BatchNormParameters<T>& parameters, i64 channels)
+      : values(channels), beta(Cpu{}, channels), inv_std(parameters.inv_std) {
+    fill_channels(values, parameters, channels);
+    std::copy_n(values.shift, channels, beta.data());  // set_terms() overwrites the shift
+  }
+  // `sums` are Σ dz and Σ dz·(x − mean) of each channel over `rows`.
+  void set_terms(const double* sums, double rows, i64 channels) const {
+    const double *sum = sums, *product = sums + channels;
+    const double per_row = rows > 0 ? 1.0 / rows : 0.0;
+    for (i64 i = 0; i < channels; ++i) {
+      values.shift[i] = static_cast<T>(sum[i] * per_row);
+      values.slope[i] = static_cast<T>(product[i] * per_row * inv_std[i] * inv_std[i]);
+    }
+  }
+  Channels<T> values;
+  Scratch<T, Cpu> beta;
+  const double* inv_std;
+};
 
-  const Blocks blocks(x);
+// Writes Σ dz and Σ dz·(x − mean) of each channel to `sum`, and dresidual, dgamma and dbeta.
+template <class T>
+void gradient_totals(double* sum, const BatchNormGradients<T>& out, const Backward<T>& g,
+                     const BackwardChannels<T>& c) {
+  const i64 channels = g.channels;
+  const BatchNormBlocks blocks(Rows<const T>{g.x, g.rows, channels});
   const Scratch<double, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
-  visit_mask(mask, [&]<Mask kMask>() {
+  visit_mask(g.mask, [&]<Mask kMask>() {
     parallel_blocks(blocks.count, [&](i64 b) {
-      double* sum = partial.data() + 2 * b * channels;
+      double* part = partial.data() + 2 * b * channels;
       simd([&] {
-        sum_gradients<kMask>(sum, sum + channels, g, c, beta_copy.data(), blocks.begin(b),
+        sum_gradients<kMask>(part, part + channels, g, c.values, c.beta.data(), blocks.begin(b),
                              blocks.end(b));
       });
     });
   });
-  const Scratch<double, Cpu> totals(Cpu{}, 2 * channels);
-  double *sum = totals.data(), *product = sum + channels;
+  const double* product = sum + channels;
   std::fill_n(sum, 2 * channels, 0.0);
   for (i64 b = 0; b < blocks.count; ++b)
     for (i64 i = 0; i < 2 * channels; ++i) sum[i] += partial.data()[2 * b * channels + i];
-  const double per_row = x.rows > 0 ? 1.0 / static_cast<double>(x.rows) : 0.0;
   for (i64 i = 0; i < channels; ++i) {
     if (out.dbeta != nullptr) out.dbeta[i] = static_cast<T>(sum[i]);
-    if (out.dgamma != nullptr) out.dgamma[i] = static_cast<T>(product[i] * inv_std[i]);
-    c.shift[i] = static_cast<T>(sum[i] * per_row);
-    c.slope[i] = static_cast<T>(product[i] * per_row * inv_std[i] * inv_std[i]);
+    if (out.dgamma != nullptr) out.dgamma[i] = static_cast<T>(product[i] * c.inv_std[i]);
   }
-  if (out.dx == nullptr) return;
-  if (out.dresidual != nullptr) g.dy = out.dresidual;  // dresidual is already masked
-  visit_mask(out.dresidual != nullptr ? Mask::none : mask, [&]<Mask kMask>() {
-    parallel_for(x.rows, kGrain / std::max<i64>(channels, 1) + 1, [&](i64 begin, i64 end) {
+}
+
+template <class T>
+void write_dx(Backward<T> g, const BackwardChannels<T>& c, bool constant_statistics) {
+  if (g.dresidual != nullptr) {  // it is already masked
+    g.dy = g.dresidual;
+    g.mask = Mask::none;
+  }
+  visit_mask(g.mask, [&]<Mask kMask>() {
+    parallel_for(g.rows, kGrain / std::max<i64>(g.channels, 1) + 1, [&](i64 begin, i64 end) {
       simd([&] {
-        input_gradient<kMask>(g, c, beta_copy.data(), mode.constant_statistics, begin, end);
+        input_gradient<kMask>(g, c.values, c.beta.data(), constant_statistics, begin, end);
       });
     });
   });
 }
 
 template <class T>
-void commit(const RunningStatistics<T>& running, BatchMoments batch, double momentum,
-            const bool* skip) {
-  if (skip != nullptr && *skip) return;
-  if (running.batches != nullptr) ++*running.batches;
-  T *running_mean = running.mean, *running_var = running.var;
-  const double *batch_mean = batch.mean, *batch_var = batch.var;
-  for (i64 i = 0; i < running.channels; ++i) {
-    running_mean[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(running_mean[i]) +
-                                     momentum * batch_mean[i]);
-    running_var[i] = static_cast<T>((1.0 - momentum) * static_cast<double>(running_var[i]) +
-                                    momentum * batch_var[i]);
-  }
+void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x, const T* y,
+              const BatchNormParameters<T>& parameters, BatchNormMode mode) {
+  const BackwardChannels<T> c(parameters, x.cols);
+  const Backward<T> g(out, dy, x, y, mode.relu);
+  const Scratch<double, Cpu> totals(Cpu{}, 2 * x.cols);
+  gradient_totals(totals.data(), out, g, c);
+  if (out.dx == nullptr) return;
+  c.set_terms(totals.data(), static_cast<double>(x.rows), x.cols);
+  write_dx(g, c, mode.constant_statistics);
+}
+
+template <class T>
+void backward_sums(double* sums, const BatchNormGradients<T>& out, Rows<const T> dy,
+                   Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,
+                   bool relu) {
+  gradient_totals(sums, out, Backward<T>(out, dy, x, y, relu),
+                  BackwardChannels<T>(parameters, x.cols));
+  sums[2 * x.cols] = static_cast<double>(x.rows);
+}
+
+template <class T>
+void backward_dx(const BatchNormGradients<T>& out, const double* sums, Rows<const T> dy,
+                 Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters, bool relu) {
+  const BackwardChannels<T> c(parameters, x.cols);
+  c.set_terms(sums, sums[2 * x.cols], x.cols);
+  write_dx(Backward<T>(out, dy, x, y, relu), c, false);
 }
 
 }  // namespace
 
 #define WEFT_BATCH_NORM(T)                                                                        \
-  template <>                                                                                     \
-  void batch_statistics(Cpu, const BatchStatistics& out, Rows<const T> x, double eps) {           \
-    statistics(out, x, eps);                                                                      \
-  }                                                                                               \
   template <>                                                                                     \
   void batch_norm(Cpu, Rows<T> y, Rows<const T> x, const T* residual,                             \
                   const BatchNormParameters<T>& parameters, bool relu) {                          \
@@ -331,9 +293,16 @@ void commit(const RunningStatistics<T>& running, BatchMoments batch, double mome
     backward(out, dy, x, y, parameters, mode);                                                    \
   }                                                                                               \
   template <>                                                                                     \
-  void commit_running_stats(Cpu, const RunningStatistics<T>& running, BatchMoments batch,         \
-                            double momentum, const bool* skip) {                                  \
-    commit(running, batch, momentum, skip);                                                       \
+  void batch_norm_backward_sums(Cpu, double* sums, const BatchNormGradients<T>& out,              \
+                                Rows<const T> dy, Rows<const T> x, const T* y,                    \
+                                const BatchNormParameters<T>& parameters, bool relu) {            \
+    backward_sums(sums, out, dy, x, y, parameters, relu);                                         \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm_backward_dx(Cpu, const BatchNormGradients<T>& out, const double* sums,          \
+                              Rows<const T> dy, Rows<const T> x, const T* y,                      \
+                              const BatchNormParameters<T>& parameters, bool relu) {              \
+    backward_dx(out, sums, dy, x, y, parameters, relu);                                           \
   }
 WEFT_BATCH_NORM(float)
 WEFT_BATCH_NORM(double)

@@ -160,24 +160,51 @@ __global__ void __launch_bounds__(kThreads)
   if (at.warp == 0 && at.column < runs.cols) partial[at.run * runs.cols + at.column] = sums;
 }
 
+template <class C>
+__device__ GradientTerms<C> terms_of(TwoSums<double> sums, double rows, double inv_std) {
+  const double per_row = rows > 0 ? 1.0 / rows : 0.0;
+  return {static_cast<C>(sums.first * per_row),
+          static_cast<C>(sums.second * per_row * inv_std * inv_std)};
+}
+
+// The results of the sums of each channel. Null ones are not written.
+template <class T>
+struct Totals {
+  T *dgamma, *dbeta;
+  GradientTerms<Compute<T>>* terms;
+  double* sums;  // Σ dz, Σ dz·(x − mean) and rows
+};
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    gradient_totals_kernel(T* dgamma, T* dbeta, GradientTerms<Compute<T>>* terms,
-                           Rows<const TwoSums<double>> partial, const double* inv_std, i64 rows) {
+    gradient_totals_kernel(Totals<T> out, Rows<const TwoSums<double>> partial,
+                           const double* inv_std, i64 rows) {
   using C = Compute<T>;
   const i64 runs = partial.rows, channels = partial.cols;
   const ColumnBlock at = column_block({runs, channels, runs, 1});
+  const i64 c = at.column;
   TwoSums<double> sums{0, 0};
-  if (at.column < channels)
+  if (c < channels)
     for (i64 run = at.warp; run < runs; run += kColumnWarps)
-      sums = AddTwoSums{}(sums, partial(run, at.column));
+      sums = AddTwoSums{}(sums, partial(run, c));
   sums = combine_warps(sums, AddTwoSums{});
-  if (at.warp != 0 || at.column >= channels) return;
-  const double inv = inv_std[at.column], per_row = rows > 0 ? 1.0 / static_cast<double>(rows) : 0.0;
-  if (dbeta != nullptr) dbeta[at.column] = static_cast<T>(static_cast<C>(sums.first));
-  if (dgamma != nullptr) dgamma[at.column] = static_cast<T>(static_cast<C>(sums.second * inv));
-  terms[at.column] = {static_cast<C>(sums.first * per_row),
-                      static_cast<C>(sums.second * per_row * inv * inv)};
+  if (at.warp != 0 || c >= channels) return;
+  if (out.dbeta != nullptr) out.dbeta[c] = static_cast<T>(static_cast<C>(sums.first));
+  if (out.dgamma != nullptr)
+    out.dgamma[c] = static_cast<T>(static_cast<C>(sums.second * inv_std[c]));
+  if (out.terms != nullptr) out.terms[c] = terms_of<C>(sums, static_cast<double>(rows), inv_std[c]);
+  if (out.sums == nullptr) return;
+  out.sums[c] = sums.first;
+  out.sums[channels + c] = sums.second;
+  if (c == 0) out.sums[2 * channels] = static_cast<double>(rows);
+}
+
+// Computes the terms from the sums of all rows of a shared batch.
+template <class C>
+__global__ void __launch_bounds__(kThreads)
+    gradient_terms_kernel(GradientTerms<C>* terms, const double* sums, const double* inv_std,
+                          i64 channels) {
+  for (i64 c = first_index(); c < channels; c += grid_stride())
+    terms[c] = terms_of<C>({sums[c], sums[channels + c]}, sums[2 * channels], inv_std[c]);
 }
 
 // dx may be rows.dy.
@@ -238,37 +265,76 @@ void forward(Cuda device, Rows<T> y, Rows<const T> x, const T* residual,
 }
 
 template <class T>
-void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x,
-              const T* y, const BatchNormParameters<T>& parameters, BatchNormMode mode) {
-  using C = Compute<T>;
-  const i64 channels = x.cols;
-  if (channels == 0) return;
-  Gradient<T> rows{dy.data, x.data, y,
-                   !mode.relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)};
-  const Scratch<GradientTerms<C>> terms(device, channels);
-  if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
-      out.dresidual != nullptr) {
-    const ColumnRuns runs = column_runs(x.rows, channels);
-    const Scratch<TwoSums<double>> partial(device, runs.runs * channels);
-    launch<gradient_sums_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(),
-                                    out.dresidual, rows, parameters, runs);
-    launch<gradient_totals_kernel<T>>(
-        on(device, static_cast<u32>(divide_up(channels, kWarp))), out.dgamma, out.dbeta,
-        terms.data(), Rows<const TwoSums<double>>{partial.data(), runs.runs, channels},
-        parameters.inv_std, x.rows);
-  }
-  if (out.dx == nullptr || x.rows == 0) return;
-  if (out.dresidual != nullptr)
-    rows = {out.dresidual, x.data, y, Mask::none};  // dresidual is already masked
+Gradient<T> gradient_of(Rows<const T> dy, Rows<const T> x, const T* y, bool relu) {
+  return {dy.data, x.data, y, !relu ? Mask::none : (y != nullptr ? Mask::from_y : Mask::from_x)};
+}
+
+// Writes the totals, which include dgamma and dbeta, and dresidual. channels > 0.
+template <class T>
+void sum_gradients(Cuda device, const Totals<T>& out, T* dresidual, const Gradient<T>& gradient,
+                   i64 rows, i64 channels, const BatchNormParameters<T>& parameters) {
+  const ColumnRuns runs = column_runs(rows, channels);
+  const Scratch<TwoSums<double>> partial(device, runs.runs * channels);
+  launch<gradient_sums_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(), dresidual,
+                                  gradient, parameters, runs);
+  launch<gradient_totals_kernel<T>>(
+      on(device, static_cast<u32>(divide_up(channels, kWarp))), out,
+      Rows<const TwoSums<double>>{partial.data(), runs.runs, channels}, parameters.inv_std, rows);
+}
+
+// `terms` is read unless the statistics are constant.
+template <class T>
+void write_dx(Cuda device, const BatchNormGradients<T>& out, Gradient<T> gradient, i64 rows,
+              i64 channels, const BatchNormParameters<T>& parameters,
+              const GradientTerms<Compute<T>>* terms, bool constant_statistics) {
+  if (out.dresidual != nullptr)  // it is already masked
+    gradient = {out.dresidual, gradient.x, gradient.y, Mask::none};
   with_channel_width<T>(
       channels,
       [&]<int kWidth>() {
-        const RowGrid grid = row_grid<kWidth>(x.rows, channels);
-        launch<input_gradient_kernel<T, kWidth>>(
-            on(device, blocks_of(grid)), out.dx, rows, parameters,
-            static_cast<const GradientTerms<C>*>(terms.data()), mode.constant_statistics, grid);
+        const RowGrid grid = row_grid<kWidth>(rows, channels);
+        launch<input_gradient_kernel<T, kWidth>>(on(device, blocks_of(grid)), out.dx, gradient,
+                                                 parameters, terms, constant_statistics, grid);
       },
-      out.dx, rows.dy, rows.x, rows.y);
+      out.dx, gradient.dy, gradient.x, gradient.y);
+}
+
+template <class T>
+void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x,
+              const T* y, const BatchNormParameters<T>& parameters, BatchNormMode mode) {
+  const i64 channels = x.cols;
+  if (channels == 0) return;
+  const Gradient<T> gradient = gradient_of(dy, x, y, mode.relu);
+  const Scratch<GradientTerms<Compute<T>>> terms(device, channels);
+  if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
+      out.dresidual != nullptr)
+    sum_gradients(device, Totals<T>{out.dgamma, out.dbeta, terms.data(), nullptr}, out.dresidual,
+                  gradient, x.rows, channels, parameters);
+  if (out.dx == nullptr || x.rows == 0) return;
+  write_dx(device, out, gradient, x.rows, channels, parameters, terms.data(),
+           mode.constant_statistics);
+}
+
+template <class T>
+void backward_sums(Cuda device, double* sums, const BatchNormGradients<T>& out, Rows<const T> dy,
+                   Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,
+                   bool relu) {
+  if (x.cols == 0) return;
+  sum_gradients(device, Totals<T>{out.dgamma, out.dbeta, nullptr, sums}, out.dresidual,
+                gradient_of(dy, x, y, relu), x.rows, x.cols, parameters);
+}
+
+template <class T>
+void backward_dx(Cuda device, const BatchNormGradients<T>& out, const double* sums,
+                 Rows<const T> dy, Rows<const T> x, const T* y,
+                 const BatchNormParameters<T>& parameters, bool relu) {
+  using C = Compute<T>;
+  if (x.size() == 0) return;
+  const Scratch<GradientTerms<C>> terms(device, x.cols);
+  launch<gradient_terms_kernel<C>>(on(device, blocks_for(x.cols)), terms.data(), sums,
+                                   parameters.inv_std, x.cols);
+  write_dx(device, out, gradient_of(dy, x, y, relu), x.rows, x.cols, parameters, terms.data(),
+           false);
 }
 
 }  // namespace
@@ -284,6 +350,18 @@ void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, R
                            Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters, \
                            BatchNormMode mode) {                                                  \
     backward(device, out, dy, x, y, parameters, mode);                                            \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm_backward_sums(Cuda device, double* sums, const BatchNormGradients<T>& out,      \
+                                Rows<const T> dy, Rows<const T> x, const T* y,                    \
+                                const BatchNormParameters<T>& parameters, bool relu) {            \
+    backward_sums(device, sums, out, dy, x, y, parameters, relu);                                 \
+  }                                                                                               \
+  template <>                                                                                     \
+  void batch_norm_backward_dx(Cuda device, const BatchNormGradients<T>& out, const double* sums,  \
+                              Rows<const T> dy, Rows<const T> x, const T* y,                      \
+                              const BatchNormParameters<T>& parameters, bool relu) {              \
+    backward_dx(device, out, sums, dy, x, y, parameters, relu);                                   \
   }
 WEFT_BATCH_NORM(float)
 WEFT_BATCH_NORM(double)

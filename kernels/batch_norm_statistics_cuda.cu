@@ -55,25 +55,61 @@ __global__ void __launch_bounds__(kThreads)
   out[2 * runs.cols] = moments.squares;
 }
 
-// One warp for each channel combines the moments of the runs.
-__global__ void __launch_bounds__(kThreads)
-    statistics_kernel(BatchStatistics out, const double* partial, double eps, i64 runs,
-                      i64 channels) {
-  using Team = RowTeam<false>;
-  const i64 channel = Team::row();
-  if (channel >= channels) return;
+// One warp for each channel combines the moments of the runs. The result is valid in rank 0.
+using ChannelTeam = RowTeam<false>;
+__device__ Moments moments_of_runs(const double* partial, i64 channel, i64 runs, i64 channels) {
   Moments moments{0, 0, 0};
-  for (i64 run = Team::rank(); run < runs; run += Team::kSize) {
+  for (i64 run = ChannelTeam::rank(); run < runs; run += ChannelTeam::kSize) {
     const double* part = partial + run * 3 * channels + channel;
     moments = MergeMoments{}(moments, Moments{part[0], part[channels], part[2 * channels]});
   }
-  moments = Team::combine(moments, MergeMoments{});
-  if (Team::rank() != 0) return;
-  const double squares =
-      moments.squares > 0 || moments.squares != moments.squares ? moments.squares : 0.0;
+  return ChannelTeam::combine(moments, MergeMoments{});
+}
+
+__device__ void finish(const BatchStatistics& out, i64 channel, double sum, double rows,
+                       double eps) {
+  const double squares = sum > 0 || sum != sum ? sum : 0.0;
+  out.inv_std[channel] = 1.0 / std::sqrt(squares / rows + eps);
+  out.batch_var[channel] = squares / (rows - 1.0);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    statistics_kernel(BatchStatistics out, const double* partial, double eps, i64 runs,
+                      i64 channels) {
+  const i64 channel = ChannelTeam::row();
+  if (channel >= channels) return;
+  const Moments moments = moments_of_runs(partial, channel, runs, channels);
+  if (ChannelTeam::rank() != 0) return;
   out.mean[channel] = moments.mean;
-  out.inv_std[channel] = 1.0 / std::sqrt(squares / moments.rows + eps);
-  out.batch_var[channel] = squares / (moments.rows - 1.0);
+  finish(out, channel, moments.squares, moments.rows, eps);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    share_moments_kernel(ShareMoments out, const double* partial, i64 runs, i64 channels) {
+  const i64 channel = ChannelTeam::row();
+  if (channel >= channels) return;
+  const Moments moments = moments_of_runs(partial, channel, runs, channels);
+  if (ChannelTeam::rank() != 0) return;
+  out.mean[channel] = moments.mean;
+  out.squares[channel] = moments.squares;
+  out.sums[channel] = moments.rows * moments.mean;
+  if (channel == 0) out.sums[channels] = moments.rows;
+}
+
+__global__ void __launch_bounds__(kThreads)
+    recentre_moments_kernel(ShareMoments moments, double rows, i64 channels) {
+  for (i64 c = first_index(); c < channels; c += grid_stride()) {
+    const double mean = moments.sums[c] / moments.sums[channels], apart = moments.mean[c] - mean;
+    moments.squares[c] += rows * apart * apart;
+    moments.mean[c] = mean;
+  }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    finish_statistics_kernel(BatchStatistics out, const double* squares, const double* rows,
+                             double eps, i64 channels) {
+  for (i64 c = first_index(); c < channels; c += grid_stride())
+    finish(out, c, squares[c], *rows, eps);
 }
 
 template <class T>
@@ -93,14 +129,31 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <class T>
-void statistics(Cuda device, const BatchStatistics& out, Rows<const T> x, double eps) {
-  if (x.cols == 0) return;
+// Calls body(partial moments, runs) once the moments of all runs are launched. x.cols > 0.
+template <class T, class Body>
+void with_moments(Cuda device, Rows<const T> x, const Body& body) {
   const ColumnRuns runs = column_runs(x.rows, x.cols);
   const Scratch<double> partial(device, runs.runs * 3 * x.cols);
   launch<moments_kernel<T>>(on(device, blocks_for_columns(runs)), partial.data(), x, runs);
-  launch<statistics_kernel>(on(device, blocks_for_rows(false, x.cols)), out,
-                            static_cast<const double*>(partial.data()), eps, runs.runs, x.cols);
+  body(static_cast<const double*>(partial.data()), runs.runs);
+}
+
+template <class T>
+void statistics(Cuda device, const BatchStatistics& out, Rows<const T> x, double eps) {
+  if (x.cols == 0) return;
+  with_moments(device, x, [&](const double* partial, i64 runs) {
+    launch<statistics_kernel>(on(device, blocks_for_rows(false, x.cols)), out, partial, eps, runs,
+                              x.cols);
+  });
+}
+
+template <class T>
+void moments_of_share(Cuda device, const ShareMoments& out, Rows<const T> x) {
+  if (x.cols == 0) return;
+  with_moments(device, x, [&](const double* partial, i64 runs) {
+    launch<share_moments_kernel>(on(device, blocks_for_rows(false, x.cols)), out, partial, runs,
+                                 x.cols);
+  });
 }
 
 template <class T>
@@ -112,10 +165,27 @@ void commit(Cuda device, const RunningStatistics<T>& running, BatchMoments batch
 
 }  // namespace
 
+template <>
+void recentre_moments(Cuda device, const ShareMoments& moments, i64 rows, i64 channels) {
+  launch<recentre_moments_kernel>(on(device, blocks_for(channels)), moments,
+                                  static_cast<double>(rows), channels);
+}
+
+template <>
+void finish_statistics(Cuda device, const BatchStatistics& out, const double* squares,
+                       const double* rows, double eps, i64 channels) {
+  launch<finish_statistics_kernel>(on(device, blocks_for(channels)), out, squares, rows, eps,
+                                   channels);
+}
+
 #define WEFT_BATCH_STATISTICS(T)                                                                  \
   template <>                                                                                     \
   void batch_statistics(Cuda device, const BatchStatistics& out, Rows<const T> x, double eps) {   \
     statistics(device, out, x, eps);                                                              \
+  }                                                                                               \
+  template <>                                                                                     \
+  void share_moments(Cuda device, const ShareMoments& out, Rows<const T> x) {                     \
+    moments_of_share(device, out, x);                                                             \
   }                                                                                               \
   template <>                                                                                     \
   void commit_running_stats(Cuda device, const RunningStatistics<T>& running, BatchMoments batch, \

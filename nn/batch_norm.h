@@ -12,10 +12,11 @@ struct NormOptions {
 void describe(Fields& f, NormOptions& o);
 
 // Normalises each channel to mean 0 and variance 1, then multiplies by weight and adds bias. x is
-// (batch, …, channels): images or rows of features. Training uses the statistics of the batch and
-// updates the running statistics (Note [Batch-norm statistics]); evaluation uses the running
-// statistics. The names are those of PyTorch's BatchNorm1d and BatchNorm2d, num_batches_tracked
-// included. Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+// (batch, …, channels): images or rows of features. Training uses the statistics of the batch, of
+// all ranks if a SharedBatch is set (autograd/shared_batch.h), and updates the running statistics
+// (Note [Batch-norm statistics]); evaluation uses the running statistics. The names are those of
+// PyTorch's BatchNorm1d and BatchNorm2d, num_batches_tracked included. Source: Ioffe & Szegedy
+// 2015, arXiv:1502.03167.
 //
 // Note [Frozen batch norm]
 // A batch norm is frozen if neither its weight nor its bias requires a gradient. It then normalises

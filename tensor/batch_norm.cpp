@@ -45,20 +45,62 @@ Tensor per_channel(i64 channels, const Device& device) {
   return Tensor::empty({channels}, DType::f64, device);
 }
 
-}  // namespace
+kernels::BatchStatistics pointers_to(const BatchStatistics& s) {
+  return {.mean = s.mean.data<double>(),
+          .inv_std = s.inv_std.data<double>(),
+          .batch_var = s.variance.data<double>()};
+}
 
-BatchStatistics batch_statistics(const Tensor& x, double eps) {
-  check_input(x);
-  const i64 channels = x.size(-1), values = x.shape().elements(0, x.rank() - 1);
+void check_values(const Tensor& x, i64 values, const char* where) {
   WEFT_CHECK(
       values >= 2,
-      "batch_norm: x is {}, {} values per channel; at least 2 are required for statistics of the batch",
-      x.shape(), values);
+      "batch_norm: x is {}, {} values per channel{}; at least 2 are required for statistics of the batch",
+      x.shape(), values, where);
+}
+
+// Note [Shared batch]. The statistics are finished in the memory of the moments.
+void shared_statistics(const BatchStatistics& s, const Tensor& x, double eps,
+                       const SharedRows& shared) {
+  const i64 channels = x.size(-1),
+            own_rows = shared.counts ? x.shape().elements(0, x.rank() - 1) : 0;
+  const Tensor sums = per_channel(channels + 1, x.device());
+  const kernels::ShareMoments moments{.mean = s.mean.data<double>(),
+                                      .squares = s.variance.data<double>(),
+                                      .sums = sums.data<double>()};
+  visit_compute("batch_norm", x.dtype(), [&]<class T>() {
+    const kernels::Rows<const T> own{x.data<T>(), own_rows, channels};
+    std::visit([&](auto device) { kernels::share_moments<T>(device, moments, own); }, x.device());
+  });
+  shared.sum(sums);
+  // Where the own rows suffice, the device is not waited for. If all rows do not suffice, no
+  // process has enough, and each of them throws.
+  if (own_rows < 2)
+    check_values(x, static_cast<i64>(sums.slice(channels, channels + 1).item<double>()),
+                 " on all ranks together");
+  std::visit([&](auto device) { kernels::recentre_moments(device, moments, own_rows, channels); },
+             x.device());
+  shared.sum(s.variance);
+  std::visit(
+      [&](auto device) {
+        kernels::finish_statistics(device, pointers_to(s), moments.squares, moments.sums + channels,
+                                   eps, channels);
+      },
+      x.device());
+}
+
+}  // namespace
+
+BatchStatistics batch_statistics(const Tensor& x, double eps, const SharedRows& shared) {
+  check_input(x);
+  const i64 channels = x.size(-1);
   BatchStatistics s{per_channel(channels, x.device()), per_channel(channels, x.device()),
                     per_channel(channels, x.device())};
-  const kernels::BatchStatistics out{.mean = s.mean.data<double>(),
-                                     .inv_std = s.inv_std.data<double>(),
-                                     .batch_var = s.variance.data<double>()};
+  if (shared.sum && channels > 0) {
+    shared_statistics(s, x, eps, shared);
+    return s;
+  }
+  check_values(x, x.shape().elements(0, x.rank() - 1), "");
+  const kernels::BatchStatistics out = pointers_to(s);
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
     std::visit([&](auto device) { kernels::batch_statistics<T>(device, out, rows<T>(x), eps); },
                x.device());
@@ -95,20 +137,38 @@ Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tens
 
 void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, const Tensor& x,
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
-                         const Tensor& beta, bool relu, bool constant_statistics) {
+                         const Tensor& beta, bool relu, bool constant_statistics,
+                         const SharedRows& shared) {
   check_input(x);
   check_output("batch_norm", dy, x.shape(), x);
+  const i64 channels = x.size(-1);
+  Tensor sums;  // of dz, of dz·(x − mean) and of rows over the processes
+  if (shared.sum && channels > 0 && gradients.dx != nullptr && !constant_statistics)
+    sums = per_channel(2 * channels + 1, x.device());
+  if (sums.defined() && !shared.counts) {
+    fill_with_zeros(sums);
+    shared.sum(sums);
+    sums = Tensor();
+    constant_statistics = true;  // they do not depend on padding
+  }
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
     const kernels::BatchNormGradients<T> out{.dx = data_or_null<T>(gradients.dx),
                                              .dresidual = data_or_null<T>(gradients.dresidual),
                                              .dgamma = data_or_null<T>(gradients.dgamma),
                                              .dbeta = data_or_null<T>(gradients.dbeta)};
+    const auto parameters = parameters_of<T>(gamma, beta, statistics);
+    const kernels::Rows<const T> DY = rows<T>(dy), X = rows<T>(x);
+    const T* Y = data_or_null<T>(y);
     std::visit(
         [&](auto device) {
-          kernels::batch_norm_backward<T>(
-              device, out, rows<T>(dy), rows<T>(x), data_or_null<T>(y),
-              parameters_of<T>(gamma, beta, statistics),
-              {.relu = relu, .constant_statistics = constant_statistics});
+          if (!sums.defined())
+            return kernels::batch_norm_backward<T>(
+                device, out, DY, X, Y, parameters,
+                {.relu = relu, .constant_statistics = constant_statistics});
+          double* data = sums.data<double>();
+          kernels::batch_norm_backward_sums<T>(device, data, out, DY, X, Y, parameters, relu);
+          shared.sum(sums);
+          kernels::batch_norm_backward_dx<T>(device, out, data, DY, X, Y, parameters, relu);
         },
         x.device());
   });

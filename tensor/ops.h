@@ -7,6 +7,7 @@
 // kernel's header says so. The inputs of one call share dtype and device. Every check throws
 // UserError: "op: given; required".
 #pragma once
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -244,13 +245,21 @@ struct BatchNormOptions {
   double eps = 1e-5;
   bool relu = false;  // applied after the residual is added
 };
+// The other rows of a batch that lies in several processes (kernels/batch_norm.h, Note [Shared
+// batch]). `sum` replaces the elements of an f64 tensor by their sums over the processes, which
+// have the same bits and are asked for in the same order in each. Without it, x is the batch. If
+// `counts` is false, x is padding, on which statistics and gradients of other rows do not depend.
+struct SharedRows {
+  std::function<void(const Tensor& values)> sum;
+  bool counts = true;
+};
 // The statistics of each channel of x (…, channels), each (channels) in f64: mean, 1/√(variance +
-// eps), and the variance that divides by rows − 1, for the running statistics. At least two rows
-// are required.
+// eps), and the variance that divides by rows − 1, for the running statistics. The batch must have
+// at least two rows. For a shared batch sum() is called twice.
 struct BatchStatistics {
   Tensor mean, inv_std, variance;
 };
-BatchStatistics batch_statistics(const Tensor& x, double eps);
+BatchStatistics batch_statistics(const Tensor& x, double eps, const SharedRows& shared = {});
 // The mean and inv_std (channels) of the running statistics, with which evaluation normalises.
 BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& running_var,
                                    double eps);
@@ -263,10 +272,12 @@ Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tens
 struct BatchNormGradients {
   Tensor *dx = nullptr, *dresidual = nullptr, *dgamma = nullptr, *dbeta = nullptr;
 };
-// `y` is required if a relu follows a residual.
+// `y` is required if a relu follows a residual. For a shared batch dgamma and dbeta are those of
+// the rows of x, and sum() is called once if dx is computed and the statistics are not constant.
 void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, const Tensor& x,
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
-                         const Tensor& beta, bool relu, bool constant_statistics);
+                         const Tensor& beta, bool relu, bool constant_statistics,
+                         const SharedRows& shared = {});
 // Adds momentum·(batch − running) to the running statistics and 1 to `batches` (an int64 scalar,
 // which may be undefined), unless *skip is true. `skip` lies on the device of the tensors and may
 // be null. The running statistics are thus committed together with the optimizer step, and a

@@ -149,6 +149,128 @@ TEST(CudaBatchNorm, Backward) {
   });
 }
 
+// Both widths of a pack, and channels that have several runs of rows.
+const Size kSharedShapes[] = {{1, 1}, {33, 3}, {31, 64}, {300, 5}};
+
+// The first row and the rows of the share of each of two processes. A share may be empty.
+std::vector<std::pair<i64, i64>> shares_of(i64 rows, i64 first) {
+  return {{0, first}, {first, rows - first}};
+}
+
+// Adds the sums of a process to those of all.
+void add_to(std::vector<double>& all, const Array<double>& sums) {
+  for (i64 i = 0; i < sums.size(); ++i) all[static_cast<std::size_t>(i)] += sums[i];
+}
+Array<double> copy_of(const std::vector<double>& values) {
+  Array<double> copy(static_cast<i64>(values.size()));
+  for (i64 i = 0; i < copy.size(); ++i) copy[i] = values[static_cast<std::size_t>(i)];
+  return copy;
+}
+
+// Tests the statistics of a batch that two processes share. The reference is the CPU's kernel with
+// all rows.
+TEST(CudaBatchNorm, SharedStatistics) {
+  for_types([]<class T>() {
+    for (const Size& s : kSharedShapes) {
+      const Problem<T> p(s);
+      const i64 channels = s.channels;
+      const auto c = static_cast<std::size_t>(channels);
+      std::vector<double> mean(c), inv_std(c), var(c);
+      const auto x64 = p.x.numbers();
+      batch_statistics<double>(Cpu{}, {mean.data(), inv_std.data(), var.data()},
+                               view(x64, s.rows, channels), 1e-5);
+      for (const i64 first : {i64{0}, i64{1}, s.rows / 3}) {
+        SCOPED_TRACE(::testing::Message() << s.rows << ", " << channels << ": " << first);
+        in_every_order([&] {
+          std::vector<double> sums(c + 1), squares(c);
+          std::vector<Array<double>> own_mean, own_squares;
+          for (const auto& [begin, rows] : shares_of(s.rows, first)) {
+            Array<double> m(channels), q(channels), own(channels + 1);
+            share_moments<T>(Cuda{}, {m.data(), q.data(), own.data()},
+                             {p.x.data() + begin * channels, rows, channels});
+            add_to(sums, own);
+            own_mean.push_back(m);
+            own_squares.push_back(q);
+          }
+          Array<double> all_sums = copy_of(sums);
+          EXPECT_EQ(sums[c], static_cast<double>(s.rows));
+          for (const std::size_t share : {0, 1}) {
+            recentre_moments(Cuda{},
+                             {own_mean[share].data(), own_squares[share].data(), all_sums.data()},
+                             shares_of(s.rows, first)[share].second, channels);
+            add_to(squares, own_squares[share]);
+          }
+          expect_same_bytes(own_mean[0], own_mean[1]);
+          Array<double> v = copy_of(squares), i(channels);
+          finish_statistics(Cuda{}, {nullptr, i.data(), v.data()}, v.data(),
+                            all_sums.data() + channels, 1e-5, channels);
+          expect_near(own_mean[0], mean);
+          expect_near(i, inv_std);
+          expect_near(v, var);
+        });
+      }
+    }
+  });
+}
+
+// Tests the backward pass in two steps against that in one. The bytes of dx and dresidual are the
+// same if one process has all rows.
+TEST(CudaBatchNorm, SharedBackward) {
+  for_types([]<class T>() {
+    for (const Size& s : kSharedShapes) {
+      const Problem<T> p(s);
+      const i64 channels = s.channels;
+      for (const int mask : {0, 1, 2})
+        for (const bool residual : {false, true})
+          for (const i64 first : {i64{1}, s.rows}) {
+            SCOPED_TRACE(::testing::Message() << s.rows << ", " << channels << ": mask " << mask
+                                              << (residual ? ", residual, " : ", ") << first);
+            const T* y = mask == 2 ? p.residual.data() : nullptr;
+            in_every_order([&] {
+              Array<T> dx(p.dy), dr(p.dy), dg(channels), db(channels);
+              batch_norm_backward<T>(
+                  Cuda{}, {dx.data(), residual ? dr.data() : nullptr, dg.data(), db.data()},
+                  view(p.dy, s.rows, channels), view(p.x, s.rows, channels), y, p.parameters(),
+                  {.relu = mask != 0});
+              Array<T> shared_dx(p.dy), shared_dr(p.dy);
+              std::vector<double> sums(2 * static_cast<std::size_t>(channels) + 1);
+              std::vector<double> dgamma(sums.size() / 2), dbeta(dgamma);
+              // Step 1 writes the sums, and step 2 reads those of all rows.
+              const auto step = [&](i64 begin, i64 rows, const Array<double>* all) {
+                const i64 at = begin * channels;
+                Array<T> g(channels), b(channels);
+                Array<double> own(2 * channels + 1);
+                T* dy = shared_dr.data() + at;  // dresidual may be dy
+                const BatchNormGradients<T> out{shared_dx.data() + at, residual ? dy : nullptr,
+                                                g.data(), b.data()};
+                const Rows<const T> x{p.x.data() + at, rows, channels};
+                const T* own_y = y != nullptr ? y + at : nullptr;
+                if (all != nullptr)
+                  return batch_norm_backward_dx<T>(Cuda{}, out, all->data(), {dy, rows, channels},
+                                                   x, own_y, p.parameters(), mask != 0);
+                batch_norm_backward_sums<T>(Cuda{}, own.data(), out, {dy, rows, channels}, x, own_y,
+                                            p.parameters(), mask != 0);
+                add_to(sums, own);
+                for (std::size_t i = 0; i < dgamma.size(); ++i) {
+                  dgamma[i] += converted<double>(g[static_cast<i64>(i)]);
+                  dbeta[i] += converted<double>(b[static_cast<i64>(i)]);
+                }
+              };
+              for (const auto& [begin, rows] : shares_of(s.rows, first)) step(begin, rows, nullptr);
+              EXPECT_EQ(sums.back(), static_cast<double>(s.rows));
+              const Array<double> all = copy_of(sums);
+              for (const auto& [begin, rows] : shares_of(s.rows, first)) step(begin, rows, &all);
+              if (residual) expect_same_bytes(shared_dr, dr);
+              if (first == s.rows) expect_same_bytes(shared_dx, dx);
+              else expect_near(shared_dx, dx.numbers(), 10 * tolerance<T>());
+              expect_near(dg, dgamma, 60 * tolerance<T>());
+              expect_near(db, dbeta, 60 * tolerance<T>());
+            });
+          }
+    }
+  });
+}
+
 TEST(CudaBatchNorm, NoRows) {
   Numbers numbers;
   const Array<float> gamma(3, numbers);
