@@ -22,7 +22,7 @@ endif()
 
 foreach(folder ${WEFT_FOLDERS})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu ${folder}/*/*_cuda.cu)
-  list(FILTER sources EXCLUDE REGEX "/dist/gloo/")  # cmake/gloo.cmake
+  list(FILTER sources EXCLUDE REGEX "/dist/(gloo|nccl)/")  # cmake/gloo.cmake, cmake/nccl.cmake
   weft_choose_device(sources)
   if(sources)
     add_library(weft_${folder} OBJECT ${sources})

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/dist/process_group.h"
 
-#include <filesystem>
 #include <utility>
-
-#include <dlfcn.h>
 
 #include "weft/core/clock.h"
 #include "weft/core/error.h"
@@ -14,34 +11,14 @@
 namespace weft::dist {
 namespace {
 
-constexpr const char* kLibrary = "libweft_gloo.so";
 // Connections to a process that was killed close at once, and Gloo says so.
 constexpr std::chrono::seconds kGrace{4};
-
-// The library beside libweft. It stays open, because its code may run until the process ends.
-MakeBackend* open_backend(i64 size) {
-  Dl_info self{};
-  dladdr(reinterpret_cast<const void*>(&open_backend), &self);
-  const auto path =
-      std::filesystem::absolute(self.dli_fname == nullptr ? "" : self.dli_fname).parent_path() /
-      kLibrary;
-  WEFT_CHECK(std::filesystem::exists(path),
-             "dist: {} ranks were started, and this build has no {}; a build with libgloo-dev is "
-             "required",
-             size, kLibrary);
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  WEFT_CHECK(library != nullptr, "dist: {} cannot be opened ({}); it is required for {} ranks",
-             path.string(), dlerror(), size);
-  void* make = dlsym(library, kBackendFunction);
-  WEFT_ASSERT(make != nullptr, "{} has no {}", path.string(), kBackendFunction);
-  return reinterpret_cast<MakeBackend*>(make);
-}
 
 }  // namespace
 
 ProcessGroup::ProcessGroup(Launch launch, const GroupOptions& options)
     : launch_(std::move(launch)), options_(options) {
-  MakeBackend* const make = open_backend(launch_.size);
+  const BackendMaker make = open_backend(options_.backend, options_.device, launch_.size);
   if (launch_.rank == 0)
     server_ = std::make_unique<StoreServer>(
         listen_at(launch_.address, launch_.port),
@@ -54,25 +31,31 @@ ProcessGroup::ProcessGroup(Launch launch, const GroupOptions& options)
   }
 }
 
-void ProcessGroup::join(MakeBackend* make) {
+void ProcessGroup::join(const BackendMaker& make) {
   store_ = std::make_shared<Store>(launch_, options_.build_and_config, options_.timeout,
                                    options_.silence);
   store_->when_stuck(kGrace, options_.when_stuck);
   call("the start", [&] {
     wait_for_all();
-    backend_.reset(
-        make({launch_.rank, launch_.size, *store_, store_->local_address(), options_.timeout}));
+    backend_ = make({launch_.rank, launch_.size, *store_, store_->local_address(), options_.timeout,
+                     options_.silence});
   });
+  order_ = StreamOrder(backend_->stream());
+  store_->when_stuck(kGrace,
+                     [backend = backend_, last = options_.when_stuck](const std::string& sentence) {
+                       backend->give_up();
+                       if (last) last(sentence);
+                     });
   doing("training");
 }
 
 // An operation that still runs cannot be interrupted. The others are told, so they end, and then it
 // ends; if one of them was stopped, the thread is left behind with what it uses.
 ProcessGroup::~ProcessGroup() {
-  if (!background_) return;
-  if (background_->busy()) store_->fail_job("its group ended while operations were begun");
-  store_->when_stuck({}, nullptr);
-  background_->stop(kGrace);
+  if (background_ && background_->busy())
+    store_->fail_job("its group ended while operations were begun");
+  if (store_) store_->when_stuck({}, nullptr);
+  if (background_) background_->stop(kGrace);
 }
 
 void ProcessGroup::wait_for_all() {
@@ -92,10 +75,14 @@ void ProcessGroup::wait_for_all() {
   store_->get(key, options_.timeout + options_.silence);
 }
 
-void ProcessGroup::begin(const char* operation, const Tensor& values,
+void ProcessGroup::begin(const char* operation, std::initializer_list<Tensor> tensors,
                          std::function<void(Backend&)> run) {
+  count(operation, *tensors.begin());
+  if (order_) {
+    queue(operation, tensors, [&] { run(*backend_); });
+    return;
+  }
   store_->check();
-  count(values);
   if (!background_) background_ = std::make_unique<Background>();
   noticing([&] {
     background_->begin(
@@ -105,16 +92,17 @@ void ProcessGroup::begin(const char* operation, const Tensor& values,
 }
 
 void ProcessGroup::begin_all_reduce(const Tensor& values) {
-  begin("all-reduce", values, [values](Backend& backend) { backend.all_reduce(values); });
+  begin("all-reduce", {values}, [values](Backend& backend) { backend.all_reduce(values); });
 }
 
 void ProcessGroup::begin_reduce_scatter(const Tensor& values, const Tensor& part) {
   check_parts("reduce-scatter", part, values);
-  begin("reduce-scatter", values,
+  begin("reduce-scatter", {values, part},
         [values, part](Backend& backend) { backend.reduce_scatter(values, part); });
 }
 
 void ProcessGroup::finish() {
+  order_.finish();
   if (!background_) return;
   const auto begin = Clock::now();
   noticing([&] { background_->wait(); });
@@ -123,38 +111,48 @@ void ProcessGroup::finish() {
 }
 
 void ProcessGroup::all_reduce(const Tensor& values) {
-  count(values);
-  call("all-reduce", [&] { backend_->all_reduce(values); });
+  count("all-reduce", values);
+  run("all-reduce", {values}, [&] { backend_->all_reduce(values); });
 }
 void ProcessGroup::reduce_scatter(const Tensor& values, const Tensor& part) {
   check_parts("reduce-scatter", part, values);
-  count(values);
-  call("reduce-scatter", [&] { backend_->reduce_scatter(values, part); });
+  count("reduce-scatter", values);
+  run("reduce-scatter", {values, part}, [&] { backend_->reduce_scatter(values, part); });
 }
 void ProcessGroup::all_gather(const Tensor& part, const Tensor& values) {
   check_parts("all-gather", part, values);
-  count(values);
-  call("all-gather", [&] { backend_->all_gather(part, values); });
+  count("all-gather", values);
+  run("all-gather", {values, part}, [&] { backend_->all_gather(part, values); });
 }
 void ProcessGroup::broadcast(const Tensor& values, i64 root) {
   check_root("broadcast", root);
-  count(values);
-  call("broadcast", [&] { backend_->broadcast(values, root); });
+  count("broadcast", values);
+  run("broadcast", {values}, [&] { backend_->broadcast(values, root); });
 }
 void ProcessGroup::barrier() {
-  call("barrier", [&] { backend_->barrier(); });
+  call("barrier", [&] {
+    backend_->barrier();
+    order_.wait();
+  });
 }
 
 void ProcessGroup::wait_for_others(const std::string& what) {
-  call(what.c_str(), [&] { store_->meet(what); });
+  call(what.c_str(), [&] { meet(what); });
 }
 
 std::string ProcessGroup::broadcast_text(const std::string& text, i64 root) {
   check_root("broadcast_text", root);
   std::string received;
   call("broadcast of a text",
-       [&] { received = store_->meet("broadcast of a text", rank() == root ? text : ""); });
+       [&] { received = meet("broadcast of a text", rank() == root ? text : ""); });
   return received;
+}
+
+// What was queued on a GPU is done first: the emulated one works only while the host waits for it,
+// and the others would wait for this rank.
+std::string ProcessGroup::meet(const std::string& name, const std::string& text) {
+  order_.wait();
+  return store_->meet(name, text);
 }
 
 void ProcessGroup::check_root(const char* operation, i64 root) const {
@@ -171,7 +169,10 @@ void ProcessGroup::check_parts(const char* operation, const Tensor& part,
              name_of(values.dtype()), size());
 }
 
-void ProcessGroup::count(const Tensor& values) {
+void ProcessGroup::count(const char* operation, const Tensor& values) {
+  WEFT_CHECK(values.device().index() == options_.device.index(),
+             "{}: a tensor on the device {} given; one on {}, the device of the ranks, is required",
+             operation, name_of(values.device()), name_of(options_.device));
   ++traffic_.operations;
   traffic_.bytes += bytes_of(values);
 }
@@ -186,11 +187,27 @@ void ProcessGroup::noticing(const std::function<void()>& run) {
   }
 }
 
+void ProcessGroup::run(const char* operation, std::initializer_list<Tensor> tensors,
+                       const std::function<void()>& run) {
+  if (!order_) return call(operation, run);
+  queue(operation, tensors, run);
+  order_.finish();
+}
+
+// On a GPU: the host does not wait.
+void ProcessGroup::queue(const char* operation, std::initializer_list<Tensor> tensors,
+                         const std::function<void()>& run) {
+  store_->check();
+  for (const Tensor& values : tensors) order_.begin(values);
+  noticing([&] { take_part(*store_, options_.silence, operation, run); });
+}
+
 void ProcessGroup::call(const char* operation, const std::function<void()>& run) {
   finish();
   store_->check();
   const auto begin = Clock::now();
   noticing([&] { take_part(*store_, options_.silence, operation, run); });
+  if (order_) store_->check();  // an operation that give_up() ended does not fail
   traffic_.seconds_waited += seconds_since(begin);
 }
 

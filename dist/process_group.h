@@ -8,17 +8,22 @@
 //   }
 //
 // All ranks call the same operations in the same order, with tensors of equal shape and dtype on
-// the CPU. An operation returns when the tensors of this rank have their values, and first waits
-// for those that were begun before. If another rank is lost, or a live one keeps the others waiting
-// beyond `timeout`, it throws a sentence that names the rank; the group cannot be used any more. A
-// group is used by one thread. The process has to ignore SIGPIPE, which Gloo raises when another
-// rank has ended.
+// the group's device. An operation first waits for those that were begun before. On the CPU it
+// returns when the tensors of this rank have their values. On a GPU it is queued: it begins after
+// the work so far on the tensor's stream, and later work there begins after it. Graphs can record
+// it, and must not be launched after the group has ended.
+//
+// If another rank is lost, or a live one keeps the others waiting beyond `timeout`, an operation
+// throws a sentence that names the rank; the group cannot be used any more. On a GPU, what waits
+// for the device may throw it. A group is used by one thread. The process has to ignore SIGPIPE,
+// which Gloo raises when another rank has ended.
 //
 //   group.begin_all_reduce(bucket);  // while gradients of other layers are computed
 //   group.finish();                  // now the bucket has the sums
 #pragma once
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -27,25 +32,29 @@
 #include "weft/dist/launch.h"
 #include "weft/dist/store.h"
 #include "weft/dist/store_server.h"
+#include "weft/dist/stream_order.h"
 
 namespace weft::dist {
 
 struct GroupOptions {
   std::string build_and_config;  // ranks with another one are refused
-  // How long ranks wait for each other: at the start, and in each operation.
+  // How long ranks wait for each other: at the start, and in each operation. Operations of NCCL
+  // have no such limit.
   std::chrono::milliseconds timeout{60000};
   std::chrono::milliseconds silence = kMostSilence;  // after which a rank counts as lost
   // Runs on another thread when the job has ended, and this rank still waits for a rank that was
   // stopped: Gloo cannot be interrupted. It should print the sentence and end the process. Without
   // it, the operation ends after `timeout`.
   std::function<void(const std::string& sentence)> when_stuck = {};
+  Device device = Cpu{};                     // of the tensors
+  BackendKind backend = BackendKind::auto_;  // auto: gloo on the CPU, nccl on a GPU
 };
 
 // What the operations of this rank were, for a trace and a benchmark.
 struct Traffic {
   i64 bytes = 0;  // of the whole tensors given, not of what crosses the network
   i64 operations = 0;
-  double seconds_busy = 0;    // of the group's thread, up to the last finish()
+  double seconds_busy = 0;    // of the group's thread, up to the last finish(); 0 on a GPU
   double seconds_waited = 0;  // of the caller, in finish() and in the other operations
 };
 
@@ -75,13 +84,13 @@ class ProcessGroup {
   void barrier();
 
   // Begins an all-reduce of `values`, which must not be read or written before finish(). Operations
-  // run in the order in which they were begun, on a thread of the group while the caller goes on.
-  // Throws what an operation begun before has thrown.
+  // run in the order in which they were begun, beside the work of the caller: on a thread of the
+  // group, or on a stream of the backend. Throws what an operation begun before has thrown.
   void begin_all_reduce(const Tensor& values);
   // `part` may be this rank's part of `values`.
   void begin_reduce_scatter(const Tensor& values, const Tensor& part);
-  // Waits until all operations that were begun are done, and throws what they threw. Does nothing
-  // if none was.
+  // Waits until all operations that were begun are done, and throws what they threw. On a GPU only
+  // later work on the streams of the tensors waits. Does nothing if none was begun.
   void finish();
 
   // Waits for all ranks however long they take, for example while rank 0 writes a checkpoint. Only
@@ -104,12 +113,18 @@ class ProcessGroup {
   void leave();
 
  private:
-  void join(MakeBackend* make);
+  void join(const BackendMaker& make);
   void wait_for_all();
   void call(const char* operation, const std::function<void()>& run);
   void noticing(const std::function<void()>& run);
-  void begin(const char* operation, const Tensor& values, std::function<void(Backend&)> run);
-  void count(const Tensor& values);
+  void begin(const char* operation, std::initializer_list<Tensor> tensors,
+             std::function<void(Backend&)> run);
+  void run(const char* operation, std::initializer_list<Tensor> tensors,
+           const std::function<void()>& run);
+  void queue(const char* operation, std::initializer_list<Tensor> tensors,
+             const std::function<void()>& run);
+  std::string meet(const std::string& name, const std::string& text = "");
+  void count(const char* operation, const Tensor& values);
   void check_root(const char* operation, i64 root) const;
   void check_parts(const char* operation, const Tensor& part, const Tensor& values) const;
 
@@ -118,6 +133,7 @@ class ProcessGroup {
   std::unique_ptr<StoreServer> server_;  // of rank 0
   // The thread may outlive the group.
   std::shared_ptr<Store> store_;
+  StreamOrder order_;  // of a GPU; keeps the memory that the backend still uses
   std::shared_ptr<Backend> backend_;
   std::unique_ptr<Background> background_;  // from the first begin_all_reduce()
   Traffic traffic_;

@@ -15,7 +15,7 @@ ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data
 ROOMS = {
     "core": [["."], ["config"]],
     "kernels": [["common"], [".", "optim"], ["library"]],
-    "dist": [["."], ["gloo"]],
+    "dist": [["."], ["gloo", "nccl"]],
     "train": [["losses", "metrics", "checkpoint"], ["step"], ["trainer", "evaluation"], ["strategies"], ["run"],
               ["callbacks", "loggers"]],
 }

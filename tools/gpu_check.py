@@ -3,7 +3,8 @@
 """Runs the checks that need a GPU and writes one report: `./run gpu-check [PART …]`.
 
     build      the library, the kernel tests and the benchmarks, by nvcc, for this machine's GPU
-    test       the kernel tests, whole training steps and the op rows, on the GPU
+    test       the kernel tests, whole training steps, the op rows and NCCL with one rank, on the
+               GPU
     sanitize   the kernel tests under compute-sanitizer: memcheck, racecheck, initcheck, synccheck
     bench      kernels beside a copy and the best of cuBLASLt; training steps beside PyTorch, where
                it is installed
@@ -28,7 +29,7 @@ from pathlib import Path
 
 PARTS = {"build": 270, "test": 90, "sanitize": 150, "bench": 120}  # seconds
 TOOLS = ["memcheck", "racecheck", "initcheck", "synccheck"]
-TARGETS = ["weft_app", "test_cuda", "test_gpu", "test_autograd", "weft_bench", "kernel_bench"]
+TARGETS = ["weft_app", "test_cuda", "test_gpu", "test_autograd", "test_dist", "weft_bench", "kernel_bench"]
 
 
 def stop(sentence):
@@ -44,13 +45,14 @@ def output_of(command, default=""):
 
 
 def site_libraries():
-    """{name: path} of the CUDA libraries and cudnn.h in python3's packages, under any version."""
+    """{name: path} of the CUDA libraries and headers in python3's packages, under any version."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     folder = Path(output_of(["python3", "-c", code], "/nowhere")) / "nvidia"
     found = {}
-    for name in ("libcudnn", "libcublasLt"):
+    for name in ("libcudnn", "libcublasLt", "libnccl"):
         found[name] = next(iter(sorted(folder.glob(f"*/lib/{name}.so*"))), None)
-    found["cudnn.h"] = next(iter(sorted(folder.glob("*/include/cudnn.h"))), None)
+    for name in ("cudnn.h", "nccl.h"):
+        found[name] = next(iter(sorted(folder.glob(f"*/include/{name}"))), None)
     return found
 
 
@@ -63,7 +65,7 @@ class Check:
         self.site = site_libraries()
         self.report = {"machine": self.machine(), "parts": {}}
         self.environment = dict(os.environ)
-        folders = {str(path.parent) for name, path in self.site.items() if path and name != "cudnn.h"}
+        folders = {str(path.parent) for name, path in self.site.items() if path and name.startswith("lib")}
         self.environment["LD_LIBRARY_PATH"] = ":".join([*sorted(folders), os.environ.get("LD_LIBRARY_PATH", "")])
 
     def machine(self):
@@ -102,6 +104,8 @@ class Check:
         toolkit = Path(shutil.which("nvcc")).resolve().parent.parent
         if not any(toolkit.rglob("libcublasLt.so")) and self.site["libcublasLt"]:
             flags.append(f"-DCUDA_cublasLt_LIBRARY={self.site['libcublasLt']}")
+        if not any(toolkit.rglob("nccl.h")) and self.site["nccl.h"] and self.site["libnccl"]:
+            flags += [f"-DWEFT_NCCL_INCLUDE={self.site['nccl.h'].parent}", f"-DWEFT_NCCL_LIBRARY={self.site['libnccl']}"]
         code, text = self.run("configure", ["cmake", "--preset", "cuda", *flags], deadline - time.monotonic())
         if code == 0:
             jobs = str(os.cpu_count() or 2)
@@ -124,6 +128,12 @@ class Check:
                                       ("op_rows", "test_autograd", ["--gtest_filter=*.cuda"])]:
             ok, results[name] = self.tests_of(name, [str(self.build / binary), "--gtest_brief=1", *filters], deadline)
             passed &= ok
+        if (self.build / "libweft_nccl.so").exists():
+            ok, results["dist"] = self.tests_of("dist", [
+                str(self.build / "test_dist"), "--gtest_brief=1", "--gtest_filter=DeviceGroup.OfOneRank"], deadline)
+            passed &= ok
+        else:
+            results["dist"] = "not run: this build has no NCCL"
         return passed, results
 
     def do_sanitize(self, deadline):

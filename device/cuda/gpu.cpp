@@ -71,6 +71,17 @@ void Stream::wait(const Event& event) {
   check(cudaStreamWaitEvent(handle_, event.state_->event, 0), "stream");
 }
 
+// CUDA's own recording follows events from stream to stream. A wait is for the state of the event
+// at the call, so the event can be destroyed at once.
+void order(StreamHandle earlier, StreamHandle later) {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "event");
+  cudaError_t error = cudaEventRecord(event, earlier);
+  if (error == cudaSuccess) error = cudaStreamWaitEvent(later, event, 0);
+  static_cast<void>(cudaEventDestroy(event));
+  check(error, "order of streams");
+}
+
 double seconds_of(StreamHandle stream, const std::function<void()>& work) {
   refuse_in_capture(stream, "timing");
   struct Timestamp {

@@ -2,21 +2,25 @@
 #include "weft/device/emulated/stream.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "weft/core/error.h"
 #include "weft/device/emulated/memory.h"
 #include "weft/device/gpu/gpu.h"
 #include "weft/device/gpu/graph.h"
 
 namespace weft {
 
-// The recording is shared with launches that are still queued.
+// The recording is shared with launches that are still queued. Streams that join it have one of
+// their own, whose work runs as late as is legal: where the recorded stream waits for it.
 struct gpu::Recording {
   using Work = std::vector<std::function<void()>>;
   std::shared_ptr<Work> work = std::make_shared<Work>();
+  std::vector<CUstream_st*> joined = {};
 };
 
 namespace {
@@ -131,7 +135,9 @@ Stream::~Stream() {
   } catch (...) {  // the destructor has no caller to report it to
   }
   std::erase(all_streams(), handle_);
-  delete handle_;
+  // Other streams may still have a wait for its work in their queues.
+  static auto* ended = new std::vector<std::unique_ptr<CUstream_st>>;
+  ended->emplace_back(handle_);
 }
 
 struct Event::State {
@@ -164,15 +170,57 @@ void Stream::wait(const Event& event) {
   emulated::enqueue(handle_, [at = *event.state_] { run_until(*at.stream, at.position); });
 }
 
+void order(StreamHandle earlier_handle, StreamHandle later_handle) {
+  const Lock lock(device_mutex());
+  CUstream_st &earlier = stream_of(earlier_handle), &later = stream_of(later_handle);
+  Recording *from = earlier.recording, *to = later.recording;
+  if (from == nullptr) {
+    WEFT_CHECK(to == nullptr,
+               "order of streams: a stream whose work is recorded waits for work that is not; "
+               "work of the same recording is required");
+    emulated::enqueue(later_handle,
+                      [&earlier, position = earlier.given] { run_until(earlier, position); });
+  } else if (to == nullptr) {
+    later.recording = new Recording;
+    from->joined.push_back(&later);
+  } else if (std::find(to->joined.begin(), to->joined.end(), &earlier) != to->joined.end()) {
+    std::move(from->work->begin(), from->work->end(), std::back_inserter(*to->work));
+    from->work->clear();
+  }
+}
+
 void begin_recording(StreamHandle stream) {
   const Lock lock(device_mutex());
   stream->recording = new Recording;
 }
+
+namespace {
+// Returns whether the recorded stream has waited for all work of the streams that joined.
+bool end_joined(const Recording& recording) {
+  bool waited = true;
+  for (CUstream_st* stream : recording.joined) {
+    const std::unique_ptr<Recording> own(std::exchange(stream->recording, nullptr));
+    waited = end_joined(*own) && own->work->empty() && waited;
+  }
+  return waited;
+}
+}  // namespace
+
 Recording* end_recording(StreamHandle stream) {
   const Lock lock(device_mutex());
-  return std::exchange(stream->recording, nullptr);
+  std::unique_ptr<Recording> recording(std::exchange(stream->recording, nullptr));
+  if (!end_joined(*recording))
+    throw InternalError(
+        "capture: a stream that joined has work that the recorded stream does not wait for; all "
+        "work has to be waited for");
+  recording->joined.clear();
+  return recording.release();
 }
-void drop_recording(StreamHandle stream) noexcept { delete end_recording(stream); }
+void drop_recording(StreamHandle stream) noexcept {
+  const Lock lock(device_mutex());
+  const std::unique_ptr<Recording> recording(std::exchange(stream->recording, nullptr));
+  end_joined(*recording);
+}
 i64 size(const Recording& recording) { return static_cast<i64>(recording.work->size()); }
 void launch(const Recording& recording, StreamHandle stream) {
   emulated::enqueue(stream, [work = recording.work] {

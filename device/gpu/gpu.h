@@ -92,6 +92,11 @@ class Event {
   State* state_;
 };
 
+// Work queued on `later` from now on begins after the work queued on `earlier` so far. While work
+// for `earlier` is recorded, `later` joins the recording, and `earlier` must be ordered behind it
+// before the recording ends.
+void order(StreamHandle earlier, StreamHandle later);
+
 // Returns the time on the stream of the work that `work` queues. The emulated device's time is
 // artificial (pass_time). Waits for the stream.
 double seconds_of(StreamHandle stream, const std::function<void()>& work);

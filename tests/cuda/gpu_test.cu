@@ -34,6 +34,17 @@ TEST(Stream, KeepsTheOrderOfCopiesAndKernels) {
   gpu::allocator().deallocate(stream.handle(), x, 400);
 }
 
+TEST(Stream, OneIsOrderedBehindAnother) {
+  const gpu::Stream first, second;
+  auto* block = static_cast<u8*>(gpu::allocator().allocate(first.handle(), 4));
+  gpu::set_bytes(first.handle(), block, 1, 4);
+  gpu::order(first.handle(), second.handle());
+  u8 bytes[4] = {};
+  gpu::copy_to_host(second.handle(), bytes, block, 4);
+  EXPECT_EQ(bytes[3], 1);
+  gpu::allocator().deallocate(first.handle(), block, 4);
+}
+
 TEST(Event, OrdersTwoStreams) {
   gpu::Stream first, second;
   gpu::Event event;

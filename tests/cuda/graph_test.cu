@@ -144,6 +144,34 @@ TEST_F(GpuGraph, WhatCannotBeRecordedIsRefused) {
   EXPECT_EQ(value_of(y), 1);
 }
 
+TEST_F(GpuGraph, AnotherStreamJoinsTheRecording) {
+  const gpu::Stream other;
+  const StreamHandle stream = stream_.handle();
+  int *const x = number(1), *const y = number(0), *const z = number(0);
+  graph_->capture([&] {
+    add(y, x);
+    gpu::order(stream, other.handle());
+    launch<add_to>({.stream = other.handle()}, z, y);
+    gpu::order(other.handle(), stream);
+    add(y, z);
+  });
+  EXPECT_EQ(value_of(z), 0);
+  graph_->launch();
+  EXPECT_EQ(value_of(y), 2);
+  graph_->launch();
+  EXPECT_EQ(value_of(z), 4);
+  EXPECT_EQ(value_of(y), 7);
+  const std::string error = error_of_capturing([&] {
+    gpu::order(stream, other.handle());
+    launch<add_to>({.stream = other.handle()}, z, y);
+  });
+  EXPECT_TRUE(error.starts_with("capture: ")) << error;
+  // Both streams continue as if nothing had failed.
+  launch<add_to>({.stream = other.handle()}, z, x);
+  gpu::synchronize(other.handle());
+  EXPECT_EQ(value_of(z), 5);
+}
+
 TEST_F(GpuGraph, PinnedMemoryReceivesInTheStreamsOrder) {
   int *const x = number(1), *const y = number(0);
   auto* const results = static_cast<int*>(gpu::pinned_allocate(3 * kBytes));
