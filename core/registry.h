@@ -89,6 +89,15 @@ class AnyRecipe {
   AnyRecipe& operator=(const AnyRecipe&) = default;
 };
 
+// What is wrong with the keys that the describe() of an entry names: one stands twice in one section,
+// is `type`, or is one of `common`, the keys of every section of the kind. Its value would silently
+// be that of the other key. Returns one sentence, or "" if nothing is wrong. UserError for an
+// unknown name.
+std::string key_fault(const AnyRegistry& registry, std::string_view kind, std::string_view name,
+                      const std::vector<std::string>& common);
+// The keys of describe_common().
+std::vector<std::string> common_keys(AnyRecipe& recipe);
+
 // Returns the options of a choice as a section.
 inline SectionRef options_ref(AnyRecipe& recipe) {
   return {&recipe, [](Fields& f, void* section) { static_cast<AnyRecipe*>(section)->describe(f); }};

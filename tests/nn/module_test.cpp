@@ -141,6 +141,12 @@ TEST(Module, ErrorsNameTheLayerOnce) {
   // path from that child.
   EXPECT_EQ(error_of([&] { net.blocks[1].fc(numbers({2, 4})); }).find("linear: "), 0u);
   EXPECT_EQ(error_of([&] { net.blocks[1](numbers({2, 4})); }).find("layer fc: linear: "), 0u);
+
+  // The path of a root that has a name comes first.
+  net.name_paths("twin");
+  const std::string of_twin = error_of([&] { net(numbers({2, 4})); });
+  EXPECT_EQ(of_twin.find("layer twin.blocks.1.fc: linear: "), 0u) << of_twin;
+  EXPECT_EQ(of_twin.rfind("layer "), 0u) << of_twin;
 }
 
 TEST(Module, ErrorsOfFusedLayersNameThemToo) {
