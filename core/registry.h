@@ -110,8 +110,8 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 // Throws UserError for a name that a config cannot have.
 void check_name(std::string_view kind, std::string_view name);
-// Called in a catch block. Rethrows a std::exception of weft itself or of the program; anything else
-// becomes a UserError.
+// Called in a catch block. Rethrows a std::exception of weft itself or of the program; anything
+// else becomes a UserError.
 [[noreturn]] void fail_thrown(std::string_view kind, std::string_view name,
                               std::string_view origin);
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,

@@ -34,7 +34,7 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "checkpoint", "loggers"};
+constexpr std::array kFree{"train.epochs", "train.max_steps", "checkpoint", "loggers"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
 constexpr std::array kOverridable{"optimizer", "scheduler", "plugins"};
@@ -215,6 +215,11 @@ bool watches_validation(const RunConfig& config) {
          std::any_of(config.strategy.begin(), config.strategy.end(), watches);
 }
 
+bool is_over(const CheckpointAbout& about, i64 max_steps) {
+  if (about.ended != "train.max_steps") return !about.ended.empty();
+  return max_steps > 0 && max_steps <= about.step;
+}
+
 }  // namespace
 
 Resume find_resume(const RunConfig& config) {
@@ -223,6 +228,7 @@ Resume find_resume(const RunConfig& config) {
   if (resume.from) {
     const std::string source = resume.from->file(kTrainerStateFile);
     check_changes(load_saved_text(resume.from->about().config, source), config);
+    resume.over = is_over(resume.from->about(), config.train.max_steps);
   }
   return resume;
 }
@@ -256,9 +262,8 @@ void check_changes(RunConfig before, RunConfig after) {
   WEFT_CHECK(
       refused.empty(),
       "resume: the config is not that of the checkpoint ({}); an equal key is required, except for "
-      "train.epochs, checkpoint, optimizer, scheduler and plugins where resume_override names the "
-      "key{}, and "
-      "the other keys that docs/checkpoints.md lists",
+      "train.epochs, train.max_steps, checkpoint, optimizer, scheduler and plugins where "
+      "resume_override names the key{}, and the other keys that docs/checkpoints.md lists",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));
 }
