@@ -32,7 +32,8 @@ std::string rate(double samples_per_second) {
                                      : fmt::format("{:.0f} samples/s", samples_per_second);
 }
 
-// "  validation loss 0.1234  accuracy 0.9876": four digits of each, the loss, then the other metrics of `split`.
+// "  validation loss 0.1234  accuracy 0.9876": four digits of each, the loss, then the other
+// metrics of `split`.
 std::string metrics_of(const std::map<std::string, double>& metrics, const std::string& split,
                        const char* label) {
   std::string text;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/app/command.h"
+#include "weft/core/entry_keys.h"
 #include "weft/core/printable.h"
 #include "weft/core/registry.h"
 #include "weft/train/run/run_config.h"

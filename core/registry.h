@@ -89,15 +89,6 @@ class AnyRecipe {
   AnyRecipe& operator=(const AnyRecipe&) = default;
 };
 
-// What is wrong with the keys that the describe() of an entry names: one stands twice in one section,
-// is `type`, or is one of `common`, the keys of every section of the kind. Its value would silently
-// be that of the other key. Returns one sentence, or "" if nothing is wrong. UserError for an
-// unknown name.
-std::string key_fault(const AnyRegistry& registry, std::string_view kind, std::string_view name,
-                      const std::vector<std::string>& common);
-// The keys of describe_common().
-std::vector<std::string> common_keys(AnyRecipe& recipe);
-
 // Returns the options of a choice as a section.
 inline SectionRef options_ref(AnyRecipe& recipe) {
   return {&recipe, [](Fields& f, void* section) { static_cast<AnyRecipe*>(section)->describe(f); }};
@@ -110,8 +101,8 @@ AnyRegistry& shared_registry(const char* kind, std::type_index type,
                              std::unique_ptr<AnyRegistry> (*make)());
 // Throws UserError for a name that a config cannot have.
 void check_name(std::string_view kind, std::string_view name);
-// Called in a catch block. Rethrows a std::exception of weft itself or of the program; anything
-// else becomes a UserError.
+// Called in a catch block. Rethrows a std::exception of weft itself or of the program; anything else
+// becomes a UserError.
 [[noreturn]] void fail_thrown(std::string_view kind, std::string_view name,
                               std::string_view origin);
 [[noreturn]] void fail_unknown(std::string_view kind, std::string_view name,

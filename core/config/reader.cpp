@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/entry_keys.h"
 #include "weft/core/home.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"

@@ -34,9 +34,9 @@ Resume find_resume(const RunConfig& config);
 
 // Compares two configs. train.epochs, train.max_steps, checkpoint.* and loggers may change, and so
 // may the keys of machine and file locations (kPlaces), and the times and metrics of validations
-// that nothing but the log depends on. optimizer.*, scheduler.* and plugins may change where resume_override names
-// the key or its section. A list of strategies equals a chain of them. Logs the allowed changes.
-// Throws one UserError that lists all others.
+// that nothing but the log depends on. optimizer.*, scheduler.* and plugins may change where
+// resume_override names the key or its section. A list of strategies equals a chain of them. Logs
+// the allowed changes. Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);
 
 // The differences between two environments (train/checkpoint/environment.h) that may change the
