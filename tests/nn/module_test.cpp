@@ -183,7 +183,7 @@ TEST(Module, Summary) {
             "1      Linear(12, 1024)  (1024)      13,312\n"
             "2      ReLU              (1024)\n"
             "3      Linear(1024, 2)   (2)          2,050\n"
-            "15,362 parameters, 3,074 of them trained, 0.06 MiB; input (2, 3, 2)\n");
+            "15,362 parameters, 3,074 of them trained, 0.0586 MiB; input (2, 3, 2)\n");
 }
 
 TEST(Module, SummaryCountsATiedParameterWhereItComesFirst) {
