@@ -32,15 +32,16 @@ std::string rate(double samples_per_second) {
                                      : fmt::format("{:.0f} samples/s", samples_per_second);
 }
 
-// "  validation loss 0.1234  accuracy 0.9876": the loss, then the other metrics of `split`.
+// "  validation loss 0.1234  accuracy 0.9876": four digits of each, the loss, then the other
+// metrics of `split`.
 std::string metrics_of(const std::map<std::string, double>& metrics, const std::string& split,
                        const char* label) {
   std::string text;
   for (const auto& [name, value] : metrics) {
     if (!name.starts_with(split)) continue;
     const std::string plain = name.substr(split.size());
-    if (plain == "loss") text.insert(0, fmt::format("  {} {:.4f}", label, value));
-    else text += fmt::format("  {} {:.4f}", plain, value);
+    if (plain == "loss") text.insert(0, fmt::format("  {} {:.4g}", label, value));
+    else text += fmt::format("  {} {:.4g}", plain, value);
   }
   return text;
 }
@@ -71,26 +72,35 @@ Display::Display(std::function<void()> on_closed_pipe)
     : on_closed_pipe_(std::move(on_closed_pipe)), terminal_(isatty(STDOUT_FILENO) != 0) {}
 
 // Nothing is printed after a failure, so that no gap goes unnoticed.
-void Display::show(const std::string& text) {
-  if (lost_) return;
+bool Display::show(const std::string& text) {
+  if (lost_) return false;
   const int code = print_now(text);
   lost_ = code != 0;
-  if (code == EPIPE) on_closed_pipe_();
+  return code == EPIPE;
 }
 
 void Display::say(const std::string& text) {
-  const std::string line = printable(text);  // names of files and classes
-  show((std::exchange(bar_shown_, false) ? "\r\033[2K" : "") + line + "\n");
-  if (folder_ == nullptr) return;
+  if (put(printable(text))) on_closed_pipe_();  // names of files and classes
+}
+
+// Returns true if the reader has gone just now.
+bool Display::put(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  const bool closed = show((std::exchange(bar_shown_, false) ? "\r\033[2K" : "") + line + "\n");
+  if (folder_ == nullptr) return closed;
   try {
     folder_->append("log.txt", line);
   } catch (
       const Error&) {  // on a full disk the line is on the screen alone, and training continues
   }
+  return closed;
 }
 
 void Display::on_train_begin(train::Orchestrator& run) {
-  folder_ = run.folder();
+  {
+    const std::lock_guard lock(mutex_);
+    folder_ = run.folder();
+  }
   epochs_ = run.epochs();
   const train::RunData& data = run.data();
   const bool streams = data::as_stream(*data.train) != nullptr;
@@ -111,17 +121,24 @@ void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
   last_drawn_ = now;
   const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
   const double left = progress.seconds / share - progress.seconds;
-  show(fmt::format("\r\033[2Kepoch {}/{} {} {:3.0f}%  loss {:.4f}  {}  {:.0f}s left",
-                   progress.epoch, epochs_, bar(share), 100 * share, progress.loss(),
-                   rate(static_cast<double>(progress.samples) / progress.seconds), left));
-  bar_shown_ = true;
+  const std::string line =
+      fmt::format("\r\033[2Kepoch {}/{} {} {:3.0f}%  loss {:.4g}  {}  {:.0f}s left", progress.epoch,
+                  epochs_, bar(share), 100 * share, progress.loss(),
+                  rate(static_cast<double>(progress.samples) / progress.seconds), left);
+  bool closed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    closed = show(line);
+    bar_shown_ = true;
+  }
+  if (closed) on_closed_pipe_();
 }
 
 void Display::on_epoch_end(const train::EpochReport& report) {
   std::string validation = metrics_of(report.metrics, "validation/", "validation loss");
   if (report.validation_samples > 0)
     validation += fmt::format(" ({} held-out samples)", report.validation_samples);
-  say(fmt::format("epoch {:>{}}/{}  loss {:.4f}{}  lr {:.3g}  {}", report.train.epoch,
+  say(fmt::format("epoch {:>{}}/{}  loss {:.4g}{}  lr {:.3g}  {}", report.train.epoch,
                   std::to_string(epochs_).size(), epochs_, report.train.loss, validation,
                   report.train.lr, rate(report.train.samples_per_second)));
 }
@@ -142,7 +159,7 @@ void Display::on_train_end(const train::RunReport& report) {
   const std::string folder = (report.folder.starts_with('-') ? "./" : "") + report.folder;
   const std::string quoted = shell_quoted(folder);
   const std::string loss = report.validation && !report.stopped
-                               ? fmt::format(", validation loss {:.4f}", report.validation_loss)
+                               ? fmt::format(", validation loss {:.4g}", report.validation_loss)
                                : "";
   say_last(fmt::format(
       "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}{}", report.stopped ? "stopped" : "done",
@@ -157,6 +174,7 @@ void Display::on_train_end(const train::RunReport& report) {
 
 void Display::say_last(const std::string& line) {
   say(line);
+  const std::lock_guard lock(mutex_);
   if (lost_) std::fprintf(stderr, "weft: %s\n", line.c_str());
 }
 

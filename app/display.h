@@ -8,6 +8,7 @@
 #pragma once
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -27,18 +28,21 @@ class Display : public train::Callback {
   void on_epoch_end(const train::EpochReport& report) override;
   void on_train_end(const train::RunReport& report) override;
 
-  // Prints a line above the bar and adds it to log.txt, if there is one.
+  // Prints a line above the bar and adds it to log.txt, if there is one. Thread-safe: a worker may
+  // log while the bar is drawn.
   void say(const std::string& text);
 
  private:
-  void show(const std::string& text);
+  bool show(const std::string& text);
+  bool put(const std::string& line);
   void say_last(const std::string& line);
 
-  std::function<void()> on_closed_pipe_;
+  std::function<void()> on_closed_pipe_;  // called without the lock
   bool terminal_;
+  i64 epochs_ = 0;
+  std::mutex mutex_;   // of the three below, and of what is printed
   bool lost_ = false;  // Note [A run without its console]
   bool bar_shown_ = false;
-  i64 epochs_ = 0;
   const train::RunFolder* folder_ = nullptr;
   std::chrono::steady_clock::time_point last_drawn_{};
 };

@@ -36,7 +36,7 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
   std::printf("%s split, %lld samples%s:", arguments.split.c_str(),
               static_cast<long long>(result.samples),
               arguments.weights == "model" ? "" : (", weights " + arguments.weights).c_str());
-  for (const auto& [name, value] : result.metrics) std::printf("  %s %.4f", name.c_str(), value);
+  for (const auto& [name, value] : result.metrics) std::printf("  %s %.4g", name.c_str(), value);
   std::printf("\n");
   for (const auto& [name, table] : result.tables) {
     std::printf("%s (row: label, column: prediction)\n", name.c_str());

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "weft/app/command.h"
+#include "weft/core/entry_keys.h"
 #include "weft/core/printable.h"
 #include "weft/core/registry.h"
+#include "weft/train/run/run_config.h"
 
 namespace weft::app {
 namespace {
@@ -14,9 +21,45 @@ struct ListArguments {
   std::vector<std::string> plugins;
 };
 
+// The keys that a config's sections of each kind have beside those of the chosen entry.
+class CommonKeys final : public Fields {
+ public:
+  std::map<std::string, std::vector<std::string>, std::less<>> of_kind;
+
+ private:
+  void field(const Field&, ValueRef value) override { look_into(value); }
+
+  void look_into(const ValueRef& value) {
+    const auto look = [this](const ValueRef& held) { look_into(held); };
+    if (AnyRecipe* const* recipe = std::get_if<AnyRecipe*>(&value)) {
+      of_kind.try_emplace(std::string((*recipe)->kind()), common_keys(**recipe));
+      (*recipe)->describe_common(*this);
+    }
+    if (const auto* list = std::get_if<ListRef>(&value)) list->with_sample(look);
+    if (const auto* optional = std::get_if<OptionalRef>(&value)) optional->with_sample(look);
+    if (const auto* section = std::get_if<SectionRef>(&value)) section->describe(*this);
+  }
+};
+
+// Throws UserError for an entry whose keys hide those of others.
+void check_keys(const std::string& kind, const std::string& name) {
+  static const CommonKeys common = [] {
+    train::RunConfig config;
+    CommonKeys keys;
+    section_ref(config).describe(keys);
+    return keys;
+  }();
+  const auto found = common.of_kind.find(kind);
+  const std::string fault =
+      key_fault(registry_of(kind), kind, name,
+                found == common.of_kind.end() ? std::vector<std::string>{} : found->second);
+  WEFT_CHECK(fault.empty(), "{}", fault);
+}
+
 int run(const ListArguments& arguments) {
   load_plugins(arguments.plugins);
   if (!arguments.name.empty()) {
+    check_keys(arguments.kind, arguments.name);
     for (const FieldRow& row : field_rows(registry_of(arguments.kind), arguments.name))
       std::printf("%-18s %-28s default %-12s %s\n", row.key.c_str(), row.expected.c_str(),
                   row.value.c_str(), row.help.c_str());
@@ -26,6 +69,7 @@ int run(const ListArguments& arguments) {
       arguments.kind.empty() ? registered_kinds() : std::vector<std::string>{arguments.kind};
   for (const std::string& kind : kinds) {
     const AnyRegistry& registry = registry_of(kind);
+    for (const std::string& name : registry.names()) check_keys(kind, name);
     std::printf("%-12s", kind.c_str());
     for (const std::string& name : registry.names()) {
       const std::string origin = registry.origin(name);

@@ -9,12 +9,15 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "weft/app/command.h"
 #include "weft/app/standard_streams.h"
 #include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/core/nearest.h"
+#include "weft/core/plugin.h"
 #include "weft/core/printable.h"
 #include "weft/train/checkpoint/environment.h"
 
@@ -31,6 +34,14 @@ void shorten_thread_waiting(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   setenv("GOMP_SPINCOUNT", "2000", 1);
   execv("/proc/self/exe", argv);  // returns only without /proc, and then nothing changes
+}
+
+// What is not an error of weft may be one of a plugin, whose hooks weft calls in many places.
+std::string plugin_names() {
+  std::string names;
+  for (const Plugin& plugin : loaded_plugins())
+    names += (names.empty() ? "" : ", ") + printable_line(plugin.name);
+  return names;
 }
 
 // CLI11 would report a misspelled subcommand as a missing one.
@@ -76,11 +87,21 @@ int run_command(int argc, char** argv) {
     std::fprintf(stderr, "weft: memory ran out; a smaller dataset, batch or model is required\n");
     return 1;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weft: internal error: %s; please report it\n",
-                 printable(e.what()).c_str());
+    const std::string plugins = plugin_names();
+    if (plugins.empty())
+      std::fprintf(stderr, "weft: internal error: %s; please report it\n",
+                   printable(e.what()).c_str());
+    else
+      std::fprintf(stderr,
+                   "weft: an entry of a plugin (%s), or weft itself, threw '%s'; an error of weft "
+                   "(weft/core/error.h) whose sentence names the entry is required of a plugin\n",
+                   plugins.c_str(), printable(e.what()).c_str());
     return 1;
   } catch (...) {  // of code that weft does not know
-    std::fprintf(stderr, "weft: a plugin threw an exception that is no std::exception\n");
+    std::fprintf(stderr,
+                 "weft: an entry of a plugin (%s) threw an exception that is no std::exception; an "
+                 "error of weft (weft/core/error.h) is required\n",
+                 plugin_names().c_str());
     return 1;
   }
 }

@@ -33,6 +33,7 @@ std::string noun(ValueRef value, const Check& check, bool many) {
           [&](i64*) { return pick("an integer", "integers") + limit; },
           [&](double*) { return pick("a number", "numbers") + limit; },
           [&](std::string*) -> std::string {
+            if (check.path) return pick("a path", "paths") + limit;
             if (check.choices.empty()) return pick("text", "texts");
             return (many ? "" : "one of ") + listed(check.choices);
           },

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <new>
 
+#include "weft/core/entry_error.h"
 #include "weft/core/printable.h"
 
 namespace weft {
@@ -23,6 +24,11 @@ struct Kinds {
 Kinds& kinds() {
   static Kinds all;
   return all;
+}
+
+// " of the plugin libmine.so", or "" for an entry that is built in.
+std::string of_plugin(std::string_view origin) {
+  return origin.empty() ? "" : fmt::format(" of the plugin {}", origin);
 }
 
 std::mutex origin_mutex;
@@ -68,14 +74,14 @@ void fail_unknown(std::string_view kind, std::string_view name,
 }
 
 void fail_thrown(std::string_view kind, std::string_view name, std::string_view origin) {
-  const std::string of = origin.empty() ? "" : fmt::format(" of the plugin {}", origin);
+  const std::string of = of_plugin(origin);
   try {
     throw;
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
     if (origin.empty()) throw;
-    fail("{} '{}'{}: {}", kind, name, of, error.what());
+    throw EntryError(fmt::format("{} '{}'{}: {}", kind, name, of, error.what()), error.what());
   } catch (...) {
     fail(
         "{} '{}'{}: what makes it threw something that is no std::exception; an error of weft or a "

@@ -2,10 +2,35 @@
 #include "weft/data/augmentation.h"
 
 #include <cstring>
+#include <exception>
+#include <new>
 
 #include "weft/core/error.h"
 
 namespace weft::data {
+namespace {
+
+// Calls a function of an entry. What one of a plugin throws beside errors of weft names the entry.
+template <class F>
+auto called(std::size_t entry, i64 sample, const F& function) {
+  const auto thrown = [&](const char* what) {
+    return InternalError(
+        fmt::format("augment: entry {} threw for sample {}: {}", entry, sample, what));
+  };
+  try {
+    return function();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw thrown(error.what());
+  } catch (...) {
+    throw thrown("what is no std::exception");
+  }
+}
+
+}  // namespace
 
 AugmentationChain::AugmentationChain(std::vector<std::shared_ptr<const Augmentation>> all,
                                      const DatasetInfo& info)
@@ -30,7 +55,7 @@ void AugmentationChain::apply(const u8* sample, u8* out, u64 seed, i64 epoch, i6
       to = buffer.data();
     }
     Random random = random_of(seed, epoch, index, i);
-    all_[i]->apply({in, from[0], from[1], from[2]}, to, random);
+    called(i, index, [&] { all_[i]->apply({in, from[0], from[1], from[2]}, to, random); });
     in = to;
   }
   if (all_.empty()) std::memcpy(out, sample, static_cast<std::size_t>(shapes_[0].elements()));
@@ -51,7 +76,8 @@ void AugmentationChain::draw_moves(std::byte* moves, u64 seed, i64 epoch, i64 in
   for (std::size_t i = 0; i < all_.size(); ++i, moves += sizeof(kernels::PictureMove)) {
     const Shape& picture = shapes_[i];
     Random random = random_of(seed, epoch, index, i);
-    const std::optional<kernels::PictureMove> drawn = all_[i]->draw_move(picture, random);
+    const std::optional<kernels::PictureMove> drawn =
+        called(i, index, [&] { return all_[i]->draw_move(picture, random); });
     WEFT_CHECK(drawn,
                "augment: entry {} gave no move for sample {}; one for every picture is required", i,
                index);

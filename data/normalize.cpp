@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <cstring>
+#include <exception>
+#include <new>
 
 #include <fmt/format.h>
 
 #include "weft/core/error.h"
 #include "weft/data/check.h"
+#include "weft/data/slow_pass.h"
 
 namespace weft::data {
 namespace {
@@ -75,13 +78,23 @@ Normalization measure(const Dataset& dataset, BadSamples bad) {
   std::vector<T> sample(static_cast<std::size_t>(info.sample.elements()));
   std::vector<std::byte> target(static_cast<std::size_t>(info.target_bytes()));
   bool any = false;
+  SlowPass pass(fmt::format("data.normalize: the statistics of {} ({})", info.name, info.split),
+                dataset.size());
   for (i64 i = 0; i < dataset.size(); ++i) {
+    pass.note(i);
     try {
       dataset.read(i, sample.data(), target.data());
       check_sample(info, i, sample.data(), target.data());
     } catch (const UserError&) {
       if (bad == BadSamples::error || (!any && i + 1 == dataset.size())) throw;
       continue;
+    } catch (const Error&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& error) {  // of a plugin's dataset
+      throw InternalError(fmt::format("data.normalize: sample {} of {} ({}): {}", i, info.name,
+                                      info.split, error.what()));
     }
     any = true;
     sums.add(sample.data(), sample.size() / channels);

@@ -7,6 +7,7 @@
 #include "weft/core/error.h"
 #include "weft/data/check.h"
 #include "weft/data/loader.h"
+#include "weft/data/slow_pass.h"
 
 namespace weft::data {
 namespace {
@@ -34,11 +35,13 @@ ResidentDataset::ResidentDataset(const Dataset& whole, const Device& device, i64
   samples_ = Tensor::empty(stored_.sample.inserted(0, size), stored_.sample_dtype, device);
   host_targets_ = Tensor::empty(stored_.target.inserted(0, size), stored_.target_dtype);
   i64 begin = 0;
+  SlowPass pass(fmt::format("data.on_device: {} ({})", stored_.name, stored_.split), size);
   for (const auto& [x, y] : loader) {
     const i64 end = begin + x.size(0);
     samples_.slice(begin, end).copy_from(x);
     host_targets_.slice(begin, end).copy_from(y);
     begin = end;
+    pass.note(end);
   }
   targets_ = host_targets_.to(device);
 }

@@ -97,8 +97,14 @@ void SampleReader::read_sample(i64 index, const Place& place) const {
     if (!leaves_.empty()) dataset_->read_more(index, place.leaves);
   } catch (const UserError& error) {
     throw UserError(named(error.what()));
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& error) {
     throw InternalError(named(error.what()));
+  } catch (const NoMoreSamples&) {  // of a stream; it is no error
+    throw;
+  } catch (...) {
+    throw InternalError(named("read() threw what is no std::exception"));
   }
   check_sample(info, index, place.sample, place.target);
   for (std::size_t i = 0; i < leaves_.size(); ++i)

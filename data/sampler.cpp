@@ -7,6 +7,7 @@
 #include "weft/core/error.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
+#include "weft/data/slow_pass.h"
 
 namespace weft::data {
 namespace {
@@ -51,7 +52,10 @@ class Weighted final : public Sampler {
                options_.weights.size(), info.name, classes);
     std::vector<std::size_t> labels;
     std::vector<double> counts(classes);
+    SlowPass pass(fmt::format("data.sampler: the labels of {} ({})", info.name, info.split),
+                  dataset.size());
     for (i64 i = 0; i < dataset.size(); ++i) {
+      pass.note(i);
       i64 label = 0;
       dataset.read_target(i, &label);
       check_target(info, i, &label);

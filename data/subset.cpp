@@ -8,6 +8,7 @@
 #include "weft/core/error.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
+#include "weft/data/slow_pass.h"
 #include "weft/data/sources.h"
 
 namespace weft::data {
@@ -22,7 +23,9 @@ std::vector<std::vector<i64>> groups_of(const Dataset& dataset, bool by_label) {
     return {std::move(all)};
   }
   std::vector<std::vector<i64>> groups(static_cast<std::size_t>(info.classes));
+  SlowPass pass(fmt::format("data: the labels of {} ({})", info.name, info.split), dataset.size());
   for (i64 i = 0; i < dataset.size(); ++i) {
+    pass.note(i);
     i64 label = 0;
     dataset.read_target(i, &label);
     check_target(info, i, &label);

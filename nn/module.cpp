@@ -145,7 +145,8 @@ class PathScope {
 thread_local int PathScope::depth_ = 0;
 
 // A UserError that propagates out of nested modules. Each enclosing module computes the path of the
-// layer below itself, so the path is right whether or not the paths were named before.
+// layer below itself, so the path is right whether or not the paths were named before. It begins
+// with the path of the outermost module, which tells a further model from the run's own.
 class LayerError : public UserError {
  public:
   LayerError(const Module* layer, const std::string& path, const std::string& message)
@@ -155,7 +156,7 @@ class LayerError : public UserError {
 
   LayerError seen_from(Module& outer) const {
     for (const NamedModule& named : outer.named_modules())
-      if (named.module == layer_) return {layer_, named.path, message_};
+      if (named.module == layer_) return {layer_, joined(outer.path(), named.path), message_};
     return *this;
   }
 
@@ -197,7 +198,7 @@ Variable Module::run(Variable (*call)(const void*), const void* function) {
   } catch (const LayerError& error) {
     throw error.seen_from(*this);
   } catch (const UserError& error) {
-    throw LayerError(this, "", error.what());
+    throw LayerError(this, path(), error.what());
   }
 }
 

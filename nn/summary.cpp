@@ -118,7 +118,7 @@ std::string Module::summary(const Shape& sample, DType dtype) {
     bytes += bytes_of(value);
     if (p.variable.requires_grad()) trained += value.elements();
   }
-  return table(rows) + fmt::format("{} parameters, {} of them trained, {:.2f} MiB; input {}\n",
+  return table(rows) + fmt::format("{} parameters, {} of them trained, {:.4g} MiB; input {}\n",
                                    grouped(total), grouped(trained),
                                    static_cast<double>(bytes) / (1 << 20), sample);
 }

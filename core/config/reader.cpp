@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/entry_keys.h"
 #include "weft/core/home.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
@@ -238,6 +239,8 @@ void read_recipe(Session& session, const At& at, const Node& map, AnyRecipe& rec
   const std::string name = chosen_name(session, at, map, recipe);
   if (name.empty()) return;
   recipe.choose(name);
+  const std::string fault = key_fault(recipe.registry(), recipe.kind(), name, common_keys(recipe));
+  if (!fault.empty()) return session.report(at, fault);
   SectionReader reader(session, map, at, fmt::format("{} '{}'", recipe.kind(), name));
   reader.knows("type");
   recipe.describe(reader);

@@ -32,7 +32,7 @@ std::string unused_name() {
 }  // namespace
 
 Producer::Producer(const std::string& address, const ProducerOptions& options)
-    : address_(stream_address(address)), options_(options) {
+    : address_(stream_address(address, "Producer: the address")), options_(options) {
   if (options_.name.empty()) options_.name = unused_name();
   check_producer_name(options_.name);
   WEFT_CHECK(options_.window > 0, "Producer: window is {}; at least 1 is required",
@@ -63,8 +63,8 @@ void Producer::repair() {
   const Clock::time_point begin = Clock::now();
   while (!over_ && !connect()) {
     WEFT_CHECK(seconds_since(begin) < options_.wait,
-               "Producer: no run takes records at {} since {} s; a run with data.type: stream and "
-               "this data.address is required",
+               "Producer: no run takes records at {}, tried for {} s; a run with data.type: stream "
+               "and this data.address is required",
                address_.text(), options_.wait);
     std::this_thread::sleep_for(kBetweenAttempts);
   }
@@ -108,9 +108,11 @@ void Producer::take(const Frame& frame) {
       break;
     case FrameKind::end: ended_ = true; break;
     case FrameKind::over: over_ = true; break;
-    case FrameKind::failed: fail("{}", printable(frame.text()));
+    case FrameKind::failed:
+      fail("Producer: the run at {} has refused it: {}", address_.text(), printable(frame.text()));
     default:
-      fail("Producer: {} sent a frame of the wrong kind; a run is required", address_.text());
+      fail("Producer: {} sent a frame that no run sends; a run of weft is required",
+           address_.text());
   }
   while (!unanswered_.empty() && unanswered_.front().number <= acknowledged_)
     unanswered_.pop_front();

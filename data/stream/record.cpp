@@ -30,8 +30,8 @@ void copy_tensor(const SafetensorsHeader& header, const StoredTensor& wanted,
                                   [&](const StoredTensor& t) { return t.name == wanted.name; });
   const bool there = found != header.tensors.end();
   WEFT_CHECK(there && found->dtype == wanted.dtype && found->sizes == wanted.sizes,
-             "stream: the record's {} is {}; {} is required", wanted.name,
-             there ? found->to_string() : "missing", wanted.to_string());
+             "its {} is {}; {} is required", wanted.name, there ? found->to_string() : "missing",
+             wanted.to_string());
   if (found->end > found->begin)
     std::memcpy(to, data.data() + found->begin,
                 static_cast<std::size_t>(found->end - found->begin));
@@ -50,21 +50,20 @@ i64 most_record_bytes(const DatasetInfo& info) {
 void read_record(std::span<const u8> bytes, const DatasetInfo& info, i64 number, std::byte* sample,
                  std::byte* target) {
   WEFT_CHECK(std::ssize(bytes) >= kHeaderLengthBytes,
-             "stream: the record has {} bytes; a safetensors file is required", bytes.size());
+             "it has {} bytes; a safetensors file is required", bytes.size());
   u64 length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
   const std::span<const u8> rest = bytes.subspan(sizeof length);
   WEFT_CHECK(length <= rest.size() && length <= kMostRecordHeader,
-             "stream: the header of the record has {} bytes and the record {}; at most {}, and a "
-             "whole record, are required",
+             "its header has {} bytes, and it has {} in all; at most {} in the header, and a whole "
+             "record, are required",
              length, bytes.size(), kMostRecordHeader);
   const std::string_view text(reinterpret_cast<const char*>(rest.data()), length);
   const std::span<const u8> data = rest.subspan(length);
   const SafetensorsHeader header = parse_safetensors_header(text, std::ssize(data), kRecordSubject);
   for (const StoredTensor& tensor : header.tensors)
     WEFT_CHECK(tensor.name == "x" || tensor.name == "y",
-               "stream: the record has a tensor '{}'; x and y are required",
-               excerpt(printable_line(tensor.name)));
+               "it has a tensor '{}'; x and y are required", excerpt(printable_line(tensor.name)));
   copy_tensor(header, wanted_tensor("x", info.sample_dtype, info.sample), data, sample);
   copy_tensor(header, wanted_tensor("y", info.target_dtype, info.target), data, target);
   check_sample(info, number, sample, target);

@@ -14,8 +14,9 @@ namespace weft::data {
 i64 most_record_bytes(const DatasetInfo& info);
 
 // Copies x and y to `sample` and `target` (info.sample_bytes() and info.target_bytes() bytes).
-// Throws UserError, in one sentence, for bytes that are no safetensors file, for other tensors, for
-// values that are not finite, and for a label out of range. `number` is part of the message.
+// Throws UserError, in one sentence about the record, for bytes that are no safetensors file, for
+// other tensors, for values that are not finite, and for a label out of range. `number` is part of
+// the message. The caller says whose record it is.
 void read_record(std::span<const u8> bytes, const DatasetInfo& info, i64 number, std::byte* sample,
                  std::byte* target);
 

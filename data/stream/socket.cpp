@@ -51,8 +51,10 @@ struct SystemAddress {
 Descriptor new_socket(const StreamAddress& address, int flags) {
   Descriptor socket_(
       socket(address.path.empty() ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
-  WEFT_CHECK(static_cast<bool>(socket_), "stream: no socket can be made ({}); one is required",
-             reason_of(errno));
+  WEFT_CHECK(
+      static_cast<bool>(socket_),
+      "stream: no socket for {} can be made ({}); one more open file is required (ulimit -n)",
+      address.text(), reason_of(errno));
   const int on = 1;
   if (address.path.empty()) setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return socket_;
@@ -85,14 +87,14 @@ std::string StreamAddress::text() const {
                       : fmt::format("{}{}", kUnixPrefix, path);
 }
 
-StreamAddress stream_address(const std::string& text) {
+StreamAddress stream_address(const std::string& text, const char* place) {
   StreamAddress address;
   if (text.starts_with(kUnixPrefix)) {
     address.path = text.substr(kUnixPrefix.size());
     WEFT_CHECK(!address.path.empty() && address.path.size() <= kMostSocketPath &&
                    address.path.find('\0') == std::string::npos,
-               "data.address: the path of '{}' has {} bytes; 1 to {} are required", text,
-               address.path.size(), kMostSocketPath);
+               "{}: the path of '{}' has {} bytes; 1 to {}, and no zero byte, are required", place,
+               text, address.path.size(), kMostSocketPath);
     return address;
   }
   const std::string_view port =
@@ -100,8 +102,7 @@ StreamAddress stream_address(const std::string& text) {
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
   WEFT_CHECK(!port.empty() && error == std::errc() && end == port.data() + port.size() &&
                  address.port > 0 && address.port < 65536,
-             "data.address: '{}' given; unix:PATH, or {}PORT with a port from 1 to 65535, is "
-             "required",
+             "{}: '{}' given; unix:PATH, or {}PORT with a port from 1 to 65535, is required", place,
              text, kTcpPrefix);
   return address;
 }

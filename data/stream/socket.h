@@ -14,9 +14,9 @@ struct StreamAddress {
   std::string text() const;
 };
 
-// Reads unix:PATH or tcp:127.0.0.1:PORT. Throws UserError for anything else: other machines cannot
-// connect, because nothing says who sends.
-StreamAddress stream_address(const std::string& text);
+// Reads unix:PATH or tcp:127.0.0.1:PORT. Throws UserError, which begins with `place`, for anything
+// else: other machines cannot connect, because nothing says who sends.
+StreamAddress stream_address(const std::string& text, const char* place = "data.address");
 
 // The place where a run receives records. The file of a Unix socket has the permissions 0600, and
 // the destructor removes it, unless another file has its name by then.

@@ -143,7 +143,9 @@ void StreamDataset::read(i64 index, void* sample, void* target) const {
   const i64 stored = stored_ ? stored_->size() : 0;
   if (index < stored) return stored_->read(index, sample, target);
   WEFT_CHECK(open_->buffer.has_value(),
-             "stream: a streamed sample was asked for; records come only while weft train runs");
+             "stream: sample {} was asked for, and records come in only while weft train runs; "
+             "elsewhere, a split of data.stored (validation, test) is required",
+             index);
   std::vector<std::byte> record(
       static_cast<std::size_t>(info_.sample_bytes() + info_.target_bytes()));
   open_->buffer->take(index - stored, record.data());

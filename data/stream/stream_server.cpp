@@ -27,6 +27,9 @@ constexpr int kFarewellMilliseconds = 200;
 constexpr std::chrono::seconds kGreetingTime{10};
 constexpr std::chrono::milliseconds kAcceptPause{200};
 
+// Its four letters. FrameReader gives known kinds only.
+std::string kind_text(FrameKind kind) { return frame_header(kind, 0, 0).substr(0, sizeof kind); }
+
 }  // namespace
 
 struct StreamServer::Connection {
@@ -57,7 +60,8 @@ StreamServer::StreamServer(const ListeningSocket& listening, const DatasetInfo& 
       listening_(listening),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       record_(static_cast<std::size_t>(info.sample_bytes() + info.target_bytes())) {
-  WEFT_CHECK(static_cast<bool>(wake_), "stream: no event can be made ({}); one is required",
+  WEFT_CHECK(static_cast<bool>(wake_),
+             "stream: no event can be made ({}); one more open file is required (ulimit -n)",
              std::generic_category().message(errno));
   buffer_.on_room([wake = wake_.get()] { eventfd_write(wake, 1); });
   try {
@@ -202,13 +206,19 @@ void StreamServer::answer(Connection& connection, const Frame& frame) {
       connection.acknowledge();
       connection.send(FrameKind::end);
       return;
-    default: fail("stream: a producer sent a frame of the wrong kind; a record is required");
+    default:
+      fail(
+          "stream: the producer '{}' has sent a frame of the kind '{}', the wrong kind for a "
+          "producer; RECD or ENDS is required",
+          connection.name, kind_text(frame.kind));
   }
 }
 
 void StreamServer::greet(Connection& connection, const Frame& hello) {
   WEFT_CHECK(hello.kind == FrameKind::hello,
-             "stream: the first frame of a connection is no greeting; HELO is required");
+             "stream: the first frame of a connection is of the kind '{}'; the greeting, HELO, is "
+             "required",
+             kind_text(hello.kind));
   WEFT_CHECK(hello.number == kStreamVersion,
              "stream: a producer speaks version {} of the protocol; version {} is required",
              hello.number, kStreamVersion);
@@ -219,8 +229,9 @@ void StreamServer::greet(Connection& connection, const Frame& hello) {
   for (Connection& other : connections_)
     if (other.name == name) {
       other.send(FrameKind::failed, 0,
-                 "stream: another producer has connected under the same name; a name of its own is "
-                 "required");
+                 fmt::format("stream: another producer has connected under the same name, '{}'; a "
+                             "name of its own is required",
+                             name));
       other.closing = true;
     }
   connection.name = name;
@@ -243,10 +254,12 @@ void StreamServer::take_record(Connection& connection, const Frame& frame) {
     read_record(frame.payload, info_, static_cast<i64>(frame.number), record_.data(),
                 record_.data() + info_.sample_bytes());
   } catch (const UserError& error) {
-    buffer_.note_refused(error.what());
+    const std::string reason = fmt::format("record {} of the producer '{}': {}", frame.number,
+                                           connection.name, error.what());
+    buffer_.note_refused(reason);
     connection.acknowledge();
     connection.last = connection.acknowledged = frame.number;
-    connection.send(FrameKind::refused, frame.number, error.what());
+    connection.send(FrameKind::refused, frame.number, reason);
     return;
   }
   buffer_.put(connection.name, frame.number, record_.data());

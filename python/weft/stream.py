@@ -11,6 +11,7 @@ The protocol is described in data/stream/protocol.h, and for users in docs/strea
 
 import collections
 import json
+import numbers
 import os
 import re
 import socket
@@ -28,6 +29,9 @@ _MOST_PATH = 107  # bytes of the path of a Unix socket
 _BETWEEN_ATTEMPTS = 0.1  # seconds
 _SHORTEST_ATTEMPT = 1.0  # seconds for the greeting, also with a shorter `wait`
 _DTYPES = {"U8": "u1", "F32": "<f4", "I64": "<i8"}
+_MOST_WAIT = 1_000_000
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_RANGES = {"U8": "0 to 255", "F32": "-3.4e38 to 3.4e38", "I64": "-2**63 to 2**63 - 1"}
 _TCP = re.compile(r"tcp:127\.0\.0\.1:([0-9]{1,5})")
 
 
@@ -62,6 +66,8 @@ def _record(tensors):
 
 def _target(address):
     """(family, what connect() takes)."""
+    if not isinstance(address, str):
+        raise ValueError(f"the address is {address!r}; unix:PATH or tcp:127.0.0.1:PORT is required")
     if address.startswith("unix:"):
         path = address[len("unix:"):]
         if not path or "\0" in path or len(os.fsencode(path)) > _MOST_PATH:
@@ -102,8 +108,13 @@ class Producer:
     """
 
     def __init__(self, address, name=None, wait=60.0, window=64):
-        if window < 1:
-            raise ValueError(f"the window is {window}; at least 1 is required")
+        if not isinstance(window, numbers.Integral) or window < 1:
+            raise ValueError(f"the window is {window!r}; an integer of at least 1 is required")
+        if not isinstance(wait, numbers.Real) or not 0 <= wait <= _MOST_WAIT:
+            raise ValueError(f"wait is {wait!r}; seconds from 0 to {_MOST_WAIT} are required")
+        if name and not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise ValueError(f"the name is {name!r}; 1 to 64 letters, digits, '-', '_' and '.', or "
+                             "None for a name of its own, are required")
         self.name = name or f"{os.getpid()}-{uuid.uuid4().hex[:16]}"
         self.acknowledged = 0  # records that the run has answered, also those of earlier processes
         self.over = False      # the run takes no more records
@@ -126,6 +137,8 @@ class Producer:
         """
         if self._ended:
             raise ValueError("send() was called after end(); another producer is required")
+        if self._expected is None:  # the run was lost, and the caller tries again
+            self._repair()
         if self.over:
             return False
         record = _record({name: self._converted(name, value) for name, value in (("x", x), ("y", y))})
@@ -187,7 +200,7 @@ class Producer:
         try:
             array = np.asarray(value)
         except ValueError:
-            raise ValueError(f"{name} is no array of one shape; {shape} is required") from None
+            raise ValueError(f"{name} is no array of one shape; the shape {shape} is required") from None
         if array.dtype.kind not in "biuf":
             raise ValueError(f"{name} is {array.dtype}; real numbers are required")
         if list(array.shape) != shape:
@@ -201,7 +214,8 @@ class Producer:
         else:
             same = np.array_equal(converted, array)
         if not same:
-            raise ValueError(f"{name} has values out of the range of {dtype}")
+            raise ValueError(f"{name} has values from {array.min()} to {array.max()}; values from "
+                             f"{_RANGES[dtype]} ({dtype}) are required")
         return dtype, converted
 
     def _repair(self):
@@ -217,7 +231,7 @@ class Producer:
                 return self._connect(max(begin + self._wait, time.monotonic() + _SHORTEST_ATTEMPT))
             except (OSError, _Gone) as error:
                 self.close()
-                silent = isinstance(error, (socket.timeout, BlockingIOError))
+                lost, silent = error, isinstance(error, (socket.timeout, BlockingIOError))
                 if time.monotonic() - begin >= self._wait:
                     break
                 time.sleep(_BETWEEN_ATTEMPTS)
@@ -226,11 +240,12 @@ class Producer:
                 raise
         if self.over:
             return
+        reason = getattr(lost, "strerror", None) or "the connection is lost"
         if silent:
             raise Lost(f"{self._address} has not answered for {self._wait} s; a run that is not stopped "
                        "and has fewer than 64 connections is required")
-        raise Lost(f"no run takes records at {self._address} since {self._wait} s; a run with this "
-                   "data.address is required")
+        raise Lost(f"no run takes records at {self._address}, tried for {self._wait} s ({reason}); a "
+                   "run with this data.address is required")
 
     def _connect(self, deadline):
         self.close()
@@ -296,7 +311,7 @@ class Producer:
             return False
         kind, size, number = _HEADER.unpack_from(self._input)
         if size > _MOST_ANSWER or number > _MOST_NUMBER:
-            raise self._rejection(f"{self._address} sent bytes that are no answer; a run is required")
+            raise self._rejection(f"{self._address} sent bytes that are no answer; a run of weft is required")
         if len(self._input) < _HEADER.size + size:
             return False
         payload = self._input[_HEADER.size:_HEADER.size + size]
@@ -308,7 +323,8 @@ class Producer:
         if kind == b"WELC":
             self._expected = _expectation(payload)
             if self._expected is None:
-                raise self._rejection(f"{self._address} sent a greeting that is none; a run is required")
+                raise self._rejection(f"{self._address} sent a greeting that is none; a run of weft is "
+                                      "required")
         elif kind == b"REFU":
             self._refusal = payload.decode("utf-8", "replace")
         elif kind == b"ENDS":
@@ -318,7 +334,7 @@ class Producer:
         elif kind == b"FAIL":
             raise self._rejection(payload.decode("utf-8", "replace"))
         elif kind != b"ACKN":
-            raise self._rejection(f"{self._address} sent bytes that are no answer; a run is required")
+            raise self._rejection(f"{self._address} sent bytes that are no answer; a run of weft is required")
         if kind in (b"WELC", b"ACKN", b"REFU"):
             self.acknowledged = max(self.acknowledged, number)
         while self._unanswered and self._unanswered[0][0] <= self.acknowledged:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of the `weft` command: its output, its files and its exit codes.
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -53,6 +55,30 @@ TEST_F(Command, TrainsEvaluatesExports) {
   EXPECT_TRUE(fs::exists(folder_ / "out.safetensors"));
   EXPECT_EQ(weft("export run out.onnx").code, 2);
   EXPECT_EQ(weft("evaluate run --checkpoint step-9").code, 2);
+}
+
+// The number behind a word of a text, at its last place.
+double number_behind(const std::string& text, const std::string& word) {
+  const std::size_t at = text.rfind(word);
+  return at == text.npos ? std::nan("") : std::strtod(text.c_str() + at + word.size(), nullptr);
+}
+
+TEST_F(Command, SmallNumbersKeepTheirDigits) {
+  const Result trained = weft(
+      "train small.yaml run.dir=run train.overfit_batches=1 train.epochs=150 optimizer.lr=1e-2");
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  std::ifstream metrics(folder_ / "run/metrics.jsonl");
+  double loss = 0;
+  for (std::string line; std::getline(metrics, line);)
+    if (const auto event = nlohmann::json::parse(line); event["event"] == "epoch")
+      loss = event["train/loss"].get<double>();
+  EXPECT_LT(loss, 2e-3);
+  EXPECT_NEAR(number_behind(trained.output, "epoch 150/150  loss "), loss, 1e-3 * loss);
+  const Result evaluated = weft("evaluate run --split train");
+  const auto exact = nlohmann::json::parse(weft("evaluate run --split train --json").output);
+  loss = exact["loss"].get<double>();
+  EXPECT_LT(loss, 2e-3);
+  EXPECT_NEAR(number_behind(evaluated.output, "  loss "), loss, 1e-3 * loss) << evaluated.output;
 }
 
 TEST_F(Command, MakesAFolderByDateAndALinkToIt) {

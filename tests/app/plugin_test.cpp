@@ -102,6 +102,30 @@ TEST_F(Plugins, ThatThrowOrExitWhileLoadingAreOneSentence) {
   EXPECT_NE(text_of(dir("out")).find("no licence"), std::string::npos) << text_of(dir("out"));
 }
 
+TEST_F(Plugins, ThatHideAKeyAreRefusedWhereTheyAreListed) {
+  const std::string sentence =
+      "metric 'shadow' of the plugin libtest_plugin.so names the key 'type' that chooses the entry; "
+      "another name is required";
+  EXPECT_REFUSED(misbehaving("shadow"), sentence);
+  EXPECT_REFUSED(misbehaving("shadow", "shadow"), sentence);
+  EXPECT_EQ(misbehaving("shadow", "zero").code, 0);
+}
+
+TEST_F(Plugins, AreNamedByWhatTheirHooksThrow) {
+  write(dir("bad.yaml"), std::string(kTrained) +
+                             "plugins: [lib/libmine.so, lib/libtest_plugin.so]\n"
+                             "validation: {metrics: [throws]}\n");
+  const int code =
+      run_line(folder_, "WEFT_TEST_PLUGIN=throw_later exec \"$WEFT\" train bad.yaml >out 2>&1");
+  const std::string output = text_of(dir("out"));
+  EXPECT_EQ(code, 1) << output;
+  EXPECT_NE(
+      output.find("an entry of a plugin (libmine.so, libtest_plugin.so), or weft itself, threw "
+                  "'no ruler'"),
+      std::string::npos)
+      << output;
+}
+
 TEST_F(Plugins, OfAnotherBuildAreRefusedBeforeTheyRun) {
   std::string bytes = text_of(bad());
   const std::string ours = "\ncompiler=";

@@ -2,6 +2,9 @@
 #include "weft/core/registry.h"
 #include "weft/tests/support/message_of.h"
 
+#include <new>
+#include <stdexcept>
+
 #include <gtest/gtest.h>
 
 namespace weft {
@@ -169,6 +172,43 @@ TEST(Registry, WhatIsNoExceptionIsNamed) {
   EXPECT_EQ(message_of([] { Recipe<Odd>::of("seven").make(); }),
             "odd 'seven': what makes it threw something that is no std::exception; an error of "
             "weft or a std::exception is required");
+}
+
+// What the factory of each entry throws, by the name of the entry.
+struct Thrower {
+  static constexpr const char* kKind = "thrower";
+};
+void add_throwers(const std::string& prefix) {
+  using Made = std::unique_ptr<Thrower>;
+  const auto add = [&](const char* name, auto factory) {
+    Registry<Thrower>::add<NoOptions>(prefix + name, factory);
+  };
+  add("library", [](const NoOptions&) -> Made { throw std::out_of_range("no such row"); });
+  add("number", [](const NoOptions&) -> Made { throw 7; });  // NOLINT: as a careless author would
+  add("weft", [](const NoOptions&) -> Made { throw InternalError("its own sentence"); });
+  add("memory", [](const NoOptions&) -> Made { throw std::bad_alloc(); });
+}
+
+TEST(Registry, WhatAPluginThrowsNamesEntryAndPlugin) {
+  {
+    const detail::OriginScope scope("libthrowers.so");
+    add_throwers("its_");
+  }
+  add_throwers("own_");
+  const auto make = [](const char* name) { Recipe<Thrower>::of(name).make(); };
+  EXPECT_EQ(message_of([&] { make("its_library"); }),
+            "thrower 'its_library' of the plugin libthrowers.so: no such row");
+  EXPECT_NE(message_of([&] {
+              make("its_number");
+            }).find("thrower 'its_number' of the plugin libthrowers.so: what makes it threw "),
+            std::string::npos);
+  // An error of weft has its sentence and exit code, and too little memory is no mistake.
+  EXPECT_EQ(message_of<InternalError>([&] { make("its_weft"); }), "its own sentence");
+  EXPECT_THROW(make("its_memory"), std::bad_alloc);
+  // What weft or the program throws is theirs.
+  EXPECT_THROW(make("own_library"), std::out_of_range);
+  EXPECT_NE(message_of([&] { make("own_number"); }).find("thrower 'own_number': what makes it"),
+            std::string::npos);
 }
 
 TEST(Registry, OptionsAreCheckedAndOfTheRightType) {

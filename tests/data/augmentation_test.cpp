@@ -12,6 +12,7 @@
 #include "weft/data/picture.h"
 #include "weft/data/tensor_dataset.h"
 #include "weft/tests/data/temp_folder.h"
+#include "weft/tests/support/message_of.h"
 
 namespace weft::data {
 namespace {
@@ -289,6 +290,32 @@ TEST(Cutout, BlackensOneSquare) {
   }
   EXPECT_GT(begins.size(), 20u);
   EXPECT_EQ(results(cutout({.size = 100}), picture, 3, 1)[0], Bytes(picture.size(), 0));
+}
+
+TEST(Augmentations, OfAPluginThatThrowAreNamed) {
+  struct Throws final : Augmentation {
+    explicit Throws(int how) : how_(how) {}
+    void apply(const PictureView&, u8*, Random&) const override {
+      if (how_ == 0) throw std::runtime_error("no ink");
+      if (how_ == 1) throw 7;  // NOLINT: as a careless author would
+      fail("its own sentence");
+    }
+    int how_;
+  };
+  const TensorDataset set = pictures(1);
+  const auto thrown = [&](int how) {
+    const std::shared_ptr<const Augmentation> first = flip().make();
+    const AugmentationChain chain({first, std::make_shared<const Throws>(how)}, set.info());
+    AugmentationChain::Scratch scratch;
+    Bytes out(static_cast<std::size_t>(chain.output().elements()));
+    chain.apply(set.samples().data<u8>(), out.data(), 1, 0, 5, scratch);
+  };
+  using test_support::message_of;
+  EXPECT_EQ(message_of<InternalError>([&] { thrown(0); }),
+            "augment: entry 1 threw for sample 5: no ink");
+  EXPECT_EQ(message_of<InternalError>([&] { thrown(1); }),
+            "augment: entry 1 threw for sample 5: what is no std::exception");
+  EXPECT_EQ(message_of<UserError>([&] { thrown(2); }), "its own sentence");
 }
 
 TEST(Augmentations, NeedPictures) {

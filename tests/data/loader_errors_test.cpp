@@ -49,6 +49,22 @@ TEST(LoaderErrors, ForeignOnesAreOurs) {
   }
 }
 
+TEST(LoaderErrors, ThatAreNoExceptionsNameTheSample) {
+  const Numbers set{10, [](i64 index) {
+                      if (index == 3) throw 7;  // NOLINT: as a careless author would
+                    }};
+  for (const i64 workers : {0, 2}) {
+    Loader loader{set, {.batch_size = 5, .workers = workers}};
+    try {
+      epoch_of(loader);
+      FAIL();
+    } catch (const InternalError& error) {
+      EXPECT_STREQ(error.what(),
+                   "loader: sample 3 of numbers (train): read() threw what is no std::exception");
+    }
+  }
+}
+
 // A dataset that does not check its samples.
 class Careless : public Dataset {
  public:

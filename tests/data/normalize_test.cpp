@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/normalize.h"
 
+#include <chrono>
 #include <cmath>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "weft/core/log.h"
 #include "weft/data/digits.h"
 #include "weft/data/idx.h"
+#include "weft/tests/data/numbers.h"
+#include "weft/tests/support/message_of.h"
 #include "weft/tests/data/temp_folder.h"
 
 namespace weft::data {
@@ -69,6 +77,29 @@ TEST(Normalization, CanBeRead) {
   EXPECT_EQ((Normalization{{0.5, 0.25}, {1, 2}}).to_string(), "mean (0.5, 0.25), std (1, 2)");
   EXPECT_EQ((Normalization{std::vector<double>(100), std::vector<double>(100, 1.0)}).to_string(),
             "mean (0, … 100 in all), std (1, … 100 in all)");
+}
+
+TEST(Normalization, WhatADatasetThrowsNamesTheSample) {
+  const Numbers set{4, [](i64 index) {
+                      if (index == 2) throw std::runtime_error("disk on fire");
+                    }};
+  EXPECT_EQ(test_support::message_of<InternalError>([&] { statistics_of(set); }),
+            "data.normalize: sample 2 of numbers (train): disk on fire");
+}
+
+TEST(NormalizationSlow, SaysOnceWhatTakesLong) {
+  std::vector<std::string> log;
+  const LogSink before =
+      set_log_sink([&](LogLevel, std::string_view message) { log.emplace_back(message); });
+  statistics_of(Numbers{1000});
+  EXPECT_TRUE(log.empty());
+  statistics_of(Numbers{1000, [](i64 index) {
+                          if (index % 400 == 5)
+                            std::this_thread::sleep_for(std::chrono::milliseconds(3100));
+                        }});
+  set_log_sink(before);
+  EXPECT_EQ(log, (std::vector<std::string>{"data.normalize: the statistics of numbers (train): 16 "
+                                           "of 1000 samples were read in the first 3 s"}));
 }
 
 TEST(NormalizationReal, AgreesWithTheKnownNumbers) {

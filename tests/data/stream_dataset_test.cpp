@@ -232,13 +232,14 @@ TEST_F(StreamedData, ProducersHearThatTheRunIsOver) {
 
 TEST_F(StreamedData, ARefusedRecordIsToldAndCounted) {
   open();
-  Producer producer(options_.address, {.window = 1});
+  Producer producer(options_.address, {.name = "one", .window = 1});
   const auto refusal = [&](const Tensor& x, const Tensor& y) {
     return user_error_of([&] { producer.send(x, y); });
   };
   EXPECT_CONTAINS(refusal(pair_of(1), label_of(10)), "label of sample 1 is 10");
   EXPECT_CONTAINS(refusal(pair_of(NAN), label_of(1)), "sample 2 holds nan");
-  EXPECT_CONTAINS(refusal(label_of(1), label_of(1)), "x is I64 (); F32 (2) is required");
+  EXPECT_CONTAINS(refusal(label_of(1), label_of(1)),
+                  "record 3 of the producer 'one': its x is I64 (); F32 (2) is required");
   send(producer, 0, 2);
   EXPECT_EQ(producer.acknowledged(), 5);
   EXPECT_EQ(state().refused, 3);
@@ -270,7 +271,7 @@ TEST_F(StreamedData, ANewerConnectionOfANameReplacesTheOlder) {
   EXPECT_CONTAINS(user_error_of([&] {
                     while (first.send(pair_of(1), label_of(1))) std::this_thread::yield();
                   }),
-                  "another producer has connected under the same name");
+                  "another producer has connected under the same name, 'one'");
 }
 
 // Whatever one connection sends, the others go on.
@@ -293,8 +294,9 @@ TEST_F(StreamedData, ForgedConnectionsAreClosed) {
   EXPECT_CONTAINS(answer_to("GET / HTTP/1.1\r\n\r\n"), "of the kind 'GET '");
   EXPECT_CONTAINS(answer_to(frame_of(FrameKind::hello, 2, "x")), "version 1 is required");
   EXPECT_CONTAINS(answer_to(frame_of(FrameKind::hello, 1, "a\nb")), "letters, digits");
-  EXPECT_CONTAINS(answer_to(frame_of(FrameKind::record, 1, "x")), "HELO is required");
-  EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::over)), "of the wrong kind");
+  EXPECT_CONTAINS(answer_to(frame_of(FrameKind::record, 1, "x")), "HELO, is required");
+  EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::over)),
+                  "the producer 'x' has sent a frame of the kind 'OVER'");
   EXPECT_CONTAINS(answer_to(hello + frame_of(FrameKind::record, 0, "x")), "has sent record 0");
   EXPECT_CONTAINS(answer_to(hello + frame_header(FrameKind::record, 1, i64{1} << 31)), "at most ");
   EXPECT_CONTAINS(stream_->buffer()->complaints(),

@@ -47,6 +47,15 @@ TEST(Text, IsEachWindowAndTheByteBehindIt) {
   EXPECT_TRUE(statistics_of(text).mean.empty());
 }
 
+// A line is no sample (docs/data.md).
+TEST(Text, GoesOnAcrossLines) {
+  const TempFolder folder;
+  const Text text({.path = folder.write("lines.txt", bytes_of("ab\ncd\n")), .context = 3});
+  ASSERT_EQ(text.size(), 3);
+  EXPECT_EQ(window_of(text, 1).context, "b\nc");
+  EXPECT_EQ(window_of(text, 1).next, 'd');
+}
+
 // No window of the training part has the target byte of a held-out window.
 TEST(Text, HoldsOutItsTailWhateverTheSeed) {
   const TempFolder folder;

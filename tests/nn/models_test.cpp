@@ -72,7 +72,7 @@ TEST(Models, TheSummaryOfTheCnn) {
             "classifier.3  ReLU               (7)\n"
             "classifier.4  Dropout(0)         (7)\n"
             "classifier.5  Linear(7, 10)      (10)                80\n"
-            "875 parameters, 875 of them trained, 0.00 MiB; input (12, 8, 3)\n");
+            "875 parameters, 875 of them trained, 0.003338 MiB; input (12, 8, 3)\n");
 }
 
 TEST(Models, MakingOneTouchesNeitherStatisticsNorRandomOps) {

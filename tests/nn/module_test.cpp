@@ -141,6 +141,12 @@ TEST(Module, ErrorsNameTheLayerOnce) {
   // path from that child.
   EXPECT_EQ(error_of([&] { net.blocks[1].fc(numbers({2, 4})); }).find("linear: "), 0u);
   EXPECT_EQ(error_of([&] { net.blocks[1](numbers({2, 4})); }).find("layer fc: linear: "), 0u);
+
+  // The path of a root that has a name comes first.
+  net.name_paths("twin");
+  const std::string of_twin = error_of([&] { net(numbers({2, 4})); });
+  EXPECT_EQ(of_twin.find("layer twin.blocks.1.fc: linear: "), 0u) << of_twin;
+  EXPECT_EQ(of_twin.rfind("layer "), 0u) << of_twin;
 }
 
 TEST(Module, ErrorsOfFusedLayersNameThemToo) {
@@ -177,7 +183,7 @@ TEST(Module, Summary) {
             "1      Linear(12, 1024)  (1024)      13,312\n"
             "2      ReLU              (1024)\n"
             "3      Linear(1024, 2)   (2)          2,050\n"
-            "15,362 parameters, 3,074 of them trained, 0.06 MiB; input (2, 3, 2)\n");
+            "15,362 parameters, 3,074 of them trained, 0.0586 MiB; input (2, 3, 2)\n");
 }
 
 TEST(Module, SummaryCountsATiedParameterWhereItComesFirst) {

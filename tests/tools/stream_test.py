@@ -270,7 +270,7 @@ class Streams(unittest.TestCase):
                                  (x, "1", "real numbers are required"),
                                  (x, None, "real numbers are required"),
                                  ([[1], [1, 2]], 1, "x is "),
-                                 (x + 300, 1, "out of the range of U8")]:
+                                 (x + 300, 1, r"from 300 to 300; values from 0 to 255 \(U8\) are required")]:
                 with self.assertRaisesRegex(ValueError, part):
                     producer.send(x=bad, y=y)
             for number in range(200):
@@ -278,7 +278,8 @@ class Streams(unittest.TestCase):
                     break
         output = self.outcome(run, 0)
         self.assertIn(" 1 refused", output)
-        self.assertIn("the first one because: stream (train): the label of sample 1 is 10", output)
+        self.assertIn("the first one because: record 1 of the producer 'one': stream (train): the "
+                      "label of sample 1 is 10", output)
 
     def test_a_refused_record_ends_the_block_with_an_end_mark(self):
         data = "sample: [2], target: [1], normalize: none, timeout: 20"
@@ -303,7 +304,7 @@ class Streams(unittest.TestCase):
                 except weft.stream.Refused:
                     refused += 1
             for bad in [[1e300, 0], [1j, 0], ["1", "2"], [None, 0], np.zeros(2, "datetime64[s]")]:
-                with self.assertRaisesRegex(ValueError, "^x (is|has values out of the range of F32)"):
+                with self.assertRaisesRegex(ValueError, r"^x (is |has values from .* \(F32\) are required)"):
                     producer.send(x=bad, y=[0])
         self.assertEqual(refused, 1)
         self.assertIn("2 trained on", self.outcome(run, 0))
@@ -318,8 +319,6 @@ class Streams(unittest.TestCase):
 
     def test_a_producer_that_is_refused_sends_no_end_mark(self):
         run = self.train(config=self.config("sample: [2], target: [1], normalize: none, timeout: 20"))
-        with self.assertRaisesRegex(weft.stream.Refused, "name"):
-            weft.stream.Producer(self.address, name="a/b")
         with self.assertRaisesRegex(weft.stream.Refused, "under the same name"):
             with weft.stream.Producer(self.address, name="a") as first:
                 second = weft.stream.Producer(self.address, name="a")
@@ -360,7 +359,7 @@ class Streams(unittest.TestCase):
                     connection.recv(1 << 16)
             server = threading.Thread(target=serve)
             server.start()
-            with self.assertRaisesRegex(weft.stream.Refused, "a run is required", msg=answer[:40]):
+            with self.assertRaisesRegex(weft.stream.Refused, "a run of weft is required", msg=answer[:40]):
                 weft.stream.Producer(address, wait=0)
             server.join()
 
@@ -369,6 +368,28 @@ class Streams(unittest.TestCase):
                         "unix:/" + "a" * 107, "unix:a\0b", "a.sock"]:
             with self.assertRaisesRegex(ValueError, "^the address is '.*is required", msg=address):
                 weft.stream.Producer(address)
+
+    def test_arguments_that_are_none(self):
+        for arguments, part in [({"address": 7}, "^the address is 7; unix:PATH or "),
+                                ({"name": "a/b"}, "^the name is 'a/b'; 1 to 64 letters"),
+                                ({"name": 7}, "^the name is 7; 1 to 64 letters"),
+                                ({"window": 0}, "^the window is 0; an integer of at least 1 is"),
+                                ({"window": 1.5}, "^the window is 1.5; an integer of"),
+                                ({"wait": "9"}, "^wait is '9'; seconds from 0 to "),
+                                ({"wait": -1}, "^wait is -1; seconds from 0 to "),
+                                ({"wait": float("nan")}, "^wait is nan; seconds")]:
+            with self.assertRaisesRegex(ValueError, part, msg=arguments):
+                weft.stream.Producer(**{"address": self.address, "wait": 0, **arguments})
+
+    def test_a_producer_that_has_lost_its_run_says_so_again(self):
+        run = self.train()
+        producer = weft.stream.Producer(self.address, wait=20)
+        producer._wait = 0
+        run.kill()
+        run.communicate()
+        for _ in range(2):
+            with self.assertRaisesRegex(weft.stream.Lost, "(Connection refused|No such file)"):
+                producer.send(x=np.zeros((28, 28, 1), int), y=1)
 
     def test_addresses(self):
         run = self.train()

@@ -7,12 +7,10 @@
 #include <gtest/gtest.h>
 
 #include "weft/autograd/ops.h"
-#include "weft/core/config/config.h"
 #include "weft/tests/support/message_of.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/train/run/callback.h"
 #include "weft/train/run/metrics_log.h"
-#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {
@@ -92,16 +90,7 @@ class CarelessEntries : public InScratchFolder {
   std::string refusal(const std::string& key) {
     const fs::path run_dir = dir("run" + std::to_string(runs_++));
     return test_support::message_of<E>([&] {
-      Orchestrator run(
-          config::load_text<RunConfig>(R"(
-data: {type: digits, train_size: 60, test_size: 20}
-model: {type: mlp, hidden: [8]}
-train: {epochs: 2, batch_size: 12}
-)",
-                                       "test.yaml", {key, "run.dir=" + run_dir.string()})
-              .value,
-          "test");
-      run.train();
+      train_small(run_dir, {key, "data.validation_split=0"});
     });
   }
 

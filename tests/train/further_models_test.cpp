@@ -248,6 +248,20 @@ TEST_F(FurtherModelsOfARun, ThatCannotBeMadeAreNamed) {
   EXPECT_FALSE(fs::exists(dir("refused")));
 }
 
+TEST_F(FurtherModelsOfARun, OfTheWrongSizeAreNamed) {
+  const auto refused = [&](const std::string& code) -> std::string {
+    try {
+      Orchestrator(config("wrong", and_more(kGuided, {"models.code=" + code})), "test").train();
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const std::string of_a_layer = refused("{type: mlp, hidden: [3], input: [5]}");
+  EXPECT_EQ(of_a_layer.find("layer models.code."), 0u) << of_a_layer;
+  EXPECT_NE(of_a_layer.find(": linear: "), std::string::npos) << of_a_layer;
+}
+
 TEST_F(FurtherModelsOfARun, ChangeOnAResumeAsOtherKeysDo) {
   Orchestrator(config("run", kOpponents), "test").train();
   const auto refused = [&](const Keys& more) -> std::string {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loggers of a config: what they get, when, and what happens if one throws.
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "weft/core/config/config.h"
+#include "weft/tests/support/message_of.h"
 #include "weft/tests/train/run_files.h"
-#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {
@@ -67,25 +67,11 @@ using Lines = std::vector<std::string>;
 class Loggers : public InScratchFolder {
  protected:
   Loggers() : InScratchFolder("loggers") { noted.clear(); }
-  RunReport train(const std::string& name, Lines keys) const {
-    keys.push_back("run.dir=" + dir(name).string());
-    Orchestrator run(config::load_text<RunConfig>(R"(
-data: {type: digits, train_size: 60, test_size: 20, validation_split: 0.2}
-model: {type: mlp, hidden: [8]}
-train: {epochs: 2, batch_size: 12}
-)",
-                                                  "test.yaml", keys)
-                         .value,
-                     "test");
-    return run.train();
+  RunReport train(const std::string& name, const Lines& keys) const {
+    return train_small(dir(name), keys);
   }
   std::string refusal(const Lines& keys) const {
-    try {
-      train("refused", keys);
-    } catch (const UserError& error) {
-      return error.what();
-    }
-    return "accepted";
+    return test_support::message_of([&] { train("refused", keys); });
   }
 };
 
@@ -125,6 +111,20 @@ TEST_F(Loggers, ThatThrowAreAWarningOnce) {
     EXPECT_NE(log.text().find(sentence), std::string::npos) << place << log.text();
     EXPECT_EQ(log.text().find(sentence), log.text().rfind(sentence)) << place << log.text();
   }
+}
+
+TEST_F(Loggers, OfAPluginThatCannotBeMadeAreAWarningToo) {
+  if (const auto names = registry_of("logger").names();
+      std::find(names.begin(), names.end(), "foreign_notes") == names.end()) {
+    const detail::OriginScope scope("libnotes.so");
+    Registry<Logger>::add<Notes, NotesOptions>("foreign_notes");
+  }
+  Log log;
+  EXPECT_EQ(train("run", {"loggers=[{type: foreign_notes, throws: make}]"}).steps, 8);
+  EXPECT_TRUE(log.has("logger 'foreign_notes': no paper; the run goes on without")) << log.text();
+  EXPECT_NE(
+      refusal({"loggers=[{type: foreign_notes, throws: refuse}]"}).find("notes: refuse given"),
+      std::string::npos);
 }
 
 // A logger that failed in the beginning is asked again.

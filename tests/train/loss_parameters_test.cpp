@@ -179,6 +179,20 @@ TEST_F(LossParameters, HaveGroupsOfTheOptimizerAndNoStrategyFreezesThem) {
   EXPECT_NE(saved_scale("head"), 0.5);
 }
 
+TEST_F(LossParameters, ThatAreNotFiniteAreNamedByNanReport) {
+  struct Breaks : Callback {
+    void on_epoch_begin(Trainer& trainer, i64) override {
+      const nn::NamedParameters parameters = trainer.models()[1].module->named_parameters();
+      parameters[0].variable.value().fill(std::nan(""));
+    }
+  };
+  Orchestrator run(config("run", {"callbacks=[nan_report]"}), "test");
+  run.add_callback(std::make_shared<Breaks>());
+  Log log;
+  EXPECT_NE(run.train().failed, "");
+  EXPECT_TRUE(log.has("parameter loss.log_scale, before the batch: 1 of 1 numbers")) << log.text();
+}
+
 TEST_F(LossParameters, AreRolledBackWithTheModel) {
   struct Fails : Callback {
     i64 batches = 0;

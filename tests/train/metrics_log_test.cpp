@@ -4,10 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "weft/core/config/config.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/train/run/log_file.h"
-#include "weft/train/run/orchestrator.h"
 
 namespace weft::train {
 namespace {
@@ -48,18 +46,7 @@ TEST(LogUntil, KeepsWhatIsWholeOfAFileThatWasCut) {
 class MetricsFiles : public InScratchFolder {
  protected:
   MetricsFiles() : InScratchFolder("metrics-log") {}
-  RunReport train(std::vector<std::string> keys) const {
-    keys.push_back("run.dir=" + dir().string());
-    Orchestrator run(config::load_text<RunConfig>(R"(
-data: {type: digits, train_size: 60, test_size: 20, validation_split: 0.2}
-model: {type: mlp, hidden: [8]}
-train: {epochs: 2, batch_size: 12}
-)",
-                                                  "test.yaml", keys)
-                         .value,
-                     "test");
-    return run.train();
-  }
+  RunReport train(const std::vector<std::string>& keys) const { return train_small(dir(), keys); }
   static void replace_all(const fs::path& path, const std::string& from, const std::string& to) {
     std::string text = text_of(path);
     for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())

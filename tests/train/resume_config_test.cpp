@@ -65,9 +65,9 @@ class ResumeConfig : public InScratchFolder {
 
 TEST_F(ResumeConfig, WhatMayChange) {
   Log log;
-  EXPECT_EQ(changes({}, {"train.epochs=5", "checkpoint.every=1ep", "run.threads=3",
-                         "dist={timeout: 5, sync_batch_norm: false}", "data.workers=0",
-                         "run.dir=elsewhere", "resume=auto"}),
+  EXPECT_EQ(changes({}, {"train.epochs=5", "train.max_steps=90", "checkpoint.every=1ep",
+                         "run.threads=3", "dist={timeout: 5, sync_batch_norm: false}",
+                         "data.workers=0", "run.dir=elsewhere", "resume=auto"}),
             "accepted");
   EXPECT_TRUE(log.has("resume: train.epochs: 2 -> 5")) << log.text();
   EXPECT_TRUE(log.has("resume: checkpoint.every: 2ba -> 1ep")) << log.text();
@@ -117,6 +117,27 @@ TEST_F(ResumeConfig, ARefusedChangeTouchesNothing) {
   EXPECT_HAS(refusal({"resume=auto", "run.seed=1"}), "run.seed: 0 -> 1");
   EXPECT_HAS(refusal({"resume=auto", "optimizer=sgd"}), "optimizer");
   EXPECT_EQ(outcome_of(dir()), before);
+}
+
+// An epoch has 4 steps.
+TEST_F(ResumeConfig, ARunThatMaxStepsHasEndedGoesOnWithAHigherLimit) {
+  train({"train.max_steps=6"}, "whole");
+  for (const char* first : {"3", "4", "5"}) {
+    fs::remove_all(dir());
+    EXPECT_EQ(train({std::string("train.max_steps=") + first}).steps, std::stoi(first));
+    // An equal or lower limit trains nothing.
+    for (const char* limit : {first, "2"})
+      EXPECT_EQ(train({"resume=auto", std::string("train.max_steps=") + limit}).steps,
+                std::stoi(first));
+    const RunReport report = train({"resume=auto", "train.max_steps=6"});
+    EXPECT_EQ(report.steps, 6);
+    for (const char* part : {"model.safetensors", "optimizer.safetensors"})
+      EXPECT_EQ(outcome_of(dir())[part], outcome_of(dir("whole"))[part]) << first << part;
+    const std::vector<std::string> events = events_of(dir());
+    EXPECT_HAS(events[events.size() - 2], "\"epoch\":2,\"step\":6,\"samples\":120");
+  }
+  EXPECT_EQ(train({"resume=auto", "train.max_steps=0"}).steps, 8);
+  EXPECT_EQ(train({"resume=auto", "train.epochs=3"}).steps, 12);
 }
 
 TEST_F(ResumeConfig, AnotherOptimizerAndScheduleBeginAnew) {

@@ -66,6 +66,18 @@ TEST(RunConfig, LanguageModelingIsAnotherSpelling) {
             std::string::npos);
 }
 
+TEST(RunConfig, SaysThatAPathIsRequired) {
+  EXPECT_EQ(run_refusal({"plugins=[{a: 1}]"}),
+            "command line: plugins[0]: expected a path, got a section");
+  EXPECT_EQ(run_refusal({"plugins={a: 1}"}),
+            "command line: plugins: expected a list of paths, got a section");
+  EXPECT_EQ(run_refusal({"resume=[a]"}),
+            "command line: resume: expected a path of a checkpoint or run, never or auto, got a "
+            "list");
+  EXPECT_EQ(run_refusal({"run.dir={a: 1}"}),
+            "command line: run.dir: expected a path, got a section");
+}
+
 TEST(RunConfig, PathsMayBeginWithTheHomeFolder) {
   const char* before = std::getenv("HOME");
   const std::string saved = before == nullptr ? "" : before;
@@ -81,7 +93,7 @@ TEST(RunConfig, PathsMayBeginWithTheHomeFolder) {
                 ->path,
             "/home/me/x.txt");
   EXPECT_EQ(run_refusal({"run.dir=~no-such-user/x"}),
-            "command line: run.dir: expected text, got '~no-such-user/x'; its home folder is not "
+            "command line: run.dir: expected a path, got '~no-such-user/x'; its home folder is not "
             "known; write the whole path, or ./~ for a folder ~");
   if (before != nullptr) setenv("HOME", saved.c_str(), 1);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run folders in tests: reading them, and comparing the results of two runs.
+// Run folders in tests: making them, reading them, and comparing the results of two runs.
 #pragma once
 #include <filesystem>
 #include <fstream>
@@ -11,9 +11,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "weft/core/config/config.h"
 #include "weft/core/log.h"
 #include "weft/core/sha256.h"
 #include "weft/tests/support/scratch_folder.h"
+#include "weft/train/run/orchestrator.h"
 
 namespace weft::train::testing_runs {
 
@@ -30,6 +32,20 @@ inline std::string text_of(const fs::path& path) {
 }
 inline void write(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
+}
+
+// Trains a small model in the folder `run`, for two epochs of four steps if `keys` do not say
+// otherwise. Throws what the run throws.
+inline RunReport train_small(const fs::path& run, std::vector<std::string> keys) {
+  keys.push_back("run.dir=" + run.string());
+  const RunConfig config = config::load_text<RunConfig>(R"(
+data: {type: digits, train_size: 60, test_size: 20, validation_split: 0.2}
+model: {type: mlp, hidden: [8]}
+train: {epochs: 2, batch_size: 12}
+)",
+                                                        "test.yaml", keys)
+                               .value;
+  return Orchestrator(config, "test").train();
 }
 
 // The events of metrics.jsonl, without the values that depend on the clock.

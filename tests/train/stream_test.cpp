@@ -72,6 +72,18 @@ TEST_F(StreamedRuns, ReachTheirStepsAndValidateStoredSamples) {
   EXPECT_TRUE(fs::exists(dir() / "stream" / "producers.txt"));
 }
 
+TEST_F(StreamedRuns, GoOnWithAHigherLimitOfSteps) {
+  std::optional<data::DatasetInfo> info;
+  for (const char* limit : {"10", "14"}) {
+    Orchestrator run(
+        config(with_stored(), {"resume=auto", std::string("train.max_steps=") + limit}), "test");
+    info = run.data().train->info();
+    std::thread producer([&] { send(*info, 0); });
+    EXPECT_EQ(run.train().steps, std::stoi(limit));
+    producer.join();
+  }
+}
+
 // Half of the samples of an accumulated step are there when the stop comes; it is made as a whole
 // later.
 TEST_F(StreamedRuns, AreStoppedWhileTheyWaitAndGoOn) {

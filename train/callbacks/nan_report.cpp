@@ -97,10 +97,12 @@ class NanReport final : public Callback {
       return "the input: " + text_of(bad, batch.batch.x, samples);
     if (const Bad bad = bad_numbers(batch.batch.y); bad.count > 0)
       return "the target: " + text_of(bad, batch.batch.y, samples);
-    for (const nn::NamedParameter& p : trainer.named_parameters())
-      if (const Bad bad = bad_numbers(p.variable.value()); bad.count > 0)
-        return fmt::format("parameter {}, before the batch: {}", p.name,
-                           text_of(bad, p.variable.value(), -1));
+    for (const NamedModel& model : trainer.models())  // with the parameters of the loss
+      for (const nn::NamedParameter& p : model.module->named_parameters())
+        if (const Bad bad = bad_numbers(p.variable.value()); bad.count > 0)
+          return fmt::format("parameter {}{}, before the batch: {}",
+                             model.name == "model" ? "" : model.name + ".", p.name,
+                             text_of(bad, p.variable.value(), -1));
     const NoGrad no_grad;
     const nn::StatisticsScope dropped;
     Finder finder(samples);

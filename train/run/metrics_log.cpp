@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/entry_error.h"
 #include "weft/core/log.h"
 #include "weft/train/run/log_file.h"
 
@@ -70,6 +71,9 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers) {
     Sink sink{nullptr, name, fmt::format("loggers.{}.{}", name, same)};
     try {
       sink.logger = loggers[i].make();
+    } catch (const EntryError& error) {  // it does not refuse its options
+      warn(sink, error.reason());
+      continue;
     } catch (const UserError& error) {
       throw UserError(fmt::format("loggers[{}]: {}", i, error.what()));
     } catch (const std::exception& error) {

@@ -6,6 +6,8 @@
 // both is called, which freezes parameters. The trainer, the optimizer and the run follow: stashed
 // state of the optimizer requires that its parameters are frozen. The files of metrics are cut to
 // the checkpoint last, when no later check can fail.
+#include <algorithm>
+
 #include "weft/core/json.h"
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
@@ -254,7 +256,12 @@ void Orchestrator::restore_training() {
 
   log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
            from->folder().string(), about.step, about.epoch, about.batch);
-  if (!about.ended.empty()) log_info("resume: that run has ended ({})", about.ended);
+  if (resume_.over) {
+    log_info("resume: that run has ended ({})", about.ended);
+  } else if (!about.ended.empty()) {  // inside an epoch, whose samples are counted again at its end
+    i64& seen = progress_.samples_seen;
+    seen -= std::min(seen, trainer_->progress().epoch.samples);
+  }
   std::map<std::string, std::string> here = environment(), saved = about.environment;
   here["device"] = name_of(trainer_->optimizers().device());
   here["ranks"] = std::to_string(ranks().size());

@@ -85,7 +85,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
       input_.loader = loader_for(input_.placed.train, true);
     });
   }
-  const bool over = resume_.from && !resume_.from->about().ended.empty();
+  const bool over = resume_.over;
   if (input_.stream && !over) input_.stream->listen();
   begin();
   if (input_.stream && !over)
@@ -160,7 +160,7 @@ void Orchestrator::note_failure(const std::string& reason) {
 // Returns whether training came to its end, not to a stop. Trains nothing in a run that was resumed
 // at its end.
 bool Orchestrator::train_epochs() {
-  bool over = resume_.from && !resume_.from->about().ended.empty();
+  bool over = resume_.over;
   resume_ = {};
   const i64 limit = config_.train.max_steps;
   // An epoch that failed begins again before a stop takes effect, because a checkpoint cannot say

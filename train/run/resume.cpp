@@ -34,7 +34,7 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "checkpoint", "loggers", "dist"};
+constexpr std::array kFree{"train.epochs", "train.max_steps", "checkpoint", "loggers", "dist"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
 constexpr char kBetweenPaths = '\0';                    // which no path has
@@ -217,6 +217,11 @@ bool watches_validation(const RunConfig& config) {
          std::any_of(config.strategy.begin(), config.strategy.end(), watches);
 }
 
+bool is_over(const CheckpointAbout& about, i64 max_steps) {
+  if (about.ended != "train.max_steps") return !about.ended.empty();
+  return max_steps > 0 && max_steps <= about.step;
+}
+
 }  // namespace
 
 std::string text_of(const Resume& resume) {
@@ -224,16 +229,18 @@ std::string text_of(const Resume& resume) {
   std::error_code error;  // a rank may have another current folder
   const fs::path checkpoint = fs::absolute(resume.from->folder(), error);
   return (error ? resume.from->folder() : checkpoint).string() + kBetweenPaths + resume.folder +
-         kBetweenPaths + resume.run;
+         kBetweenPaths + resume.run + kBetweenPaths + (resume.over ? "over" : "");
 }
 
 Resume opened_resume(const std::string& text) {
   if (text.empty()) return {};
-  const std::size_t first = text.find(kBetweenPaths), second = text.find(kBetweenPaths, first + 1);
-  WEFT_ASSERT(second != text.npos, "resume: '{}' of rank 0", text);
-  Resume resume{.folder = text.substr(first + 1, second - first - 1),
-                .run = text.substr(second + 1)};
-  resume.from = opened(text.substr(0, first));
+  std::vector<std::string> parts(1);
+  for (const char c : text)
+    if (c == kBetweenPaths) parts.emplace_back();
+    else parts.back() += c;
+  WEFT_ASSERT(parts.size() == 4, "resume: '{}' of rank 0", text);
+  Resume resume{.folder = parts[1], .run = parts[2], .over = !parts[3].empty()};
+  resume.from = opened(parts[0]);
   return resume;
 }
 
@@ -243,6 +250,7 @@ Resume find_resume(const RunConfig& config) {
   if (resume.from) {
     const std::string source = resume.from->file(kTrainerStateFile);
     check_changes(load_saved_text(resume.from->about().config, source), config);
+    resume.over = is_over(resume.from->about(), config.train.max_steps);
   }
   return resume;
 }
@@ -276,9 +284,8 @@ void check_changes(RunConfig before, RunConfig after) {
   WEFT_CHECK(
       refused.empty(),
       "resume: the config is not that of the checkpoint ({}); an equal key is required, except for "
-      "train.epochs, checkpoint, optimizer, scheduler and plugins where resume_override names the "
-      "key{}, and "
-      "the other keys that docs/checkpoints.md lists",
+      "train.epochs, train.max_steps, checkpoint, optimizer, scheduler and plugins where "
+      "resume_override names the key{}, and the other keys that docs/checkpoints.md lists",
       fmt::join(refused, "; "),
       override.empty() ? "" : fmt::format(" (resume_override: [{}])", fmt::join(override, ", ")));
 }

@@ -18,6 +18,9 @@ struct Resume {
   std::vector<CheckpointName> seen = {};  // all checkpoints of the folder
   std::string folder = {};  // the folder in which the run continues; empty: a new one at run.dir
   std::string run = {};     // the folder with the logs up to the checkpoint
+  // Whether the run of the checkpoint has ended for good. One that train.max_steps has ended goes
+  // on if the config allows more steps.
+  bool over = false;
 };
 
 // never: starts a new run. auto: resumes from the newest checkpoint in run.dir that verifies; each
@@ -34,11 +37,11 @@ Resume find_resume(const RunConfig& config);
 std::string text_of(const Resume& resume);
 Resume opened_resume(const std::string& text);
 
-// Compares two configs. train.epochs, checkpoint.*, loggers and dist.* may change, and so may the
-// keys of machine and file locations (kPlaces), and the times and metrics of validations that
-// nothing but the log depends on. optimizer.*, scheduler.* and plugins may change where
-// resume_override names the key or its section. A list of strategies equals a chain of them. Logs
-// the allowed changes. Throws one UserError that lists all others.
+// Compares two configs. train.epochs, train.max_steps, checkpoint.*, loggers and dist.* may change,
+// and so may the keys of machine and file locations (kPlaces), and the times and metrics of
+// validations that nothing but the log depends on. optimizer.*, scheduler.* and plugins may change
+// where resume_override names the key or its section. A list of strategies equals a chain of them.
+// Logs the allowed changes. Throws one UserError that lists all others.
 void check_changes(RunConfig before, RunConfig after);
 
 // The differences between two environments (train/checkpoint/environment.h) that may change the

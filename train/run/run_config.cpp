@@ -156,7 +156,7 @@ void describe(Fields& f, RunConfig& o) {
   f("checkpoint", o.checkpoint, "what is saved");
   f("resume", o.resume.from,
     "never; auto: go on from the newest good checkpoint in run.dir; or the path of a checkpoint",
-    is_path);
+    Check{.text = "of a checkpoint or run, never or auto", .path = true});
   f("resume_override", o.resume.override_keys,
     "keys of optimizer and scheduler that may differ from the checkpoint's");
   f("callbacks", o.callbacks, "what happens beside training, in this order");

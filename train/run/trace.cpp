@@ -105,7 +105,7 @@ std::string to_text(const Trace& trace) {
                     op.op, op.shape.to_string(), name_of(op.dtype), op.bytes,
                     op.forward_seconds * 1e6, op.backward_seconds * 1e6,
                     std::isnan(op.gradient_norm) ? "-" : fmt::format("{:.4g}", op.gradient_norm));
-  return text + fmt::format("loss {:.4f}; batch preparation and update {:.1f} µs\n", trace.loss,
+  return text + fmt::format("loss {:.4g}; batch preparation and update {:.1f} µs\n", trace.loss,
                             trace.update_seconds * 1e6);
 }
 

@@ -52,7 +52,9 @@ nn::Module& Trainer::add_model(const std::string& name, const TrainerContext& co
              "add_model: '{}' is asked for twice; a model of a trainer is taken once", name);
   WEFT_CHECK(context.models != nullptr && context.models->contains(name),
              "models.{}: it is not given; the trainer requires a model of this name", name);
-  return add_model(name, std::move(context.models->extract(name).mapped()));
+  nn::Module& model = add_model(name, std::move(context.models->extract(name).mapped()));
+  model.name_paths("models." + name);  // as messages name it, and the config
+  return model;
 }
 
 }  // namespace weft::train

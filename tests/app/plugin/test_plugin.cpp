@@ -17,6 +17,18 @@ class Zero : public weft::train::Metric {
   void reset() override {}
 };
 
+class Throws : public Zero {
+ public:
+  void update(const weft::Tensor&, const weft::Tensor&) override {
+    throw std::runtime_error("no ruler");
+  }
+};
+
+struct Shadows {
+  int type = 1;
+};
+void describe(weft::Fields& f, Shadows& o) { f("type", o.type, "of the zero"); }
+
 bool begin() {
   std::ofstream("opened") << "opened";
   const char* given = std::getenv("WEFT_TEST_PLUGIN");
@@ -30,6 +42,8 @@ bool begin() {
   if (how == "take") return Metrics::add<Zero>("mae");
   if (how == "take_spelling") return Metrics::add_spelling("mae", "zero");
   if (how == "take_other") return Metrics::add<Zero>("caution");
+  if (how == "shadow") Metrics::add<Zero, Shadows>("shadow");
+  if (how == "throw_later") Metrics::add<Throws>("throws");
   return Metrics::add<Zero>("zero");
 }
 
