@@ -173,6 +173,21 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(streams PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
 endif()
 
+# What starts ranks: the parts of weft.ray, weft.ray under Ray with a stand-in for the command, and
+# each kind of launcher with the command itself. A launcher that is not installed is skipped.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  foreach(test ray_worker ray)
+    add_test(NAME ${test} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/${test}_test.py)
+  endforeach()
+  foreach(launcher mpirun torchrun srun ray)
+    add_test(NAME launcher_${launcher} COMMAND ${WEFT_PYTHON3}
+             ${CMAKE_SOURCE_DIR}/tests/tools/launchers_test.py $<TARGET_FILE:weft_app> ${launcher})
+    set_tests_properties(launcher_${launcher} PROPERTIES LABELS dist TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+  set_tests_properties(ray_worker PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
+  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
+
 # Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be
 # imported.
 if(WEFT_PYTHON3)
