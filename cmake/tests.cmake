@@ -130,7 +130,10 @@ if(WEFT_PYTHON3)
   add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
   add_test(NAME compare_builds COMMAND ${WEFT_PYTHON3}
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
+  add_test(NAME scaling_model COMMAND ${WEFT_PYTHON3}
+                                      ${CMAKE_SOURCE_DIR}/tests/tools/scaling_model_test.py)
   set_tests_properties(layering classes words snippets tour checks run_script get_data kernel_tools compare_builds
+                       scaling_model
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the run folder of a run that is going on."""
 import json
+import math
 import os
 import pathlib
 import re
@@ -47,16 +48,17 @@ class Events:
                 yield json.loads(line)
 
 
-def newest_checkpoint(folder):
-    """(step, path) of the newest checkpoint of a folder of checkpoints; (-1, None) without one. A
-    checkpoint gets its name when it is whole."""
+def newest_checkpoint(folder, at_most=math.inf):
+    """(step, path) of the newest checkpoint of a folder of checkpoints, of those up to a step; (-1,
+    None) without one. A checkpoint gets its name when it is whole."""
     newest = (-1, 0), None
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         names = []
     for name in names:
-        if found := _CHECKPOINT.fullmatch(name):
+        found = _CHECKPOINT.fullmatch(name)
+        if found and int(found[1]) <= at_most:
             newest = max(newest, ((int(found[1]), int(found[2] or 1)), pathlib.Path(folder, name)))
     return newest[0][0], newest[1]
 

@@ -90,8 +90,8 @@ def train_func(config, overrides=(), *, run_dir=None, program="weft", grace=20):
     overrides: texts as on the command line, such as "train.epochs=3". `train_loop_config` of the
         trainer is a dict of further ones: {"optimizer.lr": 0.01}.
     run_dir: the run folder. Without it, it is `run.dir` of overrides or config, or
-        runs/CONFIG/DATE-TIME-ID. It lies on rank 0's machine; workers on other machines need to see
-        it only to resume. Relative paths start where this function is called, if the workers have
+        runs/CONFIG/DATE-TIME-ID. Rank 0 alone writes there; to resume, workers on other machines
+        must see it too. Relative paths start where this function is called, if the workers have
         that folder.
     program: the command `weft` of the workers.
     grace: the seconds that a command may take to save a checkpoint after it was asked to stop.
@@ -129,13 +129,13 @@ def _override(key, value):
 
 
 def _environment(start, rank, size, local_rank, local_size):
-    """The environment of a rank, in which Ray's own launcher, if any, has left nothing."""
+    """The environment of a rank, without what a launcher of Ray itself may have left there."""
     variables = {name: value for name, value in os.environ.items()
                  if not name.startswith(_FAMILIES)}
-    # Where Ray shows each worker its own GPUs alone, the first one of those is meant.
+    # Where Ray shows each worker its own GPUs alone, LOCAL_RANK is no index into them.
     devices = [part for part in variables.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-    if devices and local_rank >= len(devices):
-        local_rank %= len(devices)
+    if 0 < len(devices) < local_size:
+        variables["CUDA_VISIBLE_DEVICES"] = devices[0]
     return variables | {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(local_rank),
                         "LOCAL_WORLD_SIZE": str(local_size), "MASTER_ADDR": start["address"],
                         "MASTER_PORT": str(start["port"]), "WEFT_DIST_TOKEN": start["token"]}
@@ -311,7 +311,7 @@ class _Worker:
                 if waiting:
                     self._report(waiting, checkpoints)
                 if event["event"] == "test":
-                    event = self._last | event
+                    event = event | self._last
                 waiting = event
             is_test = waiting and waiting["event"] == "test"
             if waiting and not is_test and _follow.newest_checkpoint(checkpoints)[0] >= waiting["step"]:
@@ -334,7 +334,8 @@ class _Worker:
     def _report(self, event, checkpoints, again=False):
         metrics = {key: value for key, value in event.items() if key not in ("schema", "event")}
         self._ray.get(self._board.report.remote(metrics))
-        step, path = _follow.newest_checkpoint(checkpoints)
+        # One of a later step belongs to a later report.
+        step, path = _follow.newest_checkpoint(checkpoints, at_most=event["step"])
         copy = os.path.join(self._scratch, "checkpoint")
         found = path is not None and (again or step > self._reported_step) and \
             _follow.copy_of_checkpoint(path, copy)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Ray of this machine, for tests. If Ray cannot be imported, by this Python or by $WEFT_PYTHON,
-or has no trainer of Ray Train's second version, the exit code is 77, which skips the test."""
+"""A Ray of this machine, for tests. If Ray cannot be imported, by this Python or by
+$WEFT_RAY_PYTHON, or has no trainer of Ray Train's second version, the exit code is 77, which skips
+the test."""
 import os
 import pathlib
 import shutil
@@ -15,9 +16,9 @@ try:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 except ImportError as missing:
-    other = os.environ.get("WEFT_PYTHON")
-    if other and not os.environ.get("WEFT_PYTHON_RETRIED"):
-        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_PYTHON_RETRIED": "1"})
+    other = os.environ.get("WEFT_RAY_PYTHON")
+    if other and not os.environ.get("WEFT_RAY_RETRIED"):
+        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_RAY_RETRIED": "1"})
     print(f"{pathlib.Path(sys.argv[0]).name}: skipped, {missing}")
     sys.exit(77)
 

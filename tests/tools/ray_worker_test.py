@@ -139,6 +139,7 @@ class RunFolder(unittest.TestCase):
             (self.folder / name).mkdir()
         step, path = _follow.newest_checkpoint(self.folder)
         self.assertEqual((step, path.name), (10, "step-10-2"))
+        self.assertEqual(_follow.newest_checkpoint(self.folder, at_most=9)[0], 9)
         copy = self.folder / "copy"
         self.assertFalse(_follow.copy_of_checkpoint(path, copy))  # it is being deleted
         self.assertFalse(copy.exists())
@@ -162,14 +163,15 @@ class Arguments(unittest.TestCase):
         before = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
         os.environ.update({"SLURM_STEP_ID": "0", "TORCHELASTIC_USE_AGENT_STORE": "True", "KEPT": "1"})
-        for devices, local_rank in [(None, "3"), ("", "3"), ("5", "0"), ("0,1,2,3", "3")]:
-            if devices is not None:
-                os.environ["CUDA_VISIBLE_DEVICES"] = devices
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+        self.assertNotIn("CUDA_VISIBLE_DEVICES", weft.ray._environment(start, 7, 8, 3, 4))
+        for devices, kept in [("", ""), ("5", "5"), ("6,7", "6"), ("0,1,2,3", "0,1,2,3")]:
+            os.environ["CUDA_VISIBLE_DEVICES"] = devices
             found = weft.ray._environment(start, 7, 8, 3, 4)
-            self.assertEqual(found["LOCAL_RANK"], local_rank)
-        self.assertEqual([found[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR",
-                                                   "MASTER_PORT", "KEPT")],
-                         ["7", "8", "4", "10.0.0.1", "5000", "1"])
+            self.assertEqual(found["CUDA_VISIBLE_DEVICES"], kept)
+        self.assertEqual([found[name] for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE",
+                                                   "MASTER_ADDR", "MASTER_PORT", "KEPT")],
+                         ["7", "8", "3", "4", "10.0.0.1", "5000", "1"])
         self.assertNotIn("SLURM_STEP_ID", found)
         self.assertNotIn("TORCHELASTIC_USE_AGENT_STORE", found)
 
