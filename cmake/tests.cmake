@@ -188,7 +188,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
     set_tests_properties(launcher_${launcher} PROPERTIES LABELS dist TIMEOUT 300 SKIP_RETURN_CODE 77)
   endforeach()
   set_tests_properties(ray_worker PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
-  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
 # Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be

@@ -64,14 +64,6 @@ class Ray(unittest.TestCase):
         # Each epoch at most once: Ray may end the workers before it has the report of the second.
         self.assertIn(steps, ([10, 20, 30, 40, 40], [10, 30, 40, 40]))
 
-    def test_the_error_has_the_end_of_standard_error(self):
-        overrides = [f"run.dir={self.run_folder()}", "fake.fail_rank=1", "fake.fail_epoch=1"]
-        with self.assertRaises(Exception) as raised:
-            self.fit({}, overrides)
-        text = str(raised.exception)
-        self.assertIn("weft train ended with exit code 1", text)
-        self.assertIn("something is wrong here", text)
-
 
 if __name__ == "__main__":
     unittest.main()

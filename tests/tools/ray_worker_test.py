@@ -8,6 +8,7 @@ test.
 import json
 import os
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
@@ -147,6 +148,37 @@ class RunFolder(unittest.TestCase):
         self.assertTrue(_follow.copy_of_checkpoint(path, copy))
         self.assertEqual([file.name for file in copy.iterdir()], ["manifest.json"])
         self.assertFalse(_follow.copy_of_checkpoint(self.folder / "step-1", self.folder / "copy2"))
+
+
+class Command(unittest.TestCase):
+    def start(self, code, grace=20):
+        command = weft.ray._Command([sys.executable, "-c", code], grace=grace, environment=os.environ,
+                                    folder="/")
+        self.addCleanup(command.stop)
+        return command
+
+    def code_of(self, command):
+        deadline = time.monotonic() + SECONDS
+        while command.code() is None:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        return command.code()
+
+    def test_the_error_has_the_end_of_standard_error(self):
+        command = self.start("import sys; [print(i, file=sys.stderr) for i in range(30)]; sys.exit(3)")
+        code = self.code_of(command)
+        failed = weft.ray.Failed(1, code, command.lines())
+        self.assertEqual(str(failed), "rank 1: weft train ended with exit code 3\n"
+                         + "".join(f"{i}\n" for i in range(10, 30)))
+        again = pickle.loads(pickle.dumps(failed))  # Ray sends it
+        self.assertEqual((str(again), again.code), (str(failed), 3))
+
+    def test_stop(self):
+        command = self.start("import time; time.sleep(60)")
+        self.assertIsNone(command.code())
+        command.stop()
+        self.assertEqual(command.code(), 128 + signal.SIGTERM)
+        command.stop()
 
 
 class Arguments(unittest.TestCase):
