@@ -137,7 +137,10 @@ if(WEFT_PYTHON3)
   add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
   add_test(NAME compare_builds COMMAND ${WEFT_PYTHON3}
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
+  add_test(NAME scaling_model COMMAND ${WEFT_PYTHON3}
+                                      ${CMAKE_SOURCE_DIR}/tests/tools/scaling_model_test.py)
   set_tests_properties(layering classes words snippets tour checks run_script get_data kernel_tools compare_builds
+                       scaling_model
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
@@ -178,6 +181,28 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   add_test(NAME streams COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/stream_test.py
                                 $<TARGET_FILE:weft_app>)
   set_tests_properties(streams PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
+
+# The page about several processes: its code, its keys, and those of the command.
+if(WEFT_PYTHON3 AND TARGET weft_app)
+  add_test(NAME distributed_page COMMAND ${WEFT_PYTHON3}
+           ${CMAKE_SOURCE_DIR}/tests/tools/distributed_page_test.py $<TARGET_FILE:weft_app>)
+  set_tests_properties(distributed_page PROPERTIES LABELS quick TIMEOUT 60)
+endif()
+
+# What starts ranks: the parts of weft.ray, weft.ray under Ray with a stand-in for the command, and
+# each kind of launcher with the command itself. A launcher that is not installed is skipped.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  foreach(test ray_worker ray)
+    add_test(NAME ${test} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/${test}_test.py)
+  endforeach()
+  foreach(launcher mpirun torchrun srun ray)
+    add_test(NAME launcher_${launcher} COMMAND ${WEFT_PYTHON3}
+             ${CMAKE_SOURCE_DIR}/tests/tools/launchers_test.py $<TARGET_FILE:weft_app> ${launcher})
+    set_tests_properties(launcher_${launcher} PROPERTIES LABELS dist TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+  set_tests_properties(ray_worker PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
+  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
 # Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be

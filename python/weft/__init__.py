@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what weft writes, and sends records to a run."""
+"""Reads what weft writes, sends records to a run, and trains under Ray."""
 
-from weft import stream
+from weft import ray, stream
 from weft.safetensors import load, metadata
 
-__all__ = ["load", "metadata", "stream"]
+__all__ = ["load", "metadata", "ray", "stream"]
