@@ -78,21 +78,22 @@ std::string Rank::prefix() const { return is_first() ? "" : fmt::format("rank {}
 void Rank::join(const train::RunConfig& config) {
   if (!launch_) return;
   const train::DistOptions& options = config.run.dist;
-  WEFT_CHECK(options.backend != train::DistBackend::nccl,
-             "dist.backend: nccl given, which this build does not have; auto or gloo is required");
   const std::optional<int> port =
       options.port > 0 ? std::optional<int>(static_cast<int>(options.port)) : std::nullopt;
   launch_ = dist::launch_of(variable, port);
   std::signal(SIGPIPE, SIG_IGN);  // of a connection to a rank that has ended
+  if (kHasCuda && config.run.device != "cpu") choose_gpu(launch_->local_rank);
   group_ = std::make_unique<dist::ProcessGroup>(
       *launch_, dist::GroupOptions{.build_and_config = build_and_config(config),
                                    .timeout = std::chrono::seconds(options.timeout),
-                                   .when_stuck = [prefix = prefix()](const std::string& sentence) {
-                                     std::fprintf(stderr, "weft: %s%s\n", prefix.c_str(),
-                                                  printable(sentence).c_str());
-                                     _exit(1);
-                                   }});
-  if (kHasCuda && config.run.device != "cpu") choose_gpu(launch_->local_rank);
+                                   .when_stuck =
+                                       [prefix = prefix()](const std::string& sentence) {
+                                         std::fprintf(stderr, "weft: %s%s\n", prefix.c_str(),
+                                                      printable(sentence).c_str());
+                                         _exit(1);
+                                       },
+                                   .device = device_named(config.run.device),
+                                   .backend = options.backend});
   const i64 threads = train::fair_threads(train::RunRanks(group()));
   if (config.run.threads == 0) set_threads(static_cast<int>(threads));
 }

@@ -71,6 +71,7 @@ class ProcessGroup {
 
   i64 rank() const { return launch_.rank; }
   i64 size() const { return launch_.size; }
+  const Device& device() const { return options_.device; }  // of the tensors
 
   // Replaces the elements by their sums over all ranks; f16 and bf16 are added in f32. All ranks
   // get the same bits.

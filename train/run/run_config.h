@@ -10,6 +10,7 @@
 #include "weft/core/duration.h"
 #include "weft/core/registry.h"
 #include "weft/data/sources.h"
+#include "weft/dist/backend.h"
 #include "weft/nn/models/models.h"
 #include "weft/optim/adam.h"
 #include "weft/optim/optimizer.h"
@@ -26,14 +27,10 @@
 
 namespace weft::train {
 
-// The library that the ranks of a job exchange tensors by; auto_: the one for their device.
-enum class DistBackend { auto_, gloo, nccl };
-constexpr EnumNames<3> names_of(DistBackend) { return {"auto", "gloo", "nccl"}; }
-
 // The key `dist`. It matters only where a launcher started several processes (dist/launch.h). The
 // group is not read here.
 struct DistOptions : RankOptions {
-  DistBackend backend = DistBackend::auto_;
+  dist::BackendKind backend = dist::BackendKind::auto_;
   i64 timeout = 60;  // seconds that a rank may keep the others waiting in an exchange
   i64 port = 0;      // of rank 0's store; 0: by the launcher
 };

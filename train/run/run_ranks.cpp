@@ -31,9 +31,18 @@ constexpr int kNoError = 0, kOurs = 1, kUsers = 2, kTraining = 3;
 
 // The values of all ranks, in their order. The ranks are there at the same time.
 std::vector<i64> gathered(dist::ProcessGroup& group, i64 value) {
-  const Tensor all = Tensor::empty({group.size()}, DType::int64);
-  group.all_gather(Tensor::copy_of(std::vector<i64>{value}, {1}), all);
+  const Tensor all = Tensor::empty({group.size()}, DType::int64, group.device());
+  group.all_gather(Tensor::copy_of(std::vector<i64>{value}, {1}).to(group.device()), all);
   return all.to_vector<i64>();
+}
+
+// Calls `exchange` with the tensor on the device of the group.
+template <class F>
+void on_device(dist::ProcessGroup& group, const Tensor& values, const F& exchange) {
+  if (values.device() == group.device()) return exchange(values);
+  const Tensor there = values.to(group.device());
+  exchange(there);
+  values.copy_from(there);
 }
 
 // Tells tensors apart. It is no protection against somebody who wants two to be equal.
@@ -124,7 +133,8 @@ void RunRanks::wait(const std::string& what) const {
 RankRequests RunRanks::any(const RankRequests& here) const {
   if (alone()) return here;
   group_->wait_for_others("agreeing on what was asked for");
-  const Tensor asked = Tensor::copy_of(std::vector<i64>{here.stop, here.save}, {2});
+  const Tensor asked =
+      Tensor::copy_of(std::vector<i64>{here.stop, here.save}, {2}).to(group_->device());
   group_->all_reduce(asked);
   const std::vector<i64> ranks = asked.to_vector<i64>();
   return {.stop = ranks[0] > 0, .save = ranks[1] > 0};
@@ -141,21 +151,13 @@ int RunRanks::first_code(int code) const {
 void RunRanks::sum(const Tensor& values, const std::string& what) const {
   if (alone()) return;
   group_->wait_for_others(what);
-  group_->all_reduce(values);
+  on_device(*group_, values, [&](const Tensor& there) { group_->all_reduce(there); });
 }
 
 void RunRanks::copy_buffers(nn::Module& module) const {
   if (alone()) return;
-  for (const nn::NamedBuffer& each : module.named_buffers()) {
-    Tensor& value = each.buffer->value;
-    if (is_cpu(value.device())) {
-      group_->broadcast(value);
-      continue;
-    }
-    const Tensor here = value.to(Device{Cpu{}});
-    group_->broadcast(here);
-    value.copy_from(here);
-  }
+  for (const nn::NamedBuffer& each : module.named_buffers())
+    on_device(*group_, each.buffer->value, [&](const Tensor& there) { group_->broadcast(there); });
 }
 
 void RunRanks::check_equal(const std::vector<NamedModel>& models) const {
