@@ -32,6 +32,7 @@ struct Case {
   i64 epochs = 12;                     // 108 steps
   i64 bucket_mb = 25;
   bool shard = false, sync = true;
+  bool gpu = false, capture = false;
 };
 
 const std::vector<Case>& cases() {
@@ -59,6 +60,31 @@ const std::vector<Case>& cases() {
   return all;
 }
 
+// On a GPU, which is emulated here, so that there are fewer steps.
+const std::vector<Case>& gpu_cases() {
+  static const std::vector<Case> all{
+      {.name = "gpu", .dropout = 0.3, .clip_norm = 0.05, .epochs = 2, .gpu = true},
+      {.name = "gpu_cnn", .cnn = true, .augment = true, .epochs = 2, .gpu = true},
+      {.name = "gpu_skewed", .skewed = true, .adam = true, .epochs = 2, .gpu = true},
+      {.name = "gpu_sharded",
+       .unfreeze = true,
+       .adam = true,
+       .clip_norm = 0.05,
+       .epochs = 3,
+       .bucket_mb = 0,
+       .shard = true,
+       .gpu = true},
+      {.name = "captured",
+       .dropout = 0.3,
+       .clip_norm = 0.05,
+       .epochs = 3,
+       .gpu = true,
+       .capture = true},
+      {.name = "captured_cnn", .cnn = true, .epochs = 2, .gpu = true, .capture = true},
+  };
+  return all;
+}
+
 struct Outcome {
   std::vector<double> values;  // parameters, then buffers, then the loss of the last epoch
   i64 steps = 0;
@@ -71,6 +97,7 @@ Outcome train(const Case& c, ProcessGroup* group) {
       c.cnn ? nn::cnn({.channels = {3, 4}, .hidden = 5, .dropout = c.dropout}).make(input)
             : nn::mlp({.hidden = {7, 6}, .dropout = c.dropout}).make(input);
   model->to(DType::f64);
+  if (c.gpu) model->to(device_named("cuda"));
   data::LoaderOptions loading{.batch_size = c.batch_size, .shuffle = !c.skewed, .seed = 3};
   if (c.augment) loading.augment = {data::crop({.padding = 1}), data::flip()};
   if (c.mix) loading.mix = data::mixup();
@@ -82,6 +109,7 @@ Outcome train(const Case& c, ProcessGroup* group) {
                          .epochs = c.epochs,
                          .accumulate = c.accumulate,
                          .clip_norm = c.clip_norm,
+                         .capture = c.capture,
                          .seed = 9};
   if (c.adam) options.optimizer = optim::adam({.lr = 0.01});
   options.ranks = {.group = group,
@@ -114,8 +142,9 @@ Outcome train(const Case& c, ProcessGroup* group) {
 }
 
 const Case& case_of(const std::string& name) {
-  for (const Case& c : cases())
-    if (c.name == name) return c;
+  for (const auto* all : {&cases(), &gpu_cases()})
+    for (const Case& c : *all)
+      if (c.name == name) return c;
   static const Case unsynced{.name = "unsynced", .cnn = true, .epochs = 2, .sync = false};
   return unsynced;
 }
@@ -125,8 +154,10 @@ TEST(LawProgram, DISABLED_Train) {
   int code = 0;
   try {
     const auto launch = dist::launch_of([](const char* name) { return std::getenv(name); });
-    ProcessGroup group(launch.value(), {.build_and_config = "law"});
-    const Outcome outcome = train(case_of(std::getenv("WEFT_CASE")), &group);
+    const Case& c = case_of(std::getenv("WEFT_CASE"));
+    ProcessGroup group(launch.value(), {.build_and_config = "law",
+                                        .device = c.gpu ? device_named("cuda") : Device{Cpu{}}});
+    const Outcome outcome = train(c, &group);
     std::ofstream file(std::string(std::getenv("WEFT_OUT")) + std::to_string(group.rank()),
                        std::ios::binary);
     file.write(reinterpret_cast<const char*>(outcome.values.data()),
@@ -181,8 +212,8 @@ TEST_P(Law, RanksMakeTheStepsOfOneProcess) {
   const Case& c = case_of(GetParam());
   const testing_models::Threads one(1);
   const Outcome whole = train(c, nullptr);
-  EXPECT_GE(whole.steps, c.mix ? 50 : 100);
-  for (const i64 size : {2, 3, 4}) {
+  EXPECT_GE(whole.steps, c.gpu ? 18 : c.mix ? 50 : 100);
+  for (const i64 size : c.gpu ? std::vector<i64>{2, 3} : std::vector<i64>{2, 3, 4}) {
     const auto ranks = train_ranks(c.name, size);
     for (const std::vector<double>& values : ranks) {
       ASSERT_EQ(values.size(), whole.values.size());
@@ -205,6 +236,8 @@ TEST(LawSlow, WithoutCommonStatisticsBatchNormIsAnother) {
 std::vector<std::string> names_of_cases() {
   std::vector<std::string> names;
   for (const Case& c : cases()) names.push_back(c.name);
+  if (kHasCuda)
+    for (const Case& c : gpu_cases()) names.push_back(c.name);
   return names;
 }
 
