@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "weft/app/command.h"
+#include "weft/app/rank.h"
 #include "weft/core/config/config.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
@@ -36,10 +38,21 @@ int summary(const InspectArguments& arguments) {
   return kDone;
 }
 
+// As one of several ranks, it shows the times of all.
 int trace(const InspectArguments& arguments) {
-  train::Orchestrator run = orchestrator(arguments);
-  std::fputs(to_text(trace_step(run)).c_str(), stdout);
-  return kDone;
+  Rank rank;
+  std::optional<train::Orchestrator> run;
+  return rank.run([&] {
+    load_plugins(arguments.plugins);
+    const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
+    rank.join(loaded.value);
+    train::apply_to_process(loaded.value.run);
+    run.emplace(loaded.value, std::filesystem::path(arguments.config).stem().string(),
+                arguments.overrides, rank.group());
+    const train::Trace trace = trace_step(*run);
+    if (rank.is_first()) std::fputs(to_text(trace).c_str(), stdout);
+    return rank.leave(kDone);
+  });
 }
 
 int show_config(const InspectArguments& arguments) {

@@ -8,6 +8,7 @@
 
 #include "weft/autograd/tape.h"
 #include "weft/core/clock.h"
+#include "weft/dist/process_group.h"
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
@@ -67,6 +68,33 @@ LossTotals totals_of(Trainer& trainer) {
   return trainer.progress().epoch.loss;
 }
 
+dist::Traffic traffic_of(const Orchestrator& run) {
+  const dist::ProcessGroup* group = run.ranks().group();
+  return group == nullptr ? dist::Traffic{} : group->traffic();
+}
+
+// The times of all ranks, for a step of `seconds` here that began at `before`.
+std::vector<RankTimes> times_of_ranks(const Orchestrator& run, const dist::Traffic& before,
+                                      double seconds) {
+  if (run.ranks().alone()) return {};
+  constexpr i64 kTimes = 4;
+  const dist::Traffic after = traffic_of(run);
+  const double waiting = after.seconds_waited - before.seconds_waited;
+  const Tensor all = Tensor::zeros({run.ranks().size(), kTimes}, DType::f64);
+  const auto own = all.values<double>().subspan(
+      static_cast<std::size_t>(run.ranks().rank() * kTimes), static_cast<std::size_t>(kTimes));
+  own[0] = seconds - waiting;
+  own[1] = after.seconds_busy - before.seconds_busy;
+  own[2] = waiting;
+  own[3] = static_cast<double>(after.bytes - before.bytes);
+  run.ranks().sum(all, "the trace");
+  std::vector<RankTimes> times;
+  const std::vector<double> values = all.to_vector<double>();
+  for (std::size_t i = 0; i < values.size(); i += kTimes)
+    times.push_back({values[i], values[i + 1], values[i + 2], static_cast<i64>(values[i + 3])});
+  return times;
+}
+
 }  // namespace
 
 Trace trace_step(Orchestrator& run) {
@@ -81,6 +109,7 @@ Trace trace_step(Orchestrator& run) {
     trainer.begin_epoch(loader);
   }
   const LossTotals before = totals_of(trainer);
+  const dist::Traffic traffic = traffic_of(run);
   Recorder recorder(trace);
   const Clock::time_point start = Clock::now();
   trainer.train_step();
@@ -88,7 +117,9 @@ Trace trace_step(Orchestrator& run) {
   recorder.end_backward(trainer.optimizers().device());
   double in_ops = 0;
   for (const TracedOp& op : trace.ops) in_ops += op.forward_seconds + op.backward_seconds;
-  trace.update_seconds = seconds_since(start) - in_ops;
+  const double seconds = seconds_since(start);
+  trace.update_seconds = seconds - in_ops;
+  trace.ranks = times_of_ranks(run, traffic, seconds);
   const LossTotals after = totals_of(trainer);
   trace.loss = (after.sum - before.sum) / (after.weight - before.weight);
   trainer.end_epoch();
@@ -105,8 +136,17 @@ std::string to_text(const Trace& trace) {
                     op.op, op.shape.to_string(), name_of(op.dtype), op.bytes,
                     op.forward_seconds * 1e6, op.backward_seconds * 1e6,
                     std::isnan(op.gradient_norm) ? "-" : fmt::format("{:.4g}", op.gradient_norm));
-  return text + fmt::format("loss {:.4g}; batch preparation and update {:.1f} µs\n", trace.loss,
-                            trace.update_seconds * 1e6);
+  text += fmt::format("loss {:.4g}; batch preparation and update {:.1f} µs\n", trace.loss,
+                      trace.update_seconds * 1e6);
+  if (!trace.ranks.empty())
+    text += fmt::format("{:<6} {:>12} {:>16} {:>11} {:>15}\n", "rank", "computing µs",
+                        "communicating µs", "waiting µs", "bytes exchanged");
+  for (std::size_t i = 0; i < trace.ranks.size(); ++i) {
+    const RankTimes& rank = trace.ranks[i];
+    text += fmt::format("{:<6} {:>12.1f} {:>16.1f} {:>11.1f} {:>15}\n", i, rank.computing * 1e6,
+                        rank.communicating * 1e6, rank.waiting * 1e6, rank.bytes);
+  }
+  return text;
 }
 
 }  // namespace weft::train

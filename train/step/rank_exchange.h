@@ -25,6 +25,7 @@
 //   computed from these, and are the same on each rank without any further word.
 // - A rank without samples computes one that counts for nothing, because batch norm adds up its
 //   statistics over all ranks inside the forward and the backward pass (autograd/shared_batch.h).
+//   These sums lie between the buckets, so their place must not depend on the data of a rank.
 #pragma once
 #include <functional>
 #include <map>
