@@ -263,6 +263,25 @@ TEST(SharedBatchNorm, PaddingAddsNothingToTheGradientsOfOtherLayers) {
   for (const double value : of[1].to_vector<double>()) EXPECT_EQ(value, 0);
 }
 
+// No gradient of other rows depends on padding, even if it gets one.
+TEST(SharedBatchNorm, PaddingHasTheGradientsOfConstantStatistics) {
+  const std::vector<i64> samples = {4, 0};
+  const BatchIn in = whole_batch(4, 1, DType::f64, Cpu{});
+  const BatchOut whole = run_op(in, {}, nullptr);
+  std::vector<BatchOut> of(samples.size());
+  const auto errors = on_ranks(samples, [&](std::size_t rank, RankOfMeeting& batch) {
+    BatchIn own = share_of(in, 0, samples[rank]);
+    if (rank == 1) own.dy.fill(2);
+    of[rank] = run_op(own, {}, &batch);
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
+  expect_share(of[0], whole, {}, 0, 4);
+  const Tensor variance = affine(whole.variance, 23.0 / 24, 1e-5);  // of 24 rows
+  const Tensor slope = div(affine(in.gamma, 2, 0), sqrt(variance));
+  expect_close("dx of padding", of[1].dx, add(Tensor::zeros(kSampleShape, DType::f64), slope),
+               1e-13);
+}
+
 TEST(SharedBatchNorm, CountsTheValuesOfAllRanks) {
   const Variable none;
   const auto sizes_of = [&](const std::vector<i64>& samples) {
