@@ -72,11 +72,13 @@ TEST_F(StreamedRuns, ReachTheirStepsAndValidateStoredSamples) {
   EXPECT_TRUE(fs::exists(dir() / "stream" / "producers.txt"));
 }
 
+// The second run needs more records than may wait, so that it is there for the producer.
 TEST_F(StreamedRuns, GoOnWithAHigherLimitOfSteps) {
+  const std::string data = with_stored() + ", stored_share: 0, capacity: 4";
   std::optional<data::DatasetInfo> info;
   for (const char* limit : {"10", "14"}) {
-    Orchestrator run(
-        config(with_stored(), {"resume=auto", std::string("train.max_steps=") + limit}), "test");
+    Orchestrator run(config(data, {"resume=auto", std::string("train.max_steps=") + limit}),
+                     "test");
     info = run.data().train->info();
     std::thread producer([&] { send(*info, 0); });
     EXPECT_EQ(run.train().steps, std::stoi(limit));
