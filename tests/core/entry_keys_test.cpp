@@ -83,23 +83,23 @@ const bool has_fruits = [] {
   return true;
 }();
 
-std::string refusal(const std::string& yaml) {
+std::string refusal_of_keys(const std::string& yaml) {
   return message_of([&] { config::load_text<Shop>(yaml, "a.yaml"); });
 }
 
 TEST(EntryKeys, ThatHideAnotherKeyAreRefusedWhereTheEntryIsUsed) {
   const std::string begin = "a.yaml:1:1: fruit: fruit '";
-  EXPECT_EQ(refusal("fruit: {type: sorted, sort: y, washed: true}"), "no error");
-  EXPECT_EQ(refusal("fruit: typed"),
+  EXPECT_EQ(refusal_of_keys("fruit: {type: sorted, sort: y, washed: true}"), "no error");
+  EXPECT_EQ(refusal_of_keys("fruit: typed"),
             begin +
                 "typed' of the plugin libfruit.so names the key 'type' that chooses the entry; "
                 "another name is required");
   for (const char* key : {"enabled", "washed"})
-    EXPECT_EQ(refusal(fmt::format("fruit: {}", key)),
+    EXPECT_EQ(refusal_of_keys(fmt::format("fruit: {}", key)),
               fmt::format("{}{}' of the plugin libfruit.so names the key '{}' that every section "
                           "of fruit has; another name is required",
                           begin, key, key));
-  EXPECT_EQ(refusal("fruit: sized"),
+  EXPECT_EQ(refusal_of_keys("fruit: sized"),
             begin +
                 "sized' of the plugin libfruit.so names the key 'size' twice; a name of its "
                 "own for each value is required");
@@ -107,22 +107,23 @@ TEST(EntryKeys, ThatHideAnotherKeyAreRefusedWhereTheEntryIsUsed) {
 
 TEST(EntryKeys, OfOtherSectionsAreTheirs) {
   // `more` has no basket.
-  EXPECT_EQ(refusal("fruit: plum\nmore: [{type: washed, washed: x}]"), "no error");
-  EXPECT_NE(refusal("fruit: plum\nmore: [plum, enabled]").find("a.yaml:2:14: more[1]: fruit 'en"),
-            std::string::npos)
-      << refusal("fruit: plum\nmore: [plum, enabled]");
+  EXPECT_EQ(refusal_of_keys("fruit: plum\nmore: [{type: washed, washed: x}]"), "no error");
+  EXPECT_NE(
+      refusal_of_keys("fruit: plum\nmore: [plum, enabled]").find("a.yaml:2:14: more[1]: fruit 'en"),
+      std::string::npos)
+      << refusal_of_keys("fruit: plum\nmore: [plum, enabled]");
   // An entry that no config names is no fault of the run.
-  EXPECT_EQ(refusal("fruit: plum"), "no error");
+  EXPECT_EQ(refusal_of_keys("fruit: plum"), "no error");
 }
 
 TEST(EntryKeys, AreLookedAtInSectionsOfTheEntryToo) {
-  EXPECT_NE(refusal("fruit: stone")
+  EXPECT_NE(refusal_of_keys("fruit: stone")
                 .find("'stone' of the plugin libfruit.so names the key "
                       "'stone.size' twice"),
             std::string::npos)
-      << refusal("fruit: stone");
-  EXPECT_NE(refusal("fruit: stones").find("'stones.stone.size' twice"), std::string::npos)
-      << refusal("fruit: stones");
+      << refusal_of_keys("fruit: stone");
+  EXPECT_NE(refusal_of_keys("fruit: stones").find("'stones.stone.size' twice"), std::string::npos)
+      << refusal_of_keys("fruit: stones");
 }
 
 }  // namespace
