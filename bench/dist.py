@@ -34,6 +34,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from run import torch_python
 
@@ -83,10 +84,17 @@ def run_together(commands, ranks):
         variables = environment(rank, len(commands)) | {"MASTER_PORT": port} if ranks else environment(0, 1)
         started.append(subprocess.Popen([str(part) for part in command], env=variables, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    failed = None
+    while failed is None and any(process.poll() is None for process in started):
+        failed = next((process for process in started if process.poll()), None)
+        time.sleep(0.05)
+    failed = failed or next((process for process in started if process.returncode), None)
+    for process in started:  # the ranks of one that has failed would wait for it
+        process.kill()
     answers = [process.communicate() for process in started]
-    for process, (_, errors) in zip(started, answers):
-        if process.returncode:
-            sys.exit(f"bench: {' '.join(process.args)} ended with code {process.returncode}\n{errors}")
+    if failed:
+        sys.exit(f"bench: {' '.join(failed.args)} ended with code {failed.returncode}\n"
+                 + answers[started.index(failed)][1])
     return [output for output, _ in answers]
 
 
