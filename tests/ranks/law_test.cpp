@@ -67,6 +67,7 @@ const std::vector<Case>& gpu_cases() {
       {.name = "gpu_cnn", .cnn = true, .augment = true, .epochs = 2, .gpu = true},
       {.name = "gpu_skewed", .skewed = true, .adam = true, .epochs = 2, .gpu = true},
       {.name = "gpu_sharded",
+       .cnn = true,
        .unfreeze = true,
        .adam = true,
        .clip_norm = 0.05,
