@@ -174,7 +174,7 @@ TEST_F(TrainingRanks, OtherWeightsAreNamedSlow) {
       "model.pretrained.path=/proc/self/cwd/start.safetensors");
   expect_ends(2);
   for (int rank = 0; rank < kRanks; ++rank)
-    EXPECT_SAYS(output(rank), ".weight' of the model is not that of rank 0");
+    EXPECT_SAYS(output(rank), "' of the model is not that of rank 0");
   EXPECT_FALSE(fs::exists(of(0) / "second"));
 }
 

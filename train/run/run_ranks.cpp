@@ -110,6 +110,10 @@ void RunRanks::together(const std::string& what, const std::function<void()>& wo
   if (failed == codes.end()) return;
   const auto which = failed - codes.begin();
   sentence = group_->broadcast_text(sentence, which);
+  try {
+    group_->wait_for_others(what);   // until all have the sentence
+  } catch (const dist::LostRank&) {  // one of them, which has it, has ended by now
+  }
   if (own) std::rethrow_exception(own);
   throw_with_code(*failed, fmt::format("{} (on rank {})", sentence, which));
 }
