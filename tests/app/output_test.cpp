@@ -185,7 +185,8 @@ TEST_F(Outputs, TheLastLineNamesTheValidationLossAndAnEarlyEndItsEpoch) {
   ASSERT_NE(last, std::string::npos) << output;
   const std::size_t loss = output.rfind("  validation loss ", last);
   ASSERT_NE(loss, std::string::npos) << output;
-  const std::string value = output.substr(loss + 18, 6);
+  const std::size_t begin = loss + 18;
+  const std::string value = output.substr(begin, output.find("  ", begin) - begin);
   EXPECT_NE(output.find(", validation loss " + value + ". Next: ", last), std::string::npos)
       << output;
 

@@ -173,13 +173,14 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
 
 TEST(OutOfMemory, ThePartsAreInTheState) {
   nn::AnyModule first = testing_models::tiny_mlp(), second = testing_models::tiny_mlp();
-  data::Loader loader(tiny_images(44), {.batch_size = 22, .workers = 0});
+  // Large enough that the memory of a product on any processor is small beside it.
+  data::Loader loader(tiny_images(4400), {.batch_size = 2200, .workers = 0});
   const TrainerOptions options{.out_of_memory = OnOutOfMemory::split};
   Trainer a(*first, classification(), options), b(*second, classification(), options);
   {
     MemoryLimit limit;
     a.set_epoch_length(2);
-    limit.set(3000);
+    limit.set(300000);
     a.train_one_epoch(loader);
   }
   EXPECT_GT(a.counters().batch_parts, 1);
