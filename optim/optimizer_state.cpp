@@ -50,7 +50,7 @@ void Optimizer::gather_parameters() {
 
 Tensor Optimizer::whole_of(const Tensor& slot) const {
   if (shard_ == nullptr) return slot;
-  const Tensor whole = Tensor::empty_like(flat_.gradients());
+  Tensor whole = Tensor::empty_like(flat_.gradients());
   for (const nn::FlatParameters::Bucket& bucket : flat_.buckets()) {
     const i64 ranks = shard_->ranks();
     shard_->gather(slot.range(bucket.offset / ranks, {bucket.length / ranks}),
