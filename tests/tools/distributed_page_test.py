@@ -20,7 +20,8 @@ def blocks(language):
 def keys_of_example():
     """{key: value} of the line `dist: {…}`."""
     line = next(block for block in blocks("yaml") if block.startswith("dist:"))
-    return dict(part.split(": ") for part in re.search(r"\{(.*)\}", line)[1].split(", "))
+    keys = " ".join(re.search(r"\{(.*)\}", line, re.S)[1].split())
+    return dict(part.split(": ") for part in keys.split(", "))
 
 
 class Page(unittest.TestCase):

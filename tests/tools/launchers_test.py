@@ -149,4 +149,6 @@ class Launchers(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if LAUNCHER == "ray":
+        python_with("ray.train")  # skips before the tests begin
     unittest.main()
