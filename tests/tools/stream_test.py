@@ -247,17 +247,17 @@ class Streams(unittest.TestCase):
 
     def test_producers_that_die_give_the_run_up(self):
         data = DIGITS + ", timeout: 1"
-        run = self.train(config=self.config(data))
+        run = self.train(config=self.config(data, steps=1000))
         producer = self.producer(1)
         self.wait_for(lambda: self.records() > 40)
         producer.kill()
         output = self.outcome(run, 3)
         self.assertIn("no record has come for 1 s, and 0 producers are connected", output)
         self.assertGreater(self.stream_state()["consumed"], 0)
-        run = self.train("resume=auto", config=self.config(data))
+        run = self.train("resume=auto", config=self.config(data, steps=1000))
         self.producer(1)
         self.outcome(run, 0)
-        self.assertEqual(self.stream_state()["consumed"], 160)
+        self.assertEqual(self.stream_state()["consumed"], 4000)
 
     def test_refused_records(self):
         run = self.train()
