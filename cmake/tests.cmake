@@ -169,6 +169,17 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
+# Ranks of jobs are killed, stopped and signalled, and do not fit together. `./run torture-dist` has
+# five times as many events.
+if(WEFT_PYTHON3 AND TARGET weft_app AND TARGET weft_gloo AND NOT WEFT_SANITIZE)
+  add_test(NAME torture_dist COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/torture_ranks.py
+                                     $<TARGET_FILE:weft_app> $<TARGET_FILE:weft_faults> --short)
+  add_test(NAME rank_mistakes COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/rank_mistakes_test.py
+                                      $<TARGET_FILE:weft_app> $<TARGET_FILE:mine>)
+  set_tests_properties(torture_dist PROPERTIES LABELS dist TIMEOUT 600 PROCESSORS 2)
+  set_tests_properties(rank_mistakes PROPERTIES LABELS dist TIMEOUT 300)
+endif()
+
 # The Python package reads what the command writes. The test is skipped without numpy.
 if(WEFT_PYTHON3 AND TARGET weft_app)
   add_test(NAME python COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/python_test.py

@@ -178,9 +178,8 @@ void Store::watch() {
       heard = Clock::now();
     }
     if (Clock::now() - heard > silence_)
-      end(MessageKind::lost,
-          fmt::format("dist: rank 0 on {} is lost: it gave no sign of life for {} s", host_,
-                      static_cast<double>(silence_.count()) / 1000));
+      lose_first(fmt::format("it gave no sign of life for {} s",
+                             static_cast<double>(silence_.count()) / 1000));
     std::unique_lock lock(mutex_);
     if (stopping_ || job_.over) return;
     const std::string doing = doing_.text();
@@ -196,8 +195,7 @@ void Store::receive() {
   const ssize_t count = recv(socket_.get(), bytes.data(), bytes.size(), 0);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) {
-    end(MessageKind::lost,
-        fmt::format("dist: rank 0 on {} is lost: its connection has closed", host_));
+    lose_first("its connection has closed");
     return;
   }
   reader_.add({bytes.data(), static_cast<std::size_t>(count)});
@@ -213,6 +211,14 @@ void Store::receive() {
   } catch (const UserError& error) {
     end(MessageKind::refused, error.what());
   }
+}
+
+// What rank 0 did is not known here. All ranks do the same, so it is what this one does.
+void Store::lose_first(const std::string& how) {
+  std::unique_lock lock(mutex_);
+  const std::string doing = doing_.text();
+  lock.unlock();
+  end(MessageKind::lost, fmt::format("dist: rank 0 on {} is lost in {}: {}", host_, doing, how));
 }
 
 void Store::end(MessageKind kind, const std::string& sentence) {

@@ -74,6 +74,7 @@ class Store {
   void work();
   void watch();
   void receive();
+  void lose_first(const std::string& how);
   void end(MessageKind kind, const std::string& sentence);
   void send(const Message& message);
 

@@ -175,8 +175,10 @@ TEST(Store, SilenceIsALostRankSlow) {
 TEST(Store, AServerThatGoesIsALostRankZero) {
   Job job(1);
   const auto store = job.rank(0);
+  store->doing("training");
   job.end();
-  EXPECT_EQ(end_of(*store), "dist: rank 0 on 127.0.0.1 is lost: its connection has closed");
+  EXPECT_EQ(end_of(*store),
+            "dist: rank 0 on 127.0.0.1 is lost in training: its connection has closed");
 }
 
 TEST(Store, AServerThatIsSilentIsALostRankZero) {
@@ -185,7 +187,7 @@ TEST(Store, AServerThatIsSilentIsALostRankZero) {
       .family = "test", .address = "127.0.0.1", .port = port_of(listening), .token = "t"};
   EXPECT_EQ(
       test_support::message_of<LostRank>([&] { Store(launch, "b", kPatience, milliseconds(200)); }),
-      "dist: rank 0 on 127.0.0.1 is lost: it gave no sign of life for 0.2 s");
+      "dist: rank 0 on 127.0.0.1 is lost in the start: it gave no sign of life for 0.2 s");
 }
 
 TEST(Store, RanksThatLeaveAreNotLost) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Failing disks and signals for tools/torture_checkpoints.py. This library is loaded before libc
-// (LD_PRELOAD). It makes chosen calls fail, or ends or signals the process in them. These
-// environment variables choose the calls:
+// Failing disks, signals and small sockets for tools/torture_checkpoints.py and torture_ranks.py.
+// This library is loaded before libc (LD_PRELOAD). It makes chosen calls fail, or ends or signals
+// the process in them. These environment variables choose the calls:
 //
 //   WEFT_FAULT_UNDER   only paths that contain this text
 //   WEFT_FAULT_CALLS   names of calls, with commas: write, fsync, rename, symlink, read (and
@@ -14,9 +14,11 @@
 //                      signal: WEFT_FAULT_SIGNAL is sent to the process, and the call succeeds
 //   WEFT_FAULT_CPU_MS  the signal is sent when the process has computed so long after the call.
 //                      A busy machine does not change where that is.
+//   WEFT_FAULT_SOCKET_BYTES  the size of the buffers of TCP sockets, which do not grow
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -231,6 +233,16 @@ int stat(const char* path, struct stat* out) {
 int lstat(const char* path, struct stat* out) {
   if (chosen("stat", [=] { return absolute(path); })) return fail();
   return next<int(const char*, struct stat*)>("lstat")(path, out);
+}
+
+// A connection that is accepted has the buffers of the socket that listens.
+int socket(int domain, int type, int protocol) noexcept {
+  const int made = next<int(int, int, int)>("socket")(domain, type, protocol);
+  const int bytes = std::atoi(setting("WEFT_FAULT_SOCKET_BYTES"));
+  if (made >= 0 && bytes > 0 && domain != AF_UNIX)
+    for (const int which : {SO_RCVBUF, SO_SNDBUF})
+      setsockopt(made, SOL_SOCKET, which, &bytes, sizeof bytes);
+  return made;
 }
 
 }  // extern "C"
