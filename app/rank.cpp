@@ -37,9 +37,10 @@ class ErrorOfRank : public Error {
   int code_;
 };
 
-// What all ranks must have in common: the build, the plugins and the whole config.
-std::string build_and_config(const train::RunConfig& config) {
-  std::string text(own_plugin_stamp());
+// What all ranks must have in common: the build, the plugins, the kind of device and the whole
+// config.
+std::string build_and_config(const train::RunConfig& config, const Device& device) {
+  std::string text = std::string(own_plugin_stamp()) + (is_cpu(device) ? " cpu " : " gpu ");
   for (const Plugin& plugin : loaded_plugins()) text += plugin.name + " " + plugin.sha256 + "\n";
   return sha256_of(text + config::to_yaml(config));
 }
@@ -83,8 +84,9 @@ void Rank::join(const train::RunConfig& config) {
   launch_ = dist::launch_of(variable, port);
   std::signal(SIGPIPE, SIG_IGN);  // of a connection to a rank that has ended
   if (kHasCuda && config.run.device != "cpu") choose_gpu(launch_->local_rank);
+  const Device device = device_named(config.run.device);
   group_ = std::make_unique<dist::ProcessGroup>(
-      *launch_, dist::GroupOptions{.build_and_config = build_and_config(config),
+      *launch_, dist::GroupOptions{.build_and_config = build_and_config(config, device),
                                    .timeout = std::chrono::seconds(options.timeout),
                                    .when_stuck =
                                        [prefix = prefix()](const std::string& sentence) {
@@ -92,7 +94,7 @@ void Rank::join(const train::RunConfig& config) {
                                                       printable(sentence).c_str());
                                          _exit(1);
                                        },
-                                   .device = device_named(config.run.device),
+                                   .device = device,
                                    .backend = options.backend});
   const i64 threads = train::fair_threads(train::RunRanks(group()));
   if (config.run.threads == 0) set_threads(static_cast<int>(threads));

@@ -9,7 +9,7 @@ namespace {
 constexpr u32 kMostBytes = u32{1} << 24;  // of a message
 
 // The number of fields of each kind, in the order of MessageKind.
-constexpr std::size_t kFields[] = {6, 2, 1, 1, 1, 0, 0, 1, 2, 1, 2};
+constexpr std::size_t kFields[] = {6, 2, 1, 2, 1, 0, 0, 1, 2, 1, 2};
 
 void put_number(std::string& bytes, std::size_t number) {
   for (int shift = 0; shift < 32; shift += 8)

@@ -8,7 +8,8 @@
 //   of a rank     hello    version, token, rank, size, build and config, host
 //                 set      key, value
 //                 get      key; answered by `value` as soon as there is one
-//                 pulse    what the rank does now; ten in the time after which a rank is lost
+//                 pulse    what the rank does now, and its pace (Note [Waiting]); ten
+//                          in the time after which a rank is lost
 //                 failed   why; the others are told
 //                 leave    the rank ends as it should
 //                 meet     name, text; when all ranks have sent it, `value` with the name and the
@@ -16,7 +17,7 @@
 //   of the store  welcome
 //                 refused  a sentence; the rank ends
 //                 value    key, value
-//                 pulse    as often
+//                 pulse    two empty fields, as often
 //                 lost     a sentence; the rank ends
 #pragma once
 #include <cstddef>
@@ -42,6 +43,15 @@ enum class MessageKind : u8 {
   lost,
   meet
 };
+
+// Note [Waiting]
+// A rank that lives may keep the others waiting for a limited time only (dist.timeout), except
+// while it does what may take long, such as reading data. Each pulse says whether the rank waits in
+// an exchange, is patient or computes, and how often that has changed. The store ends the job when
+// a rank has waited in one exchange for the whole time, and another has computed without a break
+// for as long, or nobody is outside of an exchange.
+enum class Pace { computing, exchanging, patient };
+inline constexpr const char* kPaces[] = {"computing", "exchanging", "patient"};
 
 struct Message {
   MessageKind kind = MessageKind::pulse;

@@ -13,6 +13,20 @@ namespace {
 
 // Connections to a process that was killed close at once, and Gloo says so.
 constexpr std::chrono::seconds kGrace{4};
+constexpr std::chrono::milliseconds kForEver = std::chrono::hours(24);
+
+// The pace of this rank while it lives.
+class AtPace {
+ public:
+  AtPace(Store& store, Pace pace) : store_(store), before_(store.pace(pace)) {}
+  ~AtPace() { store_.pace(before_); }
+  AtPace(const AtPace&) = delete;
+  AtPace& operator=(const AtPace&) = delete;
+
+ private:
+  Store& store_;
+  Pace before_;
+};
 
 }  // namespace
 
@@ -22,7 +36,8 @@ ProcessGroup::ProcessGroup(Launch launch, const GroupOptions& options)
   if (launch_.rank == 0)
     server_ = std::make_unique<StoreServer>(
         listen_at(launch_.address, launch_.port),
-        JobIdentity{launch_.size, launch_.token, options_.build_and_config}, options_.silence);
+        JobIdentity{launch_.size, launch_.token, options_.build_and_config, options_.timeout},
+        options_.silence);
   try {
     join(make);
   } catch (...) {
@@ -37,8 +52,9 @@ void ProcessGroup::join(const BackendMaker& make) {
   store_->when_stuck(kGrace, options_.when_stuck);
   call("the start", [&] {
     wait_for_all();
-    backend_ = make({launch_.rank, launch_.size, *store_, store_->local_address(), options_.timeout,
-                     options_.silence});
+    // The store ends the job of ranks that wait too long, and when_stuck ends their operations.
+    backend_ = make({launch_.rank, launch_.size, *store_, store_->local_address(),
+                     options_.when_stuck ? kForEver : options_.timeout, options_.silence});
   });
   order_ = StreamOrder(backend_->stream());
   store_->when_stuck(kGrace,
@@ -105,6 +121,7 @@ void ProcessGroup::finish() {
   order_.finish();
   if (!background_) return;
   const auto begin = Clock::now();
+  const AtPace pace(*store_, Pace::exchanging);
   noticing([&] { background_->wait(); });
   traffic_.seconds_waited += seconds_since(begin);
   traffic_.seconds_busy = background_->seconds_busy();
@@ -140,6 +157,11 @@ void ProcessGroup::wait_for_others(const std::string& what) {
   call(what.c_str(), [&] { meet(what); });
 }
 
+void ProcessGroup::patiently(const std::function<void()>& work) {
+  const AtPace pace(*store_, Pace::patient);
+  work();
+}
+
 std::string ProcessGroup::broadcast_text(const std::string& text, i64 root) {
   check_root("broadcast_text", root);
   std::string received;
@@ -151,6 +173,7 @@ std::string ProcessGroup::broadcast_text(const std::string& text, i64 root) {
 // What was queued on a GPU is done first: the emulated one works only while the host waits for it,
 // and the others would wait for this rank.
 std::string ProcessGroup::meet(const std::string& name, const std::string& text) {
+  const AtPace pace(*store_, Pace::computing);  // others may come to the meeting late
   order_.wait();
   return store_->meet(name, text);
 }
@@ -206,6 +229,7 @@ void ProcessGroup::call(const char* operation, const std::function<void()>& run)
   finish();
   store_->check();
   const auto begin = Clock::now();
+  const AtPace pace(*store_, Pace::exchanging);
   noticing([&] { take_part(*store_, options_.silence, operation, run); });
   if (order_) store_->check();  // an operation that give_up() ended does not fail
   traffic_.seconds_waited += seconds_since(begin);

@@ -38,8 +38,8 @@ namespace weft::dist {
 
 struct GroupOptions {
   std::string build_and_config;  // ranks with another one are refused
-  // How long ranks wait for each other: at the start, and in each operation. Operations of NCCL
-  // have no such limit.
+  // How long ranks wait for each other: at the start, and in each operation, but for patiently().
+  // Operations of NCCL have no such limit.
   std::chrono::milliseconds timeout{60000};
   std::chrono::milliseconds silence = kMostSilence;  // after which a rank counts as lost
   // Runs on another thread when the job has ended, and this rank still waits for a rank that was
@@ -108,6 +108,9 @@ class ProcessGroup {
   void doing(std::string what) { store_->doing(std::move(what)); }
   // Throws if the job ends because of another rank.
   void check() const { store_->check(); }
+  // Runs `work`, which is not the others' and may take long, such as reading data: until it ends
+  // they wait as long as this rank lives.
+  void patiently(const std::function<void()>& work);
   // Tells the others why this rank ends.
   void fail_job(const std::string& why) { store_->fail_job(why); }
   // Ends the group. Rank 0 waits for the others to do so.

@@ -102,6 +102,18 @@ std::string Store::operation(std::string what) {
   return std::exchange(doing_.operation, std::move(what));
 }
 
+Pace Store::pace(Pace now) {
+  std::lock_guard lock(mutex_);
+  ++doing_.changes;
+  return std::exchange(doing_.pace, now);
+}
+
+Message Store::pulse() const {
+  return {MessageKind::pulse,
+          {doing_.text(), std::string(kPaces[static_cast<std::size_t>(doing_.pace)]) + " " +
+                              std::to_string(doing_.changes)}};
+}
+
 void Store::notice() const {
   std::lock_guard lock(mutex_);
   job_.noticed = true;
@@ -148,9 +160,9 @@ void Store::leave() {
 // The store may know only what this rank did some time ago.
 void Store::fail_job(const std::string& why) {
   std::unique_lock lock(mutex_);
-  const std::string doing = doing_.text();
+  const Message now = pulse();
   lock.unlock();
-  send({MessageKind::pulse, {doing}});
+  send(now);
   send({MessageKind::failed, {why}});
 }
 
@@ -182,11 +194,11 @@ void Store::watch() {
                              static_cast<double>(silence_.count()) / 1000));
     std::unique_lock lock(mutex_);
     if (stopping_ || job_.over) return;
-    const std::string doing = doing_.text();
+    const Message now = pulse();
     lock.unlock();
     if (Clock::now() - told < between) continue;
     told = Clock::now();
-    send({MessageKind::pulse, {doing}});
+    send(now);
   }
 }
 

@@ -48,6 +48,8 @@ class Store {
   // in comes first, until that is "".
   void doing(std::string what);
   std::string operation(std::string what);  // returns the one before
+  // Returns the one before.
+  Pace pace(Pace now);
   // Throws LostRank or UserError, once the store has said that the job ends.
   void check() const;
   // As check(), on a thread beside the one that has to end this rank.
@@ -74,6 +76,7 @@ class Store {
   void work();
   void watch();
   void receive();
+  Message pulse() const;  // with mutex_
   void lose_first(const std::string& how);
   void end(MessageKind kind, const std::string& sentence);
   void send(const Message& message);
@@ -88,6 +91,8 @@ class Store {
   std::map<std::string, std::string> values_;
   struct Doing {
     std::string what = "the start", operation = {};
+    Pace pace = Pace::computing;
+    i64 changes = 0;
     const std::string& text() const { return operation.empty() ? what : operation; }
   } doing_;
   struct Job {

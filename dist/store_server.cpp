@@ -26,7 +26,8 @@ struct StoreServer::Connection {
   Descriptor socket;
   MessageReader reader;
   std::string out;
-  std::string host, doing = "the start";
+  std::string host, doing = "the start", pace;
+  Clock::time_point pace_since = Clock::now();
   std::vector<std::string> wanted;         // keys of `get` without a value yet
   i64 rank = -1;                           // before `hello`
   Clock::time_point heard = Clock::now();  // the beginning, before `hello`
@@ -112,7 +113,7 @@ void StoreServer::poll_once() {
   if (Clock::now() - last_pulse_ >= silence_ / kPulsesInSilence) {
     last_pulse_ = Clock::now();
     for (Connection& connection : connections_)
-      if (connection.rank >= 0) send(connection, {MessageKind::pulse, {""}});
+      if (connection.rank >= 0) send(connection, {MessageKind::pulse, {"", ""}});
   }
   if ((waits[1].revents & POLLIN) != 0) {
     eventfd_t woken = 0;
@@ -120,6 +121,7 @@ void StoreServer::poll_once() {
     refuse_as_asked();
   }
   check_silence();
+  check_waiting();
   for (const Connection& connection : connections_)
     if (connection.closed && !connection.left) lose(connection, "its connection has closed");
   connections_.remove_if([](const Connection& connection) { return connection.closed; });
@@ -173,7 +175,11 @@ void StoreServer::process(Connection& connection, const Message& message) {
       answer_waiting(message.fields[0]);
       break;
     case MessageKind::meet: meet(connection, message.fields[0], message.fields[1]); break;
-    case MessageKind::pulse: connection.doing = message.fields[0]; break;
+    case MessageKind::pulse:
+      connection.doing = message.fields[0];
+      if (message.fields[1] != connection.pace) connection.pace_since = Clock::now();
+      connection.pace = message.fields[1];
+      break;
     case MessageKind::failed: lose(connection, message.fields[0]); break;
     case MessageKind::leave: {
       connection.left = true;
@@ -223,8 +229,8 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
     wrong = fmt::format("dist: two processes have rank {}; each rank is required once", rank);
   } else if (hello.fields[4] != job_.build_and_config) {
     wrong = fmt::format(
-        "dist: rank {} on {} has another config or build than rank 0; the same are "
-        "required",
+        "dist: rank {} on {} has another config or build than rank 0, or no GPU where rank 0 has "
+        "one; the same are required",
         rank, printable(hello.fields[5]));
   } else {
     progress_.came[static_cast<std::size_t>(rank)] = true;
@@ -280,6 +286,45 @@ void StoreServer::check_silence() {
       lose(connection, fmt::format("it gave no sign of life for {} s",
                                    static_cast<double>(silence_.count()) / 1000));
   }
+}
+
+void StoreServer::check_waiting() {
+  if (job_.timeout.count() == 0 || over_) return;
+  const auto now = Clock::now();
+  const auto is = [](const Connection& rank, Pace pace) {
+    return rank.pace.starts_with(kPaces[static_cast<std::size_t>(pace)]);
+  };
+  const auto ranks = [&](const auto& wanted) {
+    const Connection* first = nullptr;
+    for (const Connection& each : connections_)
+      if (each.rank >= 0 && !each.left && !each.closed && wanted(each) &&
+          (first == nullptr || each.rank < first->rank))
+        first = &each;
+    return first;
+  };
+  const auto for_long = [&](const Connection& rank) {
+    return now - rank.pace_since >= job_.timeout;
+  };
+  const Connection* waits =
+      ranks([&](const Connection& rank) { return is(rank, Pace::exchanging) && for_long(rank); });
+  if (waits == nullptr) return;
+  const double seconds = static_cast<double>(job_.timeout.count()) / 1000;
+  const Connection* late =
+      ranks([&](const Connection& rank) { return is(rank, Pace::computing) && for_long(rank); });
+  if (late != nullptr)
+    end_all(
+        MessageKind::lost,
+        fmt::format("dist: rank {} on {} keeps rank {} waiting in {} for more than {} s, and is "
+                    "at {}; all ranks are required to take part in it within dist.timeout",
+                    late->rank, late->host, waits->rank, printable(waits->doing), seconds,
+                    printable(late->doing)));
+  else if (ranks([&](const Connection& rank) {
+             return !is(rank, Pace::exchanging) || !for_long(rank);
+           }) == nullptr)
+    end_all(MessageKind::lost,
+            fmt::format("dist: {} has not ended within {} s on any rank; a network that connects "
+                        "all ranks, and the same operations on each, are required",
+                        printable(waits->doing), seconds));
 }
 
 void StoreServer::lose(const Connection& connection, const std::string& how) {

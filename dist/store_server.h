@@ -29,6 +29,8 @@ struct JobIdentity {
   i64 size = 1;
   std::string token;
   std::string build_and_config;  // of which a difference is an error
+  // How long a rank may keep the others waiting (Note [Waiting]); 0: for ever.
+  std::chrono::milliseconds timeout{0};
 };
 
 inline constexpr std::chrono::seconds kMostSilence{10};
@@ -64,6 +66,7 @@ class StoreServer {
   void note_came(i64 rank);
   void answer_waiting(const std::string& key);
   void check_silence();
+  void check_waiting();
   void refuse_as_asked();
   void lose(const Connection& connection, const std::string& how);
   void end_all(MessageKind kind, const std::string& sentence);

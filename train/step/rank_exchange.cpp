@@ -50,6 +50,12 @@ void RankExchange::prepare(i64 batch_size) {
   asked_.send({asks.stop ? 1.0 : 0.0, asks.save ? 1.0 : 0.0});
 }
 
+data::Batch* RankExchange::read(data::Loader& loader) {
+  data::Batch* batch = nullptr;
+  options_.group->patiently([&] { batch = loader.next(); });
+  return batch;
+}
+
 // The addresses stay the same until the next change of the layout.
 void RankExchange::lay_out() {
   buckets_.clear();

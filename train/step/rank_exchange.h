@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "weft/autograd/shared_batch.h"
+#include "weft/data/loader.h"
 #include "weft/kernels/optim/rank_tally.h"
 #include "weft/train/step/optimizers.h"
 
@@ -65,6 +66,9 @@ class RankExchange final : private SharedBatch, private optim::Shard {
 
   // Called before each step, which may be a captured one. `batch_size` is that of all ranks.
   void prepare(i64 batch_size);
+
+  // Reads the next batch, which may take long (dist/process_group.h).
+  data::Batch* read(data::Loader& loader);
 
   // --- the parts of a step, in this order
   void begin();

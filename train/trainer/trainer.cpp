@@ -196,7 +196,8 @@ bool Trainer::pull(StepInput& input) {
   i64 samples = 0;
   bool full = true;
   for (i64 i = 0; i < options_.accumulate && (i == 0 || done + i < batches); ++i) {
-    const data::Batch* batch = loader_->next();
+    RankExchange* const ranks = step_.ranks();
+    const data::Batch* batch = ranks != nullptr ? ranks->read(*loader_) : loader_->next();
     if (batch == nullptr) {
       // A step that a stop has broken off is made as a whole when the run is resumed.
       if (!loader_->stream_ended()) input.micro_batches.clear();
