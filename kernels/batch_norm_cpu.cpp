@@ -111,6 +111,7 @@ void add_gradients(double* __restrict sum, double* __restrict product, const Bac
       product[i] += static_cast<double>(product_sum);
     }
   };
+  // NOLINTNEXTLINE(bugprone-branch-clone)
   if (left == Mask::none) add.template operator()<Mask::none>();
   else add.template operator()<mask>();
 }

@@ -37,6 +37,11 @@ std::vector<CUstream_st*>& all_streams() {
   static auto* streams = new std::vector<CUstream_st*>;
   return *streams;
 }
+
+std::vector<std::unique_ptr<CUstream_st>>& ended_streams() {
+  static auto* streams = new std::vector<std::unique_ptr<CUstream_st>>;
+  return *streams;
+}
 CUstream_st* new_stream(bool late) {
   const Lock lock(device_mutex());
   auto* stream = new CUstream_st;
@@ -136,8 +141,7 @@ Stream::~Stream() {
   }
   std::erase(all_streams(), handle_);
   // Other streams may still have a wait for its work in their queues.
-  static auto* ended = new std::vector<std::unique_ptr<CUstream_st>>;
-  ended->emplace_back(handle_);
+  ended_streams().emplace_back(handle_);
 }
 
 struct Event::State {
