@@ -25,18 +25,17 @@ from torture.rank_events import KINDS, Event
 from torture.ranks import Job, Jobs
 from torture.runs import Broken, Counts
 
-SLACK = 3.0  # seconds that a busy machine may add to a limit
-WAITING = 4  # jobs that wait for a stopped rank beside those that compute
+WAITING = 8  # jobs that wait for a stopped rank beside those that compute
 ATTEMPTS = 5  # of an event, which comes too late for jobs that end before
 
 
 def kinds_of(options):
-    """The kind of each event, in random order."""
+    """The kind of each event. Those that mostly wait come first, beside others that compute."""
     shares = {kind: KINDS[kind][1 if options.short else 2] for kind in options.only or KINDS}
     number = options.events or (20 if options.short else 100)
     kinds = [kind for kind, share in shares.items() for _ in range(-(-share * number // sum(shares.values())))]
     random.Random(f"{options.seed} kinds").shuffle(kinds)
-    return kinds[:number]
+    return sorted(kinds[:number], key=lambda kind: kind not in ("stop", "full-socket", "refused"))
 
 
 def repetition(options):
@@ -51,7 +50,8 @@ def happen(jobs, options, number, kind):
     """Lets an event happen, and resumes its run. Returns how long the others took to end."""
     for attempt in range(ATTEMPTS):
         numbers = random.Random(f"{options.seed} {number} {attempt}")
-        config = numbers.choice(["mlp", "sharded", "cnn", "cnn"] if kind != "full-socket" else ["wide"])
+        configs = ["sharded", "cnn"] if options.short else ["mlp", "sharded", "cnn", "cnn"]
+        config = "wide" if kind == "full-socket" else numbers.choice(configs)
         size, run = numbers.randint(2, 4), f"{kind}-{number}-{attempt}"
         with Job(jobs, config, size, run) as job:
             event = Event(jobs, job, numbers, f"event {number}: {kind} ({config})")
@@ -74,7 +74,7 @@ def happen(jobs, options, number, kind):
 
 def torture(options, folder, counts):
     """Returns the sentences of what is broken, and the longest times."""
-    jobs = Jobs(options, folder, counts, SLACK)
+    jobs = Jobs(options, folder, counts)
     broken, longest = [], {}
 
     def do(number, kind):

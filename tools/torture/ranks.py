@@ -24,7 +24,7 @@ data: {type: digits, train_size: 1200, test_size: 67, validation_split: 0.7}
 model: {type: mlp, hidden: [32], dropout: 0.1}
 optimizer: {type: adamw, lr: 1e-3}
 scheduler: {type: cosine, warmup: 1ep}
-train: {epochs: 4, batch_size: 31, clip_norm: 1}
+train: {epochs: 3, batch_size: 31, clip_norm: 1}
 validation: {every: 3ba}
 checkpoint: {every: 4ba, keep_last: 2}
 """,
@@ -33,7 +33,7 @@ run: {seed: 5, device: cpu}
 data: {type: digits, train_size: 200, test_size: 67, validation_split: 0.25}
 model: {type: cnn, channels: [4, 8], hidden: 16, batch_norm: true, dropout: 0.1}
 optimizer: {type: sgd, lr: 0.02, momentum: 0.9}
-train: {epochs: 3, batch_size: 15, accumulate: 1}
+train: {epochs: 2, batch_size: 15}
 validation: {every: 5ba}
 checkpoint: {every: 4ba, keep_last: 2}
 """,
@@ -48,6 +48,7 @@ dist: {shard_optimizer: true}
 """,
 }
 CONFIGS["sharded"] = CONFIGS["mlp"] + "dist: {shard_optimizer: true, bucket_mb: 1}\n"
+SLACK = 3.0  # seconds that are added to a limit, more on a busy machine
 SOCKET_BYTES = 32768  # of "wide"
 # Differences of losses between numbers of ranks, which only round differently.
 TOLERANCE = 1e-5
@@ -224,12 +225,17 @@ class Job:
 class Jobs:
     """Jobs in one folder, and the undisturbed ones that they are compared with. Thread-safe."""
 
-    def __init__(self, options, folder, counts, slack):
+    def __init__(self, options, folder, counts):
         self.weft, self.faults, self.folder, self.counts = options.weft, options.faults, folder, counts
-        self.slack, self.computing = slack, threading.Semaphore(options.jobs)
+        self.computing = threading.Semaphore(options.jobs)
         self.lock, self.undisturbed = threading.Lock(), {}
         for name, text in CONFIGS.items():
             (folder / f"{name}.yaml").write_text(text)
+
+    @property
+    def slack(self):
+        """Seconds that other programs may add to a limit."""
+        return max(SLACK, os.getloadavg()[0] / os.cpu_count())
 
     @contextlib.contextmanager
     def while_it_waits(self):
