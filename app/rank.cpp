@@ -14,7 +14,6 @@
 #include "weft/core/plugin.h"
 #include "weft/core/plugin_stamp.h"
 #include "weft/core/printable.h"
-#include "weft/core/sha256.h"
 #include "weft/device/parallel.h"
 #include "weft/train/run/run_ranks.h"
 
@@ -37,12 +36,13 @@ class ErrorOfRank : public Error {
   int code_;
 };
 
-// What all ranks must have in common: the build, the plugins, the kind of device and the whole
-// config.
+// What all ranks must have in common, in lines: the build and the kind of device, the plugins, the
+// whole config.
 std::string build_and_config(const train::RunConfig& config, const Device& device) {
   std::string text = std::string(own_plugin_stamp()) + (is_cpu(device) ? " cpu " : " gpu ");
+  text += '\n';
   for (const Plugin& plugin : loaded_plugins()) text += plugin.name + " " + plugin.sha256 + "\n";
-  return sha256_of(text + config::to_yaml(config));
+  return text + "\n" + config::to_yaml(config);
 }
 
 // A process has one GPU (device/device.h), which is the first that CUDA shows it. A launcher that

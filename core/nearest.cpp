@@ -69,7 +69,8 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
 
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates) {
   const std::string found = nearest(name, candidates);
-  return found.empty() ? found : fmt::format("; did you mean '{}'?", found);
+  return found.empty() || found == name ? std::string()
+                                        : fmt::format("; did you mean '{}'?", found);
 }
 
 std::string listed(std::span<const std::string> names) {

@@ -37,7 +37,7 @@
 namespace weft::dist {
 
 struct GroupOptions {
-  std::string build_and_config;  // ranks with another one are refused
+  std::string build_and_config;  // lines; ranks with others are refused
   // How long ranks wait for each other: at the start, and in each operation, but for patiently().
   // Operations of NCCL have no such limit.
   std::chrono::milliseconds timeout{60000};

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "weft/core/error.h"
+#include "weft/core/lines.h"
 #include "weft/core/log.h"
 #include "weft/core/printable.h"
 
@@ -228,10 +229,11 @@ void StoreServer::greet(Connection& connection, const Message& hello) {
   } else if (std::lock_guard lock(mutex_); progress_.came[static_cast<std::size_t>(rank)]) {
     wrong = fmt::format("dist: two processes have rank {}; each rank is required once", rank);
   } else if (hello.fields[4] != job_.build_and_config) {
+    const auto [its, here] = first_difference(hello.fields[4], job_.build_and_config);
     wrong = fmt::format(
-        "dist: rank {} on {} has another config or build than rank 0, or no GPU where rank 0 has "
-        "one; the same are required",
-        rank, printable(hello.fields[5]));
+        "dist: rank {} on {} has another config, build or kind of device than rank 0: '{}', and "
+        "rank 0 has '{}'; the same are required",
+        rank, printable(hello.fields[5]), printable(its), printable(here));
   } else {
     progress_.came[static_cast<std::size_t>(rank)] = true;
     changed_.notify_all();

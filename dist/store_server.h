@@ -28,7 +28,7 @@ namespace weft::dist {
 struct JobIdentity {
   i64 size = 1;
   std::string token;
-  std::string build_and_config;  // of which a difference is an error
+  std::string build_and_config;  // lines, of which a difference is an error
   // How long a rank may keep the others waiting (Note [Waiting]); 0: for ever.
   std::chrono::milliseconds timeout{0};
 };

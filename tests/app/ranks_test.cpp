@@ -132,7 +132,9 @@ TEST_F(TrainingRanks, AnotherConfigIsRefusedSlow) {
   start(1, "../small.yaml train.batch_size=10");
   expect_ends(2);
   for (int rank = 0; rank < kRanks; ++rank)
-    EXPECT_SAYS(output(rank), "has another config or build than rank 0");
+    EXPECT_SAYS(output(rank),
+                "has another config, build or kind of device than rank 0: 'batch_size: 10', and "
+                "rank 0 has 'batch_size: ");
   EXPECT_SAYS(output(1), "weft: rank 1: dist: rank 1 on ");
   EXPECT_EQ(files_of(0), std::set<std::string>{"out.txt"});
 }
@@ -158,6 +160,19 @@ TEST_F(TrainingRanks, DataThatOneCannotReadIsAnErrorOfAllSlow) {
   EXPECT_SAYS(output(0), "(on rank 1)");
   EXPECT_SAYS(output(1), "weft: rank 1: ");
   for (int rank = 0; rank < kRanks; ++rank) EXPECT_SAYS(output(rank), "text.txt");
+  EXPECT_FALSE(fs::exists(of(0) / "runs"));
+}
+
+TEST_F(TrainingRanks, OtherDataIsAnErrorOfAllSlow) {
+  WEFT_NEEDS_RANKS();
+  write("0/text.txt", std::string(4000, 'a') + std::string(4000, 'b'));
+  write("1/text.txt", std::string(4000, 'a') + std::string(4000, 'c'));
+  start_all(
+      "../small.yaml 'data={type: text, path: /proc/self/cwd/text.txt, context: 8}' "
+      "model=text_mlp");
+  expect_ends(2);
+  for (int rank = 0; rank < kRanks; ++rank)
+    EXPECT_SAYS(output(rank), "dist: the data is not that of rank 0: 'training: ");
   EXPECT_FALSE(fs::exists(of(0) / "runs"));
 }
 

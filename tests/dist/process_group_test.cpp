@@ -161,7 +161,8 @@ TEST(ProcessGroup, AnotherConfigIsRefusedAtAllRanks) {
   Ranks ranks(3, "RankProgram.DISABLED_AnotherConfig");
   for (const auto& end : ranks.ends()) {
     EXPECT_EQ(end.code, 2) << end.output;
-    EXPECT_NE(end.output.find("has another config or build than rank 0"), std::string::npos)
+    EXPECT_NE(end.output.find("has another config, build or kind of device than rank 0: '"),
+              std::string::npos)
         << end.output;
   }
 }

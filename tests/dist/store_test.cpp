@@ -244,8 +244,8 @@ TEST(Store, AJobThatDoesNotFitTogetherIsRefusedAtAllRanks) {
     Job job(2);
     expect_refused(
         job, job.launch(1),
-        fmt::format("dist: rank 1 on {} has another config or build than rank 0, or no GPU where "
-                    "rank 0 has one; the same are required",
+        fmt::format("dist: rank 1 on {} has another config, build or kind of device than rank 0: "
+                    "'another', and rank 0 has 'build'; the same are required",
                     host),
         true, "another");
   }

@@ -26,7 +26,7 @@ MISSED_LAST = MISSED.replace("1 of 2", "2 of 3")
 OTHER_SIZE = re.escape("dist: rank 1 was started as one of 3 ranks, and rank 0 as one of 2; the same number")
 TWICE = "dist: two processes have rank 1; each rank is required once"
 TWO_FIRST = f"({MISSED}|dist: rank 0 cannot listen at port [0-9]+ of )"
-OTHER_BUILD = r"dist: rank 1 on \S+ has another config or build than rank 0, or no GPU where rank 0 has one; the same are required"
+OTHER_BUILD = r"dist: rank 1 on \S+ has another config, build or kind of device than rank 0: '.*', and rank 0 has '.*'; the same are required"
 NOWHERE = {"MASTER_ADDR": "no-such-host.invalid"}
 UNRESOLVED = r"dist: the address 'no-such-host\.invalid' does not resolve \(.*\); that of rank 0"
 

@@ -39,21 +39,22 @@ Bad bad_numbers(const Tensor& tensor) {
   return bad;
 }
 
-std::string text_of(const Bad& bad, const Tensor& tensor, i64 samples) {
+// `batch`: that whose samples are the rows of the tensor; null: others.
+std::string text_of(Bad bad, const Tensor& tensor, const data::Batch* batch) {
   std::string text = fmt::format("{} of {} numbers of {} {} are not finite", bad.count,
                                  tensor.elements(), tensor.dtype(), tensor.shape());
-  if (tensor.rank() > 0 && tensor.size(0) == samples)
-    text += fmt::format(", in samples {}{} of the batch", fmt::join(bad.rows, ", "),
-                        bad.rows_in_all > static_cast<i64>(bad.rows.size())
-                            ? fmt::format(" … ({} samples)", bad.rows_in_all)
-                            : "");
-  return text;
+  if (batch == nullptr || tensor.rank() == 0 || tensor.size(0) != batch->x.size(0)) return text;
+  for (i64& row : bad.rows) row += batch->share.first;  // in the batch of all ranks
+  return text + fmt::format(", in samples {}{} of the batch", fmt::join(bad.rows, ", "),
+                            bad.rows_in_all > static_cast<i64>(bad.rows.size())
+                                ? fmt::format(" … ({} samples)", bad.rows_in_all)
+                                : "");
 }
 
 // Finds the first op whose output has a non-finite element.
 class Finder final : public TapeObserver {
  public:
-  explicit Finder(i64 samples) : samples_(samples), before_(set_tape_observer(this)) {}
+  explicit Finder(const data::Batch& batch) : batch_(batch), before_(set_tape_observer(this)) {}
   ~Finder() override { set_tape_observer(before_); }
   Finder(const Finder&) = delete;
   Finder& operator=(const Finder&) = delete;
@@ -65,13 +66,14 @@ class Finder final : public TapeObserver {
     if (bad.count > 0)
       found_ = fmt::format("op {} ('{}'{}): {}", ops_, op,
                            scope.empty() ? ", outside of layers" : " in layer " + scope,
-                           text_of(bad, output, samples_));
+                           text_of(bad, output, &batch_));
   }
   void on_backward(const char*, const std::string&, const Tensor&) override {}
   const std::string& found() const { return found_; }
 
  private:
-  i64 samples_, ops_ = 0;
+  const data::Batch& batch_;
+  i64 ops_ = 0;
   std::string found_;
   TapeObserver* before_;
 };
@@ -92,20 +94,19 @@ class NanReport final : public Callback {
 
  private:
   static std::string first_bad(Trainer& trainer, const BatchInProgress& batch, bool alone) {
-    const i64 samples = batch.batch.x.size(0);
     if (const Bad bad = bad_numbers(batch.batch.x); bad.count > 0)
-      return "the input: " + text_of(bad, batch.batch.x, samples);
+      return "the input: " + text_of(bad, batch.batch.x, &batch.batch);
     if (const Bad bad = bad_numbers(batch.batch.y); bad.count > 0)
-      return "the target: " + text_of(bad, batch.batch.y, samples);
+      return "the target: " + text_of(bad, batch.batch.y, &batch.batch);
     for (const NamedModel& model : trainer.models())  // with the parameters of the loss
       for (const nn::NamedParameter& p : model.module->named_parameters())
         if (const Bad bad = bad_numbers(p.variable.value()); bad.count > 0)
           return fmt::format("parameter {}{}, before the batch: {}",
                              model.name == "model" ? "" : model.name + ".", p.name,
-                             text_of(bad, p.variable.value(), -1));
+                             text_of(bad, p.variable.value(), nullptr));
     const NoGrad no_grad;
     const nn::StatisticsScope dropped;
-    Finder finder(samples);
+    Finder finder(batch.batch);
     const Variable loss = trainer.loss_of(batch);
     if (!finder.found().empty()) return finder.found();
     const double again = loss.value().item<double>();

@@ -12,6 +12,7 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/run/data_digest.h"
 #include "weft/train/run/run_models.h"
 #include "weft/train/run/run_plugins.h"
 #include "weft/train/strategies/strategies.h"
@@ -65,6 +66,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
   find_checkpoint();
   ranks().together("the set-up", [this] { set_up(); });
   ranks().check_device(trainer_->optimizers().device());
+  if (!ranks().alone()) ranks().check_lines("data", digest_of(data()));
   if (!resume_.from) ranks().check_equal(trainer_->models());
 }
 

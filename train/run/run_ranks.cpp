@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include <sched.h>
 #include <unistd.h>
 
+#include "weft/core/lines.h"
 #include "weft/device/parallel.h"
 #include "weft/dist/process_group.h"
 #include "weft/nn/serialize.h"
@@ -71,14 +71,10 @@ std::string fingerprint(const std::vector<NamedModel>& models) {
   return text;
 }
 
-// The name in the first line that differs.
-std::string first_difference(const std::string& a, const std::string& b) {
-  std::istringstream of_a(a), of_b(b);
-  for (std::string x, y;; x.clear(), y.clear()) {
-    std::getline(of_a, x);
-    std::getline(of_b, y);
-    if (x != y || x.empty()) return (x.empty() ? y : x).substr((x.empty() ? y : x).rfind(' ') + 1);
-  }
+// The name at the end of a line of a fingerprint.
+std::string name_in(const std::pair<std::string, std::string>& lines) {
+  const std::string& line = lines.first.empty() ? lines.second : lines.first;
+  return line.substr(line.rfind(' ') + 1);
 }
 
 }  // namespace
@@ -172,7 +168,19 @@ void RunRanks::check_equal(const std::vector<NamedModel>& models) const {
         here == first,
         "dist: '{}' of the model is not that of rank 0; equal weights are required: the same "
         "files, and a model whose initial weights depend on nothing but run.seed",
-        first_difference(here, first));
+        name_in(first_difference(here, first)));
+  });
+}
+
+void RunRanks::check_lines(const std::string& what, const std::string& lines) const {
+  if (alone()) return;
+  const std::string first = from_first(lines);
+  together("comparing the " + what, [&] {
+    const auto [own, of_first] = first_difference(lines, first);
+    WEFT_CHECK(
+        lines == first,
+        "dist: the {} is not that of rank 0: '{}' here, and '{}' there; the same is required", what,
+        own, of_first);
   });
 }
 

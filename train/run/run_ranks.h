@@ -60,6 +60,9 @@ class RunRanks {
   // Gives the buffers of rank 0's module, such as the running statistics of batch norms, to those
   // of the others.
   void copy_buffers(nn::Module& module) const;
+  // Throws UserError, with the first line that differs, unless all ranks have the same lines:
+  // `what` is what they describe, such as "data".
+  void check_lines(const std::string& what, const std::string& lines) const;
   // Throws UserError, naming the first tensor, unless all ranks have the same bytes.
   void check_equal(const std::vector<NamedModel>& models) const;
   void check_device(const Device& device) const;
