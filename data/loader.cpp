@@ -235,8 +235,8 @@ class Loader::Pipeline {
     auto* y = static_cast<std::byte*>(slot.y.raw());
     if (whole) mixer_.prepare(slot.unmixed, wanted);
     const i64 got = whole ? read(slot, begin + from, wanted, slot.unmixed.samples.data(),
-                                    reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
-                             : read(slot, begin + from, wanted, x, y);
+                                 reinterpret_cast<std::byte*>(slot.unmixed.labels.data()))
+                          : read(slot, begin + from, wanted, x, y);
     if (got == 0) return;
     if (whole) {
       mixer_.prepare(slot.unmixed, got);

@@ -6,7 +6,7 @@ namespace weft::kernels {
 #define WEFT_STEP_STATE(T)                                                                       \
   template <>                                                                                    \
   void add_loss(Cpu, double* sum, StepState* state, const T* loss, LossWeights weights, i64 i) { \
-    step::add_loss(sum, *state, static_cast<double>(*loss), weights, i);                        \
+    step::add_loss(sum, *state, static_cast<double>(*loss), weights, i);                         \
   }                                                                                              \
   template <>                                                                                    \
   void seed_gradient(Cpu, T* seed, const StepState* state, LossWeights weights, i64 i) {         \
