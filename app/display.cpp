@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "weft/app/standard_streams.h"
@@ -19,7 +18,9 @@ namespace weft::app {
 namespace {
 
 constexpr int kBarCells = 24;
-constexpr std::chrono::milliseconds kRedraw{100};
+// A launcher that is busy with a stop does not read the terminal that it gave to a rank. With fewer
+// bars, training goes on for longer until that is full.
+constexpr std::chrono::milliseconds kRedraw{100}, kRedrawOfRank{1000};
 
 std::string bar(double share) {
   std::string cells;
@@ -31,13 +32,6 @@ std::string bar(double share) {
 std::string rate(double samples_per_second) {
   return samples_per_second >= 10000 ? fmt::format("{:.1f}k samples/s", samples_per_second / 1000)
                                      : fmt::format("{:.0f} samples/s", samples_per_second);
-}
-
-// Whether a terminal takes more characters now. Training does not wait for one that nobody reads,
-// such as that of a launcher which is busy with a stop.
-bool takes_output() {
-  pollfd output{STDOUT_FILENO, POLLOUT, 0};
-  return poll(&output, 1, 0) == 1;
 }
 
 // "  validation loss 0.1234  accuracy 0.9876": four digits of each, the loss, then the other
@@ -110,6 +104,7 @@ void Display::on_train_begin(train::Orchestrator& run) {
     folder_ = run.folder();
   }
   epochs_ = run.epochs();
+  redraw_ = run.ranks().alone() ? kRedraw : kRedrawOfRank;
   const train::RunData& data = run.data();
   const bool streams = data::as_stream(*data.train) != nullptr;
   say(fmt::format("{}: {} parameters; {}: {} training, {} validation, {} test samples; {}",
@@ -125,7 +120,7 @@ void Display::on_train_begin(train::Orchestrator& run) {
 void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_drawn_ < kRedraw || !takes_output()) return;
+  if (now - last_drawn_ < redraw_) return;
   last_drawn_ = now;
   const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
   const double left = progress.seconds / share - progress.seconds;

@@ -45,6 +45,7 @@ class Display : public train::Callback {
   bool bar_shown_ = false;
   const train::RunFolder* folder_ = nullptr;
   std::chrono::steady_clock::time_point last_drawn_{};
+  std::chrono::milliseconds redraw_{0};  // the least time between two bars
 };
 
 }  // namespace weft::app
