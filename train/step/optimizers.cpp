@@ -78,6 +78,13 @@ void Optimizers::observe(const std::string& metric, double value) {
   ++rates_version_;
 }
 
+u64 Optimizers::layout_version() const {
+  u64 version = 0;
+  for (const ScheduledOptimizer& each : all_)
+    version += each.optimizer->parameters().layout_version();
+  return version;
+}
+
 void Optimizers::zero_grad() const {
   for (const ScheduledOptimizer& each : all_) each.optimizer->zero_grad();
 }

@@ -72,6 +72,9 @@ class Optimizers {
   // Passes a value to the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
   void zero_grad() const;
+  // A count that increases when the gradients of any optimizer are allocated anew (Note [Flat
+  // parameters]).
+  u64 layout_version() const;
   optim::RebuildReport rebuild();
   // Restarts the schedule of the first optimizer over the remaining steps.
   void restart_schedule() { start_schedule(all_.front(), first().applied_steps()); }

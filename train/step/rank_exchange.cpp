@@ -9,17 +9,6 @@
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
-namespace {
-
-u64 layout_version(const Optimizers& optimizers) {
-  u64 layout = 1;
-  for (const ScheduledOptimizer& each : optimizers.all())
-    layout += each.optimizer->parameters().layout_version();
-  return layout;
-}
-
-}  // namespace
-
 RankExchange::RankExchange(Optimizers& optimizers, const RankOptions& options)
     : optimizers_(optimizers), options_(options) {
   loss_of_step_ = Tensor::zeros({2}, DType::f64, optimizers.device());
@@ -42,7 +31,7 @@ void RankExchange::prepare(i64 batch_size) {
   for (; known_ < optimizers_.all().size(); ++known_)
     optimizers_.all()[known_].optimizer->set_buckets(options_.bucket_mb << 20,
                                                      options_.shard_optimizer ? this : nullptr);
-  if (const u64 layout = layout_version(optimizers_); layout != layout_) {
+  if (const u64 layout = optimizers_.layout_version(); layout != layout_) {
     lay_out();
     layout_ = layout;
   }

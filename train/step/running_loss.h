@@ -36,8 +36,6 @@ class RunningLoss {
   double mean() const;
   // Waits for the device.
   LossTotals totals() const;
-  // The tensor of the constructor.
-  const Tensor& sum() const { return sum_; }
   // Throws a TrainingError that names epoch, batch, loss and, of several, the rank.
   [[noreturn]] static void fail(i64 epoch, i64 batch_idx, double loss, i64 rank = -1);
 

@@ -39,13 +39,6 @@ class StrayLeaf {
   std::optional<std::string> found_;
 };
 
-u64 layout_of(const Optimizers& optimizers) {
-  u64 layout = 1;
-  for (const ScheduledOptimizer& each : optimizers.all())
-    layout += each.optimizer->parameters().layout_version();
-  return layout;
-}
-
 }  // namespace
 
 TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions options)
@@ -111,7 +104,7 @@ void TrainStep::run(const PlacedStep& step, StepEvents& events) try {
   casts_.clear();  // the weights were written by the last update or an observer
   nn::StatisticsScope statistics(&statistics_);
   std::optional<StrayLeaf> stray;
-  const u64 layout = layout_of(optimizers_);
+  const u64 layout = optimizers_.layout_version();
   if (checked_layout_ != layout) stray.emplace(optimizers_);
   if (ranks_) ranks_->begin();
   double first_weight = 0;
