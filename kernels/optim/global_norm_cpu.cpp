@@ -41,7 +41,11 @@ void squares(const ParameterTable<T>& table, double* partials) {
   });
 }
 
-void clip(const double* partials, i64 count, double max_norm, StepControl* control) {
+}  // namespace
+
+template <>
+void clip_by_squares(Cpu, const double* partials, i64 count, double max_norm,
+                     StepControl* control) {
   double sum = 0;
   for (i64 c = 0; c < count; ++c) sum += partials[c];
   const double length = std::sqrt(sum) * control->grad_scale;
@@ -50,24 +54,16 @@ void clip(const double* partials, i64 count, double max_norm, StepControl* contr
   if (max_norm > 0 && length > max_norm) control->grad_scale *= max_norm / (length + 1e-6);
 }
 
-}  // namespace
-
-template <>
-void clip_by_squares(Cpu, const double* partials, i64 count, double max_norm,
-                     StepControl* control) {
-  clip(partials, count, max_norm, control);
-}
-
-#define WEFT_GLOBAL_NORM(T)                                                                \
-  template <>                                                                              \
-  void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {                \
-    squares(table, partials);                                                              \
-  }                                                                                        \
-  template <>                                                                              \
-  void global_norm(Cpu, const ParameterTable<T>& table, double max_norm, double* partials, \
-                   StepControl* control) {                                                 \
-    squares(table, partials);                                                              \
-    clip(partials, table.chunk_count, max_norm, control);                                  \
+#define WEFT_GLOBAL_NORM(T)                                                                       \
+  template <>                                                                                     \
+  void square_sums(Cpu, const ParameterTable<T>& table, double* partials) {                       \
+    squares(table, partials);                                                                     \
+  }                                                                                               \
+  template <>                                                                                     \
+  void global_norm(Cpu device, const ParameterTable<T>& table, double max_norm, double* partials, \
+                   StepControl* control) {                                                        \
+    squares(table, partials);                                                                     \
+    clip_by_squares(device, partials, table.chunk_count, max_norm, control);                      \
   }
 WEFT_GLOBAL_NORM(float)
 WEFT_GLOBAL_NORM(double)

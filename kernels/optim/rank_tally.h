@@ -2,7 +2,7 @@
 // The scalars of a training step that several ranks add up, in one vector of f64 on the device of
 // the model. Each rank fills in its tally, an all-reduce adds them, and each rank applies the sum.
 //   math     fill: {Σ weight · loss, Σ weight, stop, save; for each rank, but 0 for all except this
-//            one: 1 + the micro-batch whose loss is not finite, and which it is (1 NaN, 2 ∞, 3 −∞);
+//            one: 1 + the micro-batch whose loss is not finite, and its kind (1 NaN, 2 ∞, 3 −∞);
 //            for each parameter, 1 if this rank has a gradient}
 //            apply: sum += the first two; the state gets stop, save, unweighted and the first bad
 //            loss, which sets halted
@@ -66,6 +66,11 @@ WEFT_HOST_DEVICE inline double tally_element(const RankTally& tally, const OwnTa
   if (slot / 2 != tally.rank || own.state->bad_batch < 0) return 0;
   return slot % 2 == 0 ? static_cast<double>(own.state->bad_batch + 1)
                        : kind_of(own.state->bad_loss);
+}
+
+template <class T>
+WEFT_HOST_DEVICE void mark_active(Segment<T>& segment, double flag) {
+  segment.active = segment.grad != nullptr && flag > 0;
 }
 
 WEFT_HOST_DEVICE inline void apply_tally(const RankTally& tally, StepState& state, double* sum) {

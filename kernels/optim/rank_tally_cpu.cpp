@@ -13,11 +13,10 @@ void apply_tally(Cpu, const RankTally& tally, StepState* state, double* sum) {
   step::apply_tally(tally, *state, sum);
 }
 
-#define WEFT_MARK_ACTIVE(T)                                                         \
-  template <>                                                                       \
-  void mark_active(Cpu, const ParameterTable<T>& table, const double* flags) {      \
-    for (i64 s = 0; s < table.segment_count; ++s)                                   \
-      table.segments[s].active = table.segments[s].grad != nullptr && flags[s] > 0; \
+#define WEFT_MARK_ACTIVE(T)                                                                       \
+  template <>                                                                                     \
+  void mark_active(Cpu, const ParameterTable<T>& table, const double* flags) {                    \
+    for (i64 s = 0; s < table.segment_count; ++s) step::mark_active(table.segments[s], flags[s]); \
   }
 WEFT_MARK_ACTIVE(float)
 WEFT_MARK_ACTIVE(double)

@@ -19,7 +19,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     mark_active_kernel(ParameterTable<T> table, const double* flags) {
   for (i64 s = first_index(); s < table.segment_count; s += grid_stride())
-    table.segments[s].active = table.segments[s].grad != nullptr && flags[s] > 0;
+    step::mark_active(table.segments[s], flags[s]);
 }
 
 }  // namespace
