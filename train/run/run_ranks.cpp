@@ -160,10 +160,16 @@ void RunRanks::copy_buffers(nn::Module& module) const {
     on_device(*group_, each.buffer->value, [&](const Tensor& there) { group_->broadcast(there); });
 }
 
+void RunRanks::compare(const std::string& what, const std::string& here,
+                       const std::function<void(const std::string& first)>& check) const {
+  const std::string first = from_first(here);
+  together("comparing the " + what, [&] { check(first); });
+}
+
 void RunRanks::check_equal(const std::vector<NamedModel>& models) const {
   if (alone()) return;
-  const std::string here = fingerprint(models), first = from_first(here);
-  together("comparing the weights", [&] {
+  const std::string here = fingerprint(models);
+  compare("weights", here, [&](const std::string& first) {
     WEFT_CHECK(
         here == first,
         "dist: '{}' of the model is not that of rank 0; equal weights are required: the same "
@@ -173,9 +179,7 @@ void RunRanks::check_equal(const std::vector<NamedModel>& models) const {
 }
 
 void RunRanks::check_lines(const std::string& what, const std::string& lines) const {
-  if (alone()) return;
-  const std::string first = from_first(lines);
-  together("comparing the " + what, [&] {
+  compare(what, lines, [&](const std::string& first) {
     const auto [own, of_first] = first_difference(lines, first);
     WEFT_CHECK(
         lines == first,
@@ -185,9 +189,8 @@ void RunRanks::check_lines(const std::string& what, const std::string& lines) co
 }
 
 void RunRanks::check_device(const Device& device) const {
-  if (alone()) return;
-  const std::string here = name_of(device), first = from_first(here);
-  together("comparing the devices", [&] {
+  const std::string here = name_of(device);
+  compare("devices", here, [&](const std::string& first) {
     WEFT_CHECK(here == first,
                "run.device: {}, and rank 0 has {}; the same is required: no more processes on a "
                "machine than it has GPUs, or run.device=cpu",
@@ -201,11 +204,6 @@ void check_fits_ranks(const RunConfig& config, i64 ranks) {
              "data.type: stream given for {} ranks; one process is required, because records come "
              "to one of them",
              ranks);
-  WEFT_CHECK(
-      config.train.out_of_memory == OnOutOfMemory::error,
-      "train.out_of_memory: split given for {} ranks; error is required, because ranks would "
-      "split their batches differently",
-      ranks);
 }
 
 i64 fair_threads(const RunRanks& ranks) {

@@ -68,6 +68,10 @@ class RunRanks {
   void check_device(const Device& device) const;
 
  private:
+  // Calls check(text of rank 0) on all ranks; what it throws on one, it throws on all.
+  void compare(const std::string& what, const std::string& here,
+               const std::function<void(const std::string& first)>& check) const;
+
   dist::ProcessGroup* group_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "weft/core/clock.h"
 #include "weft/core/log.h"
+#include "weft/dist/process_group.h"
 #include "weft/tensor/random.h"
 
 namespace weft::train {
@@ -14,9 +15,12 @@ namespace {
 
 TrainerOptions checked(TrainerOptions options) {
   validate("Trainer", section_ref(options));
-  WEFT_CHECK(options.ranks.group == nullptr || options.out_of_memory == OnOutOfMemory::error,
-             "train.out_of_memory: split given for several ranks, which would wait for each other; "
-             "error is required");
+  const dist::ProcessGroup* ranks = options.ranks.group;
+  WEFT_CHECK(
+      ranks == nullptr || options.out_of_memory == OnOutOfMemory::error,
+      "train.out_of_memory: split given for {} ranks; error is required, because ranks would "
+      "split their batches differently",
+      ranks->size());
   return options;
 }
 
