@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include "weft/app/command.h"
 #include "weft/app/rank.h"
@@ -21,12 +20,14 @@ struct InspectArguments {
   bool schema = false, text = false;
 };
 
-train::Orchestrator orchestrator(const InspectArguments& arguments) {
+// With a rank, the run is that of all ranks.
+train::Orchestrator orchestrator(const InspectArguments& arguments, Rank* rank = nullptr) {
   load_plugins(arguments.plugins);
   const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
+  if (rank != nullptr) rank->join(loaded.value);
   train::apply_to_process(loaded.value.run);
   return {loaded.value, std::filesystem::path(arguments.config).stem().string(),
-          arguments.overrides};
+          arguments.overrides, rank != nullptr ? rank->group() : nullptr};
 }
 
 int summary(const InspectArguments& arguments) {
@@ -41,15 +42,9 @@ int summary(const InspectArguments& arguments) {
 // As one of several ranks, it shows the times of all.
 int trace(const InspectArguments& arguments) {
   Rank rank;
-  std::optional<train::Orchestrator> run;
   return rank.run([&] {
-    load_plugins(arguments.plugins);
-    const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
-    rank.join(loaded.value);
-    train::apply_to_process(loaded.value.run);
-    run.emplace(loaded.value, std::filesystem::path(arguments.config).stem().string(),
-                arguments.overrides, rank.group());
-    const train::Trace trace = trace_step(*run);
+    train::Orchestrator run = orchestrator(arguments, &rank);
+    const train::Trace trace = trace_step(run);
     if (rank.is_first()) std::fputs(to_text(trace).c_str(), stdout);
     return rank.leave(kDone);
   });
