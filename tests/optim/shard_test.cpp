@@ -72,40 +72,8 @@ void expect_near(const std::vector<double>& a, const std::vector<double>& b) {
   for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-12) << i;
 }
 
-TEST(Shard, RanksThatUpdateTheirPartsMakeTheStepsOfOne) {
-  Net whole;
-  Adam one{whole.parameters, options()};
-  run(whole, one, [] {});
-  const OptimizerState wanted = one.state();
-
-  for (const i64 bucket_bytes : {i64{1}, i64{200}, i64{1} << 30}) {
-    Meeting meeting;
-    std::vector<std::jthread> threads;
-    for (int rank = 0; rank < kRanks; ++rank)
-      threads.emplace_back([&, rank] {
-        Net net;
-        Adam opt{net.parameters, options()};
-        ThreadShard shard(meeting, rank);
-        opt.set_buckets(bucket_bytes, &shard);
-        run(net, opt, [&] { opt.gather_parameters(); });
-        expect_near(net.values(), whole.values());
-        const OptimizerState state = opt.state();
-        ASSERT_EQ(state.parameters.size(), wanted.parameters.size());
-        for (const auto& [name, its] : state.parameters) {
-          EXPECT_EQ(its.steps, wanted.parameters.at(name).steps) << name;
-          for (std::size_t slot = 0; slot < its.slots.size(); ++slot)
-            expect_near(its.slots[slot].to_vector<double>(),
-                        wanted.parameters.at(name).slots[slot].to_vector<double>());
-        }
-      });
-  }
-}
-
-TEST(Shard, TakesTheStateOfOneProcess) {
-  Net first;
-  Adam trained{first.parameters, options()};
-  train(first, trained, 4);
-  const OptimizerState saved = trained.state();
+// Runs `work` on each rank, a thread, with an optimizer of which it has one part.
+void on_each_rank(i64 bucket_bytes, const std::function<void(Net&, Adam&)>& work) {
   Meeting meeting;
   std::vector<std::jthread> threads;
   for (int rank = 0; rank < kRanks; ++rank)
@@ -113,14 +81,45 @@ TEST(Shard, TakesTheStateOfOneProcess) {
       Net net;
       Adam opt{net.parameters, options()};
       ThreadShard shard(meeting, rank);
-      opt.set_buckets(1 << 10, &shard);
-      opt.load_state(saved);
-      const OptimizerState loaded = opt.state();
-      for (const auto& [name, its] : saved.parameters)
-        for (std::size_t slot = 0; slot < its.slots.size(); ++slot)
-          EXPECT_EQ(loaded.parameters.at(name).slots[slot].to_vector<double>(),
-                    its.slots[slot].to_vector<double>());
+      opt.set_buckets(bucket_bytes, &shard);
+      work(net, opt);
     });
+}
+
+TEST(Shard, RanksThatUpdateTheirPartsMakeTheStepsOfOne) {
+  Net whole;
+  Adam one{whole.parameters, options()};
+  run(whole, one, [] {});
+  const OptimizerState wanted = one.state();
+
+  for (const i64 bucket_bytes : {i64{1}, i64{200}, i64{1} << 30})
+    on_each_rank(bucket_bytes, [&](Net& net, Adam& opt) {
+      run(net, opt, [&] { opt.gather_parameters(); });
+      expect_near(net.values(), whole.values());
+      const OptimizerState state = opt.state();
+      ASSERT_EQ(state.parameters.size(), wanted.parameters.size());
+      for (const auto& [name, its] : state.parameters) {
+        EXPECT_EQ(its.steps, wanted.parameters.at(name).steps) << name;
+        for (std::size_t slot = 0; slot < its.slots.size(); ++slot)
+          expect_near(its.slots[slot].to_vector<double>(),
+                      wanted.parameters.at(name).slots[slot].to_vector<double>());
+      }
+    });
+}
+
+TEST(Shard, TakesTheStateOfOneProcess) {
+  Net first;
+  Adam trained{first.parameters, options()};
+  train(first, trained, 4);
+  const OptimizerState saved = trained.state();
+  on_each_rank(1 << 10, [&](Net&, Adam& opt) {
+    opt.load_state(saved);
+    const OptimizerState loaded = opt.state();
+    for (const auto& [name, its] : saved.parameters)
+      for (std::size_t slot = 0; slot < its.slots.size(); ++slot)
+        EXPECT_EQ(loaded.parameters.at(name).slots[slot].to_vector<double>(),
+                  its.slots[slot].to_vector<double>());
+  });
 }
 
 TEST(Shard, ARankHasItsPartOfTheStateAlone) {

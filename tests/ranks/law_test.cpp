@@ -12,6 +12,7 @@
 #include "weft/dist/process_group.h"
 #include "weft/optim/adam.h"
 #include "weft/tests/dist/ranks.h"
+#include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/step/rank_exchange.h"
 
@@ -194,17 +195,15 @@ double distance(const std::vector<double>& a, const std::vector<double>& b) {
 
 // The values of each rank.
 std::vector<std::vector<double>> train_ranks(const std::string& name, i64 size) {
-  std::string folder = (std::filesystem::temp_directory_path() / "weft-law-XXXXXX").string();
-  EXPECT_NE(mkdtemp(folder.data()), nullptr);
-  dist::Ranks ranks(size, "LawProgram.DISABLED_Train",
-                    {{"WEFT_CASE", name}, {"WEFT_OUT", folder + "/"}});
+  const test_support::ScratchFolder scratch("law");
+  const std::string folder = scratch.path().string() + "/";
+  dist::Ranks ranks(size, "LawProgram.DISABLED_Train", {{"WEFT_CASE", name}, {"WEFT_OUT", folder}});
   std::vector<std::vector<double>> values;
   for (const auto& end : ranks.ends()) {
     const std::string rank = std::to_string(values.size());
     EXPECT_EQ(end.code, 0) << rank << " of " << size << ": " << end.output;
-    values.push_back(doubles_in(folder + "/" + rank));
+    values.push_back(doubles_in(folder + rank));
   }
-  std::filesystem::remove_all(folder);
   return values;
 }
 

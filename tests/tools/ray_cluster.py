@@ -8,6 +8,8 @@ import shutil
 import sys
 import tempfile
 
+import other_python
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CPUS = 3
 
@@ -16,11 +18,7 @@ try:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 except ImportError as missing:
-    other = os.environ.get("WEFT_RAY_PYTHON")
-    if other and not os.environ.get("WEFT_RAY_RETRIED"):
-        os.execve(other, [other, *sys.argv], os.environ | {"WEFT_RAY_RETRIED": "1"})
-    print(f"{pathlib.Path(sys.argv[0]).name}: skipped, {missing}")
-    sys.exit(77)
+    other_python.run_with("WEFT_RAY_PYTHON", missing)
 
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402, F401
