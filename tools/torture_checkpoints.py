@@ -9,7 +9,6 @@ checkpoint may be missing without a newer one, and `last` must lead to one. When
 it must reach the same weights and the same lines of metrics as an undisturbed one. FAULTS is a
 library built from tests/torture/faults.cpp. Each kind of fault is a function in tools/torture/.
 """
-import argparse
 import concurrent.futures
 import os
 import pathlib
@@ -19,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from torture import disks, folders, kills, received, signals
+from torture import command, disks, folders, kills, received, signals
 from torture.runs import Broken, Counts, Runs
 
 # How often each kind is done, in the test suite and as a whole. A share is one of --kills.
@@ -87,22 +86,11 @@ def torture(options, folder, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weft", type=pathlib.Path)
-    parser.add_argument("faults", type=pathlib.Path)
-    parser.add_argument("--short", action="store_true", help="make a few faults of each kind, for the test suite")
+    parser = command.parser_of(__doc__, KINDS, "make a few faults of each kind, for the test suite")
     parser.add_argument("--kills", type=int, default=1000, help="kills and stops at random moments and in saves")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=f"some of {', '.join(KINDS)}")
     parser.add_argument("--jobs", type=int, default=None, help="runs at a time")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--keep", action="store_true", help="keep the folder")
-    options = parser.parse_args()
-    if unknown := set(options.only) - KINDS.keys():
-        parser.error(f"--only: {', '.join(unknown)} given; some of {', '.join(KINDS)} are required")
-    options.weft, options.faults = options.weft.resolve(), options.faults.resolve()
-    options.seed = options.seed if options.seed is not None else random.randrange(10**6)
+    options = command.options_of(parser, KINDS)
     options.jobs = options.jobs or (1 if options.short else os.cpu_count())
-    kills.listen_to_all()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-torture-"))
     begin = time.monotonic()
     counts = Counts()

@@ -11,7 +11,6 @@ job: to the bit with as many ranks as before, to rounding with others. An event 
 and its number alone; --event repeats one. FAULTS is a library built from tests/torture/faults.cpp.
 Each kind of event is a function in tools/torture/rank_events.py.
 """
-import argparse
 import concurrent.futures
 import pathlib
 import random
@@ -20,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from torture import kills
+from torture import command
 from torture.rank_events import KINDS, Event
 from torture.ranks import Job, Jobs
 from torture.runs import Broken, Counts
@@ -96,22 +95,11 @@ def torture(options, folder, counts):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weft", type=pathlib.Path)
-    parser.add_argument("faults", type=pathlib.Path)
-    parser.add_argument("--short", action="store_true", help="20 events, for the test suite")
+    parser = command.parser_of(__doc__, KINDS, "20 events, for the test suite")
     parser.add_argument("--events", type=int, default=None, help="100 unless --short is given")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=f"some of {', '.join(KINDS)}")
     parser.add_argument("--event", type=int, default=None, help="the number of the only event, counted from 0")
     parser.add_argument("--jobs", type=int, default=2, help="jobs that compute at a time")
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--keep", action="store_true", help="keep the folder")
-    options = parser.parse_args()
-    if unknown := set(options.only) - KINDS.keys():
-        parser.error(f"--only: {', '.join(unknown)} given; some of {', '.join(KINDS)} are required")
-    options.weft, options.faults = options.weft.resolve(), options.faults.resolve()
-    options.seed = options.seed if options.seed is not None else random.randrange(10**6)
-    kills.listen_to_all()
+    options = command.options_of(parser, KINDS)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weft-torture-dist-"))
     begin, counts = time.monotonic(), Counts()
     try:
