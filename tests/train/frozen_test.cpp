@@ -126,7 +126,7 @@ void check_schedules(u64 first, u64 count) {
 }
 
 TEST(Frozen, HoldsOverRandomSchedules) { check_schedules(0, 200); }
-TEST(Frozen, SlowHoldsOverTenThousandRandomSchedules) { check_schedules(200, 10'000); }
+TEST(Frozen, SlowHoldsOverManyRandomSchedules) { check_schedules(200, 3000); }
 
 // The ops of a backward pass, the memory that a forward pass keeps for it, and that of a step.
 struct Cost : TapeObserver {

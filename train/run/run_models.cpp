@@ -25,19 +25,22 @@ using FurtherModelRecipe = decltype(TrainSection::models)::mapped_type;
 FurtherModel built(const FurtherModelRecipe& options, const RunConfig& config,
                    const RunData& data) {
   data::DatasetInfo info = data.train->info();
-  data::Normalization normalization = data.normalization;
   const FurtherModelOptions& common = options.common;
-  if (!common.input.empty()) {
+  const bool has_input = !common.input.empty();
+  if (has_input) {
     info.sample = Shape(std::span<const i64>(common.input));
     info.sample_dtype = DType::f32;
-    normalization = data::no_normalization(info);
   }
   const nn::ModelInput input{info.sample,
                              common.outputs > 0
                                  ? common.outputs
                                  : config.objective.loss.make()->outputs(data.train->info()),
                              info.has_tokens()};
-  return {options.recipe.make(input),
+  // The model is made first: memory for an input of an absurd size is refused by its allocator.
+  nn::AnyModule module = options.recipe.make(input);
+  const data::Normalization normalization =
+      has_input ? data::no_normalization(info) : data.normalization;
+  return {std::move(module),
           metadata_of({options.recipe, input, info.sample_dtype, normalization})};
 }
 
