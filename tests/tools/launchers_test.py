@@ -4,7 +4,7 @@
 
 LAUNCHER is mpirun (Open MPI), torchrun (python3-torch), ray, or srun, which is imitated by its
 variables. The exit code is 77, which skips the test, where the launcher is not installed: mpirun in
-the path, PyTorch or Ray for /usr/bin/python3, this Python, $WEFT_PYTHON or $WEFT_RAY_PYTHON.
+the path, PyTorch or Ray for /usr/bin/python3, this Python, $WEFT_PYTHON or $WEFT_PACKAGES_PYTHON.
 """
 import json
 import math
@@ -54,7 +54,7 @@ def skip(why):
 
 
 def python_with(module):
-    named = [os.environ.get(name) for name in ("WEFT_PYTHON", "WEFT_RAY_PYTHON")]
+    named = [os.environ.get(name) for name in ("WEFT_PYTHON", "WEFT_PACKAGES_PYTHON")]
     for python in dict.fromkeys(["/usr/bin/python3", sys.executable, *named]):
         if python and shutil.which(python) and subprocess.run(
                 [python, "-c", f"import {module}"], capture_output=True).returncode == 0:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Ray of this machine, for tests. If Ray cannot be imported, by this Python or by
-$WEFT_RAY_PYTHON, or has no trainer of Ray Train's second version, the exit code is 77, which skips
+$WEFT_PACKAGES_PYTHON, or has no trainer of Ray Train's second version, the exit code is 77, which skips
 the test."""
 import os
 import pathlib
@@ -18,7 +18,7 @@ try:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 except ImportError as missing:
-    other_python.run_with("WEFT_RAY_PYTHON", missing)
+    other_python.run_with("WEFT_PACKAGES_PYTHON", missing)
 
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402, F401
