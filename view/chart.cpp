@@ -170,10 +170,10 @@ class ChartLayout {
 
   void add_curve(const Curve& curve) {
     const bool few = curve.x.size() <= 40;
+    const double width = curve.x.size() > 250 ? style_.line_width * 0.65 : style_.line_width;
     std::vector<XY> piece;
     const auto end_piece = [&] {
-      if (piece.size() > 1)
-        drawing_.lines.push_back({piece, curve.colour, style_.line_width, curve.dashed});
+      if (piece.size() > 1) drawing_.lines.push_back({piece, curve.colour, width, curve.dashed});
       if (few || piece.size() == 1)
         for (const XY& at : piece)
           drawing_.dots.push_back({at, style_.line_width * 1.2, curve.colour});

@@ -195,7 +195,7 @@ Page report_page(const std::vector<std::string>& dirs, const ReportOptions& opti
               environment_html(runs) + warnings_html(runs);
   page.data.push_back(charts_data(charts, runs));
   page.styles = {"report.css"};
-  page.scripts = {"report.js"};
+  page.scripts = {"axes.js", "chart.js", "report.js"};
   return page;
 }
 

@@ -44,6 +44,11 @@ std::string tick_text(double value, double step, double largest) {
   return fmt::format("{:.{}f}", value == 0 ? 0.0 : value, digits);
 }
 
+std::string power_text(int factor, int power) {
+  if (power < -4 || power > 4) return fmt::format("{}e{}", factor, power);
+  return without_zeros(fmt::format("{:.4f}", factor * std::pow(10, power)));
+}
+
 void put_ticks(Axis& axis, double step) {
   const double first = std::ceil(axis.low / step - 1e-6),
                last = std::floor(axis.high / step + 1e-6);
@@ -75,24 +80,29 @@ Axis linear_axis(double low, double high, int most, bool at_ticks) {
 }
 
 Axis logarithmic_axis(double low, double high, int most) {
-  const double decades = std::log10(high / low);
-  if (decades < 1) {  // too short for powers of ten
+  if (std::log10(high / low) < 0.5) {  // too short for powers of ten
     Axis axis = linear_axis(low, high, most);
     if (axis.low <= 0) axis = linear_axis(low, high, most, false);
     axis.logarithmic = axis.low > 0 && axis.low < axis.high;
     return axis;
   }
-  Axis axis{std::pow(10, std::floor(std::log10(low) + 1e-9)),
-            std::pow(10, std::ceil(std::log10(high) - 1e-9)), true};
-  const int first = static_cast<int>(std::lround(std::log10(axis.low)));
-  const int last = static_cast<int>(std::lround(std::log10(axis.high)));
+  const int first = static_cast<int>(std::floor(std::log10(low) + 1e-9));
+  const int last = static_cast<int>(std::ceil(std::log10(high) - 1e-9));
+  // A short axis also has 2 and 5 times the powers of ten, and may begin and end there.
+  const bool is_short = 3 * (last - first) <= most + 2;
   const int stride = std::max(1, (last - first + most - 1) / std::max(1, most));
-  for (int power = first; power <= last; power += stride) {
-    axis.ticks.push_back(std::pow(10, power));
-    axis.texts.push_back(power >= -3 && power <= 4
-                             ? without_zeros(fmt::format("{:.3f}", std::pow(10, power)))
-                             : fmt::format("1e{}", power));
-  }
+  Axis axis{low, high, true};
+  for (int power = first; power <= last; power += stride)
+    for (const int factor : {1, 2, 5}) {
+      const double tick = factor * std::pow(10, power), next = tick * (factor == 2 ? 2.5 : 2);
+      if (factor > 1 && !is_short) break;
+      if (is_short && next <= low * 1.0000001) continue;
+      if (!axis.ticks.empty() && axis.ticks.back() >= high * 0.9999999) continue;
+      axis.ticks.push_back(tick);
+      axis.texts.push_back(power_text(factor, power));
+    }
+  axis.low = axis.ticks.front();
+  axis.high = std::max(axis.ticks.back(), high);
   return axis;
 }
 
