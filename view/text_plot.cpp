@@ -230,6 +230,20 @@ int columns_of(const std::string& text) {
   return columns;
 }
 
+std::string cut_to(const std::string& text, int columns) {
+  if (columns_of(text) <= columns) return text;
+  int used = 0;
+  bool escape = false, coloured = false;
+  std::size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const char c = text[end];
+    if (c == '\033') escape = coloured = true;
+    else if (escape) escape = c != 'm';
+    else if ((c & 0xC0) != 0x80 && ++used > columns) break;
+  }
+  return text.substr(0, end) + (coloured ? "\033[0m" : "");
+}
+
 std::vector<std::string> text_plot(const std::vector<TextCurve>& curves,
                                    const TextPlotOptions& options) {
   const int columns = std::max(options.columns, kLeastColumns),

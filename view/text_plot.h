@@ -38,5 +38,8 @@ std::string short_number(double value);
 // The number of columns of a text without escape sequences, in which each character of UTF-8 takes
 // one.
 int columns_of(const std::string& text);
+// The beginning of a text that takes at most so many columns, in the same sense. Colours end with
+// it.
+std::string cut_to(const std::string& text, int columns);
 
 }  // namespace weft::view

@@ -12,11 +12,13 @@ class LossWatch {
   bool diverged(double loss);
   // Four times the lowest average, for a positive loss.
   double limit() const;
+  // How many losses had been added at the lowest average.
+  i64 lowest_at() const { return lowest_at_; }
 
  private:
   static constexpr double kFactor = 0.9;
   double average_ = 0, lowest_ = 0;
-  i64 count_ = 0;
+  i64 count_ = 0, lowest_at_ = 0;
 };
 
 }  // namespace weft::train

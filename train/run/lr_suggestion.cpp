@@ -46,7 +46,9 @@ LocalLine line_at(const std::vector<LrPoint>& points, const std::vector<double>&
   return {y_mean - slope * x_mean, slope};
 }
 
-// Whether the fall of the smoothed loss is more than the noise of the losses.
+// Whether the fall of the smoothed loss is more than noise alone would show: the range of an average
+// of `reach` losses or more, over some ten independent ones, is about four of its deviations, and
+// more at the ends.
 bool falls(const std::vector<LrPoint>& points, std::size_t lowest, std::size_t reach) {
   double squares = 0, highest = points.front().smoothed;
   for (std::size_t i = 0; i <= lowest; ++i) {
@@ -56,7 +58,7 @@ bool falls(const std::vector<LrPoint>& points, std::size_t lowest, std::size_t r
   }
   const double noise = std::sqrt(squares / static_cast<double>(lowest + 1)) /
                        std::sqrt(static_cast<double>(reach + 1));
-  return highest - points[lowest].smoothed > 3 * noise + 1e-3 * std::abs(highest);
+  return highest - points[lowest].smoothed > 6 * noise + 1e-3 * std::abs(highest);
 }
 
 void choose(LrFinding& finding) {
@@ -96,8 +98,10 @@ bool LossWatch::diverged(double loss) {
   const double smoothed = average_ / (1 - std::pow(kFactor, static_cast<double>(count_)));
   // The average of a few losses may be low by chance.
   constexpr i64 kFirst = 10;
-  if (count_ <= kFirst) return lowest_ = smoothed, false;
-  lowest_ = std::min(lowest_, smoothed);
+  if (count_ <= kFirst || smoothed < lowest_) {
+    lowest_ = smoothed;
+    lowest_at_ = count_;
+  }
   return smoothed > limit();
 }
 
@@ -123,10 +127,13 @@ LrFinding suggest_lr(std::vector<LrPoint> all) {
     for (LrPoint& point : points) point.smoothed = point.loss;
     return finding;
   }
-  // A loss beyond the limit says only that it diverged.
+  // A loss beyond the limit says only that it diverged, and would bend the lines before it.
+  double most = watch.limit();
+  for (i64 i = 0; i < watch.lowest_at(); ++i)
+    most = std::max(most, points[static_cast<std::size_t>(i)].loss);
   std::vector<double> losses;
   for (const LrPoint& point : points)
-    losses.push_back(finding.diverged_at ? std::min(point.loss, watch.limit()) : point.loss);
+    losses.push_back(finding.diverged_at ? std::min(point.loss, most) : point.loss);
   const std::size_t reach = std::max<std::size_t>(4, points.size() / 15);
   std::vector<double> slopes;
   for (std::size_t i = 0; i < points.size(); ++i) {
