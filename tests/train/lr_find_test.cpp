@@ -196,8 +196,8 @@ TEST(LrFind, AsksStrategiesForTheBeginningOfARunAlone) {
 
 TEST(LrFind, KeepsFrozenPartsAsTheyAre) {
   Orchestrator run(lr_config({"strategy={type: staged_unfreeze, stages: [{at: 0ep, train: "
-                              "['classifier.5.bias']}]}",
-                              "model.dropout=0"}),
+                              "['3.bias']}]}",
+                              "model={type: mlp, hidden: [8]}"}),
                    "test");
   const LrFinding frozen = find_lr(run, {.from = 1e-3, .to = 1e-1, .steps = 40});
   Orchestrator all(lr_config({"model={type: mlp, hidden: [8]}"}), "test");

@@ -24,11 +24,11 @@ TEST(TextPlot, DrawsALineFromCornerToCorner) {
   const auto lines = text_plot({line_curve("loss", {{0, 0}, {10, 4}})},
                                {.columns = 24, .rows = 5, .unicode = true});
   EXPECT_EQ(joined(lines),
-            "4 ┤                 ⢀⣀⠤⠔⠒\n"
-            "  ┤           ⢀⣀⠤⠔⠒⠉⠁    \n"
-            "  ┤     ⢀⣀⠤⠔⠒⠉⠁          \n"
-            "0 ┤⣀⠤⠔⠒⠉⠁                \n"
-            "   0         5         10\n")
+            "4 ┤                ⣀⡠⠔⠒⠉\n"
+            "  ┤          ⢀⣀⠤⠒⠊⠉     \n"
+            "  ┤     ⣀⡠⠤⠒⠉⠁          \n"
+            "0 ┤⣀⠤⠔⠊⠉                \n"
+            "   0         5        10\n")
       << joined(lines);
 }
 
@@ -43,8 +43,8 @@ TEST(TextPlot, FitsEverySize) {
   const std::vector<TextCurve> curves{
       line_curve("training", {{1, 123456.5}, {500, 1e-9}, {900, 33}}),
       line_curve("a validation with a very long name", {{1, 5}, {900, 7}})};
-  for (int columns = 1; columns < 130; columns += 7)
-    for (int rows = 1; rows < 40; rows += 3)
+  for (int columns = 1; columns < 130; columns += 17)
+    for (int rows = 1; rows < 40; rows += 6)
       for (const bool unicode : {true, false}) {
         const auto lines = text_plot(curves, {.columns = columns,
                                               .rows = rows,

@@ -118,8 +118,8 @@ TEST_F(TopPictures, FitEveryTerminal) {
                      .process = TrainingProcess{123, 456'000'000},
                      .idle_seconds = 3,
                      .memory = {{0, 4e8}, {1, 4.5e8}}};
-  for (int columns = 1; columns < 200; columns += 9)
-    for (int rows = 1; rows < 60; rows += 4)
+  for (int columns = 1; columns < 200; columns += 22)
+    for (int rows = 1; rows < 60; rows += 9)
       for (const bool colour : {false, true}) {
         const auto picture =
             top_picture(view, {.columns = columns, .rows = rows, .colour = colour});
