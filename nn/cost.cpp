@@ -65,9 +65,8 @@ class CostObserver final : public TapeObserver {
 
  private:
   bool is_view(const Tensor& output) const {
-    return std::any_of(outputs_.begin(), outputs_.end(), [&](const Tensor& other) {
-      return output.shares_storage_with(other);
-    });
+    return std::any_of(outputs_.begin(), outputs_.end(),
+                       [&](const Tensor& other) { return output.shares_storage_with(other); });
   }
 
   TapeObserver* before_;
