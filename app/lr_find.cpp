@@ -5,9 +5,11 @@
 #include <memory>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "weft/app/command.h"
 #include "weft/app/screen.h"
+#include "weft/core/clock.h"
 #include "weft/train/run/lr_find.h"
 #include "weft/train/run/run_config_file.h"
 #include "weft/train/run/run_folder.h"
@@ -47,6 +49,37 @@ void print(const train::LrFinding& finding, const LrFindArguments& arguments) {
   std::fputs(text.c_str(), stdout);
 }
 
+// A line on standard error while a sweep is made, which may take minutes, and is gone afterwards.
+class SweepLine {
+ public:
+  explicit SweepLine(i64 steps) : steps_(steps), shown_(isatty(STDERR_FILENO) != 0) {}
+  ~SweepLine() {
+    if (shown_ && done_ > 0) std::fputs("\r\033[2K", stderr);
+  }
+  SweepLine(const SweepLine&) = delete;
+  SweepLine& operator=(const SweepLine&) = delete;
+
+  void show(const train::LrPoint& point) {
+    ++done_;
+    if (!shown_ || (done_ > 1 && seconds_since(drawn_) < 0.1)) return;
+    drawn_ = Clock::now();
+    std::fprintf(stderr, "\r\033[2Kstep %lld/%lld  lr %.2g  loss %.4g",
+                 static_cast<long long>(done_), static_cast<long long>(steps_), point.lr,
+                 point.loss);
+  }
+
+ private:
+  i64 steps_, done_ = 0;
+  bool shown_;
+  Clock::time_point drawn_;
+};
+
+train::LrFinding swept(train::Orchestrator& run, const LrFindArguments& arguments) {
+  SweepLine line(arguments.options.steps);
+  return train::find_lr(run, arguments.options,
+                        [&](const train::LrPoint& point) { line.show(point); });
+}
+
 int lr_find(const LrFindArguments& arguments) {
   if (!arguments.out.empty()) train::check_output(arguments.out);
   load_plugins(arguments.plugins);
@@ -54,7 +87,7 @@ int lr_find(const LrFindArguments& arguments) {
   train::apply_to_process(loaded.value.run);
   const std::string name = std::filesystem::path(arguments.config).stem().string();
   train::Orchestrator run(loaded.value, name, arguments.overrides);
-  const train::LrFinding finding = train::find_lr(run, arguments.options);
+  const train::LrFinding finding = swept(run, arguments);
   if (!arguments.out.empty())
     view::write_output(arguments.out, view::lr_svg(finding, name + ": loss over learning rate"));
   if (arguments.json) std::printf("%s\n", view::lr_json(finding).c_str());

@@ -15,7 +15,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "weft/app/standard_streams.h"
 #include "weft/core/error.h"
 #include "weft/view/text_plot.h"
 
@@ -110,6 +109,22 @@ std::string key_of(std::string_view sequence) {
   }
 }
 
+// print_now() would give up when a signal interrupts it (a new size, Ctrl-Z).
+bool write_all(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return false;
+    pollfd waiting{STDOUT_FILENO, POLLOUT, 0};  // a terminal that another program made so
+    poll(&waiting, 1, 100);
+  }
+  return true;
+}
+
 bool readable(int milliseconds) {
   pollfd waiting{STDIN_FILENO, POLLIN, 0};
   return poll(&waiting, 1, milliseconds) > 0 && (waiting.revents & POLLIN) != 0;
@@ -158,7 +173,9 @@ Screen::Screen() {
     sigaction(kEnding[i], nullptr, &actions_before[i]);
     if (actions_before[i].sa_handler != SIG_IGN) set_action(kEnding[i], on_ending);
   }
-  set_action(SIGTSTP, on_suspend);
+  struct sigaction suspend {};
+  sigaction(SIGTSTP, nullptr, &suspend);
+  if (suspend.sa_handler != SIG_IGN) set_action(SIGTSTP, on_suspend);
   set_action(SIGWINCH, on_resize);
   std::signal(SIGPIPE, SIG_IGN);
   enter();
@@ -168,7 +185,8 @@ Screen::~Screen() {
   leave();
   for (std::size_t i = 0; i < kEnding.size(); ++i)
     sigaction(kEnding[i], &actions_before[i], nullptr);
-  std::signal(SIGTSTP, SIG_DFL);
+  if (struct sigaction now{}; sigaction(SIGTSTP, nullptr, &now) == 0 && now.sa_handler != SIG_IGN)
+    std::signal(SIGTSTP, SIG_DFL);
   std::signal(SIGWINCH, SIG_DFL);
 }
 
@@ -177,7 +195,7 @@ bool Screen::show(const std::vector<std::string>& lines) {
   std::string text = "\033[H";
   for (std::size_t i = 0; i < lines.size() && static_cast<int>(i) < size.rows; ++i)
     text += (i > 0 ? "\r\n" : "") + view::cut_to(lines[i], size.columns) + "\033[K";
-  return print_now(text + "\033[J") == 0;
+  return write_all(text + "\033[J");
 }
 
 Screen::Input Screen::wait(int milliseconds) {

@@ -50,7 +50,7 @@ class CostObserver final : public TapeObserver {
 
   void on_forward(const char* op, const std::string& scope, const Tensor& output) override {
     Work& work = work_[scope];
-    if (!is_view(output)) work.bytes += static_cast<double>(bytes_of(output));
+    if (!is_view(op, output)) work.bytes += static_cast<double>(bytes_of(output));
     outputs_.push_back(output);
     const auto layer = layers_.find(scope);
     if (layer == layers_.end()) return;
@@ -64,8 +64,10 @@ class CostObserver final : public TapeObserver {
   void on_backward(const char*, const std::string&, const Tensor&) override {}
 
  private:
-  bool is_view(const Tensor& output) const {
-    return std::any_of(outputs_.begin(), outputs_.end(),
+  // The input of the model is no output, so a view of it is known by the op alone.
+  bool is_view(const std::string& op, const Tensor& output) const {
+    return op == "reshape" ||
+           std::any_of(outputs_.begin(), outputs_.end(),
                        [&](const Tensor& other) { return output.shares_storage_with(other); });
   }
 

@@ -88,16 +88,17 @@ std::string summary_text(const nn::ModelCost& cost, const Shape& sample,
   const double parameters = static_cast<double>(cost.parameter_bytes),
                gradients = static_cast<double>(cost.gradient_bytes);
   return table_of(rows) +
-         fmt::format("{} parameters, {} of them trained; input {}\n",
-                     with_commas(cost.total.parameters), with_commas(cost.total.trained), sample) +
          fmt::format(
-             "FLOPs (columns forward and backward) are of one sample; a multiplication and an "
-             "addition count as 2. Only\nmatrix products and convolutions are counted, which "
-             "compute in {}. A step of {} samples: {}FLOP.\n",
+             "{0} parameters, {1} of them trained; input {2}\n"
+             "forward and backward: FLOPs of a sample in matrix products and convolutions, which "
+             "compute in {3};\n  a multiplication and an addition count as 2. A step of {4} samples: "
+             "{5} FLOPs.\n",
+             with_commas(cost.total.parameters), with_commas(cost.total.trained), sample,
              name_of(setting.compute_dtype), setting.batch_size, count_text(batch * flops)) +
          fmt::format(
-             "Memory of a step of {} samples: parameters {}, gradients {}, state of {} {}, "
-             "activations {} at most; together {}.\n",
+             "activations: outputs of ops for {} samples, which the backward pass may read.\n"
+             "memory of a step: parameters {} + gradients {} + state of {} {} + activations {} = "
+             "{} at most\n",
              setting.batch_size, bytes_text(parameters), bytes_text(gradients), setting.optimizer,
              bytes_text(setting.optimizer_bytes), bytes_text(activations),
              bytes_text(parameters + gradients + setting.optimizer_bytes + activations));

@@ -264,6 +264,14 @@ TEST(LrSuggestion, KeepsAnOrderBelowTheRateThatDiverged) {
   EXPECT_NE(finding.reason.find("a tenth of"), std::string::npos) << finding.reason;
 }
 
+// A network whose units have died gives a constant loss, which is no multiple of the lowest.
+TEST(LrSuggestion, TakesALossAboveTheFirstAsDiverged) {
+  const LrFinding finding =
+      suggest_lr(sweep([](double lr) { return lr > 0.1 ? 2.5 : valley(lr) + 0.6; }));
+  ASSERT_TRUE(finding.diverged_at.has_value());
+  EXPECT_NEAR(std::log10(*finding.diverged_at), -0.5, 0.5);
+}
+
 TEST(LrSuggestion, SaysWhenThereIsNone) {
   const LrFinding flat = suggest_lr(sweep([](double) { return 2.3; }, 0.1));
   EXPECT_FALSE(flat.suggestion.has_value()) << *flat.suggestion;

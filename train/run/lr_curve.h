@@ -10,14 +10,15 @@ class LossWatch {
  public:
   // Adds the next loss. Returns true if the average is above the limit, or the loss not finite.
   bool diverged(double loss);
-  // Four times the lowest average, for a positive loss.
+  // Four times the lowest average, for a positive loss; or the first one, if the loss had fallen by
+  // a quarter of it.
   double limit() const;
   // How many losses had been added at the lowest average.
   i64 lowest_at() const { return lowest_at_; }
 
  private:
   static constexpr double kFactor = 0.9;
-  double average_ = 0, lowest_ = 0;
+  double average_ = 0, first_ = 0, lowest_ = 0;
   i64 count_ = 0, lowest_at_ = 0;
 };
 

@@ -101,8 +101,9 @@ class Copies {
 // Makes steps at given rates and notes their losses.
 class Sweep {
  public:
-  Sweep(Orchestrator& run, const LrFindOptions& options)
-      : options_(options), copies_(run), loader_(run.training_loader()) {
+  Sweep(Orchestrator& run, const LrFindOptions& options,
+        const std::function<void(const LrPoint&)>& on_point)
+      : options_(options), on_point_(on_point), copies_(run), loader_(run.training_loader()) {
     const double base = trainer().optimizer().base_lr();
     WEFT_CHECK(base > 0,
                "lr-find: optimizer.lr is {}; a rate above 0 is required, because the sweep keeps "
@@ -121,7 +122,7 @@ class Sweep {
       LossWatch watch;
       while (std::ssize(points_) + unweighted_ < options_.steps && finding.ended.empty())
         if (const std::optional<double> loss = step(finding.skipped)) {
-          if (watch.diverged(*loss)) finding.ended = "the loss is above four times its lowest";
+          if (watch.diverged(*loss)) finding.ended = "the loss diverged";
         } else if (in_a_row_ >= kMostSkipped) {
           finding.ended = fmt::format("no gradient was finite in {} steps in a row", in_a_row_);
           note(std::numeric_limits<double>::infinity());
@@ -182,6 +183,7 @@ class Sweep {
     }
     const double loss = (after.sum - before.sum) / weight;
     note(loss);
+    if (on_point_) on_point_(points_.back());
     return loss;
   }
 
@@ -192,6 +194,7 @@ class Sweep {
   }
 
   LrFindOptions options_;
+  const std::function<void(const LrPoint&)>& on_point_;
   Copies copies_;
   data::Loader loader_;
   std::vector<LrPoint> points_;
@@ -202,7 +205,8 @@ class Sweep {
 
 }  // namespace
 
-LrFinding find_lr(Orchestrator& run, const LrFindOptions& options) {
+LrFinding find_lr(Orchestrator& run, const LrFindOptions& options,
+                  const std::function<void(const LrPoint&)>& on_point) {
   LrFindOptions checked = options;
   validate("lr-find", section_ref(checked));
   WEFT_CHECK(data::as_stream(*run.data().train) == nullptr,
@@ -217,7 +221,7 @@ LrFinding find_lr(Orchestrator& run, const LrFindOptions& options) {
              "is required",
              run.resumed_from()->folder().string());
   const KeptRandomState random_state;
-  return Sweep(run, checked).make();
+  return Sweep(run, checked, on_point).make();
 }
 
 }  // namespace weft::train

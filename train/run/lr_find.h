@@ -10,8 +10,9 @@
 // Gugger 2018, How Do You Find A Good Learning Rate.
 //
 // The sweep ends early when the loss has diverged: when its exponential average (of the factor 0.9,
-// divided by 1 − 0.9^i as in Adam) is above four times the lowest average, when the loss is not
-// finite, or when no gradient was finite in many steps in a row.
+// divided by 1 − 0.9^i as in Adam) is above four times the lowest average, or above the first
+// average (of ten losses) after it had fallen by a quarter; when the loss is not finite; or when no
+// gradient was finite in many steps in a row.
 //
 // The losses are smoothed by a local straight line over the logarithm of the rate, with tricube
 // weights: the line through each point gives the smoothed loss and its slope. An average over past
@@ -21,6 +22,7 @@
 // The suggestion is the rate of the steepest descent of the smoothed loss, but at most a tenth of
 // the rate at which the loss diverged.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,7 +60,10 @@ struct LrFinding {
 // A loss that is not finite ends the sweep. Throws UserError for options out of range, an optimizer
 // whose learning rate is 0, a stream (its records come once), several ranks, and a run that is to
 // be resumed but has not begun.
-LrFinding find_lr(Orchestrator& run, const LrFindOptions& options = {});
+// `on_point` is called after each step that was applied, with its loss; its smoothed loss is not
+// known yet.
+LrFinding find_lr(Orchestrator& run, const LrFindOptions& options = {},
+                  const std::function<void(const LrPoint&)>& on_point = {});
 
 // Fills in all but points, skipped and ended: `points` has the rates and losses.
 LrFinding suggest_lr(std::vector<LrPoint> points);

@@ -98,6 +98,7 @@ bool LossWatch::diverged(double loss) {
   const double smoothed = average_ / (1 - std::pow(kFactor, static_cast<double>(count_)));
   // The average of a few losses may be low by chance.
   constexpr i64 kFirst = 10;
+  if (count_ <= kFirst) first_ = smoothed;
   if (count_ <= kFirst || smoothed < lowest_) {
     lowest_ = smoothed;
     lowest_at_ = count_;
@@ -105,7 +106,11 @@ bool LossWatch::diverged(double loss) {
   return smoothed > limit();
 }
 
-double LossWatch::limit() const { return lowest_ + 3 * std::abs(lowest_); }
+double LossWatch::limit() const {
+  const double four_times = lowest_ + 3 * std::abs(lowest_);
+  const bool has_fallen = lowest_ < first_ - std::abs(first_) / 4;
+  return has_fallen ? std::min(four_times, first_) : four_times;
+}
 
 LrFinding suggest_lr(std::vector<LrPoint> all) {
   LrFinding finding{.points = std::move(all)};
