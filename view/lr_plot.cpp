@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/view/page.h"
+#include "weft/view/scale.h"
 
 namespace weft::view {
 namespace {
@@ -53,22 +54,23 @@ class Drawing {
 
   std::string axes() const {
     std::string text;
-    constexpr int kLines = 4;
-    for (int i = 0; i <= kLines; ++i) {
-      const double loss = loss_.low + (loss_.high - loss_.low) * i / kLines;
+    const Axis losses = linear_axis(loss_.low, loss_.high, 5, false);
+    for (std::size_t i = 0; i < losses.ticks.size(); ++i) {
+      const double at = y(losses.ticks[i]);
       text += fmt::format(
-          "<line class=\"grid\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>\n"
-          "<text class=\"end\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-          kLeft, y(loss), kWidth - kRight, y(loss), kLeft - 8, y(loss) + 4,
-          fmt::format("{:.3g}", loss));
+          "<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\"/>\n"
+          "<text class=\"end\" x=\"{3:.1f}\" y=\"{4:.1f}\">{5}</text>\n",
+          kLeft, at, kWidth - kRight, kLeft - 8, at + 4, escaped(losses.texts[i]));
     }
     for (int decade = static_cast<int>(std::ceil(first_ - 1e-9)); decade <= last_ + 1e-9;
          ++decade) {
       const double at = x(std::pow(10, decade));
       text += fmt::format(
           "<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>\n"
-          "<text class=\"middle\" x=\"{0:.1f}\" y=\"{3:.1f}\">1e{4}</text>\n",
-          at, kTop, kHeight - kBottom, kHeight - kBottom + 18, decade);
+          "<text class=\"middle\" x=\"{0:.1f}\" y=\"{3:.1f}\">{4}</text>\n",
+          at, kTop, kHeight - kBottom, kHeight - kBottom + 18,
+          decade < -3 || decade > 3 ? fmt::format("1e{}", decade)
+                                    : fmt::format("{:g}", std::pow(10, decade)));
     }
     return text + fmt::format(
                       "<text class=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\">learning rate"

@@ -42,7 +42,8 @@ std::optional<TrainingProcess> training_process(const fs::path& run) {
   struct stat lock {};
   if (lstat((run / ".lock").c_str(), &lock) != 0 || !S_ISREG(lock.st_mode)) return std::nullopt;
   std::ifstream locks("/proc/locks");
-  // "1: FLOCK  ADVISORY  WRITE 4711 fd:01:131090 0 EOF"; a process that waits has "->" before FLOCK.
+  // "1: FLOCK  ADVISORY  WRITE 4711 fd:01:131090 0 EOF"; a process that waits has "->" before
+  // FLOCK.
   for (std::string line; std::getline(locks, line);) {
     std::istringstream words(line);
     std::string index, kind, mode, access, file;

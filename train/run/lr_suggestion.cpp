@@ -46,9 +46,9 @@ LocalLine line_at(const std::vector<LrPoint>& points, const std::vector<double>&
   return {y_mean - slope * x_mean, slope};
 }
 
-// Whether the fall of the smoothed loss is more than noise alone would show: the range of an average
-// of `reach` losses or more, over some ten independent ones, is about four of its deviations, and
-// more at the ends.
+// Whether the fall of the smoothed loss is more than noise alone would show: the range of an
+// average of `reach` losses or more, over some ten independent ones, is about four of its
+// deviations, and more at the ends.
 bool falls(const std::vector<LrPoint>& points, std::size_t lowest, std::size_t reach) {
   double squares = 0, highest = points.front().smoothed;
   for (std::size_t i = 0; i <= lowest; ++i) {
