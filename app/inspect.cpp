@@ -10,6 +10,7 @@
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
 #include "weft/train/run/trace.h"
+#include "weft/view/model_summary.h"
 
 namespace weft::app {
 namespace {
@@ -30,12 +31,30 @@ train::Orchestrator orchestrator(const InspectArguments& arguments, Rank* rank =
           arguments.overrides, rank != nullptr ? rank->group() : nullptr};
 }
 
+// The bytes of the state of all optimizers.
+double optimizer_bytes(train::Trainer& trainer) {
+  double bytes = 0;
+  for (const train::ScheduledOptimizer& each : trainer.optimizers().all())
+    for (const auto& [name, state] : each.optimizer->state().parameters)
+      for (const Tensor& slot : state.slots) bytes += static_cast<double>(bytes_of(slot));
+  return bytes;
+}
+
 int summary(const InspectArguments& arguments) {
   train::Orchestrator run = orchestrator(arguments);
+  if (!run.config().strategy.empty()) run.begin_hooks();  // a strategy may freeze layers
   const data::DatasetInfo& info = run.data().train->info();
-  std::fputs(
-      run.model().summary(info.sample, info.has_tokens() ? info.sample_dtype : DType::f32).c_str(),
-      stdout);
+  const nn::ModelCost cost =
+      nn::cost_of(run.model(), info.sample, info.has_tokens() ? info.sample_dtype : DType::f32);
+  const view::StepSetting setting{.batch_size = run.config().train.batch_size,
+                                  .compute_dtype = run.config().precision.make()->compute_dtype,
+                                  .optimizer = run.config().optimizer.name(),
+                                  .optimizer_bytes = optimizer_bytes(run.trainer())};
+  std::fputs(view::summary_text(cost, info.sample, setting).c_str(), stdout);
+  for (const train::NamedModel& model : run.trainer().models())
+    if (model.module != &run.model())
+      std::printf("besides: %s, %lld parameters\n", model.name.c_str(),
+                  static_cast<long long>(model.module->parameter_count()));
   return kDone;
 }
 
@@ -80,8 +99,9 @@ CLI::App* add(CLI::App& app, int& exit_code, const char* name, const char* help,
 }  // namespace
 
 void add_inspect(CLI::App& app, int& exit_code) {
-  add(app, exit_code, "summary", "print the layers of the model, their shapes and parameters",
-      summary, std::make_shared<InspectArguments>(), true);
+  add(app, exit_code, "summary",
+      "print the layers of the model: shapes, parameters, FLOPs and memory", summary,
+      std::make_shared<InspectArguments>(), true);
   const auto config = std::make_shared<InspectArguments>();
   add(app, exit_code, "config", "print the resolved config and where each value came from",
       show_config, config, false)

@@ -67,6 +67,8 @@ int run_command(int argc, char** argv) {
   app::add_export(app, exit_code);
   app::add_list(app, exit_code);
   app::add_inspect(app, exit_code);
+  app::add_lr_find(app, exit_code);
+  app::add_top(app, exit_code);
   app::add_report(app, exit_code);
   try {
     check_command(app, argc, argv);

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "weft/nn/dry_run.h"
+#include "weft/nn/layer_parts.h"
 #include "weft/nn/module.h"
 
 namespace weft::nn {
@@ -70,19 +71,6 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
-// Collects the parameters of the module itself, not those of its children.
-class OwnParameters final : public Parts {
- public:
-  std::vector<const Leaf*> leaves;
-
- protected:
-  void visit(std::string_view, Module&) override {}
-  void visit(std::string_view, Parameter& p) override {
-    leaves.push_back(p.variable().leaf_state().get());
-  }
-  void visit(std::string_view, Buffer&) override {}
-};
-
 }  // namespace
 
 std::string Module::summary(const Shape& sample) {
@@ -90,25 +78,31 @@ std::string Module::summary(const Shape& sample) {
   return summary(sample, parameters.empty() ? DType::f32 : parameters.front().variable.dtype());
 }
 
-std::string Module::summary(const Shape& sample, DType dtype) {
+std::vector<std::string> output_texts(Module& module, const Shape& sample, DType dtype) {
   OutputShapes shapes;
-  dry_run(*this, sample, dtype);
+  dry_run(module, sample, dtype);
   OutputShapes of_two;
   try {
-    dry_run(*this, sample, dtype, 2);
+    dry_run(module, sample, dtype, 2);
   } catch (const UserError&) {
     of_two.clear();
   }
+  std::vector<std::string> texts;
+  for (const NamedModule& named : module.named_modules())
+    texts.push_back(shapes.text_of(*named.module, of_two));
+  return texts;
+}
 
+std::string Module::summary(const Shape& sample, DType dtype) {
+  const std::vector<std::string> outputs = output_texts(*this, sample, dtype);
   std::vector<Row> rows{{"layer", "type", "output", "parameters"}};
   std::unordered_set<const Leaf*> seen;  // a tied parameter is counted once, at its first name
   for (const NamedModule& named : named_modules()) {
-    OwnParameters own;
-    named.module->parts(own);
+    const OwnParameters own(*named.module);
     i64 count = 0;
     for (const Leaf* leaf : own.leaves)
       if (seen.insert(leaf).second) count += leaf->value.elements();
-    rows.push_back({named.path, named.module->label(), shapes.text_of(*named.module, of_two),
+    rows.push_back({named.path, named.module->label(), outputs[rows.size() - 1],
                     own.leaves.empty() ? "" : grouped(count)});
   }
   i64 total = 0, trained = 0, bytes = 0;

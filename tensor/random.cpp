@@ -77,4 +77,12 @@ RandomOp next_random_op(const Device& device) {
   return {state.numbers.to(device), state.ordinal++};
 }
 
+// The numbers are shared, so set_random_step() takes a new tensor while this object lives.
+KeptRandomState::KeptRandomState() : generator_(default_generator()), random_ops_(random_ops()) {}
+
+KeptRandomState::~KeptRandomState() {
+  default_generator() = generator_;
+  random_ops() = random_ops_;
+}
+
 }  // namespace weft

@@ -49,4 +49,19 @@ void set_random_numbers(const Tensor& numbers);
 // Takes the next ordinal, for an op on `device`.
 RandomOp next_random_op(const Device& device);
 
+// Keeps the default generator and the values for the next random ops of this thread, and restores
+// both when it is destroyed: what is drawn in between leaves no trace. It must be destroyed on the
+// thread that it was constructed on.
+class KeptRandomState {
+ public:
+  KeptRandomState();
+  ~KeptRandomState();
+  KeptRandomState(const KeptRandomState&) = delete;
+  KeptRandomState& operator=(const KeptRandomState&) = delete;
+
+ private:
+  Generator generator_;
+  RandomOp random_ops_;
+};
+
 }  // namespace weft

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a range test (Note [The range test]), for the sweep and for its evaluation.
+#pragma once
+#include "weft/train/run/lr_find.h"
+
+namespace weft::train {
+
+// Watches whether the losses of a sweep diverge.
+class LossWatch {
+ public:
+  // Adds the next loss. Returns true if the average is above the limit, or the loss not finite.
+  bool diverged(double loss);
+  // Four times the lowest average, for a positive loss; or the first one, if the loss had fallen by
+  // a quarter of it.
+  double limit() const;
+  // How many losses had been added at the lowest average.
+  i64 lowest_at() const { return lowest_at_; }
+
+ private:
+  static constexpr double kFactor = 0.9;
+  double average_ = 0, first_ = 0, lowest_ = 0;
+  i64 count_ = 0, lowest_at_ = 0;
+};
+
+}  // namespace weft::train
