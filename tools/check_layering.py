@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # A folder includes itself and the folders to its left.
-ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data", "dist", "train", "app"]
+ORDER = ["core", "device", "kernels", "tensor", "autograd", "nn", "optim", "data", "dist", "train", "view", "app"]
 # The rooms of a folder, by floor. A room includes itself and the floors to its left, but not its
 # neighbours. "." is the folder itself; a folder without it keeps all its files in rooms.
 ROOMS = {
