@@ -50,6 +50,8 @@ const percent = x => x === null || x === undefined ? "–"
 // --- ops
 const opName = op => op.note ? op.op + "+" + op.note : op.op;
 const opTitle = op => (op.module ? op.module + " · " : "") + opName(op);
+// A path that a narrow page breaks after its dots.
+const breakable = path => path.split(".").flatMap((part, i) => i ? [".", el("wbr"), part] : [part]);
 const opSeconds = op => op.f.s + (op.b ? op.b.s : 0);
 // Ops of one kind have one colour of the theme.
 function colourOf(op) {

@@ -85,7 +85,7 @@
   drawn("saved", width => {
     const kMost = 30, rows = lives.slice(0, kMost).sort((a, b) => a[2] - b[2] || b[3] - a[3]);
     if (!rows.length) return el("p", {class: "soft"}, "Nothing is saved.");
-    const left = width < 620 ? 130 : 300, line = 20, height = rows.length * line + 20, count = moments.length;
+    const small = width < 620, left = small ? 140 : 300, line = 20, height = rows.length * line + 20, count = moments.length;
     const x = i => left + i / count * (width - left - 66);
     const most = Math.max(...rows.map(row => row[0]));
     const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "lives of saved tensors"});
@@ -96,7 +96,8 @@
     rows.forEach((tensor, row) => {
       const [bytes, of, born, died, holders] = tensor, at = row * line;
       const op = of >= 0 ? of : holders[0];
-      const text = (of >= 0 ? "" : "kept by ") + opTitle(trace.ops[op]), fits = Math.floor((left - 12) / 7);
+      const title = small && trace.ops[op].module ? trace.ops[op].module : opTitle(trace.ops[op]);
+      const text = (of >= 0 ? "" : "kept by ") + title, fits = Math.floor((left - 12) / 6.5);
       const lines = () => [held(tensor), "held by " + holders.map(holder => opTitle(trace.ops[holder])).join("; ")];
       picture.append(svg("g", {class: "link", onclick: () => openOp(op), ...withTip(lines)},
         svg("rect", {x: 0, y: at, width, height: line, fill: "transparent"}),

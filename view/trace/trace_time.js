@@ -4,7 +4,7 @@
 (() => {
   // --- the step on a time line
   drawn("time", width => {
-    const left = width < 520 ? 62 : 80, lane = 34, top = 18, height = top + 3 * lane + 22;
+    const left = width < 520 ? 72 : 80, lane = 34, top = 18, height = top + 3 * lane + 22;
     const x = s => left + s / trace.seconds * (width - left - 8);
     const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
                                 "aria-label": "time line of the step"});
@@ -51,7 +51,7 @@
     el("tr", {}, ["op", "calls", "forward", "backward", "FLOPs", "share"].map((text, i) =>
       el("th", {class: i ? "number" : ""}, text))),
     sorted.slice(0, 12).map(kind => el("tr", {},
-      el("td", {}, el("i", {class: "dot", style: "background:" + colourOf(kind.op)}), kind.op.op),
+      el("td", {class: "kind"}, el("i", {class: "dot", style: "background:" + colourOf(kind.op)}), kind.op.op),
       [kind.count, timeText(kind.forward), timeText(kind.backward), flopsText(kind.flops),
        percent((kind.forward + kind.backward) / all)].map(text => el("td", {class: "number"}, text))))));
 

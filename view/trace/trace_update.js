@@ -42,10 +42,10 @@
       p.examples.length ? [el("h4", {}, "the elements with the largest gradients"), examples(p)] : null);
   }
   place.append(el("div", {class: "row head"}, el("span", {class: "name"}, "parameter"),
-    cells([["norm", "weight"], ["gradient", "gradient"], ["change", "change"], ["change/norm", "ratio"], ["lr", "lr"]])));
+    cells([["norm", "weight"], ["gradient", "gradient"], ["change", "change"], ["relative", "ratio"], ["lr", "lr"]])));
   for (const p of update.parameters) {
     const details = el("details", {class: "op"}, el("summary", {class: "row"},
-      el("span", {class: "name"}, p.name, el("small", {}, p.shape)), cells(numbers(p))));
+      el("span", {class: "name"}, breakable(p.name), el("small", {}, p.shape)), cells(numbers(p))));
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) details.append(detail(p));
     });
