@@ -29,8 +29,8 @@
   const total = bands.map(values => values.reduce((a, b) => a + b, 0));
   const peak = total.indexOf(Math.max(...total));
   const held = tensor => {
-    const [bytes, of, , died, holders] = tensor;
-    const what = of >= 0 ? "output of " + opTitle(trace.ops[of]) : holders.length
+    const [bytes, of, born, died, holders] = tensor;
+    const what = of < 0 && holders.length && moments[born].kind === "prepare" ? "the batch" : of >= 0 ? "output of " + opTitle(trace.ops[of]) : holders.length
       ? "kept by " + opTitle(trace.ops[holders[0]]) : "gradient or workspace";
     return bytesText(bytes) + "  " + what + (holders.length ? ", until " + nameOf(moments[died]) : "");
   };
@@ -97,7 +97,8 @@
       const [bytes, of, born, died, holders] = tensor, at = row * line;
       const op = of >= 0 ? of : holders[0];
       const title = small && trace.ops[op].module ? trace.ops[op].module : opTitle(trace.ops[op]);
-      const text = (of >= 0 ? "" : "kept by ") + title, fits = Math.floor((left - 12) / 6.5);
+      const kept = of >= 0 ? "" : moments[born].kind === "prepare" ? "batch for " : "kept by ";
+      const text = kept + title, fits = Math.floor((left - 12) / 6.5);
       const lines = () => [held(tensor), "held by " + holders.map(holder => opTitle(trace.ops[holder])).join("; ")];
       picture.append(svg("g", {class: "link", onclick: () => openOp(op), ...withTip(lines)},
         svg("rect", {x: 0, y: at, width, height: line, fill: "transparent"}),

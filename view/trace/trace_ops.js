@@ -30,9 +30,10 @@
       input.grad ? null : el("span", {class: "soft"}, " · no gradient"))));
   }
   function tensorText(index, holder) {
-    const [bytes, of] = trace.memory.tensors[index];
+    const [bytes, of, born] = trace.memory.tensors[index];
     return [bytesText(bytes), " · ", of === holder ? "its own output"
-      : of >= 0 ? ["output of ", opLink(of)] : "statistics, a mask, an index or a copy"];
+      : of >= 0 ? ["output of ", opLink(of)]
+      : trace.memory.moments[born].kind === "prepare" ? "the batch" : "statistics, a mask, an index or a copy"];
   }
   function saved(op, index) {
     if (!op.b) return el("p", {class: "soft"}, "No gradient flows through this op, so it keeps nothing.");
