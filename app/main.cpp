@@ -67,6 +67,7 @@ int run_command(int argc, char** argv) {
   app::add_export(app, exit_code);
   app::add_list(app, exit_code);
   app::add_inspect(app, exit_code);
+  app::add_report(app, exit_code);
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);

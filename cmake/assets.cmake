@@ -8,7 +8,8 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
     string(REPLACE ";" "," files "${ARGN}")
     add_custom_command(OUTPUT ${out} VERBATIM DEPENDS ${ARGN} ${CMAKE_SOURCE_DIR}/cmake/assets.cmake
                        COMMENT "Turning the style sheets and scripts of view/ into constants"
-                       COMMAND ${CMAKE_COMMAND} -D out=${out} -D files=${files} -P ${CMAKE_SOURCE_DIR}/cmake/assets.cmake)
+                       COMMAND ${CMAKE_COMMAND} -D out=${out} -D files=${files}
+                               -P ${CMAKE_SOURCE_DIR}/cmake/assets.cmake)
     set(${variable} ${${variable}} ${out} PARENT_SCOPE)
   endfunction()
   return()
@@ -22,11 +23,13 @@ foreach(file ${files})
   get_filename_component(name ${file} NAME)
   file(READ ${file} text)
   if(text MATCHES "\\)weft_asset\"")
-    message(FATAL_ERROR "${file} has the text )weft_asset\", which ends its constant; a text without it is required")
+    message(FATAL_ERROR "${file} has the text )weft_asset\", which ends its constant; a text "
+                        "without it is required")
   endif()
   string(APPEND source "  if (name == \"${name}\") return R\"weft_asset(")
   string(APPEND source "${text}")
   string(APPEND source ")weft_asset\";\n")
 endforeach()
-string(APPEND source "  WEFT_ASSERT(false, \"no asset '{}'\", name);\n  return {};\n}\n\n}  // namespace weft::view\n")
+string(APPEND source "  WEFT_ASSERT(false, \"no asset '{}'\", name);\n  return {};\n}\n\n"
+                     "}  // namespace weft::view\n")
 file(WRITE ${out} "${source}")

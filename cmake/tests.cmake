@@ -187,6 +187,13 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(python PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
 endif()
 
+# Pages that the command writes, in a browser. The test is skipped without Chromium.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  add_test(NAME report_page COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/report_test.py
+                                    $<TARGET_FILE:weft_app>)
+  set_tests_properties(report_page PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
+endif()
+
 # Producers of the Python package, in processes of their own, feed runs of the command.
 if(WEFT_PYTHON3 AND TARGET weft_app)
   add_test(NAME streams COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/stream_test.py

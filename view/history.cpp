@@ -58,7 +58,10 @@ History::History(std::filesystem::path folder) : folder_(std::move(folder)) {
   WEFT_CHECK(kind_behind(folder_) == PathKind::folder,
              "{}: is not a folder; the folder of a run is required",
              printable_line(folder_.string()));
-  WEFT_CHECK(kind_of(folder_ / kMetricsFile) == PathKind::file,
+  // A run that has just begun has no metrics yet.
+  WEFT_CHECK(kind_of(folder_ / kMetricsFile) == PathKind::file ||
+                 (kind_of(folder_ / kMetricsFile) == PathKind::none &&
+                  kind_of(folder_ / "config.yaml") == PathKind::file),
              "{}: is not the folder of a run, because it has no file {}; the folder of a run is "
              "required",
              printable_line(folder_.string()), kMetricsFile);
@@ -72,7 +75,7 @@ const Series& History::series(const std::string& name) const {
 }
 
 void History::forget() {
-  offset_ = lines_ = last_step_ = 0;
+  offset_ = lines_ = damaged_ = last_step_ = 0;
   tail_.clear();
   series_.clear();
   tables_.clear();
@@ -83,6 +86,7 @@ void History::forget() {
 }
 
 bool History::update() {
+  if (offset_ == 0 && kind_of(folder_ / kMetricsFile) == PathKind::none) return false;
   const RegularFile file((folder_ / kMetricsFile).string());
   const std::string subject = printable_line(folder_.string()) + ": " + kMetricsFile;
   WEFT_CHECK(file.defect().empty(), "{} {}; the file of a run is required", subject, file.defect());
@@ -125,7 +129,14 @@ bool History::update() {
 void History::read_line(std::string_view line) {
   const std::string subject =
       fmt::format("{}: {}: line {}", printable_line(folder_.string()), kMetricsFile, ++lines_);
-  Parsed parsed{parse_json<Json>(line, subject)};
+  Parsed parsed;
+  try {
+    parsed.json = parse_json<Json>(line, subject);
+  } catch (const JsonError&) {  // a killed process or a full disk has cut it off
+    if (lines_ == 1) throw;
+    ++damaged_;
+    return;
+  }
   const JsonField root(parsed.json, subject);
   root.at("schema").integer(kSchema, kSchema);
   parsed.event = root.at("event").text();

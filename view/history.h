@@ -30,7 +30,8 @@ using Table = std::vector<std::vector<i64>>;
 class History {
  public:
   // Reads the file of the run in this folder. Throws UserError that names the folder if it is not a
-  // run's, and the line that is not an event. A last line without its end is not yet read.
+  // run's, and the line that is not an event. A last line without its end is not yet read, and one
+  // that a kill or a full disk has cut off is passed over.
   explicit History(std::filesystem::path folder);
 
   // Reads what was added since, and returns whether anything changed. Begins again if the file was
@@ -50,7 +51,8 @@ class History {
   const std::vector<i64>& rebuilds() const { return rebuilds_; }  // steps of optimizer rebuilds
 
   i64 epochs() const { return epoch_ends_.empty() ? 0 : epoch_ends_.back().epoch; }  // done
-  i64 steps() const { return last_step_; }                                           // done
+  i64 damaged_lines() const { return damaged_; }
+  i64 steps() const { return last_step_; }  // done
   // The epochs done at a step, between two epochs by the share of steps; 0 before the first epoch
   // has ended.
   double epoch_of(i64 step) const;
@@ -67,7 +69,7 @@ class History {
   void add(const std::string& name, i64 step, double value);
 
   std::filesystem::path folder_;
-  i64 offset_ = 0, lines_ = 0, last_step_ = 0;
+  i64 offset_ = 0, lines_ = 0, damaged_ = 0, last_step_ = 0;
   std::string tail_;  // the last bytes before offset_, by which a file that was cut is known
   std::map<std::string, Series> series_;
   std::map<std::string, Table> tables_;

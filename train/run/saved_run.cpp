@@ -59,7 +59,8 @@ std::unique_ptr<Trainer> SavedRun::trained_trainer(const RunData& data) {
   return trainer;
 }
 
-Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
+Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs,
+                              std::shared_ptr<const data::Dataset>* samples) {
   const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
   const RunData data = load_data(config_, metadata_.normalization, place, metadata_.class_names);
   const i64 wanted = config_.objective.loss.make()->outputs(data.train->info());
@@ -76,6 +77,7 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs) {
              "evaluate: the training samples of the run {} came in a stream; test or validation is "
              "required",
              folder_.path().string());
+  if (samples != nullptr) *samples = dataset;
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});

@@ -26,8 +26,10 @@ class SavedRun {
   nn::Module& model() { return **model_; }
   std::string weights_file() const { return weights_; }
   // `split` is test, validation or train, cut as in training. Throws UserError when the run has no
-  // such split. Writes the model's outputs for every sample to `outputs` if it is not null.
-  Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr);
+  // such split. Writes the model's outputs for every sample to `outputs`, and the samples as they
+  // are before normalization, in the same order, to `samples`, if these are not null.
+  Evaluation evaluate(const std::string& split, Tensor* outputs = nullptr,
+                      std::shared_ptr<const data::Dataset>* samples = nullptr);
 
  private:
   // Loads the weights that the same checkpoint has of the model NAME.
