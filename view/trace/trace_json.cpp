@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/autograd/formulas.h"
-#include "weft/view/trace/png.h"
+#include "weft/view/pixels.h"
 
 namespace weft::view {
 namespace {
@@ -23,6 +23,10 @@ Json number(double value) {
 }
 
 Json exact(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+std::string data_uri(const train::Picture& picture) {
+  return data_uri_of({picture.height, picture.width, picture.channels, picture.pixels});
+}
 
 Json json_of(const train::Statistics& s) {
   if (s.elements == 0) return nullptr;
