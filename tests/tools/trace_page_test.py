@@ -35,7 +35,8 @@ BEFORE = """<script>window.problems = [];
 addEventListener("error", e => problems.push("script: " + e.message));
 addEventListener("securitypolicyviolation", e => problems.push("policy: " + e.violatedDirective));</script>"""
 # Runs at the end: opens an op and a parameter, and looks at what lies where.
-AFTER = """<script>addEventListener("load", () => {
+AFTER = """<script>addEventListener("load", function look() {
+  if (waiting.length > 0) return setTimeout(look, 20);
   const opened = performance.now() - START;
   OPEN
   const page = document.documentElement.clientWidth;

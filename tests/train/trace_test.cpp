@@ -118,7 +118,7 @@ TEST(StepTrace, HasTheStateOfTheOptimizer) {
     const TracedElement& e = p.examples.front();
     ASSERT_EQ(e.state_before.size(), 2U);
     EXPECT_NEAR(e.state_after[0], 0.9 * e.state_before[0] + 0.1 * e.gradient,
-                1e-6 * std::abs(e.gradient) + 1e-12);
+                1e-6 * (std::abs(e.gradient) + std::abs(e.state_before[0])));
   }
 }
 

@@ -155,7 +155,9 @@ function statistics(title, stats, colour) {
          stats.bad ? el("span", {class: "bad"}, stats.bad + " not finite") : null));
 }
 
-// Draws when the place comes into view, and again when its width has changed.
+// Draws into a place, and again when its width has changed. The drawings wait for each other, so
+// that the page can be read before the last one is there.
+const waiting = [];
 function drawn(id, draw) {
   const place = document.getElementById(id);
   if (!place) return;
@@ -166,9 +168,21 @@ function drawn(id, draw) {
     width = now;
     place.replaceChildren(...[draw(width)].flat());
   };
-  new ResizeObserver(again).observe(place);
-  again();
+  waiting.push(() => {
+    again();
+    new ResizeObserver(again).observe(place);
+  });
+  if (waiting.length === 1) setTimeout(drawNext);
 }
+function drawNext() {
+  const next = waiting.shift();
+  if (!next) return;
+  setTimeout(drawNext);
+  next();
+}
+addEventListener("beforeprint", () => {
+  while (waiting.length > 0) waiting.shift()();
+});
 const picture = (image, label, scale) => el(
     "img",
     {class: "pixels", src: image.uri, alt: label, width: image.w * scale, height: image.h * scale});

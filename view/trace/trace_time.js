@@ -125,7 +125,12 @@
           svg("line",
               {x1: x(10 ** e), x2: x(10 ** e), y1: top, y2: height - bottom, class: "grid"}),
           svg("text",
-              {x: x(10 ** e), y: height - bottom + 16, "text-anchor": "middle", class: "soft tick"},
+              {
+                x: x(10 ** e),
+                y: height - bottom + 16,
+                "text-anchor": e === x1 ? "end" : "middle",
+                class: "soft tick"
+              },
               digits(10 ** e, 2)));
     const step = Math.max(1, Math.ceil((y1 - y0) / 8));
     for (let e = y0; e <= y1; e += step)
