@@ -24,21 +24,21 @@ constexpr i64 kMostBytes = i64{1} << 30, kMostLineBytes = i64{64} << 20, kChunk 
 constexpr std::size_t kMostSeries = 5000, kMostName = 300, kMostClasses = 2000, kTail = 64;
 constexpr i64 kMostStep = i64{1} << 53;
 
-using Json = nlohmann::ordered_json;
+using MetricsJson = nlohmann::ordered_json;
 
 bool is_place(const std::string& key) {
   return key == "schema" || key == "event" || key == "epoch" || key == "step";
 }
 
 // A list of rows of integers, all of one length.
-std::optional<Table> table_of(const Json& value) {
+std::optional<Table> table_of(const MetricsJson& value) {
   if (!value.is_array() || value.empty() || value.size() > kMostClasses) return std::nullopt;
   Table table;
-  for (const Json& row : value) {
+  for (const MetricsJson& row : value) {
     if (!row.is_array() || row.size() != value[0].size() || row.size() > kMostClasses)
       return std::nullopt;
     std::vector<i64>& numbers = table.emplace_back();
-    for (const Json& number : row) {
+    for (const MetricsJson& number : row) {
       if (!number.is_number_integer()) return std::nullopt;
       numbers.push_back(number.get<i64>());
     }
@@ -49,7 +49,7 @@ std::optional<Table> table_of(const Json& value) {
 }  // namespace
 
 struct History::Parsed {
-  Json json = {};
+  MetricsJson json = {};
   std::string event = {};
   i64 step = 0;
 };
@@ -131,7 +131,7 @@ void History::read_line(std::string_view line) {
       fmt::format("{}: {}: line {}", printable_line(folder_.string()), kMetricsFile, ++lines_);
   Parsed parsed;
   try {
-    parsed.json = parse_json<Json>(line, subject);
+    parsed.json = parse_json<MetricsJson>(line, subject);
   } catch (const JsonError&) {  // a killed process or a full disk has cut it off
     if (lines_ == 1) throw;
     ++damaged_;

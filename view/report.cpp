@@ -110,8 +110,22 @@ void evaluate(ReportedRun& run, const std::string& dir, const ReportOptions& opt
   }
 }
 
+// The optimizer of a run is rebuilt when a strategy changes what trains.
+std::string rebuilds_html(const ReportedRun& run) {
+  constexpr std::size_t kMostListed = 12;
+  const std::vector<i64>& rebuilds = run.record.history.rebuilds();
+  if (rebuilds.empty()) return "";
+  std::string steps;
+  for (std::size_t i = 0; i < std::min(rebuilds.size(), kMostListed); ++i)
+    steps += (i > 0 ? ", " : "") + number_text(static_cast<double>(rebuilds[i]));
+  if (rebuilds.size() > kMostListed) steps += ", …";
+  return fmt::format("<p class=\"soft\">{}: the optimizer was rebuilt at step {}.</p>\n",
+                     escaped(run.record.name), steps);
+}
+
 std::string notes_html(const ReportedRuns& runs) {
   std::string html;
+  for (const ReportedRun& run : runs) html += rebuilds_html(run);
   for (const ReportedRun& run : runs)
     for (const std::string& note : run.record.notes)
       html += fmt::format("<p class=\"warn\">{}: {}</p>\n", escaped(run.record.name),

@@ -48,7 +48,8 @@ std::map<std::string, std::string> defaults_of(const std::map<std::string, std::
   std::string yaml;
   for (const auto& [path, value] : config) {
     const std::size_t dot = path.find('.');
-    if (dot != std::string::npos && path.substr(dot) == ".type")
+    if (dot != std::string::npos && path.substr(dot) == ".type" &&
+        path.find('[') == std::string::npos)
       yaml += fmt::format("{}: {{type: {}}}\n", path.substr(0, dot), value);
   }
   try {
@@ -79,7 +80,7 @@ void read_config(RunRecord& run, const fs::path& folder) {
                     [&](const std::string& each) { return is_given_by(each, path); });
     const auto usual = defaults.find(path);
     const bool is_default = usual != defaults.end() && usual->second == value;
-    run.config[path] = {value, given ? "command line" : is_default ? "default" : "config"};
+    run.config[path] = {value, given ? "command line" : is_default ? "default" : "config file"};
   }
 }
 

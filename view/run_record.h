@@ -14,7 +14,7 @@ namespace weft::view {
 
 struct ConfigValue {
   std::string value;   // on one line
-  std::string origin;  // "command line", "default" or "config"
+  std::string origin;  // "command line", "default" or "config file"
 };
 
 struct CheckpointRecord {
