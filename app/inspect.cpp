@@ -9,8 +9,11 @@
 #include "weft/core/config/config.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
-#include "weft/train/run/trace.h"
 #include "weft/view/model_summary.h"
+#include "weft/train/run/run_folder.h"
+#include "weft/train/trace/trace.h"
+#include "weft/view/page.h"
+#include "weft/view/trace/trace_page.h"
 
 namespace weft::app {
 namespace {
@@ -19,6 +22,7 @@ struct InspectArguments {
   std::string config;
   std::vector<std::string> overrides, plugins;
   bool schema = false, text = false;
+  std::string html, perfetto;  // files; empty: none
 };
 
 // With a rank, the run is that of all ranks.
@@ -58,13 +62,37 @@ int summary(const InspectArguments& arguments) {
   return kDone;
 }
 
+// A mistake in the name of an output is found before the step is made.
+void check_folder_of(const std::string& file) {
+  if (file.empty()) return;
+  train::check_output(file);
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  WEFT_CHECK(folder.empty() || std::filesystem::is_directory(folder),
+             "trace: '{}' given, but there is no folder {}; a file in a folder that exists is "
+             "required",
+             file, folder.string());
+}
+
+// The files that were asked for; the text too if --text was given, and without any file.
+void show(const train::Trace& trace, const InspectArguments& arguments) {
+  if (!arguments.html.empty())
+    view::write_page(arguments.html,
+                     view::trace_page(trace, std::filesystem::path(arguments.config).filename()));
+  if (!arguments.perfetto.empty()) view::write_output(arguments.perfetto, to_perfetto(trace));
+  if (arguments.text || (arguments.html.empty() && arguments.perfetto.empty()))
+    std::fputs(to_text(trace).c_str(), stdout);
+}
+
 // As one of several ranks, it shows the times of all.
 int trace(const InspectArguments& arguments) {
+  WEFT_CHECK(arguments.html.empty() || arguments.html != arguments.perfetto,
+             "trace: '{}' given for --html and --perfetto; two files are required", arguments.html);
+  for (const std::string& file : {arguments.html, arguments.perfetto}) check_folder_of(file);
   Rank rank;
   return rank.run([&] {
     train::Orchestrator run = orchestrator(arguments, &rank);
     const train::Trace trace = trace_step(run);
-    if (rank.is_first()) std::fputs(to_text(trace).c_str(), stdout);
+    if (rank.is_first()) show(trace, arguments);
     return rank.leave(kDone);
   });
 }
@@ -107,10 +135,18 @@ void add_inspect(CLI::App& app, int& exit_code) {
       show_config, config, false)
       ->add_flag("--schema", config->schema, "print every key with its type, default and meaning");
   const auto traced = std::make_shared<InspectArguments>();
-  add(app, exit_code, "trace",
-      "print one training step, op by op: shapes, bytes, times, gradient norms", trace, traced,
-      true)
-      ->add_flag("--text", traced->text, "as a table (the only form there is)");
+  CLI::App* command = add(app, exit_code, "trace",
+                          "show one training step, op by op: times, memory, gradients, updates",
+                          trace, traced, true);
+  command->add_flag("--text", traced->text, "print a table; so without another option");
+  command->add_option("--html", traced->html, "write a page to this file")
+      ->transform(home_path())
+      ->type_name("FILE");
+  command
+      ->add_option("--perfetto", traced->perfetto,
+                   "write trace events to this file, for ui.perfetto.dev or chrome://tracing")
+      ->transform(home_path())
+      ->type_name("FILE");
 }
 
 }  // namespace weft::app

@@ -23,6 +23,11 @@ Variable normalised(const char* op, const Variable& x, const Variable& gamma, co
   Tensor y = batch_norm(X, statistics, G, B, value_of(residual), relu);
   // Without a residual the sign of y follows from x, which the kernel reads anyway.
   const Tensor kept = relu && residual.defined() ? y : Tensor();
+  if (relu || residual.defined())
+    note_op([&] {
+      return std::string(residual.defined() ? "add" : "") +
+             (relu && residual.defined() ? "+" : "") + (relu ? "relu" : "");
+    });
   return record(op, std::move(y),
                 in_place_multi_input_edge(
                     std::array{&residual, &x, &gamma, &beta},

@@ -21,6 +21,7 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
   Tensor y = conv2d(X, W, bias.defined() ? bias.value() : no_bias, options);
   const Tensor kept = options.activation == Activation::none ? Tensor() : y;
   const Variable absent;
+  if (kept.defined()) note_op([&] { return std::string(name_of(options.activation)); });
   return record(
       "conv2d", std::move(y),
       multi_input_edge(

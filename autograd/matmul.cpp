@@ -54,6 +54,7 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias,
   Tensor y = linear(X, W, bias.defined() ? bias.value() : no_bias, activation);
   const Tensor kept = activation == kernels::Activation::none ? Tensor() : y;
   const Variable absent;
+  if (kept.defined()) note_op([&] { return std::string(name_of(activation)); });
   return record(
       "linear", std::move(y),
       multi_input_edge(std::array{&w, bias.defined() ? &bias : &absent, &x},

@@ -43,6 +43,11 @@ std::string& module_scope() {
   return scope;
 }
 
+std::string& detail::op_note() {
+  thread_local std::string note;
+  return note;
+}
+
 Tape::Tape() : pool_(new detail::Pool) {}
 Tape::~Tape() {
   give_up();
@@ -65,9 +70,18 @@ detail::Target Tape::target_of(const Variable& input) {
   return {.node = input.node_};
 }
 
-Variable Tape::finish(const char* op, Tensor y, detail::BackwardFunction* functions) {
+Variable Tape::finish(const char* op, Tensor y, detail::BackwardFunction* functions,
+                      const detail::Inputs& inputs) {
   if (current_observer != nullptr) current_observer->on_forward(op, module_scope(), y);
-  if (functions == nullptr) return Variable(std::move(y));
+  const auto recorded = [&](const detail::Node* node) {
+    if (current_observer == nullptr) return;
+    current_observer->on_recorded({op, module_scope(), detail::op_note(), y, inputs, node});
+    detail::op_note().clear();
+  };
+  if (functions == nullptr) {
+    recorded(nullptr);
+    return Variable(std::move(y));
+  }
   auto* node = new (pool_->take(sizeof(detail::Node))) detail::Node;
   node->tape = this;
   node->pool = pool_;
@@ -81,6 +95,7 @@ Variable Tape::finish(const char* op, Tensor y, detail::BackwardFunction* functi
   if (last_ != nullptr) last_->on_tape.after = node;
   last_ = node;
   ++live_nodes_;
+  recorded(node);
   return Variable(std::move(y), node);
 }
 
@@ -142,6 +157,7 @@ void Tape::backward(const Variable& from, const Tensor& seed) {
     }
     run(*node);
     free_functions(node->functions);
+    if (current_observer != nullptr) current_observer->on_node_freed(*node);
     // Freeing the functions may have taken earlier nodes off the tape, so this is read after it.
     detail::Node* const before = node->on_tape.before;
     unlink(*node);
@@ -163,9 +179,13 @@ void Tape::run(detail::Node& node) {
   // holds it.
   Tensor dy = std::move(node.grad);
   node.grad = Tensor();
-  if (current_observer != nullptr) current_observer->on_backward(node.op, node.scope, dy);
+  if (current_observer != nullptr) {
+    current_observer->on_backward(node.op, node.scope, dy);
+    current_observer->on_node_begin(node, dy);
+  }
   for (detail::BackwardFunction* f = node.functions; f != nullptr; f = f->next)
     deliver(*f, dy, f->next == nullptr);
+  if (current_observer != nullptr) current_observer->on_node_end(node);
 }
 
 void Tape::deliver(detail::BackwardFunction& backward, const Tensor& dy, bool last) {

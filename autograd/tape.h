@@ -39,6 +39,16 @@
 
 namespace weft {
 
+// An op as the tape has recorded it. What it refers to lives during the call.
+struct RecordedOp {
+  const char* op;
+  const std::string& scope;  // module path, "" outside modules
+  const std::string& note;   // of note_op(): what the name does not say, such as "relu"
+  const Tensor& output;
+  std::span<const Variable* const> inputs;  // those with an edge, constants included
+  const detail::Node* node;                 // null if no gradient flows through the op
+};
+
 // Is called for every op that is recorded or differentiated, for tracing, for the search for NaN
 // and for profiling. The calls come on the thread that runs the op, with grad mode on or off.
 class TapeObserver {
@@ -48,10 +58,29 @@ class TapeObserver {
   virtual void on_forward(const char* op, const std::string& scope, const Tensor& output) = 0;
   // Called before the backward functions of an op run. `grad` is the gradient of its output.
   virtual void on_backward(const char* op, const std::string& scope, const Tensor& grad) = 0;
+
+  // For those who follow each node. on_module is called before a module computes; on_recorded after
+  // on_forward; the other three around the backward functions of a node, which on_node_freed no
+  // longer has.
+  virtual void on_module(const std::string& /*scope*/) {}
+  virtual void on_recorded(const RecordedOp&) {}
+  virtual void on_node_begin(const detail::Node&, const Tensor& /*grad*/) {}
+  virtual void on_node_end(const detail::Node&) {}
+  virtual void on_node_freed(const detail::Node&) {}
 };
 // Sets this thread's observer (null for none) and returns the previous one.
 TapeObserver* set_tape_observer(TapeObserver* observer);
 TapeObserver* tape_observer();
+
+namespace detail {
+std::string& op_note();
+}
+// Tells the observer of this thread what the name of the next recorded op does not say. Without an
+// observer nothing is called.
+template <class MakeNote>
+void note_op(MakeNote make_note) {
+  if (tape_observer() != nullptr) detail::op_note() = make_note();
+}
 
 // The module path under which this thread records ops ("features.0"). nn::Module sets it while an
 // observer is set.
@@ -76,6 +105,21 @@ struct MultiInputEdgeOf {
   F function;
   BackwardFunction::Kind kind;
 };
+
+using Inputs = std::vector<const Variable*>;
+template <class F>
+void append_inputs(Inputs& inputs, const EdgeOf<F>& edge) {
+  inputs.push_back(&edge.input);
+}
+template <class F>
+void append_inputs(Inputs& inputs, const EdgesOf<F>& edges) {
+  for (const Variable& input : edges.inputs) inputs.push_back(&input);
+}
+template <class F, std::size_t N>
+void append_inputs(Inputs& inputs, const MultiInputEdgeOf<F, N>& edge) {
+  for (const Variable* input : edge.inputs)
+    if (input->defined()) inputs.push_back(input);
+}
 
 }  // namespace detail
 
@@ -177,7 +221,8 @@ class Tape {
   template <class F>
   detail::BackwardFunction* append(detail::BackwardFunction*& functions, F& function);
   detail::Target target_of(const Variable& input);
-  Variable finish(const char* op, Tensor y, detail::BackwardFunction* functions);
+  Variable finish(const char* op, Tensor y, detail::BackwardFunction* functions,
+                  const detail::Inputs& inputs);
 
   void free_functions(detail::BackwardFunction*& functions);
   void free(detail::Node& node);
@@ -206,6 +251,8 @@ Variable record(const char* op, Tensor y, Edges&&... edges) {
 template <class... Edges>
 Variable Tape::record(const char* op, Tensor y, Edges&&... edges) {
   detail::BackwardFunction* functions = nullptr;
+  detail::Inputs inputs;
+  if (tape_observer() != nullptr) (detail::append_inputs(inputs, edges), ...);
   if (grad_enabled()) {
     try {
       (attach(functions, edges), ...);
@@ -214,7 +261,7 @@ Variable Tape::record(const char* op, Tensor y, Edges&&... edges) {
       throw;
     }
   }
-  return finish(op, std::move(y), functions);
+  return finish(op, std::move(y), functions, inputs);
 }
 
 template <class F>

@@ -24,7 +24,8 @@ foreach(folder ${WEFT_FOLDERS})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*/*.cpp ${folder}/*_cuda.cu ${folder}/*/*_cuda.cu)
   list(FILTER sources EXCLUDE REGEX "/dist/(gloo|nccl)/")  # cmake/gloo.cmake, cmake/nccl.cmake
   weft_choose_device(sources)
-  file(GLOB assets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.css ${CMAKE_SOURCE_DIR}/${folder}/*.js)
+  file(GLOB assets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.css ${CMAKE_SOURCE_DIR}/${folder}/*.js
+       ${CMAKE_SOURCE_DIR}/${folder}/*/*.css ${CMAKE_SOURCE_DIR}/${folder}/*/*.js)
   if(assets)
     weft_assets(sources ${assets})
   endif()

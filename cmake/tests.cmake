@@ -208,6 +208,13 @@ if(WEFT_PYTHON3 AND TARGET weft_app)
   set_tests_properties(distributed_page PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
+# The page of a trace in a browser. The test is skipped without Chromium.
+if(WEFT_PYTHON3 AND TARGET weft_app)
+  add_test(NAME trace_page COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/trace_page_test.py
+                                   $<TARGET_FILE:weft_app>)
+  set_tests_properties(trace_page PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
+
 # What starts ranks: the parts of weft.ray, weft.ray under Ray with a stand-in for the command, and
 # each kind of launcher with the command itself. A launcher that is not installed is skipped.
 if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)

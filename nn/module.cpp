@@ -130,6 +130,7 @@ class PathScope {
   explicit PathScope(Module& module) {
     if (depth_++ == 0) module.name_paths(module.path());
     before_ = std::exchange(module_scope(), module.path());
+    if (tape_observer() != nullptr) tape_observer()->on_module(module.path());
   }
   ~PathScope() {
     module_scope() = std::move(before_);

@@ -17,7 +17,7 @@ ROOMS = {
     "kernels": [["common"], [".", "optim"], ["library"]],
     "dist": [["."], ["gloo", "nccl"]],
     "train": [["losses", "metrics", "checkpoint"], ["step"], ["trainer", "evaluation"], ["strategies"], ["run"],
-              ["callbacks", "loggers"]],
+              ["callbacks", "loggers", "trace"]],
 }
 # These folders are not part of libweft and may include all of it.
 OUTSIDE = ["testing", "tests", "bench", "examples"]

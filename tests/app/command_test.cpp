@@ -236,6 +236,28 @@ TEST_F(Command, ShowsWithoutTraining) {
   EXPECT_FALSE(fs::exists(folder_ / "runs"));
 }
 
+TEST_F(Command, TracesIntoFiles) {
+  const Result both = weft("trace small.yaml --html page.html --perfetto events.json");
+  EXPECT_EQ(both.code, 0) << both.output;
+  EXPECT_EQ(both.output.find("cross_entropy"), std::string::npos) << "files, not the table";
+  const std::string page = testing_app::file_text(folder_ / "page.html");
+  EXPECT_EQ(page.rfind("<!doctype html>", 0), 0U);
+  EXPECT_NE(page.find("cross_entropy"), std::string::npos);
+  EXPECT_EQ(page.find("http-equiv=\"refresh\""), std::string::npos);
+  EXPECT_NE(testing_app::file_text(folder_ / "events.json").find("\"traceEvents\""),
+            std::string::npos);
+  const Result text = weft("trace small.yaml --text --html page.html");
+  EXPECT_NE(text.output.find("parameter "), std::string::npos) << text.output;
+
+  const Result nowhere = weft("trace small.yaml --html none/page.html");
+  EXPECT_EQ(nowhere.code, 2) << nowhere.output;
+  EXPECT_NE(nowhere.output.find("there is no folder none"), std::string::npos) << nowhere.output;
+  const Result same = weft("trace small.yaml --html a.html --perfetto a.html");
+  EXPECT_EQ(same.code, 2) << same.output;
+  EXPECT_NE(same.output.find("two files are required"), std::string::npos) << same.output;
+  EXPECT_FALSE(fs::exists(folder_ / "a.html"));
+}
+
 TEST_F(Command, CtrlCEndsWithACheckpointAnd130) {
   const fs::path run = folder_ / "long";
   const pid_t child = testing_app::start_line(

@@ -165,6 +165,41 @@ TEST(TapeObserver, SeesForwardOpsUnderNoGradToo) {
   EXPECT_EQ(recorder.events_, "exp@(2) ");
 }
 
+TEST(TapeObserver, FollowsNodesWithInputsAndNotes) {
+  struct Follower final : Recorder {
+    void on_forward(const char*, const std::string&, const Tensor&) override {}
+    void on_backward(const char*, const std::string&, const Tensor&) override {}
+    void on_recorded(const RecordedOp& op) override {
+      events_ += fmt::format("{}+{}({}{}) ", op.op, op.note, op.inputs.size(),
+                             op.node == nullptr ? ", constant" : "");
+      last = op.node;
+    }
+    void on_node_begin(const detail::Node& node, const Tensor& grad) override {
+      events_ += fmt::format("begin {}{} ", node.op, grad.shape());
+      EXPECT_NE(node.functions, nullptr);
+    }
+    void on_node_end(const detail::Node& node) override {
+      events_ += fmt::format("end {} ", node.op);
+    }
+    void on_node_freed(const detail::Node& node) override {
+      events_ += fmt::format("freed {} ", node.op);
+      EXPECT_EQ(node.functions, nullptr);
+    }
+    const detail::Node* last = nullptr;
+  };
+  const Variable x = Variable::leaf(Tensor::full({2, 3}, 1.0), "x"),
+                 w = Variable::leaf(Tensor::full({4, 3}, 0.5), "w");
+  Follower follower;
+  sum(linear(x, w, Variable(), kernels::Activation::relu)).backward();
+  EXPECT_EQ(follower.events_,
+            "linear+relu(2) sum+(1) begin sum() end sum freed sum begin linear(2, 4) end linear "
+            "freed linear ");
+  follower.events_.clear();
+  const NoGrad no_grad;
+  exp(x);
+  EXPECT_EQ(follower.events_, "exp+(1, constant) ");
+}
+
 TEST(TapeObserver, IsGivenBackWhenReplaced) {
   EXPECT_EQ(tape_observer(), nullptr);
   {

@@ -12,7 +12,7 @@
 #include "weft/tests/train/run_files.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/run/orchestrator.h"
-#include "weft/train/run/trace.h"
+#include "weft/train/trace/trace.h"
 
 namespace weft::train {
 namespace {

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory over the step: what holds how much at each moment, and what is saved until when.
+"use strict";
+(() => {
+  const {moments, tensors, parameters, gradients, state} = trace.memory;
+  const lasting = parameters + gradients + state;
+  const nameOf = moment => moment.op >= 0 ?
+      opTitle(trace.ops[moment.op]) + (moment.kind === "backward" ? ", backward" : "") :
+      moment.kind === "update" ? "update" :
+                                 "batch, loss sum";
+  const kBands = [
+    ["parameters", "var(--s0)"], ["gradients", "var(--s1)"], ["optimizer state", "var(--s4)"],
+    ["saved for the backward pass", "var(--s3)"], ["in use at the moment", "var(--s7)"]
+  ];
+
+  // Sums over the tensors that are alive in each moment.
+  const change = moments.map(() => [0, 0]);
+  change.push([0, 0]);
+  for (const [bytes, , born, died, holders] of tensors) {
+    const band = holders.length ? 0 : 1;
+    change[born][band] += bytes;
+    change[died + 1][band] -= bytes;
+  }
+  let saved = 0, other = 0;
+  const bands = moments.map((moment, i) => {
+    saved += change[i][0];
+    other += change[i][1];
+    // Tensors that one moment frees and makes are not there at once: the peak was counted.
+    const there = Math.min(saved + other, Math.max(moment.peak, saved));
+    return [parameters, gradients, state, saved, there - saved];
+  });
+  const total = bands.map(values => values.reduce((a, b) => a + b, 0));
+  const peak = total.indexOf(Math.max(...total));
+  const held = tensor => {
+    const [bytes, of, born, died, holders] = tensor;
+    const what = of < 0 && holders.length && moments[born].kind === "prepare" ? "the batch" :
+        of >= 0        ? "output of " + opTitle(trace.ops[of]) :
+        holders.length ? "kept by " + opTitle(trace.ops[holders[0]]) :
+                         "gradient or workspace";
+    return bytesText(bytes) + "  " + what +
+        (holders.length ? ", until " + nameOf(moments[died]) : "");
+  };
+  const alive = i =>
+      tensors.filter(([, , born, died]) => born <= i && i <= died).sort((a, b) => b[0] - a[0]);
+
+  drawn("memory", width => {
+    const left = 72, right = 10, top = 20, bottom = 26,
+          height = Math.min(340, Math.max(230, width * 0.42));
+    const most = total[peak] * 1.05, count = moments.length;
+    const x = i => left + i / count * (width - left - right);
+    const y = bytes => height - bottom - bytes / most * (height - top - bottom);
+    const picture = svg("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": "memory over the step"
+    });
+    for (let i = 0; i <= 4; ++i)
+      picture.append(
+          svg("line", {
+            x1: left,
+            x2: width - right,
+            y1: y(most * i / 4),
+            y2: y(most * i / 4),
+            class: "grid"
+          }),
+          svg("text",
+              {x: left - 6, y: y(most * i / 4) + 4, "text-anchor": "end", class: "soft tick"},
+              bytesText(most * i / 4)));
+    let floor = moments.map(() => 0);
+    kBands.forEach(([, colour], band) => {
+      const roof = floor.map((bytes, i) => bytes + bands[i][band]);
+      const up = roof.map((bytes, i) => `L${x(i)},${y(bytes)} H${x(i + 1)}`).join(" ");
+      const down = floor.map((bytes, i) => [i, bytes])
+                       .reverse()
+                       .map(([i, bytes]) => `V${y(bytes)} H${x(i)}`)
+                       .join(" ");
+      picture.append(
+          svg("path", {d: `M${left},${y(floor[0])} ${up} ${down} z`, fill: colour, class: "area"}));
+      floor = roof;
+    });
+    const backward = moments.findIndex(moment => moment.kind === "backward");
+    const update = moments.findIndex(moment => moment.kind === "update");
+    for (const [at, end, name] of [[0, backward, "forward"], [backward, update, "backward"]]) {
+      if (at < 0 || end <= at) continue;
+      picture.append(
+          svg("text",
+              {x: (x(at) + x(end)) / 2, y: height - 8, "text-anchor": "middle", class: "soft"},
+              name),
+          svg("line", {x1: x(end), x2: x(end), y1: top, y2: height - bottom, class: "border"}));
+    }
+    picture.append(
+        svg("line", {
+          x1: x(peak + 0.5),
+          x2: x(peak + 0.5),
+          y1: top - 4,
+          y2: height - bottom,
+          class: "peak"
+        }),
+        svg("text", {
+          x: Math.min(Math.max(x(peak + 0.5), left + 60), width - right - 70),
+          y: 12,
+          "text-anchor": "middle",
+          class: "tick"
+        },
+            "peak " + bytesText(total[peak])));
+    picture.append(svg("rect", {
+      x: left,
+      y: top,
+      width: width - left - right,
+      height: height - top - bottom,
+      fill: "transparent",
+      onmousemove: event => {
+        const box = picture.getBoundingClientRect();
+        const i = Math.floor(
+            ((event.clientX - box.left) * width / box.width - left) / (width - left - right) *
+            count);
+        if (i < 0 || i >= count) return hideTip();
+        const all = alive(i);
+        showTip(
+            event, el("b", {}, nameOf(moments[i])),
+            bytesText(total[i]) + ", of which " + bytesText(lasting) + " lasting",
+            ...all.slice(0, 7).map(held), all.length > 7 ? `… and ${all.length - 7} more` : "");
+      },
+      onmouseleave: hideTip,
+      onclick: event => {
+        const box = picture.getBoundingClientRect();
+        const i = Math.floor(
+            ((event.clientX - box.left) * width / box.width - left) / (width - left - right) *
+            count);
+        if (moments[i] && moments[i].op >= 0) openOp(moments[i].op);
+      }
+    }));
+    return [picture, legend(kBands)];
+  });
+
+  // --- what is saved, from its birth to its last use
+  const lives = tensors.filter(tensor => tensor[4].length).sort((a, b) => b[0] - a[0]);
+  drawn("saved", width => {
+    const kMost = 30, rows = lives.slice(0, kMost).sort((a, b) => a[2] - b[2] || b[3] - a[3]);
+    if (!rows.length) return el("p", {class: "soft"}, "Nothing is saved.");
+    const small = width < 620, left = small ? 140 : 300, line = 20,
+          height = rows.length * line + 20, count = moments.length;
+    const x = i => left + i / count * (width - left - 66);
+    const most = Math.max(...rows.map(row => row[0]));
+    const picture = svg("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      role: "img",
+      "aria-label": "lives of saved tensors"
+    });
+    const backward = moments.findIndex(moment => moment.kind === "backward");
+    picture.append(
+        svg("line", {x1: x(backward), x2: x(backward), y1: 0, y2: height - 16, class: "border"}),
+        svg("text",
+            {x: x(backward / 2), y: height - 3, "text-anchor": "middle", class: "soft tick"},
+            "forward"),
+        svg("text", {
+          x: x((backward + count) / 2),
+          y: height - 3,
+          "text-anchor": "middle",
+          class: "soft tick"
+        },
+            "backward"));
+    rows.forEach((tensor, row) => {
+      const [bytes, of, born, died, holders] = tensor, at = row * line;
+      const op = of >= 0 ? of : holders[0];
+      const title = small && trace.ops[op].module ? trace.ops[op].module : opTitle(trace.ops[op]);
+      const kept = of >= 0 ? "" : moments[born].kind === "prepare" ? "batch for " : "kept by ";
+      const text = kept + title, fits = Math.floor((left - 12) / 6.5);
+      const lines = () =>
+          [held(tensor), "held by " + holders.map(holder => opTitle(trace.ops[holder])).join("; ")];
+      picture.append(
+          svg("g", {class: "link", onclick: () => openOp(op), ...withTip(lines)},
+              svg("rect", {x: 0, y: at, width, height: line, fill: "transparent"}),
+              svg("text", {x: left - 8, y: at + 14, "text-anchor": "end", class: "tick"},
+                  text.length > fits ? "…" + text.slice(1 - fits) : text),
+              svg("rect", {
+                x: x(born),
+                y: at + 4,
+                width: Math.max(2, x(died + 1) - x(born)),
+                height: line - 8,
+                rx: 2,
+                fill: colourOf(trace.ops[op]),
+                opacity: 0.4 + 0.6 * bytes / most
+              }),
+              svg("text", {x: width - 2, y: at + 14, "text-anchor": "end", class: "soft tick"},
+                  bytesText(bytes))));
+    });
+    return lives.length > kMost ?
+        [picture, el("p", {class: "soft"}, `The ${kMost} largest of ${lives.length}.`)] :
+        picture;
+  });
+})();
