@@ -6,8 +6,8 @@ docs/learn/pictures.py draws it, and three exercises with solutions. With --buil
 exercises and solutions of a build folder are run too: the output must be that of the page, each
 solution must pass and each exercise must fail with one sentence.
 In an output, a number with a decimal point may differ by 1 in its last digit, or by the tolerance
-in a line <!-- output, within 0.02 --> above the block. With --write and --build, the program and
-the output in README.md are replaced by the real ones.
+in a line <!-- output, within 0.02 --> above the block. With --write, the program in README.md
+is replaced by the real one, and with --build the output too.
 Usage: check_learn.py [--write] [--build FOLDER] [--root ROOT] [NN …]. Exit code 1 and one line per
 finding."""
 import argparse
@@ -119,12 +119,11 @@ def check_run(chapter, build):
 def write(chapter, build):
     path = chapter / "README.md"
     text = path.read_text(encoding="utf-8")
-    code, printed = run([build / f"learn_{chapter.name[:2]}"])
-    if code != 0:
-        return
     program = body(chapter / "program.cpp")
     text = PROGRAM.sub(lambda b: f"<!-- file: docs/learn/{b['file']} -->\n```cpp\n{program}```", text)
-    text = OUTPUT.sub(lambda b: b[0][:b.start("text") - b.start()] + printed + "```", text)
+    code, printed = run([build / f"learn_{chapter.name[:2]}"]) if build else (-1, "")
+    if code == 0:
+        text = OUTPUT.sub(lambda b: b[0][:b.start("text") - b.start()] + printed + "```", text)
     path.write_text(text, encoding="utf-8")
 
 
@@ -145,7 +144,7 @@ def main():
     chapters = [c for c in pictures.chapters(folder) if not arguments.chapters or c.name[:2] in arguments.chapters]
     index = (folder / "README.md").read_text(encoding="utf-8")
     for chapter in chapters:
-        if arguments.write and build:
+        if arguments.write:
             write(chapter, build)
         findings = list(check_files(chapter, pictures))
         if f"({chapter.name}/README.md)" not in index:

@@ -4,6 +4,6 @@
 #include <vector>
 
 std::vector<double> and_neuron() {
-  // TODO: find the three numbers. The picture of the chapter shows which line they must draw.
+  // TODO: find the three numbers. w·x + b = 0 must be a line between (1, 1) and the other points.
   return {1, 1, 0};
 }
