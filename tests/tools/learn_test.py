@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of tools/check_learn.py and docs/learn/pictures.py: a small chapter in a tree of its own, in
-which each rule is broken once. The programs of the build are shell scripts."""
+"""Tests of tools/check_learn.py and docs/learn/pictures.py: a small chapter in a tree of its own,
+in which each rule is broken once. The programs of the build are shell scripts."""
 import shutil
 import subprocess
 import sys
