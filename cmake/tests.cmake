@@ -128,7 +128,7 @@ endif()
 # The checks of the sources, and tests of these checks.
 find_program(WEFT_PYTHON3 python3)
 if(WEFT_PYTHON3)
-  foreach(check layering classes words snippets tour)
+  foreach(check layering classes words snippets tour learn)
     add_test(NAME ${check} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_${check}.py)
   endforeach()
   add_test(NAME checks COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/checks_test.py)
@@ -139,7 +139,7 @@ if(WEFT_PYTHON3)
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
   add_test(NAME scaling_model COMMAND ${WEFT_PYTHON3}
                                       ${CMAKE_SOURCE_DIR}/tests/tools/scaling_model_test.py)
-  set_tests_properties(layering classes words snippets tour checks run_script get_data kernel_tools compare_builds
+  set_tests_properties(layering classes words snippets tour learn checks run_script get_data kernel_tools compare_builds
                        scaling_model
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()

@@ -14,7 +14,7 @@ LINK = re.compile(r"\]\((?!https?://|#)(?P<file>[^)#\s]+)[^)\s]*\)")
 
 
 def pages(root):
-    return [page for pattern in ("*.md", "docs/*.md", "*/README.md") for page in sorted(root.glob(pattern))]
+    return [page for pattern in ("*.md", "docs/*.md", "*/README.md", "docs/learn/*.md", "docs/learn/*/*.md") for page in sorted(root.glob(pattern))]
 
 
 def body(path):

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <weft/weft.h>
+
+using namespace weft;
+
+// |x| = relu(x) + relu(-x)
+nn::Sequential absolute() {
+  nn::Linear hidden{1, 2}, last{2, 1};
+  hidden.weight.value().copy_from(Tensor::copy_of(std::vector<float>{1, -1}, {2, 1}));
+  hidden.bias.value().fill(0);
+  last.weight.value().copy_from(Tensor::copy_of(std::vector<float>{1, 1}, {1, 2}));
+  last.bias.value().fill(0);
+  return nn::Sequential{hidden, nn::ReLU{}, last};
+}
