@@ -40,7 +40,8 @@ int main() {
   nn::BatchNorm norm{1};
   norm.weight.value().fill(2);
   norm.bias.value().fill(1);
-  const Variable x = Variable::leaf(Tensor::copy_of<float>(std::vector<float>{2, 4, 4, 10}, {4, 1}));
+  const Variable x =
+      Variable::leaf(Tensor::copy_of<float>(std::vector<float>{2, 4, 4, 10}, {4, 1}));
   const Variable y = norm(x);
   y.backward(Tensor::copy_of<float>(std::vector<float>{1, 0, 0, 0}, {4, 1}));  // the loss is y1
   print("y", y.value());

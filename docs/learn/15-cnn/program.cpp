@@ -6,8 +6,6 @@
 
 using namespace weft;
 
-namespace {
-
 struct Net : nn::Module {
   nn::Conv2d conv1{1, 8, 3, {.padding = 1}}, conv2{8, 16, 3, {.padding = 1}};
   nn::BatchNorm norm1{8}, norm2{16};
@@ -23,34 +21,39 @@ struct Net : nn::Module {
   }
 };
 
-// Prints the picture in characters, every second row, as characters are higher than wide.
-void draw(const Variable& x) {
-  const std::vector<float> pixels = x.value().to_vector<float>();
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    if (i / 28 % 2 == 0) std::putchar(pixels[i] > 0.6f ? '#' : pixels[i] > 0.25f ? '+' : ' ');
-    if (i % 56 == 27) std::putchar('\n');
-  }
+// Prints every second row of a picture, as characters are higher than wide.
+void draw(const u8* pixels) {
+  for (int row = 4; row < 26; row += 2, std::putchar('\n'))
+    for (int i = 28 * row; i < 28 * row + 26; ++i) std::putchar(" .+#"[pixels[i] / 64]);
 }
-
-}  // namespace
 
 int main() {
   manual_seed(1);
-  const data::Digits train_set{{.size = 4000}}, test_set{{.split = "test", .size = 1000}};
-  data::Loader train_loader{train_set, {.batch_size = 50, .shuffle = true, .seed = 1}};
-  data::Loader test_loader{test_set, {.batch_size = 250}};
-  const train::InputPipeline input{train_set.info(), {}, Cpu{}};
+  const data::Digits digits{{.size = 4000}}, test_digits{{.split = "test", .size = 1000}};
+  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1}};
+  data::Loader test_loader{test_digits, {.batch_size = 250}};
+  const train::InputPipeline input{digits.info(), {}, Cpu{}};
   Net model;
+  std::printf("%lld parameters\n", static_cast<long long>(model.parameter_count()));
   optim::AdamW optimizer{model.named_parameters(), {.lr = 3e-3}};
   train::Evaluator evaluator{model, train::classification()};
-  for (int epoch = 1; epoch <= 4; ++epoch) {
-    for (const data::Batch& batch : train_loader) {
+  constexpr int kEpochs = 3;
+  for (int epoch = 0; epoch < kEpochs; ++epoch) {
+    optimizer.set_lr(3e-3 * (1 - double(epoch) / kEpochs));
+    for (const data::Batch& batch : loader) {
       const auto [x, y] = input(batch);
       optimizer.zero_grad();
       cross_entropy(model(x), y).backward();
       optimizer.step();
     }
-    std::printf("epoch %d  test accuracy %.2f\n", epoch, evaluator.evaluate(test_loader).accuracy);
+    std::printf("epoch %d  test accuracy %.2f\n", epoch + 1,
+                evaluator.evaluate(test_loader).accuracy);
   }
-  save(model, "digits.safetensors");
+  save(model, "digits_cnn.safetensors");
+
+  model.eval();
+  const Tensor picture = test_digits.samples().slice(3, 4);
+  draw(picture.data<u8>());
+  const Variable scores = model(affine(picture.to(DType::f32), 1 / 255.0, 0));
+  std::printf("this is a %d\n", static_cast<int>(max(scores, 1).index.item<i64>()));
 }
