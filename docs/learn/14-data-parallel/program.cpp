@@ -44,8 +44,7 @@ void train_ranks(const char* title, i64 size, const nn::Sequential& model, bool 
   std::vector<std::jthread> ranks;
   for (i64 rank = 0; rank < size; ++rank)
     ranks.emplace_back([&, rank] { train_rank(rank, group, model, mean_of_means); });
-  ranks.clear();  // waits for the threads
-  std::printf("\n");
+  ranks.clear(), std::puts("");  // waits for the threads
 }
 
 int main() {
