@@ -54,6 +54,8 @@ class TrainerObserver {
   // The gradients times `scale` are those of the mean loss; the update multiplies them by it. Of
   // several ranks they are the sums of all, with shard_optimizer only in the part of this rank.
   virtual void on_gradients(Trainer&, double /*scale*/) {}
+  // The loss of the step itself, its learning rate and its batch are in
+  // trainer.progress().last_step, and the loss scale is in trainer.optimizers().
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
   // On a GPU, on_step_end is called up to StepsInFlight::kMost - 1 steps late (Note [The outcome of
   // a step]), and on_gradients is not called for captured steps (train.capture) nor, unless an

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The progress of training, and the result of an epoch.
 #pragma once
+#include <limits>
+
 #include "weft/tensor/state.h"
 #include "weft/train/step/rank_exchange.h"
 #include "weft/train/step/running_loss.h"
@@ -40,6 +42,19 @@ struct EpochProgress {
   }
 };
 
+// An optimizer step whose outcome the host knows. The loss and its sums are those of all ranks.
+struct StepResult {
+  i64 epoch = 0;  // from 1; 0: no step was made
+  i64 batch = 0;  // the last of its batches in the epoch, from 1
+  i64 step = 0;   // optimizer steps begun up to this one, skipped ones included
+  // The mean over the samples of its batches alone; NaN if none has a weight.
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  // The mean over the samples of the epoch up to this step.
+  double epoch_loss = std::numeric_limits<double>::quiet_NaN();
+  double lr = 0;
+  bool applied = false;
+};
+
 struct TrainingProgress {
   i64 epochs_done = 0;
   i64 steps_begun = 0;       // applied or skipped
@@ -48,6 +63,8 @@ struct TrainingProgress {
   bool resumed = false;
   // What any rank has asked for, as of the last step whose outcome is known; equal on all ranks.
   RankRequests asked = {};
+  // The newest step whose outcome is known; on_step_end is called for it. Reading it never waits.
+  StepResult last_step = {};
 
   i64 batches_to_skip() const { return resumed ? epoch.batches : 0; }
 };

@@ -65,6 +65,17 @@ double checked_weight(double weight) {
   return weight;
 }
 
+StepResult result_of(const StepInput& input, std::span<const kernels::StepReport> reports) {
+  const kernels::StepReport& of_step = reports.back();
+  return {.epoch = input.epoch,
+          .batch = input.micro_batches.back().batch_idx,
+          .step = input.step + 1,
+          .loss = LossTotals{of_step.step_loss, of_step.step_weight}.mean(),
+          .epoch_loss = LossTotals{of_step.loss_sum, of_step.weight_sum}.mean(),
+          .lr = reports.front().rates.lr,
+          .applied = reports.front().applied};
+}
+
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
@@ -255,6 +266,7 @@ void Trainer::drain(i64 allowed_in_flight) {
     progress_.asked = {reports.back().stop, reports.back().save};
     if (reports.back().halted) fail(reports);
     optimizers_.record(reports);
+    progress_.last_step = result_of(in_flight_.oldest_input(), reports);
     in_flight_.release();
     reports.front().applied ? ++progress_.epoch.steps : ++progress_.epoch.skipped;
     notify(&TrainerObserver::on_step_end,
@@ -344,6 +356,7 @@ void Trainer::state(State& s) {
              epoch.batches, epoch.steps, epoch.skipped, steps, options_.accumulate);
   runner_->set_batch_parts(batch_parts);
   running_.reset();
+  progress_.last_step = {};
   progress_.resumed = epoch.batches > 0;
 }
 
