@@ -45,16 +45,27 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   return model;
 }
 
-class Orchestrator::RebuildLog final : public TrainerObserver {
+class Orchestrator::TrainerLog final : public TrainerObserver {
  public:
-  explicit RebuildLog(Orchestrator& run) : run_(run) {}
+  TrainerLog(Orchestrator& run, const Duration& every) : run_(run) {
+    const i64 of_epoch = run.trainer().optimizers().length().steps_per_epoch;
+    if (!every.is_zero()) every_ = std::max<i64>(1, every.steps(of_epoch));
+  }
   void on_rebuild(Trainer& trainer, const optim::RebuildReport& report) override {
     if (MetricsLog* log = run_.metrics_log())
       log->add_rebuild(trainer.progress().epochs_done, trainer.optimizer().applied_steps(), report);
   }
 
+  // A skipped step has the number of the applied one before it, and is not logged.
+  void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
+    if (every_ == 0 || !outcome.applied || trainer.optimizer().applied_steps() % every_ != 0)
+      return;
+    if (MetricsLog* log = run_.metrics_log()) log->add_step(trainer);
+  }
+
  private:
   Orchestrator& run_;
+  i64 every_ = 0;  // steps; 0: never
 };
 
 Orchestrator::Orchestrator(const RunConfig& config, std::string name,
@@ -182,8 +193,8 @@ void Orchestrator::set_up_hooks() {
     hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
   }
   output_.log = MetricsLog(config_.run.loggers);
-  rebuild_log_ = std::make_unique<RebuildLog>(*this);
-  trainer_->add_observer(*rebuild_log_);
+  trainer_log_ = std::make_unique<TrainerLog>(*this, config_.run.log_every);
+  trainer_->add_observer(*trainer_log_);
 }
 
 void Orchestrator::add_callback(std::shared_ptr<Callback> callback) {

@@ -125,7 +125,7 @@ class Orchestrator {
  private:
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
                           const std::vector<i64>& only = {}) const;
-  class RebuildLog;  // writes rebuilds into metrics.jsonl
+  class TrainerLog;  // logs rebuilds, and steps as run.log_every says
   void find_checkpoint();
   void set_up();
   void set_up_stream();
@@ -248,7 +248,7 @@ class Orchestrator {
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Evaluator> evaluator_;
   Hooks hooks_;
-  std::unique_ptr<RebuildLog> rebuild_log_;
+  std::unique_ptr<TrainerLog> trainer_log_;
   std::optional<Trigger> validation_, saves_;
   Output output_;
   RunProgress progress_;
