@@ -10,9 +10,9 @@
 // is a Fields, a visitor, and none of them depends on the struct.
 //
 // A value may be a bool, int, i64, double, std::string, Duration or Seconds, an enumeration that
-// has names (core/enum_names.h), a struct that has a describe function, a Recipe<Kind> (core/registry.h), or
-// a std::optional or std::vector of these. A std::map from names to these is a section whose keys a
-// config chooses.
+// has names (core/enum_names.h), a struct that has a describe function, a Recipe<Kind>
+// (core/registry.h), or a std::optional or std::vector of these. A std::map from names to these is
+// a section whose keys a config chooses.
 #pragma once
 #include <concepts>
 #include <functional>

@@ -4,8 +4,8 @@
 //   math     fill: {Σ weight · loss, Σ weight, stop, save; for each rank, but 0 for all except this
 //            one: 1 + the micro-batch whose loss is not finite, and its kind (1 NaN, 2 ∞, 3 −∞);
 //            for each parameter, 1 if this rank has a gradient}
-//            apply: sum += the first two; the state gets these, stop, save, unweighted and the first bad
-//            loss, which sets halted
+//            apply: sum += the first two; the state gets these, stop, save, unweighted and the
+//            first bad loss, which sets halted
 //            mark_active: segment i is active if flags[i] > 0
 //   shapes   tally (kFixed + 2 ranks + parameters); sum (2); asked (2); flags (parameters)
 //   saved    nothing

@@ -75,6 +75,8 @@ class Orchestrator {
   // For callbacks: ends the run after the current step as a complete run. `reason` is logged. Of
   // several ranks, all have to call it after the same step.
   void stop(std::string reason);
+  // Whether the run ends after the current step, by stop() or because a stop was requested.
+  bool ends() const { return control_.ending.stop_requested(); }
 
   // Trains to the end, or until a stop is requested. A stop takes effect after the current
   // optimizer step, or after the current batch of a validation or the test: a checkpoint is

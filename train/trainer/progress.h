@@ -2,6 +2,8 @@
 // The progress of training, and the result of an epoch.
 #pragma once
 #include <limits>
+#include <map>
+#include <string>
 
 #include "weft/tensor/state.h"
 #include "weft/train/step/rank_exchange.h"
@@ -20,12 +22,16 @@ struct EpochResult {
   double samples_per_second = 0;
   double seconds_waited = 0;  // time spent waiting for the loader
   bool complete = true;       // false when stopped early (stop token, max_steps)
+  // Of train.metrics, over the samples of the epoch: by name; tables are int64 (rows, columns).
+  std::map<std::string, double> metrics = {};
+  std::map<std::string, Tensor> tables = {};
   void state(State& s) {
     s.within("epoch", epoch, 1, kMostSaved)("loss", loss)("lr", lr);
     s.within("steps", steps, 0, kMostSaved).within("skipped", skipped, 0, kMostSaved);
     s.within("samples", samples, 0, kMostSaved).within("seconds", seconds, 0, kMostSaved);
     s.within("samples_per_second", samples_per_second, 0, kMostSaved);
     s.within("seconds_waited", seconds_waited, 0, kMostSaved)("complete", complete);
+    if (s.has("metrics")) s("metrics", metrics)("tables", tables);
   }
 };
 
