@@ -31,7 +31,7 @@ std::string bar_of(double share, i64 cells, bool colour) {
 }
 
 // A part of the line. Those of higher importance are taken first where not all fit.
-struct Part {
+struct LinePart {
   int importance;
   std::string text;
 };
@@ -44,9 +44,9 @@ std::string epoch_text(const LiveProgress& live) {
 }
 
 // In the order of the line; the bar is behind the first.
-std::vector<Part> parts_of(const LiveProgress& live) {
-  std::vector<Part> parts{{9, epoch_text(live)},
-                          {7, fmt::format("{:3.0f}%", std::floor(100 * share_of(live)))}};
+std::vector<LinePart> parts_of(const LiveProgress& live) {
+  std::vector<LinePart> parts{{9, epoch_text(live)},
+                              {7, fmt::format("{:3.0f}%", std::floor(100 * share_of(live)))}};
   if (!std::isnan(live.loss)) parts.push_back({8, fmt::format("loss {:.4g}", live.loss)});
   parts.push_back({1, fmt::format("lr {:.3g}", live.lr)});
   if (live.loss_scale) parts.push_back({2, fmt::format("scale {:.6g}", *live.loss_scale)});
@@ -58,9 +58,9 @@ std::vector<Part> parts_of(const LiveProgress& live) {
   return parts;
 }
 
-std::string joined(const std::vector<Part>& parts) {
+std::string joined(const std::vector<LinePart>& parts) {
   std::string text;
-  for (const Part& part : parts) text += (text.empty() ? "" : "  ") + part.text;
+  for (const LinePart& part : parts) text += (text.empty() ? "" : "  ") + part.text;
   return text;
 }
 
@@ -80,7 +80,7 @@ std::string first_columns(const std::string& text, i64 columns) {
 std::string bar_line(const LiveProgress& live, i64 columns, bool colour) {
   constexpr i64 kLeastBar = 6, kMostBar = 40, kGap = 2;
   const i64 room = std::max<i64>(columns - 1, 1);
-  std::vector<Part> parts = parts_of(live);
+  std::vector<LinePart> parts = parts_of(live);
   parts.insert(parts.begin() + 1, {kBarImportance, ""});
   std::vector<std::size_t> order(parts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -98,15 +98,15 @@ std::string bar_line(const LiveProgress& live, i64 columns, bool colour) {
   }
   if (taken[1])
     parts[1].text = bar_of(share_of(live), std::min(kMostBar, kLeastBar + room - used), colour);
-  std::vector<Part> shown;
+  std::vector<LinePart> shown;
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (taken[i]) shown.push_back(parts[i]);
   return shown.size() == 1 ? first_columns(shown.front().text, room) : joined(shown);
 }
 
 std::string heartbeat_line(const LiveProgress& live) {
-  std::vector<Part> parts;
-  for (Part& part : parts_of(live))
+  std::vector<LinePart> parts;
+  for (LinePart& part : parts_of(live))
     if (part.importance > 3) parts.push_back(std::move(part));
   return joined(parts);
 }

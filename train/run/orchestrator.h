@@ -121,7 +121,8 @@ class Orchestrator {
   void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
   // Throws UserError, naming `key`, unless the run measures this metric as one number. The metrics
-  // are train/loss and, with validation data, validation/ followed by a metric of the evaluator.
+  // are train/loss, train/ followed by one of train.metrics and, with validation data, validation/
+  // followed by a metric of the evaluator.
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
@@ -133,6 +134,7 @@ class Orchestrator {
   void set_up_stream();
   void set_up_trainer();
   void try_one_batch();
+  Evaluation evaluation_of_first(i64 samples, const std::vector<std::string>& metrics);
   void set_up_triggers();
   void set_up_hooks();
 

@@ -88,6 +88,7 @@ struct TrainSection : TrainerOptions {
   TrainSection() { epochs = 10; }
   i64 batch_size = 64;
   i64 overfit_batches = 0;
+  std::vector<std::string> metrics = {};  // of training batches, besides the loss
   // The keys `models` and `optimizers`, of a trainer of several models, by name. A model without an
   // optimizer is frozen.
   std::map<std::string, RecipeWith<nn::Model, FurtherModelOptions>> models = {};
