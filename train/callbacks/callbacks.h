@@ -11,7 +11,8 @@
 namespace weft::train {
 
 // Ends the run when `monitor` has not improved by more than `min_delta` for `patience` checks.
-// There is one check per validation, or per epoch for a metric of training. A NaN is not an improvement.
+// There is one check per validation, or per epoch for a metric of training. A NaN is not an
+// improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;
