@@ -19,6 +19,7 @@
 #include "weft/optim/sgd.h"
 #include "weft/tensor/print.h"
 #include "weft/train/callbacks/callbacks.h"
+#include "weft/train/callbacks/console.h"
 #include "weft/train/evaluation/evaluator.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/evaluation/predictor.h"

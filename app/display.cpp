@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/app/display.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
@@ -12,41 +13,15 @@
 #include "weft/core/error.h"
 #include "weft/core/plugin.h"
 #include "weft/core/printable.h"
+#include "weft/core/terminal.h"
 #include "weft/data/stream/stream_dataset.h"
 
 namespace weft::app {
 namespace {
 
-constexpr int kBarCells = 24;
 // A launcher that is busy with a stop does not read the terminal that it gave to a rank. With fewer
 // bars, training goes on for longer until that is full.
-constexpr std::chrono::milliseconds kRedraw{100}, kRedrawOfRank{1000};
-
-std::string bar(double share) {
-  std::string cells;
-  const int filled = static_cast<int>(share * kBarCells);
-  for (int i = 0; i < kBarCells; ++i) cells += i < filled ? "━" : "─";
-  return cells;
-}
-
-std::string rate(double samples_per_second) {
-  return samples_per_second >= 10000 ? fmt::format("{:.1f}k samples/s", samples_per_second / 1000)
-                                     : fmt::format("{:.0f} samples/s", samples_per_second);
-}
-
-// "  validation loss 0.1234  accuracy 0.9876": four digits of each, the loss, then the other
-// metrics of `split`.
-std::string metrics_of(const std::map<std::string, double>& metrics, const std::string& split,
-                       const char* label) {
-  std::string text;
-  for (const auto& [name, value] : metrics) {
-    if (!name.starts_with(split)) continue;
-    const std::string plain = name.substr(split.size());
-    if (plain == "loss") text.insert(0, fmt::format("  {} {:.4g}", label, value));
-    else text += fmt::format("  {} {:.4g}", plain, value);
-  }
-  return text;
-}
+constexpr double kRedrawOfRank = 1;
 
 // " --plugin FILE" for each plugin of the run, because the commands open none that its folder
 // names.
@@ -71,7 +46,13 @@ std::string shell_quoted(std::string_view text) {
 }
 
 Display::Display(std::function<void()> on_closed_pipe)
-    : on_closed_pipe_(std::move(on_closed_pipe)), terminal_(isatty(STDOUT_FILENO) != 0) {}
+    : Console({.line = [this](const std::string& line) { say(line); }}),
+      on_closed_pipe_(std::move(on_closed_pipe)) {
+  if (terminal_columns(STDOUT_FILENO) == 0) return;
+  output().bar = [this](const std::string& line) { draw(line); };
+  output().columns = [] { return terminal_columns(STDOUT_FILENO); };
+  output().colour = wants_colour();
+}
 
 // Nothing is printed after a failure, so that no gap goes unnoticed.
 bool Display::show(const std::string& text) {
@@ -88,7 +69,8 @@ void Display::say(const std::string& text) {
 // Returns true if the reader has gone just now.
 bool Display::put(const std::string& line) {
   const std::lock_guard lock(mutex_);
-  const bool closed = show((std::exchange(bar_shown_, false) ? "\r\033[2K" : "") + line + "\n");
+  const bool closed =
+      show((std::exchange(bar_shown_, false) ? train::kErasedLine : "") + line + "\n");
   if (folder_ == nullptr) return closed;
   try {
     folder_->append("log.txt", line);
@@ -103,8 +85,13 @@ void Display::on_train_begin(train::Orchestrator& run) {
     const std::lock_guard lock(mutex_);
     folder_ = run.folder();
   }
-  epochs_ = run.epochs();
-  redraw_ = run.ranks().alone() ? kRedraw : kRedrawOfRank;
+  Console::on_train_begin(run);
+  if (!run.ranks().alone()) output().redraw = kRedrawOfRank;
+  const std::vector<train::CallbackRecipe>& callbacks = run.config().callbacks;
+  // It logs the lines, and the log is shown.
+  set_bar_only(std::any_of(callbacks.begin(), callbacks.end(), [](const auto& each) {
+    return each.name() == "console" && each.enabled();
+  }));
   const train::RunData& data = run.data();
   const bool streams = data::as_stream(*data.train) != nullptr;
   say(fmt::format("{}: {} parameters; {}: {} training, {} validation, {} test samples; {}",
@@ -117,41 +104,23 @@ void Display::on_train_begin(train::Orchestrator& run) {
   say(fmt::format("run folder: {}", folder_->path().string()));
 }
 
-void Display::on_batch_end(train::Trainer&, const train::Progress& progress) {
-  if (!terminal_) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_drawn_ < redraw_) return;
-  last_drawn_ = now;
-  const double share = static_cast<double>(progress.batch) / static_cast<double>(progress.batches);
-  const double left = progress.seconds / share - progress.seconds;
-  const std::string line =
-      fmt::format("\r\033[2Kepoch {}/{} {} {:3.0f}%  loss {:.4g}  {}  {:.0f}s left", progress.epoch,
-                  epochs_, bar(share), 100 * share, progress.loss(),
-                  rate(static_cast<double>(progress.samples) / progress.seconds), left);
+void Display::draw(const std::string& bar) {
   bool closed = false;
   {
     const std::lock_guard lock(mutex_);
-    closed = show(line);
+    closed = show(train::replacing(bar));
     bar_shown_ = true;
   }
   if (closed) on_closed_pipe_();
 }
 
-void Display::on_epoch_end(const train::EpochReport& report) {
-  std::string validation = metrics_of(report.metrics, "validation/", "validation loss");
-  if (report.validation_samples > 0)
-    validation += fmt::format(" ({} held-out samples)", report.validation_samples);
-  say(fmt::format("epoch {:>{}}/{}  loss {:.4g}{}  lr {:.3g}  {}", report.train.epoch,
-                  std::to_string(epochs_).size(), epochs_, report.train.loss, validation,
-                  report.train.lr, rate(report.train.samples_per_second)));
-}
-
 void Display::on_train_end(const train::RunReport& report) {
+  Console::on_train_end(report);
   const bool own_weights = !report.test || report.test->weights == "model";
   const std::string weights = own_weights ? "" : report.test->weights;
   if (report.test)
     say((own_weights ? "test:" : "test, weights " + weights + ":") +
-        metrics_of(report.test->metrics, "", "loss").substr(1));
+        train::metrics_text(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
     return say_last(fmt::format(
         "failed after {} epochs, {} steps, {:.1f} s; {} {}", report.epochs, report.steps,

@@ -48,6 +48,10 @@ i64 Duration::steps(i64 steps_per_epoch) const {
   return std::llround(std::min(steps, kMostSteps));
 }
 
+bool Duration::is_whole_epochs() const {
+  return in_epochs_ && amount_ > 0 && amount_ == std::floor(amount_);
+}
+
 std::string Duration::to_string() const {
   return fmt::format("{}{}", amount_, in_epochs_ ? "ep" : "ba");
 }

@@ -25,6 +25,8 @@ class Duration {
   bool is_zero() const { return amount_ == 0; }
   bool in_epochs() const { return in_epochs_; }
   double amount() const { return amount_; }
+  // Whether it is a number of epochs without a fraction, and not zero.
+  bool is_whole_epochs() const;
   // Returns whole optimizer steps, at most 2^62; a fraction of an epoch is rounded to the nearest
   // step.
   i64 steps(i64 steps_per_epoch) const;

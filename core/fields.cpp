@@ -40,6 +40,7 @@ std::string noun(ValueRef value, const Check& check, bool many) {
           [&](Duration*) {
             return pick("a duration", "durations") + std::string(" such as 3ep or 200ba");
           },
+          [&](Seconds*) { return pick("a time", "times") + std::string(" such as 30s"); },
           [&](const EnumRef& named) { return (many ? "" : "one of ") + listed(named.choices()); },
           [&](const ListRef& list) {
             std::string text, one;
@@ -107,8 +108,9 @@ class Validator : public Fields {
     };
     std::visit(
         Overloaded{
-            [](bool*) {}, [](Duration*) {}, [&](int* given) { number(i64{*given}); },
-            [&](i64* given) { number(*given); }, [&](double* given) { number(*given); },
+            [](bool*) {}, [](Duration*) {}, [](Seconds*) {},
+            [&](int* given) { number(i64{*given}); }, [&](i64* given) { number(*given); },
+            [&](double* given) { number(*given); },
             [&](std::string* given) {
               if (!check.accepts(std::string_view(*given))) refuse(key, value, check);
             },
@@ -189,6 +191,7 @@ std::string value_text(ValueRef value) {
                                [](double* given) { return fmt::format("{}", *given); },
                                [](std::string* given) { return quoted_where_needed(*given); },
                                [](Duration* given) { return given->to_string(); },
+                               [](Seconds* given) { return given->to_string(); },
                                [](const EnumRef& named) {
                                  return named.has_name() ? quoted_where_needed(named.name()) : "?";
                                },

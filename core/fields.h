@@ -9,10 +9,10 @@
 // The description drives parsing, validation, defaults, printing and documentation. Each of these
 // is a Fields, a visitor, and none of them depends on the struct.
 //
-// A value may be a bool, int, i64, double, std::string or Duration, an enumeration that has names
-// (core/enum_names.h), a struct that has a describe function, a Recipe<Kind> (core/registry.h), or
-// a std::optional or std::vector of these. A std::map from names to these is a section whose keys a
-// config chooses.
+// A value may be a bool, int, i64, double, std::string, Duration or Seconds, an enumeration that
+// has names (core/enum_names.h), a struct that has a describe function, a Recipe<Kind>
+// (core/registry.h), or a std::optional or std::vector of these. A std::map from names to these is
+// a section whose keys a config chooses.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -28,6 +28,7 @@
 #include "weft/core/check.h"
 #include "weft/core/duration.h"
 #include "weft/core/enum_names.h"
+#include "weft/core/seconds.h"
 #include "weft/core/types.h"
 
 namespace weft {
@@ -42,8 +43,8 @@ struct SectionRef;
 
 // A ValueRef is a described value without its C++ type. It is a reference and must not outlive the
 // value.
-using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, EnumRef, ListRef,
-                              OptionalRef, SectionRef, AnyRecipe*>;
+using ValueRef = std::variant<bool*, int*, i64*, double*, std::string*, Duration*, Seconds*,
+                              EnumRef, ListRef, OptionalRef, SectionRef, AnyRecipe*>;
 using ValueFunction = std::function<void(ValueRef)>;
 
 // An enumeration that has names.

@@ -74,6 +74,7 @@ class State {
   State& same(std::string_view key, T value);
 
   bool loading() const { return mode_ == Mode::load; }
+  bool saving() const { return mode_ == Mode::save; }
   // False while reading a record that does not have this key: for a value that older records lack.
   // True while saving.
   bool has(std::string_view key) const;

@@ -266,6 +266,7 @@ bool accepted(const Check& check, const std::string& value) {
   return check.accepts(std::string_view(value));
 }
 bool accepted(const Check&, const Duration&) { return true; }
+bool accepted(const Check&, const Seconds&) { return true; }
 
 // Replaces another spelling and the home folder.
 template <class T>

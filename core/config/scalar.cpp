@@ -252,6 +252,22 @@ Refusal take(const Node& node, Duration& value) {
   }
 }
 
+Refusal take(const Node& node, Seconds& value) {
+  if (node.is_empty_value()) return "write a value, or remove the key";
+  if (!node.is(Node::Kind::scalar)) return "";
+  const std::string_view text = node.text;
+  if (const std::string problem = seconds_problem(text); problem.empty()) {
+    value = Seconds(text);
+    return std::nullopt;
+  } else if (text.size() > kLongestNumber) {
+    return "";
+  } else if (number_in(text)) {
+    return fmt::format("write {}s", text);
+  } else {
+    return text.ends_with("s") && number_in(text.substr(0, text.size() - 1)) ? problem : "";
+  }
+}
+
 std::string got_text(const Node& node) {
   switch (node.kind) {
     case Node::Kind::null: return node.text.empty() ? "an empty value" : "null";

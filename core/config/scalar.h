@@ -10,6 +10,7 @@
 #include <string>
 
 #include "weft/core/duration.h"
+#include "weft/core/seconds.h"
 #include "weft/core/config/node.h"
 
 namespace weft::config {
@@ -24,6 +25,7 @@ Refusal take(const Node& node, i64& value);
 Refusal take(const Node& node, double& value);
 Refusal take(const Node& node, std::string& value);
 Refusal take(const Node& node, Duration& value);
+Refusal take(const Node& node, Seconds& value);
 
 // Describes the node in a message: "'abc'", "the text \"5\"", "a list", "a section", "null", "an
 // empty value".

@@ -110,6 +110,9 @@ struct Caution : train::Metric {
   void merge(const train::SumOverRanks& sum) override {
     train::sum_numbers<i64>(sum, {&small_, &all_});
   }
+  void state(State& s) override {  // for train.metrics
+    s.within("small", small_, 0, kMostSaved).within("all", all_, 0, kMostSaved);
+  }
   i64 small_ = 0, all_ = 0;
 };
 const bool has_metric = Registry<train::Metric>::add<Caution>("caution");

@@ -4,8 +4,8 @@
 //   math     fill: {Σ weight · loss, Σ weight, stop, save; for each rank, but 0 for all except this
 //            one: 1 + the micro-batch whose loss is not finite, and its kind (1 NaN, 2 ∞, 3 −∞);
 //            for each parameter, 1 if this rank has a gradient}
-//            apply: sum += the first two; the state gets stop, save, unweighted and the first bad
-//            loss, which sets halted
+//            apply: sum += the first two; the state gets these, stop, save, unweighted and the
+//            first bad loss, which sets halted
 //            mark_active: segment i is active if flags[i] > 0
 //   shapes   tally (kFixed + 2 ranks + parameters); sum (2); asked (2); flags (parameters)
 //   saved    nothing
@@ -78,6 +78,8 @@ WEFT_HOST_DEVICE inline void apply_tally(const RankTally& tally, StepState& stat
   // The sum of a loss that is not finite is NaN on every rank, as in one process.
   sum[0] += all[0];
   sum[1] += all[1];
+  state.step_loss = all[0];
+  state.step_weight = all[1];
   state.unweighted = !(all[1] > 0);
   state.stop = all[2] > 0;
   state.save = all[3] > 0;

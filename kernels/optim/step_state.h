@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scalars that a training step computes for the next step. They are on the device of the model,
 // so that no step reads a value of the host (train/step/train_step.h).
-//   math     add_loss: sum[0] += loss · weight[i], sum[1] += weight[i]; a loss that is not finite
-//            sets halted
+//   math     add_loss: sum[0] += loss · weight[i], sum[1] += weight[i], and likewise the sums of
+//            this step, which i = 0 begins; a loss that is not finite sets halted
 //            seed_gradient: seed = loss_scale · weight[i] / first, with `first` the first weight
 //            above 0
 //            begin_update: control = {lr and momentum of this applied step, grad_scale =
@@ -30,6 +30,8 @@ struct StepState {
   bool overflow = false;  // an optimizer skipped the step in progress
   i64 bad_batch = -1;     // the micro-batch whose loss was not finite; -1: none
   double bad_loss = 0;
+  // Of the step in progress: Σ weight · loss and Σ weight, of all ranks.
+  double step_loss = 0, step_weight = 0;
   // Set for each step of several ranks (kernels/optim/rank_tally.h):
   i64 bad_rank = -1;                // the rank of that micro-batch; -1: this process alone
   bool unweighted = false;          // no rank had a weight above 0
@@ -58,8 +60,10 @@ struct LossWeights {
 // those of the whole step, which the report of the last optimizer has.
 struct StepReport {
   StepRates rates;
-  double grad_norm = 0;  // the norm before clipping
-  double loss_sum = 0;   // the running sum, which includes this step
+  double grad_norm = 0;   // the norm before clipping
+  double loss_sum = 0;    // the running sums of the weighted losses, which include this step,
+  double weight_sum = 0;  // and of the weights
+  double step_loss = 0, step_weight = 0;  // the same sums of this step alone
   LossScale loss_scale;
   double bad_loss = 0;
   i64 bad_batch = -1, bad_rank = -1;
@@ -110,13 +114,18 @@ WEFT_HOST_DEVICE inline double total_weight(LossWeights weights) {
 
 WEFT_HOST_DEVICE inline void add_loss(double* sum, StepState& state, double loss,
                                       LossWeights weights, i64 i) {
+  if (i == 0) state.step_loss = state.step_weight = 0;
   if (!is_finite(loss) && state.bad_batch < 0) {
     state.halted = true;
     state.bad_batch = i;
     state.bad_loss = loss;
   }
-  if (weights.data[i] > 0) sum[0] += loss * weights.data[i];
+  if (weights.data[i] > 0) {
+    sum[0] += loss * weights.data[i];
+    state.step_loss += loss * weights.data[i];
+  }
   sum[1] += weights.data[i];
+  state.step_weight += weights.data[i];
 }
 
 WEFT_HOST_DEVICE inline double seed(const StepState& state, LossWeights weights, i64 i) {
@@ -136,7 +145,7 @@ WEFT_HOST_DEVICE inline void begin_update(StepControl& control, const StepState&
 }
 
 WEFT_HOST_DEVICE inline void end_update(StepReport& report, StepState& state, StepControl& control,
-                                        double loss_sum, const UpdateEnd& end) {
+                                        const double* loss_sum, const UpdateEnd& end) {
   const bool counts = end.counts && !state.unweighted;
   const bool applied = counts && !control.skip && !state.halted;
   if (applied) ++control.applied;
@@ -150,7 +159,10 @@ WEFT_HOST_DEVICE inline void end_update(StepReport& report, StepState& state, St
   }
   report = {.rates = {control.lr, control.momentum},
             .grad_norm = counts ? control.grad_norm : 0,
-            .loss_sum = loss_sum,
+            .loss_sum = loss_sum[0],
+            .weight_sum = loss_sum[1],
+            .step_loss = state.step_loss,
+            .step_weight = state.step_weight,
             .loss_scale = state.loss_scale,
             .bad_loss = state.bad_loss,
             .bad_batch = state.bad_batch,

@@ -24,7 +24,7 @@ void begin_update(Cpu, StepControl* control, const StepState* state, const RateT
 template <>
 void end_update(Cpu, StepReport* report, StepState* state, StepControl* control,
                 const double* loss_sum, const UpdateEnd& end) {
-  step::end_update(*report, *state, *control, *loss_sum, end);
+  step::end_update(*report, *state, *control, loss_sum, end);
 }
 
 }  // namespace weft::kernels

@@ -24,7 +24,7 @@ __global__ void begin_update_kernel(StepControl* control, const StepState* state
 
 __global__ void end_update_kernel(StepReport* report, StepState* state, StepControl* control,
                                   const double* loss_sum, UpdateEnd end) {
-  step::end_update(*report, *state, *control, *loss_sum, end);
+  step::end_update(*report, *state, *control, loss_sum, end);
 }
 
 }  // namespace

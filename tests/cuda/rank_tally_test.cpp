@@ -74,6 +74,8 @@ TEST(CudaRankTally, TheSumTellsEachRankTheSame) {
     apply_tally(device, tally, state.data(), sum.data());
     EXPECT_EQ(sum[0], 3.5);
     EXPECT_EQ(sum[1], 7);
+    EXPECT_EQ(state->step_loss, 2.5);
+    EXPECT_EQ(state->step_weight, 4);
     EXPECT_FALSE(state->halted);
     EXPECT_FALSE(state->unweighted);
     EXPECT_FALSE(state->stop);

@@ -71,8 +71,21 @@ TEST(CudaStepState, ALossIsAddedByItsWeight) {
     add_loss(device, sum.data(), state.data(), wide.data(), weights.view(), 2);
     EXPECT_EQ(*sum, 8.5);
     EXPECT_EQ(sum.weight(), 5);
+    EXPECT_EQ(state->step_loss, 7);
+    EXPECT_EQ(state->step_weight, 5);
     EXPECT_FALSE(state->halted);
     EXPECT_EQ(state->bad_batch, -1);
+    OnDevice<StepReport> report({});
+    OnDevice<StepControl> control({});
+    end_update(device, report.data(), state.data(), control.data(), sum.data(), {});
+    EXPECT_EQ(report->loss_sum, 8.5);
+    EXPECT_EQ(report->weight_sum, 5);
+    EXPECT_EQ(report->step_loss, 7);
+    EXPECT_EQ(report->step_weight, 5);
+    add_loss(device, sum.data(), state.data(), loss.data(), weights.view(), 0);
+    EXPECT_EQ(state->step_loss, 1) << "the next step begins";
+    EXPECT_EQ(state->step_weight, 2);
+    EXPECT_EQ(*sum, 9.5);
   });
 }
 

@@ -93,6 +93,32 @@ TEST_F(GpuCapture, BatchesMayBeMixed) {
   EXPECT_EQ(captured->trainer().counters().launches, 30 - 2);
 }
 
+// They read the outputs in the memory of the graph, behind each launch.
+TEST_F(GpuCapture, TrainingIsMeasuredAsOpByOp) {
+  for (const i64 accumulate : {1, 3})
+    for (const std::optional<i64> ignored : {std::optional<i64>(), std::optional<i64>(3)}) {
+      const auto captured = expect_equal(
+          {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 3, .accumulate = accumulate},
+           .samples = 77,
+           .planted = {{33, 0.0f}},
+           .loss = train::classification({.ignore_index = ignored}),
+           .metrics = {"accuracy", "confusion_matrix", "perplexity"}});
+      EXPECT_GT(captured->trainer().counters().launches, 0);
+      for (const train::EpochResult& result : captured->results()) {
+        i64 hits = 0, samples = 0;
+        const std::vector<i64> table = result.tables.at("confusion_matrix").to_vector<i64>();
+        for (i64 i = 0; i < std::ssize(table); ++i) {
+          samples += table[static_cast<std::size_t>(i)];
+          hits += i % (kClasses + 1) == 0 ? table[static_cast<std::size_t>(i)] : 0;
+        }
+        EXPECT_EQ(samples, ignored ? 58 : 77);
+        EXPECT_EQ(result.metrics.at("accuracy"),
+                  static_cast<double>(hits) / static_cast<double>(samples));
+        EXPECT_TRUE(std::isfinite(result.metrics.at("perplexity")));
+      }
+    }
+}
+
 TEST_F(GpuCapture, AShortLastBatchRunsOpByOp) {
   const auto captured =
       expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1, .momentum = 0.9}),

@@ -15,7 +15,7 @@
 #include "weft/tensor/random.h"
 #include "weft/testing/compare.h"
 #include "weft/tests/gpu/tools.h"
-#include "weft/train/trainer/trainer.h"
+#include "weft/train/trainer/trainers.h"
 
 namespace weft::testing_gpu {
 
@@ -47,11 +47,11 @@ inline bool same(double a, double b) { return a == b || (std::isnan(a) && std::i
 
 struct Outcome {
   bool applied;
-  double grad_norm, lr;
+  double grad_norm, lr, loss, epoch_loss;
   i64 step;
   friend bool operator==(const Outcome& a, const Outcome& b) {
     return a.applied == b.applied && same(a.grad_norm, b.grad_norm) && a.lr == b.lr &&
-           a.step == b.step;
+           a.step == b.step && same(a.loss, b.loss) && same(a.epoch_loss, b.epoch_loss);
   }
 };
 
@@ -68,8 +68,9 @@ struct Listener : train::TrainerObserver {
   }
   void on_gradients(train::Trainer&, double) override { ++gradients_seen; }
   void on_step_end(train::Trainer& trainer, const optim::StepOutcome& outcome) override {
-    outcomes.push_back({outcome.applied, outcome.grad_norm, trainer.optimizer().lr(),
-                        trainer.optimizer().applied_steps()});
+    const train::StepResult& last = trainer.progress().last_step;
+    outcomes.push_back({outcome.applied, outcome.grad_norm, trainer.optimizer().lr(), last.loss,
+                        last.epoch_loss, trainer.optimizer().applied_steps()});
     lateness.push_back(trainer.progress().steps_begun - static_cast<i64>(outcomes.size()));
   }
   bool needs_gradients(const train::Trainer& trainer) const override {
@@ -86,6 +87,7 @@ struct Setting {
   bool shuffle = true;
   bool on_device = false;  // the samples
   train::LossRecipe loss = train::classification();
+  std::vector<std::string> metrics = {};  // of training batches
   bool pictures = false;  // (2, 2, 3) in uint8, for `augment`; otherwise vectors in f32
   std::vector<data::AugmentationRecipe> augment = {};
   data::MixRecipe mix = {};
@@ -105,17 +107,23 @@ class Training {
     setting_.options.seed = 9;
     trainer_.emplace(*net_, setting.loss, setting_.options);
     trainer_->add_observer(listener_);
+    train::set_metrics(*trainer_, setting.metrics);
   }
 
   void train() {
     for (i64 epoch = 0; epoch < setting_.options.epochs; ++epoch)
-      losses_.push_back(trainer_->train_one_epoch(loader_).loss);
+      results_.push_back(trainer_->train_one_epoch(loader_));
   }
   // Returns "" if all results are bitwise equal.
   std::string difference_from(Training& other) {
-    for (std::size_t i = 0; i < losses_.size(); ++i)
-      if (!same(losses_[i], other.losses_[i]))
-        return fmt::format("the loss of epoch {}: {} and {}", i + 1, losses_[i], other.losses_[i]);
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      const train::EpochResult &mine = results_[i], &its = other.results_[i];
+      if (!same(mine.loss, its.loss))
+        return fmt::format("the loss of epoch {}: {} and {}", i + 1, mine.loss, its.loss);
+      if (mine.metrics != its.metrics) return fmt::format("the metrics of epoch {}", i + 1);
+      for (const auto& [name, table] : mine.tables)
+        if (!difference_in_bytes(table, its.tables.at(name)).empty()) return name;
+    }
     if (listener_.outcomes != other.listener_.outcomes) return "outcomes";
     const TensorMap here = state_of(*net_), there = state_of(*other.net_);
     for (const auto& [name, value] : here)
@@ -139,6 +147,7 @@ class Training {
         return "the loss scale";
     return "";
   }
+  const std::vector<train::EpochResult>& results() const { return results_; }
   i64 skipped() const {
     return std::count_if(listener_.outcomes.begin(), listener_.outcomes.end(),
                          [](const Outcome& outcome) { return !outcome.applied; });
@@ -183,7 +192,7 @@ class Training {
   std::optional<Net> net_;
   std::optional<train::Trainer> trainer_;
   Listener listener_;
-  std::vector<double> losses_;
+  std::vector<train::EpochResult> results_;
 };
 
 }  // namespace weft::testing_gpu

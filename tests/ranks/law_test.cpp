@@ -15,6 +15,7 @@
 #include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/small_models.h"
 #include "weft/train/step/rank_exchange.h"
+#include "weft/train/trainer/trainers.h"
 
 namespace weft::train {
 namespace {
@@ -119,6 +120,7 @@ Outcome train(const Case& c, ProcessGroup* group) {
                    .bucket_mb = c.bucket_mb,
                    .shard_optimizer = c.shard};
   Trainer trainer(*model, classification(loss), options);
+  if (!c.mix) set_metrics(trainer, {"accuracy", "confusion_matrix", "perplexity"});
   if (c.unfreeze) {
     trainer.set_requires_grad("features.*", false);
     trainer.rebuild_optimizer_and_scheduler();
@@ -137,6 +139,13 @@ Outcome train(const Case& c, ProcessGroup* group) {
         for (const double value : buffer.buffer->value.to(DType::f64).to_vector<double>())
           outcome.values.push_back(value);
       outcome.values.push_back(result.loss);
+      if (const double own = trainer.progress().last_step.loss; std::isfinite(own))
+        outcome.values.push_back(own);
+      outcome.values.push_back(trainer.progress().last_step.epoch_loss);
+      for (const auto& [name, value] : result.metrics) outcome.values.push_back(value);
+      for (const auto& [name, table] : result.tables)
+        for (const double count : table.to(DType::f64).to_vector<double>())
+          outcome.values.push_back(count / static_cast<double>(c.samples));
       EXPECT_EQ(result.samples, c.samples);
     }
   }

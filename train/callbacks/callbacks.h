@@ -5,12 +5,14 @@
 #include <string>
 
 #include "weft/core/monitor_mode.h"
+#include "weft/core/seconds.h"
 #include "weft/train/run/callback.h"
 
 namespace weft::train {
 
 // Ends the run when `monitor` has not improved by more than `min_delta` for `patience` checks.
-// There is one check per validation, or per epoch for train/loss. A NaN is not an improvement.
+// There is one check per validation, or per epoch for a metric of training. A NaN is not an
+// improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
   MonitorMode mode = MonitorMode::min;
@@ -72,5 +74,18 @@ CallbackRecipe rollback(const RollbackOptions& options = {});
 // value is: input, parameter, or op with its layer, and in which samples. The report is logged and
 // written to nan_report.txt in the run folder.
 CallbackRecipe nan_report();
+
+// Shows the run as lines: one per epoch, and a heartbeat in slow ones. They go to the log sink
+// (core/log.h), so that a program which sets one needs no more. A program that has a terminal gives
+// it to a Console (train/callbacks/console.h), which draws a bar too. `weft train` shows these
+// lines without it; with it, the options here are those of its lines.
+struct ConsoleOptions {
+  // The line of every so many epochs, and that of the last one.
+  Duration print_every = "1ep";
+  // Without a bar: a line when there was none for so long; 0s: never.
+  Seconds heartbeat = "30s";
+};
+void describe(Fields& f, ConsoleOptions& o);
+CallbackRecipe console(const ConsoleOptions& options = {});
 
 }  // namespace weft::train

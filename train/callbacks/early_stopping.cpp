@@ -32,8 +32,9 @@ class EarlyStopping final : public Callback {
       if ("validation/" + name == options_.monitor) look(value, epoch);
   }
   void on_epoch_end(const EpochReport& report) override {
-    if (options_.monitor == "train/loss")
-      look(report.metrics.at(options_.monitor), report.train.epoch);
+    if (!options_.monitor.starts_with("train/")) return;
+    if (const auto found = report.metrics.find(options_.monitor); found != report.metrics.end())
+      look(found->second, report.train.epoch);
   }
 
  private:

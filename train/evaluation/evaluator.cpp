@@ -7,35 +7,8 @@
 #include "weft/autograd/autocast.h"
 #include "weft/core/clock.h"
 #include "weft/data/resident_dataset.h"
-#include "weft/tensor/ops.h"
-#include "weft/train/losses/valid_rows.h"
 
 namespace weft::train {
-namespace {
-
-// Throws UserError, naming the metric, for targets of another kind than it measures.
-void check_kind(const std::string& name, const Metric& metric, const data::DatasetInfo& info) {
-  const Metric::Targets kind = metric.targets();
-  WEFT_CHECK(kind != Metric::Targets::labels || info.target_dtype == DType::int64,
-             "metric '{}': the targets of {} are {} values; class labels are required", name,
-             info.name, info.target_dtype);
-  WEFT_CHECK(kind != Metric::Targets::values || !info.has_labels(),
-             "metric '{}': the targets of {} are class labels; values are required", name,
-             info.name);
-}
-
-// Throws UserError, naming the metric, if ranks cannot merge it. It is tried before anything is
-// counted, because otherwise only the end of an evaluation would show it.
-void check_merge(const std::string& name, Metric& metric) {
-  try {
-    metric.merge([](const Tensor&) {});
-  } catch (const UserError& error) {
-    fail("metric '{}': {}", name, error.what());
-  }
-  metric.reset();
-}
-
-}  // namespace
 
 void Evaluation::state(State& s) {
   s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
@@ -49,52 +22,10 @@ Evaluator::Evaluator(nn::Module& model, std::shared_ptr<const Loss> loss,
                      const EvaluatorOptions& options)
     : model_(model),
       loss_(std::move(loss)),
-      names_(options.metrics),
+      metrics_(options.metrics.empty() ? loss_->default_metrics() : options.metrics),
       options_(options),
       compute_dtype_(options.precision.make()->compute_dtype) {
-  if (names_.empty()) names_ = loss_->default_metrics();
-  metrics_ = make_metrics();
-  if (options_.sum_over_ranks)
-    for (std::size_t i = 0; i < names_.size(); ++i) check_merge(names_[i], *metrics_[i]);
-}
-
-Evaluator::Metrics Evaluator::make_metrics() const {
-  Metrics metrics;
-  for (const std::string& name : names_) {
-    MetricRecipe recipe;
-    recipe.choose(name);
-    metrics.push_back(recipe.make());
-  }
-  return metrics;
-}
-
-bool Evaluator::is_table(const std::string& name) const {
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    if (names_[i] == name && metrics_[i]->table().defined()) return true;
-  return false;
-}
-
-// Metrics get each position as a sample, without those that the loss ignores.
-void Evaluator::measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const {
-  Tensor seen = output, wanted = target;
-  if (target.dtype() == DType::int64 && target.rank() > 1) {
-    wanted = target.reshape({target.elements()});
-    seen = output.reshape({target.elements(), output.size(-1)});
-  }
-  if (const std::optional<i64> ignored = loss_->ignore_index()) {
-    const ValidRows counted = valid_rows(wanted, *ignored);
-    if (counted.count == 0) return;
-    seen = embedding(seen, counted.rows.to(output.device()));
-    wanted = counted.labels.to(output.device());
-  }
-  for (const std::unique_ptr<Metric>& metric : metrics) metric->update(seen, wanted);
-}
-
-std::map<std::string, double> Evaluator::values_of(const Metrics& metrics) const {
-  std::map<std::string, double> values;
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    if (!metrics[i]->table().defined()) values[names_[i]] = metrics[i]->value();
-  return values;
+  if (options_.sum_over_ranks) metrics_.check_merge();
 }
 
 // The model may have been converted or moved since the last time.
@@ -110,7 +41,7 @@ void Evaluator::prepare_input(const data::Loader& loader, const Device& device, 
 
 // Replaces what this rank has measured by the sums over all ranks. Throws UserError if there are
 // others than those that share the loader's samples, which would count some twice or never.
-void Evaluator::merge(const data::Part& part, LossTotals& loss, i64& samples) const {
+void Evaluator::merge(const data::Part& part, LossTotals& loss, i64& samples) {
   const SumOverRanks& sum = options_.sum_over_ranks;
   i64 ranks = 1;
   sum_numbers<i64>(sum, {&ranks, &samples});
@@ -119,7 +50,7 @@ void Evaluator::merge(const data::Part& part, LossTotals& loss, i64& samples) co
              "many are required (LoaderOptions::part)",
              part.rank, part.ranks, ranks);
   sum_numbers<double>(sum, {&loss.sum, &loss.weight});
-  for (const std::unique_ptr<Metric>& metric : metrics_) metric->merge(sum);
+  metrics_.merge(sum);
 }
 
 std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tensor>* outputs,
@@ -134,8 +65,7 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
              "required (EvaluatorOptions)",
              part.rank, part.ranks);
   check_targets(*loss_, loader);
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    check_kind(names_[i], *metrics_[i], data::stored_info(loader.dataset()));
+  metrics_.check_kind(data::stored_info(loader.dataset()));
   prepare_input(loader, device, dtype);
 
   const NoGrad no_grad;
@@ -143,9 +73,9 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   WeightCasts casts;
   const Autocast autocast(compute_dtype_, casts);
   RunningLoss running(device);
-  for (const std::unique_ptr<Metric>& metric : metrics_) metric->reset();
+  metrics_.reset();
   Evaluation result;
-  if (on_batch_ && batch_metrics_.empty()) batch_metrics_ = make_metrics();
+  if (on_batch_ && !batch_metrics_) batch_metrics_.emplace(metrics_.names());
   i64 batches = 0, begin = 0;  // of all ranks: those before the batch, and the samples in them
   for (const data::Batch& batch : loader) {
     if (!options_.sum_over_ranks && stop.stop_requested()) return std::nullopt;
@@ -157,11 +87,11 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
         options_.outputs ? options_.outputs(x, input_->more_of(batch)) : model_(x);
     const Tensor loss = loss_->forward(output, target).value();
     running.add(loss, loss_->weight(batch.y));
-    measure(metrics_, output.value(), target);
+    metrics_.update(*loss_, output.value(), target, batch.y);
     if (on_batch_) {
-      for (const std::unique_ptr<Metric>& metric : batch_metrics_) metric->reset();
-      measure(batch_metrics_, output.value(), target);
-      on_batch_({index, first_sample, loss.to(DType::f64).item<double>(), values_of(batch_metrics_),
+      batch_metrics_->reset();
+      batch_metrics_->update(*loss_, output.value(), target, batch.y);
+      on_batch_({index, first_sample, loss.to(DType::f64).item<double>(), batch_metrics_->values(),
                  output.value(), target});
     }
     if (outputs != nullptr) outputs->push_back(output.value().to(Device{Cpu{}}));
@@ -172,10 +102,8 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
   result.weight = totals.weight;
   result.loss = totals.mean();
   result.metrics["loss"] = result.loss;
-  result.metrics.merge(values_of(metrics_));
-  for (std::size_t i = 0; i < names_.size(); ++i)
-    if (const Tensor table = metrics_[i]->table(); table.defined())
-      result.tables[names_[i]] = table;
+  result.metrics.merge(metrics_.values());
+  result.tables = metrics_.tables();
   const auto accuracy = result.metrics.find("accuracy");
   result.accuracy = accuracy != result.metrics.end() ? accuracy->second
                                                      : std::numeric_limits<double>::quiet_NaN();

@@ -17,7 +17,7 @@
 #include "weft/tensor/state.h"
 #include "weft/train/step/input.h"
 #include "weft/train/losses/loss.h"
-#include "weft/train/metrics/metric.h"
+#include "weft/train/step/metric_set.h"
 #include "weft/train/step/precision.h"
 #include "weft/train/step/running_loss.h"
 
@@ -89,26 +89,22 @@ class Evaluator {
   // for a GPU after each batch.
   void on_batch(std::function<void(const EvaluatedBatch&)> hook) { on_batch_ = std::move(hook); }
   // The names of the metrics besides the loss.
-  const std::vector<std::string>& metric_names() const { return names_; }
+  const std::vector<std::string>& metric_names() const { return metrics_.names(); }
   // Whether the metric of this name is a table instead of one number.
-  bool is_table(const std::string& name) const;
+  bool is_table(const std::string& name) const { return metrics_.is_table(name); }
 
  private:
   std::optional<Evaluation> run(data::Loader& loader, std::vector<Tensor>* outputs,
                                 const std::stop_token& stop);
-  using Metrics = std::vector<std::unique_ptr<Metric>>;
-  Metrics make_metrics() const;
   void prepare_input(const data::Loader& loader, const Device& device, DType dtype);
-  void measure(const Metrics& metrics, const Tensor& output, const Tensor& target) const;
-  void merge(const data::Part& part, LossTotals& loss, i64& samples) const;
-  std::map<std::string, double> values_of(const Metrics& metrics) const;
+  void merge(const data::Part& part, LossTotals& loss, i64& samples);
 
   nn::Module& model_;
   Device input_device_;  // the device that input_ was made for
   DType input_dtype_ = DType::f32;
   std::shared_ptr<const Loss> loss_;
-  std::vector<std::string> names_;
-  Metrics metrics_, batch_metrics_;
+  MetricSet metrics_;
+  std::optional<MetricSet> batch_metrics_;
   EvaluatorOptions options_;
   DType compute_dtype_;
   std::optional<InputPipeline> input_;

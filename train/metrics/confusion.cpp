@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics that are computed from a confusion matrix: confusion_matrix, f1_macro, f1_micro.
+#include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "weft/core/checked.h"
 #include "weft/tensor/ops.h"
 #include "weft/train/metrics/metric.h"
 
@@ -15,6 +18,7 @@ class Confusion : public Metric {
   Targets targets() const override { return Targets::labels; }
   void update(const Tensor& output, const Tensor& target) override {
     classes_ = output.size(1);
+    if (!is_cpu(output.device())) return count_there(output, target);
     counts_.resize(static_cast<std::size_t>(classes_ * classes_), 0);
     const std::vector<i64> predictions = argmax(output, 1).to_vector<i64>();
     const std::vector<i64> labels = target.to_vector<i64>();
@@ -24,7 +28,10 @@ class Confusion : public Metric {
       ++counts_[static_cast<std::size_t>(labels[i] * classes_ + predictions[i])];
     }
   }
-  void reset() override { counts_.clear(); }
+  void reset() override {
+    counts_.clear();
+    there_ = Tensor();
+  }
   // A rank without a batch does not know the number of classes, so the ranks agree on it first.
   void merge(const SumOverRanks& sum) override {
     i64 knowing = empty() ? 0 : 1, classes = empty() ? 0 : classes_;
@@ -35,6 +42,14 @@ class Confusion : public Metric {
     const Tensor sums = Tensor::copy_of(counts_, {classes_, classes_});
     sum(sums);
     counts_ = sums.to_vector<i64>();
+  }
+  void state(State& s) override {
+    take_from_there();
+    s.within("classes", classes_, 0, kMostSaved).within("counts", counts_, 0, kMostSaved);
+    if (!s.loading()) return;
+    WEFT_CHECK(
+        counts_.empty() || std::ssize(counts_) == checked_product("classes", classes_, classes_),
+        "metric: {} counts of {} classes; the square is required", counts_.size(), classes_);
   }
 
  protected:
@@ -49,7 +64,10 @@ class Confusion : public Metric {
     }
     return n;
   }
-  bool empty() const { return counts_.empty(); }
+  bool empty() const {
+    take_from_there();
+    return counts_.empty();
+  }
   i64 classes() const { return classes_; }
   const std::vector<i64>& counts() const { return counts_; }
 
@@ -57,8 +75,28 @@ class Confusion : public Metric {
   double at(i64 label, i64 prediction) const {
     return static_cast<double>(counts_[static_cast<std::size_t>(label * classes_ + prediction)]);
   }
+  // Counts on the device, which the host does not wait for. A row of one_hot is NaN for a label
+  // that is no class.
+  void count_there(const Tensor& output, const Tensor& target) {
+    const Tensor labels = one_hot(target, classes_),
+                 predictions = one_hot(argmax(output, 1).reshape(target.shape()), classes_);
+    const Tensor counts = matmul(transposed(labels), predictions).to(DType::f64);
+    there_ = there_.defined() ? add(there_, counts) : counts;
+  }
+  void take_from_there() const {
+    if (!there_.defined()) return;
+    counts_.resize(static_cast<std::size_t>(classes_ * classes_), 0);
+    const std::vector<double> counts = std::exchange(there_, Tensor()).to_vector<double>();
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      WEFT_CHECK(std::isfinite(counts[i]), "metric: a label is no class; labels must be in 0..{}",
+                 classes_ - 1);
+      counts_[i] += static_cast<i64>(counts[i]);
+    }
+  }
+
   i64 classes_ = 0;
-  std::vector<i64> counts_;
+  mutable std::vector<i64> counts_;
+  mutable Tensor there_;  // counted on a device and not yet among counts_, f64 (classes, classes)
 };
 
 // int64 (classes, classes): row label, column prediction.

@@ -14,7 +14,7 @@ class MeanAbsoluteError : public Metric {
   void update(const Tensor& output, const Tensor& target) override {
     const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
     const Tensor total = sum(abs(difference)).to(DType::f64);
-    total_ = total_.defined() ? add(total_, total) : total;
+    total_ = total_.defined() ? add(total_.to(total.device()), total) : total;
     numbers_ += output.elements();
   }
   double value() const override {
@@ -30,6 +30,12 @@ class MeanAbsoluteError : public Metric {
     sum_numbers<double>(sum, {&total});
     sum_numbers<i64>(sum, {&numbers_});
     total_ = Tensor::full({}, total, DType::f64);
+  }
+
+  void state(State& s) override {
+    double total = total_.defined() ? total_.item<double>() : 0;
+    s("total", total).within("numbers", numbers_, 0, kMostSaved);
+    if (s.loading()) total_ = Tensor::full({}, total, DType::f64);
   }
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics of a model besides its loss. They accumulate on the device, batch by batch, and are read
-// once. Batches are weighted by their samples, so the value over a dataset is exact for uneven
-// batches.
+// once; a metric that reads a batch on the host makes training on a GPU wait for each step. Batches
+// are weighted by their samples, so the value over a dataset is exact for uneven batches.
 #pragma once
 #include <functional>
 #include <initializer_list>
@@ -11,6 +11,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/registry.h"
+#include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft::train {
@@ -54,6 +55,12 @@ class Metric {
   // one throws UserError.
   virtual void merge(const SumOverRanks& /*sum*/) {
     fail("merge() is not overridden; it is required for several ranks (train/metrics/metric.h)");
+  }
+  // Saves or loads what was counted since reset(), for a checkpoint inside an epoch in which the
+  // metric measures training (train.metrics). One that does not override it measures evaluations
+  // only: this one throws UserError.
+  virtual void state(State&) {
+    fail("state() is not overridden; it is required for train.metrics (train/metrics/metric.h)");
   }
 };
 

@@ -13,7 +13,8 @@ class TopK : public Metric {
   explicit TopK(i64 k) : k_(k) {}
   Targets targets() const override { return Targets::labels; }
   void update(const Tensor& output, const Tensor& target) override {
-    if (!count_.defined()) count_ = Tensor::zeros({}, DType::int64, output.device());
+    count_ = count_.defined() ? count_.to(output.device())
+                              : Tensor::zeros({}, DType::int64, output.device());
     count_top_k(count_, output, target, k_);
     samples_ += output.size(0);
   }
@@ -29,6 +30,12 @@ class TopK : public Metric {
     i64 count = count_.defined() ? count_.item<i64>() : 0;
     sum_numbers<i64>(sum, {&count, &samples_});
     count_ = Tensor::copy_of(std::vector<i64>{count}, {});
+  }
+
+  void state(State& s) override {
+    i64 count = count_.defined() ? count_.item<i64>() : 0;
+    s.within("count", count, 0, kMostSaved).within("samples", samples_, 0, kMostSaved);
+    if (s.loading()) count_ = Tensor::copy_of(std::vector<i64>{count}, {});
   }
 
  private:

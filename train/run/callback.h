@@ -28,8 +28,8 @@ namespace weft::train {
 struct RunReport;
 class Orchestrator;
 
-// One epoch as it is printed and logged. `metrics` has "train/loss", "validation/loss",
-// "validation/accuracy", …
+// One epoch as it is printed and logged. `metrics` has "train/loss", "train/accuracy" if it is one
+// of train.metrics, "validation/loss", "validation/accuracy", …
 struct EpochReport {
   EpochResult train;
   i64 epochs = 0;  // epochs of the whole run

@@ -36,7 +36,7 @@ class LogFile;
 using LoggedValue = std::variant<i64, double, std::string, std::vector<std::string>, Tensor>;
 
 struct LogEvent {
-  std::string name;  // epoch, validation, test, rebuild, failed, or that of a callback's event
+  std::string name;  // epoch, validation, step, test, rebuild, failed, or of a callback's event
   i64 step = 0;      // optimizer steps applied since the run began
   // In the order of the line in metrics.jsonl, with `step` among them.
   std::vector<std::pair<std::string, LoggedValue>> values = {};

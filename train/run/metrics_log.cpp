@@ -15,7 +15,7 @@ namespace weft::train {
 namespace {
 
 bool is_own(const std::string& event) {
-  constexpr std::array kOwn{"epoch", "validation", "test", "rebuild", "failed"};
+  constexpr std::array kOwn{"epoch", "validation", "step", "test", "rebuild", "failed"};
   return std::find(kOwn.begin(), kOwn.end(), event) != kOwn.end();
 }
 bool is_own_field(const std::string& field) {
@@ -155,6 +155,23 @@ void MetricsLog::add_validation(i64 epoch, i64 step, const Evaluation& evaluatio
   LogEvent event{"validation", step, {{"epoch", epoch}, {"step", step}}};
   add_metrics(event, "validation/", evaluation.metrics);
   if (samples > 0) event.values.emplace_back("validation_samples", samples);
+  log(event);
+}
+
+void MetricsLog::add_step(const Trainer& trainer) {
+  const TrainingProgress& progress = trainer.progress();
+  const StepResult& last = progress.last_step;
+  const i64 applied = trainer.optimizers().first().applied_steps();
+  LogEvent event{"step",
+                 applied,
+                 {{"epoch", progress.epochs_done},
+                  {"step", applied},
+                  {"batch", last.batch},
+                  {"loss", last.loss},
+                  {"lr", last.lr}}};
+  if (const optim::LossScaler* scaler = trainer.optimizers().loss_scaler())
+    event.values.emplace_back("loss_scale", scaler->scale());
+  event.values.emplace_back("skipped_steps", progress.epoch.skipped);
   log(event);
 }
 

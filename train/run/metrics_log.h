@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The events of a run, which go to all of its loggers: epoch, validation (one within an epoch),
-// test, rebuild (of optimizer and schedule, by a strategy), failed (with the reason), and the
-// events of callbacks.
+// step (run.log_every), test, rebuild (of optimizer and schedule, by a strategy), failed (with the
+// reason), and the events of callbacks.
 #pragma once
 #include <map>
 #include <memory>
@@ -35,6 +35,8 @@ class MetricsLog {
   void add_test(i64 step, const Evaluation& evaluation);
   // `samples` says how many a validation of some samples looked at; 0: all.
   void add_validation(i64 epoch, i64 step, const Evaluation& evaluation, i64 samples);
+  // The newest step whose outcome is known.
+  void add_step(const Trainer& trainer);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
   void add_failure(i64 epoch, i64 step, const std::string& reason);
   // An event of a callback.

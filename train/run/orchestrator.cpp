@@ -45,16 +45,27 @@ nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info
   return model;
 }
 
-class Orchestrator::RebuildLog final : public TrainerObserver {
+class Orchestrator::TrainerLog final : public TrainerObserver {
  public:
-  explicit RebuildLog(Orchestrator& run) : run_(run) {}
+  TrainerLog(Orchestrator& run, const Duration& every) : run_(run) {
+    const i64 of_epoch = run.trainer().optimizers().length().steps_per_epoch;
+    if (!every.is_zero()) every_ = std::max<i64>(1, every.steps(of_epoch));
+  }
   void on_rebuild(Trainer& trainer, const optim::RebuildReport& report) override {
     if (MetricsLog* log = run_.metrics_log())
       log->add_rebuild(trainer.progress().epochs_done, trainer.optimizer().applied_steps(), report);
   }
 
+  // A skipped step has the number of the applied one before it, and is not logged.
+  void on_step_end(Trainer& trainer, const optim::StepOutcome& outcome) override {
+    if (every_ == 0 || !outcome.applied || trainer.optimizer().applied_steps() % every_ != 0)
+      return;
+    if (MetricsLog* log = run_.metrics_log()) log->add_step(trainer);
+  }
+
  private:
   Orchestrator& run_;
+  i64 every_ = 0;  // steps; 0: never
 };
 
 Orchestrator::Orchestrator(const RunConfig& config, std::string name,
@@ -124,6 +135,7 @@ void Orchestrator::set_up_trainer() {
   WEFT_CHECK(models.empty(),
              "models.{}: trainer '{}' takes no model of this name; one that it takes is required",
              models.begin()->first, config_.trainer.name());
+  set_metrics(*trainer_, config_.train.metrics);
   EvaluatorOptions evaluation{.metrics = config_.validation.metrics,
                               .precision = config_.precision,
                               .normalization = data().normalization,
@@ -152,6 +164,7 @@ i64 Orchestrator::epochs() const {
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
   check_targets(*trainer_->shared_loss(), *input_.loader);
+  MetricSet(config_.train.metrics).check_training(*input_.loader);
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
@@ -182,8 +195,8 @@ void Orchestrator::set_up_hooks() {
     hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
   }
   output_.log = MetricsLog(config_.run.loggers);
-  rebuild_log_ = std::make_unique<RebuildLog>(*this);
-  trainer_->add_observer(*rebuild_log_);
+  trainer_log_ = std::make_unique<TrainerLog>(*this, config_.run.log_every);
+  trainer_->add_observer(*trainer_log_);
 }
 
 void Orchestrator::add_callback(std::shared_ptr<Callback> callback) {
@@ -200,14 +213,18 @@ void Orchestrator::stop(std::string reason) {
 
 void Orchestrator::check_monitor(const std::string& key, const std::string& metric) const {
   std::vector<std::string> known{"train/loss"};
+  const auto add = [&](const std::string& name, bool is_table) {
+    if (!is_table) known.push_back(name);
+    WEFT_CHECK(!is_table || metric != name,
+               "{}: '{}' is a table; a metric that is one number is required", key, metric);
+  };
+  const MetricSet of_training(config_.train.metrics);
+  for (const std::string& name : of_training.names())
+    add("train/" + name, of_training.is_table(name));
   if (data().validation != nullptr) {
     known.emplace_back("validation/loss");
-    for (const std::string& name : evaluator_->metric_names()) {
-      if (!evaluator_->is_table(name)) known.push_back("validation/" + name);
-      else
-        WEFT_CHECK(metric != "validation/" + name,
-                   "{}: '{}' is a table; a metric that is one number is required", key, metric);
-    }
+    for (const std::string& name : evaluator_->metric_names())
+      add("validation/" + name, evaluator_->is_table(name));
   }
   WEFT_CHECK(std::find(known.begin(), known.end(), metric) != known.end(),
              "{}: '{}' is not measured by this run{}; known: {}", key, metric,
@@ -243,9 +260,21 @@ data::Loader Orchestrator::loader_for(const std::shared_ptr<const data::Dataset>
 
 // Runs one small batch through model and loss. Shapes, classes, dtypes and metrics that do not fit
 // are found before anything is written.
-void Orchestrator::try_one_batch() { input_.first_loss = loss_of_first(2); }
+void Orchestrator::try_one_batch() {
+  const auto names = [this](const char* split, const Evaluation& result) {
+    for (const auto& [name, value] : result.metrics) output_.metric_names.insert(split + name);
+  };
+  output_.metric_names = {"train/loss"};
+  const Evaluation result = evaluation_of_first(2, config_.validation.metrics);
+  input_.first_loss = result.loss;
+  if (data().validation != nullptr) names("validation/", result);
+  if (!config_.train.metrics.empty())
+    names("train/", evaluation_of_first(2, config_.train.metrics));
+  if (!data().validation_subset.empty()) output_.metric_names.insert("validation_samples");
+  model_metadata();  // what it names must be text
+}
 
-double Orchestrator::loss_of_first(i64 samples) {
+Evaluation Orchestrator::evaluation_of_first(i64 samples, const std::vector<std::string>& metrics) {
   const data::StreamDataset* stream = data::as_stream(*data().train);
   const std::shared_ptr<const data::Dataset> all = stream ? stream->example() : data().train;
   const std::shared_ptr<const data::Dataset> few =
@@ -253,19 +282,16 @@ double Orchestrator::loss_of_first(i64 samples) {
   data::Loader loader(
       few,
       {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});
-  const Evaluation result = Evaluator(**model_, trainer_->shared_loss(),
-                                      {.metrics = config_.validation.metrics,
-                                       .precision = config_.precision,
-                                       .normalization = data().normalization,
-                                       .outputs = outputs_of(*trainer_)})
-                                .evaluate(loader);
-  output_.metric_names = {"train/loss"};
-  if (data().validation != nullptr)
-    for (const auto& [name, value] : result.metrics)
-      output_.metric_names.insert("validation/" + name);
-  if (!data().validation_subset.empty()) output_.metric_names.insert("validation_samples");
-  model_metadata();  // what it names must be text
-  return result.loss;
+  return Evaluator(**model_, trainer_->shared_loss(),
+                   {.metrics = metrics,
+                    .precision = config_.precision,
+                    .normalization = data().normalization,
+                    .outputs = outputs_of(*trainer_)})
+      .evaluate(loader);
+}
+
+double Orchestrator::loss_of_first(i64 samples) {
+  return evaluation_of_first(samples, config_.validation.metrics).loss;
 }
 
 }  // namespace weft::train

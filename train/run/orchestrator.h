@@ -75,6 +75,8 @@ class Orchestrator {
   // For callbacks: ends the run after the current step as a complete run. `reason` is logged. Of
   // several ranks, all have to call it after the same step.
   void stop(std::string reason);
+  // Whether the run ends after the current step, by stop() or because a stop was requested.
+  bool ends() const { return control_.ending.stop_requested(); }
 
   // Trains to the end, or until a stop is requested. A stop takes effect after the current
   // optimizer step, or after the current batch of a validation or the test: a checkpoint is
@@ -119,18 +121,20 @@ class Orchestrator {
   void begin_hooks();
   const std::vector<EpochMetrics>& history() const { return progress_.history; }
   // Throws UserError, naming `key`, unless the run measures this metric as one number. The metrics
-  // are train/loss and, with validation data, validation/ followed by a metric of the evaluator.
+  // are train/loss, train/ followed by one of train.metrics and, with validation data, validation/
+  // followed by a metric of the evaluator.
   void check_monitor(const std::string& key, const std::string& metric) const;
 
  private:
   data::Loader loader_for(const std::shared_ptr<const data::Dataset>& dataset, bool training,
                           const std::vector<i64>& only = {}) const;
-  class RebuildLog;  // writes rebuilds into metrics.jsonl
+  class TrainerLog;  // logs rebuilds, and steps as run.log_every says
   void find_checkpoint();
   void set_up();
   void set_up_stream();
   void set_up_trainer();
   void try_one_batch();
+  Evaluation evaluation_of_first(i64 samples, const std::vector<std::string>& metrics);
   void set_up_triggers();
   void set_up_hooks();
 
@@ -248,7 +252,7 @@ class Orchestrator {
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Evaluator> evaluator_;
   Hooks hooks_;
-  std::unique_ptr<RebuildLog> rebuild_log_;
+  std::unique_ptr<TrainerLog> trainer_log_;
   std::optional<Trigger> validation_, saves_;
   Output output_;
   RunProgress progress_;

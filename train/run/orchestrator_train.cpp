@@ -343,6 +343,8 @@ std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
   if (validate_here && !validate_now(all)) return std::nullopt;
   report.metrics = newest_validation();
   report.metrics["train/loss"] = result.loss;
+  for (const auto& [name, value] : result.metrics) report.metrics["train/" + name] = value;
+  for (const auto& [name, table] : result.tables) report.tables["train/" + name] = table;
   if (progress_.validated_at == report.step) {
     for (const auto& [name, table] : progress_.validation->tables)
       report.tables["validation/" + name] = table;
@@ -350,6 +352,7 @@ std::optional<EpochReport> Orchestrator::report_epoch(const EpochResult& result,
   }
   warn_if_diverged("train/loss", result.loss);
   trainer_->observe("train/loss", result.loss);
+  for (const auto& [name, value] : result.metrics) trainer_->observe("train/" + name, value);
   progress_.history.push_back({result.epoch, report.step, report.metrics});
   output_.log.add(report);
   return report;

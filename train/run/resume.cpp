@@ -34,7 +34,9 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "train.max_steps", "checkpoint", "loggers", "dist"};
+constexpr std::array kFree{"train.epochs", "train.max_steps", "checkpoint",      "loggers",
+                           "dist",         "run.log_every",   "run.print_every", "run.heartbeat",
+                           "train.metrics"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
 constexpr char kBetweenPaths = '\0';                    // which no path has
@@ -199,6 +201,7 @@ constexpr std::array kNotWatching{"constant",
                                   "distillation",
                                   "ema",
                                   "nan_report",
+                                  "console",
                                   "gradient_monitor",  // callbacks
                                   "staged_unfreeze",
                                   "freeze_batch_norm",

@@ -44,6 +44,14 @@ void describe(Fields& f, RunOptions& o) {
     "on a GPU, sum an embedding's gradient in whatever order: faster for large tables");
   f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
+  f("log_every", o.log_every,
+    "how often to log a step, like 50ba: its own loss, learning rate and loss scale, as an event "
+    "`step`; 0: never");
+  f("print_every", o.print_every,
+    "print the line of every so many epochs, like 10ep, and that of the last one; all are logged");
+  f("heartbeat", o.heartbeat,
+    "without a terminal, print a line when nothing was printed for so long, like 30s; 0s: never");
+  f.rule(o.print_every.is_whole_epochs(), "print_every", "whole epochs, like 10ep");
   f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }

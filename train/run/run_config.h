@@ -41,8 +41,11 @@ struct RunOptions {
   bool deterministic = false;
   bool autotune = false;
   bool atomics = false;
-  i64 threads = 0;  // 0: all that the machine offers
-  std::string dir;  // "": runs/<config>/<date>-<time>
+  i64 threads = 0;          // 0: all that the machine offers
+  std::string dir;          // "": runs/<config>/<date>-<time>
+  Duration log_every = {};  // 0: no events of steps
+  Duration print_every = "1ep";
+  Seconds heartbeat = "30s";  // 0s: off
   // The key `plugins`: paths, or NAME@sha256:HASH (train/run/run_plugins.h).
   std::vector<std::string> plugins = {};
   // The key `loggers`, besides jsonl and csv.
@@ -85,6 +88,7 @@ struct TrainSection : TrainerOptions {
   TrainSection() { epochs = 10; }
   i64 batch_size = 64;
   i64 overfit_batches = 0;
+  std::vector<std::string> metrics = {};  // of training batches, besides the loss
   // The keys `models` and `optimizers`, of a trainer of several models, by name. A model without an
   // optimizer is frozen.
   std::map<std::string, RecipeWith<nn::Model, FurtherModelOptions>> models = {};

@@ -2,7 +2,6 @@
 #include "weft/train/run/trigger.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "weft/core/error.h"
 
@@ -10,8 +9,7 @@ namespace weft::train {
 
 Trigger::Trigger(const std::string& key, const Duration& every, i64 steps_per_epoch) {
   WEFT_CHECK(!every.is_zero(), "{}: 0 given; a duration above 0 is required", key);
-  if (every.in_epochs() && every.amount() == std::floor(every.amount()))
-    epochs_ = static_cast<i64>(every.amount());
+  if (every.is_whole_epochs()) epochs_ = static_cast<i64>(every.amount());
   else steps_ = std::max<i64>(1, every.steps(steps_per_epoch));
 }
 

@@ -33,6 +33,7 @@ struct Recorded {
   std::vector<Leaf*> with_gradient;  // before the update
   i64 warm = 0;                      // steps run for the warm-up
   gpu::Graph graph;
+  std::vector<StepOutputs> outputs = {};  // in the memory of the graph
 };
 
 // Records which parameters have a gradient when all gradients exist.
@@ -82,6 +83,7 @@ class GraphRunner final : public StepRunner {
     recorded.graph.launch();
     ++launches_;
     step_.undo();  // resets the flags of the host; the gradients were used
+    step_.metrics().set_outputs(recorded.outputs);
   }
 
   void invalidate_graphs() override { recorded_.clear(); }
@@ -183,6 +185,7 @@ class GraphRunner final : public StepRunner {
   void record(Recorded& recorded, const std::function<void()>& work) {
     step_.undo();  // backward overwrites absent gradients
     recorded.graph.capture(work);
+    recorded.outputs = step_.metrics().take_outputs();
     ++graphs_;
     log_info("capture: steps of {} of {} samples are one graph of {} kernels and copies",
              recorded.placed.count() == 1 ? "a batch"

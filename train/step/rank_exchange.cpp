@@ -164,6 +164,13 @@ kernels::RankTally RankExchange::tally() const {
   return tally;
 }
 
+void RankExchange::add_up(const Tensor& values) {
+  options_.group->wait_for_others("the metrics of training");
+  const Tensor there = values.to(options_.group->device());
+  sum(there);
+  if (!is_cpu(there.device())) values.copy_from(there);
+}
+
 double RankExchange::weight_of_step() const { return tally_.range(1, {}).item<double>(); }
 
 }  // namespace weft::train

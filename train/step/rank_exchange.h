@@ -70,6 +70,10 @@ class RankExchange final : private SharedBatch, private optim::Shard {
   // Reads the next batch, which may take long (dist/process_group.h).
   data::Batch* read(data::Loader& loader);
 
+  bool is_first() const { return rank() == 0; }
+  // Replaces the elements of a tensor on the CPU by their sums over all ranks.
+  void add_up(const Tensor& values);
+
   // --- the parts of a step, in this order
   void begin();
   // While it lives, the forward and backward pass of a micro-batch run on this thread. `is_last`:

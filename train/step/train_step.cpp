@@ -48,7 +48,8 @@ TrainStep::TrainStep(nn::Module& model, Optimizers& optimizers, TrainStepOptions
       ranks_(options_.ranks.group == nullptr
                  ? nullptr
                  : std::make_unique<RankExchange>(optimizers, options_.ranks)),
-      scalars_(optimizers, options_.clip_norm, options_.clip_value, ranks_.get()) {}
+      scalars_(optimizers, options_.clip_norm, options_.clip_value, ranks_.get()),
+      metrics_({}, ranks_.get()) {}
 
 bool TrainStep::read_from(const data::Loader& loader) {
   bool moved = false;
@@ -87,7 +88,9 @@ double TrainStep::run_micro_batches(const PlacedStep& step, StepEvents& events,
     if (ranks_) pass.emplace(*ranks_, batch.share.is_padding, i + 1 == step.count());
     events.begin(i);
     set_random_numbers(step.random.range(3 * i, {3}));
+    metrics_.begin_batch();
     const Variable loss = loss_of(batch);
+    metrics_.end_batch(batch);
     scalars_.add_loss(loss, step.weights, i);
     // A GPU goes on, and applies nothing. So does a rank, for which the others wait.
     if (!ranks_ && scalars_.is_halted_here()) return 0;
@@ -102,6 +105,7 @@ double TrainStep::run_micro_batches(const PlacedStep& step, StepEvents& events,
 
 void TrainStep::run(const PlacedStep& step, StepEvents& events) try {
   casts_.clear();  // the weights were written by the last update or an observer
+  metrics_.begin_step();
   nn::StatisticsScope statistics(&statistics_);
   std::optional<StrayLeaf> stray;
   const u64 layout = optimizers_.layout_version();

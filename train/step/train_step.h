@@ -17,6 +17,7 @@
 #include "weft/train/step/precision.h"
 #include "weft/train/step/rank_exchange.h"
 #include "weft/train/step/step_input.h"
+#include "weft/train/step/step_metrics.h"
 #include "weft/train/step/step_scalars.h"
 
 namespace weft::train {
@@ -62,6 +63,8 @@ class TrainStep {
   nn::Module& model() const { return model_; }
   const Optimizers& optimizers() const { return optimizers_; }
   StepScalars& scalars() { return scalars_; }
+  // Of training batches; none at first.
+  StepMetrics& metrics() { return metrics_; }
   // Null for one process (Note [Ranks]).
   RankExchange* ranks() { return ranks_.get(); }
   const Device& device() const { return optimizers_.device(); }
@@ -80,6 +83,7 @@ class TrainStep {
   std::function<Tensor(const Tensor&)> input_transform_;
   WeightCasts casts_;
   std::vector<nn::StatisticsUpdate> statistics_;  // kept for its capacity
+  StepMetrics metrics_;
   // The parameter layout for which every gradient was found to have an optimizer.
   u64 checked_layout_ = 0;
 };

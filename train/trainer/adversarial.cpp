@@ -35,7 +35,9 @@ class Adversarial final : public Trainer {
  protected:
   Variable compute_loss(const Variable& x, const Tensor& target) override {
     const Variable change = options_.strength * tanh(turned_round((*adversary_)(x)));
-    const Variable plain = loss().forward(model()(x), target);
+    const Variable outputs = model()(x);
+    measure(outputs, target);
+    const Variable plain = loss().forward(outputs, target);
     const Variable changed = loss().forward(model()(x + reshape(change, x.shape())), target);
     return (1 - options_.weight) * plain + options_.weight * changed;
   }

@@ -31,6 +31,7 @@ class Distillation final : public Trainer {
   Variable compute_loss(const Variable& x, const Tensor& target) override {
     const double t = options_.temperature;
     const Variable logits = model()(x);
+    measure(logits, target);
     const Variable labels = loss().forward(logits, target);
     Variable wanted, log_wanted;
     {

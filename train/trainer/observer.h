@@ -14,7 +14,10 @@
 //   on_epoch_end         is not called for an epoch that is stopped from outside, which continues
 //                        when the run is resumed
 #pragma once
+#include <algorithm>
 #include <functional>
+#include <type_traits>
+#include <vector>
 
 #include "weft/data/loader.h"
 #include "weft/optim/optimizer.h"
@@ -54,6 +57,8 @@ class TrainerObserver {
   // The gradients times `scale` are those of the mean loss; the update multiplies them by it. Of
   // several ranks they are the sums of all, with shard_optimizer only in the part of this rank.
   virtual void on_gradients(Trainer&, double /*scale*/) {}
+  // The loss of the step itself, its learning rate and its batch are in
+  // trainer.progress().last_step, and the loss scale is in trainer.optimizers().
   virtual void on_step_end(Trainer&, const optim::StepOutcome&) {}
   // On a GPU, on_step_end is called up to StepsInFlight::kMost - 1 steps late (Note [The outcome of
   // a step]), and on_gradients is not called for captured steps (train.capture) nor, unless an
@@ -65,6 +70,28 @@ class TrainerObserver {
   // Called when the loss of this batch is not finite. TrainingError is thrown after it.
   virtual void on_non_finite(Trainer&, const BatchInProgress&) {}
   virtual void on_rebuild(Trainer&, const optim::RebuildReport&) {}
+};
+
+// The observers of a trainer, in the order in which they are called.
+class Observers {
+ public:
+  void add(TrainerObserver& observer) { observers_.push_back(&observer); }
+  bool empty() const { return observers_.empty(); }
+  // Whether any of them needs it.
+  bool any(const Trainer& trainer, bool (TrainerObserver::*needs)(const Trainer&) const) const {
+    return std::any_of(observers_.begin(), observers_.end(),
+                       [&](const TrainerObserver* each) { return (each->*needs)(trainer); });
+  }
+  // Calls a hook of all, also of those that a hook adds.
+  template <class... A>
+  void notify(Trainer& trainer, void (TrainerObserver::*hook)(Trainer&, A...),
+              const std::type_identity_t<A>&... arguments) {
+    for (std::size_t i = 0; i < observers_.size(); ++i)
+      (observers_[i]->*hook)(trainer, arguments...);
+  }
+
+ private:
+  std::vector<TrainerObserver*> observers_;
 };
 
 }  // namespace weft::train

@@ -9,6 +9,7 @@
 #include "weft/core/log.h"
 #include "weft/dist/process_group.h"
 #include "weft/tensor/random.h"
+#include "weft/train/trainer/trainers.h"
 
 namespace weft::train {
 namespace {
@@ -65,6 +66,17 @@ double checked_weight(double weight) {
   return weight;
 }
 
+StepResult result_of(const StepInput& input, std::span<const kernels::StepReport> reports) {
+  const kernels::StepReport& of_step = reports.back();
+  return {.epoch = input.epoch,
+          .batch = input.micro_batches.back().batch_idx,
+          .step = input.step + 1,
+          .loss = LossTotals{of_step.step_loss, of_step.step_weight}.mean(),
+          .epoch_loss = LossTotals{of_step.loss_sum, of_step.weight_sum}.mean(),
+          .lr = reports.front().rates.lr,
+          .applied = reports.front().applied};
+}
+
 }  // namespace
 
 Trainer::Trainer(nn::Module& model, const LossRecipe& loss, const TrainerOptions& options)
@@ -107,7 +119,9 @@ std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
 }
 
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
-  return loss().forward(outputs_of(x, more()), target);
+  const Variable outputs = outputs_of(x, more());
+  measure(outputs, target);
+  return loss().forward(outputs, target);
 }
 
 Variable Trainer::outputs_of(const Variable& x, const TensorTree& /*more*/) { return model_(x); }
@@ -129,8 +143,8 @@ class Trainer::Events final : public StepEvents {
 
   void begin(i64 i) override {
     const MicroBatch& at = input_.micro_batches[static_cast<std::size_t>(i)];
-    trainer_.notify(
-        &TrainerObserver::on_batch_begin,
+    trainer_.observers_.notify(
+        trainer_, &TrainerObserver::on_batch_begin,
         BatchInProgress{at.batch, input_.epoch, at.batch_idx, input_.step, at.first_sample});
   }
   void end(i64 i) override {
@@ -143,20 +157,22 @@ class Trainer::Events final : public StepEvents {
   void gradients(const std::function<double()>& scale_of) override {
     if (trainer_.observers_.empty()) return;
     if (trainer_.step_.ranks() != nullptr && !is_cpu(trainer_.optimizers_.device()) &&
-        !trainer_.any_observer(&TrainerObserver::needs_gradients))
+        !trainer_.observers_.any(trainer_, &TrainerObserver::needs_gradients))
       return;
     const double scale = scale_of();
     const optim::LossScaler* scaler = trainer_.optimizers_.loss_scaler();
     if (scaler != nullptr) trainer_.synchronize();  // the loss scale depends on the last step
-    trainer_.notify(&TrainerObserver::on_gradients, scaler ? scale / scaler->scale() : scale);
+    trainer_.observers_.notify(trainer_, &TrainerObserver::on_gradients,
+                               scaler ? scale / scaler->scale() : scale);
   }
   void batch_end() {
     if (trainer_.observers_.empty()) return;
     const EpochProgress& epoch = trainer_.progress_.epoch;
-    trainer_.notify(&TrainerObserver::on_batch_end,
-                    Progress{input_.epoch, epoch.batches, trainer_.loader_->batches_per_epoch(),
-                             epoch.samples, epoch.seconds + seconds_since(start_),
-                             [&trainer = trainer_] { return trainer.running_->mean(); }});
+    trainer_.observers_.notify(
+        trainer_, &TrainerObserver::on_batch_end,
+        Progress{input_.epoch, epoch.batches, trainer_.loader_->batches_per_epoch(), epoch.samples,
+                 epoch.seconds + seconds_since(start_),
+                 [&trainer = trainer_] { return trainer.running_->mean(); }});
   }
 
  private:
@@ -175,18 +191,20 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
   check_targets(loss(), loader);
+  step_.metrics().check(loader);
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader)) invalidate_graphs();
   optimizers_.zero_grad();
   const bool resumes = std::exchange(progress_.resumed, false);
   if (!resumes) progress_.epoch = {};
+  if (!resumes) step_.metrics().reset();
   const data::LoaderPosition stands = loader.position(),
                              required{progress_.epochs_done, progress_.epoch.batches};
   WEFT_CHECK(progress_.epoch.batches == 0 || stands == required,
              "train_one_epoch: the loader stands at batch {} of epoch {}; {} of {}, where the "
              "epoch was broken off, is required",
              stands.batch, stands.epoch, required.batch, required.epoch);
-  if (!resumes) notify(&TrainerObserver::on_epoch_begin, progress_.epochs_done);
+  if (!resumes) observers_.notify(*this, &TrainerObserver::on_epoch_begin, progress_.epochs_done);
   running_.emplace(step_.scalars().loss_sum(), progress_.epoch.loss);
   loader_ = &loader;
   loader.start_epoch();
@@ -228,8 +246,8 @@ bool Trainer::train_step() {
   drain(StepsInFlight::kMost - 1);
   StepInput& input = in_flight_.next_input();
   if (!pull(input)) return false;
-  notify(&TrainerObserver::on_step_begin, progress_.steps_begun);
-  if (any_observer(&TrainerObserver::needs_gradients)) input.capturable = false;
+  observers_.notify(*this, &TrainerObserver::on_step_begin, progress_.steps_begun);
+  if (observers_.any(*this, &TrainerObserver::needs_gradients)) input.capturable = false;
 
   StepScalars& scalars = step_.scalars();
   if (scalars.needs_drain()) synchronize();
@@ -238,8 +256,9 @@ bool Trainer::train_step() {
   Events events(*this, input, start);
   runner_->run(input, events);
   in_flight_.submitted(scalars.reports(), scalars.report_count());
+  step_.metrics().measure(loss(), [&](i64 i) { return runner_->micro_batch(input, i).batch.y; });
   ++progress_.steps_begun;
-  const bool waits = any_observer(&TrainerObserver::needs_outcome);
+  const bool waits = observers_.any(*this, &TrainerObserver::needs_outcome);
   drain(waits || is_cpu(optimizers().device()) ? 0 : StepsInFlight::kMost - 1);
   if (waits && input.capturable && !std::exchange(wait_noted_, true) && options_.capture)
     log_info(
@@ -255,10 +274,11 @@ void Trainer::drain(i64 allowed_in_flight) {
     progress_.asked = {reports.back().stop, reports.back().save};
     if (reports.back().halted) fail(reports);
     optimizers_.record(reports);
+    progress_.last_step = result_of(in_flight_.oldest_input(), reports);
     in_flight_.release();
     reports.front().applied ? ++progress_.epoch.steps : ++progress_.epoch.skipped;
-    notify(&TrainerObserver::on_step_end,
-           optim::StepOutcome{reports.front().applied, reports.front().grad_norm});
+    observers_.notify(*this, &TrainerObserver::on_step_end,
+                      optim::StepOutcome{reports.front().applied, reports.front().grad_norm});
   }
 }
 
@@ -271,8 +291,9 @@ void Trainer::fail(std::span<const kernels::StepReport> reports) {
   progress_.steps_begun = input.step;
   if (const kernels::StepReport& last = of_step.back(); last.bad_batch >= 0) {
     const MicroBatch bad = runner_->micro_batch(input, last.bad_batch);
-    notify(&TrainerObserver::on_non_finite,
-           BatchInProgress{bad.batch, input.epoch, bad.batch_idx, input.step, bad.first_sample});
+    observers_.notify(
+        *this, &TrainerObserver::on_non_finite,
+        BatchInProgress{bad.batch, input.epoch, bad.batch_idx, input.step, bad.first_sample});
     RunningLoss::fail(input.epoch, bad.batch_idx, last.bad_loss, last.bad_rank);
   }
   optimizers_.record(of_step);
@@ -296,6 +317,8 @@ EpochResult Trainer::end_epoch() {
                      .seconds_waited = loader_->seconds_waited(),
                      .complete = epoch.batches == loader_->batches_per_epoch()};
   loader_ = nullptr;
+  if (result.complete || !stop_.stop_requested())
+    step_.metrics().read(result.metrics, result.tables);
   if (result.complete) {
     ++progress_.epochs_done;
     progress_.epoch = {};
@@ -303,7 +326,7 @@ EpochResult Trainer::end_epoch() {
   } else if (stop_.stop_requested()) {
     return result;
   }
-  notify(&TrainerObserver::on_epoch_end, result);
+  observers_.notify(*this, &TrainerObserver::on_epoch_end, result);
   return result;
 }
 
@@ -317,9 +340,9 @@ bool Trainer::limit_reached() {
   return options_.max_steps > 0 && applied_at_least(options_.max_steps);
 }
 
-bool Trainer::any_observer(bool (TrainerObserver::*needs)(const Trainer&) const) const {
-  return std::any_of(observers_.begin(), observers_.end(),
-                     [&](const TrainerObserver* observer) { return (observer->*needs)(*this); });
+void set_metrics(Trainer& trainer, std::vector<std::string> names) {
+  trainer.step_.metrics() = StepMetrics(std::move(names), trainer.step_.ranks());
+  trainer.invalidate_graphs();  // they do not keep the outputs
 }
 
 void Trainer::state(State& s) {
@@ -335,6 +358,7 @@ void Trainer::state(State& s) {
   optimizers_.state(s);
   if (running_) progress_.epoch.loss = running_->totals();
   s("epoch", progress_.epoch);
+  step_.metrics().state(s, progress_.epoch.batches > 0);
   if (!s.loading()) return;
   const EpochProgress& epoch = progress_.epoch;
   const i64 steps = (epoch.batches + options_.accumulate - 1) / options_.accumulate;
@@ -344,6 +368,7 @@ void Trainer::state(State& s) {
              epoch.batches, epoch.steps, epoch.skipped, steps, options_.accumulate);
   runner_->set_batch_parts(batch_parts);
   running_.reset();
+  progress_.last_step = {};
   progress_.resumed = epoch.batches > 0;
 }
 

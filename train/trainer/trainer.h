@@ -49,7 +49,7 @@ class Trainer {
   EpochResult end_epoch();
 
   // Adds an observer, which is called after those added before. It must outlive the trainer.
-  void add_observer(TrainerObserver& observer) { observers_.push_back(&observer); }
+  void add_observer(TrainerObserver& observer) { observers_.add(observer); }
   // An epoch ends after the step during which a stop is requested, but not before its first step.
   void set_stop_token(std::stop_token token) { stop_ = std::move(token); }
 
@@ -103,8 +103,12 @@ class Trainer {
   explicit Trainer(const TrainerContext& context);  // for a trainer that a config names
   // The model's outputs. A trainer that takes further tensors (DatasetInfo::more) overrides this.
   virtual Variable outputs_of(const Variable& x, const TensorTree& more);
-  // The loss of a prepared batch. A trainer of another kind (several models) overrides this.
+  // The loss of a prepared batch. A trainer of another kind (several models) overrides this, and
+  // gives the outputs that train.metrics measures to measure().
   virtual Variable compute_loss(const Variable& x, const Tensor& target);
+  void measure(const Variable& outputs, const Tensor& target) {
+    step_.metrics().note(outputs, target);
+  }
   const TensorTree& more() const { return step_.more(); }  // of the batch, in compute_loss()
   const Loss& loss() const { return *loss_.loss(); }
   // For a constructor: Note [Further models]. UserError for a name that is taken or not given.
@@ -118,18 +122,13 @@ class Trainer {
  private:
   class Events;
   friend std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
+  friend void set_metrics(Trainer& trainer, std::vector<std::string> names);
   std::unique_ptr<StepRunner> make_runner(bool capture);
   void set_steps_per_epoch(i64 steps);
   bool limit_reached();
   bool pull(StepInput& input);
   void drain(i64 allowed_in_flight);
   [[noreturn]] void fail(std::span<const kernels::StepReport> reports);
-  bool any_observer(bool (TrainerObserver::*needs)(const Trainer&) const) const;
-  template <class... A>
-  void notify(void (TrainerObserver::*hook)(Trainer&, A...),
-              const std::type_identity_t<A>&... arguments) {
-    for (std::size_t i = 0; i < observers_.size(); ++i) (observers_[i]->*hook)(*this, arguments...);
-  }
 
   nn::Module& model_;
   TrainerOptions options_;
@@ -139,7 +138,7 @@ class Trainer {
   std::unique_ptr<StepRunner> runner_;
   std::map<std::string, FurtherModel> further_;
   StepsInFlight in_flight_;
-  std::vector<TrainerObserver*> observers_;
+  Observers observers_;
   std::stop_token stop_;
   TrainingProgress progress_;
   std::optional<RunningLoss> running_;  // of the current epoch

@@ -64,6 +64,8 @@ void describe_train(Fields& f, Options& o) {
       "0: off",
       non_negative);
   f("capture", o.capture, "on a GPU, run whole steps as CUDA graphs");
+  if constexpr (requires { o.metrics; })
+    f("metrics", o.metrics, "of training batches, by name, like accuracy; empty: the loss alone");
   f.rule(o.clip_norm == 0 || o.clip_value == 0, "clip_value", "0 where clip_norm is given");
   f.rule(!o.capture || o.out_of_memory == OnOutOfMemory::error, "capture",
          "false where out_of_memory is split");

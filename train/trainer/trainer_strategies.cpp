@@ -100,7 +100,7 @@ optim::RebuildReport Trainer::rebuild_optimizer_and_scheduler() {
   log_info("optimizer rebuilt: state of {} parameters kept, {} created, {} stashed, {} restored{}",
            report.kept.size(), report.created.size(), report.stashed.size(), report.restored.size(),
            restart ? "; schedule restarted" : "");
-  notify(&TrainerObserver::on_rebuild, report);
+  observers_.notify(*this, &TrainerObserver::on_rebuild, report);
   return report;
 }
 

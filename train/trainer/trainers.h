@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "weft/core/registry.h"
 #include "weft/nn/models/models.h"
@@ -45,6 +46,14 @@ using TrainerRecipe = Recipe<Trainer>;
 
 // outputs_of() of a trainer, for an evaluator (EvaluatorOptions). The trainer must outlive it.
 std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
+
+// Measures the training batches of later epochs with these metrics: EpochResult::metrics. They read
+// the outputs that the loss is computed from, so the weights are those before each step, and
+// dropout is on. Without metrics nothing is computed. Called between epochs, before a state is
+// loaded. Throws UserError for an unknown name, and of several ranks for a metric without merge().
+// begin_epoch() throws it for a metric without state(), for targets of another kind, and for a
+// metric of labels where data.mix leaves none.
+void set_metrics(Trainer& trainer, std::vector<std::string> names);
 
 // Trainer itself: it trains the run's model.
 TrainerRecipe standard();
