@@ -181,7 +181,8 @@ void Orchestrator::set_up_hooks() {
     trainer_->add_observer(*callback);
     hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
   }
-  output_.log = MetricsLog(config_.run.loggers);
+  output_.log = MetricsLog(config_.run.loggers, config_.run.system_every);
+  output_.log.watch(*trainer_);
   rebuild_log_ = std::make_unique<RebuildLog>(*this);
   trainer_->add_observer(*rebuild_log_);
 }

@@ -41,8 +41,9 @@ struct RunOptions {
   bool deterministic = false;
   bool autotune = false;
   bool atomics = false;
-  i64 threads = 0;  // 0: all that the machine offers
-  std::string dir;  // "": runs/<config>/<date>-<time>
+  double system_every = 0;  // seconds between figures of the machine in metrics.jsonl; 0: none
+  i64 threads = 0;          // 0: all that the machine offers
+  std::string dir;          // "": runs/<config>/<date>-<time>
   // The key `plugins`: paths, or NAME@sha256:HASH (train/run/run_plugins.h).
   std::vector<std::string> plugins = {};
   // The key `loggers`, besides jsonl and csv.

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "weft/train/loggers/event_values.h"
+
+namespace weft::train {
+
+std::string shown_tag(const LogEvent& event, const std::string& key) {
+  for (const char* split : {"train/", "validation/", "test/"})
+    if (key.starts_with(split)) return key;
+  return event.name + "/" + key;
+}
+
+std::vector<std::pair<std::string, double>> shown_numbers(const LogEvent& event) {
+  std::vector<std::pair<std::string, double>> numbers;
+  for (const auto& [key, value] : event.values) {
+    if (key == "step" || key == "epoch") continue;
+    if (const auto* number = std::get_if<double>(&value))
+      numbers.emplace_back(shown_tag(event, key), *number);
+    else if (const auto* count = std::get_if<i64>(&value))
+      numbers.emplace_back(shown_tag(event, key), static_cast<double>(*count));
+  }
+  return numbers;
+}
+
+}  // namespace weft::train
