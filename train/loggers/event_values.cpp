@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/loggers/event_values.h"
 
+#include <charconv>
+#include <cmath>
+
 namespace weft::train {
 
 std::string shown_tag(const LogEvent& event, const std::string& key) {
@@ -19,6 +22,15 @@ std::vector<std::pair<std::string, double>> shown_numbers(const LogEvent& event)
       numbers.emplace_back(shown_tag(event, key), static_cast<double>(*count));
   }
   return numbers;
+}
+
+PlainValue plain_value(const std::string& text) {
+  if (text == "true" || text == "false") return text == "true";
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec == std::errc() && read.ptr == end && std::isfinite(number)) return number;
+  return text;
 }
 
 }  // namespace weft::train

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "weft/train/run/logger.h"
@@ -14,5 +15,9 @@ namespace weft::train {
 std::string shown_tag(const LogEvent& event, const std::string& key);
 // The numbers of an event by these names, without `step` and `epoch`.
 std::vector<std::pair<std::string, double>> shown_numbers(const LogEvent& event);
+
+// A value of a flat config (config::flatten) as what it is: true, 0.001 or a text.
+using PlainValue = std::variant<bool, double, std::string>;
+PlainValue plain_value(const std::string& text);
 
 }  // namespace weft::train

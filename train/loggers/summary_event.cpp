@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/loggers/summary_event.h"
 
-#include <charconv>
-#include <optional>
+#include "weft/train/loggers/event_values.h"
 
 namespace weft::train {
 namespace {
 
 // google.protobuf.Value of a value in a config.
 Protobuf value_of(const std::string& text) {
+  const PlainValue plain = plain_value(text);
   Protobuf value;
-  double number = 0;
-  const char* const end = text.data() + text.size();
-  if (text == "true" || text == "false") return value.integer(4, text == "true" ? 1 : 0);
-  if (const auto read = std::from_chars(text.data(), end, number);
-      read.ec == std::errc() && read.ptr == end)
-    return value.number(2, number);
+  if (const auto* number = std::get_if<double>(&plain)) return value.number(2, *number);
+  if (const auto* on = std::get_if<bool>(&plain)) return value.integer(4, *on ? 1 : 0);
   return value.bytes(3, text);
 }
 
