@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <exception>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -78,7 +79,7 @@ void EventFiles::begin(const LoggedRun& run) {
   } else {
     try {
       restore(run);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       log_warning("resume: {} is not cut to the checkpoint: {}", folder_.string(), error.what());
     }
   }

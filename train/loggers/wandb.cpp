@@ -68,7 +68,7 @@ Json json_number(double value) {
   return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
 }
 
-std::string line_of(const Json& message) {
+std::string text_of_message(const Json& message) {
   return message.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -86,16 +86,16 @@ class Wandb final : public Logger {
     Json config = Json::object();
     for (const auto& [key, text] : run.values)
       std::visit([&, &key = key](const auto& value) { config[key] = value; }, plain_value(text));
-    bridge_->send(
-        line_of({{"do", "init"},
-                 {"project", options_.project},
-                 {"name", options_.name.empty() ? folder.filename().string() : options_.name},
-                 {"id", id_},
-                 {"entity", options_.entity},
-                 {"group", options_.group},
-                 {"mode", enum_name(options_.mode)},
-                 {"dir", folder.string()},
-                 {"config", config}}));
+    bridge_->send(text_of_message(
+        {{"do", "init"},
+         {"project", options_.project},
+         {"name", options_.name.empty() ? folder.filename().string() : options_.name},
+         {"id", id_},
+         {"entity", options_.entity},
+         {"group", options_.group},
+         {"mode", enum_name(options_.mode)},
+         {"dir", folder.string()},
+         {"config", config}}));
     save(folder / "config.yaml", folder);
   }
 
@@ -104,7 +104,7 @@ class Wandb final : public Logger {
     Json values = Json::object();
     for (const auto& [tag, value] : shown_numbers(event)) values[tag] = json_number(value);
     if (values.empty()) return;
-    bridge_->send(line_of({{"do", "log"}, {"step", event.step}, {"values", values}}));
+    bridge_->send(text_of_message({{"do", "log"}, {"step", event.step}, {"values", values}}));
   }
 
   void end(const RunReport& report) override {
@@ -114,7 +114,7 @@ class Wandb final : public Logger {
     if (report.validation) summary["validation_loss"] = json_number(report.validation_loss);
     if (!report.failed.empty()) summary["failed"] = report.failed;
     if (report.stopped) summary["stopped"] = true;
-    bridge_->send(line_of(
+    bridge_->send(text_of_message(
         {{"do", "finish"}, {"exit_code", report.failed.empty() ? 0 : 1}, {"summary", summary}}));
     bridge_->finish();
     bridge_.reset();
@@ -158,7 +158,8 @@ class Wandb final : public Logger {
     }
   }
   void save(const fs::path& file, const fs::path& base) {
-    bridge_->send(line_of({{"do", "save"}, {"file", file.string()}, {"base", base.string()}}));
+    bridge_->send(
+        text_of_message({{"do", "save"}, {"file", file.string()}, {"base", base.string()}}));
   }
 
   WandbOptions options_;

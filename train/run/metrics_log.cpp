@@ -72,6 +72,15 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_e
   }
 }
 
+void MetricsLog::begin(const LoggedRun& run) {
+  for (Sink& sink : sinks_) {
+    if (sink.part.empty()) sink.logger->begin(run);
+    else guarded(sink, [&] { sink.logger->begin(run); });
+  }
+  begun_ = true;
+  begin_watch();
+}
+
 std::map<std::string, i64> MetricsLog::sizes() const {
   std::map<std::string, i64> sizes;
   for (const Sink& sink : sinks_)

@@ -76,6 +76,7 @@ class MetricsLog {
     warn(sink, reason);
   }
   void log(const LogEvent& event);
+  void begin_watch();
 
   std::vector<Sink> sinks_;
   std::shared_ptr<Watch> watch_;

@@ -100,12 +100,7 @@ void MetricsLog::watch(Trainer& trainer) {
   if (watch_->is_needed()) trainer.add_observer(*watch_);
 }
 
-void MetricsLog::begin(const LoggedRun& run) {
-  for (Sink& sink : sinks_) {
-    if (sink.part.empty()) sink.logger->begin(run);
-    else guarded(sink, [&] { sink.logger->begin(run); });
-  }
-  begun_ = true;
+void MetricsLog::begin_watch() {
   if (watch_) watch_->begin();
 }
 
