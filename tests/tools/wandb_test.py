@@ -58,7 +58,7 @@ class Wandb(unittest.TestCase):
         self.scratch = tempfile.TemporaryDirectory()
         self.addCleanup(self.scratch.cleanup)
         self.run = SmallRun(COMMAND, self.scratch.name)
-        self.environment = {"WEFT_PYTHON": sys.executable, "WANDB_MODE": "", "HOME": self.scratch.name}
+        self.environment = {"WEFT_PYTHON": sys.executable, "HOME": self.scratch.name}
 
     def offline_runs(self, name):
         return [records(path) for path in sorted(self.run.path(name).glob("wandb/offline-run-*/*.wandb"))]
