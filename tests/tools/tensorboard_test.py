@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -163,6 +164,26 @@ class TensorBoard(unittest.TestCase):
             self.assertFalse([tag for tag in tags if "gpu1" in tag])  # it cannot be opened
             self.assertNotIn("system/gpu2/power_watts", tags)         # it has no such figure
             self.assertIn("system/gpu2/utilization", tags)
+
+    def test_of_several_ranks_the_first_alone_writes(self):
+        if not pathlib.Path(COMMAND).with_name("libweft_gloo.so").exists():
+            self.skipTest("this build has no Gloo")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        ranks = [subprocess.Popen(
+            self.run.arguments("run", "loggers=[{type: tensorboard, histograms: 5ba}]"),
+            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
+                 "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                 "WEFT_DIST_TOKEN": "tensorboard"}) for rank in range(2)]
+        self.assertEqual([rank.wait(120) for rank in ranks], [0, 0])
+        self.assertEqual(len(list((self.run.path("run") / "tensorboard").iterdir())), 1)
+        self.assertEqual([point.step for point in self.read("run").Histograms("weights/" + self.weight("run"))],
+                         [0, 5, 10, 15, 20, 25, 30])
+
+    def weight(self, name):
+        tags = self.read(name).Tags()["histograms"]
+        return next(tag for tag in tags if tag.startswith("weights/")).removeprefix("weights/")
 
     def test_the_program_serves_it(self):
         self.train("runs/first")
