@@ -21,6 +21,7 @@
 #include "weft/train/callbacks/callbacks.h"
 #include "weft/train/callbacks/console.h"
 #include "weft/train/evaluation/evaluator.h"
+#include "weft/train/loggers/loggers.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/run_config_file.h"

@@ -9,6 +9,9 @@ target_link_libraries(checkpoint_bench PRIVATE weft weft_dependencies)
 # weft's side of bench/loaders.py. `./run bench loaders` builds it.
 add_executable(loader_bench EXCLUDE_FROM_ALL bench/loader_bench.cpp)
 target_link_libraries(loader_bench PRIVATE weft weft_dependencies)
+# What loggers cost a step.
+add_executable(logger_bench EXCLUDE_FROM_ALL bench/logger_bench.cpp)
+target_link_libraries(logger_bench PRIVATE weft weft_dependencies)
 # Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
 # the CPU too.
 if(WEFT_CUDA STREQUAL "ON")

@@ -20,6 +20,10 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/weft.h)
   install(FILES weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/weft)
 endif()
 
+# The bridges that loggers start (train/loggers/wandb.cpp).
+install(DIRECTORY python/weft DESTINATION ${CMAKE_INSTALL_DATADIR}/weft/python
+        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+
 # The component `testing` is installed if the tests are built.
 if(TARGET weft_testing)
   set_target_properties(weft_testing PROPERTIES EXPORT_NAME testing)

@@ -195,6 +195,16 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   set_tests_properties(report_page PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
+# What the loggers write is read with the real packages, which the Python of $WEFT_PACKAGES_PYTHON
+# may have. Without them the tests are skipped.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  foreach(logger tensorboard wandb)
+    add_test(NAME ${logger} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/${logger}_test.py
+                                    $<TARGET_FILE:weft_app>)
+    set_tests_properties(${logger} PROPERTIES LABELS slow TIMEOUT 300 SKIP_RETURN_CODE 77)
+  endforeach()
+endif()
+
 # Producers of the Python package, in processes of their own, feed runs of the command.
 if(WEFT_PYTHON3 AND TARGET weft_app)
   add_test(NAME streams COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/stream_test.py

@@ -12,8 +12,13 @@
 //   state          when a run is resumed from a checkpoint that has its state
 //   begin          once, before the first event
 //   log            for each event
+//   end            once, when the run has ended or was stopped; not after an exception
+//
+// A logger may also look at batches, weights and gradients (watches_training). In a run of several
+// ranks, each has the loggers, but only those of rank 0 begin, log and end.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,16 +33,24 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/run/run_folder.h"
 
+namespace weft::data {
+class Loader;
+}
+
 namespace weft::train {
 
 class LogFile;
+class Trainer;
+struct BatchInProgress;
+struct RunReport;
 
 // A Tensor is a table: int64 (rows, columns).
 using LoggedValue = std::variant<i64, double, std::string, std::vector<std::string>, Tensor>;
 
 struct LogEvent {
-  std::string name;  // epoch, validation, step, test, rebuild, failed, or of a callback's event
-  i64 step = 0;      // optimizer steps applied since the run began
+  // epoch, validation, step, test, rebuild, failed, system, or that of a callback's event
+  std::string name;
+  i64 step = 0;  // optimizer steps applied since the run began
   // In the order of the line in metrics.jsonl, with `step` among them.
   std::vector<std::pair<std::string, LoggedValue>> values = {};
 
@@ -52,6 +65,8 @@ struct LoggedRun {
   const CheckpointAbout* resumed_at = nullptr;  // null for a new run
   // The folder with the logs up to the checkpoint; empty if it is `folder`.
   std::filesystem::path before = {};
+  std::map<std::string, std::string> values = {};  // the config, by path: "optimizer.lr"
+  const data::Loader* loader = nullptr;            // of training; lives as long as the logger
 };
 
 class Logger {
@@ -61,10 +76,21 @@ class Logger {
   // `run` lives for this call, and run.folder as long as the logger.
   virtual void begin(const LoggedRun& /*run*/) {}
   virtual void log(const LogEvent& event) = 0;
+  virtual void end(const RunReport& /*report*/) {}
   // Saves or loads what a checkpoint has of it. Events after the checkpoint are logged again.
   virtual void state(State&) {}
   // The file whose size a checkpoint has; null for all loggers but jsonl and csv.
   virtual const LogFile* file() const { return nullptr; }
+
+  // The hooks below are called, on all ranks, if this returns true. They are those of
+  // TrainerObserver. needs_gradients must give the same answer on all ranks; a step for which it
+  // returns true is not replayed from a graph.
+  virtual bool watches_training() const { return false; }
+  virtual void on_batch_begin(Trainer&, const BatchInProgress&) {}
+  virtual bool needs_gradients(const Trainer&) const { return false; }
+  virtual void on_gradients(Trainer&, double /*scale*/) {}
+  // Seconds between two events `system` (train/run/system_figures.h) that it gets; 0: none.
+  virtual double system_every() const { return 0; }
 };
 
 }  // namespace weft::train

@@ -15,7 +15,7 @@ namespace weft::train {
 namespace {
 
 bool is_own(const std::string& event) {
-  constexpr std::array kOwn{"epoch", "validation", "step", "test", "rebuild", "failed"};
+  constexpr std::array kOwn{"epoch", "validation", "step", "test", "rebuild", "failed", "system"};
   return std::find(kOwn.begin(), kOwn.end(), event) != kOwn.end();
 }
 bool is_own_field(const std::string& field) {
@@ -40,28 +40,15 @@ std::optional<double> LogEvent::number(std::string_view key) const {
   return std::nullopt;
 }
 
-// Calls a logger. What it throws is a warning, once.
-template <class F>
-void MetricsLog::guarded(Sink& sink, const F& call) {
-  std::string reason;
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    reason = error.what();
-  } catch (...) {
-    reason = "it threw an exception of a type of its own";
-  }
-  warn(sink, reason);
-}
-
 void MetricsLog::warn(Sink& sink, const std::string& reason) {
   if (!std::exchange(sink.failed, true))
     log_warning("logger '{}': {}; the run goes on without what it does not log", sink.name, reason);
 }
 
-MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers) {
+MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_every) {
   for (const char* name : {"jsonl", "csv"})
     sinks_.push_back({LoggerRecipe::of(name).make(), name, ""});
+  sinks_.front().system_every = system_every;
   for (std::size_t i = 0; i < loggers.size(); ++i) {
     if (!loggers[i].enabled()) continue;
     const std::string& name = loggers[i].name();
@@ -80,6 +67,7 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers) {
       warn(sink, error.what());
       continue;
     }
+    guarded(sink, [&] { sink.system_every = sink.logger->system_every(); });
     sinks_.push_back(std::move(sink));
   }
 }
@@ -90,6 +78,7 @@ void MetricsLog::begin(const LoggedRun& run) {
     else guarded(sink, [&] { sink.logger->begin(run); });
   }
   begun_ = true;
+  begin_watch();
 }
 
 std::map<std::string, i64> MetricsLog::sizes() const {

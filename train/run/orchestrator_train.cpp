@@ -46,7 +46,9 @@ void Orchestrator::begin_log() {
                      .config = config::to_yaml(config_),
                      .metrics = output_.metric_names,
                      .resumed_at = resume_.from ? &resume_.from->about() : nullptr,
-                     .before = elsewhere ? resume_.run : ""});
+                     .before = elsewhere ? resume_.run : "",
+                     .values = config::flatten(section_ref(config_)),
+                     .loader = &*input_.loader});
 }
 
 void Orchestrator::begin_hooks() {
@@ -126,6 +128,7 @@ RunReport Orchestrator::train(std::stop_token stop) {
   report.stopped = failed.empty() && !complete && control_.stop.stop_requested();
   report.seconds = seconds();
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
+  output_.log.end(report);
   output_.folder->unlock();
   ranks().wait("the end of the run");
   return report;

@@ -41,6 +41,7 @@ struct RunOptions {
   bool deterministic = false;
   bool autotune = false;
   bool atomics = false;
+  double system_every = 0;  // seconds between figures of the machine in metrics.jsonl; 0: none
   i64 threads = 0;          // 0: all that the machine offers
   std::string dir;          // "": runs/<config>/<date>-<time>
   Duration log_every = {};  // 0: no events of steps

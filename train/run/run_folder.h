@@ -8,6 +8,8 @@
 //   metrics.jsonl       one object per event; metrics.csv has the epochs as a table
 //   checkpoints/step-N/ model.safetensors, optimizer.safetensors, trainer_state.json,
 //                       manifest.json; links last and best
+//   tensorboard/        event files, with the logger tensorboard (train/loggers/event_files.h)
+//   wandb/              files of W&B and bridge.log, with the logger wandb
 //   stream/             the records of a stream that were acknowledged (data/stream/journal.h)
 //
 // A folder that holds a run, or anything else, is never overwritten. A resumed run continues in it.
