@@ -3,6 +3,7 @@
 // test, rebuild (of optimizer and schedule, by a strategy), failed (with the reason), and the
 // events of callbacks.
 #pragma once
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,9 @@ class MetricsLog {
   // Makes the loggers jsonl and csv, then these. Throws the UserError of a constructor; anything
   // else that it throws is a warning, and the logger is left out.
   explicit MetricsLog(const std::vector<LoggerRecipe>& loggers = {});
+
+  // Adds a logger that no config names, after the others. No checkpoint has its state.
+  void add_logger(std::unique_ptr<Logger> logger, std::string name);
 
   // Begins all loggers. Events before this are dropped: a resumed run has logged them already.
   void begin(const LoggedRun& run);
@@ -37,6 +41,8 @@ class MetricsLog {
   void add_validation(i64 epoch, i64 step, const Evaluation& evaluation, i64 samples);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
   void add_failure(i64 epoch, i64 step, const std::string& reason);
+  // A checkpoint of this step was written. No line of metrics.jsonl says so.
+  void add_checkpoint(i64 step, const std::filesystem::path& folder);
   // An event of a callback.
   void add_event(const std::string& event, i64 step, const std::map<std::string, double>& values);
 
