@@ -11,7 +11,6 @@
 
 Each worker starts `weft train` as a rank of one job. docs/distributed.md has more.
 """
-import collections
 import datetime
 import json
 import os
@@ -21,11 +20,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 
-from weft import _follow, _leash
+from weft import _follow
+from weft._command import Command as _Command
 
 _POLL = 0.2          # seconds
 _JOIN = 120          # seconds for all workers to meet
@@ -146,39 +145,6 @@ def _free_port(address):
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((address, 0))
         return probe.getsockname()[1]
-
-
-class _Command:
-    """`weft train` as a process that ends with this one."""
-
-    def __init__(self, arguments, *, grace, environment, folder):
-        self._lines = collections.deque(maxlen=_LINES)
-        self._grace = grace
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", _leash.__file__, str(grace), *arguments], cwd=folder,
-            env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace", start_new_session=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self._process.stderr:
-            self._lines.append(line)
-            sys.stderr.write(line)
-
-    def code(self):
-        return self._process.poll()
-
-    def lines(self):
-        self._reader.join(1)
-        return list(self._lines)
-
-    def stop(self):
-        self._process.stdin.close()
-        try:
-            self._process.wait(self._grace + 5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
 
 
 class _Worker:
