@@ -105,6 +105,7 @@ def main(arguments: List[str]) -> int:
         print(f"weft: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
+        print("weft: stopped before the first trial", file=sys.stderr)
         return 130
 
 

@@ -117,7 +117,8 @@ def _checked_config(program: str, config: str, overrides: List[str], plugins: Se
         try:
             resolved_config(program, config, overrides + chosen, plugins)
         except Error as error:
-            raise Error(f"the space does not fit the config ({' '.join(chosen)}): {error}", error.code) \
+            sentence = str(error).removeprefix("command line: ")
+            raise Error(f"the space does not fit the config ({' '.join(chosen)}): {sentence}", error.code) \
                 from None
     return plain
 
