@@ -42,7 +42,7 @@ def executed():
                            "MPLCONFIGDIR": folder, "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder})
         work = pathlib.Path(folder, "work")
         work.mkdir()
-        nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False,
+        nbclient.NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False, coalesce_streams=True,
                                 resources={"metadata": {"path": str(work)}}).execute()
     return notebook
 

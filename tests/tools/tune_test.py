@@ -151,7 +151,8 @@ class Studies(InFolder):
             self.assertLessEqual(set(_space.overrides_of(trial.values)), set(overrides))
         written = json.loads(pathlib.Path("tune.json").read_text())
         self.assertEqual((written["best"], written["trials"][0]["loss"]), (result.best.number, losses[0]))
-        rows = list(csv.DictReader(pathlib.Path("trials.csv").open()))
+        with open("trials.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
         self.assertEqual([float(row["validation_loss"]) for row in rows], losses)
         self.assertEqual(rows[0]["optimizer.lr"], str(result.best.values["optimizer.lr"]))
         self.assertEqual(len(result.table().splitlines()), 7)
