@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/notebook.ipynb, executed: notebook_test.py WEFT_COMMAND [--write]
 
---write stores the notebook with its outputs. If nbclient, ipykernel or matplotlib cannot be imported
-(by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which skips the test.
+--write stores the notebook with its outputs. If nbclient, ipykernel or matplotlib cannot be
+imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which skips the test.
 """
 import os
 import pathlib

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The code on docs/python.md and docs/tuning.md, with the command: python_pages_test.py WEFT_COMMAND
+"""The code on docs/python.md and docs/tuning.md: python_pages_test.py WEFT_COMMAND
 
 If Optuna cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which
 skips the test.
