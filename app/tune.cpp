@@ -106,6 +106,7 @@ std::vector<std::string> python_command(const TuneArguments& arguments) {
   if (arguments.pruner != "median") add("--pruner", arguments.pruner);
   if (arguments.seed != 0) add("--seed", std::to_string(arguments.seed));
   for (const std::string& plugin : arguments.plugins) add("--plugin", plugin);
+  if (!arguments.python.empty()) add("--python", arguments.python);
   if (!error) add("--program", own);
   return words;
 }

@@ -4,6 +4,7 @@ starts."""
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -15,7 +16,7 @@ from weft._tune import Interrupted, tune
 from weft._tune_result import Trial, TuneResult
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_OWN = ("--program",)  # options that `weft tune` adds
+_PROGRAM = "--program"  # an option that `weft tune` adds
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--pruner", default="median", metavar="NAME", help=", ".join(PRUNERS))
     add("--seed", type=int, default=0, metavar="N", help="of the sampler")
     add("--plugin", action="append", default=[], metavar="FILE", help="shared library of entries")
-    add("--program", metavar="FILE", help="the program weft")
+    add(_PROGRAM, metavar="FILE", help="the program weft")
+    add("--python", metavar="FILE", help="this Python, which `weft tune` has started")
     return parser
 
 
@@ -68,11 +70,10 @@ def _show(result: TuneResult, again: str, stopped: bool) -> None:
 
 def _command(arguments: List[str]) -> str:
     """The command line of `weft tune`."""
-    words = list(arguments)
-    for option in _OWN:
-        if option in words:
-            at = words.index(option)
-            del words[at:at + 2]
+    words = [word for word in arguments if not word.startswith(f"{_PROGRAM}=")]
+    if _PROGRAM in words:
+        at = words.index(_PROGRAM)
+        del words[at:at + 2]
     return shlex.join(["weft", *words])
 
 
@@ -91,7 +92,7 @@ def _tune(arguments: List[str]) -> int:
                       on_trial=_say)
     except Interrupted as interrupted:
         _show(interrupted.result, again, True)
-        return 130
+        return 128 + signal.SIGINT
     _show(result, again, any(trial.outcome == "stopped" for trial in result.trials))
     return 0 if result.best is not None or not result.trials else 3
 
@@ -106,7 +107,10 @@ def main(arguments: List[str]) -> int:
         return error.code
     except KeyboardInterrupt:
         print("weft: stopped before the first trial", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the runs have been stopped; the next call goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
 
 
 if __name__ == "__main__":
