@@ -2,12 +2,13 @@
 """Tunes the keys of a config: runs of weft, each a trial of an Optuna study."""
 from __future__ import annotations
 
+import json
 import math
 import os
 import pathlib
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from weft import _yaml
 from weft._error import Error, mistake
@@ -199,27 +200,29 @@ class _Tuner:
             found = None if self._stopping else self._study.next(self._limit)
             if found is None:
                 return False
-            trial, chosen, begun = found
+            trial, chosen, resumed = found
             folder = self._study.folder / f"trial-{trial.number}"
             trial.set_user_attr("folder", str(folder))
-            started = self._start(chosen, folder, begun)
+            watched = _Watched(trial, folder if resumed else None)
+            started = self._start(chosen, folder, resumed)
             self._runs.append(started)
         try:
             with started:
-                self._follow(trial, started)
+                self._follow(trial, started, watched)
         finally:
             with self._lock:
                 self._runs.remove(started)
         return True
 
-    def _follow(self, trial: "optuna.Trial", started: Run) -> None:
+    def _follow(self, trial: "optuna.Trial", started: Run, watched: "_Watched") -> None:
         begun = time.monotonic()
-        watched = _Watched(trial)
         try:
             for event in started:
                 with self._lock:
                     if watched.prunes(event):
                         started.stop()
+            with self._lock:
+                trial.set_user_attr("validated_at", watched.steps)
             self._end(trial, watched, started.wait(), begun)
         except Error as error:
             about = {"message": str(error), "seconds": time.monotonic() - begun}
@@ -255,30 +258,51 @@ class _Watched:
     """The validations of a run. Optuna compares those of the same number: the steps of two trials
     differ where their batch sizes do."""
 
-    def __init__(self, trial: "optuna.Trial") -> None:
+    def __init__(self, trial: "optuna.Trial", before: Optional[pathlib.Path]) -> None:
+        """before: the run folder of a trial that goes on, as its last process has left it. The run
+        repeats what was after its last checkpoint."""
         self._trial = trial
-        # Of a run that was stopped and goes on, which may repeat the last ones.
-        self._steps: List[int] = list(trial.user_attrs.get("validated_at", []))
+        storage = trial.study._storage
+        self._reported = set(storage.get_trial(trial._trial_id).intermediate_values)
+        self.steps: List[int] = []
         self.metrics: List[str] = []
         self.pruned = False
+        for event in _events_in(before / "metrics.jsonl") if before is not None else ():
+            self._take(event)
 
     def prunes(self, event: Event) -> bool:
         """Takes an event. Returns whether the run is to be stopped; True once at most."""
         if event["event"] == "begin":
             self.metrics = event["metrics"]
-        if "validation/loss" not in event or event["step"] in self._steps:
-            return False
-        loss = event["validation/loss"]
-        self._report(event["step"], math.inf if loss is None else float(loss))
-        if self.pruned or not self._trial.should_prune():
+        if not self._take(event) or self.pruned or not self._trial.should_prune():
             return False
         self.pruned = True
         return True
 
     def report_infinity(self) -> None:
-        self._report(self._steps[-1] + 1 if self._steps else 1, math.inf)
+        self._report(self.steps[-1] + 1 if self.steps else 1, math.inf)
+
+    def _take(self, event: Event) -> bool:
+        """Whether it has a validation that was not reported."""
+        if "validation/loss" not in event or (self.steps and event["step"] <= self.steps[-1]):
+            return False
+        loss = event["validation/loss"]
+        self._report(event["step"], math.inf if loss is None else float(loss))
+        return True
 
     def _report(self, step: int, loss: float) -> None:
-        self._steps.append(step)
-        self._trial.report(loss, len(self._steps))
-        self._trial.set_user_attr("validated_at", self._steps)
+        self.steps.append(step)
+        if len(self.steps) not in self._reported:
+            self._trial.report(loss, len(self.steps))
+
+
+def _events_in(path: pathlib.Path) -> Iterator[Event]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # the end of a file that could not be written
+            return

@@ -28,7 +28,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402
-from weft import _space  # noqa: E402
+from weft import _space, _study  # noqa: E402
 
 COMMAND = os.path.abspath(sys.argv.pop())
 SECONDS = 120  # for anything that is waited for
@@ -38,6 +38,7 @@ model: {type: mlp, hidden: [16]}
 optimizer: {type: adamw, lr: 1e-3}
 train: {epochs: 2, batch_size: 20}
 """
+LONG = ["train.epochs=400", "train.batch_size=4", "checkpoint.every=1000ep", "--pruner", "none", "--jobs", "2"]
 SPACE = """# what is tuned
 optimizer.type: {choice: [sgd, adamw]}
 optimizer.lr: {float: [1e-4, 1e-1], log: true}
@@ -224,6 +225,9 @@ class Studies(InFolder):
                                ({"storage": "no/s.db"}, "does not exist"), ({"timeout": -1}, "--timeout: -1 given"),
                                ({"storage": "small.yaml"}, "is no SQLite database")]:
             self.assertIn(part, self.mistake(**settings))
+        lock = _study.StudyFile("s.db")
+        self.assertIn("another process tunes with s.db", self.mistake())
+        lock.close()
         self.assertFalse(pathlib.Path("runs").exists())
 
 
@@ -271,7 +275,7 @@ class Command(InFolder):
             self.assertIn(part, done.stderr)
 
     def start(self):
-        process = subprocess.Popen(self.command("train.epochs=200", "--pruner", "none", "--jobs", "2"), text=True,
+        process = subprocess.Popen(self.command(*LONG), text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment())
         self.addCleanup(lambda: [pipe.close() for pipe in (process.stdout, process.stderr)])
         self.addCleanup(process.wait)
@@ -288,7 +292,6 @@ class Command(InFolder):
     def test_slow_a_stop_and_a_kill_are_gone_on_from(self):
         process = self.start()
         self.wait_for_epochs(2)
-        self.assertIn("another process tunes with s.db", self.run_command().stderr)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=SECONDS)
         self.assertEqual((process.returncode, errors), (130, ""))
@@ -305,13 +308,14 @@ class Command(InFolder):
         done = None
         while done is None or "are still saving" in done.stderr:
             self.assertLess(time.monotonic(), deadline)
-            done = self.run_command("train.epochs=200", "--pruner", "none", "--jobs", "2")
+            done = self.run_command(*LONG)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         for trial in json.loads(pathlib.Path("tune.json").read_text())["trials"]:
             folder = pathlib.Path(trial["folder"])
-            epochs = [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-            self.assertEqual(epochs, list(range(1, 201)))
-            self.assertEqual((trial["outcome"], len(trial["validations"])), ("complete", 200))
+            events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            losses = [[event["step"], event["validation/loss"]] for event in events if event["event"] == "epoch"]
+            self.assertEqual(len(losses), 400)
+            self.assertEqual((trial["outcome"], trial["validations"]), ("complete", losses))
             self.assertIn("resume: going on from", (folder / "log.txt").read_text())
 
     def test_slow_a_time_limit(self):
