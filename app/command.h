@@ -38,6 +38,7 @@ void guard_plugins();
 
 // Each function adds its subcommand to the parser. The callback runs it and stores the exit code.
 void add_train(CLI::App& app, int& exit_code);
+void add_tune(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);
 void add_predict(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);

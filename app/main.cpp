@@ -62,6 +62,7 @@ int run_command(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "help of all commands");
   int exit_code = app::kDone;
   app::add_train(app, exit_code);
+  app::add_tune(app, exit_code);
   app::add_evaluate(app, exit_code);
   app::add_predict(app, exit_code);
   app::add_export(app, exit_code);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include "weft/app/command.h"
 #include "weft/app/display.h"
+#include "weft/app/event_stream.h"
 #include "weft/app/rank.h"
 #include "weft/app/stop_signals.h"
 #include "weft/core/log.h"
+#include "weft/core/printable.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
 
@@ -18,6 +21,7 @@ namespace {
 struct TrainArguments {
   std::string config;
   std::vector<std::string> overrides, plugins;
+  std::optional<int> events = {};
 };
 
 // Rank 0 shows the run. The other ranks print warnings and errors alone.
@@ -35,8 +39,9 @@ void set_sink(const Rank& rank, const std::shared_ptr<Display>& display) {
 }
 
 int train(const TrainArguments& arguments, StopSignals& signals, Rank& rank,
+          const std::shared_ptr<EventStream>& events,
           std::optional<train::Orchestrator>& orchestrator) {
-  const auto& [path, overrides, plugins] = arguments;
+  const auto& [path, overrides, plugins, descriptor] = arguments;
   const auto display = std::make_shared<Display>([&] { signals.on_closed_pipe(); });
   set_sink(rank, display);
   load_plugins(plugins);
@@ -46,8 +51,10 @@ int train(const TrainArguments& arguments, StopSignals& signals, Rank& rank,
   orchestrator.emplace(config, std::filesystem::path(path).stem().string(), overrides,
                        rank.group());
   if (rank.is_first()) orchestrator->add_callback(display);
+  if (events) orchestrator->add_logger(logger_of(events, *orchestrator), "--events");
   signals.listen([&] { orchestrator->request_checkpoint(); });
   const train::RunReport report = orchestrator->train(signals.token());
+  if (events) events->end(report);
   const int exit_code = rank.leave(signals.exit_code());  // also of a signal after the last step
   if (!report.failed.empty()) throw TrainingError(report.failed);
   return exit_code;
@@ -57,12 +64,28 @@ struct NoSinkAtTheEnd {
   ~NoSinkAtTheEnd() { set_log_sink({}); }
 };
 
+// Calls `train`. What it throws before the run has ended is the last event.
+int with_events(const std::shared_ptr<EventStream>& events, const std::function<int()>& train) {
+  try {
+    return train();
+  } catch (const std::exception& error) {
+    if (events) events->fail(printable(error.what()));
+    throw;
+  }
+}
+
 int run(const TrainArguments& arguments) {
   Rank rank;
+  // Rank 0 tells what happens. It is made before anything else could have the descriptor's number.
+  const auto events = arguments.events && rank.is_first()
+                          ? std::make_shared<EventStream>(*arguments.events)
+                          : nullptr;
   std::optional<train::Orchestrator> orchestrator;
   StopSignals signals;  // outlived by what a signal uses
   const NoSinkAtTheEnd no_sink;
-  return rank.run([&] { return train(arguments, signals, rank, orchestrator); });
+  return with_events(events, [&] {
+    return rank.run([&] { return train(arguments, signals, rank, events, orchestrator); });
+  });
 }
 
 }  // namespace
@@ -73,6 +96,8 @@ void add_train(CLI::App& app, int& exit_code) {
   command->add_option("CONFIG", arguments->config, "YAML file")->transform(home_path())->required();
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.epochs=3");
+  command->add_option("--events", arguments->events,
+                      "open descriptor that gets the events of the run as JSON lines");
   add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }

@@ -205,6 +205,18 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   endforeach()
 endif()
 
+# Runs that the package starts. Tests with packages from PyPI are skipped without them: type hints
+# by mypy, trials by Optuna, a notebook, and the code on the pages about these.
+if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
+  foreach(test run_events tune notebook python_pages)
+    add_test(NAME ${test} COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/${test}_test.py
+                                  $<TARGET_FILE:weft_app>)
+  endforeach()
+  add_test(NAME types COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/types_test.py)
+  set_tests_properties(run_events python_pages types PROPERTIES LABELS quick TIMEOUT 120 SKIP_RETURN_CODE 77)
+  set_tests_properties(tune notebook PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
+endif()
+
 # Producers of the Python package, in processes of their own, feed runs of the command.
 if(WEFT_PYTHON3 AND TARGET weft_app)
   add_test(NAME streams COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/stream_test.py

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the run folder of a run that is going on."""
+from __future__ import annotations
+
 import json
 import math
 import os
 import pathlib
 import re
 import shutil
+from typing import Any, Iterator, Union
+
+Path = Union[str, "os.PathLike[str]"]
 
 _CHECKPOINT = re.compile(r"step-([0-9]+)(?:-([0-9]+))?")
 
@@ -17,15 +22,15 @@ class Events:
     are not events, and one that is written again is one, because its seconds are others.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self._path = pathlib.Path(path)
         self._at = 0        # bytes that were read, up to the end of a line
         self._last = b""    # the line before it, which tells whether the file was cut
-        self._seen = set()
+        self._seen: set[bytes] = set()
         for _ in self.new():
             pass
 
-    def new(self):
+    def new(self) -> Iterator[dict[str, Any]]:
         """Yields the events that were written since the last call, as dicts."""
         try:
             with open(self._path, "rb") as file:
@@ -48,10 +53,10 @@ class Events:
                 yield json.loads(line)
 
 
-def newest_checkpoint(folder, at_most=math.inf):
+def newest_checkpoint(folder: Path, at_most: float = math.inf) -> tuple[int, pathlib.Path | None]:
     """(step, path) of the newest checkpoint of a folder of checkpoints, of those up to a step; (-1,
     None) without one. A checkpoint gets its name when it is whole."""
-    newest = (-1, 0), None
+    newest: tuple[tuple[int, int], pathlib.Path | None] = (-1, 0), None
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
@@ -59,11 +64,13 @@ def newest_checkpoint(folder, at_most=math.inf):
     for name in names:
         found = _CHECKPOINT.fullmatch(name)
         if found and int(found[1]) <= at_most:
-            newest = max(newest, ((int(found[1]), int(found[2] or 1)), pathlib.Path(folder, name)))
+            number = int(found[1]), int(found[2] or 1)
+            if number > newest[0]:
+                newest = number, pathlib.Path(folder, name)
     return newest[0][0], newest[1]
 
 
-def _link(source, target):
+def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except FileNotFoundError:
@@ -72,7 +79,7 @@ def _link(source, target):
         shutil.copy2(source, target)
 
 
-def copy_of_checkpoint(path, target):
+def copy_of_checkpoint(path: Path, target: Path) -> bool:
     """Makes `target` a copy of a checkpoint, of links where that is possible: the run deletes older
     checkpoints while it goes on. False if it was deleted meanwhile."""
     try:

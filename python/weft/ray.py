@@ -11,7 +11,8 @@
 
 Each worker starts `weft train` as a rank of one job. docs/distributed.md has more.
 """
-import collections
+from __future__ import annotations
+
 import datetime
 import json
 import os
@@ -21,11 +22,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
+from typing import Any, Callable, Iterable, Mapping, Union
 
-from weft import _follow, _leash
+from weft import _follow
+from weft._command import Command as _Command
+
+Path = Union[str, "os.PathLike[str]"]
 
 _POLL = 0.2          # seconds
 _JOIN = 120          # seconds for all workers to meet
@@ -37,11 +41,11 @@ class Failed(RuntimeError):
     """`weft train` has ended with an exit code other than 0: `code`. The text has the end of its
     standard error."""
 
-    def __init__(self, rank, code, lines):
+    def __init__(self, rank: int, code: int, lines: list[str]) -> None:
         super().__init__(f"rank {rank}: weft train ended with exit code {code}\n" + "".join(lines))
         self.rank, self.code, self.lines = rank, code, lines
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Failed], tuple[int, int, list[str]]]:
         return Failed, (self.rank, self.code, self.lines)
 
 
@@ -53,37 +57,41 @@ class _Board:
     opens it.
     """
 
-    def __init__(self):
-        self._names, self._start = {}, None
-        self._reports, self._ended = [], False
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._start: dict[str, Any] | None = None
+        self._reports: list[dict[str, Any]] = []
+        self._ended = False
 
-    def join(self, rank, name):
+    def join(self, rank: int, name: str) -> dict[str, Any] | None | bool:
         """What rank 0 has said, None while it waits for others. False: an old board."""
         if self._names.setdefault(rank, name) != name:
             return False
         return self._start
 
-    def leave(self, rank):
+    def leave(self, rank: int) -> None:
         self._names.pop(rank)
 
-    def joined(self):
+    def joined(self) -> int:
         return len(self._names)
 
-    def open(self, start):
+    def open(self, start: dict[str, Any]) -> None:
         self._start = start
 
-    def report(self, metrics):
+    def report(self, metrics: dict[str, Any]) -> None:
         self._reports.append(metrics)
 
-    def end(self):
+    def end(self) -> None:
         self._ended = True
 
-    def next(self, number):
+    def next(self, number: int) -> tuple[list[dict[str, Any]], bool]:
         """(reports from `number` on, whether these are all)."""
         return self._reports[number:], self._ended
 
 
-def train_func(config, overrides=(), *, run_dir=None, program="weft", grace=20):
+def train_func(config: Path | dict[str, Any], overrides: Iterable[str] = (), *,
+               run_dir: Path | None = None, program: str = "weft",
+               grace: float = 20) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """The function for `DataParallelTrainer(train_loop_per_worker=…)` that trains by a config.
 
     config: the path of a config that all machines have, or a dict of the same keys.
@@ -115,7 +123,7 @@ def train_func(config, overrides=(), *, run_dir=None, program="weft", grace=20):
     if run_dir is not None:
         overrides.append(f"run.dir={os.path.abspath(run_dir)}")
 
-    def train(loop_config):
+    def train(loop_config: dict[str, Any]) -> dict[str, Any]:
         worker = _Worker(config, overrides + [_override(*item) for item in loop_config.items()],
                          program=program, grace=grace, here=here, job=job, default_dir=default_dir)
         return worker.train()
@@ -123,12 +131,13 @@ def train_func(config, overrides=(), *, run_dir=None, program="weft", grace=20):
     return train
 
 
-def _override(key, value):
+def _override(key: str, value: Any) -> str:
     """key=value with a value that the command line reads as this one."""
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def _environment(start, rank, size, local_rank, local_size):
+def _environment(start: Mapping[str, Any], rank: int, size: int, local_rank: int,
+                 local_size: int) -> dict[str, str]:
     """The environment of a rank, without what a launcher of Ray itself may have left there."""
     variables = {name: value for name, value in os.environ.items()
                  if not name.startswith(_FAMILIES)}
@@ -141,63 +150,34 @@ def _environment(start, rank, size, local_rank, local_size):
                         "MASTER_PORT": str(start["port"]), "WEFT_DIST_TOKEN": start["token"]}
 
 
-def _free_port(address):
+def _free_port(address: str) -> int:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((address, 0))
-        return probe.getsockname()[1]
-
-
-class _Command:
-    """`weft train` as a process that ends with this one."""
-
-    def __init__(self, arguments, *, grace, environment, folder):
-        self._lines = collections.deque(maxlen=_LINES)
-        self._grace = grace
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", _leash.__file__, str(grace), *arguments], cwd=folder,
-            env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace", start_new_session=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self._process.stderr:
-            self._lines.append(line)
-            sys.stderr.write(line)
-
-    def code(self):
-        return self._process.poll()
-
-    def lines(self):
-        self._reader.join(1)
-        return list(self._lines)
-
-    def stop(self):
-        self._process.stdin.close()
-        try:
-            self._process.wait(self._grace + 5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        return int(probe.getsockname()[1])
 
 
 class _Worker:
-    def __init__(self, config, overrides, *, program, grace, here, job, default_dir):
+    def __init__(self, config: Path | dict[str, Any], overrides: list[str], *, program: str,
+                 grace: float, here: str, job: str, default_dir: str) -> None:
         import ray.train
-        self._ray, self._context = ray, ray.train.get_context()
+        self._ray: Any = ray
+        self._context = ray.train.get_context()
         self._rank, self._size = self._context.get_world_rank(), self._context.get_world_size()
-        self._config, self._overrides = config, overrides
+        self._config: Any = config
+        self._overrides = overrides
         self._program, self._grace, self._default_dir = program, grace, default_dir
         self._folder = here if os.path.isdir(here) else os.getcwd()
         self._board_name = f"weft-{job}-{self._context.get_experiment_name()}"
         self._name = uuid.uuid4().hex
-        self._board = self._command = None
-        self._scratch = None
+        self._board: Any = None
+        self._command: _Command | None = None
+        self._scratch = ""
         self._reported = 0       # calls of ray.train.report
         self._reported_step = -1   # of the newest checkpoint among them
-        self._last = {}
+        self._last: dict[str, Any] = {}
 
-    def train(self):
+    def train(self) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="weft-ray-") as scratch:
             self._scratch = scratch
             if isinstance(self._config, dict):
@@ -207,11 +187,11 @@ class _Worker:
             try:
                 start = self._meet()
                 events = _follow.Events(os.path.join(start["run_dir"], "metrics.jsonl"))
-                self._command = self._start(start)
+                self._command = command = self._start(start)
                 if self._rank == 0:
-                    self._lead(events, start["checkpoint_dir"])
+                    self._lead(command, events, start["checkpoint_dir"])
                 else:
-                    self._follow()
+                    self._follow(command)
                 return self._last
             finally:
                 if self._command is not None:
@@ -219,11 +199,11 @@ class _Worker:
 
     # ---- how the workers meet
 
-    def _meet(self):
+    def _meet(self) -> dict[str, Any]:
         """{"address", "port", "token", "run_dir", "checkpoint_dir"} of rank 0."""
         return self._call_together() if self._rank == 0 else self._join()
 
-    def _call_together(self):
+    def _call_together(self) -> dict[str, Any]:
         ray = self._ray
         places = self._places()
         try:
@@ -254,12 +234,13 @@ class _Worker:
         ray.get(self._board.open.remote(start))
         return start
 
-    def _join(self):
+    def _join(self) -> dict[str, Any]:
         ray, deadline = self._ray, time.monotonic() + _JOIN
         while time.monotonic() < deadline:
             try:
                 board = ray.get_actor(self._board_name)
-                if start := ray.get(board.join.remote(self._rank, self._name)):
+                start: dict[str, Any] | None = ray.get(board.join.remote(self._rank, self._name))
+                if start:
                     self._board = board
                     return start
             except (ValueError, ray.exceptions.RayActorError):  # none yet, or an old one
@@ -267,7 +248,7 @@ class _Worker:
             time.sleep(_POLL)
         raise TimeoutError(f"rank {self._rank}: rank 0 has not come for {_JOIN} s")
 
-    def _places(self):
+    def _places(self) -> dict[str, str]:
         """The folders of the run, by the resolved config."""
         import yaml  # which Ray needs, too
         done = subprocess.run([self._program, "config", self._config, *self._overrides],
@@ -282,7 +263,7 @@ class _Worker:
 
     # ---- the command and its reports
 
-    def _start(self, start):
+    def _start(self, start: dict[str, Any]) -> _Command:
         overrides = [text for text in self._overrides if not text.startswith("run.dir=")]
         overrides.append(f"run.dir={start['run_dir']}")
         if not any(text.startswith("resume=") for text in overrides):
@@ -292,28 +273,28 @@ class _Worker:
         return _Command([self._program, "train", self._config, *overrides],
                         grace=self._grace, environment=environment, folder=self._folder)
 
-    def _check(self):
+    def _check(self, command: _Command) -> bool:
         """Whether the command has ended."""
-        code = self._command.code()
+        code = command.code()
         if code:
-            raise Failed(self._rank, code, self._command.lines())
+            raise Failed(self._rank, code, command.lines())
         return code is not None
 
-    def _lead(self, events, checkpoints):
+    def _lead(self, command: _Command, events: _follow.Events, checkpoints: str) -> None:
         """Follows the run folder. An epoch is reported with its checkpoint, which is complete a
         little later than the line of the epoch; the next line or the end of the command says that
         there is none."""
-        waiting = None
+        waiting: dict[str, Any] | None = None
         self._reported_step = _follow.newest_checkpoint(checkpoints)[0]  # those of an earlier start
         while True:
-            ended = self._check()
+            ended = self._check(command)
             for event in events.new():
                 if waiting:
                     self._report(waiting, checkpoints)
                 if event["event"] == "test":
                     event = event | self._last
                 waiting = event
-            is_test = waiting and waiting["event"] == "test"
+            is_test = waiting is not None and waiting["event"] == "test"
             if waiting and not is_test and _follow.newest_checkpoint(checkpoints)[0] >= waiting["step"]:
                 self._report(waiting, checkpoints)
                 waiting = None
@@ -324,14 +305,14 @@ class _Worker:
                 return
             time.sleep(_POLL)
 
-    def _close(self):
+    def _close(self) -> None:
         """Waits for the others, because the board goes with this worker. Ray ends all workers if
         one of them fails."""
         self._ray.get(self._board.end.remote())
         while self._ray.get(self._board.joined.remote()) > 1:
             time.sleep(_POLL)
 
-    def _report(self, event, checkpoints, again=False):
+    def _report(self, event: dict[str, Any], checkpoints: str, again: bool = False) -> None:
         metrics = {key: value for key, value in event.items() if key not in ("schema", "event")}
         self._ray.get(self._board.report.remote(metrics))
         # One of a later step belongs to a later report.
@@ -344,21 +325,21 @@ class _Worker:
             self._reported_step = step
             shutil.rmtree(copy, ignore_errors=True)
 
-    def _report_to_ray(self, metrics, checkpoint=None):
+    def _report_to_ray(self, metrics: dict[str, Any], checkpoint: Any = None) -> None:
         self._reported += 1
         self._last = metrics
         self._ray.train.report(dict(metrics), checkpoint=checkpoint)
 
-    def _follow(self):
+    def _follow(self, command: _Command) -> None:
         """Reports as often as rank 0 does."""
         all_known = ended = False
         while not (all_known and ended):
-            ended = self._check()
+            ended = self._check(command)
             try:
                 reports, all_known = self._ray.get(self._board.next.remote(self._reported))
             except self._ray.exceptions.RayActorError as gone:
                 raise RuntimeError(f"rank {self._rank}: the worker of rank 0 is gone\n"
-                                   + "".join(self._command.lines())) from gone
+                                   + "".join(command.lines())) from gone
             for metrics in reports:
                 self._report_to_ray(metrics)
             time.sleep(_POLL)

@@ -4,12 +4,16 @@
 The format: 8 bytes with the length of a JSON header, the header, and the bytes of the tensors, which
 the header describes (https://github.com/huggingface/safetensors#format).
 """
+from __future__ import annotations
 
 import json
 import math
 import os
+from typing import Any, BinaryIO, Union
 
 import numpy as np
+
+Path = Union[str, "os.PathLike[str]"]
 
 _LARGEST_HEADER = 100_000_000  # bytes, as in the format's description
 
@@ -21,8 +25,8 @@ _DTYPES = {
 }
 
 
-def _pairs_once(pairs):
-    found = {}
+def _pairs_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
             raise ValueError(f"the name '{key}' is given twice; names must be unique")
@@ -30,7 +34,7 @@ def _pairs_once(pairs):
     return found
 
 
-def _header(file, path):
+def _header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], int, int]:
     """The entries of the header, and the position of the first tensor's bytes."""
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
@@ -47,16 +51,18 @@ def _header(file, path):
     return header, 8 + length, size
 
 
-def _is_size(value):
+def _is_size(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _described(path, name, entry, available):
+def _described(path: Path, name: str, entry: Any, available: int) -> tuple[str, list[int], int]:
     """dtype, shape and the first and last byte of a tensor, checked."""
     required = "a dtype, a shape and data_offsets that fit the file are required"
     if not isinstance(entry, dict):
         raise ValueError(f"{path}: '{name}' is {json.dumps(entry)[:60]}; {required}")
-    dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
+    dtype: Any = entry.get("dtype")
+    shape: Any = entry.get("shape")
+    offsets: Any = entry.get("data_offsets")
     sizes_fit = (isinstance(shape, list) and all(map(_is_size, shape)) and
                  isinstance(offsets, list) and len(offsets) == 2 and all(map(_is_size, offsets)))
     if not isinstance(dtype, str) or not sizes_fit:
@@ -72,14 +78,15 @@ def _described(path, name, entry, available):
     return dtype, shape, begin
 
 
-def _values(raw, dtype, shape):
-    values = np.frombuffer(raw, _DTYPES[dtype])
+def _values(raw: bytes, dtype: str, shape: list[int]) -> "np.ndarray[Any, Any]":
+    values: "np.ndarray[Any, Any]" = np.frombuffer(raw, _DTYPES[dtype])
     if dtype == "BF16":  # the upper half of a float32
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    return values.reshape(shape).copy()
+    copy: "np.ndarray[Any, Any]" = values.reshape(shape).copy()
+    return copy
 
 
-def load(path):
+def load(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
     """Returns {name: numpy array} of a safetensors file. Raises ValueError for a damaged file."""
     with open(path, "rb") as file:
         header, first, size = _header(file, path)
@@ -94,7 +101,7 @@ def load(path):
         return tensors
 
 
-def metadata(path):
+def metadata(path: Path) -> dict[str, str]:
     """Returns the texts of a safetensors file's metadata, {} if it has none."""
     with open(path, "rb") as file:
         texts = _header(file, path)[0].get("__metadata__") or {}

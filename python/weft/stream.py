@@ -8,6 +8,7 @@
 
 The protocol is described in data/stream/protocol.h, and for users in docs/streams.md.
 """
+from __future__ import annotations
 
 import collections
 import json
@@ -18,8 +19,11 @@ import socket
 import struct
 import time
 import uuid
+from types import TracebackType
+from typing import Any
 
 import numpy as np
+
 
 _VERSION = 1
 _HEADER = struct.Struct("<4sIQ")  # kind, bytes of the payload, number
@@ -47,13 +51,19 @@ class _Gone(Exception):
     """The connection is lost."""
 
 
-def _frame(kind, number=0, payload=b""):
+def _is_a(kind: Any, value: Any) -> bool:
+    """isinstance(), also for the numbers of numpy, which type checkers do not take for `numbers`."""
+    return isinstance(value, kind)
+
+
+def _frame(kind: bytes, number: int = 0, payload: bytes = b"") -> bytes:
     return _HEADER.pack(kind, len(payload), number) + payload
 
 
-def _record(tensors):
+def _record(tensors: "dict[str, tuple[str, np.ndarray[Any, Any]]]") -> bytes:
     """The bytes of a safetensors file."""
-    header, data = {}, b""
+    header: dict[str, Any] = {}
+    data = b""
     for name, (dtype, array) in tensors.items():
         raw = array.tobytes()
         header[name] = {"dtype": dtype, "shape": list(array.shape),
@@ -64,7 +74,7 @@ def _record(tensors):
     return struct.pack("<Q", len(text)) + text + data
 
 
-def _target(address):
+def _target(address: str) -> "tuple[socket.AddressFamily, str | tuple[str, int]]":
     """(family, what connect() takes)."""
     if not isinstance(address, str):
         raise ValueError(f"the address is {address!r}; unix:PATH or tcp:127.0.0.1:PORT is required")
@@ -83,7 +93,7 @@ def _target(address):
     return socket.AF_INET, ("127.0.0.1", port)
 
 
-def _expectation(greeting):
+def _expectation(greeting: bytes) -> "dict[str, tuple[str, list[int]]] | None":
     """{"x": (dtype, shape), "y": …} of a greeting, or None if it is none."""
     try:
         about = json.loads(greeting)
@@ -107,10 +117,11 @@ class Producer:
     window    records that may be sent and not yet acknowledged; they are sent again after a loss
     """
 
-    def __init__(self, address, name=None, wait=60.0, window=64):
-        if not isinstance(window, numbers.Integral) or window < 1:
+    def __init__(self, address: str, name: str | None = None, wait: float = 60.0,
+                 window: int = 64) -> None:
+        if not _is_a(numbers.Integral, window) or window < 1:
             raise ValueError(f"the window is {window!r}; an integer of at least 1 is required")
-        if not isinstance(wait, numbers.Real) or not 0 <= wait <= _MOST_WAIT:
+        if not _is_a(numbers.Real, wait) or not 0 <= wait <= _MOST_WAIT:
             raise ValueError(f"wait is {wait!r}; seconds from 0 to {_MOST_WAIT} are required")
         if name and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise ValueError(f"the name is {name!r}; 1 to 64 letters, digits, '-', '_' and '.', or "
@@ -120,15 +131,17 @@ class Producer:
         self.over = False      # the run takes no more records
         self._address, self._target = address, _target(address)
         self._wait, self._window = wait, window
-        self._socket, self._input = None, b""
-        self._unanswered = collections.deque()  # (number, frame)
-        self._expected = None  # {"x": (dtype, shape), "y": …}
-        self._ended, self._refusal = False, None
+        self._socket: socket.socket | None = None
+        self._input = b""
+        self._unanswered: collections.deque[tuple[int, bytes]] = collections.deque()  # (number, frame)
+        self._expected: dict[str, tuple[str, list[int]]] | None = None  # {"x": (dtype, shape), "y": …}
+        self._ended = False
+        self._refusal: str | None = None
         self._rejected = False  # the producer itself, and no record, was refused last
         self._repair()
         self._last = self.acknowledged
 
-    def send(self, x, y):
+    def send(self, x: Any, y: Any) -> bool:
         """Sends a sample and its target, converted to the dtypes of the run.
 
         Waits while `window` records are not acknowledged, as when the buffer of the run is full.
@@ -151,12 +164,12 @@ class Producer:
         self._await_answers(self._window - 1)
         return not self.over
 
-    def flush(self):
+    def flush(self) -> bool:
         """Waits until all records are acknowledged. Returns False if the run takes no more."""
         self._await_answers(0)
         return not self.over
 
-    def end(self):
+    def end(self) -> bool:
         """flush(), then the end mark: this producer has no more records."""
         if not self.flush():
             return False
@@ -168,18 +181,18 @@ class Producer:
                 self._repair()
         return not self.over
 
-    def close(self):
+    def close(self) -> None:
         """Closes the connection, without an end mark."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def __enter__(self):
+    def __enter__(self) -> Producer:
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         """end() and close(); only close() after an exception other than that of a refused record."""
-        refused = None
+        refused: Refused | None = None
         try:
             goes_on = kind is None or (issubclass(kind, Refused) and not self._rejected)
             while goes_on:
@@ -195,7 +208,8 @@ class Producer:
         if kind is None and refused:
             raise refused
 
-    def _converted(self, name, value):
+    def _converted(self, name: str, value: Any) -> "tuple[str, np.ndarray[Any, Any]]":
+        assert self._expected is not None
         dtype, shape = self._expected[name]
         try:
             array = np.asarray(value)
@@ -218,7 +232,7 @@ class Producer:
                              f"{_RANGES[dtype]} ({dtype}) are required")
         return dtype, converted
 
-    def _repair(self):
+    def _repair(self) -> None:
         """Connects again. What the run has sent before it closed the connection is read first."""
         try:
             if self._socket is not None:
@@ -247,7 +261,7 @@ class Producer:
         raise Lost(f"no run takes records at {self._address}, tried for {self._wait} s ({reason}); a "
                    "run with this data.address is required")
 
-    def _connect(self, deadline):
+    def _connect(self, deadline: float) -> None:
         self.close()
         self._input, self._expected = b"", None
         family, target = self._target
@@ -261,15 +275,16 @@ class Producer:
             self._receive(True, deadline)
         self._socket.settimeout(None)
         self._rejected = False
-        for _, frame in () if self.over else list(self._unanswered):
-            self._send(frame)
+        if not self.over:
+            for _, frame in list(self._unanswered):
+                self._send(frame)
 
-    def _send(self, frame):
+    def _send(self, frame: bytes) -> None:
         if self._socket is None:
             raise _Gone
         self._socket.sendall(frame)
 
-    def _await_answers(self, most_unanswered):
+    def _await_answers(self, most_unanswered: int) -> None:
         while not self.over:
             waits = len(self._unanswered) > most_unanswered
             try:
@@ -283,7 +298,7 @@ class Producer:
             sentence, self._refusal = self._refusal, None
             raise Refused(sentence)
 
-    def _receive(self, wait, deadline=None):
+    def _receive(self, wait: bool, deadline: float | None = None) -> None:
         """Takes the answers that are there; with `wait`, at least one, before the deadline."""
         if self._socket is None:
             raise _Gone
@@ -306,7 +321,7 @@ class Producer:
                 raise _Gone
             self._input += got
 
-    def _take_frame(self):
+    def _take_frame(self) -> bool:
         if len(self._input) < _HEADER.size:
             return False
         kind, size, number = _HEADER.unpack_from(self._input)
@@ -319,7 +334,7 @@ class Producer:
         self._take(kind, number, payload)
         return True
 
-    def _take(self, kind, number, payload):
+    def _take(self, kind: bytes, number: int, payload: bytes) -> None:
         if kind == b"WELC":
             self._expected = _expectation(payload)
             if self._expected is None:
@@ -340,6 +355,6 @@ class Producer:
         while self._unanswered and self._unanswered[0][0] <= self.acknowledged:
             self._unanswered.popleft()
 
-    def _rejection(self, sentence):
+    def _rejection(self, sentence: str) -> Refused:
         self._rejected = True
         return Refused(sentence)

@@ -180,6 +180,7 @@ void Checkpoints::end_save() {
   try {
     saving_.get();
     failure_.reset();
+    if (written_) written_(last_name_, path_ / last_name_.text());
     return;
   } catch (const IoError& error) {
     code = error.code();

@@ -15,10 +15,12 @@
 // verifies, and stays otherwise.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "weft/core/duration.h"
@@ -82,6 +84,11 @@ class Checkpoints {
   // best checkpoint. The next call of save, poll or finish warns of a failed save. Returns the name
   // of the checkpoint.
   CheckpointName save(Snapshot snapshot, i64 step, const std::map<std::string, double>& metrics);
+  // `written` is called after each save that succeeds, by the call that would warn of a failed one.
+  void on_written(
+      std::function<void(const CheckpointName&, const std::filesystem::path&)> written) {
+    written_ = std::move(written);
+  }
   // Warns of a save that has failed. Does not wait.
   void poll();
   // Waits for the current save, at the end of a run. Throws IoError if the last save failed.
@@ -107,6 +114,7 @@ class Checkpoints {
   SameFolder folder_;
   std::optional<IoError> failure_;  // of the last save
   std::future<void> saving_;
+  std::function<void(const CheckpointName&, const std::filesystem::path&)> written_;
   // Owned by the saving thread while it runs.
   std::vector<ScoredCheckpoint> saved_;  // oldest first, verified
   std::vector<std::string> notes_;

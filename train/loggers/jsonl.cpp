@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// metrics.jsonl: one line per event. Every line has the version of the schema; keys are only added
-// to it, never removed.
+// metrics.jsonl: one line per event.
 #include <optional>
 
 #include "weft/train/loggers/event_json.h"
@@ -9,18 +8,10 @@
 namespace weft::train {
 namespace {
 
-constexpr int kMetricsSchema = 1;
-
 class Jsonl final : public Logger {
  public:
   void begin(const LoggedRun& run) override { file_.emplace(run, kMetricsLines); }
-  void log(const LogEvent& event) override {
-    using Json = nlohmann::ordered_json;
-    Json line{{"schema", kMetricsSchema}, {"event", event.name}};
-    line.update(values_of(event));
-    // The reason of a failure may name a file in any encoding.
-    file_->append(line.dump(-1, ' ', false, Json::error_handler_t::replace));
-  }
+  void log(const LogEvent& event) override { file_->append(line_of(event)); }
   const LogFile* file() const override { return file_ ? &*file_ : nullptr; }
 
  private:

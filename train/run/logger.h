@@ -12,6 +12,7 @@
 //   state          when a run is resumed from a checkpoint that has its state
 //   begin          once, before the first event
 //   log            for each event
+//   log_checkpoint for each checkpoint that is written, when training goes on or ends after it
 //   end            once, when the run has ended or was stopped; not after an exception
 //
 // A logger may also look at batches, weights and gradients (watches_training). In a run of several
@@ -76,6 +77,8 @@ class Logger {
   // `run` lives for this call, and run.folder as long as the logger.
   virtual void begin(const LoggedRun& /*run*/) {}
   virtual void log(const LogEvent& event) = 0;
+  // `folder` is the checkpoint of the step. A later save may delete it.
+  virtual void log_checkpoint(i64 /*step*/, const std::filesystem::path& /*folder*/) {}
   virtual void end(const RunReport& /*report*/) {}
   // Saves or loads what a checkpoint has of it. Events after the checkpoint are logged again.
   virtual void state(State&) {}

@@ -15,7 +15,8 @@ namespace weft::train {
 namespace {
 
 bool is_own(const std::string& event) {
-  constexpr std::array kOwn{"epoch", "validation", "step", "test", "rebuild", "failed", "system"};
+  constexpr std::array kOwn{"epoch",  "validation", "step",  "test",       "rebuild",
+                            "failed", "system",     "begin", "checkpoint", "end"};
   return std::find(kOwn.begin(), kOwn.end(), event) != kOwn.end();
 }
 bool is_own_field(const std::string& field) {
@@ -70,6 +71,11 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_e
     guarded(sink, [&] { sink.system_every = sink.logger->system_every(); });
     sinks_.push_back(std::move(sink));
   }
+}
+
+void MetricsLog::add_logger(std::unique_ptr<Logger> logger, std::string name) {
+  std::string part = "own_loggers." + name;
+  sinks_.push_back({std::move(logger), std::move(name), std::move(part)});
 }
 
 void MetricsLog::begin(const LoggedRun& run) {
@@ -177,6 +183,11 @@ void MetricsLog::add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& re
 
 void MetricsLog::add_failure(i64 epoch, i64 step, const std::string& reason) {
   log({"failed", step, {{"epoch", epoch}, {"step", step}, {"reason", reason}}});
+}
+
+void MetricsLog::add_checkpoint(i64 step, const std::filesystem::path& folder) {
+  if (!begun_) return;
+  for (Sink& sink : sinks_) guarded(sink, [&] { sink.logger->log_checkpoint(step, folder); });
 }
 
 void MetricsLog::add_event(const std::string& event, i64 step,

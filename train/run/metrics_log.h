@@ -10,6 +10,7 @@
 // a logger that asks for them, and to metrics.jsonl with run.system_every.
 #pragma once
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +30,9 @@ class MetricsLog {
   // Adds an observer for the loggers that watch the training or want figures of the machine; none
   // if there are no such loggers. This must not move while the trainer trains.
   void watch(Trainer& trainer);
+
+  // Adds a logger that no config names, after the others. No checkpoint has its state.
+  void add_logger(std::unique_ptr<Logger> logger, std::string name);
 
   // Begins all loggers. Events before this are dropped: a resumed run has logged them already.
   void begin(const LoggedRun& run);
@@ -51,6 +55,8 @@ class MetricsLog {
   void add_step(const Trainer& trainer);
   void add_rebuild(i64 epoch, i64 step, const optim::RebuildReport& report);
   void add_failure(i64 epoch, i64 step, const std::string& reason);
+  // A checkpoint of this step was written. No line of metrics.jsonl says so.
+  void add_checkpoint(i64 step, const std::filesystem::path& folder);
   // An event of a callback.
   void add_event(const std::string& event, i64 step, const std::map<std::string, double>& values);
 

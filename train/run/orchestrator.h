@@ -72,6 +72,11 @@ class Orchestrator {
 
   // Adds a callback after those of the config. Throws what its on_setup() throws.
   void add_callback(std::shared_ptr<Callback> callback);
+  // Adds a logger after those of the config, before train() is called. In a run of several ranks
+  // that of rank 0 alone gets events.
+  void add_logger(std::unique_ptr<Logger> logger, std::string name) {
+    output_.log.add_logger(std::move(logger), std::move(name));
+  }
   // For callbacks: ends the run after the current step as a complete run. `reason` is logged. Of
   // several ranks, all have to call it after the same step.
   void stop(std::string reason);

@@ -37,6 +37,9 @@ void Orchestrator::open_folder() {
   output_.folder->write("environment.json", environment_json());
   claim_place(checkpoints, run);
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
+  output_.checkpoints->on_written([this](const CheckpointName& name, const auto& path) {
+    output_.log.add_checkpoint(name.step, path);
+  });
 }
 
 // Called for a new run before its first event, and for a resumed one when no later check can fail.

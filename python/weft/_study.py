@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study of `weft tune`: an Optuna study in a file, of one config and one space.
+
+Note [One process per study]
+A process locks the file of its study, and the runs that it starts inherit the lock. So trials that
+are marked as running when a process gets the lock belong to nobody, and it goes on with them.
+"""
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import pathlib
+import warnings
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
+
+from weft import _yaml
+from weft._error import did_you_mean, mistake
+from weft._space import Assignment, Space, Value
+
+if TYPE_CHECKING:
+    import optuna
+
+SAMPLERS = ("tpe", "random", "grid", "cmaes")
+PRUNERS = ("median", "hyperband", "none")
+
+_NAME = "weft"  # of the study in the file
+_SQLITE = b"SQLite format 3\0"
+_UNSEEN = ("run.dir", "run.threads")  # results do not depend on these keys
+
+
+def import_optuna() -> Any:
+    """Optuna, silent. Raises Error if a package is missing."""
+    missing = [name for name, module in (("optuna", "optuna"), ("PyYAML", "yaml"))
+               if importlib.util.find_spec(module) is None]
+    if missing:
+        raise mistake(f"tune: the package {missing[0]} is not installed; pip install "
+                      f"{' '.join(missing)}")
+    import optuna
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    return optuna
+
+
+def check_choice(option: str, given: str, known: Tuple[str, ...]) -> None:
+    if given not in known:
+        raise mistake(f"--{option}: '{given}' given; one of {', '.join(known)} is required"
+                      f"{did_you_mean(given, known)}")
+
+
+class StudyFile:
+    """The file and its lock. `descriptor` is that of the lock."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        folder = os.path.dirname(self.path)
+        if not os.path.isdir(folder):
+            raise mistake(f"--storage: the folder {folder} does not exist; a file in an existing folder is "
+                          "required")
+        try:
+            if os.path.exists(self.path):
+                with open(self.path, "rb") as file:
+                    begin = file.read(len(_SQLITE))
+                if begin and begin != _SQLITE:
+                    raise mistake(f"--storage: {path} is no SQLite database; a file of an earlier weft tune, "
+                                  "or a new name, is required")
+            lock = os.path.join(folder, f".{os.path.basename(self.path)}.lock")
+            self.descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise mistake(f"--storage: {path} cannot be opened ({error.strerror}); a file that can be written "
+                          "is required") from None
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self.descriptor)
+            raise mistake(f"--storage: another process tunes with {path}, or its runs are still saving; "
+                          "wait for its end, or use --jobs for trials side by side") from None
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+class Study:
+    """The trials in the file. One thread at a time uses it."""
+
+    def __init__(self, file: StudyFile, space: Space, *, config: str, folder: pathlib.Path,
+                 sampler: str, pruner: str, seed: int) -> None:
+        """config: the resolved config without the space. folder: that of the trials of a new
+        study; if it exists, another number is added to its name."""
+        self._optuna, self._space = import_optuna(), space
+        check_choice("sampler", sampler, SAMPLERS)
+        check_choice("pruner", pruner, PRUNERS)
+        grid = space.grid() if sampler == "grid" else []
+        from sqlalchemy.engine import URL
+        try:
+            storage = self._optuna.storages.RDBStorage(str(URL.create("sqlite", database=file.path)))
+            self._study: "optuna.Study" = self._optuna.create_study(
+                storage=storage, study_name=_NAME, direction="minimize", load_if_exists=True)
+        except Exception as error:  # those of SQLite, SQLAlchemy and Optuna
+            reason = " ".join(str(error).split("\n")[0].split())
+            raise mistake(f"--storage: {file.path} cannot be used ({reason}); a file of an earlier weft tune, "
+                          "or a new name, is required") from None
+        self._identify(file, config, folder)
+        self._study.sampler = self._sampler(sampler, seed + len(self._study.trials))
+        self._study.pruner = self._pruner(pruner)
+        for point in grid:
+            self._study.enqueue_trial(point, skip_if_exists=True)
+        self._by_grid = sampler == "grid"
+        self._left = [each.number for each in self._of("RUNNING")]  # by a process that has ended
+
+    # ---- of which config and space
+
+    def _identify(self, file: StudyFile, config: str, folder: pathlib.Path) -> None:
+        known = self._study.user_attrs
+        identity = {"space": self._space.text(), "config": config}
+        if "space" not in known:
+            if self._study.trials:
+                raise mistake(f"--storage: the study '{_NAME}' in {file.path} is none of weft tune; another "
+                              "file is required")
+            self._study.set_user_attr("folder", str(_unused(folder)))
+            for key, value in identity.items():
+                self._study.set_user_attr(key, value)
+        elif known["space"] != identity["space"]:
+            raise mistake(f"--storage: {file.path} holds a study of another space ("
+                          f"{_first_difference(known['space'], identity['space'])}); the same space, or "
+                          "another file, is required")
+        elif difference := _config_difference(known["config"], config):
+            raise mistake(f"--storage: {file.path} holds a study of another config ({difference}); the same "
+                          "config, or another file, is required")
+
+    @property
+    def folder(self) -> pathlib.Path:
+        return pathlib.Path(self._study.user_attrs["folder"])
+
+    # ---- trials
+
+    def next(self, limit: int) -> Optional[Tuple["optuna.Trial", Assignment, bool]]:
+        """A trial, what it is to try, and whether it was begun before. None when there are `limit`
+        trials, or all of a grid."""
+        begun = bool(self._left)
+        if begun:
+            number = self._left.pop(0)
+            trial_id = next(each._trial_id for each in self._study.trials if each.number == number)
+            trial = self._optuna.trial.Trial(self._study, trial_id)
+        else:
+            waiting = len(self._of("WAITING"))
+            if len(self._study.trials) - waiting >= limit or (self._by_grid and waiting == 0):
+                return None
+            trial = self._study.ask()
+        chosen: Assignment = {}
+        for parameter in self._space.parameters:
+            if parameter.applies(chosen):
+                chosen[parameter.key] = self._suggest(trial, parameter)
+        return trial, chosen, begun
+
+    @staticmethod
+    def _suggest(trial: "optuna.Trial", parameter: Any) -> Value:
+        key = parameter.key
+        if parameter.kind == "choice":
+            return str(trial.suggest_categorical(key, parameter.choices))
+        if parameter.kind == "int":
+            return trial.suggest_int(key, int(parameter.low), int(parameter.last()),
+                                     step=int(parameter.step) or 1, log=parameter.log)
+        return trial.suggest_float(key, parameter.low, parameter.last(), step=parameter.step or None,
+                                   log=parameter.log)
+
+    def end(self, trial: "optuna.Trial", outcome: str, loss: Optional[float], about: Mapping[str, Any]) -> None:
+        """Ends a trial: complete, pruned, diverged or failed."""
+        for key, value in {"outcome": outcome, **about}.items():
+            trial.set_user_attr(key, value)
+        state = self._optuna.trial.TrialState
+        if outcome == "complete":
+            self._study.tell(trial, loss)
+        else:
+            self._study.tell(trial, state=state.FAIL if outcome == "failed" else state.PRUNED)
+
+    def trials(self) -> List["optuna.trial.FrozenTrial"]:
+        """All trials that were begun."""
+        waiting = self._optuna.trial.TrialState.WAITING
+        return [each for each in self._study.trials if each.state != waiting]
+
+    def _of(self, state: str) -> List["optuna.trial.FrozenTrial"]:
+        return self._study.get_trials(states=(self._optuna.trial.TrialState[state],))
+
+    # ---- what Optuna does
+
+    def _sampler(self, name: str, seed: int) -> Any:
+        samplers = self._optuna.samplers
+        if name == "tpe":
+            return samplers.TPESampler(seed=seed, constant_liar=True)
+        if name == "cmaes":
+            if importlib.util.find_spec("cmaes") is None:
+                raise mistake("--sampler cmaes: the package cmaes is not installed; pip install cmaes")
+            return samplers.CmaEsSampler(seed=seed)
+        return samplers.RandomSampler(seed=seed)
+
+    def _pruner(self, name: str) -> Any:
+        pruners = self._optuna.pruners
+        if name == "median":
+            return pruners.MedianPruner()
+        return pruners.HyperbandPruner() if name == "hyperband" else pruners.NopPruner()
+
+
+def _unused(folder: pathlib.Path) -> pathlib.Path:
+    for number in range(2, 10**6):
+        if not folder.exists():
+            break
+        folder = folder.with_name(f"{folder.name.rsplit('--', 1)[0]}--{number}")
+    return folder
+
+
+def _first_difference(before: str, now: str) -> str:
+    import json
+    old, new = ({each["key"]: each for each in json.loads(text)} for text in (before, now))
+    for key in {**old, **new}:
+        if key not in new:
+            return f"{key} is missing"
+        if key not in old:
+            return f"{key} is new"
+        if old[key] != new[key]:
+            return f"{key} has changed"
+    return "the order of its keys has changed"
+
+
+def _config_difference(before: str, now: str) -> str:
+    flat: List[Dict[str, str]] = [_yaml.flat(_yaml.read(text, "config")[0]) for text in (before, now)]
+    for key in {**flat[0], **flat[1]}:
+        old, new = (each.get(key, "not there") for each in flat)
+        if old != new and key not in _UNSEEN:
+            return f"{key} was {old}, and is {new}"
+    return ""

@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""weft tune and weft.tune with Optuna and the command: tune_test.py WEFT_COMMAND
+
+If Optuna cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which
+skips the test.
+"""
+import csv
+import json
+import math
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import other_python
+
+try:
+    import optuna
+except ImportError as missing:
+    other_python.run_with("WEFT_PACKAGES_PYTHON", missing)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+import weft  # noqa: E402
+from weft import _space, _study  # noqa: E402
+
+COMMAND = os.path.abspath(sys.argv.pop())
+SECONDS = 120  # for anything that is waited for
+CONFIG = """run: {threads: 1}
+data: {type: digits, train_size: 200, test_size: 20, validation_split: 0.2}
+model: {type: mlp, hidden: [16]}
+optimizer: {type: adamw, lr: 1e-3}
+train: {epochs: 2, batch_size: 20}
+"""
+LONG = ["train.epochs=400", "train.batch_size=4", "checkpoint.every=1000ep", "--pruner", "none", "--jobs", "2"]
+SPACE = """# what is tuned
+optimizer.type: {choice: [sgd, adamw]}
+optimizer.lr: {float: [1e-4, 1e-1], log: true}
+optimizer.momentum: {float: [0, 0.9], when: {optimizer.type: sgd}}
+model.hidden: {choice: [[16], [24, 16]]}
+"""
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name).resolve()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.write("small.yaml", CONFIG)
+        self.write("space.yaml", SPACE)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def tune(self, space, trials, overrides=(), **settings):
+        settings.setdefault("storage", "s.db")
+        return weft.tune("small.yaml", space, trials, overrides=overrides, program=COMMAND, **settings)
+
+    def mistake(self, space="space.yaml", trials=1, overrides=(), **settings):
+        with self.assertRaises(weft.Error) as raised:
+            self.tune(space, trials, overrides, **settings)
+        self.assertEqual(raised.exception.code, 2)
+        self.assertNotIn("\n", str(raised.exception))
+        return str(raised.exception)
+
+
+class Space(InFolder):
+    def sentence(self, text):
+        self.write("bad.yaml", text)
+        with self.assertRaises(weft.Error) as raised:
+            _space.read_space("bad.yaml")
+        self.assertTrue(str(raised.exception).startswith("bad.yaml"), raised.exception)
+        return str(raised.exception)
+
+    def test_mistakes_name_their_line(self):
+        for text, part in [
+                ("a: 1", "bad.yaml:1: a: 1 given; one of float, int and choice is required"),
+                ("# one\na: {flot: [1, 2]}", "bad.yaml:2: a: {flot: [1, 2]} given"),
+                ("a: {flot: [1, 2]}", "did you mean 'float'?"),
+                ("a: {float: [2, 1]}", "a low end below the high end is required"),
+                ("a: {float: [1, 2], lg: true}", "unknown key 'lg'; known: float, log, step, when; did you mean 'log'?"),
+                ("a: {choice: [1], log: true}", "unknown key 'log'; known: choice, when"),
+                ("a: {int: [1, 2.5]}", "int: 2.5 given; an integer is required"),
+                ("a: {float: [1, .inf]}", "float: .inf given; a number is required"),
+                ("a: {float: [1, 2, 3]}", "two numbers [low, high] are required"),
+                ("a: {choice: []}", "a list of at least one value is required"),
+                ("a: {choice: [x, x]}", "x is given twice"),
+                ("a: {float: [0, 1], log: true}", "ends above 0 are required with log"),
+                ("a: {float: [1, 2], log: maybe}", "log: maybe given; true or false is required"),
+                ("a: {float: [0, 1], step: 3}", "step: 3 given; more than 0 and at most 1 is required"),
+                ("a: {float: [1, 2], log: true, step: 1}", "log and step given"),
+                ("a: {float: [0, 1], when: {lrr: 1}}\nlr: {choice: [1]}", "'lrr' is no key of the space; known: a, lr; "
+                                                                         "did you mean 'lr'?"),
+                ("a: {float: [0, 1], when: {b: sdg}}\nb: {choice: [sgd, adam]}", "b is never sdg; one of sgd, adam is "
+                                                                                "required; did you mean 'sgd'?"),
+                ("a: {float: [0, 1], when: {b: 1}}\nb: {float: [0, 1]}", "'b' is a range"),
+                ("a: {choice: [x], when: {b: y}}\nb: {choice: [y], when: {a: x}}", "leads back to itself"),
+                ("a: {int: [1, 2]}\na: {int: [1, 2]}", "bad.yaml:2: 'a' is given twice"),
+                ("a: [", "YAML is required"), ("", "nothing given"), ("- a", "keys of the config")]:
+            with self.subTest(text):
+                self.assertIn(part, self.sentence(text))
+        with self.assertRaisesRegex(weft.Error, "nowhere.yaml cannot be read"):
+            _space.read_space("nowhere.yaml")
+
+    def test_a_condition_of_a_condition(self):
+        space = _space.read_space({"c": {"int": [1, 3], "when": {"b": 2}}, "a": {"choice": ["x", "y"]},
+                                   "b": {"int": [1, 2], "when": {"a": ["x"]}}})
+        self.assertEqual([each.key for each in space.parameters], ["a", "b", "c"])
+        self.assertEqual(space.grid(), [{"a": "x", "b": 1}, {"a": "x", "b": 2, "c": 1}, {"a": "x", "b": 2, "c": 2},
+                                        {"a": "x", "b": 2, "c": 3}, {"a": "y"}])
+        samples = list(space.samples())
+        for key, value in [("a", "x"), ("a", "y"), ("b", 1), ("b", 2), ("c", 1), ("c", 3)]:
+            self.assertTrue(any(sample.get(key) == value for sample in samples), (key, value))
+        self.assertTrue(all(sample in space.grid() for sample in samples))
+
+    def test_values_are_what_the_command_line_takes(self):
+        space = _space.read_space("space.yaml")
+        self.assertEqual(_space.overrides_of({"model.hidden": "[24, 16]", "optimizer.lr": 1e-4, "n": 3}),
+                         ["model.hidden=[24, 16]", "optimizer.lr=0.0001", "n=3"])
+        self.assertEqual(space.text(), _space.read_space({
+            "optimizer.type": {"choice": ["sgd", "adamw"]}, "optimizer.lr": {"float": [1e-4, 1e-1], "log": True},
+            "optimizer.momentum": {"float": [0, 0.9], "when": {"optimizer.type": "sgd"}},
+            "model.hidden": {"choice": [[16], [24, 16]]}}).text())
+        steps = _space.read_space({"a": {"float": [0, 1], "step": 0.3}, "b": {"int": [16, 250], "step": 16}})
+        self.assertEqual([[each.low, each.last()] for each in steps.parameters], [[0, 0.8999999999999999], [16, 240]])
+
+
+class Studies(InFolder):
+    def test_slow_a_study_and_its_results(self):
+        seen = []
+        result = self.tune("space.yaml", 6, jobs=2, pruner="none", on_trial=seen.append)
+        self.assertEqual(sorted(trial.number for trial in seen), list(range(6)))
+        self.assertEqual([trial.outcome for trial in result.trials], ["complete"] * 6)
+        losses = [trial.loss for trial in result.trials]
+        self.assertEqual(losses, sorted(losses))
+        self.assertEqual(result.best.loss, losses[0])
+        for trial in result.trials:
+            self.assertEqual("optimizer.momentum" in trial.values, trial.values["optimizer.type"] == "sgd")
+            self.assertEqual(trial.folder, self.folder / f"runs/small-tune/trial-{trial.number}")
+            lines = (trial.folder / "metrics.jsonl").read_text().splitlines()
+            self.assertEqual(json.loads(lines[1])["validation/loss"], trial.loss)
+            self.assertEqual([loss for _, loss in trial.validations][-1], trial.loss)
+            overrides = (trial.folder / "overrides.txt").read_text().splitlines()
+            self.assertLessEqual(set(_space.overrides_of(trial.values)), set(overrides))
+        written = json.loads(pathlib.Path("tune.json").read_text())
+        self.assertEqual((written["best"], written["trials"][0]["loss"]), (result.best.number, losses[0]))
+        with open("trials.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([float(row["validation_loss"]) for row in rows], losses)
+        self.assertEqual(rows[0]["optimizer.lr"], str(result.best.values["optimizer.lr"]))
+        self.assertEqual(len(result.table().splitlines()), 7)
+        # The command of the best trial trains it again.
+        words = shlex.split(result.command)
+        self.assertEqual(words[:3], ["weft", "train", "small.yaml"])
+        again = weft.run(words[2], words[3:], program=COMMAND).wait()
+        self.assertEqual(again.validation_loss, losses[0])
+        # Optuna itself reads the study.
+        study = optuna.load_study(study_name="weft", storage="sqlite:///s.db")
+        self.assertEqual(study.best_value, losses[0])
+
+        # The same call with more trials goes on; another space or config is refused.
+        more = self.tune("space.yaml", 7, pruner="none")
+        self.assertEqual(len(more.trials), 7)
+        self.assertEqual(more.folder, result.folder)
+        self.write("other.yaml", SPACE.replace("1e-1", "1e-2"))
+        self.assertIn("a study of another space (optimizer.lr has changed)", self.mistake("other.yaml"))
+        self.assertIn("another config (train.epochs was 2, and is 3)",
+                      self.mistake(overrides=["train.epochs=3"]))
+        # Another study has another folder.
+        self.assertEqual(self.tune("space.yaml", 1, storage="t.db").folder, self.folder / "runs/small-tune--2")
+
+    def test_slow_diverged_failed_and_complete(self):
+        result = self.tune({"optimizer.type": {"choice": ["sgd"]}, "optimizer.lr": {"choice": [0.01, 1e9]},
+                            "data.validation_split": {"choice": [0.2, 0.001]}}, 9, sampler="grid", seed=1)
+        outcomes = {(trial.values["optimizer.lr"], trial.values["data.validation_split"]): trial
+                    for trial in result.trials}
+        self.assertEqual(len(result.trials), 4)  # the grid has no more
+        good, bad = outcomes["0.01", "0.2"], outcomes["1000000000.0", "0.2"]
+        self.assertEqual((good.outcome, bad.outcome, bad.loss), ("complete", "diverged", math.inf))
+        self.assertIn("try a lower learning rate", bad.message)
+        failed = outcomes["0.01", "0.001"]
+        self.assertEqual((failed.outcome, failed.loss), ("failed", None))
+        self.assertIn("at least one sample for training and one for validation", failed.message)
+        self.assertIn(f"trial {failed.number} failed: {failed.message}", result.table())
+        self.assertEqual([trial.outcome for trial in result.trials], ["complete", "diverged", "failed", "failed"])
+        states = {trial.number: trial.state.name
+                  for trial in optuna.load_study(study_name="weft", storage="sqlite:///s.db").trials}
+        self.assertEqual([states[trial.number] for trial in (good, bad, failed)], ["COMPLETE", "PRUNED", "FAIL"])
+        self.assertIn('"loss": "inf"', pathlib.Path("tune.json").read_text())
+
+    def test_slow_bad_trials_are_pruned(self):
+        space = {"optimizer.lr": {"choice": [3e-3, 1e-7]}, "train.batch_size": {"choice": [10, 20]},
+                 "run.seed": {"int": [1, 5]}}
+        result = self.tune(space, 20, ["train.epochs=8"], sampler="grid")
+        pruned = [trial for trial in result.trials if trial.outcome == "pruned"]
+        self.assertTrue(pruned, result.table())
+        for trial in pruned:
+            self.assertLess(len(trial.validations), 8)
+            self.assertIn("stopped after", (trial.folder / "log.txt").read_text())
+            self.assertTrue((trial.folder / "checkpoints/last/manifest.json").exists())
+            self.assertEqual(trial.loss, trial.validations[-1][1])
+
+    def test_a_config_without_validation_is_refused(self):
+        self.assertIn("the config holds out no validation samples",
+                      self.mistake(overrides=["data.validation_split=0"]))
+
+    def test_mistakes_come_before_any_trial(self):
+        for space, part in [({"optimizer.lrr": {"float": [1, 2]}}, "did you mean 'lr'?"),
+                            ({"model.dropout": {"float": [0, 1.5]}}, "(model.dropout=1.5)"),
+                            ({"optimizer.type": {"choice": ["sgd", "adamv"]}}, "(optimizer.type=adamv)"),
+                            ({"run.dir": {"choice": ["a"]}}, "run.dir given; it must be left out")]:
+            self.assertIn(part, self.mistake(space))
+        self.assertIn("optimizer.lr is in the space and on the command line", self.mistake(overrides=["optimizer.lr=1"]))
+        for settings, part in [({"sampler": "tpf"}, "did you mean 'tpe'?"), ({"pruner": "no"}, "one of median"),
+                               ({"jobs": 0}, "--jobs: 0 given"), ({"trials": 0}, "--trials: 0 given"),
+                               ({"sampler": "grid"}, "optimizer.lr is a range without a step"),
+                               ({"storage": "no/s.db"}, "does not exist"), ({"timeout": -1}, "--timeout: -1 given"),
+                               ({"storage": "small.yaml"}, "is no SQLite database")]:
+            self.assertIn(part, self.mistake(**settings))
+        lock = _study.StudyFile("s.db")
+        self.assertIn("another process tunes with s.db", self.mistake())
+        lock.close()
+        self.assertFalse(pathlib.Path("runs").exists())
+
+
+class Command(InFolder):
+    def command(self, *more, python=sys.executable, trials=2):
+        return [COMMAND, "tune", "small.yaml", "--space", "space.yaml", "--trials", str(trials), "--storage", "s.db",
+                "--python", python, *more]
+
+    def environment(self):
+        return os.environ | {"PYTHONPATH": str(ROOT / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run_command(self, *arguments, **settings):
+        return subprocess.run(self.command(*arguments, **settings), text=True, capture_output=True,
+                              env=self.environment())
+
+    def test_slow_the_command(self):
+        (self.folder / "optuna.py").write_text("raise RuntimeError('of the working directory')\n")
+        done = self.run_command("train.epochs=1", "--jobs", "2", "--pruner=none")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^trial 0 complete, validation loss [0-9.]+  optimizer.type=")
+        self.assertRegex(done.stdout, r"(?m)^best: trial [01]\. Next: weft train small.yaml train.epochs=1 optimizer")
+        self.assertTrue(pathlib.Path("tune.json").exists())
+
+    def test_mistakes(self):
+        for arguments, part in [
+                (["--sampler", "x"], "weft: --sampler: 'x' given"), (["--timeout", "3x"], "a time like 90s, 30m or 2h"),
+                (["--space", "no.yaml"], "no.yaml cannot be read"), (["--trails", "3"], "--trails")]:
+            done = self.run_command(*arguments)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn(part, done.stderr)
+
+    def test_a_python_without_the_packages(self):
+        done = self.run_command(python="/no/such/python")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^weft: tune: /no/such/python cannot be started \(.*\); a Python with weft and "
+                                      r"optuna is required: --python FILE or \$WEFT_PYTHON\n$")
+        for missing, part in [("weft", "-m pip install ./python`"), ("optuna", "-m pip install optuna`")]:
+            bare = self.folder / f"without-{missing}"
+            bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -E -c \"$2\"\n" if missing == "weft" else
+                            f"#!/bin/sh\nexport PYTHONPATH={ROOT / 'python'}\nexec {sys.executable} -S -c \"$2\"\n")
+            bare.chmod(0o755)
+            done = self.run_command(python=str(bare))
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn(f"has no package {missing}; ", done.stderr)
+            self.assertIn(part, done.stderr)
+
+    def start(self):
+        process = subprocess.Popen(self.command(*LONG), text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environment())
+        self.addCleanup(lambda: [pipe.close() for pipe in (process.stdout, process.stderr)])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for_epochs(self, count):
+        files = [self.folder / f"runs/small-tune/trial-{i}/metrics.jsonl" for i in range(2)]
+        deadline = time.monotonic() + SECONDS
+        while not all(file.exists() and file.read_text().count('"epoch"') > count for file in files):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+
+    def test_slow_a_stop_and_a_kill_are_gone_on_from(self):
+        process = self.start()
+        self.wait_for_epochs(2)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=SECONDS)
+        self.assertEqual((process.returncode, errors), (130, ""))
+        self.assertRegex(output, r"(?m)^stopped; the same command goes on: weft tune small.yaml .*--storage=?.s.db")
+        trials = json.loads(pathlib.Path("tune.json").read_text())["trials"]
+        self.assertEqual([trial["outcome"] for trial in trials], ["stopped"] * 2)
+        steps = [len(trial["validations"]) for trial in trials]
+
+        killed = self.start()
+        self.wait_for_epochs(max(steps) + 2)
+        killed.kill()
+        killed.wait()
+        deadline = time.monotonic() + SECONDS
+        done = None
+        while done is None or "are still saving" in done.stderr:
+            self.assertLess(time.monotonic(), deadline)
+            done = self.run_command(*LONG)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for trial in json.loads(pathlib.Path("tune.json").read_text())["trials"]:
+            folder = pathlib.Path(trial["folder"])
+            events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            losses = [[event["step"], event["validation/loss"]] for event in events if event["event"] == "epoch"]
+            self.assertEqual(len(losses), 400)
+            self.assertEqual((trial["outcome"], trial["validations"]), ("complete", losses))
+            self.assertIn("resume: going on from", (folder / "log.txt").read_text())
+
+    def test_slow_a_time_limit(self):
+        done = self.run_command("train.epochs=1000000", "checkpoint.every=1000000ep", "--timeout", "1.5s", trials=1)
+        self.assertEqual((done.returncode, done.stderr), (3, ""), done.stdout)
+        self.assertIn("stopped; the same command goes on", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
