@@ -48,7 +48,7 @@ class TensorBoard(unittest.TestCase):
         self.run = SmallRun(COMMAND, self.scratch.name)
 
     def train(self, name, *overrides, **more):
-        return self.run.train(name, "loggers=[{type: tensorboard, histograms: 5ba, system_every: 0}]",
+        return self.run.train(name, "loggers=[{type: tensorboard, histograms: 5ba, system_every: 0s}]",
                               *overrides, **more)
 
     def read(self, name):
@@ -122,7 +122,7 @@ class TensorBoard(unittest.TestCase):
         more = ("checkpoint.every=7ba", "train.epochs=12")
         self.train("whole", *more)
         process = subprocess.Popen(
-            self.run.arguments("killed", "loggers=[{type: tensorboard, histograms: 5ba, system_every: 0}]", *more),
+            self.run.arguments("killed", "loggers=[{type: tensorboard, histograms: 5ba, system_every: 0s}]", *more),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         metrics = self.run.path("killed") / "metrics.jsonl"
         while process.poll() is None and (not metrics.exists() or len(metrics.read_text().splitlines()) < 60):

@@ -28,7 +28,7 @@ except ImportError as missing:
     other_python.run_with("WEFT_PACKAGES_PYTHON", missing)
 
 COMMAND = sys.argv.pop() if len(sys.argv) > 1 else None
-OFFLINE = "loggers=[{type: wandb, mode: offline, project: small, system_every: 0}]"
+OFFLINE = "loggers=[{type: wandb, mode: offline, project: small, system_every: 0s}]"
 
 
 def records(path):

@@ -146,7 +146,7 @@ TEST_F(TensorBoardFiles, MayBeSwitchedOff) {
   train_small(dir("off"), {"loggers=[{type: tensorboard, enabled: false}]"});
   EXPECT_FALSE(fs::exists(dir("off") / "tensorboard"));
   train_small(dir("little"),
-              {"loggers=[{type: tensorboard, histograms: 0, picture: false, system_every: 0}]"});
+              {"loggers=[{type: tensorboard, histograms: 0, picture: false, system_every: 0s}]"});
   const std::string text = text_of(files("little").front());
   for (const char* part : {"weights/", "gradients/", "training batch", "process/cpu"})
     EXPECT_EQ(text.find(part), text.npos) << part;

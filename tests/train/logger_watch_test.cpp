@@ -118,7 +118,7 @@ TEST_F(LoggersThatWatch, GetFiguresOfTheMachineWhenTheyAsk) {
 }
 
 TEST_F(LoggersThatWatch, LeaveFiguresInTheMetricsToAnOption) {
-  train("run", {"run.system_every=1e-9", "loggers=[watcher]"});
+  train("run", {"run.system_every=1e-9s", "loggers=[watcher]"});
   EXPECT_EQ(count(events_of(dir("run")), "system"), 9);
   EXPECT_EQ(seen.system, 0);
   train("plain", {});

@@ -95,7 +95,7 @@ class TensorBoard final : public Logger {
     append(summary, trainer.optimizer().applied_steps());
   }
 
-  double system_every() const override { return options_.system_every; }
+  double system_every() const override { return options_.system_every.amount(); }
   void state(State& s) override {
     files_.state(s);
     s("pictured", pictured_).within("validated_at", validated_at_, -1, kMostSaved);
@@ -146,7 +146,7 @@ void describe(Fields& f, TensorBoardOptions& o) {
   f("histograms", o.histograms,
     "how often to write histograms of weights and gradients, like 1ep or 200ba; 0: never");
   f("picture", o.picture, "write the first training batch as a picture, if its samples are images");
-  f("system_every", o.system_every, kSystemEveryHelp, non_negative);
+  f("system_every", o.system_every, kSystemEveryHelp);
 }
 
 LoggerRecipe tensorboard(const TensorBoardOptions& options) {

@@ -121,7 +121,7 @@ class Wandb final : public Logger {
   }
 
   double system_every() const override {
-    return options_.mode == WandbMode::disabled ? 0 : options_.system_every;
+    return options_.mode == WandbMode::disabled ? 0 : options_.system_every.amount();
   }
   void state(State& s) override { s("id", id_); }
 
@@ -185,7 +185,7 @@ void describe(Fields& f, WandbOptions& o) {
   f("timeout", o.timeout,
     "seconds without an answer before a warning, and that the end of the run waits at most",
     in_range(1, kMostSeconds));
-  f("system_every", o.system_every, kSystemEveryHelp, non_negative);
+  f("system_every", o.system_every, kSystemEveryHelp);
 }
 
 LoggerRecipe wandb(const WandbOptions& options) { return LoggerRecipe::of("wandb", options); }

@@ -194,7 +194,7 @@ void Orchestrator::set_up_hooks() {
     trainer_->add_observer(*callback);
     hooks_.add(std::move(callback), fmt::format("callbacks.{}.{}", i, recipe.name()));
   }
-  output_.log = MetricsLog(config_.run.loggers, config_.run.system_every);
+  output_.log = MetricsLog(config_.run.loggers, config_.run.system_every.amount());
   output_.log.watch(*trainer_);
   trainer_log_ = std::make_unique<TrainerLog>(*this, config_.run.log_every);
   trainer_->add_observer(*trainer_log_);

@@ -34,9 +34,9 @@ constexpr std::array kPlaces{"run.threads",         "run.device",
                              "data.capacity",       "data.timeout"};
 constexpr std::array kUnseen{"run.dir", "resume", "resume_override",
                              "task"};  // the keys that it sets are compared
-constexpr std::array kFree{"train.epochs", "train.max_steps", "checkpoint",      "loggers",
-                           "dist",         "run.log_every",   "run.print_every", "run.heartbeat",
-                           "train.metrics"};
+constexpr std::array kFree{
+    "train.epochs",  "train.max_steps", "checkpoint",    "loggers",          "dist",
+    "run.log_every", "run.print_every", "run.heartbeat", "run.system_every", "train.metrics"};
 constexpr std::array kOnlyLogged{"validation.every", "validation.metrics",
                                  "validation.subset"};  // mostly
 constexpr char kBetweenPaths = '\0';                    // which no path has

@@ -43,8 +43,8 @@ void describe(Fields& f, RunOptions& o) {
   f("atomics", o.atomics,
     "on a GPU, sum an embedding's gradient in whatever order: faster for large tables");
   f("system_every", o.system_every,
-    "seconds between figures of the machine (CPU, memory, GPU) in metrics.jsonl; 0: none",
-    Check{.text = non_negative.text, .low = 0, .unprinted = o.system_every == 0});
+    "time between figures of the machine (CPU, memory, GPU) in metrics.jsonl; 0s: none",
+    unprinted_if(o.system_every.is_zero()));
   f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
   f("log_every", o.log_every,

@@ -41,10 +41,10 @@ struct RunOptions {
   bool deterministic = false;
   bool autotune = false;
   bool atomics = false;
-  double system_every = 0;  // seconds between figures of the machine in metrics.jsonl; 0: none
-  i64 threads = 0;          // 0: all that the machine offers
-  std::string dir;          // "": runs/<config>/<date>-<time>
-  Duration log_every = {};  // 0: no events of steps
+  Seconds system_every = {};  // between figures of the machine in metrics.jsonl; 0s: none
+  i64 threads = 0;            // 0: all that the machine offers
+  std::string dir;            // "": runs/<config>/<date>-<time>
+  Duration log_every = {};    // 0: no events of steps
   Duration print_every = "1ep";
   Seconds heartbeat = "30s";  // 0s: off
   // The key `plugins`: paths, or NAME@sha256:HASH (train/run/run_plugins.h).
