@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Ray of this machine, for tests. If Ray cannot be imported, by this Python or by
-$WEFT_PACKAGES_PYTHON, or has no trainer of Ray Train's second version, the exit code is 77, which skips
-the test."""
+$WEFT_PACKAGES_PYTHON, or has no trainer of Ray Train's second version, the exit code is 77, which
+skips the test."""
 import os
 import pathlib
 import shutil

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """weft.ray under Ray Train, with a stand-in for the command (fake_weft.py): ray_test.py
 
-If Ray cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which skips the
-test. launchers_test.py trains with the command itself under Ray.
+If Ray cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which
+skips the test. launchers_test.py trains with the command itself under Ray.
 """
 import json
 import pathlib
