@@ -11,15 +11,16 @@ StepMetrics::StepMetrics(std::vector<std::string> names, RankExchange* ranks)
 }
 
 void StepMetrics::begin_batch() {
-  if (!metrics_.names().empty()) outputs_.emplace_back();
+  notes_ = !metrics_.names().empty();
+  if (notes_) outputs_.emplace_back();
 }
 
 void StepMetrics::note(const Variable& outputs, const Tensor& target) {
-  if (!outputs_.empty()) outputs_.back() = {outputs.value(), target};
+  if (notes_ && !outputs_.empty()) outputs_.back() = {outputs.value(), target};
 }
 
 void StepMetrics::end_batch(const data::Batch& batch) {
-  if (outputs_.empty()) return;
+  if (!std::exchange(notes_, false)) return;
   WEFT_CHECK(outputs_.back().outputs.defined(),
              "train.metrics: the trainer computes its loss without giving the outputs of the model "
              "to Trainer::measure(); a trainer that gives them, or no train.metrics, is required");

@@ -30,7 +30,7 @@ class StepMetrics {
   // --- in a step, for each of its micro-batches
   void begin_step() { outputs_.clear(); }
   void begin_batch();
-  // Called by the loss; the last call counts.
+  // Called by the loss; the last call of a micro-batch counts.
   void note(const Variable& outputs, const Tensor& target);
   // Throws UserError if the loss noted nothing.
   void end_batch(const data::Batch& batch);
@@ -60,6 +60,7 @@ class StepMetrics {
 
   MetricSet metrics_;
   RankExchange* ranks_;
+  bool notes_ = false;  // a micro-batch is under way: hooks may compute other losses too
   std::vector<StepOutputs> outputs_;
 };
 
