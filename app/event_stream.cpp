@@ -20,20 +20,24 @@
 namespace weft::app {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using EventJson = nlohmann::ordered_json;
 
-Json event_named(const char* name) { return {{"schema", train::kMetricsSchema}, {"event", name}}; }
-
-// What names files may be in any encoding.
-std::string text_of_event(const Json& event) {
-  return event.dump(-1, ' ', false, Json::error_handler_t::replace);
+EventJson event_named(const char* name) {
+  return {{"schema", train::kMetricsSchema}, {"event", name}};
 }
 
-Json finite_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+// What names files may be in any encoding.
+std::string text_of_event(const EventJson& event) {
+  return event.dump(-1, ' ', false, EventJson::error_handler_t::replace);
+}
 
-Json metrics_of(const std::optional<train::Evaluation>& evaluation) {
+EventJson finite_or_null(double value) {
+  return std::isfinite(value) ? EventJson(value) : EventJson(nullptr);
+}
+
+EventJson metrics_of(const std::optional<train::Evaluation>& evaluation) {
   if (!evaluation) return nullptr;
-  Json metrics = Json::object();
+  EventJson metrics = EventJson::object();
   for (const auto& [name, value] : evaluation->metrics) metrics[name] = finite_or_null(value);
   return metrics;
 }
@@ -44,17 +48,18 @@ class EventLogger final : public train::Logger {
       : stream_(std::move(stream)), run_(run) {}
 
   void begin(const train::LoggedRun& logged) override {
-    Json event = event_named("begin");
+    EventJson event = event_named("begin");
     event["folder"] = logged.folder.path().string();
     event["epochs"] = run_.epochs();
     event["parameters"] = run_.model().parameter_count();
     event["metrics"] = logged.metrics;
-    event["resumed_at"] = logged.resumed_at != nullptr ? Json(logged.resumed_at->step) : Json();
+    event["resumed_at"] =
+        logged.resumed_at != nullptr ? EventJson(logged.resumed_at->step) : EventJson();
     stream_->put(text_of_event(event));
   }
   void log(const train::LogEvent& event) override { stream_->put(train::line_of(event)); }
   void log_checkpoint(i64 step, const std::filesystem::path& folder) override {
-    Json event = event_named("checkpoint");
+    EventJson event = event_named("checkpoint");
     event["step"] = step;
     event["folder"] = folder.string();
     stream_->put(text_of_event(event));
@@ -121,13 +126,13 @@ void EventStream::put_last(std::string_view line) {
 }
 
 void EventStream::end(const train::RunReport& report) {
-  Json event = event_named("end");
+  EventJson event = event_named("end");
   event["reason"] = !report.failed.empty()        ? "failed"
                     : report.stopped              ? "stopped"
                     : !report.ended_early.empty() ? "ended_early"
                                                   : "complete";
   const std::string& why = report.failed.empty() ? report.ended_early : report.failed;
-  event["message"] = why.empty() ? Json() : Json(why);
+  event["message"] = why.empty() ? EventJson() : EventJson(why);
   event["folder"] = report.folder;
   event["epochs"] = report.epochs;
   event["step"] = report.steps;
@@ -140,7 +145,7 @@ void EventStream::end(const train::RunReport& report) {
 }
 
 void EventStream::fail(const std::string& error) {
-  Json event = event_named("end");
+  EventJson event = event_named("end");
   event["reason"] = "error";
   event["message"] = error;
   put_last(text_of_event(event));

@@ -30,11 +30,10 @@ nlohmann::ordered_json values_of(const LogEvent& event) {
 }
 
 std::string line_of(const LogEvent& event) {
-  using Json = nlohmann::ordered_json;
-  Json line{{"schema", kMetricsSchema}, {"event", event.name}};
+  nlohmann::ordered_json line{{"schema", kMetricsSchema}, {"event", event.name}};
   line.update(values_of(event));
   // The reason of a failure may name a file in any encoding.
-  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace weft::train
