@@ -31,12 +31,12 @@ LossRange range_of(const train::LrFinding& finding) {
 }
 
 // A drawing of 720 × 400 units, whose plot has margins for the labels.
-class Drawing {
+class LrDrawing {
  public:
   static constexpr double kWidth = 720, kHeight = 400, kLeft = 70, kRight = 20, kTop = 44,
                           kBottom = 54;
 
-  explicit Drawing(const train::LrFinding& finding)
+  explicit LrDrawing(const train::LrFinding& finding)
       : loss_(range_of(finding)),
         first_(std::log10(finding.points.front().lr)),
         last_(std::max(std::log10(finding.points.back().lr), first_ + 1e-6)) {
@@ -126,9 +126,9 @@ std::string lr_svg(const train::LrFinding& finding, const std::string& title) {
   std::string text = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\">\n{}"
       "<title>{}</title>\n<text class=\"title\" x=\"10\" y=\"20\">{}</text>\n",
-      Drawing::kWidth, Drawing::kHeight, kStyle, escaped(title), escaped(title));
+      LrDrawing::kWidth, LrDrawing::kHeight, kStyle, escaped(title), escaped(title));
   if (finding.points.empty()) return text + "</svg>\n";
-  const Drawing drawing(finding);
+  const LrDrawing drawing(finding);
   text += drawing.axes();
   std::string curve;
   for (const train::LrPoint& point : finding.points) {
@@ -140,12 +140,12 @@ std::string lr_svg(const train::LrFinding& finding, const std::string& title) {
   text += fmt::format("<polyline class=\"curve\" points=\"{}\"/>\n", curve);
   if (finding.suggestion) {
     const double at = drawing.x(*finding.suggestion);
-    const bool left = at > Drawing::kWidth / 2;  // of the line is more room there
+    const bool left = at > LrDrawing::kWidth / 2;  // of the line is more room there
     text += fmt::format(
         "<line class=\"mark\" x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>\n"
         "<text class=\"marked{3}\" x=\"{4:.1f}\" y=\"{5:.1f}\">suggested {6:.2g}</text>\n",
-        at, Drawing::kTop, Drawing::kHeight - Drawing::kBottom, left ? " end" : "",
-        at + (left ? -6 : 6), Drawing::kTop + 14, *finding.suggestion);
+        at, LrDrawing::kTop, LrDrawing::kHeight - LrDrawing::kBottom, left ? " end" : "",
+        at + (left ? -6 : 6), LrDrawing::kTop + 14, *finding.suggestion);
   }
   return text + "</svg>\n";
 }

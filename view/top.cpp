@@ -31,6 +31,12 @@ Place place_of(const std::string& series) {
   return {series, series};
 }
 
+// Every run logs skipped steps, and most have none.
+bool says_nothing(const std::string& name, const Series& series) {
+  return name == "skipped_steps" &&
+         std::all_of(series.begin(), series.end(), [](const Point& p) { return p.value == 0; });
+}
+
 // Training is drawn first, so that the rarer points of validation lie above it.
 int order_of(const std::string& curve) {
   constexpr std::array<const char*, 3> kOrder{"step", "train", "validation"};
@@ -206,7 +212,7 @@ std::vector<TopPlot> top_plots(const History& history, const MemoryCurve& memory
     return plots.emplace_back(TopPlot{.name = name, .curves = {}});
   };
   for (const auto& [name, series] : history.series())
-    if (const Place place = place_of(name); !place.plot.empty())
+    if (const Place place = place_of(name); !place.plot.empty() && !says_nothing(name, series))
       plot_named(place.plot).curves.push_back(curve_of(place.curve, series));
   if (!memory.empty()) {
     TopPlot& plot = plot_named("memory");

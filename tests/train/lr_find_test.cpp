@@ -265,9 +265,9 @@ TEST(LrSuggestion, KeepsAnOrderBelowTheRateThatDiverged) {
 }
 
 // A network whose units have died gives a constant loss, which is no multiple of the lowest.
-TEST(LrSuggestion, TakesALossAboveTheFirstAsDiverged) {
+TEST(LrSuggestion, TakesALossAsAtFirstAsDiverged) {
   const LrFinding finding =
-      suggest_lr(sweep([](double lr) { return lr > 0.1 ? 2.5 : valley(lr) + 0.6; }));
+      suggest_lr(sweep([](double lr) { return lr > 0.1 ? 2.9 : valley(lr) + 0.6; }));
   ASSERT_TRUE(finding.diverged_at.has_value());
   EXPECT_NEAR(std::log10(*finding.diverged_at), -0.5, 0.5);
 }

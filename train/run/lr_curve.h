@@ -10,8 +10,8 @@ class LossWatch {
  public:
   // Adds the next loss. Returns true if the average is above the limit, or the loss not finite.
   bool diverged(double loss);
-  // Four times the lowest average, for a positive loss; or the first one, if the loss had fallen by
-  // a quarter of it.
+  // Four times the lowest average, for a positive loss; less if the loss had fallen by a quarter of
+  // its first average: where nine tenths of the fall are lost.
   double limit() const;
   // How many losses had been added at the lowest average.
   i64 lowest_at() const { return lowest_at_; }

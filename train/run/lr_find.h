@@ -10,9 +10,9 @@
 // Gugger 2018, How Do You Find A Good Learning Rate.
 //
 // The sweep ends early when the loss has diverged: when its exponential average (of the factor 0.9,
-// divided by 1 − 0.9^i as in Adam) is above four times the lowest average, or above the first
-// average (of ten losses) after it had fallen by a quarter; when the loss is not finite; or when no
-// gradient was finite in many steps in a row.
+// divided by 1 − 0.9^i as in Adam) is above four times the lowest average; when, of a fall by
+// at least a quarter of the first average (of ten losses), nine tenths are lost; when the loss is
+// not finite; or when no gradient was finite in many steps in a row.
 //
 // The losses are smoothed by a local straight line over the logarithm of the rate, with tricube
 // weights: the line through each point gives the smoothed loss and its slope. An average over past

@@ -109,7 +109,7 @@ bool LossWatch::diverged(double loss) {
 double LossWatch::limit() const {
   const double four_times = lowest_ + 3 * std::abs(lowest_);
   const bool has_fallen = lowest_ < first_ - std::abs(first_) / 4;
-  return has_fallen ? std::min(four_times, first_) : four_times;
+  return has_fallen ? std::min(four_times, lowest_ + 0.9 * (first_ - lowest_)) : four_times;
 }
 
 LrFinding suggest_lr(std::vector<LrPoint> all) {
