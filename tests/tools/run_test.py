@@ -140,6 +140,35 @@ class Run(unittest.TestCase):
         self.assertEqual(self.run_script("train", "configs/a.yaml", "train.epochs=1"), 0)
         self.assertIn(f"weft train {self.root}/configs/a.yaml train.epochs=1", self.called())
 
+    def learn(self, *arguments):
+        chapter = self.root / "docs/learn/02-tape"
+        chapter.mkdir(parents=True, exist_ok=True)
+        (chapter / "program.cpp").touch()
+        return self.run_script("learn", *arguments)
+
+    def test_learn_lists_the_chapters_and_refuses_others(self):
+        self.assertEqual(self.learn(), 0, self.output)
+        self.assertIn("  02-tape\n", self.output)
+        for arguments, words in ((["2"], "'2' is not a chapter"), (["03"], "'03' is not a chapter"),
+                                 (["02", "exercise"], "'exercise' is not understood"),
+                                 (["02", "exercise", "4"], "'exercise 4' is not understood")):
+            self.assertEqual(self.learn(*arguments), 2, self.output)
+            self.assertIn(words, self.output)
+        self.assertEqual(self.called(), "")
+
+    def test_learn_runs_a_program_in_the_build(self):
+        self.stub("learn_02", "pwd", self.root / "build/cpu/learn_02")
+        self.assertEqual(self.learn("02"), 0, self.output)
+        self.assertRegex(self.called(), r"ninja -C .*build/cpu -j \d+ learn_02\n")
+        self.assertNotIn("-DWEFT_TESTS=ON", self.called())
+        self.assertEqual(self.output.splitlines()[-1], str(self.root.resolve() / "build/cpu/learn/02"))
+
+    def test_learn_tests_one_exercise(self):
+        self.stub("learn_02_exercises", "echo exercise 3: wrong.; exit 1", self.root / "build/cpu/learn_02_exercises")
+        self.assertEqual(self.learn("02", "exercise", "3"), 1, self.output)
+        self.assertIn("exercise 3: wrong.", self.output)
+        self.assertRegex(self.called(), r"ninja -C .*build/cpu -j \d+ learn_02_exercises\nlearn_02_exercises 3\n")
+
     def test_ctest_closes_the_output_and_its_exit_code_goes_through(self):
         self.stub("ctest", "printf '1/1 Test #1: core\\n50%% tests passed, 1 tests failed out of 2\\nlast\\n'\n"
                            f"mkdir -p '{self.root}/build/emulated/test-results'\n"
