@@ -19,7 +19,7 @@ void print(const char* name, const Tensor& values) {
 double loss_after(bool normalise, double lr) {
   manual_seed(1);
   data::Digits digits{{.size = 500}};
-  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1}};
+  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1, .workers = 0}};
   nn::Sequential model{nn::Flatten{}};
   for (int layer = 0; layer < 12; ++layer) {
     model.push(nn::Linear{layer == 0 ? 784 : 32, 32});

@@ -8,7 +8,7 @@ using namespace weft;
 
 namespace {
 
-// Prints images, or weights, of one channel.
+// Prints an image of one channel. The sum with 0 makes 0 of -0.
 void print(const char* name, const Tensor& image) {
   std::printf("%s\n", name);
   const std::vector<float> v = image.to_vector<float>();

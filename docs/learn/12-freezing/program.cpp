@@ -33,7 +33,7 @@ void by_hand() {
 // Trains the parameters that a glob matches. Returns the accuracy on outlined test digits.
 double train_on(const data::Digits& digits, nn::Module& model, const char* glob) {
   static const data::Digits test{{data::DigitsStyle::outline, "test", 500}};
-  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1}},
+  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1, .workers = 0}},
       test_loader{test, {}};
   train::Trainer trainer{model, train::classification(), {.optimizer = optim::adamw({.lr = 3e-3})}};
   trainer.set_requires_grad("*", false);

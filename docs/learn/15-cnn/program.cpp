@@ -30,7 +30,7 @@ void draw(const u8* pixels) {
 int main() {
   manual_seed(1);
   const data::Digits digits{{.size = 4000}}, test_digits{{.split = "test", .size = 1000}};
-  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1}};
+  data::Loader loader{digits, {.batch_size = 50, .shuffle = true, .seed = 1, .workers = 0}};
   data::Loader test_loader{test_digits, {.batch_size = 250}};
   const train::InputPipeline input{digits.info(), {}, Cpu{}};
   Net model;
