@@ -49,8 +49,8 @@ double of_row(const std::vector<i64>& row, i64 count) {
 
 std::string cells_html(const Confusions& known) {
   std::string html =
-      "<div class=\"wide\"><table class=\"confusion\">\n<thead><tr><th class=\"corner\">label ↓ &nbsp; predicted "
-      "→</th>";
+      "<div class=\"wide\"><table class=\"confusion\">\n<thead><tr><th class=\"corner\">"
+      "label ↓<br>predicted →</th>";
   for (std::size_t c = 0; c < known.table.size(); ++c)
     html += "<th class=\"number\">" + escaped(class_name(known.names, c)) + "</th>";
   html += "</tr></thead>\n<tbody>\n";
@@ -141,7 +141,7 @@ std::string figures_html(const Confusions& known) {
               share_cell(of.precision()) + share_cell(of.recall()) + share_cell(of.f1()) +
               "</tr>\n";
   }
-  rows += "<tr class=\"sum\">" + cell("mean over classes") +
+  rows += "<tr class=\"sum\">" + cell("mean") +
           number_cell(number_text(static_cast<double>(samples))) +
           share_cell(precision / defined[0]) + share_cell(recall / defined[1]) +
           share_cell(f1 / defined[2]) + "</tr>\n";

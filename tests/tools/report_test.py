@@ -16,7 +16,7 @@ import sys
 import tempfile
 import unittest
 
-COMMAND = sys.argv.pop() if len(sys.argv) > 1 else None
+COMMAND = os.path.abspath(sys.argv.pop()) if len(sys.argv) > 1 else None
 NAMES = [os.environ.get("WEFT_CHROMIUM") or "chromium", "chromium-browser", "google-chrome"]
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 LIGHT, DARK = "1", "0"
@@ -94,7 +94,7 @@ AFTER = """<script>
       if (box.right - box.left < 1 || box.bottom - box.top < 1) continue;
       const name = node.data.trim().slice(0, 60), svg = parent.closest("svg");
       const around = svg ? svg.getBoundingClientRect()
-        : { left: 0, right: innerWidth, top: 0, bottom: 1e9 };
+        : { left: 0, right: innerWidth, top: -1e9, bottom: 1e9 };
       if (box.left < around.left - 1 || box.right > around.right + 1 ||
           box.top < around.top - 2 || box.bottom > around.bottom + 2)
         found.outside.push(name);
@@ -162,23 +162,21 @@ class Pages(unittest.TestCase):
         return json.loads(match[1])
 
     def test_pages(self):
-        for page in ["one.html", "two.html"]:
+        for page, scripts in [("one.html", True), ("one.html", False), ("two.html", True)]:
             for width in [1280, 400]:
-                for scripts in [True, False]:
-                    with self.subTest(page=page, width=width, scripts=scripts):
-                        found = self.look(page, width, scripts=scripts)
-                        self.assertEqual(found["failures"], [])
-                        self.assertEqual(found["overlaps"], [])
-                        self.assertEqual(found["outside"], [])
-                        self.assertLessEqual(found["width"], found["window"])
-                        self.assertGreater(found["texts"], 200)
-                        self.assertEqual([name for name, done in found["use"].items() if not done], [])
-                        self.assertEqual(len(found["use"]) > 8, scripts, found["use"])
+                with self.subTest(page=page, width=width, scripts=scripts):
+                    found = self.look(page, width, scripts=scripts)
+                    self.assertEqual(found["failures"], [])
+                    self.assertEqual(found["overlaps"], [])
+                    self.assertEqual(found["outside"], [])
+                    self.assertLessEqual(found["width"], found["window"])
+                    self.assertGreater(found["texts"], 200)
+                    self.assertEqual([name for name, done in found["use"].items() if not done], [])
+                    self.assertEqual(len(found["use"]) > 8, scripts, found["use"])
+                    self.assertEqual(found["background"], "rgb(255, 255, 255)")
 
     def test_dark(self):
-        light = self.look("one.html", 1280, LIGHT)["background"]
         dark = self.look("one.html", 1280, DARK)
-        self.assertEqual(light, "rgb(255, 255, 255)")
         self.assertLess(sum(int(part) for part in re.findall(r"\d+", dark["background"])), 150)
         self.assertEqual(dark["failures"], [])
 
