@@ -25,27 +25,27 @@ constexpr char kEnter[] = "\033[?1049h\033[?25l";  // the alternate screen, no c
 constexpr char kLeave[] = "\033[?25h\033[?1049l";
 
 // What the signal handlers need. They call only functions that a handler may call.
-termios before{}, while_shown{};
-volatile sig_atomic_t shown = 0, resized = 0;
+termios plain_terminal{}, screen_terminal{};
+volatile sig_atomic_t screen_shown = 0, size_changed = 0;
 
 constexpr std::array kEnding{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 std::array<struct sigaction, kEnding.size()> actions_before{};
 
-void put(const char* text, std::size_t bytes) {
+void put_bytes(const char* text, std::size_t bytes) {
   [[maybe_unused]] const auto best_effort = write(STDOUT_FILENO, text, bytes);
 }
 
-void enter() {
-  tcsetattr(STDIN_FILENO, TCSANOW, &while_shown);
-  put(kEnter, sizeof kEnter - 1);
-  shown = 1;
+void enter_screen() {
+  tcsetattr(STDIN_FILENO, TCSANOW, &screen_terminal);
+  put_bytes(kEnter, sizeof kEnter - 1);
+  screen_shown = 1;
 }
 
-void leave() {
-  if (shown == 0) return;
-  shown = 0;
-  put(kLeave, sizeof kLeave - 1);
-  tcsetattr(STDIN_FILENO, TCSANOW, &before);
+void leave_screen() {
+  if (screen_shown == 0) return;
+  screen_shown = 0;
+  put_bytes(kLeave, sizeof kLeave - 1);
+  tcsetattr(STDIN_FILENO, TCSANOW, &plain_terminal);
 }
 
 void set_action(int signal, void (*handler)(int)) {
@@ -67,22 +67,22 @@ void raise_default(int signal) {
 
 void on_ending(int signal) {
   const int code = errno;
-  leave();
+  leave_screen();
   raise_default(signal);
   errno = code;
 }
 
 void on_suspend(int signal) {
   const int code = errno;
-  leave();
+  leave_screen();
   raise_default(signal);  // returns when the process goes on
   set_action(SIGTSTP, on_suspend);
-  enter();
-  resized = 1;
+  enter_screen();
+  size_changed = 1;
   errno = code;
 }
 
-void on_resize(int) { resized = 1; }
+void on_resize(int) { size_changed = 1; }
 
 // A number of the environment, as a shell sets COLUMNS and LINES.
 int environment_number(const char* name, int otherwise) {
@@ -162,13 +162,13 @@ bool Screen::possible() {
 }
 
 Screen::Screen() {
-  WEFT_CHECK(possible() && tcgetattr(STDIN_FILENO, &before) == 0,
+  WEFT_CHECK(possible() && tcgetattr(STDIN_FILENO, &plain_terminal) == 0,
              "screen: standard input or output is no terminal; --once prints one picture anywhere");
-  while_shown = before;
+  screen_terminal = plain_terminal;
   // Keys come at once and are not shown. Ctrl-C and Ctrl-Z remain signals.
-  while_shown.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-  while_shown.c_cc[VMIN] = 0;
-  while_shown.c_cc[VTIME] = 0;
+  screen_terminal.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  screen_terminal.c_cc[VMIN] = 0;
+  screen_terminal.c_cc[VTIME] = 0;
   for (std::size_t i = 0; i < kEnding.size(); ++i) {
     sigaction(kEnding[i], nullptr, &actions_before[i]);
     if (actions_before[i].sa_handler != SIG_IGN) set_action(kEnding[i], on_ending);
@@ -178,11 +178,11 @@ Screen::Screen() {
   if (suspend.sa_handler != SIG_IGN) set_action(SIGTSTP, on_suspend);
   set_action(SIGWINCH, on_resize);
   std::signal(SIGPIPE, SIG_IGN);
-  enter();
+  enter_screen();
 }
 
 Screen::~Screen() {
-  leave();
+  leave_screen();
   for (std::size_t i = 0; i < kEnding.size(); ++i)
     sigaction(kEnding[i], &actions_before[i], nullptr);
   if (struct sigaction now{}; sigaction(SIGTSTP, nullptr, &now) == 0 && now.sa_handler != SIG_IGN)
@@ -199,15 +199,15 @@ bool Screen::show(const std::vector<std::string>& lines) {
 }
 
 Screen::Input Screen::wait(int milliseconds) {
-  if (resized != 0) {
-    resized = 0;
+  if (size_changed != 0) {
+    size_changed = 0;
     return {Event::resized};
   }
   pollfd waiting{STDIN_FILENO, POLLIN, 0};
   const int ready = poll(&waiting, 1, milliseconds);
   if (ready < 0) {
     if (errno != EINTR) return {Event::closed};
-    return {std::exchange(resized, 0) != 0 ? Event::resized : Event::none};
+    return {std::exchange(size_changed, 0) != 0 ? Event::resized : Event::none};
   }
   if (ready == 0) return {Event::none};
   char c = 0;

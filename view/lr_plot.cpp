@@ -20,7 +20,7 @@ struct LossRange {
   double low = std::numeric_limits<double>::infinity(), high = -low;
 };
 
-LossRange range_of(const train::LrFinding& finding) {
+LossRange loss_range_of(const train::LrFinding& finding) {
   LossRange range;
   for (const train::LrPoint& point : finding.points) {
     range.low = std::min(range.low, point.smoothed);
@@ -37,7 +37,7 @@ class LrDrawing {
                           kBottom = 54;
 
   explicit LrDrawing(const train::LrFinding& finding)
-      : loss_(range_of(finding)),
+      : loss_(loss_range_of(finding)),
         first_(std::log10(finding.points.front().lr)),
         last_(std::max(std::log10(finding.points.back().lr), first_ + 1e-6)) {
     if (!(loss_.high > loss_.low)) loss_ = {loss_.low - 1, loss_.high + 1};
@@ -83,14 +83,14 @@ class LrDrawing {
   double first_, last_;  // log10 of the rates
 };
 
-nlohmann::ordered_json number(double value) {
+nlohmann::ordered_json json_number(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
 }
-nlohmann::ordered_json number(const std::optional<double>& value) {
-  return value ? number(*value) : nullptr;
+nlohmann::ordered_json json_number(const std::optional<double>& value) {
+  return value ? json_number(*value) : nullptr;
 }
 
-constexpr const char* kStyle =
+constexpr const char* kLrStyle =
     "<style>\n"
     "svg { background: #fff; color: #1f2328; }\n"
     "text { font: 12px system-ui, sans-serif; fill: currentColor; }\n"
@@ -110,7 +110,7 @@ constexpr const char* kStyle =
 }  // namespace
 
 std::vector<std::string> lr_text(const train::LrFinding& finding, TextPlotOptions options) {
-  const LossRange range = range_of(finding);
+  const LossRange range = loss_range_of(finding);
   TextCurve raw{.name = "loss", .dots = true, .faint = true}, smoothed{.name = "smoothed"};
   for (const train::LrPoint& point : finding.points) {
     if (point.loss >= range.low && point.loss <= range.high)
@@ -126,7 +126,7 @@ std::string lr_svg(const train::LrFinding& finding, const std::string& title) {
   std::string text = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\">\n{}"
       "<title>{}</title>\n<text class=\"title\" x=\"10\" y=\"20\">{}</text>\n",
-      LrDrawing::kWidth, LrDrawing::kHeight, kStyle, escaped(title), escaped(title));
+      LrDrawing::kWidth, LrDrawing::kHeight, kLrStyle, escaped(title), escaped(title));
   if (finding.points.empty()) return text + "</svg>\n";
   const LrDrawing drawing(finding);
   text += drawing.axes();
@@ -153,13 +153,14 @@ std::string lr_svg(const train::LrFinding& finding, const std::string& title) {
 std::string lr_json(const train::LrFinding& finding) {
   nlohmann::ordered_json points = nlohmann::ordered_json::array();
   for (const train::LrPoint& point : finding.points)
-    points.push_back(
-        {{"lr", point.lr}, {"loss", number(point.loss)}, {"smoothed", number(point.smoothed)}});
+    points.push_back({{"lr", point.lr},
+                      {"loss", json_number(point.loss)},
+                      {"smoothed", json_number(point.smoothed)}});
   return nlohmann::ordered_json{{"schema", 1},
-                                {"suggestion", number(finding.suggestion)},
+                                {"suggestion", json_number(finding.suggestion)},
                                 {"reason", finding.reason},
-                                {"steepest", number(finding.steepest)},
-                                {"diverged_at", number(finding.diverged_at)},
+                                {"steepest", json_number(finding.steepest)},
+                                {"diverged_at", json_number(finding.diverged_at)},
                                 {"skipped_steps", finding.skipped},
                                 {"ended", finding.ended},
                                 {"points", points}}

@@ -16,7 +16,7 @@ namespace {
 using SummaryRow = std::array<std::string, 9>;
 constexpr std::size_t kLeftColumns = 3;  // the others are numbers, at the right
 
-std::string table_of(const std::vector<SummaryRow>& rows) {
+std::string summary_table_of(const std::vector<SummaryRow>& rows) {
   std::array<int, std::tuple_size_v<SummaryRow>> widths{};
   for (const SummaryRow& row : rows)
     for (std::size_t c = 0; c < row.size(); ++c)
@@ -35,13 +35,13 @@ std::string table_of(const std::vector<SummaryRow>& rows) {
 }
 
 // "1,234,567"
-std::string with_commas(i64 number) {
+std::string commas_in(i64 number) {
   std::string text = std::to_string(number);
   for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
   return text;
 }
 
-SummaryRow row_of(const nn::LayerCost& layer, const StepSetting& setting) {
+SummaryRow summary_row_of(const nn::LayerCost& layer, const StepSetting& setting) {
   const auto if_any = [](double value, std::string text) {
     return value > 0 ? std::move(text) : std::string();
   };
@@ -53,7 +53,7 @@ SummaryRow row_of(const nn::LayerCost& layer, const StepSetting& setting) {
   return {layer.path,
           layer.label,
           layer.output,
-          layer.parameters > 0 ? with_commas(layer.parameters) : "",
+          layer.parameters > 0 ? commas_in(layer.parameters) : "",
           layer.parameters > 0 ? fmt::format("{:.1f} %", 100 * layer.share) : "",
           if_any(layer.forward_flops, count_text(layer.forward_flops)),
           if_any(layer.backward_flops, count_text(layer.backward_flops)),
@@ -77,23 +77,23 @@ std::string summary_text(const nn::ModelCost& cost, const Shape& sample,
                          const StepSetting& setting) {
   std::vector<SummaryRow> rows{{"layer", "type", "output", "parameters", "share", "forward",
                                 "backward", "activations", "dtype"}};
-  for (const nn::LayerCost& layer : cost.layers) rows.push_back(row_of(layer, setting));
+  for (const nn::LayerCost& layer : cost.layers) rows.push_back(summary_row_of(layer, setting));
   nn::LayerCost total = cost.total;
   total.path = "total";
-  rows.push_back(row_of(total, setting));
+  rows.push_back(summary_row_of(total, setting));
   rows.back().back().clear();
   const double batch = static_cast<double>(setting.batch_size);
   const double flops = cost.total.forward_flops + cost.total.backward_flops;
   const double activations = cost.total.activation_bytes * batch;
   const double parameters = static_cast<double>(cost.parameter_bytes),
                gradients = static_cast<double>(cost.gradient_bytes);
-  return table_of(rows) +
+  return summary_table_of(rows) +
          fmt::format(
              "{0} parameters, {1} of them trained; input {2}\n"
              "forward and backward: FLOPs of a sample in matrix products and convolutions, which "
              "compute in {3};\n  a multiplication and an addition count as 2. A step of {4} samples: "
              "{5} FLOPs.\n",
-             with_commas(cost.total.parameters), with_commas(cost.total.trained), sample,
+             commas_in(cost.total.parameters), commas_in(cost.total.trained), sample,
              name_of(setting.compute_dtype), setting.batch_size, count_text(batch * flops)) +
          fmt::format(
              "activations: outputs of ops for {} samples, which the backward pass may read.\n"

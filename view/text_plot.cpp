@@ -13,10 +13,10 @@ namespace {
 
 // 256-colour codes that are told apart on black and on white, also by who cannot tell red from
 // green.
-constexpr std::array kColours{33, 208, 35, 170, 136, 37};
-constexpr int kFaint = 245, kMark = 245;
+constexpr std::array kTerminalColours{33, 208, 35, 170, 136, 37};
+constexpr int kFaintColour = 245, kMarkColour = 245;
 
-struct Range {
+struct DotRange {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   bool empty() const { return !(low <= high); }
   void include(double value) {
@@ -34,9 +34,10 @@ double value_at(double place, bool log) { return log ? std::pow(10, place) : pla
 
 // The dots of a picture: 2 × 4 of them for each character. Without Unicode the same dots decide
 // which of few characters stands in a cell.
-class Canvas {
+class DotCanvas {
  public:
-  Canvas(int columns, int rows) : columns_(columns), rows_(rows), cells_(size_of(columns, rows)) {}
+  DotCanvas(int columns, int rows)
+      : columns_(columns), rows_(rows), cells_(size_of(columns, rows)) {}
 
   int width() const { return 2 * columns_; }
   int height() const { return 4 * rows_; }
@@ -71,7 +72,7 @@ class Canvas {
     int colour = 0;
     for (int c = 0; c < columns_; ++c) {
       const Cell& cell = cells_[index(c, r)];
-      const int wanted = cell.dots != 0 ? cell.colour : cell.marked ? kMark : 0;
+      const int wanted = cell.dots != 0 ? cell.colour : cell.marked ? kMarkColour : 0;
       if (options.colour && wanted != colour && (cell.dots != 0 || cell.marked)) {
         text += fmt::format("\033[38;5;{}m", wanted);
         colour = wanted;
@@ -118,8 +119,8 @@ class Canvas {
 };
 
 // Both axes, and where their values lie on the canvas.
-struct Axes {
-  Range x, y;
+struct DotAxes {
+  DotRange x, y;
   bool log_x = false, log_y = false;
 
   int column(double value, int width) const { return scaled(place(value, log_x), x, width); }
@@ -131,14 +132,14 @@ struct Axes {
   }
 
  private:
-  static int scaled(double at, const Range& range, int size) {
+  static int scaled(double at, const DotRange& range, int size) {
     const double share = range.high > range.low ? (at - range.low) / (range.high - range.low) : 0.5;
     return static_cast<int>(std::lround(share * (size - 1)));
   }
 };
 
-Axes axes_of(const std::vector<TextCurve>& curves, const TextPlotOptions& options) {
-  Axes axes{.x = {}, .y = {}, .log_x = options.log_x, .log_y = options.log_y};
+DotAxes dot_axes_of(const std::vector<TextCurve>& curves, const TextPlotOptions& options) {
+  DotAxes axes{.x = {}, .y = {}, .log_x = options.log_x, .log_y = options.log_y};
   for (const TextCurve& curve : curves)
     for (const auto& point : curve.points)
       if (axes.shows(point)) {
@@ -148,11 +149,11 @@ Axes axes_of(const std::vector<TextCurve>& curves, const TextPlotOptions& option
   return axes;
 }
 
-int colour_of(const TextCurve& curve, std::size_t index) {
-  return curve.faint ? kFaint : kColours[index % kColours.size()];
+int terminal_colour_of(const TextCurve& curve, std::size_t index) {
+  return curve.faint ? kFaintColour : kTerminalColours[index % kTerminalColours.size()];
 }
 
-void draw(Canvas& canvas, const TextCurve& curve, const Axes& axes, int colour) {
+void draw_dots(DotCanvas& canvas, const TextCurve& curve, const DotAxes& axes, int colour) {
   bool joined = false;
   int last_x = 0, last_y = 0;
   for (const auto& point : curve.points) {
@@ -175,7 +176,7 @@ std::string padded_left(const std::string& text, int width) {
 }
 
 // The values of x below the plot: the ends and, where there is room, the middle.
-std::string x_labels(const Axes& axes, int columns) {
+std::string text_x_labels(const DotAxes& axes, int columns) {
   const std::string first = short_number(value_at(axes.x.low, axes.log_x)),
                     last = short_number(value_at(axes.x.high, axes.log_x)),
                     middle = short_number(value_at((axes.x.low + axes.x.high) / 2, axes.log_x));
@@ -193,16 +194,17 @@ std::string x_labels(const Axes& axes, int columns) {
   return text;
 }
 
-std::string legend(const std::vector<TextCurve>& curves, const TextPlotOptions& options,
-                   int columns) {
+std::string text_legend(const std::vector<TextCurve>& curves, const TextPlotOptions& options,
+                        int columns) {
   std::string text;
   int used = 0;
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const std::string name = (options.unicode ? "━ " : "- ") + curves[i].name;
     if (used + (used > 0 ? 3 : 0) + columns_of(name) > columns) break;
     if (used > 0) text += "   ", used += 3;
-    text += options.colour ? fmt::format("\033[38;5;{}m{}\033[0m", colour_of(curves[i], i), name)
-                           : name;
+    text += options.colour
+                ? fmt::format("\033[38;5;{}m{}\033[0m", terminal_colour_of(curves[i], i), name)
+                : name;
     used += columns_of(name);
   }
   return text;
@@ -248,7 +250,7 @@ std::vector<std::string> text_plot(const std::vector<TextCurve>& curves,
                                    const TextPlotOptions& options) {
   const int columns = std::max(options.columns, kLeastColumns),
             rows = std::max(options.rows, kLeastRows);
-  const Axes axes = axes_of(curves, options);
+  const DotAxes axes = dot_axes_of(curves, options);
   if (axes.x.empty()) return {"no values yet"};
   const bool several = curves.size() > 1;
   const int plot_rows = rows - 1 - (several ? 1 : 0);
@@ -256,13 +258,13 @@ std::vector<std::string> text_plot(const std::vector<TextCurve>& curves,
                     low = short_number(value_at(axes.y.low, axes.log_y)),
                     middle = short_number(value_at((axes.y.low + axes.y.high) / 2, axes.log_y));
   const int label = std::max({columns_of(high), columns_of(low), columns_of(middle)});
-  Canvas canvas(columns - label - 2, plot_rows);
+  DotCanvas canvas(columns - label - 2, plot_rows);
   for (const double mark : options.marks) {
     const double at = place(mark, axes.log_x);
     if (at >= axes.x.low && at <= axes.x.high) canvas.mark(axes.column(mark, canvas.width()));
   }
   for (std::size_t i = 0; i < curves.size(); ++i)
-    draw(canvas, curves[i], axes, colour_of(curves[i], i));
+    draw_dots(canvas, curves[i], axes, terminal_colour_of(curves[i], i));
   std::vector<std::string> lines;
   const std::string edge = options.unicode ? "┤" : "|";
   for (int r = 0; r < plot_rows; ++r) {
@@ -275,10 +277,10 @@ std::vector<std::string> text_plot(const std::vector<TextCurve>& curves,
     lines.push_back(padded_left(value, label) + " " + edge + canvas.row(r, options));
   }
   lines.push_back(std::string(static_cast<std::size_t>(label + 2), ' ') +
-                  x_labels(axes, columns - label - 2));
+                  text_x_labels(axes, columns - label - 2));
   if (several)
     lines.push_back(std::string(static_cast<std::size_t>(label + 2), ' ') +
-                    legend(curves, options, columns - label - 2));
+                    text_legend(curves, options, columns - label - 2));
   return lines;
 }
 

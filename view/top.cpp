@@ -13,11 +13,11 @@ namespace weft::view {
 namespace {
 
 // The plot that a series belongs to, and what it is called there; an empty plot: it is not shown.
-struct Place {
+struct TopPlace {
   std::string plot, curve;
 };
 
-Place place_of(const std::string& series) {
+TopPlace top_place_of(const std::string& series) {
   // The time and the sizes of an epoch, which say nothing over steps.
   for (const char* no_curve : {"seconds", "samples", "validation_samples"})
     if (series == no_curve) return {};
@@ -38,26 +38,26 @@ bool says_nothing(const std::string& name, const Series& series) {
 }
 
 // Training is drawn first, so that the rarer points of validation lie above it.
-int order_of(const std::string& curve) {
+int curve_order_of(const std::string& curve) {
   constexpr std::array<const char*, 3> kOrder{"step", "train", "validation"};
   const auto* found = std::find(kOrder.begin(), kOrder.end(), curve);
   return static_cast<int>(found - kOrder.begin());
 }
 
-int rank_of(const std::string& plot) {
+int plot_rank_of(const std::string& plot) {
   constexpr std::array<const char*, 4> kFirst{"loss", "lr", "samples/s", "memory"};
   const auto* found = std::find(kFirst.begin(), kFirst.end(), plot);
   return static_cast<int>(found - kFirst.begin());
 }
 
-TextCurve curve_of(const std::string& name, const Series& series) {
+TextCurve text_curve_of(const std::string& name, const Series& series) {
   TextCurve curve{.name = name, .faint = name == "step"};
   for (const Point& point : series)
     curve.points.emplace_back(static_cast<double>(point.step), point.value);
   return curve;
 }
 
-std::string ago(double seconds) {
+std::string ago_text(double seconds) {
   if (seconds < 120) return fmt::format("{:.0f} s ago", seconds);
   if (seconds < 7200) return fmt::format("{:.0f} min ago", seconds / 60);
   if (seconds < 172'800) return fmt::format("{:.0f} h ago", seconds / 3600);
@@ -70,7 +70,8 @@ std::string memory_text(double bytes) {
 }
 
 std::string state_of_run(const TopView& view) {
-  const std::string changed = view.idle_seconds < 0 ? "" : ", changed " + ago(view.idle_seconds);
+  const std::string changed =
+      view.idle_seconds < 0 ? "" : ", changed " + ago_text(view.idle_seconds);
   if (view.process)
     return fmt::format("running (process {}{}){}", view.process->pid,
                        view.process->memory_bytes > 0
@@ -88,14 +89,15 @@ std::string progress_of(const History& history) {
 }
 
 // The name is at the left, the state is what is cut off in a narrow terminal.
-std::string head(const TopView& view) {
+std::string top_head(const TopView& view) {
   std::string text = printable_line(view.name);
   if (view.history != nullptr) text += "  " + progress_of(*view.history);
   return text + "  " + state_of_run(view);
 }
 
 // "loss  [lr]  samples/s  memory", scrolled so that the selected one is visible.
-std::string tabs(const std::vector<TopPlot>& plots, std::size_t selected, const TopSize& size) {
+std::string tabs_line(const std::vector<TopPlot>& plots, std::size_t selected,
+                      const TopSize& size) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < plots.size(); ++i) {
     const std::string name = printable_line(plots[i].name);
@@ -114,18 +116,18 @@ std::string tabs(const std::vector<TopPlot>& plots, std::size_t selected, const 
   return text;
 }
 
-std::string value_text(const std::string& plot, double value) {
+std::string top_value_text(const std::string& plot, double value) {
   if (plot == "memory") return memory_text(value);
   return short_number(value);
 }
 
 // The newest value of each curve, and the best loss.
-std::string values_of(const TopPlot& plot) {
+std::string newest_values_of(const TopPlot& plot) {
   std::string text;
   for (const TextCurve& curve : plot.curves) {
     if (curve.points.empty()) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : "   ", printable_line(curve.name),
-                        value_text(plot.name, curve.points.back().second));
+                        top_value_text(plot.name, curve.points.back().second));
     if (plot.name != "loss" || curve.name != "validation") continue;
     const auto lowest = std::min_element(
         curve.points.begin(), curve.points.end(), [](const auto& a, const auto& b) {
@@ -146,7 +148,7 @@ TextPlotOptions plot_options(const TopSize& size, int columns, int rows, bool lo
 }
 
 // Curves for one plot, with memory in units that are short.
-std::vector<TextCurve> drawn(const TopPlot& plot) {
+std::vector<TextCurve> drawn_curves(const TopPlot& plot) {
   std::vector<TextCurve> curves = plot.curves;
   for (TextCurve& curve : curves) {
     curve.name = printable_line(curve.name);
@@ -164,7 +166,7 @@ std::vector<std::string> row_of_plots(const std::vector<const TopPlot*>& plots, 
   for (const TopPlot* plot : plots) {
     std::vector<std::string> own{
         cut_to(printable_line(plot->name) + (plot->name == "memory" ? " (MB)" : ""), columns - 2)};
-    std::vector<TextCurve> curves = drawn(*plot);
+    std::vector<TextCurve> curves = drawn_curves(*plot);
     for (const std::string& line :
          text_plot(curves, plot_options(size, columns - 2, rows - 1, false)))
       own.push_back(line);
@@ -191,12 +193,12 @@ std::vector<const TopPlot*> small_plots(const std::vector<TopPlot>& plots, std::
   return small;
 }
 
-std::string keys(const TopSize& size) {
+std::string keys_line(const TopSize& size) {
   const std::string all = "q quit   tab, arrows: next metric   l: logarithmic";
   return columns_of(all) <= size.columns ? all : "q quit, tab next";
 }
 
-std::size_t index_of(const std::vector<TopPlot>& plots, const std::string& name) {
+std::size_t plot_index_of(const std::vector<TopPlot>& plots, const std::string& name) {
   const auto found = std::find_if(plots.begin(), plots.end(),
                                   [&](const TopPlot& plot) { return plot.name == name; });
   return found == plots.end() ? 0 : static_cast<std::size_t>(found - plots.begin());
@@ -212,27 +214,29 @@ std::vector<TopPlot> top_plots(const History& history, const MemoryCurve& memory
     return plots.emplace_back(TopPlot{.name = name, .curves = {}});
   };
   for (const auto& [name, series] : history.series())
-    if (const Place place = place_of(name); !place.plot.empty() && !says_nothing(name, series))
-      plot_named(place.plot).curves.push_back(curve_of(place.curve, series));
+    if (const TopPlace place = top_place_of(name);
+        !place.plot.empty() && !says_nothing(name, series))
+      plot_named(place.plot).curves.push_back(text_curve_of(place.curve, series));
   if (!memory.empty()) {
     TopPlot& plot = plot_named("memory");
     plot.over_minutes = true;
     plot.curves = {{.name = "memory", .points = memory}};
   }
   for (TopPlot& plot : plots)
-    std::stable_sort(
-        plot.curves.begin(), plot.curves.end(),
-        [](const TextCurve& a, const TextCurve& b) { return order_of(a.name) < order_of(b.name); });
+    std::stable_sort(plot.curves.begin(), plot.curves.end(),
+                     [](const TextCurve& a, const TextCurve& b) {
+                       return curve_order_of(a.name) < curve_order_of(b.name);
+                     });
   std::stable_sort(plots.begin(), plots.end(), [](const TopPlot& a, const TopPlot& b) {
-    return rank_of(a.name) < rank_of(b.name);
+    return plot_rank_of(a.name) < plot_rank_of(b.name);
   });
   return plots;
 }
 
 std::vector<std::string> top_picture(const TopView& view, const TopSize& size) {
-  std::vector<std::string> lines{head(view)};
+  std::vector<std::string> lines{top_head(view)};
   const std::string last = !view.note.empty() ? printable_line(view.note)
-                           : view.keys        ? keys(size)
+                           : view.keys        ? keys_line(size)
                                               : "";
   const int below = last.empty() ? 0 : 1;
   const std::vector<TopPlot> plots =
@@ -240,16 +244,16 @@ std::vector<std::string> top_picture(const TopView& view, const TopSize& size) {
   if (plots.empty()) {
     lines.emplace_back("waiting for the first epoch of the run");
   } else {
-    const std::size_t selected = index_of(plots, view.selected);
+    const std::size_t selected = plot_index_of(plots, view.selected);
     const TopPlot& plot = plots[selected];
-    lines.push_back(tabs(plots, selected, size));
-    lines.push_back(values_of(plot));
+    lines.push_back(tabs_line(plots, selected, size));
+    lines.push_back(newest_values_of(plot));
     const std::vector<const TopPlot*> small = small_plots(plots, selected, size);
     const int room = size.rows - static_cast<int>(lines.size()) - below;
     const int small_rows = small.empty() ? 0 : std::min(10, room / 3);
     if (room - small_rows - 1 >= kLeastRows) {
       for (const std::string& line :
-           text_plot(drawn(plot),
+           text_plot(drawn_curves(plot),
                      plot_options(size, size.columns - 1, room - small_rows - 1, view.log_y)))
         lines.push_back(line);
       lines.push_back(fmt::format("over {}{}{}", plot.over_minutes ? "minutes watched" : "steps",

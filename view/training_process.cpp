@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 // The numbers of devices in /proc/locks differ from those of stat() on some file systems, so a
 // process counts only if one of its descriptors is the file. Only its own user may look at these.
-bool has_open(i64 pid, const struct stat& wanted) {
+bool process_has_open(i64 pid, const struct stat& wanted) {
   std::error_code error;
   fs::directory_iterator it(fs::path("/proc") / std::to_string(pid) / "fd", error);
   while (!error && it != fs::directory_iterator()) {
@@ -51,7 +51,7 @@ std::optional<TrainingProcess> training_process(const fs::path& run) {
     if (!(words >> index >> kind >> mode >> access >> pid >> file)) continue;
     if (kind != "FLOCK" || pid <= 0) continue;
     if (file.substr(file.rfind(':') + 1) != std::to_string(lock.st_ino)) continue;
-    if (has_open(pid, lock)) return TrainingProcess{pid, resident_bytes(pid)};
+    if (process_has_open(pid, lock)) return TrainingProcess{pid, resident_bytes(pid)};
   }
   return std::nullopt;
 }
