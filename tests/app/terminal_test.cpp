@@ -70,9 +70,9 @@ std::vector<std::string> bars_in(const std::string& output) {
   return bars;
 }
 
-class Terminal : public test_support::InScratchFolder {
+class TerminalRun : public test_support::InScratchFolder {
  protected:
-  Terminal() : InScratchFolder("terminal") {
+  TerminalRun() : InScratchFolder("terminal") {
     train::testing_runs::write(
         folder_ / "long.yaml",
         "run: {threads: 1, dir: run}\n"
@@ -103,7 +103,7 @@ class Terminal : public test_support::InScratchFolder {
   }
 };
 
-TEST_F(Terminal, SlowHasABarThatFollowsItsWidth) {
+TEST_F(TerminalRun, SlowHasABarThatFollowsItsWidth) {
   PseudoTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   terminal.resize(100);
@@ -132,7 +132,7 @@ TEST_F(Terminal, SlowHasABarThatFollowsItsWidth) {
   EXPECT_NE(output.find("\r\033[2Kepoch "), std::string::npos) << output;
 }
 
-TEST_F(Terminal, HasNoColourWhereNoneIsWanted) {
+TEST_F(TerminalRun, HasNoColourWhereNoneIsWanted) {
   PseudoTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   terminal.resize(0);  // does not say
@@ -145,7 +145,7 @@ TEST_F(Terminal, HasNoColourWhereNoneIsWanted) {
   }
 }
 
-TEST_F(Terminal, OfThePlainestKindHasLinesAlone) {
+TEST_F(TerminalRun, OfThePlainestKindHasLinesAlone) {
   PseudoTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   const std::string output = shown(terminal, "TERM=dumb", [&](const std::string& so_far) {
@@ -154,7 +154,7 @@ TEST_F(Terminal, OfThePlainestKindHasLinesAlone) {
   EXPECT_EQ(output.find('\033'), std::string::npos) << output;
 }
 
-TEST_F(Terminal, ElsewhereThereAreHeartbeatsInSlowEpochs) {
+TEST_F(TerminalRun, ElsewhereThereAreHeartbeatsInSlowEpochs) {
   EXPECT_EQ(run_line(folder_,
                      "\"$WEFT\" train long.yaml train.epochs=2 run.heartbeat=0.000001s >out.txt"),
             0);
@@ -175,7 +175,7 @@ TEST_F(Terminal, ElsewhereThereAreHeartbeatsInSlowEpochs) {
 }
 
 // The log is shown, so the lines of the callback would come twice.
-TEST_F(Terminal, HasTheLinesOfAConsoleCallbackOnce) {
+TEST_F(TerminalRun, HasTheLinesOfAConsoleCallbackOnce) {
   EXPECT_EQ(run_line(folder_,
                      "\"$WEFT\" train long.yaml train.epochs=4 "
                      "'callbacks=[{type: console, print_every: 2ep}]' >out.txt"),

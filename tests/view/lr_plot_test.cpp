@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "weft/tests/support/count_of.h"
 #include "weft/view/lr_plot.h"
 
 namespace weft::view {
 namespace {
+
+using test_support::count_of;
 
 train::LrFinding example() {
   std::vector<train::LrPoint> points;
@@ -17,12 +20,6 @@ train::LrFinding example() {
     points.push_back({.lr = lr, .loss = 0.3 + 2 / (1 + lr / 1e-2) + (lr > 2 ? 1e5 * lr : 0)});
   }
   return train::suggest_lr(points);
-}
-
-i64 count_of(const std::string& text, const std::string& part) {
-  i64 count = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
-  return count;
 }
 
 TEST(LrPlot, ShowsTheSuggestionInText) {

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "weft/tests/support/count_of.h"
 #include "weft/tests/support/message_of.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/view/plot.h"
@@ -19,17 +20,11 @@ namespace weft::view {
 namespace {
 
 namespace fs = std::filesystem;
+using test_support::count_of;
 using test_support::message_of;
 using train::testing_runs::text_of;
 using train::testing_runs::train_small;
 using train::testing_runs::write;
-
-std::size_t count_of(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size())
-    ++count;
-  return count;
-}
 
 // Two runs that all tests read; a test that changes one changes a copy.
 class Reports : public ::testing::Test {
@@ -79,7 +74,7 @@ TEST_F(Reports, EvaluateARun) {
   expect_part(html, "test split, 20 samples, checkpoint step-");
   expect_part(html, "class=\"confusion\"");
   expect_part(html, "precision");
-  EXPECT_EQ(count_of(html, "<figure class=\"card sample\"><img"), 20u);
+  EXPECT_EQ(count_of(html, "<figure class=\"card sample\"><img"), 20);
   expect_part(html, "data:image/png;base64,iVBORw0KGgo");
 }
 
@@ -124,7 +119,7 @@ TEST_F(Reports, EscapeWhatARunSays) {
   write(run / "environment.json", R"({")" + attack + R"(":")" + attack + R"("})");
   const std::string html = report_of({run});
   EXPECT_EQ(html.find("<script>alert"), std::string::npos);
-  EXPECT_EQ(count_of(html, "<script"), 4u);  // the data and three scripts of weft
+  EXPECT_EQ(count_of(html, "<script"), 4);  // the data and three scripts of weft
   expect_part(html, "failed: &lt;/script&gt;");
 }
 
