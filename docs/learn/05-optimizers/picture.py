@@ -21,7 +21,7 @@ def sgd(g, memory, step):
 
 def momentum(g, memory, step):
     memory["mean"] = 0.5 * memory.get("mean", 0) + g
-    return 0.1 * memory["mean"]
+    return 0.08 * memory["mean"]
 
 
 def adam(g, memory, step):

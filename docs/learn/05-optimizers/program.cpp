@@ -20,7 +20,7 @@ void sgd(Weights& s, int i, int) { s.w[i] -= 0.15 * s.gradient(i); }
 
 void momentum(Weights& s, int i, int) {
   s.mean[i] = 0.5 * s.mean[i] + s.gradient(i);
-  s.w[i] -= 0.1 * s.mean[i];
+  s.w[i] -= 0.08 * s.mean[i];
 }
 
 void adam(Weights& s, int i, int step) {
@@ -48,12 +48,12 @@ void compare(const char* name, void (*update)(Weights&, int, int),
     if (step <= 3)
       std::printf("  step %d  %7.4f %7.4f    %7.4f %7.4f\n", step, s.w[0], s.w[1], v[0], v[1]);
   }
-  std::printf("  loss after 20 steps %.4f\n", s.loss());
+  std::printf("  loss after 20 steps %.6f\n", s.loss());
 }
 
 int main() {
   compare("SGD, lr 0.15", sgd, optim::sgd({.lr = 0.15}));
-  compare("momentum 0.5, lr 0.1", momentum, optim::sgd({.lr = 0.1, .momentum = 0.5}));
+  compare("momentum 0.5, lr 0.08", momentum, optim::sgd({.lr = 0.08, .momentum = 0.5}));
   compare("Adam, lr 0.5", adam, optim::adam({.lr = 0.5}));
   scale = 1000;
   compare("Adam, lr 0.5, the loss times 1000", adam, optim::adam({.lr = 0.5}));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Twenty layers of 512 neurons: how large are the activations and the gradients before training?
+// Twenty layers of 128 neurons: how large are the activations and the gradients before training?
 #include <weft/weft.h>
 
 #include <cmath>
@@ -17,26 +17,26 @@ double rms(const Tensor& x) {  // the root of the mean square
 // layer by the formula of the text.
 void run(const char* name, double factor, void (*fill)(const Tensor& weight)) {
   manual_seed(1);
-  const Tensor input = Tensor::empty({64, 512});
+  const Tensor input = Tensor::empty({64, 128});
   default_generator().normal(input, 0, 1);
   const Variable x = Variable::leaf(input);
   Variable h = x;
   std::printf("  %-14s  %.1e ", name, std::pow(factor, 20));
   for (int layer = 1; layer <= 20; ++layer) {
-    nn::Linear linear{512, 512, {.bias = false}};
+    nn::Linear linear{128, 128, {.bias = false}};
     fill(linear.weight.value());
     h = relu(linear(h));
     if (layer == 1 || layer == 10 || layer == 20) std::printf("  %.1e", rms(h.value()));
   }
-  h.backward(Tensor::full({64, 512}, 1));
+  h.backward(Tensor::full({64, 128}, 1));
   std::printf("    %.1e\n", rms(x.grad()));
 }
 
 int main() {
   std::puts("                  by hand   layer 1       10       20    gradient of the input");
-  run("normal 1/32", 0.5, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 32); });
-  run("normal 1/16", 1, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 16); });
-  run("normal 1/8", 2, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 8); });
+  run("normal 1/16", 0.5, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 16); });
+  run("normal 1/8", 1, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 8); });
+  run("normal 1/4", 2, [](const Tensor& w) { nn::init::normal(w, 0, 1.0 / 4); });
   run("kaiming_normal", 1, [](const Tensor& w) { nn::init::kaiming_normal(w); });
   run("nn::Linear", std::sqrt(1.0 / 6), [](const Tensor&) {});
 

@@ -13,11 +13,11 @@ namespace {
 
 void test_1() {
   std::vector<double> w{1, 4}, sum{0, 0};
-  momentum_step(w, sum, {10, 4}, 0.1, 0.5);
-  learn::expect("w after the first step of the chapter", w, {0, 3.6});
-  momentum_step(w, sum, {0, 3.6}, 0.1, 0.5);
-  learn::expect("w after the second step of the chapter", w, {-0.5, 3.04});
-  learn::expect("the running sum after the second step", sum, {5, 5.6});
+  momentum_step(w, sum, {10, 4}, 0.08, 0.5);
+  learn::expect("w after the first step of the chapter", w, {0.2, 3.68});
+  momentum_step(w, sum, {2, 3.68}, 0.08, 0.5);
+  learn::expect("w after the second step of the chapter", w, {-0.36, 3.2256});
+  learn::expect("the running sum after the second step", sum, {7, 5.68});
 }
 
 void test_2() {
