@@ -188,7 +188,7 @@ class TensorBoard(unittest.TestCase):
     def test_the_program_serves_it(self):
         self.train("runs/first")
         self.train("runs/second", "optimizer.lr=0.01")
-        self.train("runs/second", "train.epochs=4", "resume=auto")
+        self.train("runs/second", "optimizer.lr=0.01", "train.epochs=4", "resume=auto")
         for fast in ("true", "false"):
             with self.subTest(load_fast=fast), Server(self.run.path("runs"), fast) as server:
                 runs = ["first/tensorboard", "second/tensorboard"]
