@@ -30,11 +30,13 @@ struct TuneArguments {
 // Looks for the packages without importing them, which takes a second. The exit code is 10 and the
 // number of the first one that is missing.
 constexpr const char* kLookForPackages =
-    "import importlib.util as u, sys\n"
-    "names = ['weft._tune', 'optuna', 'yaml', 'numpy']\n"
+    "import importlib.util as u, os, sys\n"
+    "names = ['weft', 'optuna', 'yaml', 'numpy']\n"
     "def there(name):\n"
-    "  try: return u.find_spec(name) is not None\n"
-    "  except ImportError: return False\n"
+    "  spec = u.find_spec(name)\n"
+    "  if spec is None or spec.origin is None: return False\n"  // a folder is no package
+    "  folder = os.path.dirname(spec.origin)\n"
+    "  return name != 'weft' or os.path.exists(os.path.join(folder, '_tune.py'))\n"
     "sys.exit(next((10 + i for i, name in enumerate(names) if not there(name)), 0))\n";
 constexpr int kFirstMissing = 10;
 struct Package {

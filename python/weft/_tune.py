@@ -223,7 +223,7 @@ class _Tuner:
                         started.stop()
             with self._lock:
                 trial.set_user_attr("validated_at", watched.steps)
-            self._end(trial, watched, started.wait(), begun)
+            result = started.wait()
         except Error as error:
             about = {"message": str(error), "seconds": time.monotonic() - begun}
             if error.code == 3:
@@ -231,6 +231,8 @@ class _Tuner:
                 self._tell(trial, "diverged", math.inf, about)
             elif not (self._stopping and error.code > 128):
                 self._tell(trial, "failed", None, about)
+            return
+        self._end(trial, watched, result, begun)
 
     def _end(self, trial: "optuna.Trial", watched: "_Watched", result: Result, begun: float) -> None:
         about = {"seconds": time.monotonic() - begun, "epochs": result.epochs, "steps": result.steps}

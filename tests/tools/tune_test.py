@@ -232,8 +232,8 @@ class Studies(InFolder):
 
 
 class Command(InFolder):
-    def command(self, *more, python=sys.executable, trials=2):
-        return [COMMAND, "tune", "small.yaml", "--space", "space.yaml", "--trials", str(trials), "--storage", "s.db",
+    def command(self, *more, python=sys.executable, trials=2, space="space.yaml"):
+        return [COMMAND, "tune", "small.yaml", "--space", space, "--trials", str(trials), "--storage", "s.db",
                 "--python", python, *more]
 
     def environment(self):
@@ -254,10 +254,11 @@ class Command(InFolder):
     def test_mistakes(self):
         for arguments, part in [
                 (["--sampler", "x"], "weft: --sampler: 'x' given"), (["--timeout", "3x"], "a time like 90s, 30m or 2h"),
-                (["--space", "no.yaml"], "no.yaml cannot be read"), (["--trails", "3"], "--trails")]:
+                (["--trails", "3"], "--trails")]:
             done = self.run_command(*arguments)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
             self.assertIn(part, done.stderr)
+        self.assertIn("no.yaml cannot be read", self.run_command(space="no.yaml").stderr)
 
     def test_a_python_without_the_packages(self):
         done = self.run_command(python="/no/such/python")
