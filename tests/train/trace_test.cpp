@@ -168,6 +168,21 @@ TEST(StepTrace, ConvolutionsHavePicturesAndBf16SavesHalfAsMuch) {
   EXPECT_EQ(bytes_saved(full, dense).back(), 2 * bytes_saved(half, half_dense).back());
 }
 
+TEST(StepTrace, TimesAddUpToTheStep) {
+  const Trace trace = trace_of(kPlainSgd);
+  double in_ops = trace.update.seconds, end = 0;
+  for (const TracedOp& op : trace.ops) {
+    EXPECT_GT(op.forward.seconds, 0);
+    EXPECT_GE(op.forward.begin, end) << op.op;
+    end = op.forward.begin + op.forward.seconds;
+    in_ops += op.forward.seconds + op.backward.seconds;
+  }
+  EXPECT_LE(in_ops, trace.seconds);
+  EXPECT_GE(trace.update.begin, end);
+  for (std::size_t i = 1; i < trace.moments.size(); ++i)
+    EXPECT_GE(trace.moments[i].begin, trace.moments[i - 1].begin) << i;
+}
+
 TEST(StepTrace, EventsForChromeHaveEveryOp) {
   const Trace trace = trace_of(kPlainSgd);
   const auto json = parse_json<nlohmann::json>(to_perfetto(trace), "events");

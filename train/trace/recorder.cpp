@@ -61,12 +61,13 @@ TapeRecorder::~TapeRecorder() {
 
 TapeRecorder::Pause::Pause(TapeRecorder& recorder)
     : recorder_(recorder), before_(std::exchange(recorder.memory_.counts, false)) {
+  if (!before_) return;           // within another pause
   synchronize(recorder.device_);  // what was begun before belongs to the time before
-  start_ = Clock::now();
+  recorder.clock_.stop();
 }
 TapeRecorder::Pause::~Pause() {
   recorder_.memory_.counts = before_;
-  if (before_) recorder_.clock_.add_stopped(seconds_since(start_));
+  if (before_) recorder_.clock_.go_on();
 }
 
 void TapeRecorder::note_memory() {

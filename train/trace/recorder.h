@@ -22,12 +22,23 @@ namespace weft::train {
 // Note [The clock of a trace]
 class StepClock {
  public:
-  double now() const { return seconds_since(start_) - stopped_; }
-  void add_stopped(double seconds) { stopped_ += seconds; }
+  double now() const { return between(start_, stands_ ? stopped_at_ : Clock::now()) - stopped_; }
+  void stop() {
+    stopped_at_ = Clock::now();
+    stands_ = true;
+  }
+  void go_on() {
+    stopped_ += between(stopped_at_, Clock::now());
+    stands_ = false;
+  }
 
  private:
-  Clock::time_point start_ = Clock::now();
-  double stopped_ = 0;
+  static double between(Clock::time_point begin, Clock::time_point end) {
+    return std::chrono::duration<double>(end - begin).count();
+  }
+  Clock::time_point start_ = Clock::now(), stopped_at_ = {};
+  double stopped_ = 0;  // seconds
+  bool stands_ = false;
 };
 
 class TapeRecorder final : public TapeObserver, private StorageObserver {
@@ -56,7 +67,6 @@ class TapeRecorder final : public TapeObserver, private StorageObserver {
    private:
     TapeRecorder& recorder_;
     bool before_;
-    Clock::time_point start_;
   };
 
   void on_forward(const char*, const std::string&, const Tensor&) override {}
