@@ -19,7 +19,7 @@ train::LrFinding example() {
   return train::suggest_lr(points);
 }
 
-i64 count_of(const std::string& text, const std::string& part) {
+i64 parts_in(const std::string& text, const std::string& part) {
   i64 count = 0;
   for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
   return count;
@@ -40,9 +40,9 @@ TEST(LrPlot, WritesAWholeSvg) {
   EXPECT_EQ(svg.find("<svg xmlns="), 0u);
   EXPECT_NE(svg.find("a &lt;run&gt; &amp; more"), std::string::npos);
   EXPECT_NE(svg.find("suggested "), std::string::npos);
-  EXPECT_EQ(count_of(svg, "<polyline"), 1);
-  EXPECT_GT(count_of(svg, "<circle"), 80);
-  EXPECT_EQ(count_of(svg, "nan"), 0);
+  EXPECT_EQ(parts_in(svg, "<polyline"), 1);
+  EXPECT_GT(parts_in(svg, "<circle"), 80);
+  EXPECT_EQ(parts_in(svg, "nan"), 0);
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
   EXPECT_TRUE(lr_svg({}, "empty").ends_with("</svg>\n"));
 }
