@@ -8,14 +8,14 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/tests/app/run_command.h"
-#include "weft/tests/app/terminal.h"
+#include "weft/tests/app/pseudo_terminal.h"
 #include "weft/tests/support/scratch_folder.h"
 
 namespace weft::app {
 namespace {
 
+using testing_app::PseudoTerminal;
 using testing_app::Result;
-using testing_app::Terminal;
 namespace fs = std::filesystem;
 
 constexpr const char* kLeaveScreen = "\033[?25h\033[?1049l";
@@ -65,7 +65,7 @@ TEST_F(Top, RefusesWhatIsNoRun) {
 }
 
 TEST_F(Top, FollowsARunAndObeysKeys) {
-  Terminal terminal(folder_, "exec \"$WEFT\" top run");
+  PseudoTerminal terminal(folder_, "exec \"$WEFT\" top run");
   if (!terminal.exists()) GTEST_SKIP() << "no pseudo-terminal can be made here";
   ASSERT_TRUE(terminal.shows("2 epochs, 20 steps")) << terminal.output();
   EXPECT_FALSE(terminal.is_plain());
@@ -93,7 +93,7 @@ TEST_F(Top, FollowsARunAndObeysKeys) {
 
 TEST_F(Top, RestoresTheTerminalAfterSignals) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-    Terminal terminal(folder_, "ulimit -c 0; exec \"$WEFT\" top run");
+    PseudoTerminal terminal(folder_, "ulimit -c 0; exec \"$WEFT\" top run");
     if (!terminal.exists()) GTEST_SKIP() << "no pseudo-terminal can be made here";
     ASSERT_TRUE(terminal.shows("2 epochs, 20 steps")) << terminal.output();
     if (signal == SIGINT) terminal.type("\003");  // Ctrl-C
@@ -105,7 +105,7 @@ TEST_F(Top, RestoresTheTerminalAfterSignals) {
 }
 
 TEST_F(Top, GivesTheTerminalBackWhileItIsStopped) {
-  Terminal terminal(folder_, "exec \"$WEFT\" top run");
+  PseudoTerminal terminal(folder_, "exec \"$WEFT\" top run");
   if (!terminal.exists()) GTEST_SKIP() << "no pseudo-terminal can be made here";
   ASSERT_TRUE(terminal.shows("2 epochs, 20 steps"));
   kill(terminal.child(), SIGTSTP);
@@ -119,10 +119,10 @@ TEST_F(Top, GivesTheTerminalBackWhileItIsStopped) {
 }
 
 TEST_F(Top, ShowsNoColourWhereItIsNotWanted) {
-  Terminal coloured(folder_, "exec \"$WEFT\" top run");
+  PseudoTerminal coloured(folder_, "exec \"$WEFT\" top run");
   if (!coloured.exists()) GTEST_SKIP() << "no pseudo-terminal can be made here";
   EXPECT_TRUE(coloured.shows("\033[38;5;"));
-  Terminal plain(folder_, "NO_COLOR=1 exec \"$WEFT\" top run");
+  PseudoTerminal plain(folder_, "NO_COLOR=1 exec \"$WEFT\" top run");
   ASSERT_TRUE(plain.shows("2 epochs, 20 steps"));
   EXPECT_EQ(plain.output().find("\033[38;5;"), std::string::npos);
 }

@@ -10,7 +10,7 @@
 namespace weft::view {
 namespace {
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string joined_lines(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
   return text;
@@ -23,18 +23,18 @@ TextCurve line_curve(const std::string& name, std::vector<std::pair<double, doub
 TEST(TextPlot, DrawsALineFromCornerToCorner) {
   const auto lines = text_plot({line_curve("loss", {{0, 0}, {10, 4}})},
                                {.columns = 24, .rows = 5, .unicode = true});
-  EXPECT_EQ(joined(lines),
+  EXPECT_EQ(joined_lines(lines),
             "4 ┤                ⣀⡠⠔⠒⠉\n"
             "  ┤          ⢀⣀⠤⠒⠊⠉     \n"
             "  ┤     ⣀⡠⠤⠒⠉⠁          \n"
             "0 ┤⣀⠤⠔⠊⠉                \n"
             "   0         5        10\n")
-      << joined(lines);
+      << joined_lines(lines);
 }
 
 TEST(TextPlot, UsesPlainCharactersWithoutUnicode) {
-  const std::string text = joined(text_plot({line_curve("a", {{1, 1}, {2, 2}, {3, 1}})},
-                                            {.columns = 30, .rows = 6, .unicode = false}));
+  const std::string text = joined_lines(text_plot({line_curve("a", {{1, 1}, {2, 2}, {3, 1}})},
+                                                  {.columns = 30, .rows = 6, .unicode = false}));
   for (const char c : text) EXPECT_GT(c, 0) << text;
   EXPECT_NE(text.find(':'), std::string::npos) << text;
 }
@@ -60,13 +60,13 @@ TEST(TextPlot, FitsEverySize) {
 
 TEST(TextPlot, LeavesGapsForWhatIsNoNumber) {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(joined(text_plot({line_curve("a", {{1, nan}, {2, inf}, {nan, 3}})}, {})),
+  EXPECT_EQ(joined_lines(text_plot({line_curve("a", {{1, nan}, {2, inf}, {nan, 3}})}, {})),
             "no values yet\n");
-  EXPECT_EQ(joined(text_plot({}, {})), "no values yet\n");
-  EXPECT_EQ(joined(text_plot({line_curve("a", {{1, -1}, {2, 0}})}, {.log_y = true})),
+  EXPECT_EQ(joined_lines(text_plot({}, {})), "no values yet\n");
+  EXPECT_EQ(joined_lines(text_plot({line_curve("a", {{1, -1}, {2, 0}})}, {.log_y = true})),
             "no values yet\n");
-  const std::string text = joined(text_plot({line_curve("a", {{1, 1}, {2, nan}, {3, inf}, {4, 1}})},
-                                            {.columns = 24, .rows = 5}));
+  const std::string text = joined_lines(text_plot(
+      {line_curve("a", {{1, 1}, {2, nan}, {3, inf}, {4, 1}})}, {.columns = 24, .rows = 5}));
   EXPECT_EQ(text.find("⠒"), std::string::npos) << "two dots, no line: " << text;
 }
 
@@ -74,7 +74,7 @@ TEST(TextPlot, DrawsOneValueAndEqualValues) {
   for (const auto& points : {std::vector<std::pair<double, double>>{{3, 5}},
                              std::vector<std::pair<double, double>>{{3, 5}, {4, 5}}}) {
     const std::string text =
-        joined(text_plot({line_curve("a", points)}, {.columns = 30, .rows = 8}));
+        joined_lines(text_plot({line_curve("a", points)}, {.columns = 30, .rows = 8}));
     EXPECT_NE(text.find("5 ┤"), std::string::npos) << text;
     EXPECT_EQ(text.find("nan"), std::string::npos) << text;
   }
@@ -83,8 +83,8 @@ TEST(TextPlot, DrawsOneValueAndEqualValues) {
 TEST(TextPlot, ColoursOnlyWhereAsked) {
   const std::vector<TextCurve> curves{line_curve("a", {{1, 1}, {2, 2}}),
                                       line_curve("b", {{1, 2}, {2, 1}})};
-  EXPECT_EQ(joined(text_plot(curves, {.colour = false})).find('\033'), std::string::npos);
-  const std::string coloured = joined(text_plot(curves, {.colour = true}));
+  EXPECT_EQ(joined_lines(text_plot(curves, {.colour = false})).find('\033'), std::string::npos);
+  const std::string coloured = joined_lines(text_plot(curves, {.colour = true}));
   EXPECT_NE(coloured.find("\033[38;5;"), std::string::npos);
   EXPECT_NE(coloured.find("━ a"), std::string::npos);
 }

@@ -18,11 +18,11 @@
 
 namespace weft::testing_app {
 
-class Terminal {
+class PseudoTerminal {
  public:
   // Starts the line of a shell as start_line() does, with a terminal of this size.
-  Terminal(const std::filesystem::path& folder, const std::string& line, int columns = 80,
-           int rows = 24) {
+  PseudoTerminal(const std::filesystem::path& folder, const std::string& line, int columns = 80,
+                 int rows = 24) {
     master_ = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (master_ < 0 || grantpt(master_) != 0 || unlockpt(master_) != 0) return;
     resize(columns, rows);
@@ -42,7 +42,7 @@ class Terminal {
     execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     _exit(99);
   }
-  ~Terminal() {
+  ~PseudoTerminal() {
     if (child_ > 0) {
       kill(child_, SIGKILL);
       waitpid(child_, nullptr, 0);
@@ -50,8 +50,8 @@ class Terminal {
     for (const int descriptor : {master_, slave_})
       if (descriptor >= 0) close(descriptor);
   }
-  Terminal(const Terminal&) = delete;
-  Terminal& operator=(const Terminal&) = delete;
+  PseudoTerminal(const PseudoTerminal&) = delete;
+  PseudoTerminal& operator=(const PseudoTerminal&) = delete;
 
   bool exists() const { return child_ > 0; }
   pid_t child() const { return child_; }
