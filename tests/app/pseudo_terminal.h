@@ -90,7 +90,8 @@ class PseudoTerminal {
     int status = 0;
     wait_for([&] {
       output();  // a full terminal would stop it
-      return over = waitpid(child_, &status, WNOHANG) == child_;
+      over = over || waitpid(child_, &status, WNOHANG) == child_;
+      return over;
     });
     if (!over) return -1000;
     child_ = -1;

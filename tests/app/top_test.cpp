@@ -64,7 +64,7 @@ TEST_F(Top, RefusesWhatIsNoRun) {
   EXPECT_NE(young.output.find("waiting for the first epoch"), std::string::npos) << young.output;
 }
 
-TEST_F(Top, FollowsARunAndObeysKeys) {
+TEST_F(Top, FollowsARunAndObeysKeysSlow) {
   PseudoTerminal terminal(folder_, "exec \"$WEFT\" top run");
   if (!terminal.exists()) GTEST_SKIP() << "no pseudo-terminal can be made here";
   ASSERT_TRUE(terminal.shows("2 epochs, 20 steps")) << terminal.output();

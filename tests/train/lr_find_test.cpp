@@ -120,7 +120,7 @@ TEST(LrFind, SweepsTheRateInEqualFactors) {
 }
 
 // The losses are those of a trainer whose rate is set by hand, so the schedule is off.
-TEST(LrFind, MakesTheStepsOfATrainerWithoutASchedule) {
+TEST(LrFind, MakesTheStepsOfATrainerWithoutAScheduleSlow) {
   const std::vector<std::string> keys{"model.dropout=0", "train.accumulate=2", "precision=bf16"};
   Orchestrator run(lr_config(keys), "test");
   const LrFinding finding = find_lr(run, {.from = 1e-4, .to = 1e-1, .steps = 20});
@@ -142,7 +142,7 @@ TEST(LrFind, MakesTheStepsOfATrainerWithoutASchedule) {
   }
 }
 
-TEST(LrFind, WorksWithEveryOptimizerAndPrecision) {
+TEST(LrFind, WorksWithEveryOptimizerAndPrecisionSlow) {
   for (const std::string name : {"sgd", "adam", "adamw"})
     for (const char* precision : {"fp32", "bf16", "fp16"}) {
       Orchestrator run(
@@ -157,7 +157,7 @@ TEST(LrFind, WorksWithEveryOptimizerAndPrecision) {
     }
 }
 
-TEST(LrFind, RepeatsTheStepsThatTheLossScaleSkips) {
+TEST(LrFind, RepeatsTheStepsThatTheLossScaleSkipsSlow) {
   Orchestrator run(lr_config({"precision={type: fp16, init_scale: 1e9, max_scale: 1e9}"}), "test");
   const LrFinding finding = find_lr(run, {.from = 1e-6, .to = 1e-4, .steps = 25});
   EXPECT_GT(finding.skipped, 3);
