@@ -19,9 +19,10 @@ const axes = (function () {
   }
   function tickText(value, step, largest) {
     if (largest >= 1e9 || step < 0.9e-4) return scientific(value, step);
-    for (const [size, letter] of [[1e6, "M"], [1e3, "k"]])
-      if (largest >= 10 * size && step * 100 >= size)
-        return value === 0 ? "0" : withoutZeros((value / size).toFixed(2)) + letter;
+    const inUnits = (size, letter) =>
+      value === 0 ? "0" : withoutZeros((value / size).toFixed(2)) + letter;
+    if (largest >= 1e6 && step >= 1e4) return inUnits(1e6, "M");
+    if (largest >= 1e4 && step >= 10) return inUnits(1e3, "k");
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     return (value === 0 ? 0 : value).toFixed(digits);
   }

@@ -151,6 +151,7 @@ RunRecord read_run(const std::string& dir) {
 }
 
 void name_runs(std::vector<RunRecord>& runs) {
+  constexpr std::size_t kWhole = 100;  // parts of a path
   const auto end_of = [](const RunRecord& run, std::size_t parts) {
     std::error_code error;
     fs::path whole = fs::weakly_canonical(run.history.folder(), error);
@@ -166,8 +167,9 @@ void name_runs(std::vector<RunRecord>& runs) {
         end_of(run, 1).find_first_not_of("0123456789-") == std::string::npos ? 2 : 1;
     const auto is_shared = [&] {
       return std::count_if(runs.begin(), runs.end(), [&](const RunRecord& other) {
-               return end_of(other, parts) == end_of(run, parts);
-             }) > 1;
+               return end_of(other, parts) == end_of(run, parts) &&
+                      end_of(other, kWhole) != end_of(run, kWhole);
+             }) > 0;
     };
     while (parts < 16 && is_shared()) ++parts;
     run.name = printable_line(end_of(run, parts));

@@ -37,9 +37,10 @@ std::string scientific(double value, double step) {
 
 std::string tick_text(double value, double step, double largest) {
   if (largest >= 1e9 || step < 0.9e-4) return scientific(value, step);
-  for (const auto& [size, letter] : {std::pair{1e6, "M"}, std::pair{1e3, "k"}})
-    if (largest >= 10 * size && step * 100 >= size)
-      return value == 0 ? "0" : without_zeros(fmt::format("{:.2f}", value / size)) + letter;
+  if (largest >= 1e6 && step >= 1e4)
+    return value == 0 ? "0" : without_zeros(fmt::format("{:.2f}", value / 1e6)) + "M";
+  if (largest >= 1e4 && step >= 10)
+    return value == 0 ? "0" : without_zeros(fmt::format("{:.2f}", value / 1e3)) + "k";
   const int digits = std::max(0, static_cast<int>(-std::floor(std::log10(step) + 1e-9)));
   return fmt::format("{:.{}f}", value == 0 ? 0.0 : value, digits);
 }

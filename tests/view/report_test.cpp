@@ -32,6 +32,7 @@ class Reports : public ::testing::Test {
   static void SetUpTestSuite() {
     scratch = std::make_unique<test_support::ScratchFolder>("report");
     train_small(first(), {"callbacks=[{type: gradient_monitor, every: 1ba}]"});
+    write(first() / "overrides.txt", "callbacks=[gradient_monitor]\n");
     train_small(second(), {"optimizer.lr=0.5"});
   }
   static void TearDownTestSuite() { scratch.reset(); }
