@@ -44,13 +44,14 @@ double copy_speed(const Device& device) {
 
 double product_speed(const Device& device, DType dtype) {
   double speed = 0;
-  for (i64 n = 128; n <= 4096; n *= 2) {
+  const Clock::time_point start = Clock::now();
+  for (i64 n = 256; n <= 4096 && seconds_since(start) < 5 * kEnough; n *= 2) {
     const Tensor a = Tensor::full({n, n}, 0.5, dtype, device),
                  b = Tensor::full({n, n}, 0.25, dtype, device);
     const double flops = 2.0 * static_cast<double>(n) * static_cast<double>(n * n);
     const double seconds = best_of(device, [&] { matmul(a, b); });
     speed = std::max(speed, flops / seconds);
-    if (seconds > kEnough / 8) break;
+    if (n >= 512 && seconds > kEnough / 4) break;
   }
   return speed;
 }

@@ -53,6 +53,8 @@ function timeText(s) {
 const percent = x => x === null || x === undefined ?
     "–" :
     (x >= 0.1 ? Math.round(x * 100) : (x * 100).toPrecision(2)) + " %";
+// The measured speeds of the machine are not exact, and caches are faster than its memory.
+const roofText = x => x > 1 ? "> 100 %" : percent(x);
 
 // --- ops
 const opName = op => op.note ? op.op + "+" + op.note : op.op;
@@ -170,7 +172,7 @@ function drawn(id, draw) {
   };
   waiting.push(() => {
     again();
-    new ResizeObserver(again).observe(place);
+    new ResizeObserver(() => requestAnimationFrame(again)).observe(place);
   });
   if (waiting.length === 1) setTimeout(drawNext);
 }

@@ -24,7 +24,7 @@
     const speed = p.s > 0 ? p.flops / p.s : null, band = p.s > 0 ? p.bytes / p.s : null;
     return el("tr", {}, el("th", {}, title), [
       timeText(p.s), flopsText(p.flops), bytesText(p.bytes), p.flops ? speedText(speed) : "–",
-      p.bytes ? bandText(band) : "–", percent(p.roof)
+      p.bytes ? bandText(band) : "–", roofText(p.roof)
     ].map(text => el("td", {class: "number"}, text)));
   }
   function inputs(op) {
@@ -102,7 +102,7 @@
            cells(
                numbers(
                    op.f.s, op.b ? op.b.s : null, op.f.flops + (op.b ? op.b.flops : 0),
-                   savedBytes(op), percent(op.f.roof)),
+                   savedBytes(op), roofText(op.f.roof)),
                opSeconds(op) / total));
     const details = el("details", {class: "op", id: "op" + index}, summary);
     details.addEventListener("toggle", () => {

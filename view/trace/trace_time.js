@@ -141,7 +141,7 @@
     picture.append(
         svg("text", {x: (left + width) / 2, y: height - 6, "text-anchor": "middle", class: "soft"},
             "FLOP per byte"),
-        svg("text", {x: 6, y: top - 2, class: "soft tick"}, "FLOP/s"));
+        svg("text", {x: left + 5, y: top + 11, class: "soft tick"}, "FLOP/s"));
     const clip = v => Math.max(10 ** y0, v);
     for (const speed of new Set([machine.flops, machine.compute])) {
       const from = Math.max(10 ** x0, clip(10 ** x0 * machine.bytes) / machine.bytes);
@@ -164,7 +164,7 @@
         ...withTip(
             () =>
                 [opTitle(p.op), p.name + ": " + speedText(p.y), digits(p.x, 3) + " FLOP per byte",
-                 percent(p.p.roof) + " of the roof"])
+                 roofText(p.p.roof) + " of the roof"])
       }));
     return picture;
   });
