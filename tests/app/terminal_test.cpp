@@ -23,19 +23,19 @@ namespace {
 using namespace testing_app;
 
 // A terminal of this process, with a program on the other side.
-class PseudoTerminal {
+class OutputTerminal {
  public:
-  PseudoTerminal() : fd_(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)) {
+  OutputTerminal() : fd_(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)) {
     if (fd_ < 0 || grantpt(fd_) != 0 || unlockpt(fd_) != 0) return;
     name_ = ptsname(fd_);
     held_ = open(name_.c_str(), O_RDWR | O_NOCTTY);
   }
-  ~PseudoTerminal() {
+  ~OutputTerminal() {
     close(held_);
     close(fd_);
   }
-  PseudoTerminal(const PseudoTerminal&) = delete;
-  PseudoTerminal& operator=(const PseudoTerminal&) = delete;
+  OutputTerminal(const OutputTerminal&) = delete;
+  OutputTerminal& operator=(const OutputTerminal&) = delete;
 
   bool is_open() const { return held_ >= 0; }
   const std::string& name() const { return name_; }
@@ -82,7 +82,7 @@ class TerminalRun : public test_support::InScratchFolder {
   }
 
   // Trains until `enough` of what was shown, then stops as Ctrl-C does. Returns what was shown.
-  std::string shown(PseudoTerminal& terminal, const std::string& environment,
+  std::string shown(OutputTerminal& terminal, const std::string& environment,
                     const std::function<bool(const std::string&)>& enough) const {
     const pid_t child = start_line(
         folder_, environment + " exec \"$WEFT\" train long.yaml >" + terminal.name() + " 2>&1");
@@ -104,7 +104,7 @@ class TerminalRun : public test_support::InScratchFolder {
 };
 
 TEST_F(TerminalRun, SlowHasABarThatFollowsItsWidth) {
-  PseudoTerminal terminal;
+  OutputTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   terminal.resize(100);
   std::size_t wide = 0;
@@ -133,7 +133,7 @@ TEST_F(TerminalRun, SlowHasABarThatFollowsItsWidth) {
 }
 
 TEST_F(TerminalRun, HasNoColourWhereNoneIsWanted) {
-  PseudoTerminal terminal;
+  OutputTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   terminal.resize(0);  // does not say
   const std::string output =
@@ -146,7 +146,7 @@ TEST_F(TerminalRun, HasNoColourWhereNoneIsWanted) {
 }
 
 TEST_F(TerminalRun, OfThePlainestKindHasLinesAlone) {
-  PseudoTerminal terminal;
+  OutputTerminal terminal;
   ASSERT_TRUE(terminal.is_open());
   const std::string output = shown(terminal, "TERM=dumb", [&](const std::string& so_far) {
     return so_far.find("epoch       2/1000000") != so_far.npos;
