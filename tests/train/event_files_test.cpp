@@ -158,7 +158,7 @@ TEST_F(TensorBoardFiles, OfAResumedRunAreCutToTheCheckpoint) {
   train("run", {});
   const fs::path first = files("run").front();
   const std::string whole = text_of(first);
-  const fs::path later = dir("run") / "tensorboard/events.out.tfevents.9000000000.0000.weft";
+  const fs::path later = dir("run") / "tensorboard/events.out.tfevents.9000000000.weft";
   write(first, whole + tfrecord("later").substr(0, 9));
   write(later, tfrecord("later"));
   write(dir("run") / "tensorboard/notes.txt", "mine");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <exception>
 
@@ -25,7 +26,7 @@ namespace {
 constexpr const char* kEventFolder = "tensorboard";
 constexpr i64 kLargestEventFile = i64{1} << 30;
 
-// events.out.tfevents.SECONDS.INDEX.weft, which sorts by time.
+// events.out.tfevents.SECONDS.weft, which sorts by time.
 constexpr std::string_view kEventPrefix = "events.out.tfevents.", kEventSuffix = ".weft";
 
 bool is_event_file(std::string_view name) {
@@ -113,19 +114,18 @@ void EventFiles::restore(const LoggedRun& run) {
   }
 }
 
-// TensorBoard reads the files in the order of their names.
+// TensorBoard reads the files in the order of their names. The clock may have been ahead, or two
+// processes begin within a second.
 void EventFiles::open_next() {
+  constexpr i64 kMostSeconds = 9'999'999'999;
   const std::vector<std::string> names = event_files_in(folder_);
-  i64 seconds = static_cast<i64>(wall_time()), index = 0;
-  const auto name_of_next = [&] {
-    return fmt::format("{}{:010}.{:04}{}", kEventPrefix, seconds, index, kEventSuffix);
-  };
-  while (!names.empty() && name_of_next() <= names.back()) {
-    if (names.back().starts_with(fmt::format("{}{:010}.", kEventPrefix, seconds)) && index < 9999)
-      ++index;
-    else ++seconds, index = 0;
+  i64 seconds = static_cast<i64>(wall_time()), last = 0;
+  if (!names.empty()) {
+    const std::string& name = names.back();
+    std::from_chars(name.data() + kEventPrefix.size(), name.data() + name.size(), last);
+    if (last < kMostSeconds) seconds = std::max(seconds, last + 1);
   }
-  name_ = name_of_next();
+  name_ = fmt::format("{}{:010}{}", kEventPrefix, seconds, kEventSuffix);
   const fs::path path = folder_ / name_;
   if (file_ >= 0) close(file_);
   file_ =
