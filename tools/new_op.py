@@ -263,6 +263,10 @@ Variable @name@(const Variable& x);
 """,
 }
 
+FORMULAS = "autograd/formulas.cpp"
+FORMULA = """    {"@name@", "y = x", "dx = dy", "kernels/@name@.h", kMoves},
+"""
+
 
 def stop(sentence):
     print(f"new-op: {sentence}", file=sys.stderr)
@@ -282,6 +286,14 @@ def with_declaration(path, declaration):
     return text[: -len(end)] + "\n" + declaration + end
 
 
+def with_formula(path, formula):
+    text = path.read_text(encoding="utf-8")
+    end = "});\n\n}  // namespace\n"
+    if text.count(end) != 1:
+        stop(f"{path.relative_to(ROOT)} has no end of its table; write the line there by hand:\n{formula}")
+    return text.replace(end, formula + end)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./run new-op", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -297,6 +309,7 @@ def main():
         stop(f"an op '{name}' exists already, in {', '.join(taken)}; another name is required")
 
     changed = {ROOT / path: with_declaration(ROOT / path, fill(text, name)) for path, text in DECLARATIONS.items()}
+    changed[ROOT / FORMULAS] = with_formula(ROOT / FORMULAS, fill(FORMULA, name))
     changed |= {ROOT / fill(path, name): LICENSE + fill(text, name) for path, text in FILES.items()}
     for path, text in changed.items():
         path.write_text(text, encoding="utf-8")
