@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "weft/core/error.h"
+#include "weft/core/terminal.h"
 #include "weft/view/text_plot.h"
 
 namespace weft::app {
@@ -141,8 +142,7 @@ ScreenSize screen_size() {
 }
 
 bool shows_colour() {
-  const char* unwanted = std::getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) != 0 && !is_dumb() && (unwanted == nullptr || *unwanted == '\0');
+  return isatty(STDOUT_FILENO) != 0 && !is_dumb() && wants_colour();
 }
 
 bool shows_unicode() {

@@ -60,7 +60,10 @@ inline Result run_command(const std::filesystem::path& folder, const std::string
 
 // Waits until a run has come somewhere, for a minute at most.
 inline bool wait_for(const std::function<bool()>& there) {
-  for (int i = 0; i < 6000 && !there(); ++i) usleep(10'000);
+  for (int i = 0; i < 6000; ++i) {
+    if (there()) return true;
+    usleep(10'000);
+  }
   return there();
 }
 

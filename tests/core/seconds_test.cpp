@@ -43,9 +43,9 @@ TEST(Seconds, AreAValueOfAConfig) {
   EXPECT_EQ(read("every: 0"), Seconds());
   EXPECT_EQ(config::to_yaml(Timed{}), "every: 30s\n");
   EXPECT_EQ(message_of([&] { read("every: 30"); }),
-            "a.yaml:1:8: every: expected a time such as 30s, got '30'; write 30s");
+            "a.yaml:1:1: every: expected a time such as 30s, got '30'; write 30s");
   EXPECT_EQ(message_of([&] { read("every: -2s"); }),
-            "a.yaml:1:8: every: expected a time such as 30s, got '-2s'; a time of at least 0s is "
+            "a.yaml:1:1: every: expected a time such as 30s, got '-2s'; a time of at least 0s is "
             "required");
 }
 

@@ -98,7 +98,10 @@ TEST_F(GpuCapture, TrainingIsMeasuredAsOpByOp) {
   for (const i64 accumulate : {1, 3})
     for (const std::optional<i64> ignored : {std::optional<i64>(), std::optional<i64>(3)}) {
       const auto captured = expect_equal(
-          {.options = {.optimizer = optim::sgd({.lr = 0.1}), .epochs = 3, .accumulate = accumulate},
+          {.options = {.optimizer = optim::sgd({.lr = 0.1}),
+                       .epochs = 3,
+                       .accumulate = accumulate,
+                       .clip_norm = 0.5},
            .samples = 77,
            .planted = {{33, 0.0f}},
            .loss = train::classification({.ignore_index = ignored}),

@@ -19,7 +19,8 @@ inline bool changes_results(std::string_view variable) {
        {"WEFT_DATA", "OMP_", "LC_", "LANG", "PYTHON", "SLURM_", "OMPI_", "PMI", "MASTER_"})
     if (variable.starts_with(start)) return true;
   for (const std::string_view name :
-       {"CDPATH", "COLUMNS", "ENV", "BASH_ENV", "POSIXLY_CORRECT", "RANK", "WORLD_SIZE"})
+       {"CDPATH", "COLUMNS", "ENV", "BASH_ENV", "POSIXLY_CORRECT", "RANK", "WORLD_SIZE", "NO_COLOR",
+        "TERM", "WEFT_PYTHON", "WEFT_PACKAGES_PYTHON"})
     if (variable == name) return true;
   return false;
 }

@@ -157,7 +157,7 @@ TEST(OutOfMemory, TheNoticeSaysWhatBatchNormSees) {
   const i64 peak = allocator_counters(Cpu{}).peak_bytes_in_use - before;
   Log log;
   MemoryLimit limit;
-  limit.set(peak * 7 / 10);
+  limit.set(peak * 8 / 10);
   trainer.train_one_epoch(loader);
   EXPECT_GT(trainer.counters().batch_parts, 1) << log.text();
   EXPECT_TRUE(
