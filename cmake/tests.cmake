@@ -213,8 +213,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
                                   $<TARGET_FILE:weft_app>)
   endforeach()
   add_test(NAME types COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/types_test.py)
-  set_tests_properties(run_events python_pages types PROPERTIES LABELS quick TIMEOUT 120 SKIP_RETURN_CODE 77)
-  set_tests_properties(tune notebook PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
+  set_tests_properties(run_events tune notebook python_pages types PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
 # Producers of the Python package, in processes of their own, feed runs of the command.
