@@ -93,7 +93,7 @@ class ChartLayout {
       drawing_.lines.push_back({{{x, y + size * 0.65}, {x + key, y + size * 0.65}},
                                 curve.colour,
                                 style_.line_width * 1.25,
-                                curve.dashed});
+                                curve.dash});
       drawing_.texts.push_back({{x + key + size * 0.5, y + size}, name, size});
       x += width;
     }
@@ -173,7 +173,7 @@ class ChartLayout {
     const double width = curve.x.size() > 250 ? style_.line_width * 0.65 : style_.line_width;
     std::vector<XY> piece;
     const auto end_piece = [&] {
-      if (piece.size() > 1) drawing_.lines.push_back({piece, curve.colour, width, curve.dashed});
+      if (piece.size() > 1) drawing_.lines.push_back({piece, curve.colour, width, curve.dash});
       if (few || piece.size() == 1)
         for (const XY& at : piece)
           drawing_.dots.push_back({at, style_.line_width * 1.2, curve.colour});
@@ -201,7 +201,7 @@ class ChartLayout {
 Curve thinned(const Curve& curve, std::size_t most) {
   const std::size_t points = curve.x.size();
   if (points <= most || most < 8) return curve;
-  Curve few{curve.name, {}, {}, curve.colour, curve.dashed};
+  Curve few{curve.name, {}, {}, curve.colour, curve.dash};
   const std::size_t pieces = most / 5;
   for (std::size_t piece = 0; piece < pieces; ++piece) {
     const std::size_t begin = piece * points / pieces, end = (piece + 1) * points / pieces;

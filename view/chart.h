@@ -16,7 +16,7 @@ struct Curve {
   std::string name;
   std::vector<double> x = {}, y = {};  // of equal length
   Colour colour = Colour::series(0);
-  bool dashed = false;
+  std::size_t dash = 0;  // a pattern of drawing.h
 };
 
 // At most about `most` points of a curve: of each piece, its first and last point and its least and

@@ -93,7 +93,7 @@ const chartDrawing = (function () {
     const inside = points.filter(point => point && isInside(point[0]));
     const width = inside.length > 250 ? 1.1 : 1.7;
     const line = { d: path, fill: "none", "stroke-width": width, stroke: curve.colour };
-    if (curve.dashed) line["stroke-dasharray"] = "5 3";
+    if (curve.dash) line["stroke-dasharray"] = curve.dash;
     add(into, "path", line);
     // Few points are marked, and so is one between gaps, which no line shows.
     const isAlone = i => points[i] && !points[i - 1] && !points[i + 1];

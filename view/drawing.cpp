@@ -29,6 +29,11 @@ int channel_of_hue(double n, double hue) {
   return static_cast<int>(std::lround(255 * value));
 }
 
+std::string dash_attribute(std::size_t pattern) {
+  const std::string dashes = dash_text(pattern);
+  return dashes.empty() ? "" : " stroke-dasharray=\"" + dashes + "\"";
+}
+
 class SvgWriter {
  public:
   explicit SvgWriter(bool of_page) : of_page_(of_page) {}
@@ -61,8 +66,8 @@ class SvgWriter {
       else put("l{:.4g} {:.4g}", at.x - last.x, at.y - last.y);
       last = at;
     }
-    put("\" fill=\"none\" stroke-width=\"{:g}\"{} {}/>\n", line.width,
-        line.dashed ? " stroke-dasharray=\"5 3\"" : "", paint("stroke", line.colour));
+    put("\" fill=\"none\" stroke-width=\"{:g}\"{} {}/>\n", line.width, dash_attribute(line.dash),
+        paint("stroke", line.colour));
   }
   void add(const Text& text) {
     constexpr std::array kAnchors{"start", "middle", "end"};
@@ -102,6 +107,34 @@ std::string Colour::hex() const {
   }
   if (code_ >= 0) return kSeriesColours[static_cast<std::size_t>(code_)];
   return kPartColours[static_cast<std::size_t>(-1 - code_)];
+}
+
+std::span<const double> dashes_of_pattern(std::size_t pattern) {
+  static const std::array<std::vector<double>, kDashPatterns> patterns{{{},
+                                                                        {5, 3},
+                                                                        {1.5, 2.5},
+                                                                        {9, 3, 1.5, 3},
+                                                                        {11, 4},
+                                                                        {9, 3, 1.5, 3, 1.5, 3},
+                                                                        {2, 6},
+                                                                        {5, 2, 5, 7}}};
+  return patterns[pattern % kDashPatterns];
+}
+
+std::string dash_text(std::size_t pattern) {
+  const std::span<const double> dashes = dashes_of_pattern(pattern);
+  return fmt::format("{:g}", fmt::join(dashes.begin(), dashes.end(), " "));
+}
+
+CurveLook look_of_curve(std::size_t run, std::size_t runs, std::size_t metric,
+                        std::size_t metrics) {
+  constexpr std::size_t kColours = 10;
+  if (runs == 1) return {Colour::series(metric), metric / kColours};
+  const std::size_t bands = (runs + kColours - 1) / kColours;  // runs of one colour
+  if (bands * metrics <= kDashPatterns)
+    return {Colour::series(run), metric + metrics * (run / kColours)};
+  const std::size_t index = run * metrics + metric;
+  return {Colour::series(index), index / kColours};
 }
 
 double text_width(std::string_view text, double size) {

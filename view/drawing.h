@@ -2,6 +2,7 @@
 // A drawing of lines and texts in pixels, from the top left, that becomes SVG (to_svg) or a picture
 // (raster.h). Charts are laid out once, on this.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,22 @@ class Colour {
   int code_;  // 100 + hue for a ramp
 };
 
+// How lines of one colour differ: pattern 0 is drawn through, and the others are dashed. The pixels
+// drawn and left out, in turn; empty for pattern 0. Patterns repeat after kDashPatterns.
+constexpr std::size_t kDashPatterns = 8;
+std::span<const double> dashes_of_pattern(std::size_t pattern);
+// The same as an attribute of SVG: "5 3".
+std::string dash_text(std::size_t pattern);
+
+// What tells the curves of several runs in one chart apart.
+struct CurveLook {
+  Colour colour = Colour::series(0);
+  std::size_t dash = 0;
+};
+// Of one of `metrics` curves of one of `runs` runs. One run has a colour for each metric, several
+// have one for each run and dashes for each metric. Dashes also tell those of one colour apart.
+CurveLook look_of_curve(std::size_t run, std::size_t runs, std::size_t metric, std::size_t metrics);
+
 struct XY {
   double x = 0, y = 0;
 };
@@ -37,7 +54,7 @@ struct Line {
   std::vector<XY> points;
   Colour colour = Colour::ink();
   double width = 1;
-  bool dashed = false;
+  std::size_t dash = 0;  // a pattern
 };
 struct Dot {
   XY at;

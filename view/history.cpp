@@ -13,6 +13,7 @@
 #include "weft/core/json_field.h"
 #include "weft/core/printable.h"
 #include "weft/core/regular_file.h"
+#include "weft/view/scale.h"
 
 namespace weft::view {
 namespace {
@@ -58,10 +59,14 @@ History::History(std::filesystem::path folder) : folder_(std::move(folder)) {
   WEFT_CHECK(kind_behind(folder_) == PathKind::folder,
              "{}: is not a folder; the folder of a run is required",
              printable_line(folder_.string()));
+  const PathKind kind = kind_of(folder_ / kMetricsFile);
+  WEFT_CHECK(kind == PathKind::none || kind == PathKind::file, "{}: it is {}; a file is required",
+             printable_line((folder_ / kMetricsFile).string()),
+             kind == PathKind::link     ? "a link, which is not followed"
+             : kind == PathKind::folder ? "a folder"
+                                        : "no file");
   // A run that has just begun has no metrics yet.
-  WEFT_CHECK(kind_of(folder_ / kMetricsFile) == PathKind::file ||
-                 (kind_of(folder_ / kMetricsFile) == PathKind::none &&
-                  kind_of(folder_ / "config.yaml") == PathKind::file),
+  WEFT_CHECK(kind == PathKind::file || kind_of(folder_ / "config.yaml") == PathKind::file,
              "{}: is not the folder of a run, because it has no file {}; the folder of a run is "
              "required",
              printable_line(folder_.string()), kMetricsFile);
@@ -138,7 +143,9 @@ void History::read_line(std::string_view line) {
     return;
   }
   const JsonField root(parsed.json, subject);
-  root.at("schema").integer(kSchema, kSchema);
+  const i64 schema = root.at("schema").integer();
+  WEFT_CHECK(schema == kSchema, "{}: schema is {}; schema {} is required", subject, schema,
+             kSchema);
   parsed.event = root.at("event").text();
   parsed.step = root.at("step").integer(0, kMostStep);
   last_step_ = std::max(last_step_, parsed.step);
@@ -173,6 +180,13 @@ void History::add(const std::string& name, i64 step, double value) {
   // A validation at the last step of an epoch is in the event of the epoch too.
   if (!series.empty() && series.back().step == step) series.back().value = value;
   else series.push_back({step, value});
+}
+
+std::string damage_note(const History& history) {
+  const i64 lines = history.damaged_lines();
+  if (lines == 0) return "";
+  return fmt::format("metrics.jsonl has {}, which {} left out", counted(lines, "damaged line"),
+                     lines == 1 ? "is" : "are");
 }
 
 double History::epoch_of(i64 step) const {

@@ -79,4 +79,7 @@ class History {
   std::vector<EpochEnd> epoch_ends_;
 };
 
+// "metrics.jsonl has 2 damaged lines, which are left out"; empty if it has none.
+std::string damage_note(const History& history);
+
 }  // namespace weft::view

@@ -9,6 +9,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/glob.h"
+#include "weft/core/log.h"
 #include "weft/core/nearest.h"
 #include "weft/core/printable.h"
 #include "weft/view/chart.h"
@@ -85,8 +86,15 @@ Curve plotted(const RunRecord& run, const std::string& series, PlotAxis axis) {
   return curve;
 }
 
+// The run and the metric of each curve of a panel, by which the curves get their looks.
+struct PlacesOfCurves {
+  std::vector<std::pair<std::size_t, std::size_t>> of_curves = {};
+  std::size_t metrics = 0;
+};
+
 std::vector<Chart> panels_of(const std::vector<RunRecord>& runs, const PlotOptions& options) {
   std::vector<Chart> panels;
+  std::vector<PlacesOfCurves> places;  // of each panel
   const auto chosen =
       chosen_series(runs, options.metrics.empty() ? usual_metrics(runs) : options.metrics);
   for (const std::string& series : chosen) {
@@ -99,18 +107,25 @@ std::vector<Chart> panels_of(const std::vector<RunRecord>& runs, const PlotOptio
       panel = std::prev(panels.end());
       panel->logarithmic = place.panel == "gradients/norm";
     }
-    const bool is_second = !panel->curves.empty() && runs.size() > 1;
-    const std::size_t kind = panel->curves.size();
+    const auto at = static_cast<std::size_t>(panel - panels.begin());
+    places.resize(panels.size());
+    const std::size_t metric = places[at].metrics++;
     for (std::size_t run = 0; run < runs.size(); ++run) {
       if (runs[run].history.series(series).empty()) continue;
       Curve curve = plotted(runs[run], series, options.x);
       curve.name =
           printable_line(runs.size() > 1 ? runs[run].name + " · " + place.curve : place.curve);
-      curve.colour = Colour::series(runs.size() > 1 ? run : kind);
-      curve.dashed = is_second;
+      places[at].of_curves.emplace_back(run, metric);
       panel->curves.push_back(std::move(curve));
     }
   }
+  for (std::size_t i = 0; i < panels.size(); ++i)
+    for (std::size_t k = 0; k < panels[i].curves.size(); ++k) {
+      const auto [run, metric] = places[i].of_curves[k];
+      const CurveLook look = look_of_curve(run, runs.size(), metric, places[i].metrics);
+      panels[i].curves[k].colour = look.colour;
+      panels[i].curves[k].dash = look.dash;
+    }
   WEFT_CHECK(panels.size() <= kMostPanels,
              "plot: {} charts would be drawn; at most {} are required, by --metrics", panels.size(),
              kMostPanels);
@@ -125,6 +140,9 @@ Drawing plot_of(const std::vector<std::string>& dirs, const PlotOptions& options
   std::vector<RunRecord> runs;
   for (const std::string& dir : dirs) runs.push_back({History(dir)});
   name_runs(runs);
+  for (const RunRecord& run : runs)
+    if (const std::string note = damage_note(run.history); !note.empty())
+      log_warning("plot: {}: {}", run.name, note);
   const std::vector<Chart> panels = panels_of(runs, options);
   const std::size_t columns = panels.size() > 1 ? 2 : 1,
                     rows = (panels.size() + columns - 1) / columns;

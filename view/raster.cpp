@@ -78,10 +78,11 @@ class Canvas {
 };
 
 // The pieces of a dashed line.
-std::vector<std::vector<XY>> dashes_of(const std::vector<XY>& points, double on, double off) {
+std::vector<std::vector<XY>> dashes_of(const std::vector<XY>& points,
+                                       std::span<const double> pattern, double by) {
   std::vector<std::vector<XY>> dashes;
-  bool drawn = true;
-  double left = on;
+  std::size_t part = 0;  // of the pattern; every other one is drawn
+  double left = pattern[0] * by;
   if (!points.empty()) dashes.push_back({points[0]});
   for (std::size_t i = 0; i + 1 < points.size(); ++i) {
     XY at = points[i];
@@ -91,11 +92,11 @@ std::vector<std::vector<XY>> dashes_of(const std::vector<XY>& points, double on,
             at.y + (points[i + 1].y - at.y) * step / rest};
       rest -= step;
       left -= step;
-      if (drawn) dashes.back().push_back(at);
+      if (part % 2 == 0) dashes.back().push_back(at);
       if (left > 0) continue;
-      drawn = !drawn;
-      left = drawn ? on : off;
-      if (drawn) dashes.push_back({at});
+      part = (part + 1) % pattern.size();
+      left = pattern[part] * by;
+      if (part % 2 == 0) dashes.push_back({at});
     }
   }
   return dashes;
@@ -145,9 +146,10 @@ Pixels rasterized(const Drawing& drawing, i64 scale) {
     std::vector<XY> points;
     for (const XY& at : line.points) points.push_back({at.x * by, at.y * by});
     if (points.empty()) continue;
-    if (!line.dashed) canvas.stroke(points, line.width * by, line.colour);
+    const std::span<const double> pattern = dashes_of_pattern(line.dash);
+    if (pattern.empty()) canvas.stroke(points, line.width * by, line.colour);
     else
-      for (const auto& dash : dashes_of(points, 5 * by, 3 * by))
+      for (const auto& dash : dashes_of(points, pattern, by))
         canvas.stroke(dash, line.width * by, line.colour);
   }
   for (const Dot& dot : drawing.dots)

@@ -9,6 +9,8 @@
 
 #include "weft/core/error.h"
 #include "weft/core/printable.h"
+#include "weft/train/checkpoint/manifest.h"
+#include "weft/train/run/checkpoint_place.h"
 #include "weft/train/run/run_config.h"
 #include "weft/view/report_parts.h"
 
@@ -37,10 +39,12 @@ std::string status_of(const RunRecord& run) {
     return "<span class=\"bad\">failed: " + escaped(excerpt(*run.history.failure(), 300)) +
            "</span>";
   const auto epochs = run.config.find("train.epochs");
-  const std::string done = number_text(static_cast<double>(run.history.epochs()));
   if (epochs != run.config.end() && epochs->second.value != std::to_string(run.history.epochs()))
-    return fmt::format("{} of {} epochs", done, escaped(excerpt(epochs->second.value)));
-  return done + " epochs";
+    return fmt::format("{} of {}", number_text(static_cast<double>(run.history.epochs())),
+                       epochs->second.value == "1"
+                           ? "1 epoch"
+                           : escaped(excerpt(epochs->second.value)) + " epochs");
+  return counted(run.history.epochs(), "epoch");
 }
 
 std::string value_or_dash(double value) { return std::isnan(value) ? "–" : number_text(value); }
@@ -61,8 +65,10 @@ std::string overview_row(const ReportedRun& run, std::size_t index,
   const History& history = run.record.history;
   const Series& seconds = history.series("seconds");
   const Extreme loss = extreme_of(history.series("validation/loss"), false);
-  std::string row = fmt::format("<tr><td><i class=\"swatch\" style=\"background:{}\"></i>{}</td>",
-                                Colour::series(index).css(), escaped(run.record.name));
+  std::string row = fmt::format(
+      "<tr><td><span class=\"named\"><i class=\"swatch\" style=\"background:{}\"></i>"
+      "<span>{}</span></span></td>",
+      Colour::series(index).css(), escaped(run.record.name));
   row += "<td>" + status_of(run.record) + "</td>";
   row += number_cell(number_text(static_cast<double>(history.steps())));
   row += number_cell(history.series("train/loss").empty()
@@ -97,6 +103,31 @@ Times times_of(const History& history) {
   return times;
 }
 
+// An evaluation reads the best checkpoint whose files are whole. If it took another one than the
+// metrics say, or found none, says which are damaged, from the best one on.
+std::string mark_damaged(RunRecord& run, const std::string& evaluated) {
+  std::string damage;
+  std::vector<CheckpointRecord*> looked_at;
+  for (CheckpointRecord& each : run.checkpoints)
+    if (each.is_best) looked_at.insert(looked_at.begin(), &each);
+    else looked_at.push_back(&each);
+  for (CheckpointRecord* each : looked_at) {
+    if (each->name == evaluated) break;
+    try {
+      train::verify_checkpoint(train::checkpoints_of(run.history.folder()) / each->name);
+      if (each->is_best) break;  // the evaluation failed for another reason
+    } catch (const Error& error) {
+      each->is_damaged = true;
+      each->is_best = false;
+      damage +=
+          fmt::format("{}{} is damaged: {}", damage.empty() ? "" : "; ", each->name, error.what());
+    }
+  }
+  for (CheckpointRecord& each : run.checkpoints)
+    if (!damage.empty() && each.name == evaluated) each.is_best = true;
+  return damage;
+}
+
 void evaluate(ReportedRun& run, const std::string& dir, const ReportOptions& options,
               std::size_t runs) {
   if (!options.evaluate) {
@@ -105,8 +136,12 @@ void evaluate(ReportedRun& run, const std::string& dir, const ReportOptions& opt
   }
   try {
     run.evaluation = evaluate_run(dir, std::max<std::size_t>(4, options.worst / runs));
+    if (std::string damage = mark_damaged(run.record, run.evaluation->checkpoint); !damage.empty())
+      run.record.notes.push_back(std::move(damage));
   } catch (const std::exception& error) {
-    run.not_evaluated = fmt::format("The run could not be evaluated: {}.", error.what());
+    const std::string damage = mark_damaged(run.record, "");
+    run.not_evaluated = fmt::format("The run could not be evaluated: {}{}{}.", error.what(),
+                                    damage.empty() ? "" : "; ", damage);
   }
 }
 

@@ -39,25 +39,32 @@ Series differences_of(const Series& series) {
   return result;
 }
 
+// A series, the name of its curve, and the series that stands in for it in a run without it.
+struct CurveKey {
+  std::string key, name, otherwise = {};
+};
+
 class ChartList {
  public:
   explicit ChartList(const ReportedRuns& runs) : runs_(runs) {}
 
-  // A chart of these series of each run: {key, name of its curve}. With several runs, a colour is a
-  // run, and the first series is drawn through.
-  void add(const std::string& title, const std::vector<std::pair<std::string, std::string>>& keys,
-           bool logarithmic = false, const std::function<Series(const Series&)>& change = {}) {
+  // A chart of these series of each run.
+  void add(const std::string& title, const std::vector<CurveKey>& keys, bool logarithmic = false,
+           const std::function<Series(const Series&)>& change = {}) {
     ReportChart one{{title}};
     one.chart.logarithmic = logarithmic;
     for (std::size_t run = 0; run < runs_.size(); ++run)
       for (std::size_t k = 0; k < keys.size(); ++k) {
-        const Series& series = runs_[run].record.history.series(keys[k].first);
+        const History& history = runs_[run].record.history;
+        const bool has_first = !history.series(keys[k].key).empty();
+        const Series& series = history.series(has_first ? keys[k].key : keys[k].otherwise);
         if (series.empty()) continue;
-        std::string name = keys[k].second;
+        std::string name = keys[k].name;
         if (runs_.size() > 1) name = runs_[run].record.name + (keys.size() > 1 ? " · " + name : "");
         Curve curve = curve_of(change ? change(series) : series, std::move(name));
-        curve.colour = Colour::series(runs_.size() > 1 ? run : k);
-        curve.dashed = runs_.size() > 1 && k > 0;
+        const CurveLook look = look_of_curve(run, runs_.size(), k, keys.size());
+        curve.colour = look.colour;
+        curve.dash = look.dash;
         one.chart.curves.push_back(std::move(curve));
         one.runs.push_back(run);
       }
@@ -70,13 +77,17 @@ class ChartList {
       ReportChart one{{runs_.size() > 1 ? title + ": " + runs_[run].record.name : title}};
       one.chart.logarithmic = logarithmic;
       const auto& series = runs_[run].record.history.series();
+      std::size_t all = 0;
       for (auto at = series.lower_bound(prefix);
            at != series.end() && at->first.starts_with(prefix); ++at) {
-        if (one.chart.curves.size() == kMostCurves) break;
+        if (++all > kMostCurves) continue;
         one.chart.curves.push_back(
             curve_of(at->second, printable_line(at->first.substr(prefix.size()))));
         one.runs.push_back(run);
       }
+      if (all > kMostCurves)
+        one.note = fmt::format("The first {} of {}.", kMostCurves,
+                               counted(static_cast<i64>(all), "curve"));
       const std::size_t count = one.chart.curves.size();
       for (std::size_t i = 0; i < count; ++i)
         one.chart.curves[i].colour = count <= 10 ? Colour::series(i) : Colour::of_ramp(i, count);
@@ -138,9 +149,11 @@ std::string legend_html(const ReportChart& one) {
   std::string html = "<div class=\"legend\">";
   for (std::size_t i = 0; i < one.chart.curves.size(); ++i) {
     const Curve& curve = one.chart.curves[i];
-    html +=
-        fmt::format("<span data-curve=\"{}\"><i style=\"border-top:3px {} {}\"></i>{}</span>", i,
-                    curve.dashed ? "dashed" : "solid", curve.colour.css(), escaped(curve.name));
+    html += fmt::format(
+        "<span data-curve=\"{}\"><svg viewBox=\"0 0 27 6\" aria-hidden=\"true\"><path d=\"M0 3h27\" "
+        "stroke-width=\"3\" stroke-dasharray=\"{}\" style=\"stroke:{}\"/></svg>{}</span>",
+        i, curve.dash == 0 ? "none" : dash_text(curve.dash), curve.colour.css(),
+        escaped(curve.name));
   }
   return html + "</div>";
 }
@@ -183,7 +196,7 @@ std::vector<ReportChart> charts_of(const ReportedRuns& runs) {
   for (const std::string& metric : metrics_in(runs))
     list.add(printable_line(metric),
              {{"validation/" + metric, "validation"}, {"train/" + metric, "training"}});
-  list.add("Learning rate", {{any_value(runs, "step/lr") ? "step/lr" : "lr", "learning rate"}});
+  list.add("Learning rate", {{"step/lr", "learning rate", "lr"}});
   list.add("Samples per second of training", {{"samples_per_second", "samples/s"}});
   list.add("Seconds of each epoch, with validation", {{"seconds", "seconds"}}, false,
            differences_of);
@@ -208,9 +221,11 @@ std::string charts_html(const std::vector<ReportChart>& charts, const ReportedRu
     draw_chart(drawing, charts[i].chart, {0, 0, kChartWidth, kChartHeight}, style);
     html += fmt::format(
         "<figure class=\"card chart\" id=\"chart-{}\"><figcaption>{}</figcaption>\n"
-        "<div class=\"canvas\">{}</div>\n{}</figure>\n",
+        "<div class=\"canvas\">{}</div>\n{}{}</figure>\n",
         i, escaped(charts[i].chart.title), to_svg_of_page(drawing, charts[i].chart.title),
-        charts[i].chart.curves.size() > 1 || runs.size() > 1 ? legend_html(charts[i]) : "");
+        charts[i].chart.curves.size() > 1 || runs.size() > 1 ? legend_html(charts[i]) : "",
+        charts[i].note.empty() ? ""
+                               : "<p class=\"soft note\">" + escaped(charts[i].note) + "</p>\n");
   }
   return html + "</div>\n";
 }
@@ -228,9 +243,9 @@ PageData charts_data(const std::vector<ReportChart>& charts, const ReportedRuns&
                         json_text(charts[i].chart.title), charts[i].chart.logarithmic);
     for (std::size_t k = 0; k < charts[i].chart.curves.size(); ++k) {
       const Curve curve = thinned(charts[i].chart.curves[k], most);
-      json += fmt::format("{}{{\"name\":{},\"run\":{},\"colour\":\"{}\",\"dashed\":{}",
+      json += fmt::format("{}{{\"name\":{},\"run\":{},\"colour\":\"{}\",\"dash\":\"{}\"",
                           k > 0 ? "," : "", json_text(curve.name), charts[i].runs[k],
-                          curve.colour.css(), curve.dashed);
+                          curve.colour.css(), dash_text(curve.dash));
       put_numbers(json, "x", curve.x, 15);
       put_numbers(json, "y", curve.y, 5);
       json += "}";

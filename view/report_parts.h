@@ -24,6 +24,7 @@ using ReportedRuns = std::vector<ReportedRun>;
 struct ReportChart {
   Chart chart;
   std::vector<std::size_t> runs = {};
+  std::string note = {};  // what it leaves out, as a sentence
 };
 // All charts that have something to show: loss, metrics, learning rate, throughput, gradient norms,
 // loss scale, skipped steps, and the series of other events.

@@ -94,6 +94,17 @@ std::string config_of(const RunRecord& run) {
   return html;
 }
 
+std::string marks_cell(const CheckpointRecord& checkpoint) {
+  std::string marks;
+  const auto add = [&](bool is_so, const char* mark) {
+    if (is_so) marks += (marks.empty() ? "" : ", ") + std::string(mark);
+  };
+  add(checkpoint.is_best, "best");
+  add(checkpoint.is_last, "last");
+  if (!checkpoint.is_damaged) return cell(marks);
+  return "<td>" + marks + (marks.empty() ? "" : ", ") + "<span class=\"bad\">damaged</span></td>";
+}
+
 }  // namespace
 
 std::string config_html(const ReportedRuns& runs) {
@@ -126,11 +137,7 @@ std::string checkpoints_html(const ReportedRuns& runs) {
       rows += "<tr>" + cell(each.name) + number_cell(number_text(static_cast<double>(each.step))) +
               number_cell(bytes_text(static_cast<double>(each.bytes))) +
               number_cell(metric == each.metrics.end() ? "–" : number_text(metric->second)) +
-              cell(each.is_best && each.is_last ? "best, last"
-                   : each.is_best               ? "best"
-                   : each.is_last               ? "last"
-                                                : "") +
-              "</tr>\n";
+              marks_cell(each) + "</tr>\n";
     }
     html += run_heading(runs, i) +
             table_html(

@@ -32,18 +32,22 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-// Runs one part of the reading. What it throws becomes a note.
+// Runs one part of the reading. What it throws becomes a note, once: several parts may read one
+// file. Returns whether it threw nothing.
 template <class F>
-void attempt(RunRecord& run, const F& part) {
+bool attempt(RunRecord& run, const F& part) {
   try {
     part();
+    return true;
   } catch (const std::exception& error) {
-    run.notes.push_back(error.what());
+    if (std::find(run.notes.begin(), run.notes.end(), error.what()) == run.notes.end())
+      run.notes.push_back(error.what());
+    return false;
   }
 }
 
-// The config as it would be if only the types of its entries were given. Nothing if that is not a
-// config, because an entry has keys that must be given.
+// The config as it would be if only the types of its entries were given, and the keys that such a
+// config lacks; these are not in the result. Nothing if no such config can be read.
 std::map<std::string, std::string> defaults_of(const std::map<std::string, std::string>& config) {
   std::string yaml;
   for (const auto& [path, value] : config) {
@@ -52,11 +56,25 @@ std::map<std::string, std::string> defaults_of(const std::map<std::string, std::
         path.find('[') == std::string::npos)
       yaml += fmt::format("{}: {{type: {}}}\n", path.substr(0, dot), value);
   }
-  try {
-    train::RunConfig plain = train::load_saved_text(yaml, "defaults");
-    return config::flatten(section_ref(plain));
-  } catch (const Error&) {
-    return {};
+  std::map<std::string, std::string> required;
+  for (std::size_t before = 0;; before = required.size()) {
+    std::vector<std::string> overrides;
+    for (const auto& [path, value] : required) overrides.push_back(path + "=" + value);
+    try {
+      // The plugins of the run are loaded: its own config has been read.
+      train::RunConfig plain =
+          config::load_text<train::RunConfig>(yaml, "defaults", overrides).value;
+      auto defaults = config::flatten(section_ref(plain));
+      for (const auto& [path, value] : required) defaults.erase(path);
+      return defaults;
+    } catch (const config::ConfigError& error) {
+      for (const config::Problem& problem : error.problems())
+        if (const auto given = config.find(problem.path); given != config.end())
+          required.insert(*given);
+      if (required.size() == before) return {};
+    } catch (const Error&) {
+      return {};
+    }
   }
 }
 
@@ -130,7 +148,8 @@ void read_checkpoints(RunRecord& run, const fs::path& folder) {
     CheckpointRecord record{names[i].text(), names[i].step, bytes_in(place / names[i].text())};
     record.is_last = i + 1 == names.size();
     record.is_best = record.name == best;
-    attempt(run, [&] { record.metrics = train::metrics_of_checkpoint(place / record.name); });
+    record.is_damaged =
+        !attempt(run, [&] { record.metrics = train::metrics_of_checkpoint(place / record.name); });
     run.checkpoints.push_back(std::move(record));
   }
 }
@@ -144,9 +163,8 @@ RunRecord read_run(const std::string& dir) {
   attempt(run, [&] { read_environment(run, folder); });
   attempt(run, [&] { read_log(run, folder); });
   attempt(run, [&] { read_checkpoints(run, folder); });
-  if (run.history.damaged_lines() > 0)
-    run.notes.push_back(fmt::format("metrics.jsonl has {} damaged lines, which are left out",
-                                    run.history.damaged_lines()));
+  if (std::string note = damage_note(run.history); !note.empty())
+    run.notes.push_back(std::move(note));
   return run;
 }
 

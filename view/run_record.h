@@ -22,6 +22,7 @@ struct CheckpointRecord {
   i64 step = 0, bytes = 0;
   std::map<std::string, double> metrics = {};
   bool is_last = false, is_best = false;
+  bool is_damaged = false;  // as far as it was verified
 };
 
 struct RunRecord {

@@ -117,6 +117,11 @@ std::string number_text(double value) {
   return (value < 0 ? "-" : "") + digits;
 }
 
+std::string counted(i64 count, std::string_view what) {
+  return fmt::format("{} {}{}", number_text(static_cast<double>(count)), what,
+                     count == 1 ? "" : "s");
+}
+
 std::string bytes_text(double bytes) {
   constexpr double kilo = 1000;
   if (bytes < kilo) return fmt::format("{:.0f} bytes", bytes);

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "weft/core/types.h"
+
 namespace weft::view {
 
 struct Axis {
@@ -24,6 +26,8 @@ Axis logarithmic_axis(double low, double high, int most);
 
 // Four significant digits: "0.0321", "1.25e-05", "48,210", "NaN".
 std::string number_text(double value);
+// "1 epoch", "12,345 steps".
+std::string counted(i64 count, std::string_view what);
 // "1.2 MB", "310 kB".
 std::string bytes_text(double bytes);
 // "3.2 s", "4 min 10 s", "2 h 5 min".

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "weft/core/printable.h"
+#include "weft/view/scale.h"
 
 namespace weft::view {
 namespace {
@@ -19,14 +21,15 @@ struct TopPlace {
 
 TopPlace top_place_of(const std::string& series) {
   // The time and the sizes of an epoch, which say nothing over steps.
-  for (const char* no_curve : {"seconds", "samples", "validation_samples"})
+  // The batches of a step begin again in each epoch.
+  for (const char* no_curve : {"seconds", "samples", "validation_samples", "step/batch"})
     if (series == no_curve) return {};
   if (series == "samples_per_second") return {"samples/s", "samples/s"};
   const std::size_t slash = series.find('/');
   if (slash == std::string::npos) return {series, series};
   const std::string kind = series.substr(0, slash), metric = series.substr(slash + 1);
-  // A curve for each layer (gradients/norm/LAYER) would be hundreds.
-  if (metric.find('/') != std::string::npos) return {};
+  if (const std::size_t last = series.rfind('/'); last != slash)  // gradients/norm/LAYER
+    return {series.substr(0, last), series.substr(last + 1)};
   if (kind == "train" || kind == "validation" || kind == "step") return {metric, kind};
   return {series, series};
 }
@@ -47,7 +50,8 @@ int curve_order_of(const std::string& curve) {
 int plot_rank_of(const std::string& plot) {
   constexpr std::array<const char*, 4> kFirst{"loss", "lr", "samples/s", "memory"};
   const auto* found = std::find(kFirst.begin(), kFirst.end(), plot);
-  return static_cast<int>(found - kFirst.begin());
+  const bool is_of_event = plot.find('/') != std::string::npos;  // behind those of the run
+  return static_cast<int>(found - kFirst.begin()) + (is_of_event ? 1 : 0);
 }
 
 TextCurve text_curve_of(const std::string& name, const Series& series) {
@@ -55,6 +59,25 @@ TextCurve text_curve_of(const std::string& name, const Series& series) {
   for (const Point& point : series)
     curve.points.emplace_back(static_cast<double>(point.step), point.value);
   return curve;
+}
+
+// A curve for each layer may be hundreds. More than a few become the least, the median and the
+// greatest of each step.
+void summarise(TopPlot& plot) {
+  constexpr std::size_t kMostOfPlot = 4;
+  if (plot.curves.size() <= kMostOfPlot) return;
+  std::map<double, std::vector<double>> values;  // by step
+  for (const TextCurve& curve : plot.curves)
+    for (const auto& [step, value] : curve.points)
+      if (std::isfinite(value)) values[step].push_back(value);
+  TextCurve least{.name = "least"}, median{.name = "median"}, greatest{.name = "greatest"};
+  for (auto& [step, at] : values) {
+    std::sort(at.begin(), at.end());
+    least.points.emplace_back(step, at.front());
+    median.points.emplace_back(step, at[at.size() / 2]);
+    greatest.points.emplace_back(step, at.back());
+  }
+  plot.curves = {std::move(least), std::move(median), std::move(greatest)};
 }
 
 std::string ago_text(double seconds) {
@@ -85,14 +108,34 @@ std::string state_of_run(const TopView& view) {
 }
 
 std::string progress_of(const History& history) {
-  return fmt::format("{} epochs, {} steps", history.epochs(), history.steps());
+  return counted(history.epochs(), "epoch") + ", " + counted(history.steps(), "step");
 }
 
-// The name is at the left, the state is what is cut off in a narrow terminal.
-std::string top_head(const TopView& view) {
+// Adds the text in lines of at most `columns`, between words where that is possible, as long as
+// there are at most `most` lines.
+void add_wrapped(std::vector<std::string>& lines, std::string text, int columns, std::size_t most) {
+  while (!text.empty() && lines.size() < most) {
+    std::string line = cut_to(text, columns);
+    if (line.empty()) return;  // no character fits
+    if (line.size() < text.size() && text[line.size()] != ' ')
+      if (const std::size_t space = line.rfind(' '); space != std::string::npos && space > 0)
+        line.resize(space);
+    text.erase(0, line.size());
+    text.erase(0, text.find_first_not_of(' '));
+    lines.push_back(std::move(line));
+  }
+}
+
+// One line, or, where that is too narrow, the name and then the state in lines of its own.
+std::vector<std::string> top_head(const TopView& view, const TopSize& size) {
   std::string text = printable_line(view.name);
   if (view.history != nullptr) text += "  " + progress_of(*view.history);
-  return text + "  " + state_of_run(view);
+  const std::string state = state_of_run(view);
+  if (columns_of(text) + 2 + columns_of(state) <= size.columns) return {text + "  " + state};
+  std::vector<std::string> lines{text};
+  add_wrapped(lines, state, size.columns,
+              static_cast<std::size_t>(std::clamp(size.rows / 4, 2, 6)));
+  return lines;
 }
 
 // "loss  [lr]  samples/s  memory", scrolled so that the selected one is visible.
@@ -198,6 +241,18 @@ std::string keys_line(const TopSize& size) {
   return columns_of(all) <= size.columns ? all : "q quit, tab next";
 }
 
+// What could not be read, and the keys.
+std::string last_line(const TopView& view, const TopSize& size) {
+  if (!view.note.empty()) return printable_line(view.note);
+  const i64 damaged = view.history != nullptr ? view.history->damaged_lines() : 0;
+  if (damaged == 0) return view.keys ? keys_line(size) : "";
+  const std::string note = counted(damaged, "damaged line") + " left out";
+  if (!view.keys) return note;
+  TopSize room = size;
+  room.columns -= columns_of(note) + 3;
+  return keys_line(room) + "   " + note;
+}
+
 std::size_t plot_index_of(const std::vector<TopPlot>& plots, const std::string& name) {
   const auto found = std::find_if(plots.begin(), plots.end(),
                                   [&](const TopPlot& plot) { return plot.name == name; });
@@ -222,11 +277,13 @@ std::vector<TopPlot> top_plots(const History& history, const MemoryCurve& memory
     plot.over_minutes = true;
     plot.curves = {{.name = "memory", .points = memory}};
   }
-  for (TopPlot& plot : plots)
+  for (TopPlot& plot : plots) {
+    if (plot.name.find('/') != std::string::npos) summarise(plot);
     std::stable_sort(plot.curves.begin(), plot.curves.end(),
                      [](const TextCurve& a, const TextCurve& b) {
                        return curve_order_of(a.name) < curve_order_of(b.name);
                      });
+  }
   std::stable_sort(plots.begin(), plots.end(), [](const TopPlot& a, const TopPlot& b) {
     return plot_rank_of(a.name) < plot_rank_of(b.name);
   });
@@ -234,10 +291,8 @@ std::vector<TopPlot> top_plots(const History& history, const MemoryCurve& memory
 }
 
 std::vector<std::string> top_picture(const TopView& view, const TopSize& size) {
-  std::vector<std::string> lines{top_head(view)};
-  const std::string last = !view.note.empty() ? printable_line(view.note)
-                           : view.keys        ? keys_line(size)
-                                              : "";
+  std::vector<std::string> lines = top_head(view, size);
+  const std::string last = last_line(view, size);
   const int below = last.empty() ? 0 : 1;
   const std::vector<TopPlot> plots =
       view.history != nullptr ? top_plots(*view.history, view.memory) : std::vector<TopPlot>{};

@@ -24,7 +24,8 @@ struct TopPlot {
 using MemoryCurve = std::vector<std::pair<double, double>>;
 
 // The plots of a run: loss, lr, samples/s and memory first, as far as there are such, then the
-// other metrics by name.
+// other metrics by name. Series of one beginning, such as the norms of layers, share a plot; more
+// than a few of them become their least, median and greatest.
 std::vector<TopPlot> top_plots(const History& history, const MemoryCurve& memory);
 
 struct TopView {

@@ -81,7 +81,7 @@ TEST_F(Top, FollowsARunAndObeysKeysSlow) {
   terminal.type("l");
   EXPECT_TRUE(terminal.shows("logarithmic\033[K", from));
   fs::resize_file(dir() / "metrics.jsonl", epoch(1, 2).size());  // as a resumed run does
-  EXPECT_TRUE(terminal.shows("1 epochs, 10 steps", from));
+  EXPECT_TRUE(terminal.shows("1 epoch, 10 steps", from));
   from = terminal.output().size();
   terminal.resize(30, 8);
   EXPECT_TRUE(terminal.shows("q quit, tab next", from)) << "too narrow for all keys";

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -171,6 +172,22 @@ TEST(ChartLayout, TakesNothing) {
     expect_texts_apart(drawing);
   }
   EXPECT_FALSE(shows_anything({"empty"}));
+}
+
+TEST(Looks, TellCurvesApart) {
+  for (const auto& [runs, metrics] :
+       {std::pair<std::size_t, std::size_t>{1, 35}, {2, 5}, {2, 30}, {12, 1}, {12, 2}, {40, 2}}) {
+    std::set<std::pair<std::string, std::string>> looks;
+    for (std::size_t run = 0; run < runs; ++run)
+      for (std::size_t metric = 0; metric < metrics; ++metric) {
+        const CurveLook look = look_of_curve(run, runs, metric, metrics);
+        looks.emplace(look.colour.hex(), dash_text(look.dash));
+      }
+    EXPECT_EQ(looks.size(), runs * metrics) << runs << " " << metrics;
+  }
+  EXPECT_EQ(look_of_curve(1, 2, 0, 3).colour.hex(), look_of_curve(1, 2, 2, 3).colour.hex());
+  EXPECT_EQ(dash_text(0), "");
+  EXPECT_EQ(dash_text(1), "5 3");
 }
 
 TEST(Svg, EscapesTexts) {

@@ -131,8 +131,7 @@ TEST_F(HistoryOfARun, RefusesWhatIsNoRun) {
   EXPECT_NE(refusal().find("metrics.jsonl: line 1"), std::string::npos) << refusal();
   replace(R"({"schema":2,"event":"epoch","epoch":1,"step":1})"
           "\n");
-  EXPECT_NE(refusal().find("schema is 2; an integer from 1 to 1 is required"), std::string::npos)
-      << refusal();
+  EXPECT_NE(refusal().find("schema is 2; schema 1 is required"), std::string::npos) << refusal();
   replace(R"({"schema":1,"event":"epoch","epoch":1,"step":-4})"
           "\n");
   EXPECT_NE(refusal().find("step is -4"), std::string::npos) << refusal();
@@ -142,7 +141,13 @@ TEST_F(HistoryOfARun, DoesNotFollowALink) {
   append(epoch_line(1, 4, ""));
   std::filesystem::create_directory(folder_ / "other");
   std::filesystem::create_symlink(folder_ / "metrics.jsonl", folder_ / "other" / "metrics.jsonl");
-  EXPECT_NE(message_of([&] { History{folder_ / "other"}; }), "no error");
+  EXPECT_NE(message_of([&] {
+              History{folder_ / "other"};
+            }).find("other/metrics.jsonl: it is a link, which is not followed; a file is required"),
+            std::string::npos);
+  std::filesystem::create_directories(folder_ / "third" / "metrics.jsonl");
+  EXPECT_NE(message_of([&] { History{folder_ / "third"}; }).find("it is a folder; a file"),
+            std::string::npos);
 }
 
 }  // namespace

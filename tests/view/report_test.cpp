@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "weft/tests/support/count_of.h"
@@ -103,6 +104,57 @@ TEST_F(Reports, SayWhatIsMissing) {
   expect_part(html, "The run could not be evaluated:");
   expect_part(html, "environment.json");
   expect_part(html, "the sky is &lt;b&gt;green&lt;/b&gt;");
+}
+
+TEST_F(Reports, MarkADamagedCheckpoint) {
+  const fs::path run = copy_of_first();
+  for (const auto& each : fs::directory_iterator(run / "checkpoints"))
+    if (!each.is_symlink() && each.is_directory())
+      write(each.path() / "model.safetensors", "not what was saved");
+  const std::string html = report_of({run}, true);
+  expect_part(html, "has no checkpoint &#39;best&#39;");
+  expect_part(html, "step-8 is damaged: ");
+  expect_part(html, "<td>last, <span class=\"bad\">damaged</span></td>");
+}
+
+TEST_F(Reports, ShowTheLearningRateOfEachRun) {
+  const fs::path run = copy_of_first();
+  std::ofstream(run / "metrics.jsonl", std::ios::app)
+      << R"({"schema":1,"event":"step","step":9,"loss":1,"lr":0.25})"
+      << "\n";
+  ReportedRuns runs;
+  for (const fs::path& each : {run, second()}) runs.push_back({read_run(each.string())});
+  for (const ReportChart& each : charts_of(runs))
+    if (each.chart.title == "Learning rate") {
+      ASSERT_EQ(each.chart.curves.size(), 2u);
+      EXPECT_EQ(each.chart.curves[0].y, (std::vector<double>{0.25}));
+      EXPECT_EQ(each.chart.curves[1].y, (std::vector<double>{0.5, 0.5}));
+      return;
+    }
+  FAIL() << "there is no such chart";
+}
+
+TEST_F(Reports, KnowDefaultsBesideRequiredKeys) {
+  const fs::path run = copy_of_first();
+  write(run / "config.yaml",
+        "data: {type: text, path: a.txt, context: 12}\nmodel: {type: text_mlp, hidden: [9]}\n"
+        "task: language_modelling\n");
+  write(run / "overrides.txt", "");
+  const auto config = read_run(run.string()).config;
+  EXPECT_EQ(config.at("data.path").origin, "config file");
+  EXPECT_EQ(config.at("model.hidden").origin, "config file");
+  EXPECT_EQ(config.at("optimizer.lr").origin, "default");
+  EXPECT_EQ(config.at("train.batch_size").origin, "default");
+}
+
+TEST_F(Reports, SayHowManyCurvesAreLeftOut) {
+  const fs::path run = copy_of_first();
+  std::string line = R"({"schema":1,"event":"many","step":9)";
+  for (int i = 0; i < 300; ++i) line += fmt::format(R"(,"m{}":1)", i);
+  std::ofstream(run / "metrics.jsonl", std::ios::app) << line << "}\n{\"schema\n";
+  const std::string html = report_of({run});
+  expect_part(html, "The first 120 of 300 curves.");
+  expect_part(html, "metrics.jsonl has 1 damaged line, which is left out");
 }
 
 TEST_F(Reports, EscapeWhatARunSays) {

@@ -47,11 +47,12 @@ std::vector<std::string> names_of(const std::vector<TopPlot>& plots) {
 
 TEST_F(TopPictures, ShowTrainingAndValidationOfAMetricTogether) {
   write(epoch(1, 2, 2.5) + epoch(2, 1, 1.5) +
-        "{\"schema\":1,\"event\":\"step\",\"step\":21,\"loss\":0.9,\"lr\":0.002}\n"
+        "{\"schema\":1,\"event\":\"step\",\"step\":21,\"batch\":1,\"loss\":0.9,\"lr\":0.002}\n"
         "{\"schema\":1,\"event\":\"gradients\",\"step\":21,\"norm/fc1.weight\":0.9}\n");
   const History history(folder_);
   const std::vector<TopPlot> plots = top_plots(history, {});
-  EXPECT_EQ(names_of(plots), (std::vector<std::string>{"loss", "lr", "samples/s", "accuracy"}));
+  EXPECT_EQ(names_of(plots),
+            (std::vector<std::string>{"loss", "lr", "samples/s", "accuracy", "gradients/norm"}));
   ASSERT_EQ(plots[0].curves.size(), 3u);
   EXPECT_EQ(plots[0].curves[0].name, "step");
   EXPECT_EQ(plots[0].curves[2].name, "validation");
@@ -78,7 +79,7 @@ TEST_F(TopPictures, FollowAFileThatGrowsAndOneThatIsCut) {
   History history(folder_);
   write(epoch(1, 2, 2.5));  // a resumed run cuts it
   history.update();
-  EXPECT_NE(picture({.history = &history, .name = "a"}).find("1 epochs, 10 steps"),
+  EXPECT_NE(picture({.history = &history, .name = "a"}).find("1 epoch, 10 steps"),
             std::string::npos);
   add(epoch(2, 0.25, 0.125));
   history.update();
@@ -106,6 +107,30 @@ TEST_F(TopPictures, SayHowTheRunEnded) {
   const History complete(folder_);
   EXPECT_NE(picture({.history = &complete, .name = "a"}).find("  complete"), std::string::npos);
   EXPECT_NE(picture({.name = "a"}).find("waiting for the first epoch"), std::string::npos);
+}
+
+TEST_F(TopPictures, SummariseManyLayers) {
+  std::string norms = "{\"schema\":1,\"event\":\"gradients\",\"step\":1";
+  for (int i = 1; i <= 9; ++i)
+    norms += ",\"norm/layer" + std::to_string(i) + "\":" + std::to_string(i);
+  write(norms + "}\n");
+  const History history(folder_);
+  const std::vector<TopPlot> plots = top_plots(history, {});
+  ASSERT_EQ(names_of(plots), (std::vector<std::string>{"gradients/norm"}));
+  const std::string text = picture({.history = &history, .name = "a"});
+  EXPECT_NE(text.find("least 1   median 5   greatest 9"), std::string::npos) << text;
+}
+
+TEST_F(TopPictures, SayWhyInANarrowTerminalAndWhatIsDamaged) {
+  write(
+      epoch(1, 2, 2.5) + "{\"schema\":1,\"ev\n" +
+      "{\"schema\":1,\"event\":\"failed\",\"epoch\":1,\"step\":10,\"reason\":\"the loss is nan at "
+      "batch 6 of epoch 1; try a lower learning rate, which optimizer.lr sets\"}\n");
+  const History history(folder_);
+  const std::string text = picture({.history = &history, .name = "runs/a"}, {.columns = 60});
+  EXPECT_EQ(text.find("runs/a  1 epoch, 10 steps\nfailed: the loss is nan at batch 6"), 0u) << text;
+  EXPECT_NE(text.find("optimizer.lr sets"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 damaged line left out"), std::string::npos) << text;
 }
 
 TEST_F(TopPictures, FitEveryTerminal) {
