@@ -50,6 +50,24 @@ TEST(TracePage, NamesAreTextAndNothingElse) {
   EXPECT_EQ(html.find("http://"), html.find("http://www.w3.org/2000/svg"));
 }
 
+TEST(TracePage, HasPicturesIfTheTraceHas) {
+  train::Trace trace = small_trace("fc");
+  EXPECT_EQ(trace_page(trace, "x.yaml").body.find("pictures"), std::string::npos);
+  trace.pictures = {{"input", {.width = 2, .height = 1, .channels = 1, .pixels = {0, 255}}}};
+  const std::string body = trace_page(trace, "x.yaml").body;
+  EXPECT_NE(body.find("href=\"#section-pictures\""), std::string::npos);
+  EXPECT_NE(body.find("id=\"pictures\""), std::string::npos);
+}
+
+TEST(TracePage, SaysThatTheGraphIsOfTheFirstOfSeveralBatches) {
+  train::Trace trace = small_trace("fc");
+  EXPECT_EQ(trace_page(trace, "x.yaml").body.find("this is the first"), std::string::npos);
+  trace.ops.push_back(trace.ops.front());
+  trace.ops.back().micro_batch = 1;
+  EXPECT_NE(trace_page(trace, "x.yaml").body.find("of 2 batches; this is the first"),
+            std::string::npos);
+}
+
 TEST(TracePage, AnEmptyTraceIsAPage) {
   EXPECT_NE(to_html(trace_page({}, "x.yaml")).find("</html>"), std::string::npos);
 }

@@ -50,6 +50,20 @@ function timeText(s) {
   if (s >= 1e-3) return (s * 1e3).toPrecision(3) + " ms";
   return (s * 1e6).toPrecision(3) + " µs";
 }
+// The round values from 0 to `most` that cut it in at most `parts`, each with its text. The
+// units are [size, name], the largest first.
+const kTimeUnits = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]];
+const kByteUnits = ["B", "KiB", "MiB", "GiB", "TiB"].map((name, i) => [1024 ** i, name]).reverse();
+function roundTicks(most, parts, units) {
+  if (!(most > 0)) return [[0, "0"]];
+  const [size, name] = units.find(([unit]) => most >= unit) || units[units.length - 1];
+  const raw = most / size / parts, power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find(factor => raw <= factor * power * 1.0000001);
+  const ticks = [];
+  for (let i = 0; i * step * size <= most; ++i)
+    ticks.push([i * step * size, i ? Number((i * step).toPrecision(6)) + " " + name : "0"]);
+  return ticks;
+}
 const percent = x => x === null || x === undefined ?
     "–" :
     (x >= 0.1 ? Math.round(x * 100) : (x * 100).toPrecision(2)) + " %";

@@ -18,6 +18,12 @@ drawn("graph", width => {
                                       if (from !== undefined && row - from > 1)
                                         skips.push({from, to: row, grad: input.grad});
                                     }));
+  // The ops that read the batch. The arrow to one in the first row goes straight down.
+  const isBatch = input => input.op < 0 && input.name === "input";
+  const readers = shown.filter(({op}) => op.in.some(isBatch));
+  const far = readers.map(({index}) => rowOf.get(index)).filter(row => row > 0);
+  const batch = {from: -1, to: far[far.length - 1]};
+  if (far.length) skips.push(batch);
   skips.sort((a, b) => a.to - a.from - (b.to - b.from));
   const lanes = [];
   for (const skip of skips) {
@@ -79,21 +85,28 @@ drawn("graph", width => {
       }));
     row = end;
   }
-  const source = shown.find(({op}) => op.in.some(input => input.op < 0 && input.name === "input"));
-  if (source) {
-    const at = y(rowOf.get(source.index));
+  const laneAt = skip => right + 12 + skip.lane * gap;
+  const around = (skip, x0, a, b) => {
+    const x = laneAt(skip);
+    return `M${x0},${a} H${x - 6} Q${x},${a} ${x},${a + 6} V${b - 6} Q${x},${b} ${x - 6},${b} H${
+        right + 1}`;
+  };
+  if (readers.length) {
+    const middle = left + boxWidth / 2;
+    const text = "batch " + readers[0].op.in.find(isBatch).shape;
     picture.append(
-        svg("text", {x: left + boxWidth / 2, y: at - 20, "text-anchor": "middle", class: "soft"},
-            "batch " + source.op.in.find(input => input.name === "input").shape),
-        edge(`M${left + boxWidth / 2},${at - 16} L${left + boxWidth / 2},${at - 1}`, false));
+        svg("text", {x: middle, y: top - 20, "text-anchor": "middle", class: "soft"}, text));
+    if (readers[0] === shown[0])
+      picture.append(edge(`M${middle},${top - 16} V${top - 1}`, false));
+    // The arrows lie on each other until they turn, dash on dash.
+    const begin = middle + text.length * 3.5 + 8;
+    for (const row of far)
+      picture.append(edge(around(batch, begin, top - 24, y(row) + 15), false));
   }
-  for (const skip of skips) {
-    const x = right + 12 + skip.lane * gap, a = y(skip.from) + boxHeight - 8, b = y(skip.to) + 9;
-    picture.append(edge(
-        `M${right},${a} H${x - 6} Q${x},${a} ${x},${a + 6} V${b - 6} Q${x},${b} ${x - 6},${b} H${
-            right + 1}`,
-        skip.grad));
-  }
+  for (const skip of skips)
+    if (skip !== batch)
+      picture.append(
+          edge(around(skip, right, y(skip.from) + boxHeight - 8, y(skip.to) + 9), skip.grad));
   shown.forEach(({op, index}, row) => {
     op.in.forEach(input => {
            if (rowOf.get(input.op) === row - 1 && row > 0)

@@ -43,6 +43,48 @@
   const alive = i =>
       tensors.filter(([, , born, died]) => born <= i && i <= died).sort((a, b) => b[0] - a[0]);
 
+  // The passes, one after the other. What has no op before a forward pass prepares its batch.
+  const passes = [];
+  moments.forEach((moment, i) => {
+    const last = passes[passes.length - 1];
+    const kind = moment.kind !== "prepare" ? moment.kind :
+        last && last.kind === "forward"    ? last.kind :
+                                             "forward";
+    if (!last || last.kind !== kind) passes.push({kind, from: i, to: i + 1, batch: -1});
+    const pass = passes[passes.length - 1];
+    pass.to = i + 1;
+    if (moment.op >= 0) pass.batch = trace.ops[moment.op].batch;
+  });
+  const labelled = passes.filter(pass => pass.batch >= 0);
+  const batches = Math.max(0, ...labelled.map(pass => pass.batch)) + 1;
+  // The names of the passes below a drawing, and lines between them. Many passes have little room:
+  // then the batches are named, or numbered, or some of them.
+  function passLabels(x, y, top, bottom, left) {
+    const text = (from, to, name) => svg(
+        "text", {x: (x(from) + x(to)) / 2, y, "text-anchor": "middle", class: "soft tick"}, name);
+    const lines = passes.slice(0, -1).map(
+        ({to}) => svg("line", {x1: x(to), x2: x(to), y1: top, y2: bottom, class: "border"}));
+    if (batches === 1) return [lines, labelled.map(pass => text(pass.from, pass.to, pass.kind))];
+    const room = Math.min(...labelled.map(pass => x(pass.to) - x(pass.from)));
+    if (room > 72)
+      return [
+        lines, labelled.map(pass => text(pass.from, pass.to, pass.kind + " " + (pass.batch + 1)))
+      ];
+    const spans = [...new Set(labelled.map(pass => pass.batch))].map(batch => {
+      const own = labelled.filter(pass => pass.batch === batch);
+      return {batch, from: own[0].from, to: own[own.length - 1].to};
+    });
+    const wide = Math.min(...spans.map(span => x(span.to) - x(span.from)));
+    if (wide > 58)
+      return [lines, spans.map(span => text(span.from, span.to, "batch " + (span.batch + 1)))];
+    const each = Math.ceil(22 / wide);
+    return [
+      lines, svg("text", {x: left, y, "text-anchor": "end", class: "soft tick"}, "batch"),
+      spans.filter((_, i) => i % each === 0)
+          .map(span => text(span.from, span.to, String(span.batch + 1)))
+    ];
+  }
+
   drawn("memory", width => {
     const left = 72, right = 10, top = 20, bottom = 26,
           height = Math.min(340, Math.max(230, width * 0.42));
@@ -56,18 +98,12 @@
       role: "img",
       "aria-label": "memory over the step"
     });
-    for (let i = 0; i <= 4; ++i)
+    for (const [bytes, text] of roundTicks(most, 5, kByteUnits))
       picture.append(
-          svg("line", {
-            x1: left,
-            x2: width - right,
-            y1: y(most * i / 4),
-            y2: y(most * i / 4),
-            class: "grid"
-          }),
-          svg("text",
-              {x: left - 6, y: y(most * i / 4) + 4, "text-anchor": "end", class: "soft tick"},
-              bytesText(most * i / 4)));
+          svg("line",
+              {x1: left, x2: width - right, y1: y(bytes), y2: y(bytes), class: "grid"}),
+          svg("text", {x: left - 6, y: y(bytes) + 4, "text-anchor": "end", class: "soft tick"},
+              text));
     let floor = moments.map(() => 0);
     kBands.forEach(([, colour], band) => {
       const roof = floor.map((bytes, i) => bytes + bands[i][band]);
@@ -80,16 +116,7 @@
           svg("path", {d: `M${left},${y(floor[0])} ${up} ${down} z`, fill: colour, class: "area"}));
       floor = roof;
     });
-    const backward = moments.findIndex(moment => moment.kind === "backward");
-    const update = moments.findIndex(moment => moment.kind === "update");
-    for (const [at, end, name] of [[0, backward, "forward"], [backward, update, "backward"]]) {
-      if (at < 0 || end <= at) continue;
-      picture.append(
-          svg("text",
-              {x: (x(at) + x(end)) / 2, y: height - 8, "text-anchor": "middle", class: "soft"},
-              name),
-          svg("line", {x1: x(end), x2: x(end), y1: top, y2: height - bottom, class: "border"}));
-    }
+    picture.append(...passLabels(x, height - 8, top, height - bottom, left - 6).flat());
     picture.append(
         svg("line", {
           x1: x(peak + 0.5),
@@ -151,19 +178,7 @@
       role: "img",
       "aria-label": "lives of saved tensors"
     });
-    const backward = moments.findIndex(moment => moment.kind === "backward");
-    picture.append(
-        svg("line", {x1: x(backward), x2: x(backward), y1: 0, y2: height - 16, class: "border"}),
-        svg("text",
-            {x: x(backward / 2), y: height - 3, "text-anchor": "middle", class: "soft tick"},
-            "forward"),
-        svg("text", {
-          x: x((backward + count) / 2),
-          y: height - 3,
-          "text-anchor": "middle",
-          class: "soft tick"
-        },
-            "backward"));
+    picture.append(...passLabels(x, height - 3, 0, height - 16, left - 8).flat());
     rows.forEach((tensor, row) => {
       const [bytes, of, born, died, holders] = tensor, at = row * line;
       const op = of >= 0 ? of : holders[0];

@@ -68,6 +68,27 @@ std::string section(const char* id, const char* title, const std::string& text,
 }
 std::string place(const char* id) { return fmt::format("<div id=\"{}\"></div>\n", id); }
 
+// The graph has the ops of one batch.
+std::string graph_section(const Trace& trace) {
+  i64 batches = 1;
+  for (const train::TracedOp& op : trace.ops) batches = std::max(batches, op.micro_batch + 1);
+  std::string text =
+      "What the tape recorded, from the batch to the loss. The backward pass follows the solid "
+      "arrows in reverse; no gradient flows along dashed ones.";
+  if (batches > 1)
+    text +=
+        fmt::format(" The step adds up the gradients of {} batches; this is the first.", batches);
+  return section("graph", "Graph", text, "<div class=\"scroll\">" + place("graph") + "</div>\n");
+}
+
+std::string pictures_section(const Trace& trace) {
+  if (trace.pictures.empty()) return "";
+  return section("pictures", "Pictures",
+                 "The weights of the first layer as pictures: grey is 0. The feature maps of an op "
+                 "are shown with it, above.",
+                 place("pictures"));
+}
+
 std::string ranks_table(const Trace& trace) {
   if (trace.ranks.empty()) return "";
   std::string rows =
@@ -119,25 +140,22 @@ Page trace_page(const Trace& trace, const std::string& config) {
   body +=
       "<nav class=\"contents\" aria-label=\"contents\"><a href=\"#section-time\">Time</a> "
       "<a href=\"#section-ops\">Ops</a> <a href=\"#section-graph\">Graph</a> "
-      "<a href=\"#section-memory\">Memory</a> <a href=\"#section-update\">Update</a> "
-      "<a href=\"#section-pictures\">Pictures</a> <a href=\"#section-roof\">Roofline</a></nav>\n"
-      "</header>\n<main>\n";
+      "<a href=\"#section-memory\">Memory</a> <a href=\"#section-update\">Update</a> ";
+  if (!trace.pictures.empty()) body += "<a href=\"#section-pictures\">Pictures</a> ";
+  body += "<a href=\"#section-roof\">Roofline</a></nav>\n</header>\n<main>\n";
   body += "<noscript><p>The drawings of this page need scripts. The same step as text:</p><pre>" +
           escaped(train::to_text(trace)) + "</pre></noscript>\n";
   body +=
       section("time", "Time",
               "The forward pass runs the ops of the model in order, the backward pass runs them "
-              "in reverse, and the update changes the parameters. Select a bar to see its op.",
+              "in reverse, and the update changes the parameters. “Other” is the preparation of a "
+              "batch and the sum of its loss. Select a bar to see its op.",
               place("time") + "<div class=\"wide\" id=\"kinds\"></div>\n");
   body += section("ops", "Ops, by module",
                   "Unfold a module to see its ops, and an op to see its formula, what it reads and "
                   "keeps, and what its output and gradient look like.",
                   place("ops"));
-  body +=
-      section("graph", "Graph",
-              "What the tape recorded, from the batch to the loss. The backward pass follows the "
-              "solid arrows in reverse; no gradient flows along dashed ones.",
-              "<div class=\"scroll\">" + place("graph") + "</div>\n");
+  body += graph_section(trace);
   body += section(
       "memory", "Memory",
       "What the tensors of this step hold from moment to moment. An output that a "
@@ -147,11 +165,7 @@ Page trace_page(const Trace& trace, const std::string& config) {
                   "Each parameter before the step, its gradient of the mean loss, the state of the "
                   "optimizer, and the parameter afterwards.",
                   place("parameters"));
-  body +=
-      section("pictures", "Pictures",
-              "The weights of the first layer as pictures: grey is 0. The feature maps of an op "
-              "are shown with it, above.",
-              place("pictures"));
+  body += pictures_section(trace);
   body +=
       section("roof", "Roofline",
               "No op can be faster than the machine moves its bytes (the slope) or computes its "

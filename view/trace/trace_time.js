@@ -4,8 +4,10 @@
 (() => {
   // --- the step on a time line
   drawn("time", width => {
-    const left = width < 520 ? 72 : 80, lane = 34, top = 18, height = top + 3 * lane + 22;
-    const x = s => left + s / trace.seconds * (width - left - 8);
+    const left = width < 520 ? 72 : 80, right = 26, lane = 34, top = 18;
+    const rows = ["forward", "backward", "update", "other"], bottom = top + rows.length * lane;
+    const height = bottom + 22;
+    const x = s => left + s / trace.seconds * (width - left - right);
     const picture = svg("svg", {
       viewBox: `0 0 ${width} ${height}`,
       width,
@@ -13,13 +15,17 @@
       role: "img",
       "aria-label": "time line of the step"
     });
-    ["forward", "backward", "update"].forEach(
+    for (const [s, text] of roundTicks(trace.seconds, width / 100, kTimeUnits))
+      picture.append(
+          svg("line", {x1: x(s), x2: x(s), y1: top, y2: bottom, class: "grid"}),
+          svg("text", {x: x(s), y: height - 6, class: "soft tick", "text-anchor": "middle"}, text));
+    rows.forEach(
         (name, i) => picture.append(
             svg("text", {x: left - 8, y: top + i * lane + 20, "text-anchor": "end", class: "soft"},
                 name),
             svg("line", {
               x1: left,
-              x2: width - 8,
+              x2: width - right,
               y1: top + (i + 1) * lane - 3,
               y2: top + (i + 1) * lane - 3,
               class: "grid"
@@ -45,24 +51,12 @@
     trace.memory.moments.forEach((moment, i) => {
       const next = trace.memory.moments[i + 1], end = next ? next.at : trace.seconds;
       if (moment.op >= 0) return;
-      const name = moment.kind === "update" ? "clip, update, statistics" : "batch, loss sum";
-      bar(2, moment.at, end - moment.at, moment.kind === "update" ? "var(--s4)" : "var(--line)",
-          () => [name, timeText(end - moment.at)]);
+      const updates = moment.kind === "update";
+      bar(updates ? 2 : 3, moment.at, end - moment.at, updates ? "var(--s4)" : "var(--s7)",
+          () =>
+              [updates ? "clip, update, statistics" : "batch, loss sum",
+               timeText(end - moment.at)]);
     });
-    const ticks = width < 520 ? 3 : 6;
-    for (let i = 0; i <= ticks; ++i) {
-      const s = trace.seconds * i / ticks;
-      picture.append(
-          svg("text", {
-            x: x(s),
-            y: height - 6,
-            class: "soft tick",
-            "text-anchor": i === 0 ? "start" :
-                i === ticks        ? "end" :
-                                     "middle"
-          },
-              i ? timeText(s) : "0"));
-    }
     return picture;
   });
 
@@ -79,10 +73,10 @@
   const sorted =
       [...kinds.values()].sort((a, b) => b.forward + b.backward - a.forward - a.backward);
   const all = sorted.reduce((sum, kind) => sum + kind.forward + kind.backward, 0);
-  document.getElementById("kinds").append(el(
-      "table", {},
+  document.getElementById("kinds").append(
+      el("table", {},
       el("tr", {},
-         ["op", "calls", "forward", "backward", "FLOPs", "share"].map(
+         ["op", "calls", "forward", "backward", "FLOPs", "of the ops"].map(
              (text, i) => el("th", {class: i ? "number" : ""}, text))),
       sorted.slice(0, 12).map(
           kind =>
@@ -92,7 +86,10 @@
                  [
                    kind.count, timeText(kind.forward), timeText(kind.backward),
                    flopsText(kind.flops), percent((kind.forward + kind.backward) / all)
-                 ].map(text => el("td", {class: "number"}, text))))));
+                 ].map(text => el("td", {class: "number"}, text))))),
+      el("p", {class: "soft"},
+         `The ops took ${timeText(all)} of the ${timeText(trace.seconds)} of the step, the update ${
+             timeText(trace.update.s)}; the rest is other.`));
 
   // --- the roofline: log of FLOP/s over log of FLOP per byte
   drawn("roofline", width => {
