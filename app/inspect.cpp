@@ -5,12 +5,13 @@
 #include <memory>
 
 #include "weft/app/command.h"
+#include "weft/app/outputs.h"
 #include "weft/app/rank.h"
 #include "weft/core/config/config.h"
+#include "weft/core/printable.h"
 #include "weft/train/run/orchestrator.h"
 #include "weft/train/run/run_config_file.h"
 #include "weft/view/model_summary.h"
-#include "weft/train/run/run_folder.h"
 #include "weft/train/trace/trace.h"
 #include "weft/view/page.h"
 #include "weft/view/trace/trace_page.h"
@@ -62,32 +63,24 @@ int summary(const InspectArguments& arguments) {
   return kDone;
 }
 
-// A mistake in the name of an output is found before the step is made.
-void check_folder_of(const std::string& file) {
-  if (file.empty()) return;
-  train::check_output(file);
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  WEFT_CHECK(folder.empty() || std::filesystem::is_directory(folder),
-             "trace: '{}' given, but there is no folder {}; a file in a folder that exists is "
-             "required",
-             file, folder.string());
-}
-
 // The files that were asked for; the text too if --text was given, and without any file.
 void show(const train::Trace& trace, const InspectArguments& arguments) {
-  if (!arguments.html.empty())
+  if (!arguments.html.empty()) {
     view::write_page(arguments.html,
                      view::trace_page(trace, std::filesystem::path(arguments.config).filename()));
-  if (!arguments.perfetto.empty()) view::write_output(arguments.perfetto, to_perfetto(trace));
+    std::printf("trace: %s\n", printable(arguments.html).c_str());
+  }
+  if (!arguments.perfetto.empty()) {
+    view::write_output(arguments.perfetto, to_perfetto(trace));
+    std::printf("trace: %s\n", printable(arguments.perfetto).c_str());
+  }
   if (arguments.text || (arguments.html.empty() && arguments.perfetto.empty()))
     std::fputs(to_text(trace).c_str(), stdout);
 }
 
 // As one of several ranks, it shows the times of all.
 int trace(const InspectArguments& arguments) {
-  WEFT_CHECK(arguments.html.empty() || arguments.html != arguments.perfetto,
-             "trace: '{}' given for --html and --perfetto; two files are required", arguments.html);
-  for (const std::string& file : {arguments.html, arguments.perfetto}) check_folder_of(file);
+  check_outputs("trace", {arguments.html, arguments.perfetto}, {arguments.config});
   Rank rank;
   return rank.run([&] {
     train::Orchestrator run = orchestrator(arguments, &rank);

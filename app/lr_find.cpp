@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "weft/app/command.h"
+#include "weft/app/outputs.h"
 #include "weft/app/screen.h"
 #include "weft/core/clock.h"
 #include "weft/train/run/lr_find.h"
 #include "weft/train/run/run_config_file.h"
-#include "weft/train/run/run_folder.h"
 #include "weft/view/lr_plot.h"
 #include "weft/view/page.h"
 
@@ -81,7 +81,9 @@ train::LrFinding swept(train::Orchestrator& run, const LrFindArguments& argument
 }
 
 int lr_find(const LrFindArguments& arguments) {
-  if (!arguments.out.empty()) train::check_output(arguments.out);
+  check_outputs("lr-find", {arguments.out}, {arguments.config});
+  WEFT_CHECK(arguments.out.empty() || arguments.out.ends_with(".svg"),
+             "lr-find: --out {} given; a file that ends in .svg is required", arguments.out);
   load_plugins(arguments.plugins);
   const auto loaded = train::load_run_config(arguments.config, arguments.overrides);
   train::apply_to_process(loaded.value.run);

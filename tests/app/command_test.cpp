@@ -252,9 +252,24 @@ TEST_F(Command, TracesIntoFiles) {
   const Result nowhere = weft("trace small.yaml --html none/page.html");
   EXPECT_EQ(nowhere.code, 2) << nowhere.output;
   EXPECT_NE(nowhere.output.find("there is no folder none"), std::string::npos) << nowhere.output;
-  const Result same = weft("trace small.yaml --html a.html --perfetto a.html");
-  EXPECT_EQ(same.code, 2) << same.output;
-  EXPECT_NE(same.output.find("two files are required"), std::string::npos) << same.output;
+  EXPECT_FALSE(fs::exists(folder_ / "a.html"));
+}
+
+TEST_F(Command, OutputsReplaceNothingThatIsRead) {
+  const std::string config = testing_app::file_text(folder_ / "small.yaml");
+  fs::create_symlink("small.yaml", folder_ / "link.svg");
+  for (const auto& [arguments, message] :
+       {std::pair{"trace small.yaml --perfetto small.yaml", "which is the file small.yaml"},
+        {"trace small.yaml --html link.svg", "which is the file small.yaml"},
+        {"lr-find small.yaml --out link.svg", "which is the file small.yaml"},
+        {"lr-find small.yaml --out a.png", "a file that ends in .svg is required"},
+        {"lr-find small.yaml --to inf", "a finite rate above from"},
+        {"trace small.yaml --html a.html --perfetto ./a.html", "two files are required"}}) {
+    const Result refused = weft(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;
+    EXPECT_NE(refused.output.find(message), std::string::npos) << refused.output;
+  }
+  EXPECT_EQ(testing_app::file_text(folder_ / "small.yaml"), config);
   EXPECT_FALSE(fs::exists(folder_ / "a.html"));
 }
 

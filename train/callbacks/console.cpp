@@ -160,7 +160,7 @@ void describe(Fields& f, ConsoleOptions& o) {
   f("print_every", o.print_every,
     "print the line of every so many epochs, like 10ep, and that of the last one");
   f("heartbeat", o.heartbeat, "print a line when there was none for so long, like 30s; 0s: never");
-  f.rule(o.print_every.is_whole_epochs(), "print_every", "whole epochs, like 10ep");
+  f.rule(o.print_every.is_whole_epochs(), "print_every", "whole epochs, at least 1ep");
 }
 
 CallbackRecipe console(const ConsoleOptions& options) {

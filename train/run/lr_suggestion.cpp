@@ -64,9 +64,12 @@ bool falls(const std::vector<LrPoint>& points, std::size_t lowest, std::size_t r
 void choose(LrFinding& finding) {
   const auto text = [](double lr) { return fmt::format("{:.2g}", lr); };
   if (!finding.steepest && !finding.diverged_at) {
-    finding.reason =
-        "no suggestion, because the loss neither fell nor diverged; a sweep to a higher rate, or "
-        "with more steps, is required";
+    const std::vector<LrPoint>& points = finding.points;
+    const bool rose = points.back().smoothed > points.front().smoothed;
+    finding.reason = fmt::format(
+        "no suggestion, because the loss neither fell nor diverged clearly; a sweep {}with more "
+        "steps is required",
+        rose ? "" : "to a higher rate, or ");
     return;
   }
   // One order of magnitude below the rate that was too high.

@@ -54,7 +54,7 @@ void describe(Fields& f, RunOptions& o) {
     "print the line of every so many epochs, like 10ep, and that of the last one; all are logged");
   f("heartbeat", o.heartbeat,
     "without a terminal, print a line when nothing was printed for so long, like 30s; 0s: never");
-  f.rule(o.print_every.is_whole_epochs(), "print_every", "whole epochs, like 10ep");
+  f.rule(o.print_every.is_whole_epochs(), "print_every", "whole epochs, at least 1ep");
   f.rule(!o.autotune || !o.deterministic, "autotune", "false where deterministic is true");
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }
