@@ -22,6 +22,7 @@ namespace {
 // A launcher that is busy with a stop does not read the terminal that it gave to a rank. With fewer
 // bars, training goes on for longer until that is full.
 constexpr double kRedrawOfRank = 1;
+constexpr std::size_t kMostEarlyLines = 100;
 
 // " --plugin FILE" for each plugin of the run, because the commands open none that its folder
 // names.
@@ -71,19 +72,24 @@ bool Display::put(const std::string& line) {
   const std::lock_guard lock(mutex_);
   const bool closed =
       show((std::exchange(bar_shown_, false) ? train::kErasedLine : "") + line + "\n");
-  if (folder_ == nullptr) return closed;
+  if (folder_ != nullptr) write_down(line);
+  else if (early_.size() < kMostEarlyLines) early_.push_back(line);
+  return closed;
+}
+
+void Display::write_down(const std::string& line) const {
   try {
     folder_->append("log.txt", line);
   } catch (
       const Error&) {  // on a full disk the line is on the screen alone, and training continues
   }
-  return closed;
 }
 
 void Display::on_train_begin(train::Orchestrator& run) {
   {
     const std::lock_guard lock(mutex_);
     folder_ = run.folder();
+    for (const std::string& line : std::exchange(early_, {})) write_down(line);
   }
   Console::on_train_begin(run);
   if (!run.ranks().alone()) output().redraw = kRedrawOfRank;

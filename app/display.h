@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weft/train/callbacks/console.h"
 #include "weft/train/run/orchestrator.h"
@@ -27,21 +28,23 @@ class Display : public train::Console {
   void on_train_begin(train::Orchestrator& run) override;
   void on_train_end(const train::RunReport& report) override;
 
-  // Prints a line above the bar and adds it to log.txt, if there is one. Thread-safe: a worker may
-  // log while the bar is drawn.
+  // Prints a line above the bar and adds it to log.txt, which gets the lines before the run folder
+  // too once it is there. Thread-safe: a worker may log while the bar is drawn.
   void say(const std::string& text);
 
  private:
   bool show(const std::string& text);
   bool put(const std::string& line);
+  void write_down(const std::string& line) const;
   void draw(const std::string& bar);
   void say_last(const std::string& line);
 
   std::function<void()> on_closed_pipe_;  // called without the lock
-  std::mutex mutex_;                      // of the three below, and of what is printed
+  std::mutex mutex_;                      // of what is below, and of what is printed
   bool lost_ = false;                     // Note [A run without its console]
   bool bar_shown_ = false;
   const train::RunFolder* folder_ = nullptr;
+  std::vector<std::string> early_ = {};  // lines for log.txt, until there is a folder
 };
 
 }  // namespace weft::app

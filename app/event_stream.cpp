@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cmath>
 #include <system_error>
@@ -15,6 +16,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/log.h"
+#include "weft/core/printable.h"
 #include "weft/train/loggers/event_json.h"
 
 namespace weft::app {
@@ -72,6 +74,16 @@ class EventLogger final : public train::Logger {
 
 }  // namespace
 
+int descriptor_of(const std::string& text) {
+  int descriptor = -1;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, descriptor);
+  WEFT_CHECK(error == std::errc{} && rest == end,
+             "--events: '{}' given; an open descriptor from 3 on, such as 3, is required",
+             printable_line(excerpt(text)));
+  return descriptor;
+}
+
 EventStream::EventStream(int descriptor) : descriptor_(descriptor) {
   WEFT_CHECK(
       descriptor > STDERR_FILENO,
@@ -103,8 +115,10 @@ void EventStream::write(std::string_view bytes) {
     const ssize_t written =
         ::write(descriptor_, bytes.data(), std::min<std::size_t>(bytes.size(), PIPE_BUF));
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    WEFT_CHECK(written >= 0, "descriptor {} cannot be written ({}); a reader is required",
-               descriptor_, std::generic_category().message(errno));
+    const int code = written < 0 ? errno : 0;
+    WEFT_CHECK(code == 0, "descriptor {} cannot be written ({}){}", descriptor_,
+               std::generic_category().message(code),
+               code == EPIPE ? "; a reader is required" : ", and gets no further events");
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
 }

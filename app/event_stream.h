@@ -17,6 +17,10 @@
 
 namespace weft::app {
 
+// The descriptor that the text of --events names. Throws UserError for what is no number of a
+// descriptor.
+int descriptor_of(const std::string& text);
+
 class EventStream {
  public:
   static constexpr std::chrono::seconds kPatience{30};

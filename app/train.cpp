@@ -96,8 +96,12 @@ void add_train(CLI::App& app, int& exit_code) {
   command->add_option("CONFIG", arguments->config, "YAML file")->transform(home_path())->required();
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.epochs=3");
-  command->add_option("--events", arguments->events,
-                      "open descriptor that gets the events of the run as JSON lines");
+  command
+      ->add_option_function<std::string>(
+          "--events",
+          [arguments](const std::string& text) { arguments->events = descriptor_of(text); },
+          "open descriptor that gets the events of the run as JSON lines")
+      ->type_name("INT");
   add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });
 }

@@ -136,7 +136,10 @@ TEST_F(TrainEvents, NeedAnOpenDescriptor) {
   EXPECT_NE(refusal("9", "9</dev/null").find("descriptor 9 cannot be written"), std::string::npos);
   EXPECT_NE(refusal("1", "").find("a descriptor of 3 or more is required"), std::string::npos);
   EXPECT_NE(refusal("-1", "").find("a descriptor of 3 or more is required"), std::string::npos);
-  EXPECT_NE(refusal("three", "").find("--events"), std::string::npos);
+  for (const char* text : {"three", "''", "3x", "0x3", "' 3'", "99999999999", "3.0"})
+    EXPECT_NE(refusal(text, "").find("given; an open descriptor from 3 on, such as 3, is required"),
+              std::string::npos)
+        << text;
 }
 
 TEST_F(TrainEvents, WithoutAReaderTheRunGoesOn) {
@@ -150,6 +153,20 @@ TEST_F(TrainEvents, WithoutAReaderTheRunGoesOn) {
   const std::size_t warning = printed.find("a reader is required");
   ASSERT_NE(warning, std::string::npos) << printed;
   EXPECT_EQ(printed.find("a reader is required", warning + 1), std::string::npos) << printed;
+}
+
+// A full disk is no matter of a reader.
+TEST_F(TrainEvents, OnAFullDiskTheRunGoesOn) {
+  EXPECT_EQ(run_line(folder_,
+                     "exec \"$WEFT\" train small.yaml run.dir=run --events 3 3>/dev/full "
+                     ">out.txt 2>&1"),
+            0);
+  const std::string printed = text("out.txt");
+  const std::string warning =
+      "descriptor 3 cannot be written (No space left on device), and gets no further events; the "
+      "run goes on";
+  EXPECT_NE(printed.find(warning), std::string::npos) << printed;
+  EXPECT_EQ(printed.find("reader"), std::string::npos) << printed;
 }
 
 }  // namespace

@@ -102,6 +102,22 @@ class Wandb(unittest.TestCase):
         self.assertTrue([path for path in files if path.endswith("/model.safetensors")], files)
         self.assertEqual(run["exit"][0].exit_code, 0)
 
+    def test_times_are_those_of_the_events(self):
+        # The bridge begins two seconds late.
+        python = pathlib.Path(self.scratch.name, "late")
+        python.write_text(f'#!/bin/sh\nsleep 2\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        begin = time.time()
+        self.run.train("run", OFFLINE.replace("offline,", f"offline, python: {python},"),
+                       environment=self.environment)
+        (run,) = self.offline_runs("run")
+        times = [items(row.item)["_timestamp"] for row in run["history"]]
+        self.assertEqual(times, sorted(times))
+        seconds = self.run.events("run", "epoch")[-1]["seconds"]
+        self.assertGreaterEqual(times[0], begin)
+        self.assertLess(times[-1] - times[0], seconds + 1)
+        self.assertLess(times[0], run["run"][0].start_time.ToSeconds())
+
     def test_a_resumed_run_is_the_same_one(self):
         self.run.train("run", OFFLINE, environment=self.environment)
         self.run.train("run", OFFLINE, "train.epochs=4", "resume=auto", environment=self.environment)

@@ -67,25 +67,42 @@ TEST_F(Bridges, SayWhatIsWrong) {
   bridge.send("one");
   bridge.send("two");
   bridge.finish();
+  const std::string log = (dir() / "bridge.log").string();
   EXPECT_EQ(warnings(),
-            (std::vector<std::string>{"this and that", "the bridge has ended by exit code 1"}));
+            (std::vector<std::string>{
+                "this and that", "the bridge has ended by exit code 1 (" + log + " is empty)"}));
 }
 
 TEST_F(Bridges, ThatEndEarlyAreAWarningAtOnce) {
   {
-    BridgeProcess bridge(shell("echo no ink >&2; exit 3"));
+    BridgeOptions options = shell("echo no ink >&2; exit 3");
+    options.hint = "ink is required";
+    BridgeProcess bridge(options);
     ASSERT_TRUE(warned_within(10));
     for (int i = 0; i < 1000; ++i) bridge.send("nobody reads it");  // and no SIGPIPE
   }
   ASSERT_EQ(warnings().size(), 1u);
   EXPECT_EQ(warnings().front().find("the bridge has ended by exit code 3 ("), 0u);
-  EXPECT_NE(warnings().front().find("no ink)"), std::string::npos) << warnings().front();
+  EXPECT_NE(warnings().front().find("no ink); ink is required"), std::string::npos)
+      << warnings().front();
+}
+
+// However fast it ends, and also if it calls that a success.
+TEST_F(Bridges, ThatDoNotAnswerTheLastLineAreAWarning) {
+  for (const char* script : {"exit 0", "read line; exit 0", "exit 1"}) {
+    const std::size_t before = warnings().size();
+    {
+      BridgeProcess bridge(shell(script));
+      bridge.send("one");
+    }
+    EXPECT_EQ(warnings().size(), before + 1) << script;
+  }
 }
 
 TEST_F(Bridges, ThatEndByASignalAreAWarning) {
   BridgeProcess bridge(shell("kill -9 $$"));
   ASSERT_TRUE(warned_within(10));
-  EXPECT_EQ(warnings().front(), "the bridge has ended by signal 9");
+  EXPECT_EQ(warnings().front().find("the bridge has ended by signal 9 ("), 0u);
 }
 
 TEST_F(Bridges, WithAReasonToEndSayItOnce) {

@@ -172,12 +172,18 @@ TEST_F(Loggers, WhatDoesNotFitIsRefused) {
             std::string::npos);
   for (const char* given : {"loggers=[csv]", "loggers=[{type: jsonl, enabled: false}]"})
     EXPECT_NE(refusal({given}).find("expected loggers besides jsonl and csv, which are always on; "
-                                    "loggers.0 is "),
+                                    "loggers[0] is "),
               std::string::npos)
         << refusal({given});
-  EXPECT_NE(refusal({"loggers=[notes, csv]"}).find("always on; loggers.1 is csv"),
+  EXPECT_NE(refusal({"loggers=[notes, csv]"}).find("always on; loggers[1] is csv"),
             std::string::npos)
       << refusal({"loggers=[notes, csv]"});
+  EXPECT_NE(refusal({"loggers=[tensorboard, notes, {type: tensorboard, histograms: 0ep}]"})
+                .find("loggers[2]: tensorboard is given twice, and each would write the folder "
+                      "tensorboard of the run; one is required"),
+            std::string::npos);
+  const char* const off = "loggers=[tensorboard, {type: tensorboard, enabled: false}]";
+  EXPECT_EQ(train("once", {off}).steps, 8);
   EXPECT_NE(refusal({"loggers=[note]"}).find("'notes'"), std::string::npos)
       << refusal({"loggers=[note]"});
   EXPECT_FALSE(fs::exists(dir("refused")));

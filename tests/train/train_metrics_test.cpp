@@ -194,6 +194,18 @@ TEST_F(TrainMetricsOfARun, OfMixedDataAreRefusedBeforeThereIsAFolder) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "run"));
 }
 
+TEST_F(TrainMetricsOfARun, OfAnUnknownNameNameTheKey) {
+  for (const std::string key : {"train.metrics", "validation.metrics"}) {
+    const auto refusal = [&](const std::string& names) {
+      return message_of([&] { Orchestrator(config({key + "=" + names}), "test"); });
+    };
+    EXPECT_EQ(refusal("[nope]").find(key + ": metric: 'nope' given; known: "), 0u)
+        << refusal("[nope]");
+    EXPECT_EQ(refusal("[accuracy, accuracy]"),
+              key + ": metric: 'accuracy' is given twice; each one once is required");
+  }
+}
+
 TEST_F(TrainMetricsOfARun, NeedATrainerThatShowsItsOutputs) {
   EXPECT_EQ(message_of([&] {
               Orchestrator(config({"train.metrics=[accuracy]", "trainer=closed_of_tests"}), "test")

@@ -252,14 +252,16 @@ void BridgeProcess::bury(bool killed, double seconds_left) {
                     options_.timeout, options_.log.string()));
     return;
   }
-  const bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+  // Of a lost status the answers say whether it did its work.
+  const bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0 || unanswered_ > 0;
   if ((failed || !input_ended_) && !said_fatal_)
-    options_.warn(
-        fmt::format("the bridge has ended by {} {}{}", WIFSIGNALED(status) ? "signal" : "exit code",
-                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), last_words()));
+    options_.warn(fmt::format(
+        "the bridge has ended by {} {} ({}{}){}{}", WIFSIGNALED(status) ? "signal" : "exit code",
+        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), options_.log.string(),
+        last_words(), options_.hint.empty() ? "" : "; ", options_.hint));
 }
 
-// The last line of its log, as the end of a sentence.
+// What its log says, after the name of the log.
 std::string BridgeProcess::last_words() const {
   constexpr i64 kMostBytes = 1 << 24;
   std::string text;
@@ -270,8 +272,8 @@ std::string BridgeProcess::last_words() const {
   text.erase(0, std::min(text.size(), static_cast<std::size_t>(log_begin_)));
   text.erase(text.find_last_not_of(" \n") + 1);
   const std::string line = text.substr(text.rfind('\n') + 1);
-  if (line.empty()) return "";
-  return fmt::format(" ({}: {})", options_.log.string(), line.substr(0, kLongestAnswer / 8));
+  if (line.empty()) return " is empty";
+  return ": " + line.substr(0, kLongestAnswer / 8);
 }
 
 }  // namespace weft::train

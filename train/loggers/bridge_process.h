@@ -28,6 +28,7 @@ namespace weft::train {
 struct BridgeOptions {
   std::vector<std::string> command = {};  // the program, which PATH may name, and its arguments
   std::filesystem::path log = {};         // gets its standard error; later text is added
+  std::string hint = {};                  // what to look at when the program ends early
   double timeout = 60;                    // seconds
   std::size_t most_bytes = 4 << 20;       // of the queue
   std::function<void(const std::string&)> warn = {};  // by any thread

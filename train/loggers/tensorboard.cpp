@@ -96,6 +96,7 @@ class TensorBoard final : public Logger {
   }
 
   double system_every() const override { return options_.system_every.amount(); }
+  std::string own_folder() const override { return "tensorboard"; }
   void state(State& s) override {
     files_.state(s);
     s("pictured", pictured_).within("validated_at", validated_at_, -1, kMostSaved);

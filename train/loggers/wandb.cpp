@@ -15,6 +15,7 @@
 #include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/train/loggers/bridge_process.h"
+#include "weft/train/loggers/event_files.h"
 #include "weft/train/loggers/event_values.h"
 #include "weft/train/loggers/loggers.h"
 #include "weft/train/run/orchestrator.h"
@@ -104,7 +105,8 @@ class Wandb final : public Logger {
     Json values = Json::object();
     for (const auto& [tag, value] : shown_numbers(event)) values[tag] = json_number(value);
     if (values.empty()) return;
-    bridge_->send(text_of_message({{"do", "log"}, {"step", event.step}, {"values", values}}));
+    bridge_->send(text_of_message(
+        {{"do", "log"}, {"step", event.step}, {"time", wall_time()}, {"values", values}}));
   }
 
   void end(const RunReport& report) override {
@@ -138,6 +140,9 @@ class Wandb final : public Logger {
       bridge_ = std::make_unique<BridgeProcess>(
           BridgeOptions{.command = std::move(command),
                         .log = folder / "bridge.log",
+                        .hint = fmt::format("the interpreter {} (WEFT_PYTHON, or the logger's "
+                                            "python) has to be a Python with the package wandb",
+                                            program),
                         .timeout = static_cast<double>(options_.timeout),
                         .warn = [](const std::string& reason) {
                           log_warning("logger 'wandb': {}; the run goes on", reason);

@@ -68,6 +68,12 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_e
       warn(sink, error.what());
       continue;
     }
+    std::string folder;
+    guarded(sink, [&] { folder = sink.logger->own_folder(); });
+    WEFT_CHECK(same == 0 || folder.empty(),
+               "loggers[{}]: {} is given twice, and each would write the folder {} of the run; one "
+               "is required",
+               i, name, folder);
     guarded(sink, [&] { sink.system_every = sink.logger->system_every(); });
     sinks_.push_back(std::move(sink));
   }

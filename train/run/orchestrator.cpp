@@ -96,6 +96,8 @@ void Orchestrator::find_checkpoint() {
 }
 
 void Orchestrator::set_up() {
+  check_metric_names("train.metrics", config_.train.metrics);
+  check_metric_names("validation.metrics", config_.validation.metrics);
   std::optional<data::Normalization> normalization;
   std::optional<std::string> place;
   std::vector<std::string> class_names;

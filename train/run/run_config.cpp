@@ -178,7 +178,7 @@ void describe(Fields& f, RunConfig& o) {
   for (std::size_t i = 0; i < o.run.loggers.size(); ++i) {
     const std::string& name = o.run.loggers[i].name();
     f.rule(name != "jsonl" && name != "csv", "loggers",
-           fmt::format("loggers besides jsonl and csv, which are always on; loggers.{} is {}", i,
+           fmt::format("loggers besides jsonl and csv, which are always on; loggers[{}] is {}", i,
                        name));
   }
 }

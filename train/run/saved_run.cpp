@@ -81,6 +81,7 @@ Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs,
   data::Loader loader(dataset, {.batch_size = std::min<i64>(256, dataset->size()),
                                 .workers = config_.data.common.workers,
                                 .bad_samples = config_.data.common.bad_samples});
+  check_metric_names("validation.metrics", config_.validation.metrics);
   EvaluatorOptions options{.metrics = config_.validation.metrics,
                            .precision = config_.precision,
                            .normalization = metadata_.normalization};

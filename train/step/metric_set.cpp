@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/step/metric_set.h"
 
+#include <set>
 #include <utility>
 
 #include "weft/core/log.h"
@@ -33,7 +34,10 @@ void each_named(const std::vector<std::string>& names, Metrics& metrics, const F
 }  // namespace
 
 MetricSet::MetricSet(std::vector<std::string> names) : names_(std::move(names)) {
+  std::set<std::string_view> seen;
   for (const std::string& name : names_) {
+    WEFT_CHECK(seen.insert(name).second, "metric: '{}' is given twice; each one once is required",
+               name);
     MetricRecipe recipe;
     recipe.choose(name);
     metrics_.push_back(recipe.make());
@@ -134,6 +138,14 @@ void MetricSet::state(State& s, bool warns) {
           "resume: train.metrics: {} was not measured before the checkpoint; the value of this "
           "epoch is that of its remaining batches",
           names_[i]);
+  }
+}
+
+void check_metric_names(std::string_view key, const std::vector<std::string>& names) {
+  try {
+    const MetricSet known(names);
+  } catch (const UserError& error) {
+    fail("{}: {}", key, error.what());
   }
 }
 

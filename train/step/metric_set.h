@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/data/loader.h"
@@ -16,7 +17,7 @@ namespace weft::train {
 
 class MetricSet {
  public:
-  // Throws UserError for an unknown name.
+  // Throws UserError for an unknown name and for one that is given twice.
   explicit MetricSet(std::vector<std::string> names);
 
   const std::vector<std::string>& names() const { return names_; }
@@ -49,5 +50,8 @@ class MetricSet {
   std::vector<std::string> names_;
   std::vector<std::unique_ptr<Metric>> metrics_;
 };
+
+// Throws UserError, which names the key of a config, for names that a MetricSet does not take.
+void check_metric_names(std::string_view key, const std::vector<std::string>& names);
 
 }  // namespace weft::train

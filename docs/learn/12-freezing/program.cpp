@@ -51,8 +51,8 @@ int main() {
   nn::Sequential model{nn::Flatten{}, nn::Linear{784, 64}, nn::ReLU{}, nn::Linear{64, 10}};
   model.to(DType::f64);
   nn::Sequential fresh = clone(model);
-  std::printf("all, 2000 strokes      %.2f\n", train_on(strokes, model, "*"));
+  std::printf("all, 2000 strokes       %.2f\n", train_on(strokes, model, "*"));
   std::printf("then head, 100 outlines %.2f\n", train_on(few, model, "3.*"));
-  std::printf("then all, 100 outlines %.2f\n", train_on(few, model, "*"));
-  std::printf("fresh, 100 outlines    %.2f\n", train_on(few, fresh, "*"));
+  std::printf("then all, 100 outlines  %.2f\n", train_on(few, model, "*"));
+  std::printf("fresh, 100 outlines     %.2f\n", train_on(few, fresh, "*"));
 }

@@ -3,7 +3,8 @@
 write to Weights & Biases:
 
     {"do": "init", "project": …, "dir": …, …}   what wandb.init() takes, and "config"
-    {"do": "log", "step": 5, "values": {…}}     numbers; those that JSON lacks as "nan", "inf", "-inf"
+    {"do": "log", "step": 5, "time": …,         seconds since 1970
+     "values": {…}}                             numbers; those that JSON lacks as "nan", "inf", "-inf"
     {"do": "save", "file": …, "base": …}        a file or folder, by its path within "base"
     {"do": "finish", "exit_code": 0, "summary": {…}}
 
@@ -37,7 +38,8 @@ class Bridge:
 
     def log(self, message: Message) -> None:
         values = {key: float(value) for key, value in message["values"].items()}
-        self._run.log(values, step=message["step"])
+        # The time of the event, not that of its arrival. wandb sets _runtime itself.
+        self._run.log({"_timestamp": message["time"], **values}, step=message["step"])
 
     def save(self, message: Message) -> None:
         path, base = message["file"], message["base"]
