@@ -104,8 +104,8 @@ std::string key_of(std::string_view sequence) {
     case 'A': return "up";
     case 'B': return "down";
     case 'C': return "right";
-    case 'D': return "left";
-    case 'Z': return "left";  // shift and tab
+    case 'D':
+    case 'Z': return "left";  // Z: shift and tab
     default: return "";
   }
 }
@@ -141,9 +141,7 @@ ScreenSize screen_size() {
           size.ws_row > 0 ? size.ws_row : plain.rows};
 }
 
-bool shows_colour() {
-  return isatty(STDOUT_FILENO) != 0 && !is_dumb() && wants_colour();
-}
+bool shows_colour() { return isatty(STDOUT_FILENO) != 0 && !is_dumb() && wants_colour(); }
 
 bool shows_unicode() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {

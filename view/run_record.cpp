@@ -95,7 +95,7 @@ void read_config(RunRecord& run, const fs::path& folder) {
   for (const auto& [path, value] : values) {
     const bool given =
         std::any_of(run.overrides.begin(), run.overrides.end(),
-                    [&](const std::string& each) { return is_given_by(each, path); });
+                    [&, &key = path](const std::string& each) { return is_given_by(each, key); });
     const auto usual = defaults.find(path);
     const bool is_default = usual != defaults.end() && usual->second == value;
     run.config[path] = {value, given ? "command line" : is_default ? "default" : "config file"};
