@@ -97,15 +97,15 @@ TEST_F(GpuCapture, BatchesMayBeMixed) {
 TEST_F(GpuCapture, TrainingIsMeasuredAsOpByOp) {
   for (const i64 accumulate : {1, 3})
     for (const std::optional<i64> ignored : {std::optional<i64>(), std::optional<i64>(3)}) {
-      const auto captured = expect_equal(
-          {.options = {.optimizer = optim::sgd({.lr = 0.1}),
-                       .epochs = 3,
-                       .accumulate = accumulate,
-                       .clip_norm = 0.5},
-           .samples = 77,
-           .planted = {{33, 0.0f}},
-           .loss = train::classification({.ignore_index = ignored}),
-           .metrics = {"accuracy", "confusion_matrix", "perplexity"}});
+      const auto captured =
+          expect_equal({.options = {.optimizer = optim::sgd({.lr = 0.1}),
+                                    .epochs = 3,
+                                    .accumulate = accumulate,
+                                    .clip_norm = 0.5},
+                        .samples = 77,
+                        .planted = {{33, 0.0f}},
+                        .loss = train::classification({.ignore_index = ignored}),
+                        .metrics = {"accuracy", "confusion_matrix", "perplexity"}});
       EXPECT_GT(captured->trainer().counters().launches, 0);
       for (const train::EpochResult& result : captured->results()) {
         i64 hits = 0, samples = 0;

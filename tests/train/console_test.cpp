@@ -210,7 +210,8 @@ TEST_F(ConsoleOfARun, RefusesWhatItCannotDo) {
   for (const char* given : {"0ep", "0.5ep", "20ba"}) {
     const std::string refused =
         message_of([&] { config({std::string("run.print_every=") + given}); });
-    EXPECT_NE(refused.find("run.print_every: expected whole epochs, at least 1ep"), std::string::npos)
+    EXPECT_NE(refused.find("run.print_every: expected whole epochs, at least 1ep"),
+              std::string::npos)
         << refused;
     EXPECT_EQ(message_of([&] {
                 Console({.line = [](const std::string&) {}}, ConsoleOptions{.print_every = given});
