@@ -53,7 +53,7 @@ TEST(TracePage, NamesAreTextAndNothingElse) {
 TEST(TracePage, HasPicturesIfTheTraceHas) {
   train::Trace trace = small_trace("fc");
   EXPECT_EQ(trace_page(trace, "x.yaml").body.find("pictures"), std::string::npos);
-  trace.pictures = {{"input", {.width = 2, .height = 1, .channels = 1, .pixels = {0, 255}}}};
+  trace.pictures.push_back({"input", {.width = 2, .height = 1, .channels = 1, .pixels = {0, 255}}});
   const std::string body = trace_page(trace, "x.yaml").body;
   EXPECT_NE(body.find("href=\"#section-pictures\""), std::string::npos);
   EXPECT_NE(body.find("id=\"pictures\""), std::string::npos);
