@@ -135,7 +135,7 @@ std::string bytes_text(double bytes) {
 std::string seconds_text(double seconds) {
   if (!(seconds >= 0) || seconds > 1e12) return "unknown";
   if (seconds < 100) return fmt::format("{:.3g} s", seconds);
-  const auto whole = static_cast<long long>(seconds + 0.5);
+  const long long whole = std::llround(seconds);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }

@@ -41,7 +41,7 @@ class Reports : public ::testing::Test {
   static fs::path second() { return scratch->path() / "second"; }
   static fs::path copy_of_first() {
     static int copies = 0;
-    const fs::path copy = scratch->path() / ("copy" + std::to_string(++copies));
+    fs::path copy = scratch->path() / ("copy" + std::to_string(++copies));
     fs::copy(first(), copy, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
     return copy;
   }
