@@ -5,7 +5,10 @@
 If Optuna cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which
 skips the test.
 """
+import contextlib
 import csv
+import errno
+import io
 import json
 import math
 import os
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 import other_python
 
@@ -28,7 +32,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402
-from weft import _space, _study  # noqa: E402
+from weft import __main__, _space, _study  # noqa: E402
 
 COMMAND = os.path.abspath(sys.argv.pop())
 SECONDS = 120  # for anything that is waited for
@@ -261,6 +265,17 @@ class Studies(InFolder):
             self.tune("space.yaml", 1, on_trial=lambda _: os.mkdir("s.tune.json"))
         self.assertEqual([trial.outcome for trial in raised.exception.result.trials], ["complete"])
         self.assertFalse(pathlib.Path("s.tune.json.new").exists())
+
+    def test_the_table_comes_before_what_could_not_be_written(self):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "s.tune.json")
+        output, errors = io.StringIO(), io.StringIO()
+        with mock.patch.object(weft.TuneResult, "write", side_effect=full), contextlib.redirect_stdout(output), \
+                contextlib.redirect_stderr(errors):
+            code = __main__.main(["tune", "small.yaml", "--space=space.yaml", "--trials=1", "--storage=s.db",
+                                  f"--program={COMMAND}"])
+        self.assertEqual(code, 1)
+        self.assertIn("best: trial 0. Next: weft train small.yaml", output.getvalue())
+        self.assertRegex(errors.getvalue(), r"^weft: tune: s.tune.json cannot be written \(No space left.*\n$")
 
 
 class Command(InFolder):
