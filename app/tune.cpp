@@ -27,8 +27,8 @@ struct TuneArguments {
   std::vector<std::string> overrides, plugins;
 };
 
-// Looks for the packages without importing them, which takes a second. The exit code is 10 and the
-// number of the first one that is missing.
+// Looks for the packages without importing them, which takes a second. The exit code is 9, or 10
+// and the number of the first one that is missing: a program that is no Python ends with another.
 constexpr const char* kLookForPackages =
     "import importlib.util as u, os, sys\n"
     "names = ['weft', 'optuna', 'yaml', 'numpy']\n"
@@ -37,8 +37,8 @@ constexpr const char* kLookForPackages =
     "  if spec is None or spec.origin is None: return False\n"  // a folder is no package
     "  folder = os.path.dirname(spec.origin)\n"
     "  return name != 'weft' or os.path.exists(os.path.join(folder, '_tune.py'))\n"
-    "sys.exit(next((10 + i for i, name in enumerate(names) if not there(name)), 0))\n";
-constexpr int kFirstMissing = 10;
+    "sys.exit(next((10 + i for i, name in enumerate(names) if not there(name)), 9))\n";
+constexpr int kAllThere = 9, kFirstMissing = 10;
 struct Package {
   const char *name, *install;
 };
@@ -85,7 +85,7 @@ void check_packages(const std::string& python) {
         "tune: {} has no package {}; `{} -m pip install {}` installs it, and --python FILE or "
         "$WEFT_PYTHON names another Python",
         shown, kPackages[missing].name, shown, kPackages[missing].install);
-  WEFT_CHECK(code == 0,
+  WEFT_CHECK(code == kAllThere,
              "tune: {} cannot look for its packages (exit code {}); a Python of 3.9 or later is "
              "required: --python FILE or $WEFT_PYTHON",
              shown, code);

@@ -4,15 +4,16 @@ starts."""
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import signal
 import sys
 from typing import List, NoReturn, Optional
 
-from weft._error import Error, mistake
+from weft._error import Error, mistake, mistake_in
 from weft._study import PRUNERS, SAMPLERS
-from weft._tune import Interrupted, tune
+from weft._tune import Interrupted, Unwritten, tune
 from weft._tune_result import Trial, TuneResult
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -33,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--trials", required=True, type=int, metavar="N", help="trials that the study has at the end")
     add("--storage", required=True, metavar="FILE", help="SQLite file of the study; it can be continued")
     add("--jobs", type=int, default=1, metavar="J", help="runs side by side")
-    add("--timeout", metavar="TIME", help="stop after this time, like 90s, 30m, 2h")
+    add("--timeout", metavar="TIME", help="stop after this time, like 90s, 30m, 2h; a number is seconds")
     add("--sampler", default="tpe", metavar="NAME", help=", ".join(SAMPLERS))
     add("--pruner", default="median", metavar="NAME", help=", ".join(PRUNERS))
     add("--seed", type=int, default=0, metavar="N", help="of the sampler")
@@ -48,9 +49,13 @@ def _seconds(text: Optional[str]) -> Optional[float]:
         return None
     unit = _UNITS.get(text[-1:], 0)
     try:
-        return float(text[:-1] if unit else text) * (unit or 1)
+        seconds = float(text[:-1] if unit else text) * (unit or 1)
     except ValueError:
-        raise mistake(f"--timeout: '{text}' given; a time like 90s, 30m or 2h is required") from None
+        seconds = 0
+    if not 0 < seconds < math.inf:
+        raise mistake_in("timeout", f": '{text}' given; a time above 0 is required, like 90s, 30m or 2h, or a "
+                                    "number of seconds")
+    return seconds
 
 
 def _say(trial: Trial) -> None:
@@ -90,11 +95,20 @@ def _tune(arguments: List[str]) -> int:
                       jobs=given.jobs, timeout=_seconds(given.timeout), sampler=given.sampler,
                       pruner=given.pruner, seed=given.seed, program=given.program, plugins=given.plugin,
                       on_trial=_say)
+    except Unwritten as unwritten:
+        _show(unwritten.result, again, unwritten.interrupted)
+        raise
     except Interrupted as interrupted:
         _show(interrupted.result, again, True)
         return 128 + signal.SIGINT
     _show(result, again, any(trial.outcome == "stopped" for trial in result.trials))
     return 0 if result.best is not None or not result.trials else 3
+
+
+def _fail(sentence: str, code: int) -> int:
+    sys.stdout.flush()
+    print("weft: " + " ".join(sentence.split("\n")), file=sys.stderr)
+    return code
 
 
 def main(arguments: List[str]) -> int:
@@ -103,14 +117,17 @@ def main(arguments: List[str]) -> int:
             raise mistake(f"python -m weft: {shlex.join(arguments) or 'nothing'} given; tune is required")
         return _tune(arguments[1:])
     except Error as error:
-        print(f"weft: {error}", file=sys.stderr)
-        return error.code
+        return _fail(f"--{error}" if error.argument else str(error), error.code)
     except KeyboardInterrupt:
         print("weft: stopped before the first trial", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the runs have been stopped; the next call goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except (TypeError, ValueError) as error:
+        return _fail(str(error), 2)
+    except OSError as error:
+        return _fail(str(error), 1)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ class Error(RuntimeError):
     folder: the run folder, if there is one.
     """
 
+    argument: Optional[str] = None  # which the sentence begins with; a command line writes it as --NAME
+
     def __init__(self, sentence: str, code: int, folder: Optional[str] = None) -> None:
         super().__init__(sentence)
         self.code, self.folder = code, folder
@@ -25,6 +27,13 @@ class Error(RuntimeError):
 def mistake(sentence: str) -> Error:
     """The error of a mistake that was found before the program was started."""
     return Error(sentence, 2)
+
+
+def mistake_in(argument: str, sentence: str) -> Error:
+    """That of an argument of a function. The sentence follows its name: ": 3 given; ..."."""
+    error = mistake(argument + sentence)
+    error.argument = argument
+    return error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

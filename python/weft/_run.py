@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import queue
+import re
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import threading
 from typing import (Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO,
                     Union)
 
-from weft import _leash
+from weft import _check, _leash
 from weft._command import Command
 from weft._error import Error, mistake
 
@@ -58,17 +59,6 @@ class Result:
         return self.reason == "stopped"
 
 
-def check_overrides(overrides: Sequence[str]) -> List[str]:
-    """The overrides as a list. Raises ValueError for what is no text like key=value."""
-    if isinstance(overrides, str):
-        raise ValueError(f"overrides: {overrides!r} given; a list of texts such as 'train.epochs=3' "
-                         "is required")
-    for text in overrides:
-        if not isinstance(text, str) or "=" not in text:
-            raise ValueError(f"overrides: {text!r} given; texts such as 'train.epochs=3' are required")
-    return list(overrides)
-
-
 def text_of(value: Any) -> str:
     """A value as a text that the command line and a config read as this one."""
     return value if isinstance(value, str) else json.dumps(value)
@@ -76,24 +66,32 @@ def text_of(value: Any) -> str:
 
 def find_program(program: Optional[Path]) -> str:
     """The path of the program `weft`, by default the one in PATH. Raises Error without one."""
-    found = shutil.which("weft" if program is None else os.fspath(program))
+    name = "weft" if program is None else _check.path_of("program", program)
+    found = shutil.which(name)
     if found is None:
-        where = "weft is not in PATH" if program is None else f"{os.fspath(program)} is no program"
+        where = "weft is not in PATH" if program is None else f"{name} is no program"
         raise mistake(f"{where}; the program `weft` is required (./run build, or program=PATH)")
     return os.path.abspath(found)
 
 
 class ConfigFile:
-    """The file of a config, which a dict gets for as long as it is read."""
+    """The file of a config, which a dict gets for as long as it is read. `config` is what
+    _check.config_of() returns."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Union[str, Dict[str, Any]]) -> None:
         self._folder: Optional["tempfile.TemporaryDirectory[str]"] = None
-        if isinstance(config, Mapping):
+        if isinstance(config, dict):
             self._folder = tempfile.TemporaryDirectory(prefix="weft-")
             self.path = os.path.join(self._folder.name, "python.yaml")
             pathlib.Path(self.path).write_text(json.dumps(config), encoding="utf-8")  # YAML reads JSON
         else:
             self.path = os.path.abspath(config)
+
+    def named(self, sentence: str) -> str:
+        """A sentence of the program, in which `config` stands for a place in the file of a dict."""
+        if self._folder is None:
+            return sentence
+        return re.sub(re.escape(self.path) + "(:[0-9]+)*", "config", sentence)
 
     def remove(self) -> None:
         if self._folder is not None:
@@ -251,7 +249,8 @@ class Run:
         if not ended_well or folder is None:
             lines = self._command.lines()
             message = end.get("message") if reason in ("failed", "error") else None
-            return Error(message or sentence_of(lines, code), code, str(folder) if folder else None)
+            return Error(self._config.named(message or sentence_of(lines, code)), code,
+                         str(folder) if folder else None)
         loss = end.get("validation_loss")
         return Result(folder=folder, code=code, reason=str(reason), message=end.get("message"),
                       epochs=int(end["epochs"]), steps=int(end["step"]),
@@ -285,7 +284,7 @@ def run(config: Config, overrides: Sequence[str] = (),
         result = weft.run({"data": {"type": "digits"}, "model": {"type": "mlp"}}).wait()
         weights = weft.load(result.folder / "checkpoints/last/model.safetensors")
 
-    config: the path of a config, or a dict of the same keys.
+    config: the path of a config, or a dict of the same keys. Its values may be numpy's.
     overrides: texts as on the command line, such as "train.epochs=3".
     on_event: is called for each event, by the thread that iterates or waits. What it raises is
         raised there, and the run goes on.
@@ -297,17 +296,24 @@ def run(config: Config, overrides: Sequence[str] = (),
     plugins: shared libraries with entries of your own.
     grace: the seconds that the program may take to save a checkpoint when this process ends. A
         process that is killed takes its run with it.
+
+    Raises TypeError or ValueError, with a sentence, for an argument that is none, and Error for a
+    program or a folder that is not there.
     """
-    if isinstance(config, bytes) or not isinstance(config, (str, os.PathLike, Mapping)):
-        raise TypeError(f"config: {type(config).__name__} given; a path or a dict is required")
-    changes = check_overrides(overrides)
+    content, changes = _check.config_of(config), _check.overrides_of(overrides)
+    _check.check_callable("on_event", on_event)
+    if output is not None and not hasattr(output, "write"):
+        raise TypeError(f"output: {type(output).__name__} given; a text file is required")
+    variables = {**os.environ, **_check.environment_of(environment)}
+    place = _check.folder_of("folder", folder)
+    options = [text for plugin in _check.paths_of("plugins", plugins) for text in ("--plugin", plugin)]
+    _check.check_seconds("grace", grace)
     found = find_program(program)
-    file = ConfigFile(config)
-    options = [text for plugin in plugins for text in ("--plugin", os.fspath(plugin))]
+    file = ConfigFile(content)
     try:
         return Run([found, "train", file.path, *changes, *options], file, on_event=on_event,
-                   output=output, environment={**os.environ, **(environment or {})}, folder=folder,
-                   grace=grace, descriptors=descriptors)
+                   output=output, environment=variables, folder=place, grace=grace,
+                   descriptors=descriptors)
     except BaseException:
         file.remove()
         raise

@@ -10,7 +10,8 @@ import os
 import pathlib
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Tuple, Union
 
-from weft._error import did_you_mean, mistake
+from weft import _check
+from weft._error import did_you_mean, mistake, mistake_in
 
 Value = Union[float, int, str]
 Assignment = Dict[str, Value]  # in the order of the space
@@ -106,14 +107,14 @@ class Space:
         for parameter in self.parameters:
             points = parameter.points()
             if points is None:
-                raise mistake(f"--sampler grid: {parameter.key} is a range without a step, or with more "
-                              f"than {_MOST_POINTS} values; `step` or `choice` is required")
+                raise mistake_in("sampler", f" grid: {parameter.key} is a range without a step, or with "
+                                 f"more than {_MOST_POINTS} values; `step` or `choice` is required")
             found = list(itertools.chain.from_iterable(
                 [chosen] if not parameter.applies(chosen)
                 else [{**chosen, parameter.key: point} for point in points] for chosen in found))
             if len(found) > _MOST_POINTS:
-                raise mistake(f"--sampler grid: the space has more than {_MOST_POINTS} points; larger "
-                              "steps, or another sampler, are required")
+                raise mistake_in("sampler", f" grid: the space has more than {_MOST_POINTS} points; "
+                                 "larger steps, or another sampler, are required")
         return found
 
 
@@ -136,24 +137,30 @@ def read_space(space: Union[Path, Mapping[str, Any]]) -> Space:
     """Reads a YAML file, or takes a dict of the same form. Raises Error, with one sentence, for
     anything but a space."""
     if isinstance(space, Mapping):
-        return _Reader("space", {}).read({str(key): _plain(value) for key, value in space.items()})
+        try:
+            content = _check.plain("space", space)
+        except (TypeError, ValueError) as error:
+            raise mistake_in("space", str(error).removeprefix("space")) from None
+        return _Reader("space", {}).read(_texts(content))
+    if not isinstance(space, (str, os.PathLike)):
+        raise mistake_in("space", f": {space!r} given; a path or a dict is required")
     from weft import _yaml
-    path = os.fspath(space)
+    path = _check.path_of("space", space)
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise mistake(f"--space: {path} cannot be read ({reason}); a YAML file is required") from None
+        raise mistake_in("space", f": {path} cannot be read ({reason}); a YAML file is required") from None
     content, lines = _yaml.read(text, path)
     return _Reader(path, lines).read(content)
 
 
-def _plain(value: Any) -> Any:
-    """Python's values in the form of the file: texts, lists and dicts."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+def _texts(value: Any) -> Any:
+    """JSON's values in the form of the file: texts, lists and dicts."""
+    if isinstance(value, dict):
+        return {key: _texts(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_texts(each) for each in value]
     return value if isinstance(value, str) else json.dumps(value)
 
 

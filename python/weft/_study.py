@@ -15,7 +15,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from weft import _yaml
-from weft._error import did_you_mean, mistake
+from weft._error import did_you_mean, mistake, mistake_in
 from weft._space import Assignment, Space, Value
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("tpe", "random", "grid", "cmaes")
 PRUNERS = ("median", "hyperband", "none")
+SEEDS = 2**32  # those that numpy takes are below
 
 _NAME = "weft"  # of the study in the file
 _SQLITE = b"SQLite format 3\0"
@@ -44,7 +45,7 @@ def import_optuna() -> Any:
 
 def check_choice(option: str, given: str, known: Tuple[str, ...]) -> None:
     if given not in known:
-        raise mistake(f"--{option}: '{given}' given; one of {', '.join(known)} is required"
+        raise mistake_in(option, f": {given!r} given; one of {', '.join(known)} is required"
                       f"{did_you_mean(given, known)}")
 
 
@@ -55,26 +56,26 @@ class StudyFile:
         self.path = os.path.abspath(path)
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
-            raise mistake(f"--storage: the folder {folder} does not exist; a file in an existing folder is "
+            raise mistake_in("storage", f": the folder {folder} does not exist; a file in an existing folder is "
                           "required")
         try:
             if os.path.exists(self.path):
                 with open(self.path, "rb") as file:
                     begin = file.read(len(_SQLITE))
                 if begin and begin != _SQLITE:
-                    raise mistake(f"--storage: {path} is no SQLite database; a file of an earlier weft tune, "
-                                  "or a new name, is required")
+                    raise mistake_in("storage", f": {path} is no SQLite database; a file of an earlier weft "
+                                     "tune, or a new name, is required")
             lock = os.path.join(folder, f".{os.path.basename(self.path)}.lock")
             self.descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise mistake(f"--storage: {path} cannot be opened ({error.strerror}); a file that can be written "
-                          "is required") from None
+            raise mistake_in("storage", f": {path} cannot be opened ({error.strerror}); a file that can be "
+                             "written is required") from None
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self.descriptor)
-            raise mistake(f"--storage: another process tunes with {path}, or its runs are still saving; "
-                          "wait for its end, or use --jobs for trials side by side") from None
+            raise mistake_in("storage", f": another process tunes with {path}, or its runs are still saving; "
+                          "wait for its end, or use more jobs for trials side by side") from None
 
     def close(self) -> None:
         os.close(self.descriptor)
@@ -98,10 +99,10 @@ class Study:
                 storage=storage, study_name=_NAME, direction="minimize", load_if_exists=True)
         except Exception as error:  # those of SQLite, SQLAlchemy and Optuna
             reason = " ".join(str(error).split("\n")[0].split())
-            raise mistake(f"--storage: {file.path} cannot be used ({reason}); a file of an earlier weft tune, "
-                          "or a new name, is required") from None
+            raise mistake_in("storage", f": {file.path} cannot be used ({reason}); a file of an earlier weft "
+                             "tune, or a new name, is required") from None
         self._identify(file, config, folder)
-        self._study.sampler = self._sampler(sampler, seed + len(self._study.trials))
+        self._study.sampler = self._sampler(sampler, (seed + len(self._study.trials)) % SEEDS)
         self._study.pruner = self._pruner(pruner)
         for point in grid:
             self._study.enqueue_trial(point, skip_if_exists=True)
@@ -115,18 +116,18 @@ class Study:
         identity = {"space": self._space.text(), "config": config}
         if "space" not in known:
             if self._study.trials:
-                raise mistake(f"--storage: the study '{_NAME}' in {file.path} is none of weft tune; another "
-                              "file is required")
+                raise mistake_in("storage", f": the study '{_NAME}' in {file.path} is none of weft tune; "
+                                 "another file is required")
             self._study.set_user_attr("folder", str(_unused(folder)))
             for key, value in identity.items():
                 self._study.set_user_attr(key, value)
         elif known["space"] != identity["space"]:
-            raise mistake(f"--storage: {file.path} holds a study of another space ("
+            raise mistake_in("storage", f": {file.path} holds a study of another space ("
                           f"{_first_difference(known['space'], identity['space'])}); the same space, or "
                           "another file, is required")
         elif difference := _config_difference(known["config"], config):
-            raise mistake(f"--storage: {file.path} holds a study of another config ({difference}); the same "
-                          "config, or another file, is required")
+            raise mistake_in("storage", f": {file.path} holds a study of another config ({difference}); the "
+                             "same config, or another file, is required")
 
     @property
     def folder(self) -> pathlib.Path:
@@ -190,7 +191,7 @@ class Study:
             return samplers.TPESampler(seed=seed, constant_liar=True)
         if name == "cmaes":
             if importlib.util.find_spec("cmaes") is None:
-                raise mistake("--sampler cmaes: the package cmaes is not installed; pip install cmaes")
+                raise mistake_in("sampler", " cmaes: the package cmaes is not installed; pip install cmaes")
             return samplers.CmaEsSampler(seed=seed)
         return samplers.RandomSampler(seed=seed)
 
@@ -202,11 +203,10 @@ class Study:
 
 
 def _unused(folder: pathlib.Path) -> pathlib.Path:
-    for number in range(2, 10**6):
-        if not folder.exists():
-            break
-        folder = folder.with_name(f"{folder.name.rsplit('--', 1)[0]}--{number}")
-    return folder
+    unused, number = folder, 2
+    while unused.exists():
+        unused, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return unused
 
 
 def _first_difference(before: str, now: str) -> str:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import pathlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
-from weft import _yaml
-from weft._error import Error, mistake
-from weft._run import (Config, ConfigFile, Event, Path, Result, Run, check_overrides, find_program,
-                       resolved_config, run)
+from weft import _check, _yaml
+from weft._error import Error, mistake, mistake_in
+from weft._run import (Config, ConfigFile, Event, Path, Result, Run, find_program, resolved_config,
+                       run)
 from weft._space import Assignment, Space, overrides_of, read_space
-from weft._study import Study, StudyFile, import_optuna
-from weft._tune_result import Trial, TuneResult, result_of, trial_of
+from weft._study import SEEDS, Study, StudyFile, import_optuna
+from weft._tune_result import Trial, TuneResult, check_writable, result_of, trial_of
 
 if TYPE_CHECKING:
     import optuna
 
 _POLL = 0.2  # seconds
 _RESERVED = ("run.dir", "resume")  # each trial has its own
+_NO_VALIDATION = ("tune: the config holds out no validation samples; data.validation_split above 0 is "
+                  "required")
 _MOST_CHECKED = 64  # configs of the space that are checked before the first trial
 
 
@@ -32,6 +35,15 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, result: TuneResult) -> None:
         super().__init__()
         self.result = result
+
+
+class Unwritten(Error):
+    """The results could not be written. `result` has them; `interrupted`: after Ctrl-C."""
+
+    def __init__(self, error: OSError, result: TuneResult, interrupted: bool) -> None:
+        super().__init__(f"tune: {error.filename} cannot be written ({error.strerror}); the study has all "
+                         "trials, and the same call writes them again", 1)
+        self.result, self.interrupted = result, interrupted
 
 
 def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, storage: Path,
@@ -54,28 +66,33 @@ def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, sto
     on_trial: is called after each trial, by a thread that is not the caller's.
 
     The final validation loss is minimised. Raises Error for mistakes. Ctrl-C stops the runs with a
-    checkpoint and raises Interrupted, a KeyboardInterrupt.
+    checkpoint and raises Interrupted, a KeyboardInterrupt. If the results cannot be written in the
+    end, the Error has them as `result`.
     """
-    changes = check_overrides(overrides)
-    for name, value in (("trials", trials), ("jobs", jobs)):
-        if not isinstance(value, int) or value < 1:
-            raise mistake(f"--{name}: {value} given; an integer of at least 1 is required")
-    if timeout is not None and not 0 < timeout < math.inf:
-        raise mistake(f"--timeout: {timeout} given; seconds above 0 are required")
-    found = find_program(program)
-    import_optuna()
-    found_space = read_space(space)
-    _check_keys(found_space, changes)
-    file = ConfigFile(config)
+    trials, jobs = _integer("trials", trials, 1), _integer("jobs", jobs, 1)
+    seed = _integer("seed", seed, 0, SEEDS - 1)
+    _check_timeout(timeout)
     try:
-        plain = _checked_config(found, file.path, changes, plugins, found_space)
+        changes, content = _check.overrides_of(overrides), _check.config_of(config)
+        storage, plugins = _check.path_of("storage", storage), _check.paths_of("plugins", plugins)
+        _check.check_callable("on_trial", on_trial)
+        found, found_space = find_program(program), read_space(space)
+    except (TypeError, ValueError) as error:
+        raise mistake(str(error)) from None
+    import_optuna()
+    _check_keys(found_space, changes)
+    file = ConfigFile(content)
+    try:
+        plain = _checked_config(found, file, changes, plugins, found_space)
+        _check_validation(plain, found_space)
         changes_of_trials = changes + _threads(plain, jobs)
-        lock = StudyFile(os.fspath(storage))
+        lock = StudyFile(storage)
         try:
+            check_writable(lock.path)
             folder = pathlib.Path("runs", f"{pathlib.Path(file.path).stem}-tune").absolute()
             study = Study(lock, found_space, config=plain, folder=folder, sampler=sampler, pruner=pruner,
                           seed=seed)
-            tuner = _Tuner(study, trials=trials, on_trial=on_trial, start=_starter(
+            tuner = _Tuner(study, trials=trials, on_trial=on_trial, named=file.named, start=_starter(
                 found, file.path, changes_of_trials, plugins, lock.descriptor))
             interrupted = False
             try:
@@ -83,9 +100,11 @@ def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, sto
             except KeyboardInterrupt:
                 interrupted = True
             result = result_of(study, config=None if isinstance(config, Mapping) else os.fspath(config),
-                               overrides=changes, space=found_space, storage=os.fspath(storage),
-                               plugins=plugins)
-            result.write(os.path.dirname(lock.path))
+                               overrides=changes, space=found_space, storage=storage, plugins=plugins)
+            try:
+                result.write(lock.path)
+            except OSError as error:
+                raise Unwritten(error, result, interrupted) from None
             if interrupted:
                 raise Interrupted(result)
             return result
@@ -95,6 +114,33 @@ def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, sto
         file.remove()
 
 
+def _integer(name: str, value: Any, least: int, most: Optional[int] = None) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        required = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise mistake_in(name, f": {value!r} given; an integer {required} is required")
+    return number
+
+
+def _check_timeout(timeout: Optional[float]) -> None:
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
+        raise mistake_in("timeout", f": {timeout!r} given; seconds above 0 are required")
+
+
+def _check_validation(config: str, space: Space) -> None:
+    """A run without a strategy validates only what data.validation_split holds out."""
+    flat = _yaml.flat(_yaml.read(config, "config")[0])
+    tuned = any(each.key.split(".")[0] == "strategy" or each.key in ("data", "data.validation_split")
+                for each in space.parameters)
+    if flat.get("data.validation_split") == "0" and flat.get("strategy") == "null" and not tuned:
+        raise mistake(_NO_VALIDATION)
+
+
 def _check_keys(space: Space, overrides: Sequence[str]) -> None:
     given = {text.split("=", 1)[0] for text in overrides}
     for key in [each.key for each in space.parameters] + sorted(given):
@@ -102,23 +148,26 @@ def _check_keys(space: Space, overrides: Sequence[str]) -> None:
             raise mistake(f"tune: {key} given; it must be left out, because each trial has its own")
     for parameter in space.parameters:
         if parameter.key in given:
-            raise mistake(f"tune: {parameter.key} is in the space and on the command line; one of them is "
+            raise mistake(f"tune: {parameter.key} is in the space and among the overrides; one of them is "
                           "required")
 
 
-def _checked_config(program: str, config: str, overrides: List[str], plugins: Sequence[Path],
+def _checked_config(program: str, file: ConfigFile, overrides: List[str], plugins: Sequence[Path],
                     space: Space) -> str:
     """The resolved config without the space. The program refuses keys and values of the space that
     it does not take."""
-    plain = resolved_config(program, config, overrides, plugins)
+    try:
+        plain = resolved_config(program, file.path, overrides, plugins)
+    except Error as error:
+        raise Error(file.named(str(error)), error.code) from None
     for number, sample in enumerate(space.samples()):
         if number == _MOST_CHECKED:
             break
         chosen = overrides_of(sample)
         try:
-            resolved_config(program, config, overrides + chosen, plugins)
+            resolved_config(program, file.path, overrides + chosen, plugins)
         except Error as error:
-            sentence = str(error).removeprefix("command line: ")
+            sentence = file.named(str(error)).removeprefix("command line: ")
             raise Error(f"the space does not fit the config ({' '.join(chosen)}): {sentence}", error.code) \
                 from None
     return plain
@@ -149,9 +198,10 @@ class _Tuner:
     """Runs the trials of a study on threads. Optuna is used under a lock."""
 
     def __init__(self, study: Study, *, trials: int, start: _Start,
-                 on_trial: Optional[Callable[[Trial], object]]) -> None:
+                 on_trial: Optional[Callable[[Trial], object]], named: Callable[[str], str]) -> None:
+        """named: gives the sentences of the program the names that the user knows."""
         self._study, self._limit, self._start, self._on_trial = study, trials, start, on_trial
-        self._lock = threading.RLock()
+        self._named, self._lock = named, threading.RLock()
         self._runs: List[Run] = []
         self._stopping = False
         self._failure: Optional[BaseException] = None
@@ -225,7 +275,7 @@ class _Tuner:
                 trial.set_user_attr("validated_at", watched.steps)
             result = started.wait()
         except Error as error:
-            about = {"message": str(error), "seconds": time.monotonic() - begun}
+            about = {"message": self._named(str(error)), "seconds": time.monotonic() - begun}
             if error.code == 3:
                 watched.report_infinity()
                 self._tell(trial, "diverged", math.inf, about)
@@ -242,9 +292,10 @@ class _Tuner:
             self._tell(trial, "pruned", None, about)
             return
         if "validation/loss" not in watched.metrics:
-            message = "tune: the config holds out no validation samples; data.validation_split above 0 is required"
-            self._tell(trial, "failed", None, {**about, "message": message})
-            raise mistake(message)
+            # No trial is to blame, so none is said to have failed.
+            with self._lock:
+                self._study.end(trial, "failed", None, {**about, "message": _NO_VALIDATION})
+            raise mistake(_NO_VALIDATION)
         self._tell(trial, "complete", result.validation_loss, about)
 
     def _tell(self, trial: "optuna.Trial", outcome: str, loss: Optional[float],

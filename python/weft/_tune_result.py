@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a study has found: a table, tune.json and trials.csv."""
+"""What a study has found: a table, and the files NAME.tune.json and NAME.trials.csv."""
 from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import io
 import json
 import math
@@ -12,6 +13,7 @@ import pathlib
 import shlex
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
 
+from weft._error import Error
 from weft._space import Space, Value, overrides_of
 
 if TYPE_CHECKING:
@@ -97,14 +99,16 @@ class TuneResult:
                   if trial.message]
         return "\n".join(lines) + "\n"
 
-    def write(self, folder: str) -> None:
-        """Writes tune.json and trials.csv into the folder. Each is whole or as it was before."""
+    def write(self, storage: str) -> None:
+        """Writes the two files beside the storage, with its name. Each is whole or as it was
+        before. Raises OSError."""
+        json_path, csv_path = _beside(storage)
         best = self.best
         trials = [{**dataclasses.asdict(trial), "folder": str(trial.folder) if trial.folder else None}
                   for trial in self.trials]
         content = {"schema": SCHEMA, **self.about, "folder": str(self.folder), "command": self.command,
                    "best": best.number if best else None, "trials": trials}
-        _replace(os.path.join(folder, "tune.json"), json.dumps(_without_infinity(content), indent=1) + "\n")
+        _replace(json_path, json.dumps(_without_infinity(content), indent=1) + "\n")
         keys, text = self._keys(), io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["trial", "outcome", "validation_loss", *keys, "seconds", "folder", "message"])
@@ -112,10 +116,29 @@ class TuneResult:
             table.writerow([trial.number, trial.outcome, "" if trial.loss is None else trial.loss,
                             *(trial.values.get(key, "") for key in keys), round(trial.seconds, 3),
                             trial.folder or "", trial.message or ""])
-        _replace(os.path.join(folder, "trials.csv"), text.getvalue())
+        _replace(csv_path, text.getvalue())
 
     def _keys(self) -> List[str]:
         return [parameter["key"] for parameter in self.about["space"]]
+
+
+def _beside(storage: str) -> Tuple[str, str]:
+    name = storage.removesuffix(".db")
+    return f"{name}.tune.json", f"{name}.trials.csv"
+
+
+def check_writable(storage: str) -> None:
+    """Raises Error if the results could not be written beside the storage."""
+    for path in _beside(storage):
+        try:
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            with open(f"{path}.new", "w", encoding="utf-8"):
+                pass
+            os.remove(f"{path}.new")
+        except OSError as error:
+            raise Error(f"tune: {path} cannot be written ({error.strerror}); the results go there, and "
+                        "another storage gives them another name", 1) from None
 
 
 def result_of(study: "Study", *, config: Optional[str], overrides: Sequence[str], space: Space,
@@ -162,6 +185,11 @@ def _without_infinity(value: Any) -> Any:
 
 def _replace(path: str, text: str) -> None:
     fresh = f"{path}.new"
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(fresh, path)
+    try:
+        with open(fresh, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(fresh, path)
+    except OSError as error:
+        if os.path.isfile(fresh):
+            os.remove(fresh)
+        raise OSError(error.errno, error.strerror, path) from None

@@ -20,7 +20,7 @@ class Tune : public test_support::InScratchFolder {
  protected:
   Tune() : InScratchFolder("tune") {}
 
-  // A stand-in for Python, which has the packages if `code` is 0, and shows its arguments.
+  // A stand-in for Python, which has the packages if `code` is 9, and shows its arguments.
   void make_python(int code) const {
     train::testing_runs::write(folder_ / "python",
                                "#!/bin/sh\n"
@@ -45,7 +45,7 @@ class Tune : public test_support::InScratchFolder {
 };
 
 TEST_F(Tune, BecomesThePythonThatIsNamed) {
-  make_python(0);
+  make_python(9);
   const std::string common =
       "-m\nweft\ntune\na.yaml\ntrain.epochs=3\nmodel.hidden=[1, 2]\n--space=s.yaml\n--trials=5\n"
       "--storage=t.db\n";
@@ -73,8 +73,11 @@ TEST_F(Tune, NamesThePackageThatIsMissing) {
     make_python(10 + i);
     expect_refusal(tune("--python ./python"), "has no package " + missing[i]);
   }
-  make_python(1);
-  expect_refusal(tune("--python ./python"), "a Python of 3.9 or later is required");
+  for (const int code : {0, 1}) {
+    make_python(code);
+    expect_refusal(tune("--python ./python"), "a Python of 3.9 or later is required");
+  }
+  expect_refusal(tune("--python /bin/true"), "/bin/true cannot look for its packages");
 }
 
 TEST_F(Tune, ChecksItsOptions) {

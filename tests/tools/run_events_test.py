@@ -18,7 +18,9 @@ import tempfile
 import time
 import unittest
 
-from weft_package import ROOT, weft
+from weft_package import ROOT, weft  # which looks for numpy
+
+import numpy as np
 
 COMMAND = os.path.abspath(sys.argv.pop())
 SECONDS = 60  # for anything that is waited for
@@ -147,6 +149,26 @@ class Runs(unittest.TestCase):
             self.start(7)
         with self.assertRaisesRegex(weft.Error, "/no/such/weft is no program"):
             weft.run(self.config, program="/no/such/weft")
+        with self.assertRaisesRegex(weft.Error, "^folder: /no/such is no folder"):
+            weft.run(self.config, program=COMMAND, folder="/no/such")
+        for settings, sentence in [
+                ({"on_event": 3}, "on_event: int given; a function is required"),
+                ({"environment": {"RANK": 5}}, "environment: RANK: int given; a text is required"),
+                ({"environment": {"RANK": "\0"}}, "environment: RANK: .* without null bytes"),
+                ({"environment": {"A=B": ""}}, "environment: 'A=B' given"), ({"output": 3}, "output: int given"),
+                ({"overrides": ["run.dir=\0"]}, "overrides: .* without null bytes"),
+                ({"plugins": "a.so"}, "plugins: str given; a list of paths"), ({"grace": "x"}, "grace: 'x' given"),
+                ({"config": {"model": {"hidden": {16}}}}, "config: model.hidden: set given"),
+                ({"config": "a\0"}, "config: .* without null bytes"), ({"program": 3}, "program: int given")]:
+            with self.assertRaisesRegex((TypeError, ValueError), f"^{sentence}"):
+                weft.run(**{"config": self.config, "program": COMMAND, **settings})
+
+    def test_a_dict_of_numpy(self):
+        config = {**CONFIG, "model": {"type": "mlp", "hidden": np.array([8])},
+                  "train": {"epochs": np.int64(1), "batch_size": 20}, "optimizer": {"type": "adamw", "lr": np.float32(0.5)}}
+        self.assertEqual(self.start(config).wait().epochs, 1)
+        error = self.failure(self.start({**config, "optimizer": {"type": "adamw", "lr": -1}}))
+        self.assertRegex(str(error), "^config: optimizer.lr: ")  # and no file that is gone
 
     def test_nothing_outlives_a_killed_process(self):
         code = (f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r})\n"

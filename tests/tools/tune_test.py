@@ -5,7 +5,10 @@
 If Optuna cannot be imported (by this Python or $WEFT_PACKAGES_PYTHON), the exit code is 77, which
 skips the test.
 """
+import contextlib
 import csv
+import errno
+import io
 import json
 import math
 import os
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 import other_python
 
@@ -28,7 +32,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402
-from weft import _space, _study  # noqa: E402
+from weft import __main__, _space, _study  # noqa: E402
 
 COMMAND = os.path.abspath(sys.argv.pop())
 SECONDS = 120  # for anything that is waited for
@@ -136,7 +140,7 @@ class Space(InFolder):
 class Studies(InFolder):
     def test_slow_a_study_and_its_results(self):
         seen = []
-        result = self.tune("space.yaml", 6, jobs=2, pruner="none", on_trial=seen.append)
+        result = self.tune("space.yaml", 6, jobs=2, pruner="none", seed=2**32 - 1, on_trial=seen.append)
         self.assertEqual(sorted(trial.number for trial in seen), list(range(6)))
         self.assertEqual([trial.outcome for trial in result.trials], ["complete"] * 6)
         losses = [trial.loss for trial in result.trials]
@@ -150,9 +154,9 @@ class Studies(InFolder):
             self.assertEqual([loss for _, loss in trial.validations][-1], trial.loss)
             overrides = (trial.folder / "overrides.txt").read_text().splitlines()
             self.assertLessEqual(set(_space.overrides_of(trial.values)), set(overrides))
-        written = json.loads(pathlib.Path("tune.json").read_text())
+        written = json.loads(pathlib.Path("s.tune.json").read_text())
         self.assertEqual((written["best"], written["trials"][0]["loss"]), (result.best.number, losses[0]))
-        with open("trials.csv", encoding="utf-8", newline="") as file:
+        with open("s.trials.csv", encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([float(row["validation_loss"]) for row in rows], losses)
         self.assertEqual(rows[0]["optimizer.lr"], str(result.best.values["optimizer.lr"]))
@@ -167,7 +171,7 @@ class Studies(InFolder):
         self.assertEqual(study.best_value, losses[0])
 
         # The same call with more trials goes on; another space or config is refused.
-        more = self.tune("space.yaml", 7, pruner="none")
+        more = self.tune("space.yaml", 7, pruner="none", seed=2**32 - 1)
         self.assertEqual(len(more.trials), 7)
         self.assertEqual(more.folder, result.folder)
         self.write("other.yaml", SPACE.replace("1e-1", "1e-2"))
@@ -175,7 +179,7 @@ class Studies(InFolder):
         self.assertIn("another config (train.epochs was 2, and is 3)",
                       self.mistake(overrides=["train.epochs=3"]))
         # Another study has another folder.
-        self.assertEqual(self.tune("space.yaml", 1, storage="t.db").folder, self.folder / "runs/small-tune--2")
+        self.assertEqual(self.tune("space.yaml", 1, storage="t.db").folder, self.folder / "runs/small-tune-2")
 
     def test_slow_diverged_failed_and_complete(self):
         result = self.tune({"optimizer.type": {"choice": ["sgd"]}, "optimizer.lr": {"choice": [0.01, 1e9]},
@@ -194,7 +198,7 @@ class Studies(InFolder):
         states = {trial.number: trial.state.name
                   for trial in optuna.load_study(study_name="weft", storage="sqlite:///s.db").trials}
         self.assertEqual([states[trial.number] for trial in (good, bad, failed)], ["COMPLETE", "PRUNED", "FAIL"])
-        self.assertIn('"loss": "inf"', pathlib.Path("tune.json").read_text())
+        self.assertIn('"loss": "inf"', pathlib.Path("s.tune.json").read_text())
 
     def test_slow_bad_trials_are_pruned(self):
         space = {"optimizer.lr": {"choice": [3e-3, 1e-7]}, "train.batch_size": {"choice": [10, 20]},
@@ -211,6 +215,7 @@ class Studies(InFolder):
     def test_a_config_without_validation_is_refused(self):
         self.assertIn("the config holds out no validation samples",
                       self.mistake(overrides=["data.validation_split=0"]))
+        self.assertFalse(pathlib.Path("runs").exists())
 
     def test_mistakes_come_before_any_trial(self):
         for space, part in [({"optimizer.lrr": {"float": [1, 2]}}, "did you mean 'lr'?"),
@@ -218,17 +223,59 @@ class Studies(InFolder):
                             ({"optimizer.type": {"choice": ["sgd", "adamv"]}}, "(optimizer.type=adamv)"),
                             ({"run.dir": {"choice": ["a"]}}, "run.dir given; it must be left out")]:
             self.assertIn(part, self.mistake(space))
-        self.assertIn("optimizer.lr is in the space and on the command line", self.mistake(overrides=["optimizer.lr=1"]))
+        self.assertIn("optimizer.lr is in the space and among the overrides", self.mistake(overrides=["optimizer.lr=1"]))
         for settings, part in [({"sampler": "tpf"}, "did you mean 'tpe'?"), ({"pruner": "no"}, "one of median"),
-                               ({"jobs": 0}, "--jobs: 0 given"), ({"trials": 0}, "--trials: 0 given"),
+                               ({"jobs": 0}, "jobs: 0 given"), ({"trials": 0}, "trials: 0 given"),
                                ({"sampler": "grid"}, "optimizer.lr is a range without a step"),
-                               ({"storage": "no/s.db"}, "does not exist"), ({"timeout": -1}, "--timeout: -1 given"),
+                               ({"storage": "no/s.db"}, "does not exist"), ({"timeout": -1}, "timeout: -1 given"),
                                ({"storage": "small.yaml"}, "is no SQLite database")]:
             self.assertIn(part, self.mistake(**settings))
         lock = _study.StudyFile("s.db")
         self.assertIn("another process tunes with s.db", self.mistake())
         lock.close()
         self.assertFalse(pathlib.Path("runs").exists())
+
+    def test_mistakes_of_the_call(self):
+        for settings, sentence in [
+                ({"seed": "a"}, "seed: 'a' given; an integer from 0 to 4294967295 is required"),
+                ({"seed": -1}, "seed: -1 given"), ({"seed": 2**32}, "seed: 4294967296 given"),
+                ({"trials": "3"}, "trials: '3' given; an integer of at least 1 is required"),
+                ({"space": None}, "space: None given; a path or a dict is required"),
+                ({"space": [1]}, r"space: \[1\] given"), ({"space": {"a": {"choice": {1}}}}, "space: a.choice: set given"),
+                ({"storage": None}, "storage: None given; a path is required"),
+                ({"timeout": "x"}, "timeout: 'x' given; seconds above 0 are required"),
+                ({"overrides": ["bogus"]}, "overrides: 'bogus' given"), ({"plugins": "a.so"}, "plugins: str given"),
+                ({"on_trial": 3}, "on_trial: int given; a function is required")]:
+            self.assertRegex(self.mistake(**settings), f"^{sentence}")
+        with self.assertRaisesRegex(weft.Error, "^config: optimizer.lr: "):
+            weft.tune({"data": {"type": "digits"}, "model": {"type": "mlp"}, "optimizer": {"lr": -1}}, "space.yaml",
+                      1, "s.db", program=COMMAND)
+        self.assertFalse(pathlib.Path("s.db").exists())
+
+    def test_results_that_cannot_be_written(self):
+        for name in ("s.tune.json", "s.trials.csv"):
+            os.mkdir(name)
+            with self.assertRaisesRegex(weft.Error, f"{name} cannot be written") as raised:
+                self.tune("space.yaml", 1)
+            self.assertEqual(raised.exception.code, 1)
+            self.assertFalse(pathlib.Path("runs").exists())
+            os.rmdir(name)
+        # What stands in the way later is said with the trials, which are not lost.
+        with self.assertRaisesRegex(weft.Error, "s.tune.json cannot be written") as raised:
+            self.tune("space.yaml", 1, on_trial=lambda _: os.mkdir("s.tune.json"))
+        self.assertEqual([trial.outcome for trial in raised.exception.result.trials], ["complete"])
+        self.assertFalse(pathlib.Path("s.tune.json.new").exists())
+
+    def test_the_table_comes_before_what_could_not_be_written(self):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "s.tune.json")
+        output, errors = io.StringIO(), io.StringIO()
+        with mock.patch.object(weft.TuneResult, "write", side_effect=full), contextlib.redirect_stdout(output), \
+                contextlib.redirect_stderr(errors):
+            code = __main__.main(["tune", "small.yaml", "--space=space.yaml", "--trials=1", "--storage=s.db",
+                                  f"--program={COMMAND}"])
+        self.assertEqual(code, 1)
+        self.assertIn("best: trial 0. Next: weft train small.yaml", output.getvalue())
+        self.assertRegex(errors.getvalue(), r"^weft: tune: s.tune.json cannot be written \(No space left.*\n$")
 
 
 class Command(InFolder):
@@ -249,12 +296,14 @@ class Command(InFolder):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, r"(?m)^trial 0 complete, validation loss [0-9.]+  optimizer.type=")
         self.assertRegex(done.stdout, r"(?m)^best: trial [01]\. Next: weft train small.yaml train.epochs=1 optimizer")
-        self.assertTrue(pathlib.Path("tune.json").exists())
+        self.assertTrue(pathlib.Path("s.tune.json").exists())
 
     def test_mistakes(self):
         for arguments, part in [
-                (["--sampler", "x"], "weft: --sampler: 'x' given"), (["--timeout", "3x"], "a time like 90s, 30m or 2h"),
-                (["--trails", "3"], "--trails")]:
+                (["--sampler", "x"], "weft: --sampler: 'x' given"), (["--timeout", "3x"], "a time above 0 is required, like 90s, 30m or 2h"),
+                (["--trails", "3"], "--trails"), (["--timeout", "0s"], "--timeout: '0s' given"),
+                (["bogus"], "weft: overrides: 'bogus' given"), (["--jobs", "0"], "weft: --jobs: 0 given"),
+                (["--seed", "-1"], "weft: --seed: -1 given"), (["--seed", "5000000000"], "weft: --seed: 5000000000")]:
             done = self.run_command(*arguments)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
             self.assertIn(part, done.stderr)
@@ -297,7 +346,7 @@ class Command(InFolder):
         output, errors = process.communicate(timeout=SECONDS)
         self.assertEqual((process.returncode, errors), (130, ""))
         self.assertRegex(output, r"(?m)^stopped; the same command goes on: weft tune small.yaml .*--storage=?.s.db")
-        trials = json.loads(pathlib.Path("tune.json").read_text())["trials"]
+        trials = json.loads(pathlib.Path("s.tune.json").read_text())["trials"]
         self.assertEqual([trial["outcome"] for trial in trials], ["stopped"] * 2)
         steps = [len(trial["validations"]) for trial in trials]
 
@@ -311,7 +360,7 @@ class Command(InFolder):
             self.assertLess(time.monotonic(), deadline)
             done = self.run_command(*LONG)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for trial in json.loads(pathlib.Path("tune.json").read_text())["trials"]:
+        for trial in json.loads(pathlib.Path("s.tune.json").read_text())["trials"]:
             folder = pathlib.Path(trial["folder"])
             events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
             losses = [[event["step"], event["validation/loss"]] for event in events if event["event"] == "epoch"]
