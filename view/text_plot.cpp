@@ -177,8 +177,8 @@ std::string padded_left(const std::string& text, int width) {
 
 // The values of x below the plot: the ends and, where there is room, the middle.
 std::string text_x_labels(const DotAxes& axes, int columns) {
-  const std::string first = short_number(value_at(axes.x.low, axes.log_x)),
-                    last = short_number(value_at(axes.x.high, axes.log_x)),
+  std::string first = short_number(value_at(axes.x.low, axes.log_x));
+  const std::string last = short_number(value_at(axes.x.high, axes.log_x)),
                     middle = short_number(value_at((axes.x.low + axes.x.high) / 2, axes.log_x));
   std::string text(static_cast<std::size_t>(columns), ' ');
   const auto put = [&](const std::string& label, std::size_t at) {

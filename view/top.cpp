@@ -246,7 +246,7 @@ std::string last_line(const TopView& view, const TopSize& size) {
   if (!view.note.empty()) return printable_line(view.note);
   const i64 damaged = view.history != nullptr ? view.history->damaged_lines() : 0;
   if (damaged == 0) return view.keys ? keys_line(size) : "";
-  const std::string note = counted(damaged, "damaged line") + " left out";
+  std::string note = counted(damaged, "damaged line") + " left out";
   if (!view.keys) return note;
   TopSize room = size;
   room.columns -= columns_of(note) + 3;

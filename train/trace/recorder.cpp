@@ -165,7 +165,7 @@ void TapeRecorder::find_saved(const detail::Node& node, i64 index) {
         f->block_bytes - static_cast<std::size_t>(bytes - reinterpret_cast<const std::byte*>(f));
     for (std::size_t at = 0; at + sizeof(void*) <= size; at += sizeof(void*)) {
       const Storage* held = nullptr;
-      std::memcpy(&held, bytes + at, sizeof(held));
+      std::memcpy(&held, bytes + at, sizeof(void*));
       const auto found = memory_.tensors.find(held);
       if (found == memory_.tensors.end()) continue;
       const i64 tensor = found->second;
