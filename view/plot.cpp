@@ -149,14 +149,14 @@ Drawing plot_of(const std::vector<std::string>& dirs, const PlotOptions& options
   // A legend with many names makes its panel higher.
   std::size_t most_names = 0;
   for (const Chart& panel : panels) most_names = std::max(most_names, panel.curves.size());
-  const double height =
-      kPanelHeight + 18.0 * static_cast<double>(std::min<std::size_t>(most_names, 40) / 2);
+  const std::size_t legend_rows = std::min<std::size_t>(most_names, 40) / 2;
+  const double height = kPanelHeight + 18.0 * static_cast<double>(legend_rows);
   Drawing drawing{kMargin + static_cast<double>(columns) * (kPanelWidth + kMargin),
                   kMargin + static_cast<double>(rows) * (height + kMargin)};
   for (std::size_t i = 0; i < panels.size(); ++i) {
-    const Area area{kMargin + static_cast<double>(i % columns) * (kPanelWidth + kMargin),
-                    kMargin + static_cast<double>(i / columns) * (height + kMargin), kPanelWidth,
-                    height};
+    const std::size_t row = i / columns, column = i % columns;
+    const Area area{kMargin + static_cast<double>(column) * (kPanelWidth + kMargin),
+                    kMargin + static_cast<double>(row) * (height + kMargin), kPanelWidth, height};
     draw_chart(drawing, panels[i], area,
                {.y_label = true,
                 .legend = panels[i].curves.size() > 1 || runs.size() > 1,

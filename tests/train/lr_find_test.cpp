@@ -208,7 +208,7 @@ TEST(LrFind, KeepsFrozenPartsAsTheyAre) {
 
 TEST(LrFind, RefusesWhatItCannotSweep) {
   Orchestrator run(lr_config(), "test");
-  EXPECT_NE(message_of([&] { find_lr(run, {.from = 1, .to = 1}); }).find("a rate above from"),
+  EXPECT_NE(message_of([&] { find_lr(run, {.from = 1, .to = 1}); }).find("rate above from"),
             std::string::npos);
   EXPECT_NE(message_of([&] { find_lr(run, {.from = 0}); }).find("lr-find: from"),
             std::string::npos);

@@ -38,7 +38,7 @@ fs::path bridge_file() {
   const fs::path library = fs::weakly_canonical(self.dli_fname, ignored).parent_path();
   // build/NAME/libweft.so in a clone, and lib/libweft.so or lib/MACHINE/libweft.so of a prefix.
   for (const char* python : {"../../python", "../share/weft/python", "../../share/weft/python"})
-    if (const fs::path file = (library / python / kBridgeFile).lexically_normal();
+    if (fs::path file = (library / python / kBridgeFile).lexically_normal();
         fs::is_regular_file(file, ignored))
       return file;
   return {};
