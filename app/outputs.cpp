@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 bool is_same_file(const std::string& a, const std::string& b) {
   std::error_code error;
   if (fs::equivalent(a, b, error)) return true;
-  const fs::path real_a = fs::weakly_canonical(a, error);
+  const fs::path real_a = fs::weakly_canonical(fs::absolute(a), error);
   if (error) return false;
-  const fs::path real_b = fs::weakly_canonical(b, error);
+  const fs::path real_b = fs::weakly_canonical(fs::absolute(b), error);
   return !error && real_a == real_b;
 }
 
