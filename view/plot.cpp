@@ -170,8 +170,8 @@ void write_plot(const std::string& file, const Drawing& plot) {
   WEFT_CHECK(ending == ".svg" || ending == ".png",
              "plot: --out {} has the ending '{}'; .svg or .png is required", printable_line(file),
              printable_line(ending));
-  write_output(
-      file, ending == ".svg" ? to_svg_file(plot, "metrics of runs") : png_of(rasterized(plot, 2)));
+  write_output(file, ending == ".svg" ? to_svg_file(plot, "metrics of runs")
+                                      : data::png_of(rasterized(plot, 2)));
 }
 
 }  // namespace weft::view

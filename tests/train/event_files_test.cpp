@@ -92,9 +92,9 @@ TEST(PictureGrid, ShowsImagesSideBySide) {
   ASSERT_TRUE(grid.has_value());
   EXPECT_EQ(grid->height, 6);
   EXPECT_EQ(grid->width, 6);
-  EXPECT_EQ(grid->values[0], 1);
-  EXPECT_EQ(grid->values[4], 5);      // beyond the gap
-  EXPECT_EQ(grid->values[4 * 6], 9);  // in the second row
+  EXPECT_EQ(grid->bytes[0], 1);
+  EXPECT_EQ(grid->bytes[4], 5);      // beyond the gap
+  EXPECT_EQ(grid->bytes[4 * 6], 9);  // in the second row
   EXPECT_EQ(png_of(*grid).substr(0, 4), "\x89PNG");
   EXPECT_FALSE(picture_grid(Tensor::zeros({3, 4})).has_value());
   EXPECT_FALSE(picture_grid(Tensor::zeros({3, 2, 2, 1}, DType::int64)).has_value());
@@ -103,7 +103,7 @@ TEST(PictureGrid, ShowsImagesSideBySide) {
 TEST(PictureGrid, MapsFloatsToTheirRange) {
   const auto grid = picture_grid(Tensor::copy_of(std::vector<float>{-1, 0, 1, 3}, {1, 1, 4, 1}));
   ASSERT_TRUE(grid.has_value());
-  EXPECT_EQ(grid->values, (std::vector<unsigned char>{0, 64, 128, 255}));
+  EXPECT_EQ(grid->bytes, (std::vector<unsigned char>{0, 64, 128, 255}));
 }
 
 TEST(PictureGrid, OfManyOrLargeImagesShowsSome) {

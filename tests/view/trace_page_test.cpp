@@ -18,7 +18,7 @@ train::Trace small_trace(const std::string& name) {
   op.forward = {.begin = 0, .seconds = 1e-3, .flops = 24, .bytes = 80};
   op.inputs = {{.name = name + ".weight", .shape = {3, 2}, .requires_grad = true}};
   op.output = {.elements = 6, .std = 1, .min = -1, .max = 1, .histogram = {3, 3}};
-  op.maps = {.width = 2, .height = 1, .channels = 1, .pixels = {0, 255}};
+  op.maps = {.height = 1, .width = 2, .channels = 1, .bytes = {0, 255}};
   trace.ops.push_back(op);
   trace.moments = {{.kind = train::Moment::Kind::forward, .op = 0, .peak_bytes = 24}};
   trace.tensors = {{.bytes = 24, .op = 0, .saved_by = {0}}};
@@ -53,7 +53,7 @@ TEST(TracePage, NamesAreTextAndNothingElse) {
 TEST(TracePage, HasPicturesIfTheTraceHas) {
   train::Trace trace = small_trace("fc");
   EXPECT_EQ(trace_page(trace, "x.yaml").body.find("pictures"), std::string::npos);
-  trace.pictures.push_back({"input", {.width = 2, .height = 1, .channels = 1, .pixels = {0, 255}}});
+  trace.pictures.push_back({"input", {.height = 1, .width = 2, .channels = 1, .bytes = {0, 255}}});
   const std::string body = trace_page(trace, "x.yaml").body;
   EXPECT_NE(body.find("href=\"#section-pictures\""), std::string::npos);
   EXPECT_NE(body.find("id=\"pictures\""), std::string::npos);

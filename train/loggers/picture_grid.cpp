@@ -3,9 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-
-#include <png.h>
+#include <vector>
 
 namespace weft::train {
 namespace {
@@ -35,7 +33,7 @@ std::vector<unsigned char> bytes_of_images(const Tensor& images) {
 
 }  // namespace
 
-std::optional<Pixels> picture_grid(const Tensor& images) {
+std::optional<data::Pixels> picture_grid(const Tensor& images) {
   if (!images.defined() || images.rank() != 4 || images.elements() == 0) return std::nullopt;
   if (images.dtype() != DType::uint8 && !is_floating(images.dtype())) return std::nullopt;
   const i64 height = images.size(1), width = images.size(2), channels = images.size(3);
@@ -45,8 +43,8 @@ std::optional<Pixels> picture_grid(const Tensor& images) {
   const i64 rows = (count + columns - 1) / columns;
   const i64 shown = channels >= 3 ? 3 : 1;
   const std::vector<unsigned char> bytes = bytes_of_images(images.slice(0, count));
-  Pixels grid{rows * (height + kGap) - kGap, columns * (width + kGap) - kGap, shown, {}};
-  grid.values.assign(static_cast<std::size_t>(grid.height * grid.width * shown), kBetween);
+  data::Pixels grid{rows * (height + kGap) - kGap, columns * (width + kGap) - kGap, shown, {}};
+  grid.bytes.assign(static_cast<std::size_t>(grid.height * grid.width * shown), kBetween);
   for (i64 i = 0; i < count; ++i)
     for (i64 y = 0; y < height; ++y)
       for (i64 x = 0; x < width; ++x) {
@@ -54,25 +52,9 @@ std::optional<Pixels> picture_grid(const Tensor& images) {
         const i64 to =
             ((i / columns * (height + kGap) + y) * grid.width + i % columns * (width + kGap) + x) *
             shown;
-        std::copy_n(bytes.begin() + from, shown, grid.values.begin() + to);
+        std::copy_n(bytes.begin() + from, shown, grid.bytes.begin() + to);
       }
   return grid;
-}
-
-std::string png_of(const Pixels& pixels) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = static_cast<png_uint_32>(pixels.width);
-  image.height = static_cast<png_uint_32>(pixels.height);
-  image.format = pixels.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
-  std::string file(bytes, '\0');
-  const int written =
-      png_image_write_to_memory(&image, file.data(), &bytes, 0, pixels.values.data(), 0, nullptr);
-  WEFT_ASSERT(written != 0, "a picture of {} x {} pixels cannot be encoded: {}", pixels.height,
-              pixels.width, static_cast<const char*>(image.message));
-  file.resize(bytes);
-  return file;
 }
 
 }  // namespace weft::train

@@ -64,7 +64,7 @@ void SummaryEvent::histogram(std::string_view tag, const Histogram& histogram) {
   summary_.message(1, entry.bytes(1, tag).message(5, histo));
 }
 
-void SummaryEvent::picture(std::string_view tag, const Pixels& pixels) {
+void SummaryEvent::picture(std::string_view tag, const data::Pixels& pixels) {
   Protobuf image, entry;
   image.integer(1, pixels.height).integer(2, pixels.width).integer(3, pixels.channels);
   image.bytes(4, png_of(pixels));

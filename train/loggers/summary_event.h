@@ -26,7 +26,7 @@ class SummaryEvent {
  public:
   void scalar(std::string_view tag, double value);
   void histogram(std::string_view tag, const Histogram& histogram);
-  void picture(std::string_view tag, const Pixels& pixels);
+  void picture(std::string_view tag, const data::Pixels& pixels);
   // TensorBoard shows the text as Markdown.
   void text(std::string_view tag, std::string_view text);
   // The values of a flat config (config::flatten). TensorBoard shows them beside the last value of

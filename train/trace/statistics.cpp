@@ -88,8 +88,8 @@ struct Range {
   double share(double v) const { return high > low ? (v - low) / (high - low) : 0.5; }
 };
 
-Picture blank(i64 width, i64 height, i64 channels) {
-  return {width, height, channels,
+data::Pixels blank(i64 height, i64 width, i64 channels) {
+  return {height, width, channels,
           std::vector<u8>(static_cast<std::size_t>(width * height * channels), 255)};
 }
 
@@ -108,46 +108,46 @@ Statistics statistics_of(const Tensor& x, double scale) {
   return of<float>(host.values<float>(), scale);
 }
 
-Picture feature_maps(const Tensor& batch, i64 most) {
+data::Pixels feature_maps(const Tensor& batch, i64 most) {
   if (!is_images(batch)) return {};
   const std::vector<double> image = values_of(batch.slice(0, 1));
   const Plane plane = plane_of(batch);
   const i64 maps = std::min(most, plane.channels), rows = plane.rows(), columns = plane.columns();
-  Picture picture = blank(maps * (columns + 1) - 1, rows, 1);
+  data::Pixels picture = blank(rows, maps * (columns + 1) - 1, 1);
   for (i64 c = 0; c < maps; ++c) {
     Range range;
     for (i64 y = 0; y < rows; ++y)
       for (i64 x = 0; x < columns; ++x) range.add(image[plane.at(y, x, c)]);
     for (i64 y = 0; y < rows; ++y)
       for (i64 x = 0; x < columns; ++x)
-        picture.pixels[static_cast<std::size_t>(y * picture.width + c * (columns + 1) + x)] =
+        picture.bytes[static_cast<std::size_t>(y * picture.width + c * (columns + 1) + x)] =
             byte_of(range.share(image[plane.at(y, x, c)]));
   }
   return picture;
 }
 
-Picture picture_of(const Tensor& batch) {
+data::Pixels picture_of(const Tensor& batch) {
   if (!is_images(batch)) return {};
   const std::vector<double> image = values_of(batch.slice(0, 1));
   const Plane plane = plane_of(batch);
-  Picture picture = blank(plane.columns(), plane.rows(), plane.channels == 3 ? 3 : 1);
+  data::Pixels picture = blank(plane.rows(), plane.columns(), plane.channels == 3 ? 3 : 1);
   Range range;
   for (const double v : image) range.add(v);
   std::size_t at = 0;
   for (i64 y = 0; y < picture.height; ++y)
     for (i64 x = 0; x < picture.width; ++x)
       for (i64 c = 0; c < picture.channels; ++c)
-        picture.pixels[at++] = byte_of(range.share(image[plane.at(y, x, c)]));
+        picture.bytes[at++] = byte_of(range.share(image[plane.at(y, x, c)]));
   return picture;
 }
 
-Picture filters_of(const Tensor& weight, i64 most) {
+data::Pixels filters_of(const Tensor& weight, i64 most) {
   if (!is_images(weight)) return {};
   const i64 filters = std::min(most, weight.size(0)), rows = weight.size(1),
             columns = weight.size(2), in = weight.size(3), channels = in == 3 ? 3 : 1;
   const i64 per_row = std::min<i64>(filters, rows > 8 ? 8 : 16);
   const i64 lines = (filters + per_row - 1) / per_row;
-  Picture picture = blank(per_row * (columns + 1) - 1, lines * (rows + 1) - 1, channels);
+  data::Pixels picture = blank(lines * (rows + 1) - 1, per_row * (columns + 1) - 1, channels);
   const std::vector<double> w = values_of(weight.slice(0, filters));
   const auto value = [&](i64 f, i64 pixel, i64 c) {
     const auto* const first = w.data() + (f * rows * columns + pixel) * in;
@@ -165,7 +165,7 @@ Picture filters_of(const Tensor& weight, i64 most) {
       for (i64 c = 0; c < channels; ++c) {
         const i64 y = f / per_row * (rows + 1) + p / columns,
                   x = f % per_row * (columns + 1) + p % columns;
-        picture.pixels[static_cast<std::size_t>((y * picture.width + x) * channels + c)] =
+        picture.bytes[static_cast<std::size_t>((y * picture.width + x) * channels + c)] =
             byte_of(largest > 0 ? 0.5 + value(f, p, c) / (2 * largest) : 0.5);
       }
   return picture;

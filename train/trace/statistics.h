@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "weft/data/pixels.h"
 #include "weft/tensor/tensor.h"
 
 namespace weft::train {
@@ -25,20 +26,14 @@ Statistics statistics_of(const Tensor& x, double scale = 1);
 // The elements on the host as f32 or f64, times nothing. A tensor that is so already is not copied.
 Tensor on_host(const Tensor& x);
 
-// A small picture: `pixels` has height·width·channels bytes, channels 1 or 3.
-struct Picture {
-  i64 width = 0, height = 0, channels = 1;
-  std::vector<u8> pixels = {};
-};
-
 // The first image of a batch (batch, height, width, channels) as a row of pictures, one per
 // channel and at most `most`, each from its smallest value (black) to its largest (white). Wide
 // images are thinned to 48 pixels.
-Picture feature_maps(const Tensor& batch, i64 most);
+data::Pixels feature_maps(const Tensor& batch, i64 most);
 // The image itself in grey or colour; of more channels the first.
-Picture picture_of(const Tensor& batch);
+data::Pixels picture_of(const Tensor& batch);
 // Filters (out, height, width, in) as a grid, at most `most`. Of three inputs they are coloured, of
 // others each is its mean over the inputs. Grey is 0.
-Picture filters_of(const Tensor& weight, i64 most);
+data::Pixels filters_of(const Tensor& weight, i64 most);
 
 }  // namespace weft::train

@@ -93,7 +93,7 @@ void add_filters(Trace& trace, Trainer& trainer, const Shape& sample) {
         Tensor weight = p.variable.value();
         if (weight.rank() == 2 && sample.rank() == 3 && weight.size(1) == sample.elements())
           weight = weight.reshape({weight.size(0), sample[0], sample[1], sample[2]});
-        const Picture picture = filters_of(weight, kMostFilters);
+        const data::Pixels picture = filters_of(weight, kMostFilters);
         if (picture.width > 0) trace.pictures.push_back({p.name, picture});
         return;
       }

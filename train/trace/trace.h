@@ -44,7 +44,7 @@ struct TracedOp {
   bool has_backward = false;
   Statistics output = {}, gradient = {};  // the gradient is that of the output
   std::vector<i64> saved = {};            // indices of Trace::tensors, held for the backward pass
-  Picture maps = {};                      // of the first sample, if the output is images
+  data::Pixels maps = {};                 // of the first sample, if the output is images
 
   i64 output_bytes() const { return shape.elements() * bytes_of(dtype); }
 };
@@ -115,7 +115,7 @@ struct RankTimes {
 
 struct NamedPicture {
   std::string name;
-  Picture picture;
+  data::Pixels picture;
 };
 
 struct Trace {

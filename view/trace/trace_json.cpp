@@ -24,10 +24,6 @@ Json number(double value) {
 
 Json exact(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-std::string data_uri(const train::Picture& picture) {
-  return data_uri_of({picture.height, picture.width, picture.channels, picture.pixels});
-}
-
 Json json_of(const train::Statistics& s) {
   if (s.elements == 0) return nullptr;
   return {{"n", s.elements},        {"bad", s.non_finite},      {"mean", number(s.mean)},
@@ -69,7 +65,7 @@ Json json_of(const train::TracedOp& op, const train::Machine& machine) {
             {"grad", json_of(op.gradient)},
             {"saved", op.saved}};
   if (op.maps.width > 0)
-    json["maps"] = {{"w", op.maps.width}, {"h", op.maps.height}, {"uri", data_uri(op.maps)}};
+    json["maps"] = {{"w", op.maps.width}, {"h", op.maps.height}, {"uri", data_uri_of(op.maps)}};
   return json;
 }
 
@@ -165,7 +161,7 @@ std::string to_json(const Trace& trace) {
     pictures.push_back({{"name", each.name},
                         {"w", each.picture.width},
                         {"h", each.picture.height},
-                        {"uri", data_uri(each.picture)}});
+                        {"uri", data_uri_of(each.picture)}});
   for (const train::RankTimes& each : trace.ranks)
     ranks.push_back(
         {number(each.computing), number(each.communicating), number(each.waiting), each.bytes});
