@@ -135,4 +135,18 @@ std::string read_file(const fs::path& path, i64 most_bytes) {
   return text;
 }
 
+int append_or_cut(int file, std::string_view text, i64 size) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t written = ::write(file, text.data() + done, text.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int code = errno;
+      [[maybe_unused]] const int best_effort = ftruncate(file, size);  // half a line is worse
+      return code;
+    }
+    done += static_cast<std::size_t>(written);
+  }
+  return 0;
+}
+
 }  // namespace weft

@@ -57,6 +57,10 @@ class SameFolder {
 // The names in a folder, sorted; none if the folder does not exist. Throws IoError.
 std::vector<std::string> names_in(const std::filesystem::path& folder);
 
+// Writes `text` to a file of `size` bytes that was opened with O_APPEND. Returns 0, or errno if
+// that fails; the file is then cut back, so that no part of the text is left.
+int append_or_cut(int file, std::string_view text, i64 size);
+
 // The bytes of a file. Throws UserError if there is no such file, if it is a link, a folder or a
 // device, or if it has more than `most_bytes` bytes. Throws IoError if it cannot be read.
 std::string read_file(const std::filesystem::path& path, i64 most_bytes);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "weft/core/atomic_file.h"
+#include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/train/loggers/summary_event.h"
 #include "weft/train/loggers/tfrecord.h"
@@ -138,16 +139,8 @@ void EventFiles::append(std::string_view event) {
   if (file_ < 0) return;
   const std::string record = tfrecord(event);
   i64& size = sizes_[name_];
-  for (std::size_t done = 0; done < record.size();) {
-    const ssize_t written = ::write(file_, record.data() + done, record.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int code = errno;
-      [[maybe_unused]] const int best_effort = ftruncate(file_, size);  // no part of a record
-      throw IoError((folder_ / name_).string(), "written", code);
-    }
-    done += static_cast<std::size_t>(written);
-  }
+  if (const int code = append_or_cut(file_, record, size); code != 0)
+    throw IoError((folder_ / name_).string(), "written", code);
   size += std::ssize(record);
 }
 

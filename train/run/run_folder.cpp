@@ -103,16 +103,7 @@ class RunFile {
     char last = '\n';  // a line that a kill has cut off is not continued
     if (size_ > 0 && pread(file_, &last, 1, size_ - 1) == 1 && last != '\n')
       text.insert(0, 1, '\n');
-    for (std::size_t done = 0; done < text.size();) {
-      const ssize_t written = ::write(file_, text.data() + done, text.size() - done);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) {
-        const int code = errno;
-        [[maybe_unused]] const int best_effort = ftruncate(file_, size_);  // half a line is worse
-        fail_with("written", code);
-      }
-      done += static_cast<std::size_t>(written);
-    }
+    if (const int code = append_or_cut(file_, text, size_); code != 0) fail_with("written", code);
   }
 
  private:
