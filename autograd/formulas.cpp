@@ -120,6 +120,12 @@ constexpr auto kFormulas = std::to_array<OpFormula>({
 
 }  // namespace
 
+double weighted_product_flops(const Shape& output, const Shape& weight) {
+  if (weight.rank() == 0 || weight[0] == 0) return 0;
+  return 2 * static_cast<double>(output.elements()) * static_cast<double>(weight.elements()) /
+         static_cast<double>(weight[0]);
+}
+
 const OpFormula* formula_of(std::string_view op) {
   const auto* found = std::find_if(kFormulas.begin(), kFormulas.end(),
                                    [&](const OpFormula& each) { return each.op == op; });

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "weft/core/types.h"
+#include "weft/tensor/shape.h"
 
 namespace weft {
 
@@ -24,6 +24,10 @@ struct OpFormula {
   std::string_view contract;  // the header that says it in full: "kernels/softmax.h"
   OpWork work = {};
 };
+
+// The operations of a product with a weight whose first axis is that of the outputs (linear,
+// conv2d): each element of the output is a sum over the weights of its channel.
+double weighted_product_flops(const Shape& output, const Shape& weight);
 
 // Null for an op without a line.
 const OpFormula* formula_of(std::string_view op);

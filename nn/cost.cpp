@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "weft/autograd/formulas.h"
 #include "weft/autograd/tape.h"
 #include "weft/nn/dry_run.h"
 #include "weft/nn/layer_parts.h"
@@ -81,12 +82,8 @@ class CostObserver final : public TapeObserver {
 }  // namespace
 
 double flops_of(const std::string& op, const Shape& output, const Tensor& weight) {
-  if ((op != "linear" && op != "conv2d") || !weight.defined() || weight.rank() < 2 ||
-      weight.elements() == 0)
-    return 0;
-  // Each element of the output is a sum over the weights of its channel.
-  return 2 * static_cast<double>(output.elements()) * static_cast<double>(weight.elements()) /
-         static_cast<double>(weight.size(0));
+  if ((op != "linear" && op != "conv2d") || !weight.defined() || weight.rank() < 2) return 0;
+  return weighted_product_flops(output, weight.shape());
 }
 
 ModelCost cost_of(Module& model, const Shape& sample, DType dtype) {

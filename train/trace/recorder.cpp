@@ -28,9 +28,8 @@ double forward_flops(const OpFormula* formula, const TracedOp& op) {
     if (outputs == 0) return 0;
     return 2 * outputs * std::round(std::sqrt(elements(0) * elements(1) / (outputs * batch)));
   }
-  // The first input is the weight, whose first axis is that of the outputs.
-  const i64 out = op.inputs.empty() ? 0 : op.inputs[0].shape[0];
-  return out == 0 ? 0 : 2 * outputs * elements(0) / static_cast<double>(out);
+  // The first input is the weight.
+  return op.inputs.empty() ? 0 : weighted_product_flops(op.shape, op.inputs[0].shape);
 }
 
 // A product has another one for the gradient of each of its matrices. For other ops the work of a
