@@ -7,7 +7,8 @@
 #include <system_error>
 
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "weft/train/run/system_figures.h"
 
 namespace weft::view {
 namespace {
@@ -29,13 +30,6 @@ bool process_has_open(i64 pid, const struct stat& wanted) {
   return false;
 }
 
-i64 resident_bytes(i64 pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
-  i64 size = 0, resident = 0;
-  file >> size >> resident;
-  return file ? resident * sysconf(_SC_PAGESIZE) : 0;
-}
-
 }  // namespace
 
 std::optional<TrainingProcess> training_process(const fs::path& run) {
@@ -51,7 +45,7 @@ std::optional<TrainingProcess> training_process(const fs::path& run) {
     if (!(words >> index >> kind >> mode >> access >> pid >> file)) continue;
     if (kind != "FLOCK" || pid <= 0) continue;
     if (file.substr(file.rfind(':') + 1) != std::to_string(lock.st_ino)) continue;
-    if (process_has_open(pid, lock)) return TrainingProcess{pid, resident_bytes(pid)};
+    if (process_has_open(pid, lock)) return TrainingProcess{pid, train::resident_bytes(pid)};
   }
   return std::nullopt;
 }

@@ -34,6 +34,12 @@ double seconds_of(const timeval& time) {
 
 }  // namespace
 
+i64 resident_bytes(i64 process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/statm");
+  i64 pages = 0, resident = 0;
+  return file >> pages >> resident ? resident * sysconf(_SC_PAGESIZE) : 0;
+}
+
 SystemFigures::SystemFigures()
     : read_at_(Clock::now()),
       process_seconds_(process_seconds()),
@@ -72,9 +78,8 @@ std::map<std::string, double> SystemFigures::read() {
   process_seconds_ = used;
   machine_ = machine;
 
-  double pages = 0, resident = 0;
-  if (std::ifstream file("/proc/self/statm"); file >> pages >> resident)
-    figures["process/memory_bytes"] = resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (const i64 bytes = resident_bytes(getpid()); bytes > 0)
+    figures["process/memory_bytes"] = static_cast<double>(bytes);
   if (const auto memory = memory_of_machine(); memory.size() == 2) {
     figures["machine/memory_total_bytes"] = memory.at("MemTotal:");
     figures["machine/memory_bytes"] = memory.at("MemTotal:") - memory.at("MemAvailable:");

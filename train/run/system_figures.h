@@ -7,10 +7,14 @@
 #include <string>
 
 #include "weft/core/clock.h"
+#include "weft/core/types.h"
 
 namespace weft::train {
 
 class Nvml;
+
+// The memory of a process that the machine holds, in bytes; 0 if it cannot be read.
+i64 resident_bytes(i64 process);
 
 class SystemFigures {
  public:
