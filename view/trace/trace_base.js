@@ -22,6 +22,10 @@ const el = (tag, attributes, ...children) => make(null, tag, attributes, childre
 const svg = (tag, attributes, ...children) =>
     make("http://www.w3.org/2000/svg", tag, attributes, children);
 
+// A drawing as large as its units, which a reader of screens calls by its label.
+const canvas = (width, height, label) => svg(
+    "svg", {viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label});
+
 // --- numbers
 function digits(x, count = 4) {
   if (x === null || x === undefined) return "–";

@@ -35,13 +35,7 @@ drawn("graph", width => {
   }
   const gap = Math.min(18, (width - right - 14) / Math.max(1, lanes.length));
 
-  const picture = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    role: "img",
-    "aria-label": "graph of the ops"
-  });
+  const picture = canvas(width, height, "graph of the ops");
   picture.append(
       svg("defs", {},
           ["arrow", "arrowless"].map(

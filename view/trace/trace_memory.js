@@ -91,13 +91,7 @@
     const most = total[peak] * 1.05, count = moments.length;
     const x = i => left + i / count * (width - left - right);
     const y = bytes => height - bottom - bytes / most * (height - top - bottom);
-    const picture = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": "memory over the step"
-    });
+    const picture = canvas(width, height, "memory over the step");
     for (const [bytes, text] of roundTicks(most, 5, kByteUnits))
       picture.append(
           svg("line",
@@ -171,13 +165,7 @@
           height = rows.length * line + 20, count = moments.length;
     const x = i => left + i / count * (width - left - 66);
     const most = Math.max(...rows.map(row => row[0]));
-    const picture = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": "lives of saved tensors"
-    });
+    const picture = canvas(width, height, "lives of saved tensors");
     picture.append(...passLabels(x, height - 3, 0, height - 16, left - 8).flat());
     rows.forEach((tensor, row) => {
       const [bytes, of, born, died, holders] = tensor, at = row * line;

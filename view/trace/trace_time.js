@@ -8,13 +8,7 @@
     const rows = ["forward", "backward", "update", "other"], bottom = top + rows.length * lane;
     const height = bottom + 22;
     const x = s => left + s / trace.seconds * (width - left - right);
-    const picture = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": "time line of the step"
-    });
+    const picture = canvas(width, height, "time line of the step");
     for (const [s, text] of roundTicks(trace.seconds, width / 100, kTimeUnits))
       picture.append(
           svg("line", {x1: x(s), x2: x(s), y1: top, y2: bottom, class: "grid"}),
@@ -110,13 +104,7 @@
     const y0 = Math.floor(log(Math.min(...ys))), y1 = log(roof) + 0.25;
     const x = v => left + (log(v) - x0) / (x1 - x0) * (width - left - right);
     const y = v => height - bottom - (log(v) - y0) / (y1 - y0) * (height - bottom - top);
-    const picture = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`,
-      width,
-      height,
-      role: "img",
-      "aria-label": "roofline of the ops"
-    });
+    const picture = canvas(width, height, "roofline of the ops");
     for (let e = x0; e <= x1; ++e)
       picture.append(
           svg("line",
