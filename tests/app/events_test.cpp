@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/tests/app/run_command.h"
+#include "weft/tests/app/small_config.h"
 #include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/run_files.h"
 
@@ -23,14 +24,7 @@ using Json = nlohmann::json;
 
 class TrainEvents : public test_support::InScratchFolder {
  protected:
-  TrainEvents() : InScratchFolder("events") {
-    train::testing_runs::write(
-        folder_ / "small.yaml",
-        "run: {threads: 1}\n"
-        "data: {type: digits, train_size: 200, test_size: 40, validation_split: 0.1}\n"
-        "model: {type: mlp, hidden: [16]}\n"
-        "train: {epochs: 2, batch_size: 20}\n");
-  }
+  TrainEvents() : InScratchFolder("events") { write_small_config(folder_); }
 
   // The exit code of a run whose events go to events.jsonl.
   int train(const std::string& arguments) const {

@@ -13,6 +13,7 @@
 #include "weft/core/sha256.h"
 #include "weft/nn/safetensors.h"
 #include "weft/tests/app/run_command.h"
+#include "weft/tests/app/small_config.h"
 #include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/run_files.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
@@ -26,14 +27,7 @@ namespace fs = std::filesystem;
 
 class Outputs : public test_support::InScratchFolder {
  protected:
-  Outputs() : InScratchFolder("outputs") {
-    train::testing_runs::write(
-        folder_ / "small.yaml",
-        "run: {threads: 1}\n"
-        "data: {type: digits, train_size: 200, test_size: 40, validation_split: 0.1}\n"
-        "model: {type: mlp, hidden: [16]}\n"
-        "train: {epochs: 2, batch_size: 20}\n");
-  }
+  Outputs() : InScratchFolder("outputs") { write_small_config(folder_); }
 
   void write_picture(const std::string& name, unsigned size) const {
     png_image image{};

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `weft train` shows on a terminal, and where there is none.
 #include <csignal>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
+#include "weft/tests/app/pseudo_terminal.h"
 #include "weft/tests/app/run_command.h"
 #include "weft/tests/support/scratch_folder.h"
 #include "weft/tests/train/run_files.h"
@@ -21,43 +18,6 @@ namespace weft::app {
 namespace {
 
 using namespace testing_app;
-
-// A terminal of this process, with a program on the other side.
-class OutputTerminal {
- public:
-  OutputTerminal() : fd_(posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK)) {
-    if (fd_ < 0 || grantpt(fd_) != 0 || unlockpt(fd_) != 0) return;
-    name_ = ptsname(fd_);
-    held_ = open(name_.c_str(), O_RDWR | O_NOCTTY);
-  }
-  ~OutputTerminal() {
-    close(held_);
-    close(fd_);
-  }
-  OutputTerminal(const OutputTerminal&) = delete;
-  OutputTerminal& operator=(const OutputTerminal&) = delete;
-
-  bool is_open() const { return held_ >= 0; }
-  const std::string& name() const { return name_; }
-  void resize(int columns) const {
-    winsize size{};
-    size.ws_row = 24;
-    size.ws_col = static_cast<unsigned short>(columns);
-    ioctl(fd_, TIOCSWINSZ, &size);
-  }
-  // What the program has written since the last call.
-  std::string read_all() const {
-    std::string text;
-    char buffer[4096];
-    for (ssize_t n; (n = read(fd_, buffer, sizeof(buffer))) > 0;)
-      text.append(buffer, static_cast<std::size_t>(n));
-    return text;
-  }
-
- private:
-  int fd_, held_ = -1;
-  std::string name_;
-};
 
 // The bars in an output, each as it is on its line.
 std::vector<std::string> bars_in(const std::string& output) {
@@ -81,38 +41,27 @@ class TerminalRun : public test_support::InScratchFolder {
         "train: {epochs: 1000000, batch_size: 4}\n");
   }
 
-  // Trains until `enough` of what was shown, then stops as Ctrl-C does. Returns what was shown.
-  std::string shown(OutputTerminal& terminal, const std::string& environment,
+  // Trains until `enough` of what is shown, then stops as Ctrl-C does. Returns what was shown.
+  std::string shown(PseudoTerminal& terminal,
                     const std::function<bool(const std::string&)>& enough) const {
-    const pid_t child = start_line(
-        folder_, environment + " exec \"$WEFT\" train long.yaml >" + terminal.name() + " 2>&1");
-    std::string output;
-    EXPECT_TRUE(wait_for([&] {
-      output += terminal.read_all();
-      return enough(output);
-    })) << output;
-    kill(child, SIGINT);
-    int status = -1;  // the program may wait for room in the terminal
-    EXPECT_TRUE(wait_for([&] {
-      output += terminal.read_all();
-      return waitpid(child, &status, WNOHANG) == child;
-    }));
-    EXPECT_EQ(WEXITSTATUS(status), 130);
+    EXPECT_TRUE(wait_for([&] { return enough(terminal.output()); })) << terminal.output();
+    kill(terminal.child(), SIGINT);
+    EXPECT_EQ(terminal.end(), 130);
     std::filesystem::remove_all(folder_ / "run");
-    return output + terminal.read_all();
+    return terminal.output();
   }
+  static constexpr const char* kTrain = "exec \"$WEFT\" train long.yaml 2>&1";
 };
 
 TEST_F(TerminalRun, SlowHasABarThatFollowsItsWidth) {
-  OutputTerminal terminal;
-  ASSERT_TRUE(terminal.is_open());
-  terminal.resize(100);
+  PseudoTerminal terminal(folder_, kTrain, 100);
+  ASSERT_TRUE(terminal.exists());
   std::size_t wide = 0;
-  const std::string output = shown(terminal, "TERM=xterm", [&](const std::string& so_far) {
+  const std::string output = shown(terminal, [&](const std::string& so_far) {
     const std::size_t bars = bars_in(so_far).size();
     if (wide == 0 && bars >= 3) {
       wide = bars + 2;  // one or two may be under way
-      terminal.resize(40);
+      terminal.resize(40, 24);
     }
     return wide > 0 && bars >= wide + 3;
   });
@@ -133,12 +82,10 @@ TEST_F(TerminalRun, SlowHasABarThatFollowsItsWidth) {
 }
 
 TEST_F(TerminalRun, HasNoColourWhereNoneIsWanted) {
-  OutputTerminal terminal;
-  ASSERT_TRUE(terminal.is_open());
-  terminal.resize(0);  // does not say
+  PseudoTerminal terminal(folder_, std::string("NO_COLOR=1 ") + kTrain, 0);  // does not say
+  ASSERT_TRUE(terminal.exists());
   const std::string output =
-      shown(terminal, "NO_COLOR=1 TERM=xterm",
-            [&](const std::string& so_far) { return !bars_in(so_far).empty(); });
+      shown(terminal, [](const std::string& so_far) { return !bars_in(so_far).empty(); });
   for (const std::string& bar : bars_in(output)) {
     EXPECT_EQ(bar.find('\033'), std::string::npos) << bar;
     EXPECT_LT(train::columns_of(bar), 80) << bar;
@@ -146,9 +93,9 @@ TEST_F(TerminalRun, HasNoColourWhereNoneIsWanted) {
 }
 
 TEST_F(TerminalRun, OfThePlainestKindHasLinesAlone) {
-  OutputTerminal terminal;
-  ASSERT_TRUE(terminal.is_open());
-  const std::string output = shown(terminal, "TERM=dumb", [&](const std::string& so_far) {
+  PseudoTerminal terminal(folder_, std::string("TERM=dumb ") + kTrain);
+  ASSERT_TRUE(terminal.exists());
+  const std::string output = shown(terminal, [](const std::string& so_far) {
     return so_far.find("epoch       2/1000000") != so_far.npos;
   });
   EXPECT_EQ(output.find('\033'), std::string::npos) << output;

@@ -10,6 +10,7 @@
 
 #include "weft/nn/safetensors.h"
 #include "weft/tests/app/run_command.h"
+#include "weft/tests/app/small_config.h"
 #include "weft/tests/support/scratch_folder.h"
 
 namespace weft::app {
@@ -19,12 +20,7 @@ namespace fs = std::filesystem;
 
 class Weights : public test_support::InScratchFolder {
  protected:
-  Weights() : InScratchFolder("weights") {
-    std::ofstream(folder_ / "small.yaml")
-        << "data: {type: digits, train_size: 200, test_size: 40, validation_split: 0.1}\n"
-           "model: {type: mlp, hidden: [16]}\n"
-           "train: {epochs: 2, batch_size: 20}\n";
-  }
+  Weights() : InScratchFolder("weights") { testing_app::write_small_config(folder_); }
   testing_app::Result weft(const std::string& arguments) {
     return testing_app::run_command(folder_, arguments);
   }

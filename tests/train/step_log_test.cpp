@@ -148,16 +148,9 @@ TEST_F(StepLog, LeavesSkippedStepsOut) {
 
 TEST_F(StepLog, IsNotDoubledByAResume) {
   const std::vector<std::string> keys{"run.log_every=1ba", "checkpoint.every=2ba"};
-  Orchestrator(config(keys), "test").train();
-  const auto whole = testing_runs::outcome_of(folder_ / "run");
-  for (const i64 batch : {1, 4, 5, 9}) {
-    std::filesystem::remove_all(folder_ / "run");
-    EXPECT_TRUE(testing_runs::stopped_at(config(keys), batch));
-    std::vector<std::string> resumed = keys;
-    resumed.emplace_back("resume=auto");
-    Orchestrator(config(resumed), "test").train();
-    EXPECT_EQ(testing_runs::outcome_of(folder_ / "run"), whole) << "stopped at batch " << batch;
-  }
+  testing_runs::expect_equal_after_a_stop(
+      folder_ / "run", keys, {1, 4, 5, 9},
+      [&](const std::vector<std::string>& overrides) { return config(overrides); });
 }
 
 TEST_F(StepLog, MayChangeWhenARunIsResumed) {

@@ -142,16 +142,9 @@ TEST_F(TrainMetricsOfARun, GoOnInsideAnEpochThatIsResumed) {
   const std::vector<std::string> keys{
       "train.metrics=[accuracy, top_k, confusion_matrix, f1_micro, perplexity]",
       "checkpoint.every=2ba"};
-  Orchestrator(config(keys), "test").train();
-  const auto whole = testing_runs::outcome_of(folder_ / "run");
-  for (const i64 batch : {2, 4, 6}) {
-    std::filesystem::remove_all(folder_ / "run");
-    EXPECT_TRUE(testing_runs::stopped_at(config(keys), batch));
-    std::vector<std::string> resumed = keys;
-    resumed.emplace_back("resume=auto");
-    Orchestrator(config(resumed), "test").train();
-    EXPECT_EQ(testing_runs::outcome_of(folder_ / "run"), whole) << "stopped at batch " << batch;
-  }
+  testing_runs::expect_equal_after_a_stop(
+      folder_ / "run", keys, {2, 4, 6},
+      [&](const std::vector<std::string>& overrides) { return config(overrides); });
   EXPECT_TRUE(warnings_.empty());
 }
 
