@@ -2,6 +2,7 @@
 """Checks of arguments. Each raises TypeError or ValueError with a sentence that names the argument."""
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
@@ -66,6 +67,11 @@ def plain(place: str, value: Any) -> Any:
     if callable(getattr(value, "tolist", None)):
         return plain(place, value.tolist())
     raise TypeError(f"{place}: {_kind(value)} given; {_VALUES} is required")
+
+
+def text_of(value: Any) -> str:
+    """A value of JSON as a text that the command line and a config read as this one."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def environment_of(environment: Optional[Mapping[str, str]]) -> Dict[str, str]:

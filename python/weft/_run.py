@@ -59,11 +59,6 @@ class Result:
         return self.reason == "stopped"
 
 
-def text_of(value: Any) -> str:
-    """A value as a text that the command line and a config read as this one."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def find_program(program: Optional[Path]) -> str:
     """The path of the program `weft`, by default the one in PATH. Raises Error without one."""
     name = "weft" if program is None else _check.path_of("program", program)

@@ -161,7 +161,7 @@ def _texts(value: Any) -> Any:
         return {key: _texts(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_texts(each) for each in value]
-    return value if isinstance(value, str) else json.dumps(value)
+    return _check.text_of(value)
 
 
 class _Reader:

@@ -26,7 +26,7 @@ import time
 import uuid
 from typing import Any, Callable, Iterable, Mapping, Union
 
-from weft import _follow
+from weft import _check, _follow
 from weft._command import Command as _Command
 
 Path = Union[str, "os.PathLike[str]"]
@@ -109,10 +109,7 @@ def train_func(config: Path | dict[str, Any], overrides: Iterable[str] = (), *,
     one. If the run ends with a test, one more report has the metrics of the last epoch and of the
     test, with the newest checkpoint. A command that fails raises `Failed`.
     """
-    overrides = list(overrides)
-    for text in overrides:
-        if not isinstance(text, str) or "=" not in text:
-            raise ValueError(f"overrides: {text!r} given; texts such as 'train.epochs=3' are required")
+    overrides = _check.overrides_of(list(overrides))
     if isinstance(config, dict):
         name = "ray"
     else:
@@ -133,7 +130,7 @@ def train_func(config: Path | dict[str, Any], overrides: Iterable[str] = (), *,
 
 def _override(key: str, value: Any) -> str:
     """key=value with a value that the command line reads as this one."""
-    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+    return f"{key}={_check.text_of(value)}"
 
 
 def _environment(start: Mapping[str, Any], rank: int, size: int, local_rank: int,
