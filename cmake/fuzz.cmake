@@ -18,19 +18,22 @@ set(fuzz_tensor tensor/dtype.cpp tensor/shape.cpp tensor/state.cpp tensor/storag
     tensor/tree.cpp)
 set(fuzz_nn nn/safetensors*.cpp)
 set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp data/file.cpp data/idx.cpp
-    data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/resize.cpp data/sources.cpp data/subset.cpp
+    data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/pixels.cpp data/resize.cpp data/sources.cpp data/subset.cpp
     data/table.cpp data/tensor_dataset.cpp data/text.cpp data/vocabulary.cpp data/stream/journal.cpp
     data/stream/protocol.cpp data/stream/record.cpp)
 set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest*.cpp
     train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoints*.cpp
     train/checkpoint/snapshot*.cpp train/run/checkpoint_place*.cpp
-    train/run/log_file*.cpp train/run/metrics_log*.cpp train/run/run_folder*.cpp train/loggers/*.cpp)
+    train/run/log_file.cpp train/run/metrics_log.cpp train/run/run_folder.cpp train/loggers/csv.cpp
+    train/loggers/event_*.cpp train/loggers/jsonl.cpp train/loggers/summary_event.cpp
+    train/loggers/tfrecord.cpp)
+set(fuzz_view view/history.cpp view/scale.cpp)
 set(fuzz_tests tests/fuzz/*.cpp)
 
 set(fuzz_sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize=vptr,function
     -fno-sanitize-recover=all)
 add_executable(weft_fuzz EXCLUDE_FROM_ALL)
-foreach(folder core device kernels tensor nn data train tests)
+foreach(folder core device kernels tensor nn data train view tests)
   file(GLOB sources CONFIGURE_DEPENDS ${fuzz_${folder}})
   add_library(weft_fuzz_${folder} OBJECT EXCLUDE_FROM_ALL ${sources})
   target_include_directories(weft_fuzz_${folder} PRIVATE ${CMAKE_BINARY_DIR}/include)

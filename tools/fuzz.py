@@ -48,7 +48,9 @@ TARGETS = {
     "csv": Target(r"data/(csv_file|table)\.cpp", "", 128),
     "config": Target(r"core/config/", "yaml"),
     "duration": Target(r"core/duration\.cpp"),
+    "event_files": Target(r"train/loggers/(event_files|tfrecord)\.cpp", "json"),
     "glob": Target(r"core/(glob|nearest)\.cpp"),
+    "history": Target(r"view/history\.cpp", "json", 128),
     "idx": Target(r"data/(idx|file)\.cpp"),
     # A gzip file of 1 MiB may hold 1 GiB, and its header may ask for that.
     "idx_gz": Target(r"data/(idx|file)\.cpp", "", 1100, 2600),

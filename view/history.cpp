@@ -24,6 +24,7 @@ constexpr i64 kSchema = 1;
 constexpr i64 kMostBytes = i64{1} << 30, kMostLineBytes = i64{64} << 20, kChunk = i64{4} << 20;
 constexpr std::size_t kMostSeries = 5000, kMostName = 300, kMostClasses = 2000, kTail = 64;
 constexpr i64 kMostStep = i64{1} << 53;
+constexpr u64 kMostCount = u64{1} << 40;
 
 using MetricsJson = nlohmann::ordered_json;
 
@@ -31,7 +32,7 @@ bool is_place(const std::string& key) {
   return key == "schema" || key == "event" || key == "epoch" || key == "step";
 }
 
-// A list of rows of integers, all of one length.
+// A list of rows of counts, all of one length. Sums of 4 million of them fit in an i64.
 std::optional<Table> table_of(const MetricsJson& value) {
   if (!value.is_array() || value.empty() || value.size() > kMostClasses) return std::nullopt;
   Table table;
@@ -40,7 +41,7 @@ std::optional<Table> table_of(const MetricsJson& value) {
       return std::nullopt;
     std::vector<i64>& numbers = table.emplace_back();
     for (const MetricsJson& number : row) {
-      if (!number.is_number_integer()) return std::nullopt;
+      if (!number.is_number_unsigned() || number.get<u64>() > kMostCount) return std::nullopt;
       numbers.push_back(number.get<i64>());
     }
   }

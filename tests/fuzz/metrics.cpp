@@ -9,6 +9,9 @@
 #include "weft/tests/fuzz/fuzz.h"
 #include "weft/train/run/log_file.h"
 
+// This program has no training that loggers could watch.
+void weft::train::MetricsLog::begin_watch() {}
+
 namespace weft::fuzz {
 namespace {
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "weft/tests/support/message_of.h"
@@ -57,6 +58,15 @@ TEST_F(HistoryOfARun, HasSeriesByTheirNames) {
   EXPECT_EQ(history.test().at("test/loss"), 1.25);
   EXPECT_EQ(history.tables().at("test/confusion_matrix"), (Table{{3, 1}, {0, 5}}));
   EXPECT_FALSE(history.failure());
+}
+
+TEST_F(HistoryOfARun, HasNoTableOfNumbersThatAreNoCounts) {
+  for (const char* number : {"-1", "1.5", "18446744073709551615", "1e30", "null"})
+    append(fmt::format(
+        R"({{"schema":1,"event":"test","step":8,"samples":9,"test/confusion_matrix":[[3,{}],[0,5]]}})"
+        "\n",
+        number));
+  EXPECT_TRUE(History(folder_).tables().empty());
 }
 
 TEST_F(HistoryOfARun, KnowsTheEpochOfAStep) {

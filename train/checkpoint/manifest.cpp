@@ -7,7 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/core/files.h"
-#include "weft/core/json.h"
+#include "weft/core/json_field.h"
 #include "weft/core/sha256.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 
@@ -71,8 +71,9 @@ Manifest read_manifest(const fs::path& checkpoint) {
   bool intact = false;
   try {
     const auto json = parse_json<Json>(text, kManifestFile);
-    for (const auto& [name, file] : json.at("files").items())
-      manifest[name] = {file.at("bytes").get<i64>(), file.at("sha256").get<std::string>()};
+    // Not nlohmann's get<i64>(), which takes 1e20 as some integer.
+    for (const auto& [name, file] : JsonField(json, kManifestFile).at("files").entries())
+      manifest[name] = {file.at("bytes").integer(), file.at("sha256").text()};
     WEFT_CHECK(json.at("schema") == kManifestSchema,
                "checkpoint {}: {} is of schema {}; schema {} is required, of this version of weft",
                checkpoint.string(), kManifestFile, json.at("schema").dump(), kManifestSchema);
