@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution: nine pixels by hand, the numbers of parameters, and a pattern that moves.
+// Convolution: nine pixels by hand, the number of parameters, and a pattern that moves.
 #include <weft/weft.h>
 
 #include <cstdio>
