@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
 #include <weft/weft.h>
 
 #include <filesystem>
@@ -32,10 +33,20 @@ std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// A folder among the temporary files, which is removed at the end of the scope.
+struct TemporaryFolder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("weft_learn_13_" + std::to_string(getpid()));
+  TemporaryFolder() {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directory(path);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
 void test_2() {
-  const std::filesystem::path folder = "exercise_2_folder";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directory(folder);
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path;
   write_safely(folder / "state", [](std::ostream& out) { out << "old"; });
   learn::expect(text_of(folder / "state") == "old", "the first write must give the file 'state'");
   for (const bool by_exception : {true, false}) {
@@ -61,7 +72,6 @@ void test_2() {
   learn::expect(text_of(folder / "state") == "new", "the last write must give the new content");
   learn::expect(text_of(folder / "link") == "old",
                 "the old file was written over; a kill in the middle would have destroyed it");
-  std::filesystem::remove_all(folder);
 }
 
 void test_3() {
