@@ -12,6 +12,7 @@ Usage: check_learn.py [--write] [--build FOLDER] [--root ROOT] [NN …]. Exit co
 finding."""
 import argparse
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -46,11 +47,13 @@ def difference(page, real, within):
 
 
 def run(command):
-    """Returns (exit code, output). Programs may write files, and run in a folder of their own."""
+    """Returns (exit code, output). Programs may write files, and run in a folder of their own. On a
+    busy machine, threads that wait for each other must not spin."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             done = subprocess.run(command, cwd=folder, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  env={"GOMP_SPINCOUNT": "2000", **os.environ})
         except subprocess.TimeoutExpired:
             return -1, f"ran for more than {SECONDS} s"
         except FileNotFoundError:

@@ -21,7 +21,7 @@ def draw(p):
     p.arrow(382, 180, 456, 180)
     p.circle(340, 180, 42)
     p.text(340, 180, "sum", size=20)
-    p.text(418, 158, f"{z:.1f}", size=20)
+    p.text(418, 158, f"z {z:.1f}", size=20)
     p.box(456, 145, 90, 70)
     curve = [(501 + 36 * t / 6, 180 - 50 * (1 / (1 + math.exp(-t)) - 0.5)) for t in [k / 4 for k in range(-24, 25)]]
     p.curve(curve, "ink")

@@ -16,6 +16,8 @@ def bars(p, x, name, values, label, colour, digits):
         below = value < 0
         p.text(left + 20, top + abs(value) * scale + 14 if below else top - 14,
                f"{value:.{digits}f}".replace("-", "−"), colour if k == label else "ink")
+        if min(values) >= 0:
+            p.text(left + 20, zero + 16, f"{k}", "soft")
     p.line(x, zero, x + 180, zero)
 
 
@@ -29,6 +31,7 @@ def draw(p):
     bars(p, 20, "logits", logits, label, "blue", 0)
     bars(p, 260, "probabilities", probabilities, label, "green", 2)
     bars(p, 500, "gradient", gradient, label, "red", 2)
+    p.text(20, 262, "class", "soft", anchor="start")
     p.arrow(206, 150, 250, 150, "soft")
     p.arrow(446, 150, 490, 150, "soft")
     p.text(350, 290, f"class {label} is right:", "soft", size=20, anchor="end")

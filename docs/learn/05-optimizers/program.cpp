@@ -11,7 +11,7 @@ using namespace weft;
 double scale = 1;  // of the loss
 
 struct Weights {
-  std::array<double, 2> w{1, 4}, mean{}, square{};
+  std::array<double, 2> w{1, 4}, sum{}, mean{}, square{};
   double loss() const { return 5 * w[0] * w[0] + w[1] * w[1] / 2; }
   double gradient(int i) const { return scale * (i == 0 ? 10 * w[0] : w[1]); }
 };
@@ -19,8 +19,8 @@ struct Weights {
 void sgd(Weights& s, int i, int) { s.w[i] -= 0.15 * s.gradient(i); }
 
 void momentum(Weights& s, int i, int) {
-  s.mean[i] = 0.5 * s.mean[i] + s.gradient(i);
-  s.w[i] -= 0.08 * s.mean[i];
+  s.sum[i] = 0.5 * s.sum[i] + s.gradient(i);
+  s.w[i] -= 0.08 * s.sum[i];
 }
 
 void adam(Weights& s, int i, int step) {

@@ -21,8 +21,8 @@ void descend(const char* name, double lr, const optim::ScheduleRecipe& recipe) {
   double expected_square = 100;
   std::printf("  %-19s", name);
   for (int step = 0; step < 200; ++step) {
-    const double rate = lr * schedule->lr_factor(step);
-    expected_square = (1 - rate) * (1 - rate) * expected_square + rate * rate;
+    const double now = lr * schedule->lr_factor(step);  // the learning rate of this step
+    expected_square = (1 - now) * (1 - now) * expected_square + now * now;
     if (step % 50 == 49) std::printf(" %9.4f", expected_square);
   }
   std::puts("");

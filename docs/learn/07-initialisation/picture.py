@@ -23,7 +23,7 @@ def draw(p):
     at = p.axes(110, 60, 500, 330, {0: "0", 5: "5", 10: "10", 15: "15", 20: "20"},
                 {-6: "10⁻⁶", -3: "10⁻³", 0: "1", 3: "10³", 6: "10⁶"}, "layer")
     p.text(110, 28, "root mean square of the activations", bold=True, anchor="start")
-    for factor, colour, name in ((2, "red", "twice too large"), (1, "green", "just right"), (0.5, "blue", "half")):
+    for factor, colour, name in ((2, "red", "twice the size"), (1, "green", "just right"), (0.5, "blue", "half the size")):
         expected = [at(layer, layer * math.log10(factor)) for layer in range(LAYERS + 1)]
         p.curve(expected, "soft", 1.5, dash=True)
         points = [at(layer + 1, size) for layer, size in enumerate(sizes(factor))]

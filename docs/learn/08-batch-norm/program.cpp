@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm: four numbers by hand, then a deep network with it and without it.
+// Batch norm: four values by hand, then a deep network with it and without it.
 #include <weft/device/parallel.h>
 #include <weft/weft.h>
 
@@ -15,7 +15,7 @@ void print(const char* name, const Tensor& values) {
   std::printf("\n");
 }
 
-// Twelve layers of 32 numbers each. The loss after 100 steps.
+// Twelve layers of 32 neurons each. The loss after 100 steps.
 double loss_after(bool normalise, double lr) {
   manual_seed(1);
   data::Digits digits{{.size = 500}};

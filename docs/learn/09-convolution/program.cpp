@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution: nine pixels by hand, the numbers of weights, and a pattern that moves.
+// Convolution: nine pixels by hand, the number of parameters, and a pattern that moves.
 #include <weft/weft.h>
 
 #include <cstdio>
@@ -43,7 +43,7 @@ int main() {
 
   nn::Linear linear{28 * 28, 8 * 26 * 26};
   nn::Conv2d convolution{1, 8, 3};
-  std::printf("784 -> 5408 numbers: %lld weights in a Linear, %lld in a Conv2d\n",
+  std::printf("784 -> 5408 values: %lld parameters in a Linear, %lld in a Conv2d\n",
               static_cast<long long>(linear.parameter_count()),
               static_cast<long long>(convolution.parameter_count()));
 }

@@ -27,4 +27,4 @@ def draw(p):
     p.arrow(440, 290, 440, 340)
     p.box(20, 342, 660, 50)
     p.text(350, 367, "memory of the GPU, for all blocks", size=20)
-    p.text(500, 28, "block 1 from inside", "red", size=20)
+    p.text(500, 28, "block 1: warps of 32 threads", "red", size=20)

@@ -15,7 +15,7 @@ __global__ void places(float* y) {
   y[i] = static_cast<float>(100 * blockIdx.x + threadIdx.x);
 }
 
-// The block adds the upper half of its numbers to the lower half, until one number is left.
+// The block adds the upper half of its elements to the lower half, until one element is left.
 __global__ void block_sum(float* sum, const float* x) {
   WEFT_SHARED(s, float[8]);
   const unsigned t = threadIdx.x;

@@ -20,7 +20,7 @@ def draw(p):
     p.text(310, 180, "resumed from step 200", "blue", anchor="end")
     p.text(640, 210, "same end", "blue")
     p.text(20, 254, "how a checkpoint is written", bold=True, size=20, anchor="start")
-    words = (("hidden", "name"), ("on the", "disk"), ("read", "back"), ("rename", "step-200"), ("delete", "older"))
+    words = (("temporary", "name"), ("on the", "disk"), ("read", "back"), ("rename", "step-200"), ("delete", "older"))
     for i, (first, second) in enumerate(words):
         x = 20 + 136 * i
         colour = "green" if i >= 3 else "ink"

@@ -20,5 +20,5 @@ def draw(p):
         p.circle(632, 75 + 23 * k, 8, "red", "red" if k == 3 else "fill")
         p.text(660, 75 + 23 * k, k, "red" if k == 3 else "soft")
     p.text(632, 40, "linear", "red", size=20)
-    p.text(642, 308, "10 scores", "soft")
+    p.text(642, 308, "10 logits", "soft")
     p.text(350, 374, "after each convolution: batch norm and ReLU", "soft")

@@ -54,6 +54,6 @@ int main() {
   model.eval();
   const Tensor picture = test_digits.samples().slice(3, 4);
   draw(picture.data<u8>());
-  const Variable scores = model(affine(picture.to(DType::f32), 1 / 255.0, 0));
-  std::printf("this is a %d\n", static_cast<int>(max(scores, 1).index.item<i64>()));
+  const Variable logits = model(affine(picture.to(DType::f32), 1 / 255.0, 0));
+  std::printf("this is a %d\n", static_cast<int>(max(logits, 1).index.item<i64>()));
 }

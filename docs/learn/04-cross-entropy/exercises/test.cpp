@@ -22,8 +22,10 @@ void test_1() {
 
 void test_2() {
   const auto one = loss_gradient({{0.5, 0.25, 0.25}}, {2});
+  learn::expect(one.size() == 1, "the gradient of one sample must have one row");
   learn::expect("the gradient for p = {0.5, 0.25, 0.25} and label 2", one[0], {0.5, 0.25, -0.75});
   const auto two = loss_gradient({{0.5, 0.5}, {0.25, 0.75}}, {0, 1});
+  learn::expect(two.size() == 2, "the gradient of two samples must have two rows");
   learn::expect("row 0 of the gradient of two samples", two[0], {-0.25, 0.25});
   learn::expect("row 1 of the gradient of two samples", two[1], {0.125, -0.125});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a step of SGD with momentum. w, sum (the running sum b of the chapter) and gradient have one
+// Makes a step of SGD with momentum. w, sum (the running sum s of the chapter) and gradient have one
 // element for each weight. w and sum are changed.
 #include <vector>
 

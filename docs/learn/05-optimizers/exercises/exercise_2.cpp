@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a step of AdamW with the constants of the chapter: 0.9, 0.999 and 1e-8.
+// `decay` is the weight decay.
 #include "adam_weight.h"
 
 #include <cmath>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A schedule with which the first Transformer was trained: the factor is step/warmup up to step
-// `warmup`, and √(warmup/step) from there on, so that it is 1 at the top.
+// The schedule with which the first Transformer, a network for language, was trained: the factor is
+// step/warmup up to step `warmup`, and √(warmup/step) from there on, so that it is 1 at the top.
 #include <weft/weft.h>
 
 #include <cmath>

@@ -42,6 +42,13 @@ void test_3() {
                                        std::pair(89, 0.1), std::pair(90, 0.01)})
     learn::expect(fmt::format("the factor of step {} in epochs of 10 steps", step),
                   schedule->lr_factor(step), required);
+  const auto longer =
+      drops().make(weft::optim::ScheduleSpan{.steps_per_epoch = 20, .total_steps = 200});
+  learn::expect(longer->lr_factor(19) < 1, "the warm-up must last an epoch, also one of 20 steps");
+  for (const auto& [step, required] :
+       {std::pair(119, 1.0), std::pair(120, 0.1), std::pair(179, 0.1), std::pair(180, 0.01)})
+    learn::expect(fmt::format("the factor of step {} in epochs of 20 steps", step),
+                  longer->lr_factor(step), required);
 }
 
 }  // namespace

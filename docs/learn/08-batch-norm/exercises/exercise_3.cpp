@@ -11,5 +11,5 @@ void fold(weft::nn::Linear& linear, weft::nn::BatchNorm& norm) {
   const auto gamma = norm.weight.value().values<float>(), beta = norm.bias.value().values<float>();
   const auto mean = norm.running_mean.value.values<float>();
   const auto variance = norm.running_var.value.values<float>();
-  // TODO: multiply row r of w, and change b[r].
+  // TODO: these are spans of the layers' memory. Multiply row r of w, and change b[r].
 }

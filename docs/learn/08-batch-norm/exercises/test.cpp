@@ -16,6 +16,8 @@ void test_1() {
                 {-1, 1 / 3.0, 1 / 3.0, 13 / 3.0});
   learn::expect("batch_norm({5, 5}, 1, 7, 0.01), where the variance is 0,",
                 batch_norm({5, 5}, 1, 7, 0.01), {7, 7});
+  learn::expect("batch_norm({0, 2}, 1, 0, 3), where the variance is 1,",
+                batch_norm({0, 2}, 1, 0, 3), {-0.5, 0.5});
 }
 
 void test_2() {

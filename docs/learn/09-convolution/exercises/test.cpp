@@ -17,6 +17,8 @@ void test_1() {
   learn::expect("output_size(28, 3, 1, 1)", output_size(28, 3, 1, 1), 28);
   learn::expect("output_size(28, 3, 2, 0), where the last pixel is left out,",
                 output_size(28, 3, 2, 0), 13);
+  learn::expect("output_size(7, 3, 2, 0)", output_size(7, 3, 2, 0), 3);
+  learn::expect("output_size(3, 2, 2, 1)", output_size(3, 2, 2, 1), 2);
 }
 
 void test_2() {

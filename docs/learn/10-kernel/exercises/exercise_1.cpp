@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multiplies each of n numbers by `factor`. There are as many blocks of 32 threads as are needed,
+// Multiplies each of n elements by `factor`. There are as many blocks of 32 threads as are needed,
 // so the last block may have threads that are left over. They must do nothing.
 #include <weft/kernels/device.h>
 

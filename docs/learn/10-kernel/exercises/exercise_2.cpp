@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reverses the 64 numbers of a block, through shared memory.
+// Reverses the 64 elements of a block, through shared memory.
 #include <weft/kernels/device.h>
 
 __global__ void reverse(float* x) {

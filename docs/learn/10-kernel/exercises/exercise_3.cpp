@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the sum of 32 numbers to *sum, by one warp and without shared memory.
-// __shfl_down_sync(weft::kAllLanes, v, d) returns the v of the lane d places further on.
+// Writes the sum of 32 elements to *sum, by one warp and without shared memory.
+// __shfl_down_sync(weft::kAllLanes, v, d) returns the v of the lane d places further on. A lane with
+// none there gets its own v back.
 #include <weft/kernels/device.h>
 
 __global__ void warp_sum(float* sum, const float* x) {

@@ -26,7 +26,8 @@ void test_2() {
   Scaler scaler;
   optim::LossScaler weft_scaler{{.init_scale = 65536, .growth_interval = 3}};
   int step = 0;
-  for (const bool overflow : {false, true, false, false, true, false, false, false, false}) {
+  for (const bool overflow :
+       {false, true, false, false, true, false, false, false, false, false, false}) {
     update(scaler, overflow, 3);
     weft_scaler.update(overflow);
     learn::expect(fmt::format("the scale after step {}", ++step), scaler.scale,

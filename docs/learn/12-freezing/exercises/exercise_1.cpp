@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Freezes all parameters of the model but those whose name begins with `prefix`. Returns how many
-// numbers are still trained.
+// elements of parameters are still trained.
 #include <weft/weft.h>
 
 #include <string>

@@ -41,6 +41,8 @@ void test_3() {
                 epoch_to_unfreeze({2, 1, 0.9, 0.89}, 0.95), 4);
   learn::expect("epoch_to_unfreeze({2, 1, 1.2, 0.4}, 1)", epoch_to_unfreeze({2, 1, 1.2, 0.4}, 1),
                 3);
+  learn::expect("epoch_to_unfreeze({2, 1, 1.3, 1.5}, 1.4), where the lowest loss is not the last,",
+                epoch_to_unfreeze({2, 1, 1.3, 1.5}, 1.4), 4);
   learn::expect("epoch_to_unfreeze({2, 1}, 0.9)", epoch_to_unfreeze({2, 1}, 0.9), 0);
   learn::expect("epoch_to_unfreeze({2}, 0.9)", epoch_to_unfreeze({2}, 0.9), 0);
 }

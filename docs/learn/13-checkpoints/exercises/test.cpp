@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
 #include <weft/weft.h>
 
 #include <filesystem>
@@ -32,28 +33,45 @@ std::string text_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// A folder among the temporary files, which is removed at the end of the scope.
+struct TemporaryFolder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("weft_learn_13_" + std::to_string(getpid()));
+  TemporaryFolder() {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directory(path);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+};
+
 void test_2() {
-  const std::filesystem::path folder = "exercise_2_folder";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directory(folder);
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path;
   write_safely(folder / "state", [](std::ostream& out) { out << "old"; });
   learn::expect(text_of(folder / "state") == "old", "the first write must give the file 'state'");
-  bool thrown = false;
-  try {
-    write_safely(folder / "state", [](std::ostream& out) {
-      out << "half of the n" << std::flush;
-      throw std::runtime_error("the disk is full");
-    });
-  } catch (const std::runtime_error&) {
-    thrown = true;
+  for (const bool by_exception : {true, false}) {
+    bool thrown = false;
+    try {
+      write_safely(folder / "state", [by_exception](std::ostream& out) {
+        out << "half of the n" << std::flush;
+        if (by_exception) throw std::runtime_error("the disk is full");
+        out.setstate(std::ios::badbit);
+      });
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    learn::expect(thrown, by_exception ? "the exception of a failed write must reach the caller"
+                                       : "std::runtime_error is required if the stream has failed");
+    learn::expect(text_of(folder / "state") == "old", "a failed write must leave the old file");
+    const auto files = std::distance(std::filesystem::directory_iterator(folder), {});
+    learn::expect("the number of files after a failed write", static_cast<double>(files), 1);
   }
-  learn::expect(thrown, "the exception of a failed write must reach the caller");
-  learn::expect(text_of(folder / "state") == "old", "a failed write must leave the old file");
-  const auto files = std::distance(std::filesystem::directory_iterator(folder), {});
-  learn::expect("the number of files after a failed write", static_cast<double>(files), 1);
+  // A second name of the old file: what rename() replaces stays whole under it.
+  std::filesystem::create_hard_link(folder / "state", folder / "link");
   write_safely(folder / "state", [](std::ostream& out) { out << "new"; });
   learn::expect(text_of(folder / "state") == "new", "the last write must give the new content");
-  std::filesystem::remove_all(folder);
+  learn::expect(text_of(folder / "link") == "old",
+                "the old file was written over; a kill in the middle would have destroyed it");
 }
 
 void test_3() {
