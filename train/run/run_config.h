@@ -11,6 +11,7 @@
 #include "weft/core/registry.h"
 #include "weft/data/sources.h"
 #include "weft/dist/backend.h"
+#include "weft/kernels/library/conv2d_method.h"
 #include "weft/nn/models/models.h"
 #include "weft/optim/adam.h"
 #include "weft/optim/optimizer.h"
@@ -43,6 +44,7 @@ struct RunOptions {
   bool atomics = false;
   Seconds system_every = {};  // between figures of the machine in metrics.jsonl; 0s: none
   i64 threads = 0;            // 0: all that the machine offers
+  kernels::ConvolutionMethod convolution{};
   std::string dir;            // "": runs/<config>/<date>-<time>
   Duration log_every = {};    // 0: no events of steps
   Duration print_every = "1ep";
@@ -54,7 +56,7 @@ struct RunOptions {
   DistOptions dist = {};  // the key `dist`
 };
 
-// Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
+// Sets the process-wide options: threads, and how kernels and libraries choose algorithms. A program calls
 // it once, before it builds an Orchestrator. The Orchestrator does not, because a library must not
 // change globals of the program that uses it.
 void apply_to_process(const RunOptions& options);
