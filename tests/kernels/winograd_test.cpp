@@ -84,7 +84,7 @@ double relative_error(const std::vector<float>& actual, const std::vector<double
   return std::sqrt(error / norm);
 }
 
-// Edges that cut tiles, one tile, several blocks of tiles and of points, paddings 0 to 2.
+// Edges that cut tiles; one tile, several blocks; blocks whose points are shared; paddings 0 to 2.
 const Conv2dShape kWinogradShapes[] = {
     winograd_shape(2, 7, 5, 16, 32),     winograd_shape(1, 1, 1, 16, 16),
     winograd_shape(3, 9, 10, 32, 48, 0), winograd_shape(2, 6, 6, 16, 16, 2),
@@ -105,7 +105,8 @@ TEST(Winograd, ErrorsAreWithinTheBounds) {
         const WinogradResult<float> result = by_winograd(s, Activation::relu, m);
         const double bound = m == 4 ? 1e-5 : 2e-6;
         EXPECT_LT(relative_error(result.y, expected.y), bound);
-        EXPECT_LT(relative_error(result.dx, expected.dx), bound);
+        if (m == 2 || s.out_channels <= 1024)  // as winograd_tile() chooses
+          EXPECT_LT(relative_error(result.dx, expected.dx), bound);
         EXPECT_LT(relative_error(result.dw, expected.dw), bound);
         EXPECT_LT(relative_error(result.dbias, expected.dbias), bound);
       }
@@ -156,9 +157,15 @@ TEST(ConvolutionMethod, ChoosesByShape) {
   EXPECT_EQ(chosen(ConvolutionMethod::direct, large), 0);
   EXPECT_EQ(chosen(ConvolutionMethod::winograd, small), 4);
   EXPECT_EQ(chosen(ConvolutionMethod::auto_, small), 0);
+  set_convolution_method(ConvolutionMethod::winograd);
+  const Conv2dShape wide = winograd_shape(2, 4, 4, 16, 1040);
+  EXPECT_EQ(winograd_tile(ConvolutionPass::forward, wide), 4);
+  EXPECT_EQ(winograd_tile(ConvolutionPass::input_gradient, wide), 2);
   for (const VectorSet set : testing::vector_sets()) {
     set_vector_set(set);
-    EXPECT_EQ(chosen(ConvolutionMethod::auto_, large), set == VectorSet::baseline ? 0 : 4)
+    const bool is_wide = set != VectorSet::baseline;
+    EXPECT_EQ(chosen(ConvolutionMethod::auto_, large), is_wide ? 4 : 0) << name_of(set);
+    EXPECT_EQ(chosen(ConvolutionMethod::auto_, winograd_shape(32, 4, 4, 512, 512)), is_wide ? 2 : 0)
         << name_of(set);
   }
   for (const auto& change :
