@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares Winograd's convolutions with direct ones, shape by shape: convolution_bench [ROUNDS]
 // [BATCH]. The table of kernels/library/conv2d_method.cpp comes from it. In each round all three
-// run in turns. A column has how many times as fast as the direct one it is: the median, and the
+// run in turns, on one thread, whose processor time is measured: then other work on the machine
+// hardly matters. A column has how many times as fast as the direct one it is: the median, and the
 // range. WEFT_SIMD and ONEDNN_MAX_CPU_ISA choose the instruction set (avx2, avx512; AVX2,
 // AVX512_CORE).
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <random>
@@ -60,12 +62,16 @@ struct Problem {
   std::vector<float> x, w, dy, y, dx, dw;
 };
 
+double processor_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+}
+
 double milliseconds(Problem& problem, ConvolutionPass pass, int m, int calls) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = processor_ms();
   for (int i = 0; i < calls; ++i) problem.run(pass, m);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-             .count() /
-         calls;
+  return (processor_ms() - begin) / calls;
 }
 
 struct Spread {
@@ -106,8 +112,8 @@ int main(int count, char** arguments) {
   const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 9;
   const i64 batch = count > 2 ? std::max(1, std::atoi(arguments[2])) : 32;
   kernels::set_convolution_method(kernels::ConvolutionMethod::direct);
-  fmt::print("{} threads, {}, {}\n\n", threads(), name_of(vector_set()),
-             kernels::name_of(kernels::cpu_backend()));
+  set_threads(1);
+  fmt::print("{}, {}\n\n", name_of(vector_set()), kernels::name_of(kernels::cpu_backend()));
   fmt::print(
       "| images, channels | pass | direct, ms | GFLOP/s | F(2×2) | F(4×4) |\n|---|---|---|---|---|"
       "---|\n");

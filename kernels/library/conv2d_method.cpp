@@ -23,7 +23,7 @@ struct Rule {
 constexpr Rule kRules[] = {
     {ConvolutionPass::forward, 64, 16, 4},         {ConvolutionPass::forward, 32, 128, 2},
     {ConvolutionPass::input_gradient, 64, 16, 4},  {ConvolutionPass::input_gradient, 32, 128, 2},
-    {ConvolutionPass::weight_gradient, 32, 32, 4},
+    {ConvolutionPass::weight_gradient, 32, 16, 4},
 };
 
 // The error of F(4×4) grows with the number of products in a sum, and was within its bound for so
