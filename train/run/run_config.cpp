@@ -62,7 +62,7 @@ void describe(Fields& f, RunOptions& o) {
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }
 
-void apply_to_process(const RunOptions& options) {
+void apply_to_process(const ProcessOptions& options) {
   if (options.threads > 0) set_threads(checked_narrow<int>("run.threads", options.threads));
   kernels::set_matmul_autotune(options.autotune);
   kernels::embedding_atomics = options.atomics;
