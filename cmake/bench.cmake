@@ -12,6 +12,9 @@ target_link_libraries(loader_bench PRIVATE weft weft_dependencies)
 # What loggers cost a step.
 add_executable(logger_bench EXCLUDE_FROM_ALL bench/logger_bench.cpp)
 target_link_libraries(logger_bench PRIVATE weft weft_dependencies)
+# Compares Winograd's convolutions with direct ones. `./run bench convolutions` builds it.
+add_executable(convolution_bench EXCLUDE_FROM_ALL bench/convolution_bench.cpp)
+target_link_libraries(convolution_bench PRIVATE weft weft_dependencies)
 # Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
 # the CPU too.
 if(WEFT_CUDA STREQUAL "ON")

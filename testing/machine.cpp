@@ -35,10 +35,14 @@ std::vector<kernels::CpuBackend> backends() {
 int most_threads() { return static_cast<int>(accepted({1, 2}, set_threads).size()); }
 
 MachineState::MachineState()
-    : vector_set_(vector_set()), backend_(kernels::cpu_backend()), threads_(threads()) {}
+    : vector_set_(vector_set()),
+      backend_(kernels::cpu_backend()),
+      convolution_(kernels::convolution_method()),
+      threads_(threads()) {}
 MachineState::~MachineState() {
   set_vector_set(vector_set_);
   kernels::set_cpu_backend(backend_);
+  kernels::set_convolution_method(convolution_);
   set_threads(threads_);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "weft/device/simd.h"
+#include "weft/kernels/library/conv2d_method.h"
 #include "weft/kernels/library/matmul.h"
 
 namespace weft::testing {
@@ -14,7 +15,8 @@ std::vector<kernels::CpuBackend> backends();
 // Returns 2, or 1 in a build without OpenMP.
 int most_threads();
 
-// The destructor restores the vector set, the back end and the number of threads.
+// The destructor restores the vector set, the back end, the method of convolutions and the number
+// of threads.
 class MachineState {
  public:
   MachineState();
@@ -25,6 +27,7 @@ class MachineState {
  private:
   VectorSet vector_set_;
   kernels::CpuBackend backend_;
+  kernels::ConvolutionMethod convolution_;
   int threads_;
 };
 

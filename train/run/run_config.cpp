@@ -46,6 +46,9 @@ void describe(Fields& f, RunOptions& o) {
     "time between figures of the machine (CPU, memory, GPU) in metrics.jsonl; 0s: none",
     unprinted_if(o.system_every.is_zero()));
   f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
+  f("convolution", o.convolution,
+    "how the CPU computes convolutions in fp32: directly, by Winograd's filtering, or as it is "
+    "faster");
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
   f("log_every", o.log_every,
     "how often to log a step, like 50ba: its own loss, learning rate and loss scale, as an event "
@@ -59,10 +62,11 @@ void describe(Fields& f, RunOptions& o) {
   f.rule(!o.atomics || !o.deterministic, "atomics", "false where deterministic is true");
 }
 
-void apply_to_process(const RunOptions& options) {
+void apply_to_process(const ProcessOptions& options) {
   if (options.threads > 0) set_threads(checked_narrow<int>("run.threads", options.threads));
   kernels::set_matmul_autotune(options.autotune);
   kernels::embedding_atomics = options.atomics;
+  kernels::set_convolution_method(options.convolution);
 }
 
 void describe(Fields& f, PretrainedOptions& o) {

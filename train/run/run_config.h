@@ -11,6 +11,7 @@
 #include "weft/core/registry.h"
 #include "weft/data/sources.h"
 #include "weft/dist/backend.h"
+#include "weft/kernels/library/conv2d_method.h"
 #include "weft/nn/models/models.h"
 #include "weft/optim/adam.h"
 #include "weft/optim/optimizer.h"
@@ -35,14 +36,19 @@ struct DistOptions : RankOptions {
   i64 port = 0;      // of rank 0's store; 0: by the launcher
 };
 
-struct RunOptions {
+// The keys of `run` that hold for the whole process.
+struct ProcessOptions {
+  i64 threads = 0;  // 0: all that the machine offers
+  bool autotune = false;
+  bool atomics = false;
+  kernels::ConvolutionMethod convolution{};
+};
+
+struct RunOptions : ProcessOptions {
   i64 seed = 0;
   std::string device = "auto";
   bool deterministic = false;
-  bool autotune = false;
-  bool atomics = false;
   Seconds system_every = {};  // between figures of the machine in metrics.jsonl; 0s: none
-  i64 threads = 0;            // 0: all that the machine offers
   std::string dir;            // "": runs/<config>/<date>-<time>
   Duration log_every = {};    // 0: no events of steps
   Duration print_every = "1ep";
@@ -54,10 +60,9 @@ struct RunOptions {
   DistOptions dist = {};  // the key `dist`
 };
 
-// Sets the process-wide options: threads, and how GPU libraries choose algorithms. A program calls
-// it once, before it builds an Orchestrator. The Orchestrator does not, because a library must not
-// change globals of the program that uses it.
-void apply_to_process(const RunOptions& options);
+// Sets them. A program calls it once, before it builds an Orchestrator. The Orchestrator does not,
+// because a library must not change globals of the program that uses it.
+void apply_to_process(const ProcessOptions& options);
 
 struct PretrainedOptions {
   std::string path;

@@ -122,7 +122,8 @@ std::string method(const train::Machine& machine) {
                         flops_text(machine.compute_flops_per_second));
   return text +
          ". The share of the roof is the shortest time that these speeds allow for the FLOPs and the "
-         "bytes of an op, divided by its time. It is above 100 % where a tensor comes from a cache. "
+         "bytes of an op, divided by its time. It is above 100 % where a tensor comes from a cache, "
+         "and where a convolution takes fewer products than its formula (Winograd's filtering). "
          "Products count 2 FLOPs for each term; bias and fused activation count nothing. The bytes "
          "are those of the tensors that an op reads and writes. The clock stands still while tensors "
          "are measured, and on a GPU the host waits for each op, so a step in training is no slower "
