@@ -48,7 +48,8 @@ void describe(Fields& f, RunOptions& o) {
   f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
   f("convolution", o.convolution,
     "how the CPU computes convolutions in fp32: directly, by Winograd's filtering, or as it is "
-    "faster");
+    "faster",
+    unprinted_if(o.convolution == kernels::ConvolutionMethod::auto_));
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
   f("log_every", o.log_every,
     "how often to log a step, like 50ba: its own loss, learning rate and loss scale, as an event "
