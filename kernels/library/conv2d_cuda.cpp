@@ -143,7 +143,7 @@ void forward(Cuda device, C* y, const T* x, const T* w, const C* bias, Activatio
   if constexpr (std::is_same_v<T, C>) {
     const Conv2dArrays arrays{plain(x), plain(w), y, plain(bias)};
     Conv2dProblem whole = problem_of(Conv2dDirection::forward, conv2d_type<T>, arrays, s);
-    whole.activation = activation;
+    whole.activation = static_cast<i64>(activation);
     if (compute(device, whole, arrays)) return;
   }
   write_as<T>(device, y, outputs(s), [&](T* result) {
@@ -182,9 +182,6 @@ void weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x, cons
 }
 
 }  // namespace
-
-// "graphs" tells these plans from those of older checkpoints, which are of another interface.
-std::string conv2d_library() { return fmt::format("cuDNN {} (graphs)", cudnnGetVersion()); }
 
 #define WEFT_CONV2D(T, C)                                                                      \
   template <>                                                                                  \

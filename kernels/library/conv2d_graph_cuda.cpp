@@ -25,7 +25,9 @@ struct Engine {
   bool is_allowed(const Conv2dProblem& problem) const {
     const bool is_exact =
         !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-    return !reorders_weights && !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
+    const bool is_for_any_shape = has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP);
+    return !reorders_weights && !(is_for_any_shape && has_epilogue(problem)) &&
+           !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
            !has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
            (problem.type != Conv2dType::f32 || problem.tf32 != 0 || is_exact);
   }
@@ -140,6 +142,9 @@ std::unique_ptr<Conv2dGraphPlan> plan_with(const Conv2dGpu& gpu, const Conv2dPro
 }
 
 }  // namespace
+
+// "graphs" tells these plans from those of older checkpoints, which are of another interface.
+std::string conv2d_library() { return fmt::format("cuDNN {} (graphs)", cudnnGetVersion()); }
 
 Conv2dGpu Conv2dGpu::of_handle(void* handle) {
   Conv2dGpu gpu;

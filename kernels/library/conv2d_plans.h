@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <compare>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,15 +38,13 @@ struct Conv2dProblem {
   Conv2dType type{};         // of the operands
   Conv2dType result_type{};  // of the result and the bias
   i64 has_bias = 0;          // 1: the plan adds a bias. Only the direction forward has an epilogue.
-  Activation activation{};   // that the plan applies to the sum
+  i64 activation = 0;        // the Activation that the plan applies to the sum
   i64 tf32 = 0;              // 1: f32 may be multiplied in TF32
   i64 alignment = 16;        // bytes, which divide the addresses of all arrays
   std::array<i64, 16> shape{};  // the members of the Conv2dShape
   friend auto operator<=>(const Conv2dProblem&, const Conv2dProblem&) = default;
 };
-inline bool has_epilogue(const Conv2dProblem& p) {
-  return p.has_bias != 0 || p.activation != Activation::none;
-}
+inline bool has_epilogue(const Conv2dProblem& p) { return p.has_bias != 0 || p.activation != 0; }
 // A setting of an engine is value · 256 + type + 1, and 0 fills the array.
 struct Conv2dChoice {
   i64 engine = 0;  // the library's number of the engine
@@ -70,6 +69,9 @@ void use_conv2d_plans(const std::vector<std::vector<i64>>& plans);
 void forget_conv2d_plans();
 // The name and the version of the library, "cuDNN 91002". Only GPU builds define it.
 std::string conv2d_library();
+
+// The emulated device refuses this type, for tests.
+inline std::optional<Conv2dType> emulated_conv2d_refuses;
 
 namespace detail {
 

@@ -38,8 +38,8 @@ class Graph {
         shape_(std::bit_cast<Conv2dShape>(problem.shape)),
         sum_type_(problem.type == Conv2dType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT) {
     const bool is_forward = problem.direction == Conv2dDirection::forward;
-    const bool has_epilogue = problem.has_bias != 0 || problem.activation != Activation::none;
-    if (has_epilogue && !is_forward) throw Refused{"only the direction forward has an epilogue"};
+    if (has_epilogue(problem) && !is_forward)
+      throw Refused{"only the direction forward has an epilogue"};
     const auto type_of = [&](bool is_result) {
       return data_type(is_result ? problem.result_type : problem.type);
     };
@@ -49,9 +49,10 @@ class Graph {
     const Descriptor& w = tensor(
         kW, type_of(problem.direction == Conv2dDirection::to_weight),
         {shape_.out_channels, shape_.channels / shape_.groups, shape_.kernel.h, shape_.kernel.w});
-    const Descriptor& y = has_epilogue ? inner(y_size) : tensor(kY, type_of(is_forward), y_size);
+    const Descriptor& y =
+        has_epilogue(problem) ? inner(y_size) : tensor(kY, type_of(is_forward), y_size);
     convolution(x, w, y);
-    if (has_epilogue) epilogue(y, y_size);
+    if (has_epilogue(problem)) epilogue(y, y_size);
     std::vector<cudnnBackendDescriptor_t> raw;
     for (const Descriptor& operation : operations_) raw.push_back(operation.raw());
     graph_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
@@ -143,15 +144,16 @@ class Graph {
   void epilogue(const Descriptor& sum, const Axes& size) {
     const cudnnDataType_t type = data_type(problem_.result_type);
     const Descriptor* value = &sum;
+    const auto activation = static_cast<Activation>(problem_.activation);
     if (problem_.has_bias != 0) {
       const Descriptor& bias = tensor(kBias, type, {1, size[1], 1, 1});
-      const bool is_last = problem_.activation == Activation::none;
+      const bool is_last = activation == Activation::none;
       const Descriptor& added = is_last ? tensor(kY, type, size) : inner(size);
       pointwise(CUDNN_POINTWISE_ADD, *value, &bias, added);
       value = &added;
     }
-    if (problem_.activation != Activation::none)
-      pointwise(mode_of(problem_.activation), *value, nullptr, tensor(kY, type, size));
+    if (activation != Activation::none)
+      pointwise(mode_of(activation), *value, nullptr, tensor(kY, type, size));
   }
   static cudnnPointwiseMode_t mode_of(Activation activation) {
     switch (activation) {
