@@ -55,8 +55,8 @@ struct Conv2dChoice {
 // The library has no plan with this epilogue, and weft computes it.
 inline constexpr Conv2dChoice kNoConv2dPlan{.engine = -1};
 
-// Throws UserError: the library has no plan for the problem, and weft has no other way. `why` is the
-// library's reason.
+// Throws UserError: the library has no plan for the problem, and weft has no other way. `why` is
+// the library's reason.
 [[noreturn]] void refuse_conv2d(const Conv2dProblem& problem, const std::string& library,
                                 const std::string& gpu, const std::string& why);
 

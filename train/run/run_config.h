@@ -35,12 +35,17 @@ struct DistOptions : RankOptions {
   i64 port = 0;      // of rank 0's store; 0: by the launcher
 };
 
-struct RunOptions {
+// How libraries and kernels compute on a GPU.
+struct GpuOptions {
+  bool autotune = false;
+  bool atomics = false;
+  bool tf32 = false;
+};
+
+struct RunOptions : GpuOptions {
   i64 seed = 0;
   std::string device = "auto";
   bool deterministic = false;
-  bool autotune = false;
-  bool atomics = false;
   Seconds system_every = {};  // between figures of the machine in metrics.jsonl; 0s: none
   i64 threads = 0;            // 0: all that the machine offers
   std::string dir;            // "": runs/<config>/<date>-<time>
