@@ -181,6 +181,7 @@ std::string Conv2dGraphPlan::notes() const {
   constexpr std::pair<cudnnBackendNumericalNote_t, const char*> kNames[] = {
       {CUDNN_NUMERICAL_NOTE_TENSOR_CORE, "tensor cores"},
       {CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS, "rounded inputs"},
+      {CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC, "other bits each time"},
       {CUDNN_NUMERICAL_NOTE_FFT, "FFT"},
       {CUDNN_NUMERICAL_NOTE_WINOGRAD, "Winograd"},
       {CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP, "keeps NaN"}};

@@ -76,8 +76,7 @@ struct Reply {
   std::string short_text() const {
     if (!is_planned) return "refused";
     const bool tensor_cores = notes.find("tensor cores") != std::string::npos;
-    return fmt::format("{}{}{} {}", engine, tensor_cores ? "t" : "", own_epilogue ? "+" : "",
-                       bytes_text(workspace_bytes));
+    return fmt::format("{}{} {}", engine, tensor_cores ? "t" : "", bytes_text(workspace_bytes));
   }
 };
 
