@@ -7,11 +7,11 @@
 // of cuDNN is asked for six GPUs without having one (`./run gpu-plans`). Such a plan cannot be run.
 //
 // Note [Which engines]
-// cuDNN lists engines, the fastest first by its own estimate. The first is taken that computes the
-// same bits each time, that needs at most kConv2dWorkspaceBytes, that adds in the type of the sum,
-// and, unless TF32 is allowed, that multiplies f32 in f32. cuDNN has one slow engine for any shape.
-// An epilogue is no reason to take it: weft's own costs less. So cuDNN adds a bias and applies
-// relu, and weft computes the other activations.
+// cuDNN lists engines, the fastest first by its own estimate, and then engines to fall back on. The
+// first is taken that computes the same bits each time, that needs at most kConv2dWorkspaceBytes,
+// that adds in the type of the sum, and, unless TF32 is allowed, that multiplies f32 in f32. Engine
+// 0 computes any shape. It is taken last, and never for an epilogue, because weft's own costs
+// little. So cuDNN adds a bias and applies relu, and weft computes the other activations.
 #pragma once
 #include <memory>
 #include <string>

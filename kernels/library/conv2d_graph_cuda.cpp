@@ -14,19 +14,22 @@ using cudnn::Descriptor, cudnn::Graph, cudnn::Refused, cudnn::describe_gpu;
 struct Engine {
   Descriptor config;
   std::vector<cudnnBackendNumericalNote_t> numerics = {};
-  bool is_compiled_here = false;  // by cuDNN, at run time
-  bool reorders_weights = false;  // needs weights in a layout of its own
+  bool is_compiled_here = false;       // by cuDNN, at run time
+  bool reorders_weights = false;       // needs weights in a layout of its own
+  bool has_too_many_settings = false;  // for a Conv2dChoice
   Conv2dChoice choice = {};
 
   bool has(cudnnBackendNumericalNote_t note) const {
     return std::find(numerics.begin(), numerics.end(), note) != numerics.end();
   }
+  // Only engine 0 promises to keep each NaN.
+  bool is_for_any_shape() const { return has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP); }
   // Note [Which engines], without the workspace.
   bool is_allowed(const Conv2dProblem& problem) const {
     const bool is_exact =
         !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-    const bool is_for_any_shape = has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP);
-    return !reorders_weights && !(is_for_any_shape && has_epilogue(problem)) &&
+    return !reorders_weights && !has_too_many_settings &&
+           !(is_for_any_shape() && has_epilogue(problem)) &&
            !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
            !has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
            (problem.type != Conv2dType::f32 || problem.tf32 != 0 || is_exact);
@@ -55,8 +58,8 @@ Engine engine_of(Descriptor config) {
   }
   const auto settings = c.get_all(CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
                                   CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, CUDNN_KNOB_TYPE_COUNTS);
-  if (settings.size() > engine.choice.settings.size())
-    throw Refused{fmt::format("an engine with {} settings", settings.size())};
+  engine.has_too_many_settings = settings.size() > engine.choice.settings.size();
+  if (engine.has_too_many_settings) return engine;
   for (std::size_t i = 0; i < settings.size(); ++i) {
     cudnnBackendKnobType_t type{};
     settings[i].get(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &type);
@@ -211,21 +214,32 @@ void Conv2dGraphPlan::run(void* handle, const Conv2dArrays& arrays, void* worksp
 
 Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem) {
   std::string refusal = "cuDNN suggests no engine";
+  Conv2dAnswer answer;
+  const auto try_engine = [&](const std::shared_ptr<const Graph>& graph, Engine engine) {
+    try {
+      answer.plan = plan_with(gpu, problem, graph, std::move(engine));
+    } catch (const Refused& refused) {
+      refusal = refused.why;
+    }
+    return answer.plan != nullptr;
+  };
   try {
     const auto graph = std::make_shared<const Graph>(gpu, problem);
+    std::vector<Engine> for_any_shape;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
       for (Descriptor& config : suggestions(gpu, *graph, mode)) {
-        try {
-          return {plan_with(gpu, problem, graph, engine_of(std::move(config))), ""};
-        } catch (const Refused& refused) {
-          refusal = refused.why;
-        }
+        Engine engine = engine_of(std::move(config));
+        if (engine.is_for_any_shape()) for_any_shape.push_back(std::move(engine));
+        else if (try_engine(graph, std::move(engine))) return answer;
       }
     }
+    for (Engine& engine : for_any_shape)
+      if (try_engine(graph, std::move(engine))) return answer;
   } catch (const Refused& refused) {
     refusal = refused.why;
   }
-  return {nullptr, refusal};
+  answer.refusal = refusal;
+  return answer;
 }
 
 Conv2dAnswer conv2d_plan_of(const Conv2dGpu& gpu, const Conv2dProblem& problem,
