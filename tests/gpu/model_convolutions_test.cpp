@@ -93,7 +93,8 @@ TEST_F(GpuModelConvolutions, ARefusedTypeIsAnErrorWhenTheRunIsSetUp) {
   const auto set_up = [&](const std::string& precision) -> std::string {
     const std::string yaml =
         "data: {type: digits, train_size: 60, test_size: 20}\n"
-        "model: {type: cnn, channels: [4], hidden: 8}\nprecision: " +
+        "model: {type: cnn, channels: [4], hidden: 8}\n"
+        "train: {batch_size: 20}\nprecision: " +
         precision + "\nrun: {device: cuda, dir: " + folder.string() + "}\n";
     try {
       Orchestrator(config::load_text<RunConfig>(yaml, "test.yaml", {}).value, "test");
@@ -104,7 +105,9 @@ TEST_F(GpuModelConvolutions, ARefusedTypeIsAnErrorWhenTheRunIsSetUp) {
   };
   const std::string refusal = set_up("bf16");
   EXPECT_EQ(
-      refusal.find("conv2d: bf16 images (2, 28, 28, 1) and a kernel of 3 × 3 given; emulated"), 0u)
+      refusal.find(
+          "layer features.0: conv2d: bf16 images (2, 28, 28, 1) and a kernel of 3 × 3 given; emulated"),
+      0u)
       << refusal;
   EXPECT_FALSE(fs::exists(folder));
   EXPECT_EQ(set_up("fp16"), "");
