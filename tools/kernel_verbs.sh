@@ -49,7 +49,7 @@ run_kernel_info() {
 run_gpu_plans() {
   find_nvcc || stop "gpu-plans: nvcc was not found on the PATH or in /usr/local/cuda/bin; it and cuDNN are required, a GPU is not"
   preset=cuda build=$root/build/cuda
-  set_up OFF "${build_packages[@]}" -- gpu_plans
+  set_up ON "${build_packages[@]}" "${test_packages[@]}" -- gpu_plans
   exec "$build/gpu_plans" "$root/tools/gpu_plans" --all "$build/gpu_plans.tsv" "$@"
 }
 
