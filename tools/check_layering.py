@@ -31,6 +31,7 @@ BACKEND = re.compile(r"^(Eigen/|dnnl|oneapi/|cuda|cublas|cudnn|nccl|mma\.h)")
 PRINTS = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|quick_exit)\b|\bfmt::print\b"
                     r"|(?<![\w:.>])(?:std::)?(?:printf|puts|putchar|exit|_exit|abort)\s*\(")
 ONEDNN_FILE = re.compile(r"^kernels/library/onednn[a-z0-9_]*\.(h|cpp)$")  # may include oneDNN
+CUDNN_HEADER = re.compile(r"^kernels/library/cudnn_\w+\.h$")  # of *_cuda.cpp files
 LAUNCHER = "device/cuda/launch.h"  # the only file that may use CUDA's <<<>>>
 LAUNCHES = re.compile(r"<<<|\bcudaLaunch\w+|\bcuLaunch\w+")
 
@@ -79,7 +80,8 @@ def check_includes(name, folder, text):
         if not target.startswith("weft/"):
             if mark == '"' and folder != "examples":  # examples are a user's code
                 yield f'includes "{target}"; our headers are spelled "weft/<folder>/..."'
-            if folder == "kernels" and name.endswith(".h") and BACKEND.match(target) and not ONEDNN_FILE.match(name):
+            if folder == "kernels" and name.endswith(".h") and BACKEND.match(target) \
+                    and not ONEDNN_FILE.match(name) and not (CUDNN_HEADER.match(name) and target == "cudnn.h"):
                 yield f"includes <{target}>; no back end's types in a kernel header"
             continue
         parts = target.split("/")

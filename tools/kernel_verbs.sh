@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154  # sourced by ./run, which defines what is used here
-# The verbs for kernel authors: op, new-op, kernel-info, torture-kernels, gpu-check.
+# The verbs for kernel authors: op, new-op, kernel-info, gpu-plans, torture-kernels,
+# gpu-check.
 
 emulated_presets=(emulated emulated-asan emulated-tsan)
 
@@ -42,6 +43,14 @@ run_kernel_info() {
   preset=cuda build=$root/build/cuda
   set_up ON "${build_packages[@]}" "${test_packages[@]}" --
   exec python3 "$root/tools/kernel_info.py" "$build" "$@"
+}
+
+# Asks cuDNN, which need not find a GPU. The build has no kernels.
+run_gpu_plans() {
+  find_nvcc || stop "gpu-plans: nvcc was not found on the PATH or in /usr/local/cuda/bin; it and cuDNN are required, a GPU is not"
+  preset=cuda build=$root/build/cuda
+  set_up ON "${build_packages[@]}" "${test_packages[@]}" -- gpu_plans
+  exec "$build/gpu_plans" "$root/tools/gpu_plans" --all "$build/gpu_plans.tsv" "$@"
 }
 
 find_nvcc() {

@@ -2,6 +2,7 @@
 // On the emulated device, convolutions are computed by the CPU kernels. Each call first checks the
 // requirements of cuDNN.
 #include "weft/device/emulated/stream.h"
+#include "weft/device/gpu/gpu.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/conv2d_limits.h"
 #include "weft/kernels/library/conv2d_plans.h"
@@ -11,18 +12,26 @@
 namespace weft::kernels {
 namespace {
 
-// The emulated library has three algorithms, which differ only in their workspace. Its guess is the
-// first.
-constexpr i64 kAlgorithms = 3;
+// The emulated library has three engines, which differ only in their workspace. Its guess is the
+// first. It adds no bias and applies no activation by itself.
+constexpr i64 kEngines = 3;
 
 template <class T>
 Scratch<u8> planned(Cuda device, Conv2dDirection direction, const Conv2dShape& s) {
-  constexpr i64 kType = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
+  const Conv2dProblem problem{.direction = direction,
+                              .type = conv2d_type<T>,
+                              .result_type = conv2d_type<T>,
+                              .shape = std::bit_cast<std::array<i64, 16>>(s)};
   const Conv2dChoice choice = detail::conv2d_plan_for(
-      direction, kType, s, [] { return Conv2dChoice{}; },
+      problem,
+      [&] {
+        if (emulated_conv2d_refuses == problem.type)
+          refuse_conv2d(problem, conv2d_library(), gpu::description(), "as a test asks");
+        return Conv2dChoice{};
+      },
       [](const Conv2dChoice& c) {
-        return c.algorithm >= 0 && c.algorithm < kAlgorithms &&
-               c.workspace_bytes == 256 * c.algorithm;
+        return c == Conv2dChoice{.engine = c.engine, .workspace_bytes = 256 * c.engine} &&
+               c.engine >= 0 && c.engine < kEngines;
       });
   return {device, choice.workspace_bytes};
 }
@@ -70,7 +79,7 @@ void weight_gradient(Cuda device, C* dw, C* dbias, const T* dy, const T* x, cons
 
 }  // namespace
 
-std::string conv2d_library() { return "emulated convolutions"; }
+std::string conv2d_library() { return "emulated convolutions (engines)"; }
 
 #define WEFT_CONV2D(T, C)                                                                      \
   template <>                                                                                  \

@@ -8,6 +8,7 @@
 #include "weft/core/error.h"
 #include "weft/kernels/library/matmul_tuning.h"
 #include "weft/kernels/library/product_types.h"
+#include "weft/kernels/library/tf32.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
@@ -33,7 +34,6 @@ cublasLtHandle_t handle() {
   return shared;
 }
 
-// float is multiplied in float, because TF32 would give other losses than the CPU.
 template <class T>
 struct Types {
   static constexpr cudaDataType_t kData =
@@ -41,9 +41,14 @@ struct Types {
           ? CUDA_R_64F
           : (std::is_same_v<T, float> ? CUDA_R_32F
                                       : (std::is_same_v<T, half> ? CUDA_R_16F : CUDA_R_16BF));
-  static constexpr cublasComputeType_t kCompute =
-      std::is_same_v<T, double> ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F;
   static constexpr cudaDataType_t kScale = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F;
+  // float is multiplied in float unless TF32 is allowed, because TF32 gives other losses than the
+  // CPU.
+  static cublasComputeType_t compute() {
+    if (std::is_same_v<T, double>) return CUBLAS_COMPUTE_64F;
+    return uses_tf32() ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  }
+  static bool uses_tf32() { return std::is_same_v<T, float> && allow_tf32; }
 };
 
 template <class Value>
@@ -114,7 +119,7 @@ class Call {
         first_(Types<T>::kData, layout_.first, layout_.batch),
         second_(Types<T>::kData, layout_.second, layout_.batch),
         result_(Types<C>::kData, layout_.result, layout_.batch) {
-    check(cublasLtMatmulDescInit(&operation_, Types<T>::kCompute, Types<T>::kScale),
+    check(cublasLtMatmulDescInit(&operation_, Types<T>::compute(), Types<T>::kScale),
           "cublasLtMatmulDescInit");
     const auto operation = [](const ColumnMajor& m) {
       return m.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -129,7 +134,9 @@ class Call {
 
   MatmulProduct product() const {
     return product_of(request_, library_version(), gpu_make(),
-                      static_cast<int>(Types<T>::kData) << 8 | static_cast<int>(Types<C>::kData));
+                      (Types<T>::uses_tf32() ? 1 << 16 : 0) |
+                          static_cast<int>(Types<T>::kData) << 8 |
+                          static_cast<int>(Types<C>::kData));
   }
 
   // The heuristic takes about as long as a small product, so its result is kept as a plan.

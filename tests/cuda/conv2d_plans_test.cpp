@@ -3,6 +3,8 @@
 // one.
 #include "weft/kernels/library/conv2d_plans.h"
 
+#include <limits>
+
 #include "weft/device/gpu/gpu.h"
 #include "weft/tests/cuda/tools.h"
 
@@ -92,31 +94,64 @@ TEST_F(CudaConv2dPlans, OfTheWrongSizeAreRefused) {
     use_conv2d_plans(wrong);
     ADD_FAILURE() << "the plan was accepted";
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "use_conv2d_plans: a plan of 21 integers given; 20 are required");
+    EXPECT_EQ(error.what(),
+              fmt::format("use_conv2d_plans: a plan of {} integers given; {} are required",
+                          plans[1].size() + 1, plans[1].size()));
   }
   EXPECT_EQ(conv2d_plans(), plans);
 }
 
+// A list ends with the choice: engine, workspace and 16 settings.
+constexpr std::size_t kEngine = 23, kWorkspace = 24, kSetting = 25;
+
+// Another GPU's plan, or a forged one.
+TEST_F(CudaConv2dPlans, OneThatTheLibraryDoesNotHaveIsChosenAnew) {
+  expect_convolutions();
+  const auto plans = conv2d_plans();
+  for (const auto& [place, value] : {std::pair{kEngine, i64{1} << 40}, std::pair{kEngine, i64{-1}},
+                                     std::pair{kWorkspace, i64{3}}, std::pair{kSetting, i64{-7}},
+                                     std::pair{kSetting, std::numeric_limits<i64>::max()}}) {
+    auto forged = plans;
+    for (auto& plan : forged) plan[place] = value;
+    use_conv2d_plans(forged);
+    said_.clear();
+    expect_convolutions();
+    EXPECT_EQ(conv2d_plans(), plans);
+    EXPECT_EQ(said_,
+              std::vector<std::string>(3,
+                                       "conv2d: the plan given for images (2, 5, 4, 8) is not "
+                                       "one of the library's; another is chosen"));
+  }
+}
+
 #ifndef WEFT_REAL_DEVICE
-// The emulated library has algorithms 0 to 2 and suggests 0. Each needs 256 bytes of workspace
-// times its index (conv2d_emulated.cpp). The last two elements of a plan are algorithm and
-// workspace.
-TEST_F(CudaConv2dPlans, AGivenOneIsUsedAndOneThatThereIsNotIsChosenAnew) {
+// The emulated library has engines 0 to 2 and suggests 0. Each needs 256 bytes of workspace times
+// its number (conv2d_emulated.cpp).
+TEST_F(CudaConv2dPlans, AGivenOneIsUsed) {
   expect_convolutions();
   auto plans = conv2d_plans();
-  for (auto& plan : plans) EXPECT_EQ(plan[18], 0);
-  plans[0][18] = 2, plans[0][19] = 512;
-  plans[1][18] = 1, plans[1][19] = 256;
-  plans[2][18] = 7;
+  for (auto& plan : plans) EXPECT_EQ(plan[kEngine], 0);
+  plans[0][kEngine] = 2, plans[0][kWorkspace] = 512;
+  plans[1][kEngine] = 1, plans[1][kWorkspace] = 256;
   use_conv2d_plans(plans);
   expect_convolutions();
-  auto now = conv2d_plans();
-  EXPECT_EQ(now[0], plans[0]);
-  EXPECT_EQ(now[1], plans[1]);
-  EXPECT_EQ(now[2][18], 0);
-  EXPECT_EQ(said_, (std::vector<std::string>{
-                       "conv2d: the plan given for images (2, 5, 4, 8) is not one of the "
-                       "library's; another is chosen"}));
+  EXPECT_EQ(conv2d_plans(), plans);
+  EXPECT_TRUE(said_.empty());
+}
+
+TEST_F(CudaConv2dPlans, ATypeThatTheLibraryDoesNotTakeIsAUserError) {
+  emulated_conv2d_refuses = Conv2dType::bf16;
+  try {
+    expect_convolutions<bfloat16>();
+    ADD_FAILURE() << "the type was accepted";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what())
+                  .find("conv2d: bf16 images (2, 5, 4, 8) and a kernel of 3 × 3 given; emulated "
+                        "convolutions (engines) has no plan for them on "),
+              std::string::npos)
+        << error.what();
+  }
+  emulated_conv2d_refuses.reset();
 }
 #endif
 

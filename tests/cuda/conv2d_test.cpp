@@ -3,6 +3,8 @@
 // cuDNN.
 #include "weft/kernels/library/conv2d.h"
 
+#include <cmath>
+
 #include "weft/core/error.h"
 #include "weft/kernels/library/conv2d_limits.h"
 #include "weft/tests/cuda/tools.h"
@@ -78,6 +80,23 @@ void expect_float_convolutions() {
 TEST(CudaConv2d, HalfFactorsGiveFloats) {
   expect_float_convolutions<half>();
   expect_float_convolutions<bfloat16>();
+}
+
+// A relu that the library applies must not hide NaN in the weights.
+TEST(CudaConv2d, NaNStaysNaN) {
+  for_types([]<class T>() {
+    const Conv2dShape s = shape(2, 8, 8, 1, 1, 1);
+    Numbers numbers;
+    const Array<T> x(inputs(s), numbers), bias(s.out_channels, numbers);
+    Array<T> w(weights(s));
+    for (i64 i = 0; i < w.size(); ++i) w[i] = converted<T>(std::nan(""));
+    for (const bool with_bias : {false, true}) {
+      Array<T> y(outputs(s));
+      conv2d(Cuda{}, y.data(), x.data(), w.data(), with_bias ? bias.data() : nullptr,
+             Activation::relu, s);
+      for (const double value : y.numbers()) EXPECT_TRUE(std::isnan(value)) << with_bias;
+    }
+  });
 }
 
 TEST(CudaConv2d, ShapesThatCudnnWouldRefuse) {

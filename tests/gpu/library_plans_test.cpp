@@ -76,12 +76,12 @@ TEST_F(GpuLibraryPlans, OfAnotherPlaceAreLeftOutWithOneWarning) {
 }
 
 #ifndef WEFT_REAL_DEVICE
-// Algorithm 2 of the emulated libraries, which they never choose themselves.
+// Algorithm and engine 2 of the emulated libraries, which they never choose themselves.
 TEST_F(GpuLibraryPlans, LoadedOnesAreComputedWith) {
   auto json = nlohmann::ordered_json::parse(saved().json);
   auto &product = json["matmul"][0], &convolution = json["conv2d"][0];
   product[14] = 512, product[15] = 2;
-  convolution[18] = 2, convolution[19] = 512;
+  convolution[23] = 2, convolution[24] = 512;
   StateRecord record = saved();
   record.json = json.dump();
   forget();

@@ -84,6 +84,9 @@ TEST_F(ResumeConfig, WhatMayChange) {
   EXPECT_HAS(changes({}, {"optimizer.lr=1e-2", "resume_override=[scheduler]"}), "optimizer.lr");
   EXPECT_HAS(changes({}, {"resume_override=[run.seed]"}), "keys of optimizer or scheduler");
 
+  EXPECT_HAS(changes({}, {"run.tf32=true"}), "run.tf32");
+  EXPECT_EQ(changes({"run.tf32=false"}, {}), "accepted");
+
   // All changes are reported at once.
   const std::string all = changes({}, {"run.seed=4", "train.batch_size=10", "model.hidden=[9]",
                                        "callbacks=[{type: ema}]", "optimizer.lr=1"});

@@ -7,6 +7,10 @@
 #include <gtest/gtest.h>
 
 #include "weft/core/config/config.h"
+#include "weft/core/config/print.h"
+#include "weft/kernels/embedding.h"
+#include "weft/kernels/library/matmul_plans.h"
+#include "weft/kernels/library/tf32.h"
 #include "weft/train/run/run_config.h"
 
 namespace weft::train {
@@ -52,6 +56,24 @@ TEST(RunConfig, RanksAreOptionsOfTheTrainer) {
   const RankOptions ranks = config.trainer_options().ranks;
   EXPECT_EQ(ranks.bucket_mb, 3);
   EXPECT_TRUE(ranks.shard_optimizer && !ranks.sync_batch_norm && ranks.group == nullptr);
+}
+
+TEST(RunConfig, Tf32IsOffUnlessAsked) {
+  const RunConfig plain = run_config({}), fast = run_config({"run.tf32=true"});
+  EXPECT_FALSE(plain.run.tf32);
+  EXPECT_TRUE(fast.run.tf32);
+  EXPECT_EQ(config::to_yaml(plain).find("tf32"), std::string::npos);  // as in older runs
+  EXPECT_NE(config::to_yaml(fast).find("  tf32: true\n"), std::string::npos);
+  EXPECT_EQ(run_refusal({"run.tf32=maybe"}).find("command line: run.tf32: expected"), 0u);
+  RunOptions before;
+  before.autotune = kernels::matmul_autotune();
+  before.atomics = kernels::embedding_atomics;
+  RunOptions options = before;
+  options.tf32 = true;
+  apply_to_process(options);
+  EXPECT_TRUE(kernels::allow_tf32);
+  apply_to_process(before);
+  EXPECT_FALSE(kernels::allow_tf32);
 }
 
 TEST(RunConfig, LanguageModelingIsAnotherSpelling) {

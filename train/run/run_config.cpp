@@ -12,6 +12,7 @@
 #include "weft/device/parallel.h"
 #include "weft/kernels/embedding.h"
 #include "weft/kernels/library/matmul_plans.h"
+#include "weft/kernels/library/tf32.h"
 
 namespace weft::train {
 
@@ -42,6 +43,9 @@ void describe(Fields& f, RunOptions& o) {
     "on a GPU, time several algorithms for each kind of matrix product and keep the fastest");
   f("atomics", o.atomics,
     "on a GPU, sum an embedding's gradient in whatever order: faster for large tables");
+  f("tf32", o.tf32,
+    "on a GPU, products and convolutions of f32 may multiply in TF32, with 11 bits of precision",
+    unprinted_if(!o.tf32));
   f("system_every", o.system_every,
     "time between figures of the machine (CPU, memory, GPU) in metrics.jsonl; 0s: none",
     unprinted_if(o.system_every.is_zero()));
@@ -68,6 +72,7 @@ void apply_to_process(const ProcessOptions& options) {
   kernels::set_matmul_autotune(options.autotune);
   kernels::embedding_atomics = options.atomics;
   kernels::set_convolution_method(options.convolution);
+  kernels::allow_tf32 = options.tf32;
 }
 
 void describe(Fields& f, PretrainedOptions& o) {

@@ -41,6 +41,7 @@ struct ProcessOptions {
   i64 threads = 0;  // 0: all that the machine offers
   bool autotune = false;
   bool atomics = false;
+  bool tf32 = false;
   kernels::ConvolutionMethod convolution{};
 };
 
