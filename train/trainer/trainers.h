@@ -55,6 +55,10 @@ std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& 
 // metric of labels where data.mix leaves none.
 void set_metrics(Trainer& trainer, std::vector<std::string> names);
 
+// Makes the learning-rate schedules of all optimizers of a trainer constant, also of those that it
+// has added itself from options of its own.
+void drop_schedules(Trainer& trainer);
+
 // Trainer itself: it trains the run's model.
 TrainerRecipe standard();
 
