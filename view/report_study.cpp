@@ -82,7 +82,8 @@ void add_dots_of_trials(Chart& chart, const Study& study, const F& x_of) {
   }
   if (!study.best) return;
   const StudyTrial& best = study.trials[*study.best];
-  chart.curves.push_back({"best", {x_of(best)}, {best.loss}, Colour::series(kBestColour), 0, true});
+  chart.curves.push_back(
+      {"best", {x_of(best)}, {best.loss}, Colour::series(kBestColour), 0, true, 1.8});
 }
 
 // The least loss of the trials until then that are complete, as stairs.
@@ -247,8 +248,8 @@ std::string trial_row(const Study& study, const StudyTrial& trial) {
     row += parameter.kind == "choice" ? "<td>" + escaped(text) + "</td>" : number_cell(text);
   }
   row += number_cell(seconds_text(trial.seconds));
-  return row + "<td class=\"value\">" + escaped(excerpt(message_text(trial), 1000)) +
-         "</td></tr>\n";
+  return row + "<td class=\"value\">" +
+         escaped(excerpt(is_best ? "The best one." : message_text(trial), 1000)) + "</td></tr>\n";
 }
 
 std::string trials_html(const Study& study) {
