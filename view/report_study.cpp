@@ -229,8 +229,7 @@ std::string best_html(const Study& study) {
 std::string message_text(const StudyTrial& trial) {
   if (!trial.message.empty() || trial.outcome != "pruned") return trial.message;
   if (trial.validations.empty()) return "";
-  return fmt::format("Pruned after {}, at step {}.",
-                     counted(static_cast<i64>(trial.validations.size()), "validation"),
+  return fmt::format("Pruned at step {}.",
                      number_text(static_cast<double>(trial.validations.back().first)));
 }
 
