@@ -197,7 +197,7 @@ std::string study_headline(const Study& study) {
       counts += fmt::format("{}{} {}", counts.empty() ? ": " : ", ",
                             number_text(static_cast<double>(count)), outcome);
   std::string html = "<p class=\"soft\">A study of weft tune. " +
-                     counted(static_cast<i64>(study.trials.size()), "trial") + counts + "</p>\n";
+                     counted(static_cast<i64>(study.trials.size()), "trial") + counts + ".</p>\n";
   std::string config = study.config;
   for (const std::string& text : study.overrides) config += " " + text;
   if (!config.empty())
