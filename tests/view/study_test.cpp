@@ -74,10 +74,10 @@ TEST_F(Studies, ShowTheirTrials) {
   for (const char* const part :
        {"<h1>a-tune</h1>", "5 trials: 2 complete, 1 pruned, 1 diverged, 1 failed",
         "a.yaml train.epochs=2", "Best trial", "weft train a.yaml &#39;x=&lt;b&gt;&#39;",
-        "The best one.", "Pruned at step 8.", "the loss is nan",
-        "&lt;/td&gt;&lt;script&gt;", "1 trial with an infinite loss is not drawn.",
-        "Validation loss over optimizer.lr", "best so far", ">adamw</text>", ">0.001</text>",
-        "0.0001 to 0.1, logarithmic", "optimizer.type is sgd", "/runs/a-tune/trial-2"})
+        "The best one.", "Pruned at step 8.", "the loss is nan", "&lt;/td&gt;&lt;script&gt;",
+        "1 trial with an infinite loss is not drawn.", "Validation loss over optimizer.lr",
+        "best so far", ">adamw</text>", ">0.001</text>", "0.0001 to 0.1, logarithmic",
+        "optimizer.type is sgd", "/runs/a-tune/trial-2"})
     EXPECT_NE(html.find(part), std::string::npos) << part;
   EXPECT_EQ(count_of(html, "<script"), 0);
   // Over trials, over three parameters, and within the trials.
