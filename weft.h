@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of weft.
+// What a program needs to train. Other headers are included by name, such as
+// weft/train/run/lr_find.h and weft/view/report.h.
 #pragma once
 #include "weft/autograd/ops.h"
 #include "weft/autograd/tape.h"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "weft/app/standard_streams.h"
+#include "weft/core/counted.h"
 #include "weft/core/error.h"
 #include "weft/core/plugin.h"
 #include "weft/core/printable.h"
@@ -129,8 +130,8 @@ void Display::on_train_end(const train::RunReport& report) {
         train::metrics_text(report.test->metrics, "", "loss").substr(1));
   if (!report.failed.empty())
     return say_last(fmt::format(
-        "failed after {} epochs, {} steps, {:.1f} s; {} {}", report.epochs, report.steps,
-        report.seconds,
+        "failed after {}, {}, {:.1f} s; {} {}", counted(report.epochs, "epoch"),
+        counted(report.steps, "step"), report.seconds,
         report.saved ? "what was saved is in" : "no checkpoint was saved; the metrics are in",
         report.folder));
   // A command would take a path that begins with - for an option.
@@ -140,8 +141,8 @@ void Display::on_train_end(const train::RunReport& report) {
                                ? fmt::format(", validation loss {:.4g}", report.validation_loss)
                                : "";
   say_last(fmt::format(
-      "{} after {} epochs, {} steps, {:.1f} s{}. Next: {}{}", report.stopped ? "stopped" : "done",
-      report.epochs, report.steps, report.seconds, loss,
+      "{} after {}, {}, {:.1f} s{}. Next: {}{}", report.stopped ? "stopped" : "done",
+      counted(report.epochs, "epoch"), counted(report.steps, "step"), report.seconds, loss,
       report.stopped
           ? fmt::format("weft train {} {} resume=auto", shell_quoted(folder + "/config.yaml"),
                         shell_quoted("run.dir=" + folder))

@@ -11,6 +11,7 @@
 #include "weft/app/outputs.h"
 #include "weft/app/screen.h"
 #include "weft/core/clock.h"
+#include "weft/core/counted.h"
 #include "weft/train/run/lr_find.h"
 #include "weft/train/run/run_config_file.h"
 #include "weft/view/lr_plot.h"
@@ -36,12 +37,12 @@ void print(const train::LrFinding& finding, const LrFindArguments& arguments) {
                                    .colour = shows_colour()};
   std::string text = "loss over learning rate\n";
   for (const std::string& line : view::lr_text(finding, look)) text += line + "\n";
-  text += fmt::format("{} steps of learning rates from {:.3g} to {:.3g}", finding.points.size(),
-                      arguments.options.from,
+  text += fmt::format("{} of learning rates from {:.3g} to {:.3g}",
+                      counted(std::ssize(finding.points), "step"), arguments.options.from,
                       finding.points.empty() ? arguments.options.from : finding.points.back().lr);
   if (finding.skipped > 0)
-    text += fmt::format("; {} more were made again, because a gradient was not finite",
-                        finding.skipped);
+    text += fmt::format("; {} more {} made again, because a gradient was not finite",
+                        finding.skipped, finding.skipped == 1 ? "was" : "were");
   text += finding.ended.empty() ? "\n" : fmt::format("; then it ended: {}\n", finding.ended);
   text += finding.suggestion ? fmt::format("Suggested: optimizer.lr={:.2g} ({})\n",
                                            *finding.suggestion, finding.reason)

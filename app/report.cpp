@@ -18,10 +18,9 @@ struct ReportArguments {
   bool no_evaluate = false;
 };
 
-void add_runs(CLI::App& command, ReportArguments& arguments, const char* out_help) {
-  command.add_option("RUN", arguments.runs, "folders of runs, such as runs/latest")
-      ->transform(home_path())
-      ->required();
+void add_runs(CLI::App& command, ReportArguments& arguments, const char* runs_help,
+              const char* out_help) {
+  command.add_option("RUN", arguments.runs, runs_help)->transform(home_path())->required();
   command.add_option("--out", arguments.out, out_help)->transform(home_path())->required();
 }
 
@@ -47,8 +46,12 @@ int plot(const ReportArguments& arguments) {
 
 void add_report(CLI::App& app, int& exit_code) {
   const auto reported = std::make_shared<ReportArguments>();
-  CLI::App* command = app.add_subcommand("report", "write one page about one or several runs");
-  add_runs(*command, *reported, "the page, an HTML file");
+  CLI::App* command =
+      app.add_subcommand("report", "write one page about one or several runs, or about a study");
+  add_runs(*command, *reported,
+           "folders of runs, such as runs/latest; or one study of `weft tune`: its folder, which "
+           "has tune.json, or the file NAME.tune.json beside its storage",
+           "the page, an HTML file");
   command->add_flag("--no-evaluate", reported->no_evaluate,
                     "read the run folders alone; neither data nor weights are needed");
   add_plugin_option(*command, reported->plugins);
@@ -56,7 +59,8 @@ void add_report(CLI::App& app, int& exit_code) {
 
   const auto plotted = std::make_shared<ReportArguments>();
   command = app.add_subcommand("plot", "draw metrics of runs for a paper");
-  add_runs(*command, *plotted, "the picture, an .svg or a .png file");
+  add_runs(*command, *plotted, "folders of runs, such as runs/latest",
+           "the picture, an .svg or a .png file");
   command
       ->add_option("--metrics", plotted->metrics,
                    "which, as metrics.jsonl names them: validation/loss,train/*")

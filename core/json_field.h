@@ -29,6 +29,7 @@ class JsonField {
   JsonField(const Json& json, std::string place) : json_(&json), place_(std::move(place)) {}
 
   const Json& json() const { return *json_; }
+  const std::string& place() const { return place_; }  // for a message of one's own
   // The value of a key of an object; nothing for a key that it does not have.
   std::optional<JsonField> find(std::string_view key) const;
   // Requires the key.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "weft/core/clock.h"
+#include "weft/core/counted.h"
 #include "weft/core/error.h"
 #include "weft/data/sample_reader.h"
 #include "weft/data/stream/stream_dataset.h"
@@ -92,9 +93,9 @@ class Loader::Pipeline {
                "loader: the sampler '{}' gives {} samples of an epoch; 1 to {} are required",
                options_.sampler.name(), samples, kMostSamples);
     WEFT_CHECK(options_.batch_size <= samples || (!sampler_->mixes() && !options_.drop_last),
-               "loader: batch_size is {} and {} ({}) has {} samples; a batch_size of at most {} is "
+               "loader: batch_size is {} and {} ({}) has {}; a batch_size of at most {} is "
                "required",
-               options_.batch_size, info.name, info.split, samples, samples);
+               options_.batch_size, info.name, info.split, counted(samples, "sample"), samples);
     WEFT_CHECK(options_.prefetch >= 0, "loader: prefetch is {}; 0 or more batches are required",
                options_.prefetch);
     WEFT_CHECK(options_.workers >= 0 && options_.workers <= 256,

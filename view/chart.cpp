@@ -11,10 +11,6 @@
 namespace weft::view {
 namespace {
 
-bool can_be_drawn(double x, double y, bool logarithmic) {
-  return std::isfinite(x) && std::isfinite(y) && (!logarithmic || y > 0);
-}
-
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   void add(double value) {
@@ -34,7 +30,7 @@ std::string fitted(std::string text, double size, double width) {
 class ChartLayout {
  public:
   ChartLayout(Drawing& drawing, const Chart& chart, const Area& area, const ChartStyle& style)
-      : drawing_(drawing), chart_(chart), inner_(area), style_(style) {
+      : drawing_(drawing), chart_(chart), area_(area), inner_(area), style_(style) {
     logarithmic_ = chart.logarithmic;
     measure();
     if (y_range_.empty() && logarithmic_) {
@@ -52,11 +48,16 @@ class ChartLayout {
   }
 
  private:
+  bool can_be_drawn(double x, double y) const {
+    return std::isfinite(x) && std::isfinite(y) && (!logarithmic_ || y > 0) &&
+           (!chart_.logarithmic_x || x > 0);
+  }
+
   void measure() {
     x_range_ = y_range_ = {};
     for (const Curve& curve : chart_.curves)
       for (std::size_t i = 0; i < curve.x.size(); ++i) {
-        if (!can_be_drawn(curve.x[i], curve.y[i], logarithmic_)) continue;
+        if (!can_be_drawn(curve.x[i], curve.y[i])) continue;
         x_range_.add(curve.x[i]);
         y_range_.add(curve.y[i]);
       }
@@ -114,12 +115,37 @@ class ChartLayout {
     inner_.width -= left + size * 1.6;
     // As many numbers as stand side by side with room between them.
     for (int most = 8; most >= 1; --most) {
-      x_ = linear_axis(x_range_.low, x_range_.high, most, false);
+      x_ = x_axis(most);
       double total = 0;
       for (const std::string& text : x_.texts)
         total = std::max(total, text_width(text, size) + size * 1.2);
       if (total * static_cast<double>(x_.texts.size()) <= inner_.width) break;
     }
+  }
+
+  Axis x_axis(int most) const {
+    if (!chart_.x_names.empty()) return named_axis(most);
+    if (chart_.logarithmic_x && x_range_.low > 0)
+      return logarithmic_axis(x_range_.low, x_range_.high, most);
+    const bool scattered = std::any_of(chart_.curves.begin(), chart_.curves.end(),
+                                       [](const Curve& curve) { return curve.scattered; });
+    // A dot does not lie on the y axis.
+    const double room = scattered ? 0.03 * (x_range_.high - x_range_.low) : 0;
+    return linear_axis(x_range_.low - room, x_range_.high + room, most, false);
+  }
+  // At least one in `most` names stands at its place, shortened to the room that it has.
+  Axis named_axis(int most) const {
+    const std::size_t names = chart_.x_names.size();
+    const auto shown = static_cast<std::size_t>(most);
+    const std::size_t stride = names <= 2 * shown ? 1 : (names + shown - 1) / shown;
+    const double room = inner_.width * static_cast<double>(stride) / static_cast<double>(names);
+    Axis axis{-0.5, static_cast<double>(names) - 0.5};
+    for (std::size_t i = 0; i < names; i += stride) {
+      axis.ticks.push_back(static_cast<double>(i));
+      axis.texts.push_back(
+          fitted(chart_.x_names[i], style_.text_size, room - style_.text_size * 1.3));
+    }
+    return axis;
   }
 
   double x_of(double x) const { return inner_.x + x_.share_of(x) * inner_.width; }
@@ -141,8 +167,13 @@ class ChartLayout {
     for (std::size_t i = 0; i < x_.ticks.size(); ++i) {
       const double x = x_of(x_.ticks[i]);
       drawing_.lines.push_back({{{x, bottom}, {x, bottom + size * 0.3}}, Colour::soft()});
+      const double half = text_width(x_.texts[i], size) / 2;
       drawing_.texts.push_back(
-          {{x, bottom + size * 1.4}, x_.texts[i], size, Anchor::middle, Colour::soft()});
+          {{std::clamp(x, area_.x + half, area_.x + area_.width - half), bottom + size * 1.4},
+           x_.texts[i],
+           size,
+           Anchor::middle,
+           Colour::soft()});
     }
     drawing_.lines.push_back(
         {{{inner_.x, bottom}, {inner_.x + inner_.width, bottom}}, Colour::soft()});
@@ -169,6 +200,7 @@ class ChartLayout {
   }
 
   void add_curve(const Curve& curve) {
+    if (curve.scattered) return add_dots(curve);
     const bool few = curve.x.size() <= 40;
     const double width = curve.x.size() > 250 ? style_.line_width * 0.65 : style_.line_width;
     std::vector<XY> piece;
@@ -180,16 +212,24 @@ class ChartLayout {
       piece.clear();
     };
     for (std::size_t i = 0; i < curve.x.size(); ++i) {
-      if (can_be_drawn(curve.x[i], curve.y[i], logarithmic_))
+      if (can_be_drawn(curve.x[i], curve.y[i]))
         piece.push_back({x_of(curve.x[i]), y_of(curve.y[i])});
       else end_piece();
     }
     end_piece();
   }
 
+  void add_dots(const Curve& curve) {
+    for (std::size_t i = 0; i < curve.x.size(); ++i)
+      if (can_be_drawn(curve.x[i], curve.y[i]))
+        drawing_.dots.push_back({{x_of(curve.x[i]), y_of(curve.y[i])},
+                                 style_.line_width * 1.8 * curve.dot_size,
+                                 curve.colour});
+  }
+
   Drawing& drawing_;
   const Chart& chart_;
-  Area inner_;  // what is left of the area
+  Area area_, inner_;  // all of it, and what is left
   ChartStyle style_;
   bool logarithmic_ = false;
   Range x_range_, y_range_;
@@ -201,7 +241,7 @@ class ChartLayout {
 Curve thinned(const Curve& curve, std::size_t most) {
   const std::size_t points = curve.x.size();
   if (points <= most || most < 8) return curve;
-  Curve few{curve.name, {}, {}, curve.colour, curve.dash};
+  Curve few{curve.name, {}, {}, curve.colour, curve.dash, curve.scattered, curve.dot_size};
   const std::size_t pieces = most / 5;
   for (std::size_t piece = 0; piece < pieces; ++piece) {
     const std::size_t begin = piece * points / pieces, end = (piece + 1) * points / pieces;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Charts of curves, laid out on a drawing: axes with round numbers, grid, curves, and in a plot of
-// its own a title, the name of the y axis and a legend. view/report.js draws the same chart again
-// when a reader zooms.
+// Charts of curves and of points, laid out on a drawing: axes with round numbers or with names,
+// grid, curves, and in a plot of its own a title, the name of the y axis and a legend.
+// view/report.js draws the curves of a report again when a reader zooms.
 #pragma once
 #include <string>
 #include <vector>
@@ -16,7 +16,9 @@ struct Curve {
   std::string name;
   std::vector<double> x = {}, y = {};  // of equal length
   Colour colour = Colour::series(0);
-  std::size_t dash = 0;  // a pattern of drawing.h
+  std::size_t dash = 0;    // a pattern of drawing.h
+  bool scattered = false;  // dots without a line between them
+  double dot_size = 1;     // of scattered ones, times the common size
 };
 
 // At most about `most` points of a curve: of each piece, its first and last point and its least and
@@ -29,6 +31,8 @@ struct Chart {
   std::string y_label = {};
   bool logarithmic = false;  // y; values that are not positive are gaps
   std::vector<Curve> curves = {};
+  bool logarithmic_x = false;             // points whose x is not positive are gaps
+  std::vector<std::string> x_names = {};  // stand at x = 0, 1, 2, … in place of numbers
 };
 
 // Whether any curve has a value that a chart can show.

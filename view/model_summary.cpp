@@ -91,16 +91,16 @@ std::string summary_text(const nn::ModelCost& cost, const Shape& sample,
          fmt::format(
              "{0} parameters, {1} of them trained; input {2}\n"
              "forward and backward: FLOPs of a sample in matrix products and convolutions, which "
-             "compute in {3};\n  a multiplication and an addition count as 2. A step of {4} samples: "
-             "{5} FLOPs.\n",
+             "compute in {3};\n  a multiplication and an addition count as 2. A step of {4}: {5} FLOPs.\n",
              commas_in(cost.total.parameters), commas_in(cost.total.trained), sample,
-             name_of(setting.compute_dtype), setting.batch_size, count_text(batch * flops)) +
+             name_of(setting.compute_dtype), counted(setting.batch_size, "sample"),
+             count_text(batch * flops)) +
          fmt::format(
-             "activations: outputs of ops for {} samples, which the backward pass may read.\n"
+             "activations: outputs of ops for {}, which the backward pass may read.\n"
              "memory of a step: parameters {} + gradients {} + state of {} {} + activations {} = "
              "{} at most\n",
-             setting.batch_size, bytes_text(parameters), bytes_text(gradients), setting.optimizer,
-             bytes_text(setting.optimizer_bytes), bytes_text(activations),
+             counted(setting.batch_size, "sample"), bytes_text(parameters), bytes_text(gradients),
+             setting.optimizer, bytes_text(setting.optimizer_bytes), bytes_text(activations),
              bytes_text(parameters + gradients + setting.optimizer_bytes + activations));
 }
 

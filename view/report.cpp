@@ -13,6 +13,7 @@
 #include "weft/train/run/checkpoint_place.h"
 #include "weft/train/run/run_config.h"
 #include "weft/view/report_parts.h"
+#include "weft/view/study.h"
 
 namespace weft::view {
 namespace {
@@ -229,6 +230,13 @@ std::string timing_html(const ReportedRuns& runs) {
 Page report_page(const std::vector<std::string>& dirs, const ReportOptions& options) {
   WEFT_CHECK(!dirs.empty() && dirs.size() <= kMostRuns,
              "report: {} runs given; 1 to {} are required", dirs.size(), kMostRuns);
+  for (const std::string& dir : dirs) {
+    if (!is_study(dir)) continue;
+    WEFT_CHECK(dirs.size() == 1,
+               "report: {} is a study and {} are given; a study alone, or runs, is required",
+               printable_line(dir), counted(static_cast<i64>(dirs.size()), "folder"));
+    return study_page(dir);
+  }
   std::vector<RunRecord> records;
   for (const std::string& dir : dirs) records.push_back(read_run(dir));
   name_runs(records);

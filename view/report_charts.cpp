@@ -17,7 +17,6 @@ namespace {
 // A page of many curves has fewer points of each, so that its size stays in bounds.
 constexpr std::size_t kPointsOfScript = 22000, kPointsOfPicture = 9000;
 constexpr std::size_t kMostCurves = 120, kMostOtherCharts = 20, kMostEnds = 400;
-constexpr double kChartWidth = 560, kChartHeight = 270;
 
 Curve curve_of(const Series& series, std::string name) {
   Curve curve{std::move(name)};
@@ -145,16 +144,22 @@ std::size_t points_of_each(const std::vector<ReportChart>& charts, std::size_t a
   return std::clamp(all / std::max<std::size_t>(1, curves), least, most);
 }
 
+// The key of a curve: a line as it is drawn, or a dot.
+std::string curve_key_html(const Curve& curve) {
+  if (curve.scattered)
+    return fmt::format("<circle cx=\"13.5\" cy=\"3\" r=\"3\" style=\"fill:{}\"/>",
+                       curve.colour.css());
+  return fmt::format(
+      "<path d=\"M0 3h27\" stroke-width=\"3\" stroke-dasharray=\"{}\" style=\"stroke:{}\"/>",
+      curve.dash == 0 ? "none" : dash_text(curve.dash), curve.colour.css());
+}
+
 std::string legend_html(const ReportChart& one) {
   std::string html = "<div class=\"legend\">";
-  for (std::size_t i = 0; i < one.chart.curves.size(); ++i) {
-    const Curve& curve = one.chart.curves[i];
+  for (std::size_t i = 0; i < one.chart.curves.size(); ++i)
     html += fmt::format(
-        "<span data-curve=\"{}\"><svg viewBox=\"0 0 27 6\" aria-hidden=\"true\"><path d=\"M0 3h27\" "
-        "stroke-width=\"3\" stroke-dasharray=\"{}\" style=\"stroke:{}\"/></svg>{}</span>",
-        i, curve.dash == 0 ? "none" : dash_text(curve.dash), curve.colour.css(),
-        escaped(curve.name));
-  }
+        "<span data-curve=\"{}\"><svg viewBox=\"0 0 27 6\" aria-hidden=\"true\">{}</svg>{}</span>",
+        i, curve_key_html(one.chart.curves[i]), escaped(one.chart.curves[i].name));
   return html + "</div>";
 }
 
@@ -209,23 +214,28 @@ std::vector<ReportChart> charts_of(const ReportedRuns& runs) {
   return list.take();
 }
 
+std::string figure_html(const ReportChart& one, std::size_t index, const FigureLook& look) {
+  Drawing drawing{look.width, look.height};
+  draw_chart(drawing, one.chart, {0, 0, look.width, look.height}, look.style);
+  return fmt::format(
+      "<figure class=\"card chart\" id=\"chart-{}\"><figcaption>{}</figcaption>\n"
+      "<div class=\"canvas\">{}</div>\n{}{}</figure>\n",
+      index, escaped(one.chart.title), to_svg_of_page(drawing, one.chart.title),
+      look.legend ? legend_html(one) : "",
+      one.note.empty() ? "" : "<p class=\"soft note\">" + escaped(one.note) + "</p>\n");
+}
+
 std::string charts_html(const std::vector<ReportChart>& charts, const ReportedRuns& runs) {
   std::string html =
       "<h2 id=\"curves\">Curves</h2>\n<div class=\"controls scripted\" id=\"controls\"></div>\n";
   if (charts.empty())
     return html + "<p class=\"soft\">No epoch has ended, and no step was logged.</p>\n";
-  const ChartStyle style{.most_points = points_of_each(charts, kPointsOfPicture, 40, 400)};
+  FigureLook look;
+  look.style.most_points = points_of_each(charts, kPointsOfPicture, 40, 400);
   html += "<div class=\"charts\">\n";
   for (std::size_t i = 0; i < charts.size(); ++i) {
-    Drawing drawing{kChartWidth, kChartHeight};
-    draw_chart(drawing, charts[i].chart, {0, 0, kChartWidth, kChartHeight}, style);
-    html += fmt::format(
-        "<figure class=\"card chart\" id=\"chart-{}\"><figcaption>{}</figcaption>\n"
-        "<div class=\"canvas\">{}</div>\n{}{}</figure>\n",
-        i, escaped(charts[i].chart.title), to_svg_of_page(drawing, charts[i].chart.title),
-        charts[i].chart.curves.size() > 1 || runs.size() > 1 ? legend_html(charts[i]) : "",
-        charts[i].note.empty() ? ""
-                               : "<p class=\"soft note\">" + escaped(charts[i].note) + "</p>\n");
+    look.legend = charts[i].chart.curves.size() > 1 || runs.size() > 1;
+    html += figure_html(charts[i], i, look);
   }
   return html + "</div>\n";
 }

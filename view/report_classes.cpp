@@ -28,9 +28,8 @@ struct Confusions {
 Confusions confusions_of(const ReportedRun& run) {
   if (run.evaluation && !run.evaluation->confusion.empty())
     return {run.evaluation->confusion,
-            fmt::format("{} split, {} samples, checkpoint {}", run.evaluation->split,
-                        number_text(static_cast<double>(run.evaluation->samples)),
-                        run.evaluation->checkpoint),
+            fmt::format("{} split, {}, checkpoint {}", run.evaluation->split,
+                        counted(run.evaluation->samples, "sample"), run.evaluation->checkpoint),
             run.evaluation->class_names};
   const auto& tables = run.record.history.tables();
   for (const std::string split : {"test", "validation"}) {

@@ -29,9 +29,19 @@ struct ReportChart {
 // All charts that have something to show: loss, metrics, learning rate, throughput, gradient norms,
 // loss scale, skipped steps, and the series of other events.
 std::vector<ReportChart> charts_of(const ReportedRuns& runs);
+// How a chart stands in a page: its size in pixels, which the page scales to the room that it has.
+struct FigureLook {
+  double width = 560, height = 270;
+  ChartStyle style = {};
+  bool legend = true;
+};
+std::string figure_html(const ReportChart& one, std::size_t index, const FigureLook& look);
 std::string charts_html(const std::vector<ReportChart>& charts, const ReportedRuns& runs);
 // The same for report.js.
 PageData charts_data(const std::vector<ReportChart>& charts, const ReportedRuns& runs);
+
+// The page of a study. Throws what read_study() does.
+Page study_page(const std::string& path);
 
 std::string overview_html(const ReportedRuns& runs);
 std::string timing_html(const ReportedRuns& runs);

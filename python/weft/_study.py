@@ -7,15 +7,17 @@ are marked as running when a process gets the lock belong to nobody, and it goes
 """
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
 import os
 import pathlib
+import sqlite3
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from weft import _yaml
-from weft._error import did_you_mean, mistake, mistake_in
+from weft._error import Error, did_you_mean, mistake, mistake_in
 from weft._space import Assignment, Space, Value
 
 if TYPE_CHECKING:
@@ -47,6 +49,33 @@ def check_choice(option: str, given: str, known: Tuple[str, ...]) -> None:
     if given not in known:
         raise mistake_in(option, f": {given!r} given; one of {', '.join(known)} is required"
                       f"{did_you_mean(given, known)}")
+
+
+# What SQLite says, the exit code, and what is required.
+_STORAGE_ERRORS = (
+    ("full", 1, "room on its disk is required; the same call goes on with the trials that it holds"),
+    ("disk i/o error", 1, "a disk that can be written is required; the same call goes on with the trials that it "
+                          "holds"),
+    ("locked", 2, "the end of the other process that uses it is required; the same call goes on then"),
+    ("readonly", 2, "a file, in a folder, that can be written is required"),
+    ("unable to open", 2, "a file, in a folder, that can be written is required"),
+    ("", 2, "a file of an earlier weft tune, or a new name, is required"))
+
+
+class StorageError(Error):
+    """The file of a study could not be read or written. No trial is to blame."""
+
+
+def storage_error(path: str, error: BaseException) -> StorageError:
+    """The sentence about an error of SQLite, SQLAlchemy or Optuna."""
+    first = error
+    while (cause := getattr(first, "orig", None) or first.__cause__) is not None:
+        first = cause
+    reason = " ".join(str(first).split("\n")[0].split()) or type(first).__name__
+    code, required = next((code, required) for part, code, required in _STORAGE_ERRORS if part in reason.lower())
+    found = StorageError(f"storage: {path} cannot be used ({reason}); {required}", code)
+    found.argument = "storage"
+    return found
 
 
 class StudyFile:
@@ -88,7 +117,7 @@ class Study:
                  sampler: str, pruner: str, seed: int) -> None:
         """config: the resolved config without the space. folder: that of the trials of a new
         study; if it exists, another number is added to its name."""
-        self._optuna, self._space = import_optuna(), space
+        self._optuna, self._space, self._path = import_optuna(), space, file.path
         check_choice("sampler", sampler, SAMPLERS)
         check_choice("pruner", pruner, PRUNERS)
         grid = space.grid() if sampler == "grid" else []
@@ -98,16 +127,25 @@ class Study:
             self._study: "optuna.Study" = self._optuna.create_study(
                 storage=storage, study_name=_NAME, direction="minimize", load_if_exists=True)
         except Exception as error:  # those of SQLite, SQLAlchemy and Optuna
-            reason = " ".join(str(error).split("\n")[0].split())
-            raise mistake_in("storage", f": {file.path} cannot be used ({reason}); a file of an earlier weft "
-                             "tune, or a new name, is required") from None
-        self._identify(file, config, folder)
-        self._study.sampler = self._sampler(sampler, (seed + len(self._study.trials)) % SEEDS)
-        self._study.pruner = self._pruner(pruner)
-        for point in grid:
-            self._study.enqueue_trial(point, skip_if_exists=True)
-        self._by_grid = sampler == "grid"
-        self._left = [each.number for each in self._of("RUNNING")]  # by a process that has ended
+            raise storage_error(file.path, error) from None
+        with self.stored():
+            self._identify(file, config, folder)
+            self._study.sampler = self._sampler(sampler, (seed + len(self._study.trials)) % SEEDS)
+            self._study.pruner = self._pruner(pruner)
+            for point in grid:
+                self._study.enqueue_trial(point, skip_if_exists=True)
+            self._by_grid = sampler == "grid"
+            self._left = [each.number for each in self._of("RUNNING")]  # by a process that has ended
+
+    @contextlib.contextmanager
+    def stored(self) -> Iterator[None]:
+        """For what reads or writes the file: a full disk, and a file that is damaged or locked, raise
+        StorageError."""
+        from sqlalchemy.exc import SQLAlchemyError
+        try:
+            yield
+        except (sqlite3.Error, SQLAlchemyError, self._optuna.exceptions.OptunaError, LookupError) as error:
+            raise storage_error(self._path, error) from None
 
     # ---- of which config and space
 
@@ -131,28 +169,30 @@ class Study:
 
     @property
     def folder(self) -> pathlib.Path:
-        return pathlib.Path(self._study.user_attrs["folder"])
+        with self.stored():
+            return pathlib.Path(self._study.user_attrs["folder"])
 
     # ---- trials
 
     def next(self, limit: int) -> Optional[Tuple["optuna.Trial", Assignment, bool]]:
         """A trial, what it is to try, and whether it was begun before. None when there are `limit`
         trials, or all of a grid."""
-        begun = bool(self._left)
-        if begun:
-            number = self._left.pop(0)
-            trial_id = next(each._trial_id for each in self._study.trials if each.number == number)
-            trial = self._optuna.trial.Trial(self._study, trial_id)
-        else:
-            waiting = len(self._of("WAITING"))
-            if len(self._study.trials) - waiting >= limit or (self._by_grid and waiting == 0):
-                return None
-            trial = self._study.ask()
-        chosen: Assignment = {}
-        for parameter in self._space.parameters:
-            if parameter.applies(chosen):
-                chosen[parameter.key] = self._suggest(trial, parameter)
-        return trial, chosen, begun
+        with self.stored():
+            begun = bool(self._left)
+            if begun:
+                number = self._left.pop(0)
+                trial_id = next(each._trial_id for each in self._study.trials if each.number == number)
+                trial = self._optuna.trial.Trial(self._study, trial_id)
+            else:
+                waiting = len(self._of("WAITING"))
+                if len(self._study.trials) - waiting >= limit or (self._by_grid and waiting == 0):
+                    return None
+                trial = self._study.ask()
+            chosen: Assignment = {}
+            for parameter in self._space.parameters:
+                if parameter.applies(chosen):
+                    chosen[parameter.key] = self._suggest(trial, parameter)
+            return trial, chosen, begun
 
     @staticmethod
     def _suggest(trial: "optuna.Trial", parameter: Any) -> Value:
@@ -167,18 +207,20 @@ class Study:
 
     def end(self, trial: "optuna.Trial", outcome: str, loss: Optional[float], about: Mapping[str, Any]) -> None:
         """Ends a trial: complete, pruned, diverged or failed."""
-        for key, value in {"outcome": outcome, **about}.items():
-            trial.set_user_attr(key, value)
-        state = self._optuna.trial.TrialState
-        if outcome == "complete":
-            self._study.tell(trial, loss)
-        else:
-            self._study.tell(trial, state=state.FAIL if outcome == "failed" else state.PRUNED)
+        with self.stored():
+            for key, value in {"outcome": outcome, **about}.items():
+                trial.set_user_attr(key, value)
+            state = self._optuna.trial.TrialState
+            if outcome == "complete":
+                self._study.tell(trial, loss)
+            else:
+                self._study.tell(trial, state=state.FAIL if outcome == "failed" else state.PRUNED)
 
     def trials(self) -> List["optuna.trial.FrozenTrial"]:
         """All trials that were begun."""
         waiting = self._optuna.trial.TrialState.WAITING
-        return [each for each in self._study.trials if each.state != waiting]
+        with self.stored():
+            return [each for each in self._study.trials if each.state != waiting]
 
     def _of(self, state: str) -> List["optuna.trial.FrozenTrial"]:
         return self._study.get_trials(states=(self._optuna.trial.TrialState[state],))

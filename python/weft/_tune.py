@@ -16,7 +16,7 @@ from weft._error import Error, mistake, mistake_in
 from weft._run import (Config, ConfigFile, Event, Path, Result, Run, find_program, resolved_config,
                        run)
 from weft._space import Assignment, Space, overrides_of, read_space
-from weft._study import SEEDS, Study, StudyFile, import_optuna
+from weft._study import SEEDS, StorageError, Study, StudyFile, import_optuna
 from weft._tune_result import Trial, TuneResult, check_writable, result_of, trial_of
 
 if TYPE_CHECKING:
@@ -252,8 +252,9 @@ class _Tuner:
                 return False
             trial, chosen, resumed = found
             folder = self._study.folder / f"trial-{trial.number}"
-            trial.set_user_attr("folder", str(folder))
-            watched = _Watched(trial, folder if resumed else None)
+            with self._study.stored():
+                trial.set_user_attr("folder", str(folder))
+                watched = _Watched(trial, folder if resumed else None)
             started = self._start(chosen, folder, resumed)
             self._runs.append(started)
         try:
@@ -268,16 +269,19 @@ class _Tuner:
         begun = time.monotonic()
         try:
             for event in started:
-                with self._lock:
+                with self._lock, self._study.stored():
                     if watched.prunes(event):
                         started.stop()
-            with self._lock:
+            with self._lock, self._study.stored():
                 trial.set_user_attr("validated_at", watched.steps)
             result = started.wait()
+        except StorageError:
+            raise
         except Error as error:
             about = {"message": self._named(str(error)), "seconds": time.monotonic() - begun}
             if error.code == 3:
-                watched.report_infinity()
+                with self._lock, self._study.stored():
+                    watched.report_infinity()
                 self._tell(trial, "diverged", math.inf, about)
             elif not (self._stopping and error.code > 128):
                 self._tell(trial, "failed", None, about)

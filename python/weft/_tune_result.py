@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a study has found: a table, and the files NAME.tune.json and NAME.trials.csv."""
+"""What a study has found: a table, and the files NAME.tune.json and NAME.trials.csv. The folder of
+the trials has the first one too, as tune.json, by which `weft report` knows it."""
 from __future__ import annotations
 
 import csv
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _ORDER = ("complete", "pruned", "diverged", "stopped", "failed")
 _DIGITS = 5
+_IN_FOLDER = "tune.json"
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -100,15 +102,18 @@ class TuneResult:
         return "\n".join(lines) + "\n"
 
     def write(self, storage: str) -> None:
-        """Writes the two files beside the storage, with its name. Each is whole or as it was
-        before. Raises OSError."""
+        """Writes the two files beside the storage, with its name, and the first one again into the
+        folder of the trials, if any was begun. Each is whole or as it was before. Raises OSError."""
         json_path, csv_path = _beside(storage)
         best = self.best
         trials = [{**dataclasses.asdict(trial), "folder": str(trial.folder) if trial.folder else None}
                   for trial in self.trials]
         content = {"schema": SCHEMA, **self.about, "folder": str(self.folder), "command": self.command,
                    "best": best.number if best else None, "trials": trials}
-        _replace(json_path, json.dumps(_without_infinity(content), indent=1) + "\n")
+        report = json.dumps(_without_infinity(content), indent=1) + "\n"
+        _replace(json_path, report)
+        if self.folder.is_dir():
+            _replace(str(self.folder / _IN_FOLDER), report)
         keys, text = self._keys(), io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["trial", "outcome", "validation_loss", *keys, "seconds", "folder", "message"])

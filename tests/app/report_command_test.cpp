@@ -40,11 +40,15 @@ TEST_F(ReportCommand, WritesOneFile) {
 }
 
 TEST_F(ReportCommand, RefusesInOneSentence) {
+  std::ofstream(folder_ / "cut.tune.json") << R"({"schema":1,"sp)";
   for (const auto& [arguments, message] :
        {std::pair{"report none --out a.html", "weft: none: is not a folder"},
         {"report . --out a.html", "weft: .: is not the folder of a run"},
         {"report run --out run/log.txt", "is a file of the run"},
         {"report run", "--out is required"},
+        {"report cut.tune.json --out a.html", "weft: cut.tune.json is no JSON"},
+        {"report run cut.tune.json --out a.html",
+         "cut.tune.json is a study and 2 folders are given"},
         {"plot run --out a.pdf", "'.pdf'; .svg or .png is required"},
         {"plot run --out a.svg --metrics validation/los", "did you mean 'validation/loss'"},
         {"plot run --out a.svg --x time", "--x"},

@@ -101,7 +101,7 @@ TEST(Samplers, RefuseWhatDoesNotFit) {
   EXPECT_NE(error(weighted({.weights = {0, 0, 0, 0, 0, 0, 0}})).find("a weight above 0"),
             std::string::npos);
   EXPECT_EQ(error(subset({.indices = {10}})), "sampler: index 10 of numbers; 0 to 9 is required");
-  EXPECT_NE(error(subset({.indices = {1}})).find("has 1 samples"), std::string::npos);
+  EXPECT_NE(error(subset({.indices = {1}})).find("has 1 sample;"), std::string::npos);
   EXPECT_NE(user_error_of([] { subset({}); }).find("at least one index"), std::string::npos);
 }
 

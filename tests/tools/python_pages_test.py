@@ -59,10 +59,12 @@ class Pages(unittest.TestCase):
     def test_tuning(self):
         (block,) = blocks("tuning.md", "python")
         self.assertIn("complete", self.call([sys.executable, "-c", block]))
+        _, report = blocks("tuning.md", "sh")
+        self.assertIn("report: study.html", self.call(["bash", "-c", report]))
 
     def test_the_space_fits_the_config_of_the_command(self):
         (space,) = blocks("tuning.md", "yaml")
-        (line,) = blocks("tuning.md", "sh")
+        line, _ = blocks("tuning.md", "sh")
         path = self.folder / "space.yaml"
         path.write_text(space)
         config = re.search(r"configs/\S+", line)[0]

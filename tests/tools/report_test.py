@@ -120,6 +120,29 @@ AFTER = """<script>
 </script>"""
 
 
+def study():
+    """The results file of a study of 30 trials."""
+    space = [{"key": "optimizer.type", "kind": "choice", "choices": ["sgd", "adamw"]},
+             {"key": "optimizer.lr", "kind": "float", "low": 1e-5, "high": 0.1, "log": True},
+             {"key": "model.hidden", "kind": "choice", "choices": ["[16]", "[24, 16]", "[64, 32, 16, 16]"]},
+             {"key": "optimizer.momentum", "kind": "float", "low": 0, "high": 0.99,
+              "when": [["optimizer.type", ["sgd"]]]}]
+    trials = []
+    for i in range(30):
+        outcome = ["complete", "complete", "pruned", "diverged", "failed"][i % 5]
+        loss = {"diverged": "inf", "failed": None}.get(outcome, 0.1 * (i + 1))
+        values = {"optimizer.type": "sgd", "optimizer.momentum": i / 31} if i % 2 else {"optimizer.type": "adamw"}
+        trials.append({"number": i, "outcome": outcome, "loss": loss, "folder": f"/runs/small-tune/trial-{i}",
+                       "values": {**values, "optimizer.lr": 10 ** (-5 + i / 8),
+                                  "model.hidden": space[2]["choices"][i % 3]},
+                       "message": "the loss is nan at batch 18 of epoch 1; try a lower learning rate"
+                       if outcome in ("diverged", "failed") else None,
+                       "seconds": 1.5, "validations": [[10 * k, 3 / k] for k in range(1, 6)]})
+    return {"schema": 1, "config": "small.yaml", "overrides": ["train.epochs=5"], "storage": "small.db",
+            "space": space, "folder": "/runs/small-tune", "best": 0, "trials": trials,
+            "command": "weft train small.yaml train.epochs=5 optimizer.type=adamw optimizer.lr=1e-05"}
+
+
 class Pages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -133,6 +156,8 @@ class Pages(unittest.TestCase):
         for name, keys in {"first": [], "a-second-run-with-a-long-name": ["optimizer.lr=0.02"]}.items():
             cls.weft("train", "small.yaml", f"run.dir={name}", *keys)
         cls.weft("report", "first", "--out", "one.html")
+        (cls.folder / "small.tune.json").write_text(json.dumps(study()))
+        cls.weft("report", "small.tune.json", "--out", "study.html")
         cls.weft("report", "first", "a-second-run-with-a-long-name", "--out", "two.html")
 
     @classmethod
@@ -175,10 +200,21 @@ class Pages(unittest.TestCase):
                     self.assertEqual(len(found["use"]) > 8, scripts, found["use"])
                     self.assertEqual(found["background"], "rgb(255, 255, 255)")
 
+    def test_a_study(self):
+        for width, theme in [(1280, LIGHT), (400, LIGHT), (1280, DARK), (400, DARK)]:
+            with self.subTest(width=width, theme=theme):
+                found = self.look("study.html", width, theme)
+                self.assertEqual(found["failures"], [])
+                self.assertEqual(found["overlaps"], [])
+                self.assertEqual(found["outside"], [])
+                self.assertLessEqual(found["width"], found["window"])
+                self.assertGreater(found["texts"], 300)
+
     def test_dark(self):
-        dark = self.look("one.html", 1280, DARK)
-        self.assertLess(sum(int(part) for part in re.findall(r"\d+", dark["background"])), 150)
-        self.assertEqual(dark["failures"], [])
+        for page in ["one.html", "study.html"]:
+            dark = self.look(page, 1280, DARK)
+            self.assertLess(sum(int(part) for part in re.findall(r"\d+", dark["background"])), 150)
+            self.assertEqual(dark["failures"], [])
 
 
 if __name__ == "__main__":

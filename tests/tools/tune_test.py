@@ -15,6 +15,7 @@ import os
 import pathlib
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ import other_python
 
 try:
     import optuna
+    import sqlalchemy.exc
 except ImportError as missing:
     other_python.run_with("WEFT_PACKAGES_PYTHON", missing)
 
@@ -156,6 +158,12 @@ class Studies(InFolder):
             self.assertLessEqual(set(_space.overrides_of(trial.values)), set(overrides))
         written = json.loads(pathlib.Path("s.tune.json").read_text())
         self.assertEqual((written["best"], written["trials"][0]["loss"]), (result.best.number, losses[0]))
+        self.assertEqual(json.loads((result.folder / "tune.json").read_text()), written)
+        subprocess.run([COMMAND, "report", str(result.folder), "--out", "study.html"], check=True,
+                       capture_output=True)
+        page = pathlib.Path("study.html").read_text()
+        for part in ["6 trials: 6 complete", f"/trial-{result.best.number}<", "Validation loss over optimizer.momentum"]:
+            self.assertIn(part, page)
         with open("s.trials.csv", encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([float(row["validation_loss"]) for row in rows], losses)
@@ -265,6 +273,38 @@ class Studies(InFolder):
             self.tune("space.yaml", 1, on_trial=lambda _: os.mkdir("s.tune.json"))
         self.assertEqual([trial.outcome for trial in raised.exception.result.trials], ["complete"])
         self.assertFalse(pathlib.Path("s.tune.json.new").exists())
+
+    def test_slow_a_storage_that_breaks_ends_the_tuning_in_a_sentence(self):
+        def damage(_):
+            with open("s.db", "r+b") as file:
+                file.write(b"no database" * 10000)
+
+        self.assertRegex(self.mistake(trials=2, on_trial=damage),
+                         r"^storage: .*/s.db cannot be used \(.*\); a file of an earlier weft tune, or a new name, "
+                         "is required$")
+        self.assertRegex(self.mistake(storage="s.db"), "^storage: s.db is no SQLite database")
+        # SQLite may not make the file longer: a disk that is full.
+        code = ("import resource, weft.__main__\n"
+                "size = 100_000\n"
+                "resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n"
+                "raise SystemExit(weft.__main__.main(['tune', 'small.yaml', '--space=space.yaml', '--trials=1', "
+                f"'--storage=full.db', '--program={COMMAND}']))\n")
+        done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True,
+                              env=os.environ | {"PYTHONPATH": str(ROOT / "python")})
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"^weft: --storage: .*/full.db cannot be used \(.*disk.*\); a disk that can be "
+                                      r"written is required; .*\n$")
+
+    def test_errors_of_a_storage(self):
+        for text, code, part in [("database or disk is full", 1, "room on its disk is required"),
+                                 ("database is locked", 2, "the end of the other process"),
+                                 ("attempt to write a readonly database", 2, "that can be written is required"),
+                                 ("database disk image is malformed", 2, "or a new name, is required")]:
+            outer = optuna.exceptions.StorageInternalError("at length\n(a link)")
+            outer.__cause__ = sqlalchemy.exc.OperationalError("INSERT", {}, sqlite3.OperationalError(text))
+            found = _study.storage_error("s.db", outer)
+            self.assertEqual((found.code, found.argument), (code, "storage"))
+            self.assertRegex(str(found), f"^storage: s.db cannot be used \\({text}\\); .*{part}")
 
     def test_the_table_comes_before_what_could_not_be_written(self):
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "s.tune.json")

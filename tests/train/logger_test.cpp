@@ -59,6 +59,11 @@ class Notes final : public Logger {
   NotesOptions options_;
   i64 events_ = 0;
 };
+struct FolderOfOthers final : Logger {
+  void log(const LogEvent&) override {}
+  std::string own_folder() const override { return "tensorboard"; }
+};
+const bool has_folder_of_others = Registry<Logger>::add<FolderOfOthers>("same_folder");
 const bool has_notes = Registry<Logger>::add<Notes, NotesOptions>("notes") &&
                        Registry<Logger>::add<Notes, NotesOptions>("other_notes");
 
@@ -181,6 +186,15 @@ TEST_F(Loggers, WhatDoesNotFitIsRefused) {
   EXPECT_NE(refusal({"loggers=[tensorboard, notes, {type: tensorboard, histograms: 0ep}]"})
                 .find("loggers[2]: tensorboard is given twice, and each would write the folder "
                       "tensorboard of the run; one is required"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal({"loggers=[{type: wandb, mode: offline}, {type: wandb, mode: disabled}, wandb]"})
+          .find("loggers[2]: wandb is given twice, and each would write the folder wandb of "
+                "the run; one is required"),
+      std::string::npos);
+  EXPECT_NE(refusal({"loggers=[tensorboard, same_folder]"})
+                .find("loggers[1]: same_folder is given beside tensorboard, and each would write "
+                      "the folder tensorboard"),
             std::string::npos);
   const char* const off = "loggers=[tensorboard, {type: tensorboard, enabled: false}]";
   EXPECT_EQ(train("once", {off}).steps, 8);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "weft/core/config/config.h"
+#include "weft/core/log.h"
 #include "weft/core/sha256.h"
 #include "weft/tests/support/message_of.h"
 #include "weft/tests/train/small_models.h"
@@ -204,6 +205,39 @@ TEST(LrFind, KeepsFrozenPartsAsTheyAre) {
   const LrFinding free = find_lr(all, {.from = 1e-3, .to = 1e-1, .steps = 40});
   EXPECT_EQ(frozen.points.front().loss, free.points.front().loss);
   EXPECT_NE(frozen.points.back().loss, free.points.back().loss);
+}
+
+// Those of the config, of a further model, and of the trainer's own options.
+TEST(LrFind, SwitchesEveryScheduleOff) {
+  const auto losses = [](const std::string& scheduler) {
+    const std::string options = "optimizer: sgd" + scheduler;
+    Orchestrator run(lr_config({"model={type: mlp, hidden: [8]}",
+                                "trainer={type: adversarial, adversary: {model: {type: mlp, "
+                                "hidden: [4]}, " +
+                                    options + "}}"}),
+                     "test");
+    std::vector<double> all;
+    for (const LrPoint& point : find_lr(run, {.from = 1e-3, .to = 1, .steps = 40}).points)
+      all.push_back(point.loss);
+    return all;
+  };
+  const std::vector<double> plain = losses("");
+  EXPECT_GT(plain.size(), 20u);
+  EXPECT_EQ(losses(", scheduler: {type: cosine, warmup: 2ep}"), plain);
+}
+
+TEST(LrFind, RepeatsNoWarningOfTheRun) {
+  std::vector<std::string> warnings;
+  const LogSink before = set_log_sink([&](LogLevel level, std::string_view message) {
+    if (level == LogLevel::warning) warnings.emplace_back(message);
+  });
+  Orchestrator run(lr_config({"train.accumulate=2"}), "test");
+  find_lr(run, {.steps = 20});
+  log_warning("still heard");
+  set_log_sink(before);
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_TRUE(warnings[0].starts_with("accumulate: 2 batches make a step")) << warnings[0];
+  EXPECT_EQ(warnings[1], "still heard");
 }
 
 TEST(LrFind, RefusesWhatItCannotSweep) {

@@ -181,7 +181,7 @@ TEST_F(ResumeConfig, DamagedCheckpointsAreRefusedWithAReason) {
   train({"resume=auto"});
   EXPECT_TRUE(log.has("warning: resume: step-8 is refused: ")) << log.text();
   EXPECT_TRUE(log.has("warning: resume: step-6 is refused: ")) << log.text();
-  EXPECT_TRUE(log.has("step-4: 4 steps, 1 epochs and 0 batches are done")) << log.text();
+  EXPECT_TRUE(log.has("step-4: 4 steps, 1 epoch and 0 batches are done")) << log.text();
   EXPECT_EQ(outcome_of(dir()), whole);
   EXPECT_TRUE(fs::exists(dir() / "checkpoints/step-8-2"));
 

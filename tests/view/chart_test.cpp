@@ -162,6 +162,35 @@ TEST(ChartLayout, ShowsGapsAndLonePoints) {
   EXPECT_EQ(drawing.dots.size(), 3u);
 }
 
+TEST(ChartLayout, ScattersPointsOverRatesAndNames) {
+  for (const double width : {240.0, 420.0, 1000.0})
+    for (const std::size_t names : {0, 1, 3, 40}) {
+      Chart chart{"points", ""};
+      chart.logarithmic_x = names == 0;
+      for (std::size_t i = 0; i < names; ++i)
+        chart.x_names.push_back("[64, 32, 16, 16] and " + std::to_string(i));
+      Curve curve{"trials", {}, {}, Colour::series(0), 0, true};
+      for (int i = 0; i < 40; ++i) {
+        curve.x.push_back(names == 0 ? std::pow(10, i / 8.0 - 4)
+                                     : i % static_cast<int>(std::max<std::size_t>(1, names)));
+        curve.y.push_back(i);
+      }
+      chart.curves.push_back(curve);
+      Drawing drawing{width, 260};
+      draw_chart(drawing, chart, {0, 0, width, 260}, {});
+      expect_texts_apart(drawing);
+      ASSERT_EQ(drawing.dots.size(), 40u);
+      // Equal factors of a rate are equal distances.
+      if (names == 0) {
+        EXPECT_NEAR(drawing.dots[8].at.x - drawing.dots[0].at.x,
+                    drawing.dots[32].at.x - drawing.dots[24].at.x, 1e-6);
+      }
+      for (const Dot& dot : drawing.dots) {
+        EXPECT_TRUE(dot.at.x > 0 && dot.at.x < width);
+      }
+    }
+}
+
 TEST(ChartLayout, TakesNothing) {
   for (const bool logarithmic : {false, true}) {
     Chart chart{"nothing", "step", "", logarithmic};

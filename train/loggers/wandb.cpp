@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kBridgeModule = "weft.bridges.wandb";
+constexpr const char* kWandbFolder = "wandb";  // which the package names so
 constexpr const char* kBridgeFile = "weft/bridges/wandb.py";
 
 // The bridge of this build or installation; empty if there is none, where the interpreter may have
@@ -83,7 +84,7 @@ class Wandb final : public Logger {
     // A run that goes on in another folder is another one.
     if (id_.empty() || !run.before.empty()) id_ = new_run_id();
     folder_ = &run.folder;
-    start_bridge(folder / "wandb");
+    start_bridge(folder / kWandbFolder);
     Json config = Json::object();
     for (const auto& [key, text] : run.values)
       std::visit([&, &key = key](const auto& value) { config[key] = value; }, plain_value(text));
@@ -126,6 +127,9 @@ class Wandb final : public Logger {
     return options_.mode == WandbMode::disabled ? 0 : options_.system_every.amount();
   }
   void state(State& s) override { s("id", id_); }
+  std::string own_folder() const override {
+    return options_.mode == WandbMode::disabled ? "" : kWandbFolder;
+  }
 
  private:
   void start_bridge(const fs::path& folder) {

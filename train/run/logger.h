@@ -94,7 +94,8 @@ class Logger {
   virtual void on_gradients(Trainer&, double /*scale*/) {}
   // Seconds between two events `system` (train/run/system_figures.h) that it gets; 0: none.
   virtual double system_every() const { return 0; }
-  // The folder of the run that it writes alone: a config may list it once. Empty: any number.
+  // The folder in that of the run that it writes alone: a config may list one logger that writes
+  // it. Empty: none, so that any number may be listed.
   virtual std::string own_folder() const { return ""; }
 };
 

@@ -3,11 +3,12 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "weft/core/error.h"
-#include "weft/optim/schedules.h"
+#include "weft/core/log.h"
 #include "weft/tensor/random.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/run/lr_curve.h"
@@ -38,35 +39,51 @@ void copy_state(nn::Module& to, nn::Module& from) {
     targets[i].buffer->value.copy_from(sources[i].buffer->value);
 }
 
+// Drops the messages of what is made a second time; the run has said them.
+class SaidBefore {
+ public:
+  SaidBefore() : sink_(set_log_sink({})) {}
+  ~SaidBefore() { set_log_sink(std::move(sink_)); }
+  SaidBefore(const SaidBefore&) = delete;
+  SaidBefore& operator=(const SaidBefore&) = delete;
+
+ private:
+  LogSink sink_;
+};
+
 // Copies of what a run trains with. Nothing that happens to them reaches the run.
 class Copies {
  public:
-  explicit Copies(Orchestrator& run) : config_(run.config()), model_(copy_of_model(run)) {
-    const bool resumes = run.resumed_from() != nullptr;
-    TrainerOptions options = config_.trainer_options();
-    options.normalization = run.data().normalization;
-    options.epochs = run.epochs();
-    options.scheduler = optim::constant();
-    options.max_steps = 0;
-    options.capture = false;  // the rate changes in each step, and there are few steps
-    FurtherModels further = further_models(config_, run.data(), resumes);
-    for (auto& [name, model] : further) model.scheduler = optim::constant();
-    trainer_ = config_.trainer.make(TrainerContext{.model = *model_,
-                                                   .loss = config_.objective.loss,
-                                                   .options = options,
-                                                   .data = run.data().train->info(),
-                                                   .models = &further});
-    const std::vector<NamedModel> models = trainer_->models(), originals = run.trainer().models();
-    WEFT_ASSERT(models.size() == originals.size(), "lr-find: {} and {} models", models.size(),
-                originals.size());
-    for (std::size_t i = 1; i < models.size(); ++i)  // the first is model_
-      copy_state(*models[i].module, *originals[i].module);
+  explicit Copies(Orchestrator& run) : config_(run.config()) {
+    copy_models(run);
     begin_strategies(run);
   }
 
   Trainer& trainer() { return *trainer_; }
 
  private:
+  void copy_models(Orchestrator& run) {
+    const SaidBefore said_before;
+    model_.emplace(copy_of_model(run));
+    const bool resumes = run.resumed_from() != nullptr;
+    TrainerOptions options = config_.trainer_options();
+    options.normalization = run.data().normalization;
+    options.epochs = run.epochs();
+    options.max_steps = 0;
+    options.capture = false;  // the rate changes in each step, and there are few steps
+    FurtherModels further = further_models(config_, run.data(), resumes);
+    trainer_ = config_.trainer.make(TrainerContext{.model = **model_,
+                                                   .loss = config_.objective.loss,
+                                                   .options = options,
+                                                   .data = run.data().train->info(),
+                                                   .models = &further});
+    drop_schedules(*trainer_);
+    const std::vector<NamedModel> models = trainer_->models(), originals = run.trainer().models();
+    WEFT_ASSERT(models.size() == originals.size(), "lr-find: {} and {} models", models.size(),
+                originals.size());
+    for (std::size_t i = 1; i < models.size(); ++i)  // the first is model_
+      copy_state(*models[i].module, *originals[i].module);
+  }
   nn::AnyModule copy_of_model(Orchestrator& run) {
     RunConfig plain = config_;
     plain.model.common.pretrained.reset();  // the run's weights replace them
@@ -93,7 +110,7 @@ class Copies {
   }
 
   RunConfig config_;
-  nn::AnyModule model_;
+  std::optional<nn::AnyModule> model_;
   std::unique_ptr<Trainer> trainer_;
   std::vector<std::unique_ptr<Strategy>> strategies_;
 };

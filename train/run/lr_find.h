@@ -4,10 +4,10 @@
 //
 // Note [The range test]
 // The rate of step i is from·(to/from)^(i/(steps − 1)). It multiplies the rates of all parameter
-// groups and all optimizers, whose ratios stay as they are; there is no schedule. source: Smith
-// 2017, Cyclical Learning Rates for Training Neural Networks, arXiv:1506.01186 §3.3 (who raises the
-// rate linearly); the geometric growth and the end at four times the lowest loss are those of
-// Gugger 2018, How Do You Find A Good Learning Rate.
+// groups and all optimizers, whose ratios stay as they are. No optimizer has a schedule, also none
+// that a trainer has added itself. source: Smith 2017, Cyclical Learning Rates for Training Neural
+// Networks, arXiv:1506.01186 §3.3 (who raises the rate linearly); the geometric growth and the end
+// at four times the lowest loss are those of Gugger 2018, How Do You Find A Good Learning Rate.
 //
 // The sweep ends early when the loss has diverged: when its exponential average (of the factor 0.9,
 // divided by 1 − 0.9^i as in Adam) is above four times the lowest average; when, of a fall by

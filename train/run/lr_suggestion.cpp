@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/counted.h"
 #include "weft/train/run/lr_curve.h"
 
 namespace weft::train {
@@ -128,9 +129,8 @@ LrFinding suggest_lr(std::vector<LrPoint> all) {
   if (points.size() < kFewestPoints) {
     if (!finding.diverged_at)
       finding.reason = fmt::format(
-          "no suggestion, because only {} steps were made; at least {} "
-          "are required",
-          points.size(), kFewestPoints);
+          "no suggestion, because only {} {} made; at least {} are required",
+          counted(std::ssize(points), "step"), points.size() == 1 ? "was" : "were", kFewestPoints);
     else choose(finding);
     for (LrPoint& point : points) point.smoothed = point.loss;
     return finding;

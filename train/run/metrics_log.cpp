@@ -9,6 +9,7 @@
 
 #include "weft/core/entry_error.h"
 #include "weft/core/log.h"
+#include "weft/core/printable.h"
 #include "weft/train/run/log_file.h"
 
 namespace weft::train {
@@ -50,6 +51,7 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_e
   for (const char* name : {"jsonl", "csv"})
     sinks_.push_back({LoggerRecipe::of(name).make(), name, ""});
   sinks_.front().system_every = system_every;
+  std::map<std::string, std::string> writers;  // of each folder
   for (std::size_t i = 0; i < loggers.size(); ++i) {
     if (!loggers[i].enabled()) continue;
     const std::string& name = loggers[i].name();
@@ -70,10 +72,12 @@ MetricsLog::MetricsLog(const std::vector<LoggerRecipe>& loggers, double system_e
     }
     std::string folder;
     guarded(sink, [&] { folder = sink.logger->own_folder(); });
-    WEFT_CHECK(same == 0 || folder.empty(),
-               "loggers[{}]: {} is given twice, and each would write the folder {} of the run; one "
-               "is required",
-               i, name, folder);
+    const auto [writer, is_first] = writers.emplace(folder, name);
+    WEFT_CHECK(folder.empty() || is_first,
+               "loggers[{}]: {} is given {}, and each would write the folder {} of the run; one is "
+               "required",
+               i, name, writer->second == name ? "twice" : "beside " + writer->second,
+               printable_line(folder));
     guarded(sink, [&] { sink.system_every = sink.logger->system_every(); });
     sinks_.push_back(std::move(sink));
   }

@@ -137,7 +137,9 @@ void Orchestrator::set_up_trainer() {
   WEFT_CHECK(models.empty(),
              "models.{}: trainer '{}' takes no model of this name; one that it takes is required",
              models.begin()->first, config_.trainer.name());
-  set_metrics(*trainer_, config_.train.metrics);
+  std::optional<data::Loader> probe;
+  if (ranks().alone() && !config_.train.metrics.empty()) probe.emplace(loader_of_first(2));
+  set_metrics(*trainer_, config_.train.metrics, probe ? &*probe : nullptr);
   EvaluatorOptions evaluation{.metrics = config_.validation.metrics,
                               .precision = config_.precision,
                               .normalization = data().normalization,
@@ -277,14 +279,18 @@ void Orchestrator::try_one_batch() {
   model_metadata();  // what it names must be text
 }
 
-Evaluation Orchestrator::evaluation_of_first(i64 samples, const std::vector<std::string>& metrics) {
+data::Loader Orchestrator::loader_of_first(i64 samples) const {
   const data::StreamDataset* stream = data::as_stream(*data().train);
   const std::shared_ptr<const data::Dataset> all = stream ? stream->example() : data().train;
   const std::shared_ptr<const data::Dataset> few =
       data::first_samples(all, std::min(samples, all->size()));
-  data::Loader loader(
+  return {
       few,
-      {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples});
+      {.batch_size = few->size(), .workers = 0, .bad_samples = config_.data.common.bad_samples}};
+}
+
+Evaluation Orchestrator::evaluation_of_first(i64 samples, const std::vector<std::string>& metrics) {
+  data::Loader loader = loader_of_first(samples);
   return Evaluator(**model_, trainer_->shared_loss(),
                    {.metrics = metrics,
                     .precision = config_.precision,

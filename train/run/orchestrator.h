@@ -139,6 +139,7 @@ class Orchestrator {
   void set_up_stream();
   void set_up_trainer();
   void try_one_batch();
+  data::Loader loader_of_first(i64 samples) const;
   Evaluation evaluation_of_first(i64 samples, const std::vector<std::string>& metrics);
   void set_up_triggers();
   void set_up_hooks();

@@ -8,6 +8,7 @@
 // the checkpoint last, when no later check can fail.
 #include <algorithm>
 
+#include "weft/core/counted.h"
 #include "weft/core/json.h"
 #include "weft/core/log.h"
 #include "weft/nn/serialize.h"
@@ -254,8 +255,9 @@ void Orchestrator::restore_training() {
   }
   if (!resume_.folder.empty()) output_.saved_place = place();
 
-  log_info("resume: going on from {}: {} steps, {} epochs and {} batches are done",
-           from->folder().string(), about.step, about.epoch, about.batch);
+  log_info("resume: going on from {}: {}, {} and {} are done", from->folder().string(),
+           counted(about.step, "step"), counted(about.epoch, "epoch"),
+           about.batch == 1 ? "1 batch" : fmt::format("{} batches", about.batch));
   if (resume_.over) {
     log_info("resume: that run has ended ({})", about.ended);
   } else if (!about.ended.empty()) {  // inside an epoch, whose samples are counted again at its end

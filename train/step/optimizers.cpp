@@ -72,6 +72,13 @@ void Optimizers::scale_lr(double factor) {
   ++rates_version_;
 }
 
+void Optimizers::drop_schedules() {
+  for (ScheduledOptimizer& each : all_) {
+    each.recipe = optim::constant();
+    if (each.schedule != nullptr) start_schedule(each, each.start);
+  }
+}
+
 void Optimizers::observe(const std::string& metric, double value) {
   for (ScheduledOptimizer& each : all_)
     if (each.schedule->monitor() == metric) each.schedule->observe(value, each.schedule_step());

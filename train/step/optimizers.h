@@ -69,6 +69,8 @@ class Optimizers {
   kernels::StepRates rates(std::size_t i, i64 applied_step) const;
   // Multiplies all current and future learning rates.
   void scale_lr(double factor);
+  // Makes every schedule constant from now on.
+  void drop_schedules();
   // Passes a value to the schedules that monitor this metric.
   void observe(const std::string& metric, double value);
   void zero_grad() const;

@@ -10,6 +10,11 @@ StepMetrics::StepMetrics(std::vector<std::string> names, RankExchange* ranks)
   if (ranks_ != nullptr) metrics_.check_merge();
 }
 
+void StepMetrics::begin_step() {
+  notes_ = false;
+  outputs_.clear();
+}
+
 void StepMetrics::begin_batch() {
   notes_ = !metrics_.names().empty();
   if (notes_) outputs_.emplace_back();
@@ -19,11 +24,15 @@ void StepMetrics::note(const Variable& outputs, const Tensor& target) {
   if (notes_ && !outputs_.empty()) outputs_.back() = {outputs.value(), target};
 }
 
+void StepMetrics::refuse() {
+  fail(
+      "train.metrics: the trainer computes its loss without giving the outputs of the model to "
+      "Trainer::measure(); a trainer that gives them, or no train.metrics, is required");
+}
+
 void StepMetrics::end_batch(const data::Batch& batch) {
+  if (!noted()) refuse();
   if (!std::exchange(notes_, false)) return;
-  WEFT_CHECK(outputs_.back().outputs.defined(),
-             "train.metrics: the trainer computes its loss without giving the outputs of the model "
-             "to Trainer::measure(); a trainer that gives them, or no train.metrics, is required");
   if (batch.share.is_padding) outputs_.back() = {};
 }
 

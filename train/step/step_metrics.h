@@ -28,12 +28,15 @@ class StepMetrics {
   StepMetrics(std::vector<std::string> names, RankExchange* ranks);
 
   // --- in a step, for each of its micro-batches
-  void begin_step() { outputs_.clear(); }
+  void begin_step();
   void begin_batch();
   // Called by the loss; the last call of a micro-batch counts.
   void note(const Variable& outputs, const Tensor& target);
+  // Whether the loss of the micro-batch has noted its outputs, or need not.
+  bool noted() const { return !notes_ || outputs_.back().outputs.defined(); }
   // Throws UserError if the loss noted nothing.
   void end_batch(const data::Batch& batch);
+  [[noreturn]] static void refuse();  // of a loss that notes nothing
 
   // --- behind a step
   std::vector<StepOutputs> take_outputs() { return std::exchange(outputs_, {}); }
@@ -45,6 +48,7 @@ class StepMetrics {
 
   // Throws UserError for batches that a metric cannot measure.
   void check(const data::Loader& loader) const { metrics_.check_training(loader); }
+  const std::vector<std::string>& names() const { return metrics_.names(); }
   void reset() { metrics_.reset(); }
   // Gives the values since reset() over the samples of all ranks, which call it together. Waits for
   // the device.

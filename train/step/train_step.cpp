@@ -134,6 +134,24 @@ void TrainStep::run(const PlacedStep& step, StepEvents& events) try {
   throw;
 }
 
+bool TrainStep::gives_outputs(const data::Batch& batch) {
+  const KeptRandomState random_state;
+  const NoGrad no_grad;
+  const nn::StatisticsScope dropped;
+  bool gives = true;
+  metrics_.begin_step();
+  metrics_.begin_batch();
+  try {
+    set_random_step(options_.seed, 0, 0);
+    loss_of(batch);
+    gives = metrics_.noted();
+  } catch (const std::exception&) {
+  }
+  metrics_.begin_step();
+  casts_.clear();
+  return gives;
+}
+
 void TrainStep::undo() {
   optimizers_.zero_grad();
   casts_.clear();

@@ -49,6 +49,9 @@ class TrainStep {
   // Changes of the host must have been sent (scalars().prepare()). Throws UserError when a
   // trainable leaf that no optimizer has gets a gradient.
   void run(const PlacedStep& step, StepEvents& events);
+  // Whether the loss of a batch gives outputs to the metrics. The loss is forgotten; one that
+  // throws is left to the first step, and counts as giving them.
+  bool gives_outputs(const data::Batch& batch);
   // Drops gradients and observed statistics of a step that did not complete.
   void undo();
 

@@ -340,9 +340,14 @@ bool Trainer::limit_reached() {
   return options_.max_steps > 0 && applied_at_least(options_.max_steps);
 }
 
-void set_metrics(Trainer& trainer, std::vector<std::string> names) {
+void set_metrics(Trainer& trainer, std::vector<std::string> names, data::Loader* probe) {
   trainer.step_.metrics() = StepMetrics(std::move(names), trainer.step_.ranks());
   trainer.invalidate_graphs();  // they do not keep the outputs
+  if (probe == nullptr || trainer.step_.metrics().names().empty()) return;
+  trainer.step_.read_from(*probe);
+  probe->start_epoch();
+  const data::Batch* batch = probe->next();
+  if (batch != nullptr && !trainer.step_.gives_outputs(*batch)) StepMetrics::refuse();
 }
 
 void Trainer::state(State& s) {

@@ -122,7 +122,8 @@ class Trainer {
  private:
   class Events;
   friend std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& trainer);
-  friend void set_metrics(Trainer& trainer, std::vector<std::string> names);
+  friend void set_metrics(Trainer& trainer, std::vector<std::string> names, data::Loader* probe);
+  friend void drop_schedules(Trainer& trainer);
   std::unique_ptr<StepRunner> make_runner(bool capture);
   void set_steps_per_epoch(i64 steps);
   bool limit_reached();

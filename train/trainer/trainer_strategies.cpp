@@ -56,6 +56,11 @@ void Trainer::add_optimizer(const std::string& name, nn::NamedParameters paramet
               optimizers_.all().size());
 }
 
+void drop_schedules(Trainer& trainer) {
+  trainer.synchronize();
+  trainer.optimizers_.drop_schedules();
+}
+
 void Trainer::observe(const std::string& metric, double value) {
   synchronize();
   optimizers_.observe(metric, value);

@@ -52,8 +52,14 @@ std::function<Variable(const Variable&, const TensorTree&)> outputs_of(Trainer& 
 // dropout is on. Without metrics nothing is computed. Called between epochs, before a state is
 // loaded. Throws UserError for an unknown name, and of several ranks for a metric without merge().
 // begin_epoch() throws it for a metric without state(), for targets of another kind, and for a
-// metric of labels where data.mix leaves none.
-void set_metrics(Trainer& trainer, std::vector<std::string> names);
+// metric of labels where data.mix leaves none. A trainer whose loss gives no outputs to measure()
+// is refused in its first step. With `probe`, it is refused at once: the loss of that loader's
+// first batch is computed and forgotten.
+void set_metrics(Trainer& trainer, std::vector<std::string> names, data::Loader* probe = nullptr);
+
+// Makes the learning-rate schedules of all optimizers of a trainer constant, also of those that it
+// has added itself from options of its own.
+void drop_schedules(Trainer& trainer);
 
 // Trainer itself: it trains the run's model.
 TrainerRecipe standard();

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/view/scale.h"
 #include "weft/view/trace/trace_json.h"
 
 namespace weft::view {
@@ -51,7 +52,7 @@ std::string cards(const Trace& trace) {
   return "<div class=\"cards\">\n" +
          card(fmt::format("{:.4g} → {}", trace.loss, after),
               "loss of this batch, before and after the update") +
-         card(time_text(trace.seconds), fmt::format("for {} samples", trace.samples)) +
+         card(time_text(trace.seconds), "for " + counted(trace.samples, "sample")) +
          card(flops_text(flops), "forward and backward") +
          card(fmt::format("{}", trace.ops.size()), "ops on the tape") +
          card(fmt::format("{}", parameters), "parameters") +
