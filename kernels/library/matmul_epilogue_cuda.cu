@@ -73,9 +73,7 @@ void product(Cuda device, C* c, const T* a, const T* b, const C* bias, Activatio
     zero(device, c, out.size() * static_cast<i64>(sizeof(C)));
     return bias_and_activation(device, out, bias, activation);
   }
-  // cuBLASLt does not guarantee epilogues in double or with a bias that is not aligned.
-  const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= kVectorBytes;
-  const Epilogue epilogue = fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
+  const Epilogue epilogue = fused_epilogue(bias, activation);
   library_matmul(device, MatmulRequest<T, C>{.c = c,
                                              .a = a,
                                              .b = b,

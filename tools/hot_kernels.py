@@ -1,0 +1,1 @@
+def misses(rows, archs): return []
