@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Note [Wide rows]
+// A block for each row leaves most of a GPU idle if there are a few very wide rows. Each of those
+// is cut into parts. One launch reduces every part, and the blocks of the next launch each combine
+// the results of all parts of their row, in the same order. The parts depend on the sizes alone, so
+// the result does too: it is the same in every run and on every GPU.
+#pragma once
+#include "weft/kernels/common/team.h"
+
+namespace weft::kernels {
+
+inline constexpr i64 kPartOfRow = 8 * 1024;  // elements; a multiple of every pack
+inline constexpr i64 kWideRow = 4 * kPartOfRow;
+inline constexpr i64 kFewRows = 64;  // more rows occupy a GPU with a block for each
+
+// The second argument of __launch_bounds__ where ptxas would else spill registers to fit more
+// blocks than this on a multiprocessor (./run kernel-info --all). 5 blocks of kThreads leave 48
+// registers for a thread; GPUs before Ampere have no room for 5. 0 leaves the choice to ptxas.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#define WEFT_SPILL_FREE_BLOCKS 4
+#else
+#define WEFT_SPILL_FREE_BLOCKS 5
+#endif
+inline constexpr int kSpillFreeBlocks = WEFT_SPILL_FREE_BLOCKS;
+
+struct RowParts {
+  i64 cols = 0, parts = 1;
+
+  __device__ i64 row() const { return divide(blockIdx.x, parts).quotient; }
+  __device__ i64 part() const { return divide(blockIdx.x, parts).remainder; }
+  // Calls body(column) for each group of kWidth elements that this thread processes in its part.
+  template <int kWidth, class Body>
+  __device__ void each(const Body& body) const {
+    const i64 begin = part() * kPartOfRow;
+    const i64 end = cols - begin < kPartOfRow ? cols : begin + kPartOfRow;
+#pragma unroll 4
+    for (i64 c = begin + i64{threadIdx.x} * kWidth; c < end; c += kThreads * kWidth) body(c);
+  }
+  // Combines the values of all parts of this block's row, and returns the result to every thread.
+  // `none` is the value of no part.
+  template <class V, class Combine>
+  __device__ V combined(const V* partial, V none, const Combine& combine) const {
+    const V* of_row = partial + row() * parts;
+    for (i64 p = threadIdx.x; p < parts; p += kThreads) none = combine(none, of_row[p]);
+    return block_combine(none, combine);
+  }
+};
+// One part if the rows are not wide or not few.
+inline RowParts row_parts(i64 rows, i64 cols) {
+  return {cols, rows <= kFewRows && cols >= kWideRow ? divide_up(cols, kPartOfRow) : 1};
+}
+
+// Calls body.operator()<kWidth>() with the size of a pack if every row of every array is a whole
+// number of aligned packs, otherwise with 1. `array` may be null.
+template <class T, class Body, class... Array>
+void with_row_width(i64 cols, const Body& body, const Array*... array) {
+  if (cols % Pack<T>::kSize == 0 && (is_aligned(array) && ...))
+    body.template operator()<Pack<T>::kSize>();
+  else body.template operator()<1>();
+}
+
+}  // namespace weft::kernels
