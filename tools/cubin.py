@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what a GPU's code says of itself: registers, memory, and the accesses to memory in its instructions.
+"""Reads what a GPU's code says of itself: registers, memory, and its accesses to memory.
 
 The toolkit of a build machine often has nvcc and ptxas alone, without cuobjdump and nvdisasm, so
 the files are read here. None of the formats below is documented by NVIDIA; each is checked against
@@ -12,15 +12,15 @@ from pathlib import Path
 
 # A fat binary is a header {magic, version, header size, size of the entries} and entries, each with
 # a header of its own: kind, version, header size, size of the payload, its compressed size, …,
-# architecture, …, flags, …, decompressed size. (ZLUDA, cuda_types/src/cuda.rs and format of
-# cuobjdump --dump-resource-usage, which prints the same kernels.)
+# architecture, …, flags, …, decompressed size. (ZLUDA, zluda_dump/src/dark_api.rs and
+# cuda_types/src/dark_api.rs; the cubins in it are byte for byte those of nvcc -cubin.)
 FATBIN_MAGIC = 0xBA55ED50
 KIND_CUBIN = 2
 FLAG_LZ4, FLAG_ZSTD = 0x2000, 0x8000
 
 # Attributes of .nv.info and .nv.info.KERNEL: a byte of format, a byte of the attribute, two bytes
-# that are the size of the value for format 4 and the value for the others. (The names are those that
-# cuobjdump --dump-elf prints.)
+# that are the size of the value for format 4 and the value for the others. (The names are those
+# that cuobjdump --dump-elf prints.)
 FORMAT_SIZED = 4
 MAX_THREADS, FRAME_SIZE, REGISTER_COUNT = 0x05, 0x11, 0x2F
 
@@ -32,6 +32,10 @@ OPERATIONS = {0x180: "LD", 0x185: "ST", 0x181: "LDG", 0x186: "STG", 0x183: "LDL"
               0x188: "STS"}
 SIZES = {0: 8, 1: 8, 2: 16, 3: 16, 4: 32, 5: 64, 6: 128}
 INSTRUCTION = 16
+
+# From Hopper on, the section of a kernel's shared memory begins with the system's 1 KB of the
+# block, which ptxas -v does not count.
+SYSTEM_SHARED = {90: 1024, 100: 1024}
 
 
 class FormatError(Exception):
@@ -121,6 +125,7 @@ def kernels_of(cubin):
     """Returns [{name, arch, registers, stack, shared, threads, accesses}] of a cubin."""
     sections = elf_sections(cubin)
     flags, = struct.unpack_from("<I", cubin, 48)
+    arch = (flags >> 8) & 0xFF
     by_name = {name: content for name, _, _, content in sections}
     strings, symbols = by_name[".strtab"], by_name[".symtab"]
     kernel_of = {}  # the number of a symbol → name
@@ -143,9 +148,10 @@ def kernels_of(cubin):
         threads = 1
         for extent in struct.unpack("<III", info[MAX_THREADS]) if MAX_THREADS in info else (0,):
             threads *= extent
-        kernels.append({"name": name, "arch": (flags >> 8) & 0xFF, "registers": per_symbol[REGISTER_COUNT][name],
-                        "stack": per_symbol[FRAME_SIZE].get(name, 0), "threads": threads,
-                        "shared": len(by_name.get(f".nv.shared.{name}", b"")), "accesses": accesses(code)})
+        shared = max(len(by_name.get(f".nv.shared.{name}", b"")) - SYSTEM_SHARED.get(arch, 0), 0)
+        kernels.append({"name": name, "arch": arch, "registers": per_symbol[REGISTER_COUNT][name],
+                        "stack": per_symbol[FRAME_SIZE].get(name, 0), "threads": threads, "shared": shared,
+                        "accesses": accesses(code)})
     return kernels
 
 

@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The registers, local memory, shared memory and occupancy of every kernel: `./run kernel-info --all`.
+"""Registers, local and shared memory, and occupancy of every kernel: `./run kernel-info --all`.
 
-    ./run kernel-info --all                     compile what changed for six architectures, and print
-    ./run kernel-info --all --archs 80,90       for these
-    ./run kernel-info --all --built             read the objects of build/cuda; nothing is compiled
-    ./run kernel-info --all --compare           fail if a kernel needs more than in the stored table
-    ./run kernel-info --all --renew             write the stored table, tools/kernel_table.csv
-    ./run kernel-info --all --sass              fail if a hot kernel misses a rule (tools/hot_kernels.py)
+    --archs 80,90   these architectures, not all six
+    --built         read the objects of build/cuda, and compile nothing
+    --compare       fail if a kernel needs more than in the stored table
+    --renew         write the stored table, tools/kernel_table.csv
+    --sass          fail if a hot kernel misses a rule of tools/hot_kernels.py
+    --jobs N        compilations at once
 
 It needs nvcc, but no GPU. Compiling is incremental (build/kernel-info): a file is compiled again
 when it, a header of it or the options have changed.
 
 A cell of the table is registers/occupancy, and for kernels with local memory
 registers/occupancy/frame/traffic: the registers of a thread; the percentage of the resident threads
-of a multiprocessor that its blocks can fill; the bytes of a thread's stack frame; the bytes that the
-instructions which access local memory store and load, each counted once (spills, or arrays that are
-indexed at run time).
+of a multiprocessor that its blocks can fill; the bytes of a thread's stack frame; the bytes that
+the instructions which access local memory store and load, each counted once (spills, or arrays
+that are indexed at run time).
 
 Exit code 1 if a kernel got worse or misses a rule, 2 if the question cannot be answered."""
 import argparse
@@ -40,15 +40,15 @@ TABLE = ROOT / "tools/kernel_table.csv"
 OUTPUT = ROOT / "build/kernel-info"
 HINT = "if that is meant: ./run kernel-info --all --renew, and commit tools/kernel_table.csv"
 
-# What a multiprocessor has: threads, blocks, and bytes of shared memory; and what the system takes of
-# the latter for each block.
+# What a multiprocessor has: threads, blocks, and bytes of shared memory; and what the system takes
+# of the latter for each block.
 # source: CUDA C++ Programming Guide 13.0, "Compute Capabilities", table "Technical Specifications
 # per Compute Capability" (resident threads and blocks, 64 K registers for all, shared memory), and
 # of 8.x and later "1 KB of shared memory per thread block is reserved for system use".
 LIMITS = {75: (1024, 16, 64 << 10, 0), 80: (2048, 32, 164 << 10, 1 << 10), 86: (1536, 16, 100 << 10, 1 << 10),
           89: (1536, 24, 100 << 10, 1 << 10), 90: (2048, 32, 228 << 10, 1 << 10), 100: (2048, 32, 228 << 10, 1 << 10)}
 WARP = 32
-# source: cuda_occupancy.h of the toolkit (cudaOccRegAllocationGranularity and the following)
+# source: cuda_occupancy.h of the toolkit; tests/tools/kernel_table_test.py has its answers
 REGISTERS, REGISTER_UNIT, SUBPARTITIONS = 64 << 10, 256, 4
 SHARED_UNIT = {75: 256}  # 128 bytes from 8.0 on
 USUAL_THREADS = 256      # kThreads, for a kernel that does not say its block size
@@ -94,7 +94,7 @@ def short(name):
 
 
 def commands(build):
-    """Returns {source: (folder, words)} of the kernels, for one architecture that is to be added."""
+    """Returns {source: (folder, words)} of the kernels, without the architecture."""
     path = build / "compile_commands.json"
     if not path.exists():
         stop(f"{path} is not there; cmake --preset cuda writes it")
@@ -168,7 +168,7 @@ def built(build, sources):
 
 
 def rows_of(files, archs):
-    """Returns {(file, kernel): {"threads", "shared", arch: kernel}} of [(source, cubin or object)]."""
+    """Returns {(file, kernel): {"threads", "shared", arch: kernel}} of [(source, its code)]."""
     rows = {}
     for source, path in files:
         kernels = [k for c in cubin.cubins_of(path) for k in cubin.kernels_of(c) if k["arch"] in archs]
@@ -210,7 +210,8 @@ def stored():
         version = file.readline().strip().removeprefix("# nvcc ")
         rows = {}
         for line in csv.DictReader(file):
-            rows[line.pop("file"), line.pop("kernel")] = {
+            at = line.pop("file"), line.pop("kernel")
+            rows[at] = {
                 k if k in ("threads", "shared") else int(k.removeprefix("sm_")): v for k, v in line.items() if v}
     return version, rows
 
@@ -311,8 +312,8 @@ def main():
     if options.compare:
         recorded, table = stored()
         if recorded != version:
-            print(f"kernel-info: skipped: the table is of nvcc {recorded}, and this is nvcc {version}, which gives kernels "
-                  "other registers")
+            print(f"kernel-info: skipped: the table is of nvcc {recorded}, and this is nvcc {version}, which may "
+                  "give kernels other registers")
         else:
             problems = worse(rows, table, archs)
             for problem in problems:
@@ -331,4 +332,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

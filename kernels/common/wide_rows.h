@@ -5,6 +5,7 @@
 // the results of all parts of their row, in the same order. The parts depend on the sizes alone, so
 // the result does too: it is the same in every run and on every GPU.
 #pragma once
+#include "weft/kernels/common/launch_bounds.h"
 #include "weft/kernels/common/team.h"
 
 namespace weft::kernels {
@@ -12,16 +13,6 @@ namespace weft::kernels {
 inline constexpr i64 kPartOfRow = 8 * 1024;  // elements; a multiple of every pack
 inline constexpr i64 kWideRow = 4 * kPartOfRow;
 inline constexpr i64 kFewRows = 64;  // more rows occupy a GPU with a block for each
-
-// The second argument of __launch_bounds__ where ptxas would else spill registers to fit more
-// blocks than this on a multiprocessor (./run kernel-info --all). 5 blocks of kThreads leave 48
-// registers for a thread; GPUs before Ampere have no room for 5. 0 leaves the choice to ptxas.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#define WEFT_SPILL_FREE_BLOCKS 4
-#else
-#define WEFT_SPILL_FREE_BLOCKS 5
-#endif
-inline constexpr int kSpillFreeBlocks = WEFT_SPILL_FREE_BLOCKS;
 
 struct RowParts {
   i64 cols = 0, parts = 1;
