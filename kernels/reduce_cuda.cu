@@ -131,20 +131,22 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Combines partial (outer, parts, inner). A warp reduces the parts of one result.
-template <class T>
+// Combines partial (outer, parts, inner). A warp reduces the parts of one result, or a thread if
+// they are few.
+template <class T, bool kWarpEach>
 __global__ void __launch_bounds__(kThreads)
     extreme_parts_kernel(ExtremeOut<T> out, const Best<Compute<T>>* partial, i64 outer, i64 parts,
                          i64 inner) {
   using Team = RowTeam<false>;
-  const i64 i = Team::row();
+  const i64 i = kWarpEach ? Team::row() : first_index();
   if (i >= outer * inner) return;
   const Division at = divide(i, inner);
   const auto* own = partial + at.quotient * parts * inner + at.remainder;
   auto best = own[0];
-  for (i64 p = Team::rank(); p < parts; p += Team::kSize) best = Better{}(best, own[p * inner]);
-  best = Team::combine(best, Better{});
-  if (Team::rank() == 0) out.put(i, best);
+  for (i64 p = kWarpEach ? Team::rank() : 1; p < parts; p += kWarpEach ? Team::kSize : 1)
+    best = Better{}(best, own[p * inner]);
+  if constexpr (kWarpEach) best = Team::combine(best, Better{});
+  if (!kWarpEach || Team::rank() == 0) out.put(i, best);
 }
 
 template <class T>
@@ -239,9 +241,13 @@ void extreme(Cuda device, Extreme which, T* y, i64* index, const T* x, const Red
   if (parts == 1) return reduce(out, 1, runs);
   const Scratch<Best<Compute<T>>> partial(device, s.outer * parts * s.inner);
   reduce({.partial = partial.data(), .sign = out.sign}, parts, runs);
-  launch<extreme_parts_kernel<T>>(on(device, blocks_for_rows(false, s.outer * s.inner)), out,
-                                  static_cast<const Best<Compute<T>>*>(partial.data()), s.outer,
-                                  parts, s.inner);
+  const Best<Compute<T>>* all = partial.data();
+  const i64 results = s.outer * s.inner;
+  if (parts >= kWarp)
+    return launch<extreme_parts_kernel<T, true>>(on(device, blocks_for_rows(false, results)), out,
+                                                 all, s.outer, parts, s.inner);
+  launch<extreme_parts_kernel<T, false>>(on(device, static_cast<u32>(divide_up(results, kThreads))),
+                                         out, all, s.outer, parts, s.inner);
 }
 
 template <class T>

@@ -47,7 +47,8 @@ TEST(CudaReduce, SumIsDeterministic) {
 
 // The first of equal elements wins, also across the parts of a long row and the runs of a column.
 TEST(CudaReduce, ExtremesOfPartsKeepTheFirstIndex) {
-  for (const ReduceShape s : {ReduceShape{1, 40000, 1}, {2, 40001, 1}, {1, 1000, 2}}) {
+  for (const ReduceShape s :
+       {ReduceShape{1, 40000, 1}, {2, 40001, 1}, {1, 1000, 2}, {2, 2500, 3}}) {
     Array<float> x(s.outer * s.n * s.inner), y(s.outer * s.inner);
     Array<i64> index(s.outer * s.inner);
     for (const i64 first : {i64{0}, s.n / 3, s.n - 1}) {
