@@ -10,20 +10,21 @@
 
 namespace weft::kernels {
 
-inline constexpr i64 kPartOfRow = 8 * 1024;  // elements; a multiple of every pack
+inline constexpr i64 kPartOfRow = 4 * 1024;  // the least elements of a part; a multiple of a pack
+inline constexpr i64 kMostParts = 256;       // each block reads the results of all parts of its row
 inline constexpr i64 kWideRow = 4 * kPartOfRow;
 inline constexpr i64 kFewRows = 64;  // more rows occupy a GPU with a block for each
 
 struct RowParts {
-  i64 cols = 0, parts = 1;
+  i64 cols = 0, part_cols = 0, parts = 1;
 
   __device__ i64 row() const { return divide(blockIdx.x, parts).quotient; }
   __device__ i64 part() const { return divide(blockIdx.x, parts).remainder; }
   // Calls body(column) for each group of kWidth elements that this thread processes in its part.
   template <int kWidth, class Body>
   __device__ void each(const Body& body) const {
-    const i64 begin = part() * kPartOfRow;
-    const i64 end = cols - begin < kPartOfRow ? cols : begin + kPartOfRow;
+    const i64 begin = part() * part_cols;
+    const i64 end = cols - begin < part_cols ? cols : begin + part_cols;
 #pragma unroll 4
     for (i64 c = begin + i64{threadIdx.x} * kWidth; c < end; c += kThreads * kWidth) body(c);
   }
@@ -38,7 +39,9 @@ struct RowParts {
 };
 // One part if the rows are not wide or not few.
 inline RowParts row_parts(i64 rows, i64 cols) {
-  return {cols, rows <= kFewRows && cols >= kWideRow ? divide_up(cols, kPartOfRow) : 1};
+  if (rows > kFewRows || cols < kWideRow) return {cols, cols, 1};
+  const i64 part_cols = divide_up(divide_up(cols, kMostParts), kPartOfRow) * kPartOfRow;
+  return {cols, part_cols, divide_up(cols, part_cols)};
 }
 
 // Calls body.operator()<kWidth>() with the size of a pack if every row of every array is a whole
