@@ -134,9 +134,10 @@ class Call {
   }
 
   MatmulProduct product() const {
-    return product_of(request_, library_version(), gpu_make(),
+    const i64 codes = (types().compute == ComputeIn::tf32 ? 1 << 16 : 0) |
                       static_cast<int>(data_type(types().operands)) << 8 |
-                          static_cast<int>(data_type(types().result)));
+                      static_cast<int>(data_type(types().result));
+    return product_of(request_, library_version(), gpu_make(), codes);
   }
 
   // The heuristic takes about as long as a small product, so its result is kept as a plan.
