@@ -135,12 +135,13 @@ if(WEFT_PYTHON3)
   add_test(NAME run_script COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/run_test.py)
   add_test(NAME get_data COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/get_data_test.py)
   add_test(NAME kernel_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_tools_test.py)
+  add_test(NAME kernel_table COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/kernel_table_test.py)
   add_test(NAME learn_tools COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/learn_test.py)
   add_test(NAME compare_builds COMMAND ${WEFT_PYTHON3}
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
   add_test(NAME scaling_model COMMAND ${WEFT_PYTHON3}
                                       ${CMAKE_SOURCE_DIR}/tests/tools/scaling_model_test.py)
-  set_tests_properties(layering classes words snippets tour learn checks run_script get_data kernel_tools learn_tools
+  set_tests_properties(layering classes words snippets tour learn checks run_script get_data kernel_tools kernel_table learn_tools
                        compare_builds scaling_model
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()

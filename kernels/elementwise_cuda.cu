@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/elementwise.h"
 #include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/launch_bounds.h"
 
 namespace weft::kernels {
 namespace {
@@ -21,7 +22,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, sizeof(T) == 4 ? kSpillFreeBlocks : 0)
     affine_kernel(Span<T> y, Span<const T> x, Affine formula, i64 packs) {
   using C = Compute<T>;
   const C scale = static_cast<C>(formula.scale), divisor = static_cast<C>(formula.divisor),

@@ -2,16 +2,22 @@
 #include <cmath>
 
 #include "weft/kernels/common/columns.h"
-#include "weft/kernels/layer_norm.h"
-#include "weft/kernels/common/scratch.h"
+#include "weft/kernels/layer_norm_wide.h"
 
 namespace weft::kernels {
 namespace {
 
+// These instances would spill a few registers for one more block.
+template <class T, bool kBlock, int kWidth>
+inline constexpr int kForwardBlocks = sizeof(T) != 4           ? 0
+                                      : kBlock&& kWidth > 1    ? kSpillFreeBlocks
+                                      : !kBlock && kWidth == 1 ? 4
+                                                               : 0;
+
 // A row of usual length is read once and stays in registers for the mean, the variance and the
 // result.
 template <class T, bool kBlock, int kWidth>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kForwardBlocks<T, kBlock, kWidth>)
     layer_norm_forward_kernel(Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
                               LayerNormParameters<T> parameters, double eps) {
   using C = Compute<T>;
@@ -42,12 +48,7 @@ __global__ void __launch_bounds__(kThreads)
   values.each(load, [&](i64 c, Values group) {
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) group.value[k] = (group.value[k] - m) * s;
-    if (w != nullptr) {
-      const Values scale = load_group<kWidth>(w + c), shift = load_group<kWidth>(b + c);
-#pragma unroll
-      for (int k = 0; k < kWidth; ++k)
-        group.value[k] = group.value[k] * scale.value[k] + shift.value[k];
-    }
+    if (w != nullptr) scale_and_shift(group, w + c, b + c);
     store_group(y_row + c, group);
   });
   if (Team::rank() == 0) {
@@ -69,14 +70,7 @@ __global__ void __launch_bounds__(kThreads)
   const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]);
   const double n = static_cast<double>(cols);
   using Values = Group<C, kWidth>;
-  const auto load = [=](i64 c) {  // g, the gradient of x̂
-    Values grad = load_group<kWidth>(dy_row + c);
-    if (w == nullptr) return grad;
-    const Values scale = load_group<kWidth>(w + c);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) grad.value[k] *= scale.value[k];
-    return grad;
-  };
+  const auto load = [=](i64 c) { return scaled_gradient<kWidth>(dy_row, w, c); };
   const auto load_x = [=](i64 c) { return load_group<kWidth>(x_row + c); };
   const RowCache<C, Team, kWidth> values(cols, load);
   TwoSums<double> sums{0, 0};
@@ -145,6 +139,8 @@ template <class T>
 void forward(Cuda device, Rows<T> y, RowStatistics<T> saved, Rows<const T> x,
              const LayerNormParameters<T>& parameters, double eps) {
   if (x.rows == 0) return;
+  if (const RowParts parts = row_parts(x.rows, x.cols); parts.parts > 1)
+    return layer_norm_forward_wide(device, y, saved, x, parameters, eps, parts);
   with_row_team<T>(
       x.cols,
       [&]<bool kBlock, int kWidth>() {
@@ -159,7 +155,9 @@ void backward(Cuda device, const LayerNormGradients<T>& out, Rows<const T> dy, R
               const T* weight, RowStatistics<const T> saved) {
   const i64 rows = x.rows, cols = x.cols;
   if (cols == 0) return;
-  if (out.dx != nullptr && rows > 0) {
+  if (const RowParts parts = row_parts(rows, cols); out.dx != nullptr && parts.parts > 1) {
+    layer_norm_input_wide(device, out.dx, dy, x, weight, saved, parts);
+  } else if (out.dx != nullptr && rows > 0) {
     with_row_team<T>(
         cols,
         [&]<bool kBlock, int kWidth>() {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/softmax.h"
 #include "weft/kernels/softmax_team.h"
+#include "weft/kernels/common/scratch.h"
+#include "weft/kernels/common/wide_rows.h"
 
 namespace weft::kernels {
 namespace {
 
 template <class T, bool kLog, bool kBlock, int kWidth>
-__global__ void __launch_bounds__(kThreads) softmax_forward_kernel(Rows<T> y, Rows<const T> x) {
+__global__ void __launch_bounds__(kThreads, kLog && !kBlock && kWidth == 1 ? kSpillFreeBlocks : 0)
+    softmax_forward_kernel(Rows<T> y, Rows<const T> x) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
   const i64 row = Team::row(), cols = x.cols;
@@ -34,7 +37,7 @@ __global__ void __launch_bounds__(kThreads) softmax_forward_kernel(Rows<T> y, Ro
 }
 
 template <class T, bool kLog, bool kBlock, int kWidth>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kLog || kBlock || sizeof(T) > 2 ? 0 : kSpillFreeBlocks)
     softmax_backward_kernel(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   using C = Compute<T>;
   using Team = RowTeam<kBlock>;
@@ -64,9 +67,109 @@ __global__ void __launch_bounds__(kThreads)
   });
 }
 
+// ---- a few wide rows (Note [Wide rows]) ----
+
+template <class T, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    softmax_part_kernel(ExpSum<Compute<T>>* partial, Rows<const T> x, RowParts parts) {
+  ExpSum<Compute<T>> total;
+  parts.each<kWidth>([&](i64 c) {
+    const auto group = load_group<kWidth>(x.row(parts.row()) + c);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) total.add(group.value[k]);
+  });
+  total = block_combine(total, MergeExpSums{});
+  if (threadIdx.x == 0) partial[blockIdx.x] = total;
+}
+
+template <class T, bool kLog, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    softmax_wide_kernel(Rows<T> y, Rows<const T> x, const ExpSum<Compute<T>>* partial,
+                        RowParts parts) {
+  using C = Compute<T>;
+  const ExpSum<C> total = parts.combined(partial, ExpSum<C>{}, MergeExpSums{});
+  const C log_sum = kLog ? total.log_sum() : C(0), sum = static_cast<C>(total.sum);
+  parts.each<kWidth>([&](i64 c) {
+    auto group = load_group<kWidth>(x.row(parts.row()) + c);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) {
+      const C centred = group.value[k] - total.max;
+      group.value[k] = kLog ? centred - log_sum : math::exp(centred) / sum;
+    }
+    store_group(y.row(parts.row()) + c, group);
+  });
+}
+
+template <class T, bool kLog, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    softmax_gradient_part_kernel(double* partial, Rows<const T> dy, Rows<const T> y,
+                                 RowParts parts) {
+  using Values = Group<Compute<T>, kWidth>;
+  double total = 0;
+  parts.each<kWidth>([&](i64 c) {
+    const Values dy_c = load_group<kWidth>(dy.row(parts.row()) + c);
+    const Values y_c = kLog ? Values{} : load_group<kWidth>(y.row(parts.row()) + c);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k)
+      total += static_cast<double>(kLog ? dy_c.value[k] : dy_c.value[k] * y_c.value[k]);
+  });
+  total = block_combine(total, Plus{});
+  if (threadIdx.x == 0) partial[blockIdx.x] = total;
+}
+
+template <class T, bool kLog, int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    softmax_gradient_wide_kernel(Rows<T> dx, Rows<const T> dy, Rows<const T> y,
+                                 const double* partial, RowParts parts) {
+  using C = Compute<T>;
+  const C sum = static_cast<C>(parts.combined(partial, 0.0, Plus{}));
+  parts.each<kWidth>([&](i64 c) {
+    auto dy_c = load_group<kWidth>(dy.row(parts.row()) + c);
+    const auto y_c = load_group<kWidth>(y.row(parts.row()) + c);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k)
+      dy_c.value[k] = kLog ? dy_c.value[k] - math::exp(y_c.value[k]) * sum
+                           : y_c.value[k] * (dy_c.value[k] - sum);
+    store_group(dx.row(parts.row()) + c, dy_c);
+  });
+}
+
+template <bool kLog, class T>
+void forward_wide(Cuda device, Rows<T> y, Rows<const T> x, const RowParts& parts) {
+  using Total = ExpSum<Compute<T>>;
+  const u32 blocks = static_cast<u32>(x.rows * parts.parts);
+  const Scratch<Total> partial(device, blocks);
+  with_row_width<T>(
+      x.cols,
+      [&]<int kWidth>() {
+        launch<softmax_part_kernel<T, kWidth>>(on(device, blocks), partial.data(), x, parts);
+        launch<softmax_wide_kernel<T, kLog, kWidth>>(
+            on(device, blocks), y, x, static_cast<const Total*>(partial.data()), parts);
+      },
+      y.data, x.data);
+}
+
+template <bool kLog, class T>
+void backward_wide(Cuda device, Rows<T> dx, Rows<const T> dy, Rows<const T> y,
+                   const RowParts& parts) {
+  const u32 blocks = static_cast<u32>(y.rows * parts.parts);
+  const Scratch<double> partial(device, blocks);
+  with_row_width<T>(
+      y.cols,
+      [&]<int kWidth>() {
+        launch<softmax_gradient_part_kernel<T, kLog, kWidth>>(on(device, blocks), partial.data(),
+                                                              dy, y, parts);
+        launch<softmax_gradient_wide_kernel<T, kLog, kWidth>>(
+            on(device, blocks), dx, dy, y, static_cast<const double*>(partial.data()), parts);
+      },
+      dx.data, dy.data, y.data);
+}
+
 template <bool kLog, class T>
 void forward(Cuda device, Rows<T> y, Rows<const T> x) {
   if (x.size() == 0) return;
+  if (const RowParts parts = row_parts(x.rows, x.cols); parts.parts > 1)
+    return forward_wide<kLog>(device, y, x, parts);
   with_row_team<T>(
       x.cols,
       [&]<bool kBlock, int kWidth>() {
@@ -79,6 +182,8 @@ void forward(Cuda device, Rows<T> y, Rows<const T> x) {
 template <bool kLog, class T>
 void backward(Cuda device, Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   if (y.size() == 0) return;
+  if (const RowParts parts = row_parts(y.rows, y.cols); parts.parts > 1)
+    return backward_wide<kLog>(device, dx, dy, y, parts);
   with_row_team<T>(
       y.cols,
       [&]<bool kBlock, int kWidth>() {

@@ -38,10 +38,12 @@ run_op() {
 }
 
 run_kernel_info() {
-  [[ -n ${1:-} ]] || stop "kernel-info: the name of an op is required: ./run kernel-info softmax"
+  [[ -n ${1:-} ]] || stop "kernel-info: the name of an op or --all is required: ./run kernel-info softmax"
   find_nvcc || stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
   preset=cuda build=$root/build/cuda
+  if [[ $1 == --all && " $* " == *" --built "* ]]; then exec python3 "$root/tools/kernel_table.py" "$build" "$@"; fi
   set_up ON "${build_packages[@]}" "${test_packages[@]}" --
+  if [[ $1 == --all ]]; then exec python3 "$root/tools/kernel_table.py" "$build" "$@"; fi
   exec python3 "$root/tools/kernel_info.py" "$build" "$@"
 }
 

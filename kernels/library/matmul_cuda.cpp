@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products by cuBLASLt.
+// Matrix products by cuBLASLt: all calls of it. matmul_description.h decides what they ask for.
 #include <cstring>
 
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include "weft/core/error.h"
+#include "weft/kernels/library/matmul_description.h"
 #include "weft/kernels/library/matmul_tuning.h"
 #include "weft/kernels/library/product_types.h"
 #include "weft/kernels/library/tf32.h"
@@ -13,9 +14,6 @@
 
 namespace weft::kernels {
 namespace {
-
-// The limit for the workspace, which is enough for the kernels of Hopper GPUs.
-constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS)
@@ -34,22 +32,23 @@ cublasLtHandle_t handle() {
   return shared;
 }
 
-template <class T>
-struct Types {
-  static constexpr cudaDataType_t kData =
-      std::is_same_v<T, double>
-          ? CUDA_R_64F
-          : (std::is_same_v<T, float> ? CUDA_R_32F
-                                      : (std::is_same_v<T, half> ? CUDA_R_16F : CUDA_R_16BF));
-  static constexpr cudaDataType_t kScale = std::is_same_v<T, double> ? CUDA_R_64F : CUDA_R_32F;
-  // float is multiplied in float unless TF32 is allowed, because TF32 gives other losses than the
-  // CPU.
-  static cublasComputeType_t compute() {
-    if (std::is_same_v<T, double>) return CUBLAS_COMPUTE_64F;
-    return uses_tf32() ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+cudaDataType_t data_type(Element type) {
+  switch (type) {
+    case Element::f16: return CUDA_R_16F;
+    case Element::bf16: return CUDA_R_16BF;
+    case Element::f32: return CUDA_R_32F;
+    case Element::f64: return CUDA_R_64F;
   }
-  static bool uses_tf32() { return std::is_same_v<T, float> && allow_tf32; }
-};
+  return CUDA_R_32F;
+}
+cublasComputeType_t compute_type(ComputeIn compute) {
+  switch (compute) {
+    case ComputeIn::f32: return CUBLAS_COMPUTE_32F;
+    case ComputeIn::tf32: return CUBLAS_COMPUTE_32F_FAST_TF32;
+    case ComputeIn::f64: return CUBLAS_COMPUTE_64F;
+  }
+  return CUBLAS_COMPUTE_32F;
+}
 
 template <class Value>
 void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t name, const Value& value) {
@@ -115,42 +114,46 @@ class Call {
   Call(Cuda device, const MatmulRequest<T, C>& request)
       : device_(device),
         request_(request),
-        layout_(layout_of(request.shape)),
-        first_(Types<T>::kData, layout_.first, layout_.batch),
-        second_(Types<T>::kData, layout_.second, layout_.batch),
-        result_(Types<C>::kData, layout_.result, layout_.batch) {
-    check(cublasLtMatmulDescInit(&operation_, Types<T>::compute(), Types<T>::kScale),
+        description_(checked(describe(request, allow_tf32))),
+        first_(data_type(types().operands), layout().first, layout().batch),
+        second_(data_type(types().operands), layout().second, layout().batch),
+        result_(data_type(types().result), layout().result, layout().batch) {
+    check(cublasLtMatmulDescInit(&operation_, compute_type(types().compute),
+                                 data_type(types().scale)),
           "cublasLtMatmulDescInit");
     const auto operation = [](const ColumnMajor& m) {
       return m.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     };
-    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout_.first));
-    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout_.second));
-    if (request.epilogue == Epilogue::bias) {
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSA, operation(layout().first));
+    set(&operation_, CUBLASLT_MATMUL_DESC_TRANSB, operation(layout().second));
+    if (description_.epilogue == Epilogue::bias) {
       set(&operation_, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+      set(&operation_, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE,
+          static_cast<std::int32_t>(data_type(types().bias)));
       set(&operation_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(request.bias));
     }
   }
 
   MatmulProduct product() const {
-    return product_of(request_, library_version(), gpu_make(),
-                      (Types<T>::uses_tf32() ? 1 << 16 : 0) |
-                          static_cast<int>(Types<T>::kData) << 8 |
-                          static_cast<int>(Types<C>::kData));
+    const i64 codes = (types().compute == ComputeIn::tf32 ? 1 << 16 : 0) |
+                      static_cast<int>(data_type(types().operands)) << 8 |
+                      static_cast<int>(data_type(types().result));
+    return product_of(request_, library_version(), gpu_make(), codes);
   }
 
   // The heuristic takes about as long as a small product, so its result is kept as a plan.
   std::vector<MatmulChoice> guesses(int most) {
     cublasLtMatmulPreferenceOpaque_t wish{};
     check(cublasLtMatmulPreferenceInit(&wish), "cublasLtMatmulPreferenceInit");
-    set(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
-    const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t name, const void* pointer) {
-      set(&wish, name, static_cast<std::uint32_t>(alignment_of(pointer)));
+    set(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+        static_cast<std::uint64_t>(kWorkspaceBytes));
+    const auto alignment = [&](cublasLtMatmulPreferenceAttributes_t name, i64 bytes) {
+      set(&wish, name, static_cast<std::uint32_t>(bytes));
     };
-    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, request_.b);
-    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, request_.a);
-    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, request_.c);
-    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, request_.c);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, description_.alignment.first);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, description_.alignment.second);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, description_.alignment.result);
+    alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, description_.alignment.result);
     std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
     int count = 0;
     check(cublasLtMatmulAlgoGetHeuristic(handle(), &operation_, &first_.memory, &second_.memory,
@@ -177,7 +180,7 @@ class Call {
                                    &result_.memory, &result_.memory, &algorithm,
                                    &result) == CUBLAS_STATUS_SUCCESS &&
            static_cast<i64>(result.workspaceSize) <= choice.workspace_bytes &&
-           choice.workspace_bytes <= static_cast<i64>(kWorkspaceBytes);
+           choice.workspace_bytes <= kWorkspaceBytes;
   }
 
   void run(const MatmulChoice& choice) {
@@ -192,9 +195,17 @@ class Call {
   }
 
  private:
+  static ProductDescription checked(ProductDescription description) {
+    if (const std::string rule = violated_rule(description); !rule.empty())
+      throw InternalError(fmt::format("matmul: cuBLASLt does not take the product: {}", rule));
+    return description;
+  }
+  const ProductTypes& types() const { return description_.types; }
+  const MatmulLayout& layout() const { return description_.layout; }
+
   Cuda device_;
   MatmulRequest<T, C> request_;
-  MatmulLayout layout_;
+  ProductDescription description_;
   cublasLtMatmulDescOpaque_t operation_{};
   Matrix first_, second_, result_;
 };

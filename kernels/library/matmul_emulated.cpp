@@ -5,29 +5,12 @@
 #include "weft/device/emulated/stream.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/matmul.h"
+#include "weft/kernels/library/matmul_description.h"
 #include "weft/kernels/library/matmul_tuning.h"
 #include "weft/kernels/library/product_types.h"
 
 namespace weft::kernels {
 namespace {
-
-void check_matrix(const char* name, const ColumnMajor& m, i64 rows, i64 cols) {
-  const i64 op_rows = m.transposed ? m.cols : m.rows, op_cols = m.transposed ? m.rows : m.cols;
-  WEFT_ASSERT(
-      m.leading >= m.rows && m.leading > 0 && op_rows == rows && op_cols == cols &&
-          m.stride >= m.leading * m.cols,
-      "matmul: {} is a column-major ({}, {}) with leading dimension {} and batch stride {}; as an "
-      "operand it must be ({}, {})",
-      name, m.rows, m.cols, m.leading, m.stride, rows, cols);
-}
-
-template <class T>
-void check_pointer(const char* name, const T* pointer) {
-  WEFT_ASSERT(
-      alignment_of(pointer) >= static_cast<i64>(sizeof(T)),
-      "matmul: {} is aligned to {} bytes; an alignment to the {} bytes of an element is required",
-      name, alignment_of(pointer), sizeof(T));
-}
 
 template <class T>
 constexpr i64 kCode = static_cast<i64>(sizeof(T)) + (std::is_same_v<T, bfloat16> ? 1 : 0);
@@ -40,21 +23,8 @@ template <class T, class C>
 class Call {
  public:
   Call(Cuda device, const MatmulRequest<T, C>& request) : device_(device), request_(request) {
-    const MatmulShape& s = request.shape;
-    const MatmulLayout layout = layout_of(s);
-    check_matrix("b", layout.first, s.n, s.k);
-    check_matrix("a", layout.second, s.k, s.m);
-    check_matrix("c", layout.result, s.n, s.m);
-    check_pointer("a", request.a);
-    check_pointer("b", request.b);
-    check_pointer("c", request.c);
-    WEFT_ASSERT(
-        (request.bias != nullptr) == (request.epilogue == Epilogue::bias) &&
-            (request.bias == nullptr ||
-             (!std::is_same_v<T, double> && alignment_of(request.bias) >= 16)),
-        "matmul: epilogue {} with a bias aligned to {} bytes given; the bias epilogue requires "
-        "a bias aligned to 16 bytes and no double, and other epilogues require no bias",
-        static_cast<int>(request.epilogue), alignment_of(request.bias));
+    const std::string rule = violated_rule(describe(request));
+    WEFT_ASSERT(rule.empty(), "matmul: {}", rule);
   }
 
   MatmulProduct product() const { return product_of(request_, 1, 0, kCode<T> << 8 | kCode<C>); }
@@ -70,6 +40,10 @@ class Call {
   }
   void run(const MatmulChoice& choice) {
     const Scratch<u8> workspace(device_, choice.workspace_bytes);
+    WEFT_ASSERT(
+        choice.workspace_bytes == 0 || alignment_of(workspace.data()) >= kWorkspaceAlignment,
+        "matmul: the workspace is aligned to {} bytes; {} are required",
+        alignment_of(workspace.data()), kWorkspaceAlignment);
     const double seconds = kSeconds.at(static_cast<std::size_t>(choice.algorithm[0]));
     emulated::enqueue(device_.stream, [r = request_, seconds, stream = device_.stream] {
       emulated::pass_time(stream, seconds);

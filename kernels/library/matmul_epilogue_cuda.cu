@@ -3,6 +3,7 @@
 // activation.
 #include "weft/kernels/copy.h"
 #include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/launch_bounds.h"
 #include "weft/kernels/library/matmul_layout.h"
 #include "weft/kernels/library/product_types.h"
 
@@ -18,7 +19,7 @@ struct Identity {
 
 // Packs are used only if a row is a whole number of packs, so that each pack lies in one row.
 template <class Op, class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, sizeof(T) == 4 ? kSpillFreeBlocks : 0)
     bias_activation_kernel(Rows<T> rows, const T* bias, i64 packs) {
   using C = Compute<T>;
   T* c = rows.data;
@@ -73,9 +74,7 @@ void product(Cuda device, C* c, const T* a, const T* b, const C* bias, Activatio
     zero(device, c, out.size() * static_cast<i64>(sizeof(C)));
     return bias_and_activation(device, out, bias, activation);
   }
-  // cuBLASLt does not guarantee epilogues in double or with a bias that is not aligned.
-  const bool fuses = !std::is_same_v<T, double> && alignment_of(bias) >= kVectorBytes;
-  const Epilogue epilogue = fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
+  const Epilogue epilogue = fused_epilogue(bias, activation);
   library_matmul(device, MatmulRequest<T, C>{.c = c,
                                              .a = a,
                                              .b = b,

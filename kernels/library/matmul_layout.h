@@ -5,6 +5,7 @@
 // element per row of Cᵀ, as the epilogues of cuBLASLt require.
 #pragma once
 #include <algorithm>
+#include <type_traits>
 
 #include "weft/kernels/library/matmul.h"
 
@@ -41,6 +42,9 @@ inline Epilogue epilogue_of(bool has_bias, Activation activation) {
   return activation == Activation::none && has_bias ? Epilogue::bias : Epilogue::none;
 }
 
+// The alignment of a bias that the library adds, in bytes.
+inline constexpr i64 kBiasAlignment = 16;
+
 // One product with its epilogue. No dimension is 0, and bias is null unless the epilogue adds it.
 // The library is cuBLASLt or, on the emulated device, its emulation.
 template <class T, class C>
@@ -60,6 +64,14 @@ void library_matmul(Cuda device, const MatmulRequest<T, C>& request);
 inline i64 alignment_of(const void* pointer) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer) | 256u;
   return static_cast<i64>(address & (~address + 1));
+}
+
+// The epilogue of a product of type C: epilogue_of(), unless the library is not asked for it, which
+// is in double and for a bias that is less aligned.
+template <class C>
+Epilogue fused_epilogue(const C* bias, Activation activation) {
+  const bool fuses = !std::is_same_v<C, double> && alignment_of(bias) >= kBiasAlignment;
+  return fuses ? epilogue_of(bias != nullptr, activation) : Epilogue::none;
 }
 
 }  // namespace weft::kernels

@@ -7,25 +7,28 @@ namespace weft::kernels::test {
 namespace {
 
 std::vector<ReduceShape> shapes() {
-  return {{1, 0, 1},    {0, 5, 1},     {5, 0, 3},     {3, 0, 1},    {1, 1, 1},
-          {1, 31, 1},   {1, 33, 1},    {9, 33, 1},    {2, 1025, 1}, {1, 1025, 1},
-          {1, 33, 31},  {3, 5, 33},    {1, 200, 3},   {1, 3, 65},   {33, 2, 2},
-          {1, 257, 33}, {2, 40000, 1}, {2, 130, 264}, {1, 9, 512}};
+  return {{1, 0, 1},     {0, 5, 1},     {5, 0, 3},     {3, 0, 1},    {1, 1, 1},    {1, 31, 1},
+          {1, 33, 1},    {9, 33, 1},    {9, 40, 1},    {2, 1032, 1}, {2, 1025, 1}, {1, 1025, 1},
+          {1, 33, 31},   {3, 5, 33},    {1, 200, 3},   {1, 3, 65},   {33, 2, 2},   {1, 257, 33},
+          {2, 40000, 1}, {1, 20001, 1}, {2, 130, 264}, {1, 9, 512}};
 }
 
 TEST(CudaReduce, Sum) {
   for_types([]<class T>() {
     for (const ReduceShape& s : shapes()) {
-      SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
-      Numbers numbers;
-      const Array<T> x(s.outer * s.n * s.inner, numbers, 1);
-      std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner));
-      reduce_sum(Cpu{}, wanted.data(), x.numbers().data(), 0.5, s);
-      in_every_order([&] {
-        Array<T> y(s.outer * s.inner);
-        reduce_sum(Cuda{}, y.data(), x.data(), 0.5, s);
-        expect_near(y, wanted, 20 * tolerance<T>());
-      });
+      for (const i64 shift : {0, 1}) {  // rows that are read in packs, and not
+        if (shift == 1 && s.n % 8 != 0) continue;
+        SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
+        Numbers numbers;
+        const Array<T> x(s.outer * s.n * s.inner, numbers, shift);
+        std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner));
+        reduce_sum(Cpu{}, wanted.data(), x.numbers().data(), 0.5, s);
+        in_every_order([&] {
+          Array<T> y(s.outer * s.inner);
+          reduce_sum(Cuda{}, y.data(), x.data(), 0.5, s);
+          expect_near(y, wanted, 20 * tolerance<T>());
+        });
+      }
     }
   });
 }
@@ -43,6 +46,36 @@ TEST(CudaReduce, SumIsDeterministic) {
       expect_same_bytes(y, first);
     });
   }
+}
+
+// The first of equal elements wins, also across the parts of a long row and the runs of a column.
+TEST(CudaReduce, ExtremesOfPartsKeepTheFirstIndex) {
+  for_types([]<class T>() {
+    for (const ReduceShape s :
+         {ReduceShape{1, 40000, 1}, {2, 40001, 1}, {1, 1000, 2}, {2, 2500, 3}}) {
+      Array<T> x(s.outer * s.n * s.inner), y(s.outer * s.inner);
+      Array<i64> index(s.outer * s.inner);
+      for (const i64 first : {i64{0}, s.n / 3, s.n - 1}) {
+        for (i64 i = 0; i < x.size(); ++i) x[i] = i / s.inner % s.n >= first ? T(7.0f) : T(-1.0f);
+        reduce_extreme(Cuda{}, Extreme::max, y.data(), index.data(), x.data(), s);
+        for (i64 i = 0; i < index.size(); ++i) {
+          EXPECT_EQ(converted<float>(y[i]), 7.0f);
+          EXPECT_EQ(index[i], first);
+        }
+        reduce_extreme(Cuda{}, Extreme::min, y.data(), nullptr, x.data(), s);
+        for (i64 i = 0; i < y.size(); ++i)
+          EXPECT_EQ(converted<float>(y[i]), first == 0 ? 7.0f : -1.0f);
+        const i64 nan = s.n / 2;  // in the last matrix and its last column
+        x[((s.outer - 1) * s.n + nan) * s.inner + s.inner - 1] = T(NAN);
+        reduce_extreme(Cuda{}, Extreme::max, y.data(), index.data(), x.data(), s);
+        EXPECT_TRUE(std::isnan(converted<float>(y[y.size() - 1])));
+        EXPECT_EQ(index[index.size() - 1], nan);
+        if (y.size() > 1) {
+          EXPECT_EQ(index[0], first);
+        }
+      }
+    }
+  });
 }
 
 // Columns that are read in packs, and the same columns without alignment.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/softmax.h"
 
+#include <algorithm>
+
 #include "weft/tests/cuda/tools.h"
 
 namespace weft::kernels::test {
@@ -66,6 +68,57 @@ TEST(CudaSoftmax, Backward) {
           expect_near(dx_log, wanted_log, 20 * tolerance<T>());
         });
       }
+    }
+  });
+}
+
+// Rows that several blocks share: whole parts and a rest, read in packs and not.
+TEST(CudaSoftmax, WideRows) {
+  const i64 rows = 2, cols = 4 * 4096 + 24;
+  for_types([&]<class T>() {
+    for (const i64 shift : {0, 1}) {
+      SCOPED_TRACE(shift);
+      Numbers numbers;
+      const Array<T> x(rows * cols, numbers, -9.0, 9.0, shift), dy(rows * cols, numbers);
+      const auto x64 = x.numbers(), dy64 = dy.numbers();
+      std::vector<double> wanted(x64.size()), wanted_log(x64.size()), dx64(x64.size()),
+          dx_log64(x64.size());
+      softmax_forward<double>(Cpu{}, view(wanted, rows, cols), view(x64, rows, cols));
+      log_softmax_forward<double>(Cpu{}, view(wanted_log, rows, cols), view(x64, rows, cols));
+      Array<T> first(x), first_log(x), first_dx(dy), first_dx_log(dy);
+      const auto compute = [&](Array<T>& y, Array<T>& log, Array<T>& dx, Array<T>& dx_log) {
+        softmax_forward<T>(Cuda{}, view(y, rows, cols), view(y, rows, cols));
+        log_softmax_forward<T>(Cuda{}, view(log, rows, cols), view(log, rows, cols));
+        softmax_backward<T>(Cuda{}, view(dx, rows, cols), view(dx, rows, cols),
+                            view(y, rows, cols));
+        log_softmax_backward<T>(Cuda{}, view(dx_log, rows, cols), view(dx_log, rows, cols),
+                                view(log, rows, cols));
+      };
+      compute(first, first_log, first_dx, first_dx_log);
+      const auto again = [&] {
+        Array<T> y(x), log(x), dx(dy), dx_log(dy);
+        compute(y, log, dx, dx_log);
+        // Neither the order of threads nor that of blocks changes a bit.
+        expect_same_bytes(y, first);
+        expect_same_bytes(log, first_log);
+        expect_same_bytes(dx, first_dx);
+        expect_same_bytes(dx_log, first_dx_log);
+      };
+      if (shift == 0) in_every_order(again);
+      // The probabilities are small, so they are compared as shares of the largest.
+      const auto y = first.numbers(), log = first_log.numbers();
+      const double largest = *std::max_element(wanted.begin(), wanted.end());
+      for (std::size_t i = 0; i < y.size(); ++i)
+        ASSERT_NEAR(y[i] / largest, wanted[i] / largest, 8 * tolerance<T>()) << i;
+      expect_near(first_log, wanted_log);
+      softmax_backward<double>(Cpu{}, view(dx64, rows, cols), view(dy64, rows, cols),
+                               view(y, rows, cols));
+      log_softmax_backward<double>(Cpu{}, view(dx_log64, rows, cols), view(dy64, rows, cols),
+                                   view(log, rows, cols));
+      const auto dx = first_dx.numbers();
+      for (std::size_t i = 0; i < dx.size(); ++i)
+        ASSERT_NEAR(dx[i] / largest, dx64[i] / largest, 20 * tolerance<T>()) << i;
+      expect_near(first_dx_log, dx_log64, 20 * tolerance<T>());
     }
   });
 }
