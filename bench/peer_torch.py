@@ -11,7 +11,8 @@
 
 Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel),
 step (forward, backward and optimizer compiled as one), max_autotune (compiled in this way, which
-takes minutes, so that --list leaves it out); on a GPU also graph (the whole step as one CUDA graph).
+takes minutes, so that --list leaves it out); on a GPU also graph (the whole step as one CUDA
+graph).
 """
 import argparse
 import inspect

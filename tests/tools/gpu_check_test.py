@@ -40,6 +40,8 @@ for name in [name for name in tests if name in wanted]:
     if what == "sticky" or broken:
         broken = True
         print("softmax: an illegal memory access was encountered")
+    if what == "fail":
+        open(os.environ["WEFT_FAILURES"] + "/" + name + ".safetensors", "w").write("its inputs")
     bad = broken or what == "fail" or (what == "beside" and len(wanted) > 1)
     failed |= bad
     print(f"[{{'  FAILED  ' if bad else '       OK '}}] {{name}} (1 ms)", flush=True)
@@ -167,6 +169,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("CRASHED A.two", (self.output / "gpu-check.txt").read_text())
         with zipfile.ZipFile(self.output / "gpu-check-inputs.zip") as inputs:
             self.assertIn("test_cuda/A.one.txt", inputs.namelist())
+            self.assertEqual(inputs.read("test_cuda/A.one.safetensors"), b"its inputs")
 
     def test_no_test_at_all_and_a_binary_that_does_not_start_are_failures(self):
         self.binary("test_gpu", {})

@@ -49,6 +49,8 @@ class CutOff(BaseException):
 class Check:
     def __init__(self, root, options, work):
         self.root, self.options, self.work = root, options, work
+        self.failures = work / "failures"  # where tests write inputs
+        self.failures.mkdir()
         self.site = machine.site_libraries()
         self.carried = carried.unpack(options.source, work) if options.source else None
         self.binaries = work / "bin" if self.carried else root / "build/cuda"
@@ -58,7 +60,8 @@ class Check:
         if self.carried:
             programs_are = f"carried, for sm_{self.carried['arch']}, of commit {self.carried['commit']}"
         self.report = Report(options.output, machine.describe(root, programs_are))
-        self.environment, self.other_environment = machine.environments(root, self.binaries, self.site, self.data)
+        self.environment, self.other_environment = machine.environments(
+            root, self.binaries, self.site, self.data, self.failures)
 
     def settings(self):
         return {"env": self.environment, "cwd": self.root}

@@ -46,7 +46,7 @@ def describe(root, programs):
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def environments(root, binaries, site, data):
+def environments(root, binaries, site, data, failures="/nowhere"):
     """Those of weft's programs, and of Python with PyTorch, which needs CUDA's libraries only."""
     other = dict(os.environ)
     folders = sorted({str(path.parent) for name, path in site.items() if path and name.startswith("lib")})
@@ -56,6 +56,7 @@ def environments(root, binaries, site, data):
     other["LD_LIBRARY_PATH"] = ":".join(folders)
     own = other | {"LD_LIBRARY_PATH": ":".join([*folders, str(binaries), f"{binaries}/lib"])}
     own["GOMP_SPINCOUNT"] = "2000"
+    own["WEFT_FAILURES"] = str(failures)
     # The tests know the paths of the machine that built them.
     own["WEFT_TESTED_COMMAND"] = str(binaries / "weft")
     own["WEFT_TESTED_ROOT"] = str(root)

@@ -111,6 +111,10 @@ def run_tests(check, found, key, command, names, deadline, slower=1):
     check.report.log(key, "\n".join(run.output))
     for name in found[key]["failures"]:
         check.report.keep(f"{key}/{name.replace('/', '_')}.txt", "\n".join(run.lines[name]))
+        inputs = check.failures / f"{name}.safetensors"
+        if inputs.exists():
+            check.report.keep(f"{key}/{inputs.name}", inputs)
+            inputs.unlink()
     check.report.write()
     return run
 
