@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
+BUILD = Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 and Path(sys.argv[1]).is_dir() else None
 
 # Behaves like a binary of tests. Beside it, NAME.json has {test: what happens}.
 TESTS = f"""#!{sys.executable}
@@ -49,10 +49,11 @@ raise SystemExit(failed)
 """
 # Behaves like `weft train`. Beside it, weft.json has {"off": relative error on the GPU}.
 WEFT = f"""#!{sys.executable}
-import json, os, sys
+import json, os, sys, time
 about = json.load(open(sys.argv[0] + ".json"))
 keys = dict(a.split("=", 1) for a in sys.argv[3:])
 os.makedirs(keys["run.dir"])
+if about.get("hangs") and "mnist_cnn" in sys.argv[2]: time.sleep(600)
 if about.get("fails") and keys["run.device"] == "cuda": raise SystemExit("weft: no memory")
 off = 1 + (about["off"] if keys["run.device"] == "cuda" else 0)
 events = [{{"event": "step", "loss": off * (2.3 - 0.1 * step)}} for step in range(8)]
@@ -194,6 +195,10 @@ class GpuCheck(unittest.TestCase):
         self.weft(off=0, fails=True)
         code, _, report = self.check("runs")
         self.assertIn("weft: no memory", self.found(report, "runs")["mnist_cnn"]["error"])
+        self.weft(off=0, hangs=True)
+        code, _, report = self.check("runs", "--seconds", "2")
+        self.assertEqual((code, self.states(report)), (1, {"runs": "cut off"}))
+        self.assertTrue(self.found(report, "runs")["mnist_mlp"]["passed"])
 
     def test_a_stage_that_takes_too_long_is_ended(self):
         self.binary("test_cuda", {"A.one": "pass", "A.two": "hang", "A.three": "pass"})
@@ -223,6 +228,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual((code, self.states(report)), (1, {"smoke": "passed", "tests": "cut off"}))
         self.assertEqual(self.found(report, "tests")["test_autograd"]["passed"], 1)
         self.assertEqual(self.found(report, "tests")["stopped"], "gpu-check was told to end")
+        self.assertEqual(self.found(report, "tests")["test_cuda"]["failures"], {})  # no test is blamed
         self.assertTrue(report["goals"])
 
     def test_a_run_that_is_killed_has_told_all_until_then(self):
