@@ -55,7 +55,7 @@ keys = dict(a.split("=", 1) for a in sys.argv[3:])
 os.makedirs(keys["run.dir"])
 if about.get("hangs") and "mnist_cnn" in sys.argv[2]: time.sleep(600)
 if about.get("fails") and keys["run.device"] == "cuda": raise SystemExit("weft: no memory")
-off = 1 + (about["off"] if keys["run.device"] == "cuda" else 0)
+off = 1 + (float(about["off"]) if keys["run.device"] == "cuda" else 0)
 events = [{{"event": "step", "loss": off * (2.3 - 0.1 * step)}} for step in range(8)]
 events += [{{"event": "epoch", "samples": 60000 * (e + 1), "samples_per_second": 2e6, "validation/accuracy": 0.97 + 0.02 * e}}
            for e in range(2)]
@@ -71,6 +71,7 @@ exit $code
 """
 KERNELS = """#!/bin/sh
 echo '{"kernel": "relu", "GB/s": 3000.0, "ratio": 0.96, "low": 0.9, "high": 1.0}'
+echo '{"kernel": "add", "GB/s": inf}'
 echo '{"kernel": "softmax", "GB/s": 3000.0, "ratio": 0.90, "low": 0.9, "high": 1.0}'
 """
 SMOKE = {"test_cuda": ["CudaElementwise.relu", "CudaMatmul.ProductBiasAndActivation", "CudaConv2d.ForwardAndGradients"],
@@ -192,6 +193,10 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual((code, self.found(report, "runs")["mnist_mlp"]["first_apart"]), (1, 0.2))
         with zipfile.ZipFile(self.output / "gpu-check-inputs.zip") as inputs:
             self.assertIn("runs/mnist_mlp.json", inputs.namelist())
+        self.weft(off="nan")
+        code, _, report = self.check("runs")
+        self.assertEqual((code, self.found(report, "runs")["mnist_mlp"]["most_apart"]), (1, "not finite"))
+        self.assertNotIn("NaN", (self.output / "gpu-check.json").read_text())
         self.weft(off=0, fails=True)
         code, _, report = self.check("runs")
         self.assertIn("weft: no memory", self.found(report, "runs")["mnist_cnn"]["error"])
@@ -228,7 +233,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual((code, self.states(report)), (1, {"smoke": "passed", "tests": "cut off"}))
         self.assertEqual(self.found(report, "tests")["test_autograd"]["passed"], 1)
         self.assertEqual(self.found(report, "tests")["stopped"], "gpu-check was told to end")
-        self.assertEqual(self.found(report, "tests")["test_cuda"]["failures"], {})  # no test is blamed
+        self.assertEqual(self.found(report, "tests")["test_cuda"]["failures"], {})
         self.assertTrue(report["goals"])
 
     def test_a_run_that_is_killed_has_told_all_until_then(self):
@@ -287,10 +292,12 @@ class GpuCheck(unittest.TestCase):
         shutil.rmtree(self.build)
         self.build.symlink_to(BUILD)
         shutil.copytree(ROOT / "configs", self.root / "configs")
-        code, output, report = self.check("smoke", "tests", "--tests", "CudaArange.*", "GpuCommand.TrainsTheDigitsMlp", "softmax.cuda")
+        code, output, report = self.check("smoke", "tests", "sanitize", "--tests", "CudaArange.*", "CudaSoftmax.*",
+                                          "GpuCommand.TrainsTheDigitsMlp", "softmax.cuda")
         self.assertEqual(code, 0, output)
         tests = self.found(report, "tests")
-        self.assertEqual([tests[name]["passed"] for name in ("test_cuda", "test_gpu", "test_autograd")], [1, 1, 1])
+        self.assertEqual([tests[name]["passed"] for name in ("test_cuda", "test_gpu", "test_autograd")], [4, 1, 1])
+        self.assertEqual(self.found(report, "sanitize")["racecheck"]["passed"], 3)
 
 
 if __name__ == "__main__":

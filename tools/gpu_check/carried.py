@@ -21,7 +21,7 @@ def unpack(folder, work):
         with tarfile.open(folder / ARCHIVE, "r:xz") as archive:
             archive.extractall(work)
     except (OSError, ValueError, tarfile.TarError, EOFError) as error:
-        machine.stop(f"--from: {folder} has no programs that can be unpacked ({error}); "
+        machine.stop(f"--from: {folder} has no programs that can be unpacked ({getattr(error, 'strerror', None) or error}); "
                      "a folder from ./run gpu-check pack is required")
     return about
 

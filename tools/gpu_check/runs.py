@@ -2,6 +2,7 @@
 """The stage runs: whole runs by the `weft` command, in captured steps. Short ones are compared with
 the CPU loss by loss; long ones are measured."""
 import json
+import math
 import shutil
 
 DIGITS = ["data.type=digits", "data.train_size=320", "data.test_size=32", "data.augment=[]"]
@@ -59,12 +60,20 @@ def losses(check, name, device, deadline):
     return found
 
 
+def finite(value):
+    return value is not None and math.isfinite(value)
+
+
 def compare(here, cpu, first, every):
     """The relative differences of two lists of losses, and whether they are small enough."""
-    apart = [abs(a - b) / max(abs(b), 1e-3) if a is not None and b is not None else float("inf") for a, b in zip(here, cpu)]
+    apart = [abs(a - b) / max(abs(b), 1e-3) if finite(a) and finite(b) else float("inf") for a, b in zip(here, cpu)]
     good = len(here) == len(cpu) and apart[0] <= first and max(apart) <= every
-    return {"passed": good, "first_apart": float(f"{apart[0]:.3g}"), "most_apart": float(f"{max(apart):.3g}"),
-            "losses": [round(one, 5) for one in here], "cpu_losses": [round(one, 5) for one in cpu]}
+
+    def shown(value, digits):  # JSON has no number for what is not finite
+        return float(f"{value:.{digits}g}") if finite(value) else "not finite"
+
+    return {"passed": good, "first_apart": shown(apart[0], 3), "most_apart": shown(max(apart), 3),
+            "losses": [shown(one, 6) for one in here], "cpu_losses": [shown(one, 6) for one in cpu]}
 
 
 def beside_cpu(check, name, deadline):
