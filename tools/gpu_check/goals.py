@@ -12,8 +12,8 @@ def kernel(name):
 
 def training(work, value):
     def row(found):
-        rows = found.get("figures", {}).get("training", [])
-        return next((value(one) for one in rows if one["work"] == work), None)
+        values = [value(one) for one in found.get("figures", {}).get("training", []) if one["work"] == work]
+        return next((one for one in values if one is not None), None)
     return row
 
 
