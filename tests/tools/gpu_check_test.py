@@ -186,6 +186,19 @@ class GpuCheck(unittest.TestCase):
             self.assertIn("test_cuda/A.one.txt", inputs.namelist())
             self.assertEqual(inputs.read("test_cuda/A.one.safetensors"), b"its inputs")
 
+    def test_steps_are_measured_where_pytorch_is(self):
+        script(self.bin / "python3", """#!/bin/sh
+[ "$1" != -c ] || exit 0
+case "$*" in *cnn_b64*) exit 4;; *resnet18*) exit 1;; esac
+while [ "$1" != --output ]; do shift; done
+echo '[{"work": "mlp_b128", "weft_ms": 0.03, "peer_modes_ms": {"eager, 2 threads": 0.5}}]' >"$2"
+""")
+        code, output, report = self.check("figures")
+        self.assertEqual(code, 0, output)
+        self.assertEqual([row["work"] for row in self.found(report, "figures")["training"]], ["mlp_b128"])
+        self.assertIn("beside compile+channels_last+max_autotune: exit code 1", self.found(report, "figures")["not measured"][-1])
+        self.assertRegex((self.output / "gpu-check.txt").read_text(), r"MLP b128, captured, a step +<= 35 us +30, met")
+
     def test_no_test_at_all_and_a_binary_that_does_not_start_are_failures(self):
         self.binary("test_gpu", {})
         self.assertEqual(self.check("tests")[0], 1)
