@@ -75,7 +75,7 @@ echo '{"kernel": "add", "GB/s": inf}'
 echo '{"kernel": "softmax", "GB/s": 3000.0, "ratio": 0.90, "low": 0.9, "high": 1.0}'
 """
 SMOKE = {"test_cuda": ["CudaElementwise.relu", "CudaMatmul.ProductBiasAndActivation", "CudaConv2d.ForwardAndGradients"],
-         "test_gpu": ["GpuCapture.AStepIsOneLaunchAndFewCopies"]}
+         "test_gpu": ["GpuCapture.AHundredStepsAreThoseOfOpByOp"]}
 
 
 def script(path, text):
