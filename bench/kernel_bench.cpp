@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compares kernels with the bandwidth of the memory, and products with cuBLASLt's best algorithm:
+// Compares kernels with the bandwidth of the memory, products with cuBLASLt's best algorithm, and
+// convolutions with cuDNN's:
 //
 //   kernel_bench [--device cpu|cuda] [--elements N] [--rounds R]
 //
@@ -13,8 +14,10 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "weft/bench/best_conv2d.h"
 #include "weft/bench/best_matmul.h"
 #include "weft/core/error.h"
 #include "weft/data/resident_dataset.h"
@@ -169,6 +172,26 @@ void products(const Settings& settings, bool autotune) {
   }
 }
 
+// Times 3×3 convolutions of ResNet-18's first and third stage, as a run makes them. The results of
+// half types are f32, which cuDNN's are not.
+void convolutions(const Settings& settings) {
+  const bool small = settings.elements < (i64{1} << 24);
+  const i64 batch = small ? 2 : 128;
+  for (const auto& [side, channels] : {std::pair<i64, i64>{32, 64}, {8, 256}}) {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      const Tensor x = random({batch, side, side, channels}, settings, dtype),
+                   w = random({channels, 3, 3, channels}, settings, dtype);
+      const double operations = 2.0 * 9 * static_cast<double>(x.elements() * channels);
+      const auto body = [&] { conv2d(x, w, {}, {.padding = 1}); };
+      std::function<void()> best = best_conv2d(x, w);
+      if (!best) best = body;
+      report({fmt::format("conv2d {}x{}x{} {}", side, side, channels, name_of(dtype)), operations,
+              "GFLOP/s", body, operations, best},
+             settings);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
@@ -184,6 +207,7 @@ int main(int count, char** arguments) try {
   }
   memory_bound(settings);
   batches(settings);
+  convolutions(settings);
   products(settings, false);
   if (!is_cpu(settings.device)) products(settings, true);
 } catch (const Error& error) {

@@ -10,8 +10,9 @@
     It prints {"ready": ..., "mode": ...} after warming up, and ends when its input ends.
 
 Modes are words joined by "+": eager or compile, channels_last, fused (the optimizer's own kernel),
-step (forward, backward and optimizer compiled as one); on a GPU also graph (the whole step as one
-CUDA graph).
+step (forward, backward and optimizer compiled as one), max_autotune (compiled in this way, which
+takes minutes, so that --list leaves it out); on a GPU also graph (the whole step as one CUDA
+graph).
 """
 import argparse
 import inspect
@@ -33,8 +34,9 @@ WORKS = {  # model, image shape, batch size, optimizer
                 lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
     "mlp_b128": (torch_models.mlp, (1, 28, 28), 128, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
     "cnn_b64": (torch_models.cnn, (1, 28, 28), 64, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
-    "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32,
-                     lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o)),
+    **{f"resnet18_b{batch}": (torch_models.ResNet18, (3, 32, 32), batch,
+                              lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o))
+       for batch in (32, 512)},
 }
 BATCHES = 8  # of random data, used cyclically
 
@@ -68,10 +70,11 @@ class Trainer:
         self.autocast = torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
         self.done = 0
         self.step = self.train_step
+        tuning = {"mode": "max-autotune"} if "max_autotune" in words else {}
         if "step" in words:
-            self.step = torch.compile(self.train_step)
+            self.step = torch.compile(self.train_step, **tuning)
         elif "compile" in words:
-            self.model = torch.compile(self.model)
+            self.model = torch.compile(self.model, **tuning)
         if "graph" in words:
             self.step = self.captured()
 
@@ -129,7 +132,7 @@ def main():
     if options.list:
         print(json.dumps(modes(options.work, options.device)))
         return
-    unknown = set(options.mode.split("+")) - {"eager", "compile", "channels_last", "fused", "step", "graph"}
+    unknown = set(options.mode.split("+")) - {"eager", "compile", "channels_last", "fused", "step", "graph", "max_autotune"}
     if unknown:
         parser.error(f"--mode: unknown {', '.join(sorted(unknown))}")
     if options.threads:

@@ -26,6 +26,7 @@ import time
 
 PEER = pathlib.Path(__file__).with_name("peer_torch.py")
 WORKS = ["mlp_b32", "mlp_b128", "cnn_b64", "resnet18_b32"]
+LARGE_WORKS = ["resnet18_b512"]  # for a GPU, and only if named
 
 
 class Process:
@@ -147,7 +148,7 @@ def torch_python():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weft_bench", help="the program built from bench/weft_bench.cpp")
-    parser.add_argument("--work", nargs="+", choices=WORKS, default=WORKS)
+    parser.add_argument("--work", nargs="+", choices=WORKS + LARGE_WORKS, default=WORKS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="seconds of each measurement")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))

@@ -18,8 +18,10 @@ target_link_libraries(convolution_bench PRIVATE weft weft_dependencies)
 # Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
 # the CPU too.
 if(WEFT_CUDA STREQUAL "ON")
-  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_cuda.cpp)
+  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_cuda.cpp
+                 bench/best_conv2d_cuda.cpp)
 else()
-  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_none.cpp)
+  add_executable(kernel_bench EXCLUDE_FROM_ALL bench/kernel_bench.cpp bench/best_matmul_none.cpp
+                 bench/best_conv2d_none.cpp)
 endif()
 target_link_libraries(kernel_bench PRIVATE weft weft_dependencies)

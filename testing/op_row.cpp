@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -11,6 +14,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/library/matmul.h"
+#include "weft/nn/safetensors.h"
 #include "weft/testing/compare.h"
 #include "weft/testing/machine.h"
 
@@ -161,6 +165,30 @@ void check_extremes(const OpRow& row) {
   check_paths_on(row, inputs, 10 * row.tolerance);  // large values cancel
 }
 
+// After the first failure of a test, writes the inputs, the GPU's f32 outcome and the CPU's f64 one
+// to the folder $WEFT_FAILURES, if it is set (./run gpu-check).
+void keep_failure(const std::vector<Tensor>& inputs, const Outcome& actual,
+                  const Outcome& expected) {
+  const char* folder = std::getenv("WEFT_FAILURES");
+  if (folder == nullptr || !::testing::Test::HasFailure()) return;
+  const ::testing::TestInfo& test = *::testing::UnitTest::GetInstance()->current_test_info();
+  const std::filesystem::path path =
+      std::filesystem::path(folder) /
+      fmt::format("{}.{}.safetensors", test.test_suite_name(), test.name());
+  if (std::filesystem::exists(path)) return;
+  TensorMap tensors;
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    if (tensor.defined()) tensors[name] = tensor;
+  };
+  for (std::size_t k = 0; k < inputs.size(); ++k) add(fmt::format("input_{}", k), inputs[k]);
+  for (const auto& [side, outcome] : {std::pair{"gpu", &actual}, std::pair{"cpu", &expected}}) {
+    add(fmt::format("{}_value", side), outcome->value);
+    for (std::size_t k = 0; k < outcome->grads.size(); ++k)
+      add(fmt::format("{}_grad_{}", side, k), outcome->grads[k]);
+  }
+  write_safetensors(path.string(), tensors);
+}
+
 void check_cuda(const OpRow& row) {
   const Device cuda = device_named("cuda");
   for (const Size size : row.sizes) {
@@ -171,6 +199,7 @@ void check_cuda(const OpRow& row) {
     const Outcome single = run(row, inputs, DType::f32, Inputs::leaves, cuda);
     expect_close(single, oracle, row.tolerance);
     expect_same_bytes(run(row, inputs, DType::f32, Inputs::computed, cuda), single);
+    keep_failure(inputs, single, oracle);
   }
 }
 

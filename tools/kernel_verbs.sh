@@ -72,13 +72,21 @@ torture_kernels() {
   exec python3 "$root/tools/torture_kernels.py" "${builds[@]}" "$@"
 }
 
-# Builds, tests, sanitizes and measures on a machine with a GPU, and writes one report.
+# Tests, sanitizes and measures on a machine with a GPU, and writes one report. `pack` and
+# `pack-deps` fill folders for such a machine.
 run_gpu_check() {
-  if [[ ${1:-} == pack ]]; then
-    install_packages "${build_packages[@]}" "${test_packages[@]}"
-    exec python3 "$root/tools/gpu_deps.py" "${2:?"gpu-check pack: the folder to fill is required"}"
-  fi
-  find_nvcc || stop "gpu-check: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required to build"
-  preset=cuda build=$root/build/cuda
-  exec python3 "$root/tools/gpu_check.py" "$root" --deps "$deps" "$@"
+  local tools=$root/tools/gpu_check
+  case ${1:-} in
+    pack)
+      install_packages "${build_packages[@]}" "${test_packages[@]}"
+      [[ " $* " == *" --build"* ]] || find_nvcc ||
+        stop "gpu-check pack: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
+      exec python3 "$tools/pack.py" "$root" "${@:2}" ;;
+    pack-deps)
+      install_packages "${build_packages[@]}" "${test_packages[@]}"
+      exec python3 "$tools/pack_deps.py" "${2:?"gpu-check pack-deps: the folder to fill is required"}" ;;
+  esac
+  find_nvcc || [[ " $* " == *" --from"* || " $* " == *" --help "* || " $* " == *" -h "* ]] ||
+    stop "gpu-check: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required to build, or programs built elsewhere (--from DIR)"
+  exec python3 "$tools" "$root" --deps "$deps" "$@"
 }

@@ -3,6 +3,7 @@
 // inherits nothing from the user who runs the tests.
 #pragma once
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -27,13 +28,21 @@ inline std::string file_text(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Starts the line of a shell in the folder. $WEFT is the command; after `exec` the process is the
-// command itself.
+// Tests that were carried to another machine (./run gpu-check --from) find the command and the tree
+// by these variables.
+inline const char* set_or(const char* variable, const char* built_in) {
+  const char* set = std::getenv(variable);
+  return set != nullptr ? set : built_in;
+}
+
+// Starts the line of a shell in the folder. $WEFT is the command and $WEFT_ROOT the source tree;
+// after `exec` the process is the command itself.
 inline pid_t start_line(const std::filesystem::path& folder, const std::string& line) {
   const pid_t child = fork();
   if (child != 0) return child;
   test_support::inherit_nothing();
-  setenv("WEFT", WEFT_COMMAND, 1);
+  setenv("WEFT", set_or("WEFT_TESTED_COMMAND", WEFT_COMMAND), 1);
+  setenv("WEFT_ROOT", set_or("WEFT_TESTED_ROOT", WEFT_SOURCE_ROOT), 1);
   if (chdir(folder.c_str()) != 0) _exit(99);
   execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
   _exit(99);

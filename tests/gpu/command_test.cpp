@@ -41,13 +41,13 @@ class GpuCommand : public testing_gpu::OnGpu {
   // The same run with samples on the host and on the device.
   void samples_on_the_device(const std::string& augmented) {
     const auto train = [&](const std::string& dir, const std::string& more) {
-      const Result result =
-          weft("train " WEFT_SOURCE_ROOT
-               "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
-               "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
-               "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
-               "run.dir=" +
-               dir + augmented + " " + more);
+      const Result result = weft(
+          "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+          "data.train_size=300 data.test_size=40 "
+          "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
+          "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
+          "run.dir=" +
+          dir + augmented + " " + more);
       EXPECT_EQ(result.code, 0) << result.output;
       return result.output;
     };
@@ -81,7 +81,7 @@ TEST_F(GpuCommand, TrainsTheDigitsMlp) {
   const std::string small =
       "run.device=cuda run.dir=run data.train_size=300 data.test_size=40 model.hidden='[16]' "
       "train.epochs=2 train.batch_size=32";
-  const Result trained = weft("train " WEFT_SOURCE_ROOT "/configs/digits_mlp.yaml " + small);
+  const Result trained = weft("train $WEFT_ROOT/configs/digits_mlp.yaml " + small);
   ASSERT_EQ(trained.code, 0) << trained.output;
   EXPECT_NE(trained.output.find("test samples; cuda"), std::string::npos) << trained.output;
   EXPECT_NE(trained.output.find("epoch 2/2"), std::string::npos) << trained.output;
@@ -92,21 +92,20 @@ TEST_F(GpuCommand, TrainsTheDigitsMlp) {
 }
 
 TEST_F(GpuCommand, SlowFinetunesInStagesWithEveryCallback) {
-  const Result trained =
-      weft("train " WEFT_SOURCE_ROOT
-           "/configs/finetune_staged_unfreeze.yaml run.device=cuda run.dir=run "
-           "data.train_size=80 data.test_size=20 train.epochs=7 train.clip_norm=1 "
-           "train.batch_size=40 'callbacks=[ema, gradient_monitor, nan_report, "
-           "rollback]'");
+  const Result trained = weft(
+      "train $WEFT_ROOT/configs/finetune_staged_unfreeze.yaml run.device=cuda run.dir=run "
+      "data.train_size=80 data.test_size=20 train.epochs=7 train.clip_norm=1 "
+      "train.batch_size=40 'callbacks=[ema, gradient_monitor, nan_report, "
+      "rollback]'");
   ASSERT_EQ(trained.code, 0) << trained.output;
   EXPECT_NE(trained.output.find("optimizer rebuilt"), std::string::npos) << trained.output;
 }
 
 TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
-  const std::string small = "train " WEFT_SOURCE_ROOT
-                            "/configs/digits_mlp.yaml run.device=cuda run.dir=run "
-                            "data.train_size=300 data.test_size=40 model.hidden='[16]' "
-                            "train.epochs=1 train.capture=true run.autotune=true";
+  const std::string small =
+      "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda run.dir=run "
+      "data.train_size=300 data.test_size=40 model.hidden='[16]' "
+      "train.epochs=1 train.capture=true run.autotune=true";
   const Result refused = weft(small + " run.atomics=true run.deterministic=true");
   EXPECT_EQ(refused.code, 2) << refused.output;
   for (const char* key : {"run.autotune", "run.atomics"})
@@ -121,14 +120,15 @@ TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
 // With strategies and callbacks, captured steps give the same run bit by bit.
 TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   const auto train = [&](const std::string& dir, const std::string& more) {
-    return weft("train " WEFT_SOURCE_ROOT
-                "/configs/digits_mlp.yaml run.device=cuda data.train_size=200 data.test_size=20 "
-                "model.hidden='[16, 12]' model.dropout=0.2 train.epochs=3 train.clip_norm=1 "
-                "train.batch_size=20 validation.every=4ba "
-                "'strategy={type: staged_unfreeze, stages: [{at: 0ep, train: [\"5.*\"]}, {at: 1ep, "
-                "train: [\"*\"], lr_factor: 0.3}]}' 'callbacks=[ema, nan_report, rollback, {type: "
-                "gradient_monitor, every: 4ba}]' run.dir=" +
-                dir + " " + more);
+    return weft(
+        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+        "data.train_size=200 data.test_size=20 "
+        "model.hidden='[16, 12]' model.dropout=0.2 train.epochs=3 train.clip_norm=1 "
+        "train.batch_size=20 validation.every=4ba "
+        "'strategy={type: staged_unfreeze, stages: [{at: 0ep, train: [\"5.*\"]}, {at: 1ep, "
+        "train: [\"*\"], lr_factor: 0.3}]}' 'callbacks=[ema, nan_report, rollback, {type: "
+        "gradient_monitor, every: 4ba}]' run.dir=" +
+        dir + " " + more);
   };
   const Result eager = train("eager", ""), captured = train("captured", "train.capture=true");
   ASSERT_EQ(eager.code, 0) << eager.output;
@@ -143,12 +143,12 @@ TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
 // The metrics are not those of an earlier validation while the host has no report of later steps.
 TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
   for (const char* more : {"train.clip_norm=1", "train.capture=true"}) {
-    const Result trained =
-        weft("train " WEFT_SOURCE_ROOT
-             "/configs/digits_mlp.yaml run.device=cuda data.train_size=240 data.test_size=20 "
-             "model.hidden='[16]' train.epochs=1 train.batch_size=20 validation.every=2ba "
-             "checkpoint.every=3ba checkpoint.keep_last=9 run.dir=run " +
-             std::string(more));
+    const Result trained = weft(
+        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+        "data.train_size=240 data.test_size=20 "
+        "model.hidden='[16]' train.epochs=1 train.batch_size=20 validation.every=2ba "
+        "checkpoint.every=3ba checkpoint.keep_last=9 run.dir=run " +
+        std::string(more));
     ASSERT_EQ(trained.code, 0) << trained.output;
     for (const i64 step : {3, 6, 9}) {
       const fs::path saved = folder_ / "run/checkpoints" / fmt::format("step-{}", step);
@@ -163,8 +163,8 @@ TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
 
 TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   const std::string line =
-      "train " WEFT_SOURCE_ROOT
-      "/configs/digits_mlp.yaml run.device=cuda data.train_size=300 data.test_size=40 "
+      "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+      "data.train_size=300 data.test_size=40 "
       "model.hidden='[16]' model.dropout=0.2 train.epochs=2 train.batch_size=30 train.capture=true "
       "checkpoint.every=4ba checkpoint.keep_last=9 run.dir=";
   const Result whole = weft(line + "whole");
@@ -195,11 +195,10 @@ TEST_F(GpuCommand, SlowAugmentedSamplesOnTheDeviceGiveTheSameRun) {
 // second.
 TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
   const auto plans_of = [&](const std::string& dir, const std::string& more) {
-    const Result result =
-        weft("train " WEFT_SOURCE_ROOT
-             "/configs/digits_mlp.yaml run.device=cuda data.train_size=200 "
-             "data.test_size=20 model.hidden='[16]' train.batch_size=20 run.dir=" +
-             dir + " " + more);
+    const Result result = weft(
+        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda data.train_size=200 "
+        "data.test_size=20 model.hidden='[16]' train.batch_size=20 run.dir=" +
+        dir + " " + more);
     EXPECT_EQ(result.code, 0) << result.output;
     EXPECT_EQ(result.output.find("plan"), std::string::npos) << result.output;
     std::ifstream file(folder_ / dir / "checkpoints/last/trainer_state.json");
@@ -220,8 +219,7 @@ TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
 
 TEST_F(GpuCommand, SaysWhatItWasBuiltFor) {
   EXPECT_NE(weft("--version").output.find("devices: cpu, cuda ("), std::string::npos);
-  const Result wrong =
-      weft("train " WEFT_SOURCE_ROOT "/configs/digits_mlp.yaml run.device=gpu run.dir=run");
+  const Result wrong = weft("train $WEFT_ROOT/configs/digits_mlp.yaml run.device=gpu run.dir=run");
   EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.output.find("known: auto, cpu, cuda"), std::string::npos) << wrong.output;
 }

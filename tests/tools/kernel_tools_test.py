@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests the tools of kernel authors: new-op, op, kernel-info, and gpu-check with stand-ins for the
-GPU's tools."""
+"""Tests the tools of kernel authors: new-op, op and kernel-info."""
 import json
 import os
 import shutil
@@ -100,73 +99,6 @@ ptxas info    : Used 48 registers, used 1 barriers, 64 bytes smem, 392 bytes cme
         code, _, error = call(self.root, "kernel_info.py", str(self.root), "sofmax")
         self.assertEqual(code, 2)
         self.assertIn("known: adam,", error)
-
-
-class GpuCheck(InACopy):
-    """gpu-check as a whole, with stand-ins for every program of a machine with a GPU."""
-
-    def setUp(self):
-        super().setUp()
-        self.bin = Path(self.folder.name, "bin")
-        self.bin.mkdir()
-        self.build = self.root / "build/cuda"
-        self.build.mkdir(parents=True)
-        passes = 'echo "[  PASSED  ] 7 tests."'
-        self.stub("nvidia-smi", 'echo "NVIDIA T, 580, 9.0, 1 MiB, 1, 1, 1, 1, 1"')
-        self.stub("nvcc", "echo Build 13")
-        self.stub("cmake", 'echo "$@" >>../cmake-calls')
-        self.stub("ninja", "exit 0")
-        self.stub("compute-sanitizer", f'{passes}; echo "========= ERROR SUMMARY: 0 errors"')
-        self.stub("kernel_bench", """echo '{"kernel": "relu", "ratio": 0.95}'""", self.build)
-        for name in ("test_cuda", "test_gpu", "test_autograd"):
-            self.stub(name, passes, self.build)
-
-    def stub(self, name, script, folder=None):
-        path = (folder or self.bin) / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    def check(self, *arguments):
-        # PyTorch is missing there, because the benchmark against PyTorch is not tested here.
-        self.stub("python3", "exit 1")
-        path = f"{self.bin}:{os.environ['PATH']}"
-        code, output, error = call(self.root, "gpu_check.py", str(self.root), *arguments, PATH=path)
-        report = self.root / "build/gpu-check/gpu-check.json"
-        return code, output + error, json.loads(report.read_text()) if report.exists() else None
-
-    def test_all_parts(self):
-        code, output, report = self.check("--deps", "/some/folder")
-        self.assertEqual(code, 0, output)
-        self.assertEqual({part: found["passed"] for part, found in report["parts"].items()},
-                         dict.fromkeys(["build", "test", "sanitize", "bench"], True))
-        self.assertEqual(report["machine"]["gpu"]["name"], "NVIDIA T")
-        self.assertIn("-DCMAKE_CUDA_ARCHITECTURES=90-real", report["parts"]["build"]["found"]["flags"])
-        self.assertIn("-DCMAKE_PREFIX_PATH=/some/folder", report["parts"]["build"]["found"]["flags"])
-        self.assertEqual(report["parts"]["test"]["found"]["test_gpu"]["passed"], 7)
-        self.assertIn("sanitize: passed", (self.root / "build/gpu-check/gpu-check.txt").read_text())
-
-    def test_a_failure_is_named_and_the_rest_goes_on(self):
-        self.stub("test_gpu", 'echo "[  FAILED  ] GpuTraining.X (3 ms)"; exit 1', self.build)
-        code, output, report = self.check()
-        self.assertEqual(code, 1, output)
-        self.assertEqual(report["parts"]["test"]["found"]["test_gpu"]["failed"], ["GpuTraining.X"])
-        self.assertTrue(report["parts"]["bench"]["passed"])
-
-    def test_no_test_at_all_is_a_failure(self):
-        self.stub("test_gpu", 'echo "[  PASSED  ] 0 tests."', self.build)
-        self.assertEqual(self.check("test")[0], 1)
-
-    def test_a_part_that_takes_too_long_is_ended(self):
-        self.stub("test_cuda", "exec sleep 60", self.build)
-        code, output, report = self.check("--seconds", "1", "test")
-        self.assertEqual((code, report["parts"]["test"]["found"]["test_cuda"]["exit_code"]), (1, 124), output)
-
-    def test_what_cannot_begin(self):
-        self.assertEqual(self.check("tests")[0], 2)
-        self.stub("nvidia-smi", "exit 9")
-        code, output, report = self.check()
-        self.assertEqual((code, report), (2, None))
-        self.assertIn("shows no GPU", output)
 
 
 if __name__ == "__main__":

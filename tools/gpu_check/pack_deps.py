@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills a folder with all that the build needs except CUDA, for a GPU machine without a network:
 
-    ./run gpu-check pack DIR                 here, where the packages are installed (or can be)
+    ./run gpu-check pack-deps DIR            here, where the packages are installed (or can be)
     ./run --deps DIR gpu-check               there
 
 The folder holds headers and static libraries of the Debian packages that ./run installs, about 25
@@ -51,7 +51,7 @@ endif()
 def files_of(package):
     listed = subprocess.run(["dpkg", "-L", package], text=True, capture_output=True)
     if listed.returncode != 0:
-        print(f"gpu-check pack: {package} is not installed; apt-get install {package}", file=sys.stderr)
+        print(f"gpu-check pack-deps: {package} is not installed; apt-get install {package}", file=sys.stderr)
         sys.exit(2)
     return [Path(line) for line in listed.stdout.splitlines() if Path(line).is_file()]
 
@@ -76,7 +76,7 @@ def main():
         raise SystemExit(__doc__)
     folder = Path(sys.argv[1])
     if folder.exists() and any(folder.iterdir()):
-        print(f"gpu-check pack: {folder} is not empty; a new or empty folder is required", file=sys.stderr)
+        print(f"gpu-check pack-deps: {folder} is not empty; a new or empty folder is required", file=sys.stderr)
         sys.exit(2)
     for package in PACKAGES:
         for path in files_of(package):
@@ -94,7 +94,7 @@ def main():
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     print(f"{folder}: {size:.0f} MB; there: ./run --deps {folder.name} gpu-check")
     if size > LIMIT_MB:
-        print(f"gpu-check pack: more than {LIMIT_MB} MB", file=sys.stderr)
+        print(f"gpu-check pack-deps: more than {LIMIT_MB} MB", file=sys.stderr)
         sys.exit(1)
 
 

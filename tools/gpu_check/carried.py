@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder that `./run gpu-check pack` fills and `./run gpu-check --from` takes.
+
+    pack.json        {arch, commit, date, cpu_losses}
+    programs.tar.xz  bin/: programs and libweft; bin/lib/: libraries of the system
+    data/            mnist/, as it was downloaded"""
+import json
+import os
+import tarfile
+from pathlib import Path
+
+import machine
+
+ARCHIVE, ABOUT = "programs.tar.xz", "pack.json"
+
+
+def unpack(folder, work):
+    """Unpacks the programs to work/bin, and returns what pack.json says."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        with tarfile.open(folder / ARCHIVE, "r:xz") as archive:
+            archive.extractall(work)
+    except (OSError, ValueError, tarfile.TarError, EOFError) as error:
+        machine.stop(f"--from: {folder} has no programs that can be unpacked ({getattr(error, 'strerror', None) or error}); "
+                     "a folder from ./run gpu-check pack is required")
+    return about
+
+
+def data_folder(options):
+    for folder in (options.data, options.source and options.source / "data", os.environ.get("WEFT_DATA_DIR"),
+                   options.root / "data"):
+        if folder and Path(folder).is_dir():
+            return Path(folder).resolve()
+    return None
