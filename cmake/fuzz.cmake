@@ -27,7 +27,7 @@ set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest
     train/run/log_file.cpp train/run/metrics_log.cpp train/run/run_folder.cpp train/loggers/csv.cpp
     train/loggers/event_*.cpp train/loggers/jsonl.cpp train/loggers/summary_event.cpp
     train/loggers/tfrecord.cpp)
-set(fuzz_view view/history.cpp view/scale.cpp)
+set(fuzz_view view/history.cpp view/scale.cpp view/study.cpp)
 set(fuzz_tests tests/fuzz/*.cpp)
 
 set(fuzz_sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize=vptr,function

@@ -66,6 +66,7 @@ TARGETS = {
     "safetensors": Target(r"nn/safetensors", "json"),
     "stream": Target(r"data/stream/(protocol|record)\.cpp", "json"),
     "stream_journal": Target(r"data/stream/journal\.cpp"),
+    "study": Target(r"view/study\.cpp", "json", 128),
     "text": Target(r"data/text\.cpp"),
     "trainer_state": Target(r"train/checkpoint/checkpoint_reader|tensor/state\.cpp", "json"),
 }
