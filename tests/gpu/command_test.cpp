@@ -42,7 +42,7 @@ class GpuCommand : public testing_gpu::OnGpu {
   void samples_on_the_device(const std::string& augmented) {
     const auto train = [&](const std::string& dir, const std::string& more) {
       const Result result = weft(
-          "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+          "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda "
           "data.train_size=300 data.test_size=40 "
           "data.validation_split=0.2 data.subset=205 model.hidden='[16]' model.dropout=0.2 "
           "train.epochs=3 train.batch_size=30 checkpoint.every=4ba checkpoint.keep_last=9 "
@@ -81,7 +81,7 @@ TEST_F(GpuCommand, TrainsTheDigitsMlp) {
   const std::string small =
       "run.device=cuda run.dir=run data.train_size=300 data.test_size=40 model.hidden='[16]' "
       "train.epochs=2 train.batch_size=32";
-  const Result trained = weft("train $WEFT_ROOT/configs/digits_mlp.yaml " + small);
+  const Result trained = weft("train \"$WEFT_ROOT/configs/digits_mlp.yaml\" " + small);
   ASSERT_EQ(trained.code, 0) << trained.output;
   EXPECT_NE(trained.output.find("test samples; cuda"), std::string::npos) << trained.output;
   EXPECT_NE(trained.output.find("epoch 2/2"), std::string::npos) << trained.output;
@@ -93,7 +93,7 @@ TEST_F(GpuCommand, TrainsTheDigitsMlp) {
 
 TEST_F(GpuCommand, SlowFinetunesInStagesWithEveryCallback) {
   const Result trained = weft(
-      "train $WEFT_ROOT/configs/finetune_staged_unfreeze.yaml run.device=cuda run.dir=run "
+      "train \"$WEFT_ROOT/configs/finetune_staged_unfreeze.yaml\" run.device=cuda run.dir=run "
       "data.train_size=80 data.test_size=20 train.epochs=7 train.clip_norm=1 "
       "train.batch_size=40 'callbacks=[ema, gradient_monitor, nan_report, "
       "rollback]'");
@@ -103,7 +103,7 @@ TEST_F(GpuCommand, SlowFinetunesInStagesWithEveryCallback) {
 
 TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
   const std::string small =
-      "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda run.dir=run "
+      "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda run.dir=run "
       "data.train_size=300 data.test_size=40 model.hidden='[16]' "
       "train.epochs=1 train.capture=true run.autotune=true";
   const Result refused = weft(small + " run.atomics=true run.deterministic=true");
@@ -121,7 +121,7 @@ TEST_F(GpuCommand, AutotunesItsProductsUnlessItMustBeDeterministic) {
 TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
   const auto train = [&](const std::string& dir, const std::string& more) {
     return weft(
-        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+        "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda "
         "data.train_size=200 data.test_size=20 "
         "model.hidden='[16, 12]' model.dropout=0.2 train.epochs=3 train.clip_norm=1 "
         "train.batch_size=20 validation.every=4ba "
@@ -144,7 +144,7 @@ TEST_F(GpuCommand, CapturedStepsGiveTheSameWeights) {
 TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
   for (const char* more : {"train.clip_norm=1", "train.capture=true"}) {
     const Result trained = weft(
-        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+        "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda "
         "data.train_size=240 data.test_size=20 "
         "model.hidden='[16]' train.epochs=1 train.batch_size=20 validation.every=2ba "
         "checkpoint.every=3ba checkpoint.keep_last=9 run.dir=run " +
@@ -163,7 +163,7 @@ TEST_F(GpuCommand, ACheckpointHasTheMetricsOfItsOwnStep) {
 
 TEST_F(GpuCommand, CapturedStepsResumeToTheSameWeights) {
   const std::string line =
-      "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda "
+      "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda "
       "data.train_size=300 data.test_size=40 "
       "model.hidden='[16]' model.dropout=0.2 train.epochs=2 train.batch_size=30 train.capture=true "
       "checkpoint.every=4ba checkpoint.keep_last=9 run.dir=";
@@ -196,7 +196,7 @@ TEST_F(GpuCommand, SlowAugmentedSamplesOnTheDeviceGiveTheSameRun) {
 TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
   const auto plans_of = [&](const std::string& dir, const std::string& more) {
     const Result result = weft(
-        "train $WEFT_ROOT/configs/digits_mlp.yaml run.device=cuda data.train_size=200 "
+        "train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=cuda data.train_size=200 "
         "data.test_size=20 model.hidden='[16]' train.batch_size=20 run.dir=" +
         dir + " " + more);
     EXPECT_EQ(result.code, 0) << result.output;
@@ -219,7 +219,8 @@ TEST_F(GpuCommand, AResumedRunComputesWithTheCheckpointsPlans) {
 
 TEST_F(GpuCommand, SaysWhatItWasBuiltFor) {
   EXPECT_NE(weft("--version").output.find("devices: cpu, cuda ("), std::string::npos);
-  const Result wrong = weft("train $WEFT_ROOT/configs/digits_mlp.yaml run.device=gpu run.dir=run");
+  const Result wrong =
+      weft("train \"$WEFT_ROOT/configs/digits_mlp.yaml\" run.device=gpu run.dir=run");
   EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.output.find("known: auto, cpu, cuda"), std::string::npos) << wrong.output;
 }

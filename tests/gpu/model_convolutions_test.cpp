@@ -65,8 +65,8 @@ std::set<Line> convolutions_of(const std::string& name, Device device) {
     const auto s = std::bit_cast<kernels::Conv2dShape>(shape);
     EXPECT_EQ(s.kernel.h, s.kernel.w);
     EXPECT_EQ(s.stride.h, s.stride.w);
-    EXPECT_EQ(s.padding.h, s.kernel.h / 2);
-    EXPECT_EQ(s.padding.w, s.kernel.w / 2);
+    EXPECT_EQ(s.padding.h, (s.kernel.h - 1) / 2);
+    EXPECT_EQ(s.padding.w, (s.kernel.w - 1) / 2);
     EXPECT_EQ(s.dilation.h * s.dilation.w * s.groups, 1);
     all.insert({name,
                 {config.train.batch_size, s.height, s.width, s.channels, s.out_channels, s.kernel.h,

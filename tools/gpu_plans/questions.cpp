@@ -43,7 +43,7 @@ std::vector<Convolution> model_convolutions(const std::string& path) {
                path);
     s.kernel = {kernel, kernel};
     s.stride = {stride, stride};
-    s.padding = {kernel / 2, kernel / 2};
+    s.padding = {(kernel - 1) / 2, (kernel - 1) / 2};
     s = completed(s);
     all.push_back(c);
   }
