@@ -82,8 +82,23 @@ def _command(arguments: List[str]) -> str:
     return shlex.join(["weft", *words])
 
 
-def _interrupt(*_: object) -> NoReturn:
+_stopped_by = signal.SIGINT
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    global _stopped_by
+    _stopped_by = signal.Signals(number)
     raise KeyboardInterrupt
+
+
+def _exit_code(result: TuneResult) -> int:
+    """That of a run (docs/checkpoints.md), where no trial is complete and none can go on."""
+    outcomes = {trial.outcome for trial in result.trials}
+    if not outcomes or outcomes & {"complete", "stopped"}:
+        return 0
+    if outcomes == {"failed"}:
+        return 2 if all(trial.code in (None, 2) for trial in result.trials) else 1
+    return 3
 
 
 def _tune(arguments: List[str]) -> int:
@@ -100,9 +115,9 @@ def _tune(arguments: List[str]) -> int:
         raise
     except Interrupted as interrupted:
         _show(interrupted.result, again, True)
-        return 128 + signal.SIGINT
+        return 128 + _stopped_by
     _show(result, again, any(trial.outcome == "stopped" for trial in result.trials))
-    return 0 if result.best is not None or not result.trials else 3
+    return _exit_code(result)
 
 
 def _fail(sentence: str, code: int) -> int:
@@ -120,7 +135,7 @@ def main(arguments: List[str]) -> int:
         return _fail(f"--{error}" if error.argument else str(error), error.code)
     except KeyboardInterrupt:
         print("weft: stopped before the first trial", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + _stopped_by
     except BrokenPipeError:  # the runs have been stopped; the next call goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE

@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import os
-import pathlib
+import stat
 from typing import Any, Dict, Iterator, List, Mapping, NoReturn, Optional, Tuple, Union
 
 from weft import _check
@@ -20,6 +20,7 @@ Path = Union[str, "os.PathLike[str]"]
 _KINDS = ("float", "int", "choice")
 _OPTIONS = {"float": ("log", "step", "when"), "int": ("log", "step", "when"), "choice": ("when",)}
 _MOST_POINTS = 10_000  # of a grid
+_MOST_BYTES = 2**18  # of a file, which PyYAML reads in seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,12 +148,29 @@ def read_space(space: Union[Path, Mapping[str, Any]]) -> Space:
     from weft import _yaml
     path = _check.path_of("space", space)
     try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise mistake_in("space", f": {path} cannot be read ({reason}); a YAML file is required") from None
-    content, lines = _yaml.read(text, path)
+        content, lines = _yaml.read(_text_of(path), path)
+    except RecursionError:
+        raise mistake_in("space", f": {path} has too many brackets in each other; a YAML file is required") from None
     return _Reader(path, lines).read(content)
+
+
+def _text_of(path: str) -> str:
+    """The text of a file, which has an end, unlike some devices."""
+    reason = None
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            reason = "it is no file"
+        else:
+            with open(path, "rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+            if len(content) <= _MOST_BYTES:
+                return content.decode("utf-8")
+            reason = f"it has more than {_MOST_BYTES // 1024} KiB"
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8"
+    raise mistake_in("space", f": {path} cannot be read ({reason}); a YAML file is required")
 
 
 def _texts(value: Any) -> Any:
@@ -250,9 +268,10 @@ class _Reader:
 
     def _check_conditions(self, parameter: Parameter, found: Mapping[str, Parameter]) -> None:
         for key, values in parameter.when:
+            others = [other for other in found if other != parameter.key]
             if key not in found:
                 self._fail(parameter.key, f"when: '{key}' is no key of the space; known: "
-                                          f"{', '.join(found)}{did_you_mean(key, found)}")
+                                          f"{', '.join(others) or 'no other'}{did_you_mean(key, others)}")
             known = found[key].points()
             if known is None:
                 self._fail(parameter.key, f"when: '{key}' is a range; a key with `choice` or `step` is required")

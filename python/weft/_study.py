@@ -13,12 +13,15 @@ import importlib.util
 import os
 import pathlib
 import sqlite3
+import stat
+import uuid
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from weft import _yaml
 from weft._error import Error, did_you_mean, mistake, mistake_in
 from weft._space import Assignment, Space, Value
+from weft._tune_folder import TrialsFolder, adopt
 
 if TYPE_CHECKING:
     import optuna
@@ -81,6 +84,9 @@ def storage_error(path: str, error: BaseException) -> StorageError:
 class StudyFile:
     """The file and its lock. `descriptor` is that of the lock."""
 
+    path: str
+    descriptor: int
+
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         folder = os.path.dirname(self.path)
@@ -89,24 +95,44 @@ class StudyFile:
                           "required")
         try:
             if os.path.exists(self.path):
+                if not stat.S_ISREG(os.stat(self.path).st_mode):
+                    raise mistake_in("storage", f": {path} is no file; a file of an earlier weft tune, or a new "
+                                     "name, is required")
                 with open(self.path, "rb") as file:
                     begin = file.read(len(_SQLITE))
                 if begin and begin != _SQLITE:
                     raise mistake_in("storage", f": {path} is no SQLite database; a file of an earlier weft "
                                      "tune, or a new name, is required")
-            lock = os.path.join(folder, f".{os.path.basename(self.path)}.lock")
-            self.descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._lock = os.path.join(folder, f".{os.path.basename(self.path)}.lock")
+            self._new = [] if os.path.lexists(self._lock) else [self._lock]
+            while not self._take_lock(path):
+                pass
         except OSError as error:
             raise mistake_in("storage", f": {path} cannot be opened ({error.strerror}); a file that can be "
                              "written is required") from None
+        if not os.path.lexists(self.path):
+            self._new += [self.path, f"{self.path}-journal"]
+
+    def _take_lock(self, path: str) -> bool:
+        """Whether the lock was taken; False if its file was removed meanwhile (close())."""
+        self.descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self.descriptor)
             raise mistake_in("storage", f": another process tunes with {path}, or its runs are still saving; "
                           "wait for its end, or use more jobs for trials side by side") from None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self.descriptor), os.stat(self._lock)):
+                return True
+        os.close(self.descriptor)
+        return False
 
-    def close(self) -> None:
+    def close(self, discard: bool = False) -> None:
+        """discard: the files that were not there before are removed."""
+        for new in self._new if discard else ():
+            with contextlib.suppress(OSError):
+                os.remove(new)
         os.close(self.descriptor)
 
 
@@ -116,10 +142,12 @@ class Study:
     def __init__(self, file: StudyFile, space: Space, *, config: str, folder: pathlib.Path,
                  sampler: str, pruner: str, seed: int) -> None:
         """config: the resolved config without the space. folder: that of the trials of a new
-        study; if it exists, another number is added to its name."""
+        study; if it exists, a number is added to its name (Note [One study per folder])."""
         self._optuna, self._space, self._path = import_optuna(), space, file.path
         check_choice("sampler", sampler, SAMPLERS)
         check_choice("pruner", pruner, PRUNERS)
+        if sampler == "cmaes" and importlib.util.find_spec("cmaes") is None:
+            raise mistake_in("sampler", " cmaes: the package cmaes is not installed; pip install cmaes")
         grid = space.grid() if sampler == "grid" else []
         from sqlalchemy.engine import URL
         try:
@@ -128,6 +156,16 @@ class Study:
                 storage=storage, study_name=_NAME, direction="minimize", load_if_exists=True)
         except Exception as error:  # those of SQLite, SQLAlchemy and Optuna
             raise storage_error(file.path, error) from None
+        self._trials_folder: Optional[TrialsFolder] = None
+        try:
+            self._begin(file, config, folder, grid, sampler=sampler, pruner=pruner, seed=seed)
+        except BaseException:
+            if self._trials_folder is not None:
+                self._trials_folder.discard()
+            raise
+
+    def _begin(self, file: StudyFile, config: str, folder: pathlib.Path, grid: List[Assignment], *,
+               sampler: str, pruner: str, seed: int) -> None:
         with self.stored():
             self._identify(file, config, folder)
             self._study.sampler = self._sampler(sampler, (seed + len(self._study.trials)) % SEEDS)
@@ -151,12 +189,12 @@ class Study:
 
     def _identify(self, file: StudyFile, config: str, folder: pathlib.Path) -> None:
         known = self._study.user_attrs
-        identity = {"space": self._space.text(), "config": config}
+        identity = {"config": config, "space": self._space.text()}  # the space says that all is there
         if "space" not in known:
             if self._study.trials:
                 raise mistake_in("storage", f": the study '{_NAME}' in {file.path} is none of weft tune; "
                                  "another file is required")
-            self._study.set_user_attr("folder", str(_unused(folder)))
+            self._take_folder(folder)
             for key, value in identity.items():
                 self._study.set_user_attr(key, value)
         elif known["space"] != identity["space"]:
@@ -166,6 +204,25 @@ class Study:
         elif difference := _config_difference(known["config"], config):
             raise mistake_in("storage", f": {file.path} holds a study of another config ({difference}); the "
                              "same config, or another file, is required")
+        else:
+            self._take_folder(folder)
+
+    def _take_folder(self, wanted: pathlib.Path) -> None:
+        known = self._study.user_attrs
+        stored = pathlib.Path(known["folder"]) if "folder" in known else None
+        if "id" not in known:
+            self._study.set_user_attr("id", uuid.uuid4().hex)
+            if stored is not None:
+                adopt(stored, self.id)
+        self._trials_folder = TrialsFolder(self.id, wanted, stored)
+        if self._trials_folder.path != stored:
+            self._study.set_user_attr("folder", str(self._trials_folder.path))
+
+    @property
+    def id(self) -> str:
+        """Another one for each study: the owner of the folder."""
+        with self.stored():
+            return str(self._study.user_attrs["id"])
 
     @property
     def folder(self) -> pathlib.Path:
@@ -232,8 +289,6 @@ class Study:
         if name == "tpe":
             return samplers.TPESampler(seed=seed, constant_liar=True)
         if name == "cmaes":
-            if importlib.util.find_spec("cmaes") is None:
-                raise mistake_in("sampler", " cmaes: the package cmaes is not installed; pip install cmaes")
             return samplers.CmaEsSampler(seed=seed)
         return samplers.RandomSampler(seed=seed)
 
@@ -242,13 +297,6 @@ class Study:
         if name == "median":
             return pruners.MedianPruner()
         return pruners.HyperbandPruner() if name == "hyperband" else pruners.NopPruner()
-
-
-def _unused(folder: pathlib.Path) -> pathlib.Path:
-    unused, number = folder, 2
-    while unused.exists():
-        unused, number = folder.with_name(f"{folder.name}-{number}"), number + 1
-    return unused
 
 
 def _first_difference(before: str, now: str) -> str:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _POLL = 0.2  # seconds
 _RESERVED = ("run.dir", "resume")  # each trial has its own
-_NO_VALIDATION = ("tune: the config holds out no validation samples; data.validation_split above 0 is "
-                  "required")
+_NO_VALIDATION = "no validation samples are held out; data.validation_split above 0 is required"
+_MEMORY = ("memory ran out", "use a smaller batch or model")  # a smaller trial may have enough
 _MOST_CHECKED = 64  # configs of the space that are checked before the first trial
 
 
@@ -84,14 +84,14 @@ def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, sto
     file = ConfigFile(content)
     try:
         plain = _checked_config(found, file, changes, plugins, found_space)
-        _check_validation(plain, found_space)
         changes_of_trials = changes + _threads(plain, jobs)
-        lock = StudyFile(storage)
+        lock, refused = StudyFile(storage), True
         try:
             check_writable(lock.path)
             folder = pathlib.Path("runs", f"{pathlib.Path(file.path).stem}-tune").absolute()
             study = Study(lock, found_space, config=plain, folder=folder, sampler=sampler, pruner=pruner,
                           seed=seed)
+            refused = False
             tuner = _Tuner(study, trials=trials, on_trial=on_trial, named=file.named, start=_starter(
                 found, file.path, changes_of_trials, plugins, lock.descriptor))
             interrupted = False
@@ -109,7 +109,7 @@ def tune(config: Config, space: Union[Path, Mapping[str, Any]], trials: int, sto
                 raise Interrupted(result)
             return result
         finally:
-            lock.close()
+            lock.close(discard=refused)
     finally:
         file.remove()
 
@@ -132,13 +132,10 @@ def _check_timeout(timeout: Optional[float]) -> None:
         raise mistake_in("timeout", f": {timeout!r} given; seconds above 0 are required")
 
 
-def _check_validation(config: str, space: Space) -> None:
+def _validates(config: str) -> bool:
     """A run without a strategy validates only what data.validation_split holds out."""
     flat = _yaml.flat(_yaml.read(config, "config")[0])
-    tuned = any(each.key.split(".")[0] == "strategy" or each.key in ("data", "data.validation_split")
-                for each in space.parameters)
-    if flat.get("data.validation_split") == "0" and flat.get("strategy") == "null" and not tuned:
-        raise mistake(_NO_VALIDATION)
+    return flat.get("data.validation_split") != "0" or flat.get("strategy") != "null"
 
 
 def _check_keys(space: Space, overrides: Sequence[str]) -> None:
@@ -155,21 +152,27 @@ def _check_keys(space: Space, overrides: Sequence[str]) -> None:
 def _checked_config(program: str, file: ConfigFile, overrides: List[str], plugins: Sequence[Path],
                     space: Space) -> str:
     """The resolved config without the space. The program refuses keys and values of the space that
-    it does not take."""
+    it does not take. Values with which nothing would be validated are refused here."""
     try:
         plain = resolved_config(program, file.path, overrides, plugins)
     except Error as error:
         raise Error(file.named(str(error)), error.code) from None
+    tuned = any(each.key.split(".")[0] == "strategy" or each.key in ("data", "data.validation_split")
+                for each in space.parameters)
+    if not tuned and not _validates(plain):
+        raise mistake(f"tune: by the config, {_NO_VALIDATION}")
     for number, sample in enumerate(space.samples()):
         if number == _MOST_CHECKED:
             break
         chosen = overrides_of(sample)
         try:
-            resolved_config(program, file.path, overrides + chosen, plugins)
+            validates = _validates(resolved_config(program, file.path, overrides + chosen, plugins))
         except Error as error:
             sentence = file.named(str(error)).removeprefix("command line: ")
             raise Error(f"the space does not fit the config ({' '.join(chosen)}): {sentence}", error.code) \
                 from None
+        if not validates:
+            raise mistake(f"the space does not fit the config ({' '.join(chosen)}): {_NO_VALIDATION}")
     return plain
 
 
@@ -274,11 +277,19 @@ class _Tuner:
                         started.stop()
             with self._lock, self._study.stored():
                 trial.set_user_attr("validated_at", watched.steps)
+                values = " ".join(overrides_of(trial.params))
             result = started.wait()
+            if not watched.validates:
+                raise mistake(f"{values}: {_NO_VALIDATION}")
         except StorageError:
             raise
         except Error as error:
-            about = {"message": self._named(str(error)), "seconds": time.monotonic() - begun}
+            sentence = self._named(str(error))
+            about = {"message": sentence, "code": error.code, "seconds": time.monotonic() - begun}
+            if error.code == 1 and not any(part in sentence for part in _MEMORY):
+                # It would end the other trials too. This one's state stays.
+                raise Error(f"tune: trial {trial.number}: {sentence}; the same call goes on with it when the cause "
+                            "is gone", 1) from None
             if error.code == 3:
                 with self._lock, self._study.stored():
                     watched.report_infinity()
@@ -295,11 +306,6 @@ class _Tuner:
         if result.stopped:
             self._tell(trial, "pruned", None, about)
             return
-        if "validation/loss" not in watched.metrics:
-            # No trial is to blame, so none is said to have failed.
-            with self._lock:
-                self._study.end(trial, "failed", None, {**about, "message": _NO_VALIDATION})
-            raise mistake(_NO_VALIDATION)
         self._tell(trial, "complete", result.validation_loss, about)
 
     def _tell(self, trial: "optuna.Trial", outcome: str, loss: Optional[float],
@@ -322,7 +328,7 @@ class _Watched:
         storage = trial.study._storage
         self._reported = set(storage.get_trial(trial._trial_id).intermediate_values)
         self.steps: List[int] = []
-        self.metrics: List[str] = []
+        self.validates = True
         self.pruned = False
         for event in _events_in(before / "metrics.jsonl") if before is not None else ():
             self._take(event)
@@ -330,7 +336,8 @@ class _Watched:
     def prunes(self, event: Event) -> bool:
         """Takes an event. Returns whether the run is to be stopped; True once at most."""
         if event["event"] == "begin":
-            self.metrics = event["metrics"]
+            self.validates = "validation/loss" in event["metrics"]
+            return not self.validates
         if not self._take(event) or self.pruned or not self._trial.should_prune():
             return False
         self.pruned = True

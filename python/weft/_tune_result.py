@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Un
 
 from weft._error import Error
 from weft._space import Space, Value, overrides_of
+from weft._tune_folder import owner_of
 
 if TYPE_CHECKING:
     import optuna
@@ -40,6 +41,7 @@ class Trial:
     values: the keys of the space.
     message: the program's sentence about one that diverged or failed.
     validations: (step, validation loss), in order.
+    code: the program's exit code, of one that diverged or failed.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Trial:
     message: Optional[str]
     seconds: float
     validations: Tuple[Tuple[int, float], ...]
+    code: Optional[int] = None
 
 
 def trial_of(frozen: "optuna.trial.FrozenTrial") -> Trial:
@@ -62,7 +65,7 @@ def trial_of(frozen: "optuna.trial.FrozenTrial") -> Trial:
     return Trial(number=frozen.number, outcome=outcome, loss=None if outcome == "failed" else loss,
                  values=dict(frozen.params), folder=pathlib.Path(folder) if folder else None,
                  message=about.get("message"), seconds=float(about.get("seconds", 0)),
-                 validations=tuple(zip(about.get("validated_at", []), losses)))
+                 validations=tuple(zip(about.get("validated_at", []), losses)), code=about.get("code"))
 
 
 def _rank(trial: Trial) -> Tuple[int, float, int]:
@@ -76,12 +79,14 @@ class TuneResult:
 
     folder: that of the trials' run folders.
     command: the command line that trains the best trial again; None without a complete trial.
+    study: the id of the study, which its folder has too.
     """
 
     trials: List[Trial]
     folder: pathlib.Path
     command: Optional[str]
     about: Dict[str, Any]
+    study: str = ""
 
     @property
     def best(self) -> Optional[Trial]:
@@ -103,7 +108,7 @@ class TuneResult:
 
     def write(self, storage: str) -> None:
         """Writes the two files beside the storage, with its name, and the first one again into the
-        folder of the trials, if any was begun. Each is whole or as it was before. Raises OSError."""
+        folder of the trials, if that is still the study's. Each is whole or as it was before. Raises OSError."""
         json_path, csv_path = _beside(storage)
         best = self.best
         trials = [{**dataclasses.asdict(trial), "folder": str(trial.folder) if trial.folder else None}
@@ -112,7 +117,7 @@ class TuneResult:
                    "best": best.number if best else None, "trials": trials}
         report = json.dumps(_without_infinity(content), indent=1) + "\n"
         _replace(json_path, report)
-        if self.folder.is_dir():
+        if owner_of(self.folder) == self.study:
             _replace(str(self.folder / _IN_FOLDER), report)
         keys, text = self._keys(), io.StringIO()
         table = csv.writer(text, lineterminator="\n")
@@ -162,7 +167,7 @@ def result_of(study: "Study", *, config: Optional[str], overrides: Sequence[str]
         command = shlex.join(words)
     about = {"config": config, "overrides": list(overrides), "storage": storage,
              "space": [parameter.described() for parameter in space.parameters]}
-    return TuneResult(trials, study.folder, command, about)
+    return TuneResult(trials, study.folder, command, about, study.id)
 
 
 def _shown(value: Value) -> str:

@@ -14,6 +14,7 @@ import math
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -34,7 +35,7 @@ except ImportError as missing:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "python"))
 import weft  # noqa: E402
-from weft import __main__, _space, _study  # noqa: E402
+from weft import __main__, _space, _study, _tune, _tune_result  # noqa: E402
 
 COMMAND = os.path.abspath(sys.argv.pop())
 SECONDS = 120  # for anything that is waited for
@@ -103,8 +104,9 @@ class Space(InFolder):
                 ("a: {float: [1, 2], log: maybe}", "log: maybe given; true or false is required"),
                 ("a: {float: [0, 1], step: 3}", "step: 3 given; more than 0 and at most 1 is required"),
                 ("a: {float: [1, 2], log: true, step: 1}", "log and step given"),
-                ("a: {float: [0, 1], when: {lrr: 1}}\nlr: {choice: [1]}", "'lrr' is no key of the space; known: a, lr; "
+                ("a: {float: [0, 1], when: {lrr: 1}}\nlr: {choice: [1]}", "'lrr' is no key of the space; known: lr; "
                                                                          "did you mean 'lr'?"),
+                ("a.momentum: {float: [0, 1], when: {momentum: 1}}\na.nesterov: {choice: [1]}", "known: a.nesterov"),
                 ("a: {float: [0, 1], when: {b: sdg}}\nb: {choice: [sgd, adam]}", "b is never sdg; one of sgd, adam is "
                                                                                 "required; did you mean 'sgd'?"),
                 ("a: {float: [0, 1], when: {b: 1}}\nb: {float: [0, 1]}", "'b' is a range"),
@@ -113,8 +115,21 @@ class Space(InFolder):
                 ("a: [", "YAML is required"), ("", "nothing given"), ("- a", "keys of the config")]:
             with self.subTest(text):
                 self.assertIn(part, self.sentence(text))
-        with self.assertRaisesRegex(weft.Error, "nowhere.yaml cannot be read"):
-            _space.read_space("nowhere.yaml")
+        # A key is no suggestion for its own condition.
+        with self.assertRaisesRegex(weft.Error, "known: no other$"):
+            _space.read_space({"a.momentum": {"float": [0, 1], "when": {"momentum": 1}}})
+
+    def test_a_file_that_is_none_has_no_end_or_is_long(self):
+        os.mkfifo("pipe")
+        self.write("long.yaml", "# " + "x" * 2**18)
+        self.write("deep.yaml", "[" * 10000)
+        for path, part in [("nowhere.yaml", "cannot be read (No such file"), ("/dev/zero", "(it is no file)"),
+                           ("pipe", "(it is no file)"), (".", "(it is no file)"),
+                           ("long.yaml", "(it has more than 256 KiB)"), ("deep.yaml", "has too many brackets")]:
+            with self.assertRaises(weft.Error) as raised:
+                _space.read_space(path)
+            self.assertIn(part, str(raised.exception))
+            self.assertEqual((raised.exception.code, raised.exception.argument), (2, "space"))
 
     def test_a_condition_of_a_condition(self):
         space = _space.read_space({"c": {"int": [1, 3], "when": {"b": 2}}, "a": {"choice": ["x", "y"]},
@@ -221,7 +236,7 @@ class Studies(InFolder):
             self.assertEqual(trial.loss, trial.validations[-1][1])
 
     def test_a_config_without_validation_is_refused(self):
-        self.assertIn("the config holds out no validation samples",
+        self.assertIn("by the config, no validation samples are held out",
                       self.mistake(overrides=["data.validation_split=0"]))
         self.assertFalse(pathlib.Path("runs").exists())
 
@@ -318,6 +333,115 @@ class Studies(InFolder):
         self.assertRegex(errors.getvalue(), r"^weft: tune: s.tune.json cannot be written \(No space left.*\n$")
 
 
+class Faults(InFolder):
+    """With a program whose runs end as the file `fault` says: its exit code, and a sentence."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("program", "#!/bin/sh\nif [ \"$1\" = train ] && [ -e fault ]; then\n"
+                              "  read code sentence <fault; echo \"weft: $sentence\" >&2; exit $code\nfi\n"
+                              f"exec {shlex.quote(COMMAND)} \"$@\"\n")
+        os.chmod("program", 0o755)
+
+    def tune(self, space, trials, overrides=(), **settings):
+        settings.setdefault("storage", "s.db")
+        return weft.tune("small.yaml", space, trials, overrides=overrides or ["train.epochs=1"], program="./program",
+                         **settings)
+
+    def test_slow_a_folder_belongs_to_one_study(self):
+        self.write("fault", "2 refused")
+        first = self.tune("space.yaml", 1, storage="a.db")  # whose run has made no folder
+        os.remove("fault")
+        second = self.tune("space.yaml", 1, storage="b.db")
+        self.assertEqual([first.folder, second.folder],
+                         [self.folder / "runs/small-tune", self.folder / "runs/small-tune-2"])
+        of_second = (second.folder / "tune.json").read_bytes()
+        # The first one goes on where it was, and makes its folder again if it was removed.
+        shutil.rmtree(first.folder)
+        again = self.tune("space.yaml", 2, storage="a.db")
+        self.assertEqual([again.folder, len(json.loads((again.folder / "tune.json").read_text())["trials"])],
+                         [first.folder, 2])
+        # What is another's by now is left alone.
+        shutil.rmtree(first.folder)
+        os.rename(second.folder, first.folder)
+        again = self.tune("space.yaml", 3, storage="a.db")
+        self.assertEqual(again.folder, self.folder / "runs/small-tune-2")
+        self.assertEqual((first.folder / "tune.json").read_bytes(), of_second)
+        self.assertEqual([trial.folder.parent for trial in again.trials if trial.number == 2], [again.folder])
+        again.__class__(again.trials, first.folder, None, again.about, again.study).write("a.db")
+        self.assertEqual((first.folder / "tune.json").read_bytes(), of_second)
+
+    def test_slow_a_study_without_a_mark_takes_its_folder(self):
+        folder = self.tune("space.yaml", 1).folder
+        with contextlib.closing(sqlite3.connect("s.db")) as database, database:
+            database.execute("DELETE FROM study_user_attributes WHERE key = 'id'")
+        os.remove(folder / ".study")
+        self.assertEqual(self.tune("space.yaml", 2).folder, folder)
+        self.assertTrue((folder / ".study").exists())
+
+    def test_a_folder_that_cannot_be_made(self):
+        self.write("runs", "a file")
+        self.assertRegex(self.mistake(), "^tune: .*/runs/small-tune cannot be made .*a folder for the trials is required")
+        self.assertEqual(sorted(os.listdir()), ["program", "runs", "small.yaml", "space.yaml"])
+
+    def test_slow_a_fault_of_the_machine_uses_no_trial_up(self):
+        self.write("fault", "1 metrics.csv cannot be written (No space left on device)")
+        for _ in range(2):
+            with self.assertRaises(weft.Error) as raised:
+                self.tune("space.yaml", 3)
+            self.assertEqual(raised.exception.code, 1)
+            self.assertRegex(str(raised.exception), r"^tune: trial 0: metrics.csv cannot be written \(No space left on "
+                                                    r"device\); the same call goes on with it")
+        os.remove("fault")
+        result = self.tune("space.yaml", 3)
+        self.assertEqual(sorted((trial.number, trial.outcome) for trial in result.trials),
+                         [(0, "complete"), (1, "complete"), (2, "complete")])
+
+    def test_slow_a_crash_and_too_little_memory_are_of_a_trial(self):
+        for fault, code in [("139 a crash", 139), ("1 memory ran out; a smaller dataset, batch or model is required", 1)]:
+            self.write("fault", fault)
+            result = self.tune("space.yaml", 2, storage=f"{code}.db")
+            self.assertEqual([(trial.outcome, trial.code) for trial in result.trials], [("failed", code)] * 2)
+
+    def test_slow_values_without_validation(self):
+        space = {"data.validation_split": {"choice": [0, 0.1]}}
+        before = sorted(os.listdir())
+        self.assertIn("(data.validation_split=0): no validation samples are held out", self.mistake(space))
+        self.assertEqual(sorted(os.listdir()), before)
+        # Where there are too many values to ask about all, the run's first event tells.
+        with mock.patch.object(_tune, "_MOST_CHECKED", 0):
+            result = self.tune({"data.validation_split": {"choice": [0]}}, 2, ["train.epochs=1000000"], timeout=SECONDS)
+        for failed in result.trials:
+            self.assertEqual((failed.outcome, failed.values, failed.code), ("failed", {"data.validation_split": "0"}, 2))
+        self.assertIn("data.validation_split=0: no validation samples are held out", failed.message)
+
+    def test_a_refusal_leaves_nothing_behind(self):
+        before = sorted(os.listdir())
+        found = _study.importlib.util.find_spec
+        with mock.patch.object(_study.importlib.util, "find_spec",
+                               side_effect=lambda name: None if name == "cmaes" else found(name)):
+            self.assertIn("the package cmaes is not installed", self.mistake(sampler="cmaes"))
+        with mock.patch.object(_study.Study, "_pruner", side_effect=weft.Error("late", 2)):
+            self.assertEqual(self.mistake(), "late")
+        self.assertIn("is a range without a step", self.mistake(sampler="grid"))
+        self.assertEqual(sorted(os.listdir()), before)
+        os.mkfifo("pipe.db")
+        self.assertIn("pipe.db is no file", self.mistake(storage="pipe.db"))
+
+    def test_exit_codes(self):
+        def code(*outcomes):
+            trials = [_tune_result.Trial(i, outcome, 1, {}, None, None, 1, (), its)
+                      for i, (outcome, its) in enumerate(outcomes)]
+            trials.sort(key=_tune_result._rank)
+            return __main__._exit_code(weft.TuneResult(trials, self.folder, None, {}))
+
+        complete, stopped, diverged = ("complete", None), ("stopped", None), ("diverged", 3)
+        refused, crashed = ("failed", 2), ("failed", 139)
+        for expected, outcomes in [(0, []), (0, [refused, complete]), (0, [refused, stopped]), (0, [stopped]),
+                                   (3, [diverged, refused]), (2, [refused, refused]), (1, [refused, crashed])]:
+            self.assertEqual(code(*outcomes), expected, outcomes)
+
+
 class Command(InFolder):
     def command(self, *more, python=sys.executable, trials=2, space="space.yaml"):
         return [COMMAND, "tune", "small.yaml", "--space", space, "--trials", str(trials), "--storage", "s.db",
@@ -408,9 +532,17 @@ class Command(InFolder):
             self.assertEqual((trial["outcome"], trial["validations"]), ("complete", losses))
             self.assertIn("resume: going on from", (folder / "log.txt").read_text())
 
+    def test_slow_a_stop_by_sigterm(self):
+        process = self.start()
+        self.wait_for_epochs(0)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=SECONDS)
+        self.assertEqual((process.returncode, errors), (143, ""))
+        self.assertIn("stopped; the same command goes on", output)
+
     def test_slow_a_time_limit(self):
         done = self.run_command("train.epochs=1000000", "checkpoint.every=1000000ep", "--timeout", "1.5s", trials=1)
-        self.assertEqual((done.returncode, done.stderr), (3, ""), done.stdout)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertIn("stopped; the same command goes on", done.stdout)
 
 
