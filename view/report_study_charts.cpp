@@ -29,9 +29,9 @@ constexpr std::array kDrawnOutcomes{OutcomeLook{"complete", 0}, OutcomeLook{"pru
                                     OutcomeLook{"stopped", 7}};
 constexpr std::size_t kBestColour = 2;
 
-// The loss that ends the y axis: twenty times the median, above which a trial has exploded and would
-// press all others onto the axis. Where half of the trials or more did so, the lower quartile or the
-// least loss stands for the median.
+// The loss that ends the y axis: twenty times the median, above which a trial has exploded and
+// would press all others onto the axis. Where half of the trials or more did so, the lower quartile
+// or the least loss stands for the median. A loss near 0 does not make the usual ones exploded.
 double end_of_axis(std::vector<double> losses) {
   const double everything = std::numeric_limits<double>::infinity();
   std::erase_if(losses, [](double loss) { return !std::isfinite(loss); });
@@ -39,7 +39,7 @@ double end_of_axis(std::vector<double> losses) {
   std::sort(losses.begin(), losses.end());
   double usual = losses[(losses.size() - 1) / 2];
   for (const double less : {losses[(losses.size() - 1) / 4], losses[0]})
-    if (usual > kExploded * less) usual = less;
+    if (usual > kExploded * std::max(less, 1.0)) usual = less;
   if (losses[0] <= 0 || losses.back() <= kFarAbove * usual) return everything;
   const double digits = std::pow(10, std::floor(std::log10(kFarAbove * usual)) - 1);
   return std::ceil(kFarAbove * usual / digits) * digits;

@@ -109,7 +109,11 @@ AFTER = """<script>
   }));
   // A short name of a run stands in one line, and ten classes need no scrolling.
   found.broken = [...document.querySelectorAll(".named > span")]
-    .filter(each => each.textContent.length < 10 && each.getClientRects().length > 1)
+    .filter(each => {
+      const range = document.createRange();
+      range.selectNodeContents(each);
+      return each.textContent.length < 10 && range.getClientRects().length > 1;
+    })
     .map(each => each.textContent);
   found.cut = [...document.querySelectorAll(".confusion")]
     .filter(each => each.offsetWidth > each.parentElement.clientWidth + 1).length;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -108,6 +109,20 @@ TEST_F(Studies, AnExplodedTrialDoesNotStretchTheAxes) {
   EXPECT_NE(figure_of(html, "Validation loss of each trial").find("Losses above 10 are"),
             std::string::npos);
   EXPECT_EQ(page_of(study_of(five_trials())).find("triangles"), std::string::npos);
+  // All but one exploded: the axis ends by that one. One that is near 0 hides no other.
+  const auto trials_of = [](const std::vector<std::string>& losses) {
+    std::string trials;
+    for (std::size_t i = 0; i < losses.size(); ++i)
+      trials += (i > 0 ? "," : "") +
+                study_trial(static_cast<int>(i), "complete", losses[i], R"("optimizer.lr":0.01)");
+    return study_of(trials, "0");
+  };
+  EXPECT_NE(page_of(trials_of({"0.25", "1e9", "1e15", "1e27", "1e28"})).find("Losses above 5 are"),
+            std::string::npos);
+  EXPECT_EQ(figure_of(page_of(trials_of({"1e-7", "0.25", "0.5", "0.75"})),
+                      "Validation loss of each trial")
+                .find("triangles"),
+            std::string::npos);
 }
 
 TEST_F(Studies, ChartsSayWhatTheyShow) {
