@@ -4,7 +4,7 @@
 
 Compiles kernels/NAME_cuda.cu and kernels/NAME_*_cuda.cu as the build does, for the GPU
 architectures that it is configured for, and reads the output of ptxas. It needs nvcc, but no GPU.
-Exit code 2 if no kernel has the name. Usage: kernel_info.py CUDA_BUILD NAME [--json FILE].
+Exit code 2 if no kernel has the name.
 
 Columns: registers of a thread; static shared memory and stack frame in bytes; spills, the bytes
 that a thread stores to and loads from local memory because registers ran out."""
@@ -63,10 +63,12 @@ def resources(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=Path)
-    parser.add_argument("name")
-    parser.add_argument("--json", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     prog="./run kernel-info", allow_abbrev=False)
+    parser.add_argument("build", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     sources = sorted({path for pattern in (f"{options.name}_cuda.cu", f"{options.name}_*_cuda.cu")
                       for path in (ROOT / "kernels").rglob(pattern)})
@@ -74,6 +76,8 @@ def main():
         known = ", ".join(sorted(p.name.removesuffix("_cuda.cu") for p in (ROOT / "kernels").rglob("*_cuda.cu")))
         print(f"kernel-info: no kernels/{options.name}_cuda.cu; known: {known}", file=sys.stderr)
         sys.exit(2)
+    if options.check_arguments:
+        return
     rows = []
     for source in sources:
         words, folder = command_of(options.build.resolve(), source)

@@ -26,6 +26,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -110,6 +111,8 @@ def commands(build):
         del words[at:at + 2]
         words.remove("-c")
         found[source] = entry["directory"], [w for w in words if not w.startswith("--generate-code")]
+    if not found:
+        stop(f"{path} names no kernel of {ROOT}; cmake --preset cuda writes it")
     return dict(sorted(found.items()))
 
 
@@ -183,6 +186,13 @@ def rows_of(files, archs):
             kernel["occupancy"] = occupancy(kernel["arch"], kernel["registers"], kernel["shared"], threads)
             row[kernel["arch"]] = kernel
     return rows
+
+
+def check_archs(rows, archs):
+    """Stops if the code lacks an architecture, whose column would be empty."""
+    found = {a for row in rows.values() for a in row if isinstance(a, int)}
+    if missing := [a for a in archs if a not in found]:
+        stop(f"the objects have no code for {', '.join(f'sm_{a}' for a in missing)}; without --built it is compiled")
 
 
 # ---- the stored table ----------------------------------------------------------------------------
@@ -274,9 +284,10 @@ def print_summary(rows, archs):
               f"most registers: {here[most]['registers']} in {most[1]}")
 
 
-def main():
+def parsed():
+    """Returns the options, and the architectures they ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     prog="./run kernel-info")
+                                     prog="./run kernel-info", usage="./run kernel-info --all [OPTION …]", allow_abbrev=False)
     parser.add_argument("build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--all", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--archs", default=None, metavar="80,90")
@@ -285,12 +296,22 @@ def main():
     parser.add_argument("--renew", action="store_true")
     parser.add_argument("--sass", action="store_true")
     parser.add_argument("--jobs", type=int, default=int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or os.cpu_count()))
+    parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    build = options.build.resolve()
+    if options.jobs < 1:
+        stop(f"--jobs {options.jobs}: a number from 1 is required")
     asked = options.archs or ("80,90" if options.built else ",".join(map(str, LIMITS)))
     if not re.fullmatch(r"\d+(,\d+)*", asked) or not {int(a) for a in asked.split(",")} <= set(LIMITS):
         stop(f"--archs {asked}: a list of {', '.join(map(str, LIMITS))} is required")
     archs = sorted({int(a) for a in asked.split(",")})
+    return options, archs
+
+
+def main():
+    options, archs = parsed()
+    if options.check_arguments:
+        return
+    build = options.build.resolve()
     jobs = commands(build)
     version = toolkit(next(iter(jobs.values()))[1][0])
     if options.built:
@@ -306,6 +327,7 @@ def main():
         rows = rows_of(files, archs)
     except cubin.FormatError as error:
         stop(str(error))
+    check_archs(rows, archs)
     failed = False
     if options.renew:
         renew(version, rows, archs)
@@ -333,4 +355,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader like head has seen enough
     main()

@@ -37,22 +37,37 @@ run_op() {
   return "$failed"
 }
 
+# Both tools read all arguments before anything is configured.
 run_kernel_info() {
-  [[ -n ${1:-} ]] || stop "kernel-info: the name of an op or --all is required: ./run kernel-info softmax"
-  find_nvcc || stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
+  local tool=kernel_info.py
+  [[ $# -gt 0 ]] || stop "kernel-info: the name of an op or --all is required: ./run kernel-info softmax"
+  [[ " $* " != *" --all "* ]] || tool=kernel_table.py
   preset=cuda build=$root/build/cuda
-  if [[ $1 == --all && " $* " == *" --built "* ]]; then exec python3 "$root/tools/kernel_table.py" "$build" "$@"; fi
-  set_up ON "${build_packages[@]}" "${test_packages[@]}" --
-  if [[ $1 == --all ]]; then exec python3 "$root/tools/kernel_table.py" "$build" "$@"; fi
-  exec python3 "$root/tools/kernel_info.py" "$build" "$@"
+  [[ $help == yes ]] || python3 "$root/tools/$tool" "$build" --check-arguments "$@" || exit $?
+  [[ $help == yes ]] || find_nvcc ||
+    stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
+  [[ " $* " == *" --built "* ]] || set_up ON "${build_packages[@]}" "${test_packages[@]}" --
+  exec python3 "$root/tools/$tool" "$build" "$@"
 }
 
 # Asks cuDNN, which need not find a GPU. The build has no kernels.
 run_gpu_plans() {
+  if [[ $help == yes ]]; then
+    printf 'usage: ./run gpu-plans [--short]\n\nPrints what cuDNN answers about the convolutions of the models and about a grid, for six GPUs.\nIt needs nvcc and cuDNN, but no GPU. Every answer goes to build/cuda/gpu_plans.tsv.\n\n  --short  a part of the grid\n'
+    return 0
+  fi
+  only_short gpu-plans "$@"
   find_nvcc || stop "gpu-plans: nvcc was not found on the PATH or in /usr/local/cuda/bin; it and cuDNN are required, a GPU is not"
   preset=cuda build=$root/build/cuda
   set_up ON "${build_packages[@]}" "${test_packages[@]}" -- gpu_plans
   exec "$build/gpu_plans" "$root/tools/gpu_plans" --all "$build/gpu_plans.tsv" "$@"
+}
+
+only_short() {
+  local argument
+  for argument in "${@:2}"; do
+    [[ $argument == --short ]] || stop "$1: '$argument' is not understood; --short is the only option"
+  done
 }
 
 find_nvcc() {
@@ -63,6 +78,7 @@ find_nvcc() {
 # Runs the kernel tests plain, under ASan and under TSan, and deletes every barrier in turn.
 torture_kernels() {
   local name builds=()
+  [[ $help == yes ]] || only_short torture-kernels "$@"
   for name in "${emulated_presets[@]}"; do
     preset=$name build=$root/build/$name
     builds+=("$build")
@@ -78,15 +94,18 @@ run_gpu_check() {
   local tools=$root/tools/gpu_check
   case ${1:-} in
     pack)
+      [[ $help == yes ]] || python3 "$tools/pack.py" "$root" --check-arguments "${@:2}" || exit $?
       install_packages "${build_packages[@]}" "${test_packages[@]}"
-      [[ " $* " == *" --build"* ]] || find_nvcc ||
+      [[ $help == yes || " $* " == *" --build"* ]] || find_nvcc ||
         stop "gpu-check pack: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
       exec python3 "$tools/pack.py" "$root" "${@:2}" ;;
     pack-deps)
+      [[ $help == yes || ($# -eq 2 && -n $2 && $2 != -*) ]] ||
+        stop "gpu-check pack-deps: one folder, new or empty, is required: ./run gpu-check pack-deps DIR"
       install_packages "${build_packages[@]}" "${test_packages[@]}"
-      exec python3 "$tools/pack_deps.py" "${2:?"gpu-check pack-deps: the folder to fill is required"}" ;;
+      exec python3 "$tools/pack_deps.py" "${@:2}" ;;
   esac
-  find_nvcc || [[ " $* " == *" --from"* || " $* " == *" --help "* || " $* " == *" -h "* ]] ||
+  find_nvcc || [[ $help == yes || " $* " == *" --from"* ]] ||
     stop "gpu-check: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required to build, or programs built elsewhere (--from DIR)"
   exec python3 "$tools" "$root" --deps "$deps" "$@"
 }

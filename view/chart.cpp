@@ -11,8 +11,10 @@
 namespace weft::view {
 namespace {
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
+  double low = kInfinity, high = -low;
   void add(double value) {
     low = std::min(low, value);
     high = std::max(high, value);
@@ -59,7 +61,7 @@ class ChartLayout {
       for (std::size_t i = 0; i < curve.x.size(); ++i) {
         if (!can_be_drawn(curve.x[i], curve.y[i])) continue;
         x_range_.add(curve.x[i]);
-        y_range_.add(curve.y[i]);
+        if (curve.y[i] <= chart_.most_y) y_range_.add(curve.y[i]);
       }
     if (x_range_.empty()) x_range_ = {0, 1};
     if (y_range_.empty() && !logarithmic_) y_range_ = {0, 1};
@@ -104,7 +106,7 @@ class ChartLayout {
   void choose_axes() {
     const double size = style_.text_size;
     cut_top(size * 0.6);
-    inner_.height -= size * 1.7 + (chart_.x_label.empty() ? 0 : size * 1.4);
+    inner_.height -= height_of_x_texts() + (chart_.x_label.empty() ? 0 : size * 1.4);
     const int most_y = std::clamp(static_cast<int>(inner_.height / (size * 2.8)), 2, 8);
     y_ = logarithmic_ ? logarithmic_axis(y_range_.low, y_range_.high, most_y)
                       : linear_axis(y_range_.low, y_range_.high, most_y);
@@ -123,6 +125,17 @@ class ChartLayout {
     }
   }
 
+  // Names that have no room side by side stand upright.
+  double height_of_x_texts() {
+    const double size = style_.text_size;
+    double widest = 0;
+    for (const std::string& name : chart_.x_names)
+      widest = std::max(widest, text_width(name, size));
+    const double room = (inner_.width - size * 5) / static_cast<double>(chart_.x_names.size());
+    names_stand_ = !chart_.x_names.empty() && widest + size * 1.3 > room;
+    return names_stand_ ? std::min(widest, inner_.height * 0.45) + size : size * 1.7;
+  }
+
   Axis x_axis(int most) const {
     if (!chart_.x_names.empty()) return named_axis(most);
     if (chart_.logarithmic_x && x_range_.low > 0)
@@ -130,15 +143,25 @@ class ChartLayout {
     const bool scattered = std::any_of(chart_.curves.begin(), chart_.curves.end(),
                                        [](const Curve& curve) { return curve.scattered; });
     // A dot does not lie on the y axis.
-    const double room = scattered ? 0.03 * (x_range_.high - x_range_.low) : 0;
+    double room = scattered ? 0.03 * (x_range_.high - x_range_.low) : 0;
+    if (chart_.whole_x) {
+      if (x_range_.low == x_range_.high) room = 0.5;
+      most = static_cast<int>(
+          std::min<double>(most, std::ceil(x_range_.high - x_range_.low + 2 * room)));
+    }
     return linear_axis(x_range_.low - room, x_range_.high + room, most, false);
   }
   // At least one in `most` names stands at its place, shortened to the room that it has.
   Axis named_axis(int most) const {
     const std::size_t names = chart_.x_names.size();
-    const auto shown = static_cast<std::size_t>(most);
-    const std::size_t stride = names <= 2 * shown ? 1 : (names + shown - 1) / shown;
-    const double room = inner_.width * static_cast<double>(stride) / static_cast<double>(names);
+    const auto shown = names_stand_
+                           ? static_cast<std::size_t>(inner_.width / style_.text_size / 1.3)
+                           : static_cast<std::size_t>(most);
+    const std::size_t stride =
+        names <= 2 * shown && !names_stand_ ? 1 : (names + shown - 1) / shown;
+    const double room =
+        names_stand_ ? area_.y + area_.height - inner_.y - inner_.height + style_.text_size * 0.5
+                     : inner_.width * static_cast<double>(stride) / static_cast<double>(names);
     Axis axis{-0.5, static_cast<double>(names) - 0.5};
     for (std::size_t i = 0; i < names; i += stride) {
       axis.ticks.push_back(static_cast<double>(i));
@@ -150,7 +173,8 @@ class ChartLayout {
 
   double x_of(double x) const { return inner_.x + x_.share_of(x) * inner_.width; }
   double y_of(double y) const {
-    return inner_.y + (1 - std::clamp(y_.share_of(y), 0.0, 1.0)) * inner_.height;
+    const double share = y > chart_.most_y ? 1 : std::clamp(y_.share_of(y), 0.0, 1.0);
+    return inner_.y + (1 - share) * inner_.height;
   }
 
   void add_axes() {
@@ -167,6 +191,16 @@ class ChartLayout {
     for (std::size_t i = 0; i < x_.ticks.size(); ++i) {
       const double x = x_of(x_.ticks[i]);
       drawing_.lines.push_back({{{x, bottom}, {x, bottom + size * 0.3}}, Colour::soft()});
+      if (names_stand_) {
+        drawing_.texts.push_back({{x + size * 0.35, bottom + size * 0.6},
+                                  x_.texts[i],
+                                  size,
+                                  Anchor::end,
+                                  Colour::soft(),
+                                  false,
+                                  true});
+        continue;
+      }
       const double half = text_width(x_.texts[i], size) / 2;
       drawing_.texts.push_back(
           {{std::clamp(x, area_.x + half, area_.x + area_.width - half), bottom + size * 1.4},
@@ -178,7 +212,7 @@ class ChartLayout {
     drawing_.lines.push_back(
         {{{inner_.x, bottom}, {inner_.x + inner_.width, bottom}}, Colour::soft()});
     if (!chart_.x_label.empty())
-      drawing_.texts.push_back({{inner_.x + inner_.width / 2, bottom + size * 2.8},
+      drawing_.texts.push_back({{inner_.x + inner_.width / 2, area_.y + area_.height - size * 0.3},
                                 chart_.x_label,
                                 size,
                                 Anchor::middle,
@@ -212,26 +246,41 @@ class ChartLayout {
       piece.clear();
     };
     for (std::size_t i = 0; i < curve.x.size(); ++i) {
-      if (can_be_drawn(curve.x[i], curve.y[i]))
-        piece.push_back({x_of(curve.x[i]), y_of(curve.y[i])});
-      else end_piece();
+      if (!can_be_drawn(curve.x[i], curve.y[i])) {
+        end_piece();
+        continue;
+      }
+      piece.push_back({x_of(curve.x[i]), y_of(curve.y[i])});
+      if (curve.y[i] > chart_.most_y) add_triangle(piece.back(), curve.colour, 1);
     }
     end_piece();
   }
 
   void add_dots(const Curve& curve) {
-    for (std::size_t i = 0; i < curve.x.size(); ++i)
-      if (can_be_drawn(curve.x[i], curve.y[i]))
-        drawing_.dots.push_back({{x_of(curve.x[i]), y_of(curve.y[i])},
-                                 style_.line_width * 1.8 * curve.dot_size,
-                                 curve.colour});
+    for (std::size_t i = 0; i < curve.x.size(); ++i) {
+      if (!can_be_drawn(curve.x[i], curve.y[i])) continue;
+      const XY at{x_of(curve.x[i]), y_of(curve.y[i])};
+      if (curve.y[i] > chart_.most_y) add_triangle(at, curve.colour, curve.dot_size);
+      else drawing_.dots.push_back({at, style_.line_width * 1.8 * curve.dot_size, curve.colour});
+    }
+  }
+
+  // Points up, from the upper end of the axis.
+  void add_triangle(const XY& at, Colour colour, double scale) {
+    const double side = style_.line_width * 2.4 * scale;
+    drawing_.lines.push_back({{{at.x - side, at.y + side},
+                               {at.x, at.y - side * 0.6},
+                               {at.x + side, at.y + side},
+                               {at.x - side, at.y + side}},
+                              colour,
+                              style_.line_width});
   }
 
   Drawing& drawing_;
   const Chart& chart_;
   Area area_, inner_;  // all of it, and what is left
   ChartStyle style_;
-  bool logarithmic_ = false;
+  bool logarithmic_ = false, names_stand_ = false;
   Range x_range_, y_range_;
   Axis x_, y_;
 };

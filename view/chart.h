@@ -3,6 +3,7 @@
 // grid, curves, and in a plot of its own a title, the name of the y axis and a legend.
 // view/report.js draws the curves of a report again when a reader zooms.
 #pragma once
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,10 @@ struct Chart {
   bool logarithmic = false;  // y; values that are not positive are gaps
   std::vector<Curve> curves = {};
   bool logarithmic_x = false;             // points whose x is not positive are gaps
+  bool whole_x = false;                   // x are whole numbers, and so are those at the axis
   std::vector<std::string> x_names = {};  // stand at x = 0, 1, 2, … in place of numbers
+  // The y axis ends by about this value. Greater ones are triangles at its upper end.
+  double most_y = std::numeric_limits<double>::infinity();
 };
 
 // Whether any curve has a value that a chart can show.

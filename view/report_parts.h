@@ -42,6 +42,9 @@ PageData charts_data(const std::vector<ReportChart>& charts, const ReportedRuns&
 
 // The page of a study. Throws what read_study() does.
 Page study_page(const std::string& path);
+struct Study;
+// Its charts with their heading; empty if no trial has a loss.
+std::string study_charts_html(const Study& study);
 
 std::string overview_html(const ReportedRuns& runs);
 std::string timing_html(const ReportedRuns& runs);

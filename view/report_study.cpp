@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report of a study of `weft tune`: its best trial, the loss over trials and over each
-// parameter, and the table of trials. It has no scripts.
+// The report of a study of `weft tune`: its best trial, the charts of report_study_charts.cpp, and
+// the table of trials. It has no scripts.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -15,18 +14,7 @@
 namespace weft::view {
 namespace {
 
-constexpr std::size_t kMostTrialRows = 1000, kMostTrialCurves = 60, kMostParameterCharts = 40;
-constexpr std::size_t kMostDots = 1500, kMostParameterColumns = 40, kMostCellText = 300;
-
-// The outcomes whose losses a chart shows. One that diverged has none, and neither has one that
-// failed.
-struct OutcomeLook {
-  const char* outcome;
-  std::size_t colour;
-};
-constexpr std::array kDrawnOutcomes{OutcomeLook{"complete", 0}, OutcomeLook{"pruned", 1},
-                                    OutcomeLook{"stopped", 7}};
-constexpr std::size_t kBestColour = 2;
+constexpr std::size_t kMostTrialRows = 1000, kMostParameterColumns = 40, kMostCellText = 300;
 
 std::string study_text(const StudyValue& value) {
   return std::isnan(value.number) ? value.text : number_text(value.number);
@@ -50,139 +38,6 @@ std::string key_cell(const std::string& key) {
 }
 std::string mono_cell(const std::string& text) {
   return "<td class=\"mono value\">" + escaped(excerpt(text, kMostCellText)) + "</td>";
-}
-
-// ---- charts
-
-// Losses that lie far apart need a logarithmic axis.
-bool are_far_apart(const Chart& chart) {
-  double least = std::numeric_limits<double>::infinity(), greatest = 0;
-  for (const Curve& curve : chart.curves)
-    for (const double loss : curve.y) {
-      if (!std::isfinite(loss)) continue;
-      least = std::min(least, loss);
-      greatest = std::max(greatest, loss);
-    }
-  return least > 0 && greatest > 8 * least;
-}
-
-// A dot for each trial that has a loss, at x_of(trial), and the best one above all others.
-template <class F>
-void add_dots_of_trials(Chart& chart, const Study& study, const F& x_of) {
-  for (const OutcomeLook& look : kDrawnOutcomes) {
-    Curve curve{look.outcome, {}, {}, Colour::series(look.colour), 0, true};
-    for (const StudyTrial& trial : study.trials) {
-      const double x = x_of(trial);
-      if (trial.outcome != look.outcome || !std::isfinite(trial.loss) || !std::isfinite(x))
-        continue;
-      curve.x.push_back(x);
-      curve.y.push_back(trial.loss);
-    }
-    if (!curve.x.empty()) chart.curves.push_back(std::move(curve));
-  }
-  if (!study.best) return;
-  const StudyTrial& best = study.trials[*study.best];
-  chart.curves.push_back(
-      {"best", {x_of(best)}, {best.loss}, Colour::series(kBestColour), 0, true, 1.8});
-}
-
-// The least loss of the trials until then that are complete, as stairs.
-Curve best_so_far(const Study& study) {
-  std::vector<std::pair<i64, double>> complete;
-  for (const StudyTrial& trial : study.trials)
-    if (trial.outcome == "complete" && std::isfinite(trial.loss))
-      complete.emplace_back(trial.number, trial.loss);
-  std::sort(complete.begin(), complete.end());
-  Curve curve{"best so far", {}, {}, Colour::series(kBestColour)};
-  for (const auto& [number, loss] : complete) {
-    const double x = static_cast<double>(number);
-    if (!curve.y.empty()) {
-      curve.x.push_back(x);
-      curve.y.push_back(curve.y.back());
-      if (loss >= curve.y.back()) continue;
-    }
-    curve.x.push_back(x);
-    curve.y.push_back(loss);
-  }
-  return curve;
-}
-
-ReportChart loss_over_trials(const Study& study) {
-  ReportChart one{{"Validation loss of each trial", "trial"}};
-  if (Curve best = best_so_far(study); !best.x.empty()) one.chart.curves.push_back(std::move(best));
-  add_dots_of_trials(one.chart, study,
-                     [](const StudyTrial& trial) { return static_cast<double>(trial.number); });
-  const auto diverged =
-      std::count_if(study.trials.begin(), study.trials.end(),
-                    [](const StudyTrial& trial) { return std::isinf(trial.loss); });
-  if (diverged > 0)
-    one.note = fmt::format("{} with an infinite loss {} not drawn.", counted(diverged, "trial"),
-                           diverged == 1 ? "is" : "are");
-  return one;
-}
-
-ReportChart loss_over(const Study& study, const StudyParameter& parameter, bool logarithmic) {
-  const std::string key = excerpt(printable_line(parameter.key), 80);
-  ReportChart one{{"Validation loss over " + key, ""}};
-  one.chart.logarithmic = logarithmic;
-  one.chart.logarithmic_x = parameter.logarithmic;
-  for (const std::string& choice : parameter.choices)
-    one.chart.x_names.push_back(excerpt(printable_line(choice), 80));
-  add_dots_of_trials(one.chart, study, [&](const StudyTrial& trial) {
-    const double none = std::numeric_limits<double>::quiet_NaN();
-    const auto value = trial.values.find(parameter.key);
-    if (value == trial.values.end()) return none;
-    if (parameter.kind != "choice") return value->second.number;
-    const auto at =
-        std::find(parameter.choices.begin(), parameter.choices.end(), value->second.text);
-    return at == parameter.choices.end() ? none
-                                         : static_cast<double>(at - parameter.choices.begin());
-  });
-  return one;
-}
-
-// The validations of the best trials.
-ReportChart validations_of(const Study& study) {
-  ReportChart one{{"Validation loss within the trials"}};
-  std::size_t all = 0;
-  for (const StudyTrial& trial : study.trials) {
-    if (trial.validations.size() < 2 || ++all > kMostTrialCurves) continue;
-    Curve curve{fmt::format("trial {}", trial.number)};
-    for (const auto& [step, loss] : trial.validations) {
-      curve.x.push_back(static_cast<double>(step));
-      curve.y.push_back(loss);
-    }
-    one.chart.curves.push_back(std::move(curve));
-  }
-  const std::size_t count = one.chart.curves.size();
-  for (std::size_t i = 0; i < count; ++i)
-    one.chart.curves[i].colour = count <= 10 ? Colour::series(i) : Colour::of_ramp(i, count);
-  one.chart.logarithmic = are_far_apart(one.chart);
-  if (all > kMostTrialCurves)
-    one.note = fmt::format("The best {} of {}.", kMostTrialCurves,
-                           counted(static_cast<i64>(all), "trial"));
-  return one;
-}
-
-std::string study_charts_html(const Study& study) {
-  std::vector<ReportChart> charts{loss_over_trials(study)};
-  const bool logarithmic = charts[0].chart.logarithmic = are_far_apart(charts[0].chart);
-  for (const StudyParameter& parameter : study.parameters)
-    if (charts.size() <= kMostParameterCharts)
-      charts.push_back(loss_over(study, parameter, logarithmic));
-  charts.push_back(validations_of(study));
-  std::string figures;
-  FigureLook look{.width = 420, .height = 260, .style = {.text_size = 12.5}};
-  look.style.most_points = kMostDots;
-  for (std::size_t i = 0; i < charts.size(); ++i)
-    if (shows_anything(charts[i].chart)) figures += figure_html(charts[i], i, look);
-  if (figures.empty()) return "";
-  std::string html =
-      "<h2 id=\"losses\">Losses</h2>\n<div class=\"charts small\">\n" + figures + "</div>\n";
-  if (study.parameters.size() > kMostParameterCharts)
-    html += fmt::format("<p class=\"soft\">The first {} of {}.</p>\n", kMostParameterCharts,
-                        counted(static_cast<i64>(study.parameters.size()), "parameter"));
-  return html;
 }
 
 // ---- texts and tables
@@ -225,6 +80,11 @@ std::string best_html(const Study& study) {
   return html;
 }
 
+// A trial that was stopped from outside has no time of its own.
+std::string time_text(const StudyTrial& trial) {
+  return trial.outcome == "stopped" && trial.seconds == 0 ? "–" : seconds_text(trial.seconds);
+}
+
 // What became of a trial, as a sentence: its message, or when it was pruned.
 std::string message_text(const StudyTrial& trial) {
   if (!trial.message.empty() || trial.outcome != "pruned") return trial.message;
@@ -246,14 +106,14 @@ std::string trial_row(const Study& study, const StudyTrial& trial) {
     const std::string text = text_of_key(trial, parameter.key);
     row += parameter.kind == "choice" ? "<td>" + escaped(text) + "</td>" : number_cell(text);
   }
-  row += number_cell(seconds_text(trial.seconds));
+  row += number_cell(time_text(trial));
   return row + "<td class=\"value\">" +
          escaped(excerpt(is_best ? "The best one." : message_text(trial), 1000)) + "</td></tr>\n";
 }
 
 std::string trials_html(const Study& study) {
   std::string head =
-      "<th class=\"number\">trial</th><th>state</th><th class=\"number\">validation loss</th>";
+      "<th class=\"number\">trial</th><th>outcome</th><th class=\"number\">validation loss</th>";
   const std::size_t columns = std::min(study.parameters.size(), kMostParameterColumns);
   for (std::size_t i = 0; i < columns; ++i)
     head += (study.parameters[i].kind == "choice" ? "<th class=\"key\">"

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the table of kernels (tools/kernel_table.py) and its readers of GPU code. Where nvcc is
 installed, real code is read; elsewhere that test is skipped."""
+import contextlib
+import io
 import os
 import shutil
 import struct
@@ -119,6 +121,13 @@ class Comparison(unittest.TestCase):
 
     def test_architectures_that_the_table_lacks_are_not_compared(self):
         self.assertEqual(kernel_table.worse(rows(sm_75=kernel(99)), self.TABLE, [75]), [])
+
+    def test_code_that_lacks_an_architecture_is_no_empty_table(self):
+        kernel_table.check_archs(rows(sm_80=kernel(), sm_90=kernel()), [80, 90])
+        with self.assertRaises(SystemExit) as stopped, contextlib.redirect_stderr(io.StringIO()) as said:
+            kernel_table.check_archs(rows(sm_80=kernel(), sm_90=kernel()), [75, 80])
+        self.assertEqual(stopped.exception.code, 2)
+        self.assertIn("the objects have no code for sm_75", said.getvalue())
 
     def test_renew_keeps_the_columns_of_other_architectures(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -107,6 +107,16 @@ AFTER = """<script>
     if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
       found.overlaps.push(a.name + " | " + b.name);
   }));
+  // A short name of a run stands in one line, and ten classes need no scrolling.
+  found.broken = [...document.querySelectorAll(".named > span")]
+    .filter(each => {
+      const range = document.createRange();
+      range.selectNodeContents(each);
+      return each.textContent.length < 10 && range.getClientRects().length > 1;
+    })
+    .map(each => each.textContent);
+  found.cut = [...document.querySelectorAll(".confusion")]
+    .filter(each => each.offsetWidth > each.parentElement.clientWidth + 1).length;
   found.texts = texts.length;
   found.width = document.documentElement.scrollWidth;
   found.window = innerWidth;
@@ -194,6 +204,7 @@ class Pages(unittest.TestCase):
                     self.assertEqual(found["failures"], [])
                     self.assertEqual(found["overlaps"], [])
                     self.assertEqual(found["outside"], [])
+                    self.assertEqual((found["broken"], found["cut"]), ([], 0))
                     self.assertLessEqual(found["width"], found["window"])
                     self.assertGreater(found["texts"], 200)
                     self.assertEqual([name for name, done in found["use"].items() if not done], [])

@@ -5,6 +5,7 @@ cmake, ninja and weft record how they were called."""
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -168,6 +169,66 @@ class Run(unittest.TestCase):
         self.assertEqual(self.learn("02", "exercise", "3"), 1, self.output)
         self.assertIn("exercise 3: wrong.", self.output)
         self.assertRegex(self.called(), r"ninja -C .*build/cpu -j \d+ learn_02_exercises\nlearn_02_exercises 3\n")
+
+    def take_tools(self):
+        """Copies the tools, with the Python that they need and a stand-in for nvcc."""
+        shutil.copytree(ROOT / "tools", self.root / "tools", dirs_exist_ok=True)
+        (self.root / "kernels").mkdir(exist_ok=True)
+        (self.root / "kernels/softmax_cuda.cu").touch()
+        (self.bin / "python3").symlink_to(os.path.realpath(sys.executable))
+        self.stub("nvcc", "exit 0")
+
+    def test_a_usage_is_printed_and_nothing_else_is_done(self):
+        self.take_tools()
+        self.stub("dpkg-query", "exit 1")
+        for arguments, words in ((["kernel-info", "--help"], "usage: ./run kernel-info"),
+                                 (["kernel-info", "--all", "--help"], "usage: ./run kernel-info --all"),
+                                 (["kernel-info", "--jobs", "2", "-h", "--all"], "usage: ./run kernel-info --all"),
+                                 (["gpu-plans", "--short", "--help"], "usage: ./run gpu-plans [--short]"),
+                                 (["gpu-check", "--help"], "usage: ./run gpu-check"),
+                                 (["gpu-check", "pack", "--help"], "usage: ./run gpu-check pack"),
+                                 (["gpu-check", "pack-deps", "--help"], "usage: ./run gpu-check pack-deps"),
+                                 (["torture-kernels", "--help"], "--short"), (["torture", "--help"], "--short"),
+                                 (["fuzz", "--help"], "--seconds")):
+            with self.subTest(arguments):
+                self.assertEqual(self.run_script(*arguments, cwd=self.folder.name), 0, self.output)
+                self.assertIn(words, self.output)
+                self.assertEqual(self.called(), "")
+        self.assertFalse((self.root / "build").exists())
+        self.assertFalse(Path(self.folder.name, "--help").exists())
+
+    def test_wrong_arguments_are_refused_before_anything_is_done(self):
+        self.take_tools()
+        full = Path(self.folder.name, "full")
+        full.mkdir()
+        (full / "file").touch()
+        for arguments, words in (
+                (["kernel-info"], "the name of an op or --all is required"),
+                (["kernel-info", "sofmax"], "no kernels/sofmax_cuda.cu; known: softmax"),
+                (["kernel-info", "softmax", "--built"], "unrecognized arguments: --built"),
+                (["kernel-info", "--all", "--bild"], "unrecognized arguments: --bild"),
+                (["kernel-info", "--all", "--archs", "70"], "--archs 70: a list of 75, 80"),
+                (["kernel-info", "--jobs", "0", "--all"], "--jobs 0: a number from 1 is required"),
+                (["gpu-plans", "--shrt"], "gpu-plans: '--shrt' is not understood; --short is the only option"),
+                (["torture-kernels", "all"], "torture-kernels: 'all' is not understood"),
+                (["gpu-check", "pack"], "the following arguments are required: DIR"),
+                (["gpu-check", "pack", str(full)], "full is not an empty folder"),
+                (["gpu-check", "pack-deps"], "gpu-check pack-deps: one folder, new or empty, is required"),
+                (["gpu-check", "pack-deps", "--into"], "gpu-check pack-deps: one folder, new or empty, is required"),
+                (["gpu-check", "pack-deps", "a", "b"], "gpu-check pack-deps: one folder, new or empty, is required"),
+                (["build", "--preset"], "--preset: the name of a preset of CMakePresets.json is required")):
+            with self.subTest(arguments):
+                self.assertEqual(self.run_script(*arguments, cwd=self.folder.name), 2, self.output)
+                self.assertIn(words, self.output)
+                self.assertNotRegex(self.output, r"line \d+:|Traceback")
+                self.assertEqual(self.called(), "")
+
+    def test_the_built_objects_are_read_without_configuring(self):
+        self.take_tools()
+        for arguments in (["--all", "--built"], ["--built", "--all"]):
+            self.assertEqual(self.run_script("kernel-info", *arguments), 2)
+            self.assertRegex(self.output, r"build/cuda/compile_commands.json is not there; cmake --preset cuda writes it")
+        self.assertEqual(self.called(), "")
 
     def test_ctest_closes_the_output_and_its_exit_code_goes_through(self):
         self.stub("ctest", "printf '1/1 Test #1: core\\n50%% tests passed, 1 tests failed out of 2\\nlast\\n'\n"

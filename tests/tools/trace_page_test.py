@@ -57,6 +57,12 @@ AFTER = """<script>addEventListener("load", function look() {
       boxes.push([text.textContent, box]);
     }
   }
+  const saved = [...document.querySelectorAll('[aria-label="lives of saved tensors"] g.link')]
+    .map(row => row.querySelector("text").textContent);
+  saved.forEach((name, i) => {
+    if (name.startsWith("…")) problems.push("a saved tensor's name is cut: " + name);
+    if (name.startsWith("kept by ") && saved.indexOf(name) !== i) problems.push("two saved tensors have one name: " + name);
+  });
   for (const row of document.querySelectorAll(".row"))
     for (const cell of row.querySelectorAll(".cell"))
       if (cell.scrollWidth > cell.clientWidth + 1 && cell.clientWidth > 0)

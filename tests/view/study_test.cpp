@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -85,6 +86,76 @@ TEST_F(Studies, ShowTheirTrials) {
   // Momentum is set in one trial.
   const std::string momentum = html.substr(html.find("loss over optimizer.momentum"));
   EXPECT_EQ(count_of(momentum.substr(0, momentum.find("</svg>")), "<circle"), 1);
+}
+
+// The figure whose caption this is, up to its end.
+std::string figure_of(const std::string& html, const std::string& caption) {
+  const std::size_t begin = html.find("<figcaption>" + caption + "</figcaption>");
+  return begin == std::string::npos ? ""
+                                    : html.substr(begin, html.find("</figure>", begin) - begin);
+}
+
+TEST_F(Studies, AnExplodedTrialDoesNotStretchTheAxes) {
+  const std::string exploded =
+      "," + study_trial(5, "complete", "1e27", R"("optimizer.type":"sgd","optimizer.lr":0.09)");
+  const std::string html = page_of(study_of(five_trials() + exploded));
+  for (const char* const caption :
+       {"Validation loss of each trial", "Validation loss over optimizer.lr",
+        "Validation loss within the trials"}) {
+    const std::string figure = figure_of(html, caption);
+    EXPECT_EQ(figure.find(">1e"), std::string::npos) << figure;
+    EXPECT_NE(figure.find(" are triangles at the upper edge."), std::string::npos) << figure;
+  }
+  EXPECT_NE(figure_of(html, "Validation loss of each trial").find("Losses above 10 are"),
+            std::string::npos);
+  EXPECT_EQ(page_of(study_of(five_trials())).find("triangles"), std::string::npos);
+  // All but one exploded: the axis ends by that one. One that is near 0 hides no other.
+  const auto trials_of = [](const std::vector<std::string>& losses) {
+    std::string trials;
+    for (std::size_t i = 0; i < losses.size(); ++i)
+      trials += (i > 0 ? "," : "") +
+                study_trial(static_cast<int>(i), "complete", losses[i], R"("optimizer.lr":0.01)");
+    return study_of(trials, "0");
+  };
+  EXPECT_NE(page_of(trials_of({"0.25", "1e9", "1e15", "1e27", "1e28"})).find("Losses above 5 are"),
+            std::string::npos);
+  EXPECT_EQ(figure_of(page_of(trials_of({"1e-7", "0.25", "0.5", "0.75"})),
+                      "Validation loss of each trial")
+                .find("triangles"),
+            std::string::npos);
+}
+
+TEST_F(Studies, ChartsSayWhatTheyShow) {
+  const std::string html = page_of(study_of(five_trials()));
+  // The best trial has no momentum, and trials have whole numbers.
+  EXPECT_EQ(figure_of(html, "Validation loss over optimizer.momentum").find("best"),
+            std::string::npos);
+  EXPECT_NE(figure_of(html, "Validation loss over optimizer.lr").find("best"), std::string::npos);
+  const std::string trials = figure_of(html, "Validation loss of each trial");
+  EXPECT_NE(trials.find(">1</text>"), std::string::npos) << trials;
+  EXPECT_EQ(trials.find(">1.0</text>"), std::string::npos) << trials;
+  EXPECT_EQ(trials.find("The y axis is logarithmic."), std::string::npos) << trials;
+  EXPECT_NE(figure_of(html, "Validation loss within the trials").find("The y axis is logarithmic."),
+            std::string::npos);
+  EXPECT_NE(html.find("<th>outcome</th>"), std::string::npos);
+}
+
+TEST_F(Studies, AStoppedTrialHasNoTime) {
+  std::string stopped = study_trial(5, "stopped", "0.9", R"("optimizer.type":"sgd")");
+  stopped.replace(stopped.find("\"seconds\":1.5"), 13, "\"seconds\":0");
+  const std::string html = page_of(study_of(five_trials() + "," + stopped));
+  EXPECT_EQ(html.find(">0 s<"), std::string::npos);
+}
+
+TEST_F(Studies, LongChoicesStandUpright) {
+  std::string text = study_of(five_trials());
+  const std::string choices = R"("choices":["sgd","adamw"])";
+  text.replace(text.find(choices), choices.size(),
+               R"("choices":["sgd","adamw","[128, 64, 32]","[256, 128, 64]","[512, 256]"])");
+  const std::string figure = figure_of(page_of(text), "Validation loss over optimizer.type");
+  for (const char* const name : {"[128, 64, 32]", "[256, 128, 64]", "[512, 256]"})
+    EXPECT_NE(figure.find(std::string(">") + name + "</text>"), std::string::npos) << figure;
+  EXPECT_EQ(count_of(figure, "rotate(-90"), 5);
 }
 
 TEST_F(Studies, AreKnownByTheirFile) {

@@ -41,6 +41,20 @@ TEST(TracePage, HasTheShareOfTheRoofAndTheFormula) {
   EXPECT_TRUE(json.at("lossAfter").is_null());
 }
 
+TEST(TracePage, LossesHaveTheSameDigitsAndParametersACommaEach) {
+  train::Trace trace = small_trace("fc");
+  trace.loss = 2.353;
+  trace.loss_after = 2.27;
+  trace.parameters = {{.name = "fc.weight", .before = {.elements = 15242}}};
+  const std::string html = to_html(trace_page(trace, "x.yaml"));
+  EXPECT_NE(html.find("<b>2.353 → 2.270</b>"), std::string::npos);
+  EXPECT_NE(html.find("<b>15,242</b><span>parameters</span>"), std::string::npos);
+  trace.loss = 12345;
+  trace.loss_after = 1234;
+  EXPECT_NE(to_html(trace_page(trace, "x.yaml")).find("<b>1.234e+04 → 1234</b>"),
+            std::string::npos);
+}
+
 TEST(TracePage, NamesAreTextAndNothingElse) {
   const std::string name = "<b>\"&</script><!--\xff";
   const std::string html = to_html(trace_page(small_trace(name), name));

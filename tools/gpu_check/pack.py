@@ -140,24 +140,27 @@ def check_size(root, folder, work, limit):
 
 def parsed():
     parser = argparse.ArgumentParser(prog="./run gpu-check pack", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+                                     formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     parser.add_argument("root", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--arch", default="90", help="compute capability without its dot, like 90")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--build", type=Path, metavar="FOLDER")
     parser.add_argument("--limit", type=float, default=64, metavar="MIB")
+    parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.source = None
     if not re.fullmatch(r"[1-9]\d{1,2}[af]?", options.arch):
         stop(f"--arch: '{options.arch}' given; a compute capability without its dot, like 90, is required")
-    if options.folder.exists() and any(options.folder.iterdir()):
-        stop(f"{options.folder} is not empty; a new or empty folder is required")
+    if options.folder.exists() and (not options.folder.is_dir() or any(options.folder.iterdir())):
+        stop(f"{options.folder} is not an empty folder; a new or empty folder is required")
     return options
 
 
 def main():
     options = parsed()
+    if options.check_arguments:
+        return
     root, folder = options.root, options.folder
     data = carried.data_folder(options)
     begin = time.monotonic()

@@ -8,6 +8,7 @@
 The folder holds headers and static libraries of the Debian packages that ./run installs, about 25
 MB, with the files by which CMake finds them. libfmt is taken as headers only. oneDNN is left out,
 because it is large: Eigen multiplies on that machine's CPU."""
+import argparse
 import os
 import shutil
 import subprocess
@@ -72,11 +73,12 @@ def place_of(path):
 
 
 def main():
-    if len(sys.argv) != 2:
-        raise SystemExit(__doc__)
-    folder = Path(sys.argv[1])
-    if folder.exists() and any(folder.iterdir()):
-        print(f"gpu-check pack-deps: {folder} is not empty; a new or empty folder is required", file=sys.stderr)
+    parser = argparse.ArgumentParser(prog="./run gpu-check pack-deps", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    folder = parser.parse_args().folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        print(f"gpu-check pack-deps: {folder} is not an empty folder; a new or empty folder is required", file=sys.stderr)
         sys.exit(2)
     for package in PACKAGES:
         for path in files_of(package):

@@ -34,6 +34,15 @@ function digits(x, count = 4) {
   if (size >= 1e5 || size < 1e-3) return x.toExponential(Math.max(0, count - 2)).replace("e+", "e");
   return String(Number(x.toPrecision(count)));
 }
+// As many characters from the end of a text as a width in pixels has room for.
+const ruler = document.createElement("canvas").getContext("2d");
+function endOfText(text, room, font = "11px system-ui, sans-serif") {
+  ruler.font = font;
+  if (ruler.measureText(text).width <= room) return text;
+  let from = 1;
+  while (from < text.length && ruler.measureText("…" + text.slice(from)).width > room) ++from;
+  return "…" + text.slice(from);
+}
 function scaled(x, base, units, unit) {
   if (x === null || x === undefined) return "–";
   let i = 0;

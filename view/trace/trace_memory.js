@@ -161,35 +161,52 @@
   drawn("saved", width => {
     const kMost = 30, rows = lives.slice(0, kMost).sort((a, b) => a[2] - b[2] || b[3] - a[3]);
     if (!rows.length) return el("p", {class: "soft"}, "Nothing is saved.");
-    const small = width < 620, left = small ? 140 : 300, line = 20,
+    // A narrow page has each name above its bar.
+    const small = width < 620, left = small ? 4 : 300, line = small ? 34 : 20,
           height = rows.length * line + 20, count = moments.length;
-    const x = i => left + i / count * (width - left - 66);
+    const right = small ? 4 : 66, x = i => left + i / count * (width - left - right);
     const most = Math.max(...rows.map(row => row[0]));
+    const opOf = ([, of, , , holders]) => of >= 0 ? of : holders[0];
+    const names = rows.map(tensor => {
+      const kept = tensor[1] >= 0                   ? "" :
+          moments[tensor[2]].kind === "prepare" ? "batch for " :
+                                                  "kept by ";
+      return kept + opTitle(trace.ops[opOf(tensor)]);
+    });
+    // Several tensors that one op keeps are numbered.
+    const texts = names.map((name, row) => {
+      const same = names.filter(other => other === name).length;
+      const number = names.slice(0, row + 1).filter(other => other === name).length;
+      return same > 1 ? `${name}, ${number} of ${same}` : name;
+    });
     const picture = canvas(width, height, "lives of saved tensors");
     picture.append(...passLabels(x, height - 3, 0, height - 16, left - 8).flat());
     rows.forEach((tensor, row) => {
-      const [bytes, of, born, died, holders] = tensor, at = row * line;
-      const op = of >= 0 ? of : holders[0];
-      const title = small && trace.ops[op].module ? trace.ops[op].module : opTitle(trace.ops[op]);
-      const kept = of >= 0 ? "" : moments[born].kind === "prepare" ? "batch for " : "kept by ";
-      const text = kept + title, fits = Math.floor((left - 12) / 6.5);
+      const [bytes, , born, died, holders] = tensor, at = row * line, op = opOf(tensor);
+      const text = endOfText(texts[row], small ? width - 70 : left - 12);
       const lines = () =>
           [held(tensor), "held by " + holders.map(holder => opTitle(trace.ops[holder])).join("; ")];
       picture.append(
           svg("g", {class: "link", onclick: () => openOp(op), ...withTip(lines)},
               svg("rect", {x: 0, y: at, width, height: line, fill: "transparent"}),
-              svg("text", {x: left - 8, y: at + 14, "text-anchor": "end", class: "tick"},
-                  text.length > fits ? "…" + text.slice(1 - fits) : text),
+              svg("text",
+                  {
+                    x: small ? 2 : left - 8,
+                    y: at + 14,
+                    "text-anchor": small ? "start" : "end",
+                    class: "tick over"
+                  },
+                  text),
               svg("rect", {
                 x: x(born),
-                y: at + 4,
+                y: at + line - 16,
                 width: Math.max(2, x(died + 1) - x(born)),
-                height: line - 8,
+                height: 12,
                 rx: 2,
                 fill: colourOf(trace.ops[op]),
                 opacity: 0.4 + 0.6 * bytes / most
               }),
-              svg("text", {x: width - 2, y: at + 14, "text-anchor": "end", class: "soft tick"},
+              svg("text", {x: width - 2, y: at + 14, "text-anchor": "end", class: "soft tick over"},
                   bytesText(bytes))));
     });
     return lives.length > kMost ?

@@ -31,6 +31,13 @@ std::string time_text(double seconds) {
   return fmt::format("{:.3g} µs", seconds * 1e6);
 }
 
+// Four digits, zeros at the end too, so that two losses have the same digits.
+std::string trace_loss_text(double loss) {
+  const double size = std::abs(loss);
+  if (!(size >= 1e-4 && size < 1e4)) return fmt::format("{:.4g}", loss);
+  return fmt::format("{:.{}f}", loss, 3 - static_cast<int>(std::floor(std::log10(size))));
+}
+
 std::string card(const std::string& value, const std::string& name) {
   return fmt::format("<div class=\"card\"><b>{}</b><span>{}</span></div>\n", escaped(value),
                      escaped(name));
@@ -46,16 +53,15 @@ std::string cards(const Trace& trace) {
     if (!tensor.saved_by.empty()) saved += tensor.bytes;
   const train::LastingMemory& lasting = trace.lasting;
   peak += lasting.parameters + lasting.gradients + lasting.optimizer_state;
-  const std::string after = std::isfinite(trace.loss_after)
-                                ? fmt::format("{:.4g}", trace.loss_after)
-                                : std::string("not finite");
+  const std::string after = std::isfinite(trace.loss_after) ? trace_loss_text(trace.loss_after)
+                                                            : std::string("not finite");
   return "<div class=\"cards\">\n" +
-         card(fmt::format("{:.4g} → {}", trace.loss, after),
+         card(trace_loss_text(trace.loss) + " → " + after,
               "loss of this batch, before and after the update") +
          card(time_text(trace.seconds), "for " + counted(trace.samples, "sample")) +
          card(flops_text(flops), "forward and backward") +
          card(fmt::format("{}", trace.ops.size()), "ops on the tape") +
-         card(fmt::format("{}", parameters), "parameters") +
+         card(number_text(static_cast<double>(parameters)), "parameters") +
          card(bytes_text(static_cast<double>(saved)), "saved for the backward pass") +
          card(bytes_text(static_cast<double>(peak)), "of tensors at the peak") + "</div>\n";
 }
