@@ -14,9 +14,9 @@
 namespace weft::view {
 namespace {
 
-// The losses that are shown: from the lowest of all, which says how far the sweep came, to the top of
-// the smoothed curve, with a margin. A single loss far above would leave a flat line of all others;
-// such losses are marked at the top.
+// The losses that are shown: from the lowest of all, which says how far the sweep came, to the top
+// of the smoothed curve, with a margin. A single loss far above would leave a flat line of all
+// others; such losses are marked at the top.
 struct LossRange {
   double low = std::numeric_limits<double>::infinity(), high = -low;
 };

@@ -24,8 +24,8 @@
 // lines before a spike would follow it.
 //
 // The suggestion is the rate of the steepest descent of the smoothed loss, but at most a tenth of
-// the rate at which the loss diverged. It lies within the rates of the sweep. There is none where the
-// smoothed loss at that rate is above the loss of the first steps.
+// the rate at which the loss diverged. It lies within the rates of the sweep. There is none where
+// the smoothed loss at that rate is above the loss of the first steps.
 #pragma once
 #include <functional>
 #include <optional>
