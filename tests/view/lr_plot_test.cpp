@@ -57,6 +57,7 @@ TEST(LrPlot, ShowsTheLowestLossAndCutsSpikesWithAMark) {
   const std::string svg = lr_svg(finding, "spike");
   EXPECT_EQ(count_of(svg, "<circle"), 39) << svg;
   EXPECT_EQ(count_of(svg, "\"raw cut\""), 1) << svg;
+  EXPECT_EQ(count_of(svg, "cy=\"346.0\""), 0) << "the lowest lies above the axis: " << svg;
   EXPECT_EQ(count_of(lr_svg(example(), "diverged"), "\"raw cut\""), 12);
 }
 

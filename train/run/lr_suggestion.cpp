@@ -62,7 +62,7 @@ bool falls(const std::vector<LrPoint>& points, std::size_t lowest, std::size_t r
   return highest - points[lowest].smoothed > 6 * noise + 1e-3 * std::abs(highest);
 }
 
-std::string rate_text(double lr) { return fmt::format("{:.2g}", lr); }
+std::string shown_rate(double lr) { return fmt::format("{:.2g}", lr); }
 
 // The loss of the first steps: the lowest average of the first losses, however few, because the
 // second may have exploded already. Noise may make it low, so twice the noise of a loss is added,
@@ -93,14 +93,14 @@ std::string objection(const LrFinding& finding, double lr) {
     return fmt::format(
         "no suggestion, because the loss diverged at {}, and a tenth of that is below the first "
         "rate of the sweep; a lower first rate (--from) is required",
-        rate_text(*finding.diverged_at));
+        shown_rate(*finding.diverged_at));
   const auto at = std::find_if(points.begin(), points.end(),
                                [&](const LrPoint& point) { return point.lr >= lr * (1 - 1e-9); });
   if (at == points.end())
     return fmt::format(
         "no suggestion, because the loss diverged at {}, and no step was made between a tenth of "
         "that and it; a sweep from a lower rate (--from), with rates closer together, is required",
-        rate_text(*finding.diverged_at));
+        shown_rate(*finding.diverged_at));
   double loss = at->smoothed;  // at the rate itself, which may lie between two of the sweep
   if (at != points.begin() && at->lr > lr) {
     const LrPoint& below = *std::prev(at);
@@ -111,8 +111,8 @@ std::string objection(const LrFinding& finding, double lr) {
   return fmt::format(
       "no suggestion, because the loss had already grown at {}, to {:.3g} from {:.3g} in the first "
       "step{}; a lower first rate (--from) is required",
-      rate_text(lr), loss, points.front().loss,
-      finding.diverged_at ? fmt::format(", and diverged at {}", rate_text(*finding.diverged_at))
+      shown_rate(lr), loss, points.front().loss,
+      finding.diverged_at ? fmt::format(", and diverged at {}", shown_rate(*finding.diverged_at))
                           : "");
 }
 
@@ -124,7 +124,7 @@ void choose_rate(LrFinding& finding) {
     finding.suggestion = finding.steepest;
     finding.reason = "the steepest descent of the smoothed loss";
     if (finding.diverged_at)
-      finding.reason += fmt::format("; it diverged at {}", rate_text(*finding.diverged_at));
+      finding.reason += fmt::format("; it diverged at {}", shown_rate(*finding.diverged_at));
     return;
   }
   finding.suggestion = limit;
@@ -133,9 +133,9 @@ void choose_rate(LrFinding& finding) {
           ? fmt::format(
                 "a tenth of {}, the rate at which the loss diverged; the steepest descent, "
                 "at {}, is nearer to it than that",
-                rate_text(*finding.diverged_at), rate_text(*finding.steepest))
+                shown_rate(*finding.diverged_at), shown_rate(*finding.steepest))
           : fmt::format("a tenth of {}, the rate at which the loss diverged; it never fell clearly",
-                        rate_text(*finding.diverged_at));
+                        shown_rate(*finding.diverged_at));
 }
 
 void choose(LrFinding& finding) {
