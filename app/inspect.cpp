@@ -45,21 +45,43 @@ double optimizer_bytes(train::Trainer& trainer) {
   return bytes;
 }
 
+// A model may take other inputs than samples of the data, such as a decoder; then it is not run.
+view::FurtherCost further_cost(const train::NamedModel& model, const Shape& sample, DType dtype) {
+  view::FurtherCost cost{.name = model.name};
+  for (const nn::NamedParameter& parameter : model.module->named_parameters()) {
+    const Tensor& value = parameter.variable.value();
+    const bool trains = parameter.variable.requires_grad();
+    cost.parameters += value.elements();
+    cost.trained += trains ? value.elements() : 0;
+    cost.parameter_bytes += static_cast<double>(bytes_of(value));
+    cost.gradient_bytes += trains ? static_cast<double>(bytes_of(value)) : 0;
+  }
+  try {
+    const nn::ModelCost run = nn::cost_of(*model.module, sample, dtype);
+    cost.flops = run.total.forward_flops + run.total.backward_flops;
+    cost.activation_bytes = run.total.activation_bytes;
+  } catch (const UserError&) {
+  }
+  return cost;
+}
+
 int summary(const InspectArguments& arguments) {
   train::Orchestrator run = orchestrator(arguments);
   if (!run.config().strategy.empty()) run.begin_hooks();  // a strategy may freeze layers
   const data::DatasetInfo& info = run.data().train->info();
-  const nn::ModelCost cost =
-      nn::cost_of(run.model(), info.sample, info.has_tokens() ? info.sample_dtype : DType::f32);
-  const view::StepSetting setting{.batch_size = run.config().train.batch_size,
-                                  .compute_dtype = run.config().precision.make()->compute_dtype,
-                                  .optimizer = run.config().optimizer.name(),
-                                  .optimizer_bytes = optimizer_bytes(run.trainer())};
-  std::fputs(view::summary_text(cost, info.sample, setting).c_str(), stdout);
+  const DType dtype = info.has_tokens() ? info.sample_dtype : DType::f32;
+  const nn::ModelCost cost = nn::cost_of(run.model(), info.sample, dtype);
+  const std::string& trainer = run.config().trainer.name();
+  const bool alone = run.trainer().optimizers().all().size() == 1;
+  view::StepSetting setting{.batch_size = run.config().train.batch_size,
+                            .compute_dtype = run.config().precision.make()->compute_dtype,
+                            .optimizer = alone ? run.config().optimizer.name() : "all optimizers",
+                            .optimizer_bytes = optimizer_bytes(run.trainer()),
+                            .trainer = trainer == train::standard().name() ? "" : trainer};
   for (const train::NamedModel& model : run.trainer().models())
     if (model.module != &run.model())
-      std::printf("besides: %s, %lld parameters\n", model.name.c_str(),
-                  static_cast<long long>(model.module->parameter_count()));
+      setting.further.push_back(further_cost(model, info.sample, dtype));
+  std::fputs(view::summary_text(cost, info.sample, setting).c_str(), stdout);
   return kDone;
 }
 
@@ -124,7 +146,9 @@ void add_inspect(CLI::App& app, int& exit_code) {
       "print the layers of the model: shapes, parameters, FLOPs and memory", summary,
       std::make_shared<InspectArguments>(), true);
   const auto config = std::make_shared<InspectArguments>();
-  add(app, exit_code, "config", "print the resolved config and where each value came from",
+  add(app, exit_code, "config",
+      "print the resolved config and where each value came from; a few keys, such as run.tf32, "
+      "are left out at their defaults",
       show_config, config, false)
       ->add_flag("--schema", config->schema, "print every key with its type, default and meaning");
   const auto traced = std::make_shared<InspectArguments>();

@@ -14,8 +14,9 @@
 namespace weft::view {
 namespace {
 
-// The losses that are shown: those of the smoothed curve, with a margin. A single loss far above
-// would leave a flat line of all others.
+// The losses that are shown: from the lowest of all, which says how far the sweep came, to the top
+// of the smoothed curve, with a margin. A single loss far above would leave a flat line of all
+// others; such losses are marked at the top.
 struct LossRange {
   double low = std::numeric_limits<double>::infinity(), high = -low;
 };
@@ -24,6 +25,7 @@ LossRange loss_range_of(const train::LrFinding& finding) {
   LossRange range;
   for (const train::LrPoint& point : finding.points) {
     range.low = std::min(range.low, point.smoothed);
+    if (std::isfinite(point.loss)) range.low = std::min(range.low, point.loss);
     range.high = std::max(range.high, point.smoothed);
   }
   const double margin = 0.1 * (range.high - range.low);
@@ -50,7 +52,7 @@ class LrDrawing {
     const double share = (loss - loss_.low) / (loss_.high - loss_.low);
     return kHeight - kBottom - std::clamp(share, 0.0, 1.0) * (kHeight - kTop - kBottom);
   }
-  bool shows(double loss) const { return loss >= loss_.low && loss <= loss_.high; }
+  bool cuts(double loss) const { return !(loss <= loss_.high); }
 
   std::string axes() const {
     std::string text;
@@ -113,8 +115,8 @@ std::vector<std::string> lr_text(const train::LrFinding& finding, TextPlotOption
   const LossRange range = loss_range_of(finding);
   TextCurve raw{.name = "loss", .dots = true, .faint = true}, smoothed{.name = "smoothed"};
   for (const train::LrPoint& point : finding.points) {
-    if (point.loss >= range.low && point.loss <= range.high)
-      raw.points.emplace_back(point.lr, point.loss);
+    if (std::isfinite(point.loss))  // a loss above the picture is a dot at its top
+      raw.points.emplace_back(point.lr, std::min(point.loss, range.high));
     smoothed.points.emplace_back(point.lr, point.smoothed);
   }
   options.log_x = true;
@@ -132,7 +134,10 @@ std::string lr_svg(const train::LrFinding& finding, const std::string& title) {
   text += drawing.axes();
   std::string curve;
   for (const train::LrPoint& point : finding.points) {
-    if (drawing.shows(point.loss))
+    if (drawing.cuts(point.loss))  // a mark that points up, at the top
+      text += fmt::format("<path class=\"raw cut\" d=\"M{:.1f} {:.1f}l4 7h-8z\"/>\n",
+                          drawing.x(point.lr), LrDrawing::kTop);
+    else
       text += fmt::format("<circle class=\"raw\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"1.6\"/>\n",
                           drawing.x(point.lr), drawing.y(point.loss));
     curve += fmt::format("{:.1f},{:.1f} ", drawing.x(point.lr), drawing.y(point.smoothed));

@@ -61,6 +61,57 @@ SummaryRow summary_row_of(const nn::LayerCost& layer, const StepSetting& setting
           std::string(dtype)};
 }
 
+// A line for each further model.
+std::string further_text(const StepSetting& setting) {
+  std::string text;
+  for (const FurtherCost& model : setting.further) {
+    text += fmt::format("besides: {}, {} parameters, {} of them trained; parameters {}", model.name,
+                        commas_in(model.parameters), commas_in(model.trained),
+                        bytes_text(model.parameter_bytes));
+    if (model.gradient_bytes > 0) text += " + gradients " + bytes_text(model.gradient_bytes);
+    const double batch = static_cast<double>(setting.batch_size);
+    text += model.flops ? fmt::format(" + activations {}; {} FLOPs a step",
+                                      bytes_text(*model.activation_bytes * batch),
+                                      count_text(*model.flops * batch))
+                        : "; its activations and FLOPs are not known";
+    text += "\n";
+  }
+  return text;
+}
+
+// Sums of a step over all models, each of which runs once.
+struct StepSums {
+  double flops = 0, parameters = 0, gradients = 0, activations = 0;
+  bool known = true;
+};
+StepSums step_sums_of(const nn::ModelCost& cost, const StepSetting& setting) {
+  const double batch = static_cast<double>(setting.batch_size);
+  StepSums sums{.flops = batch * (cost.total.forward_flops + cost.total.backward_flops),
+                .parameters = static_cast<double>(cost.parameter_bytes),
+                .gradients = static_cast<double>(cost.gradient_bytes),
+                .activations = batch * cost.total.activation_bytes};
+  for (const FurtherCost& model : setting.further) {
+    sums.flops += batch * model.flops.value_or(0);
+    sums.parameters += model.parameter_bytes;
+    sums.gradients += model.gradient_bytes;
+    sums.activations += batch * model.activation_bytes.value_or(0);
+    sums.known = sums.known && model.flops.has_value();
+  }
+  return sums;
+}
+
+// What the sums leave out; empty: they are an upper bound.
+std::string missing_text(const StepSetting& setting, bool known) {
+  if (known && setting.trainer.empty()) return {};
+  std::string why = setting.trainer.empty()
+                        ? ""
+                        : fmt::format("trainer '{}' may run a model more than once or compute more",
+                                      setting.trainer);
+  if (!known) why += fmt::format("{}a further model is not run here", why.empty() ? "" : ", and ");
+  return fmt::format("  FLOPs and memory of one pass of each model: no upper bound, because {}\n",
+                     why);
+}
+
 }  // namespace
 
 std::string count_text(double count) {
@@ -82,26 +133,28 @@ std::string summary_text(const nn::ModelCost& cost, const Shape& sample,
   total.path = "total";
   rows.push_back(summary_row_of(total, setting));
   rows.back().back().clear();
-  const double batch = static_cast<double>(setting.batch_size);
-  const double flops = cost.total.forward_flops + cost.total.backward_flops;
-  const double activations = cost.total.activation_bytes * batch;
-  const double parameters = static_cast<double>(cost.parameter_bytes),
-               gradients = static_cast<double>(cost.gradient_bytes);
+  const StepSums sums = step_sums_of(cost, setting);
+  const std::string missing = missing_text(setting, sums.known);
   return summary_table_of(rows) +
          fmt::format(
              "{0} parameters, {1} of them trained; input {2}\n"
              "forward and backward: FLOPs of a sample in matrix products and convolutions, which "
-             "compute in {3};\n  a multiplication and an addition count as 2. A step of {4}: {5} FLOPs.\n",
+             "compute in {3};\n  a multiplication and an addition count as 2. A step of {4}: {5} FLOPs{6}.\n",
              commas_in(cost.total.parameters), commas_in(cost.total.trained), sample,
              name_of(setting.compute_dtype), counted(setting.batch_size, "sample"),
-             count_text(batch * flops)) +
+             count_text(sums.flops), setting.further.empty() ? "" : ", with further models") +
+         further_text(setting) +
          fmt::format(
              "activations: outputs of ops for {}, which the backward pass may read.\n"
              "memory of a step: parameters {} + gradients {} + state of {} {} + activations {} = "
-             "{} at most\n",
-             counted(setting.batch_size, "sample"), bytes_text(parameters), bytes_text(gradients),
-             setting.optimizer, bytes_text(setting.optimizer_bytes), bytes_text(activations),
-             bytes_text(parameters + gradients + setting.optimizer_bytes + activations));
+             "{}{}\n",
+             counted(setting.batch_size, "sample"), bytes_text(sums.parameters),
+             bytes_text(sums.gradients), setting.optimizer, bytes_text(setting.optimizer_bytes),
+             bytes_text(sums.activations),
+             bytes_text(sums.parameters + sums.gradients + setting.optimizer_bytes +
+                        sums.activations),
+             missing.empty() ? " at most" : "") +
+         missing;
 }
 
 }  // namespace weft::view

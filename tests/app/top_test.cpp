@@ -173,5 +173,37 @@ TEST_F(LrFindCommand, SummaryShowsArithmeticAndMemory) {
   EXPECT_NE(half.output.find("compute in bf16"), std::string::npos) << half.output;
 }
 
+// The adversary has 784·16 + 16 + 16·784 + 784 parameters, and AdamW keeps two numbers for each.
+TEST_F(LrFindCommand, SummaryCountsFurtherModels) {
+  const std::string alone = weft("summary small.yaml optimizer=sgd").output;
+  EXPECT_NE(alone.find(" at most\n"), std::string::npos) << alone;
+  EXPECT_EQ(alone.find("besides"), std::string::npos) << alone;
+  const Result summary = weft(
+      "summary small.yaml optimizer=sgd train.batch_size=10 "
+      "'trainer={type: adversarial, adversary: {model: {type: mlp, hidden: [16]}, "
+      "optimizer: adamw}}'");
+  ASSERT_EQ(summary.code, 0) << summary.output;
+  for (const char* part :
+       {"besides: adversary, 25,888 parameters, 25,888 of them trained; parameters 104 kB + "
+        "gradients 104 kB + activations ",
+        "; 1.25M FLOPs a step",  // 10 samples · 3 products, less that of the inputs
+        "A step of 10 samples: 1.77M FLOPs, with further models.",
+        "memory of a step: parameters 154 kB + gradients 154 kB + state of all optimizers 207 kB",
+        "no upper bound, because trainer 'adversarial' may run a model more than once"})
+    EXPECT_NE(summary.output.find(part), std::string::npos) << part << "\n" << summary.output;
+  EXPECT_EQ(summary.output.find("at most"), std::string::npos) << summary.output;
+}
+
+TEST_F(LrFindCommand, SuggestsNoRateWhereTheLossHasExploded) {
+  for (const char* to : {"1e5", "1e300"}) {
+    const Result json =
+        weft(std::string("lr-find small.yaml --from 1 --steps 20 --json --to ") + to);
+    ASSERT_EQ(json.code, 0) << json.output;
+    const auto object = nlohmann::json::parse(json.output);
+    EXPECT_TRUE(object["suggestion"].is_null()) << json.output;
+    EXPECT_NE(json.output.find("--from"), std::string::npos) << json.output;
+  }
+}
+
 }  // namespace
 }  // namespace weft::app

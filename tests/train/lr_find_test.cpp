@@ -327,6 +327,70 @@ TEST(LrSuggestion, TakesATenthWhereTheLossOnlyDiverged) {
   EXPECT_NE(finding.reason.find("never fell"), std::string::npos) << finding.reason;
 }
 
+// A sweep of these losses, each at a rate `factor` times that of the one before.
+std::vector<LrPoint> sweep_of(const std::vector<double>& losses, double from, double factor) {
+  std::vector<LrPoint> points;
+  double lr = from;
+  for (const double loss : losses) {
+    points.push_back({.lr = lr, .loss = loss});
+    lr *= factor;
+  }
+  return points;
+}
+
+// The first rates are too high already, so no average is low and only the first loss shows it.
+TEST(LrSuggestion, IsNoneWhereTheLossExplodedAtOnce) {
+  const LrFinding rising = suggest_lr(sweep_of(
+      {2.38, 6.8e4, 6.1e4, 6e4, 5.7e4, 3.7e5, 9.9e5, 3e6, 1.2e7, 4e6, 4.2e7, 5e10}, 1, 1.83));
+  EXPECT_FALSE(rising.suggestion.has_value()) << *rising.suggestion;
+  ASSERT_TRUE(rising.diverged_at.has_value());
+  EXPECT_LT(*rising.diverged_at, 7) << "three losses far above the first are enough";
+  EXPECT_NE(rising.reason.find("below the first rate of the sweep; a lower first rate (--from)"),
+            std::string::npos)
+      << rising.reason;
+  // Averages that fall from a loss that had exploded.
+  std::vector<double> losses(14, 20);
+  losses.front() = 2.3;
+  for (double loss = 19; loss > 6; loss -= 1.5) losses.push_back(loss);
+  losses.insert(losses.end(), 6, 6);
+  const LrFinding falling = suggest_lr(sweep_of(losses, 1, 2));
+  EXPECT_TRUE(falling.steepest.has_value());
+  EXPECT_FALSE(falling.suggestion.has_value()) << *falling.suggestion;
+  EXPECT_NE(falling.reason.find("from 2.3 in the first step"), std::string::npos) << falling.reason;
+  EXPECT_NE(falling.reason.find("(--from)"), std::string::npos) << falling.reason;
+}
+
+TEST(LrSuggestion, LiesWithinTheRatesSwept) {
+  const LrFinding finding = suggest_lr(sweep_of({2.38, 6.8e4, std::nan("")}, 1, 1e15));
+  EXPECT_FALSE(finding.suggestion.has_value()) << *finding.suggestion;
+  EXPECT_NE(finding.reason.find("closer together"), std::string::npos) << finding.reason;
+}
+
+// A tenth of the rate that diverged, where the loss had risen a little.
+TEST(LrSuggestion, IsNoneAboveTheLossOfTheFirstSteps) {
+  std::vector<double> losses(12, 2.3);
+  for (double loss = 2.6; loss < 40; loss *= 1.15) losses.push_back(loss);
+  const LrFinding finding = suggest_lr(sweep_of(losses, 0.01, 1.2));
+  ASSERT_TRUE(finding.diverged_at.has_value());
+  EXPECT_FALSE(finding.suggestion.has_value()) << *finding.suggestion;
+  EXPECT_NE(finding.reason.find("had already grown"), std::string::npos) << finding.reason;
+}
+
+TEST(LrSuggestion, IsNotBentByASpike) {
+  const auto smoothed_at_best = [](double spike) {
+    std::vector<double> losses(20, 2.3);
+    for (double loss = 2.25; loss > 1.5; loss -= 0.1) losses.push_back(loss);
+    const std::size_t best = losses.size() - 1;
+    for (const double loss : {2.2, spike, spike, 2.4, 2.4, 2.4, 3.0, 30.0, 80.0})
+      losses.push_back(loss);
+    const LrFinding finding = suggest_lr(sweep_of(losses, 1e-4, 1.37));
+    EXPECT_TRUE(finding.diverged_at.has_value());
+    return finding.points[best].smoothed;
+  };
+  EXPECT_LT(smoothed_at_best(6.5), 2.2) << "the line before the spike keeps below the first losses";
+  EXPECT_EQ(smoothed_at_best(6.5), smoothed_at_best(6.9));
+}
+
 TEST(LrSuggestion, SmoothsWithoutALag) {
   const LrFinding finding = suggest_lr(sweep([](double lr) { return -std::log10(lr); }));
   for (const LrPoint& point : finding.points) EXPECT_NEAR(point.smoothed, point.loss, 1e-9);

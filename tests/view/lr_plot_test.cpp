@@ -44,6 +44,23 @@ TEST(LrPlot, WritesAWholeSvg) {
   EXPECT_TRUE(lr_svg({}, "empty").ends_with("</svg>\n"));
 }
 
+// A fall by single steps before a spike, which the smoothed curve does not reach.
+TEST(LrPlot, ShowsTheLowestLossAndCutsSpikesWithAMark) {
+  std::vector<train::LrPoint> points;
+  for (int i = 0; i < 40; ++i)
+    points.push_back({.lr = 1e-4 * std::pow(1.3, i),
+                      .loss = i == 25 ? 1.43 : (i == 27 ? 95 : 2.3 + 0.01 * (i % 3))});
+  const train::LrFinding finding = train::suggest_lr(points);
+  std::string text;
+  for (const std::string& line : lr_text(finding, {.columns = 60, .rows = 12})) text += line + "\n";
+  EXPECT_NE(text.find("1.43 ┤"), std::string::npos) << text;
+  const std::string svg = lr_svg(finding, "spike");
+  EXPECT_EQ(count_of(svg, "<circle"), 39) << svg;
+  EXPECT_EQ(count_of(svg, "\"raw cut\""), 1) << svg;
+  EXPECT_EQ(count_of(svg, "cy=\"346.0\""), 0) << "the lowest lies above the axis: " << svg;
+  EXPECT_EQ(count_of(lr_svg(example(), "diverged"), "\"raw cut\""), 12);
+}
+
 TEST(LrPlot, WritesOneJsonObject) {
   train::LrFinding finding = example();
   finding.points.back().loss = std::numeric_limits<double>::infinity();

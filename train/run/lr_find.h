@@ -10,17 +10,22 @@
 // at four times the lowest loss are those of Gugger 2018, How Do You Find A Good Learning Rate.
 //
 // The sweep ends early when the loss has diverged: when its exponential average (of the factor 0.9,
-// divided by 1 − 0.9^i as in Adam) is above four times the lowest average; when, of a fall by
-// at least a quarter of the first average (of ten losses), nine tenths are lost; when the loss is
-// not finite; or when no gradient was finite in many steps in a row.
+// divided by 1 − 0.9^i as in Adam) is above four times the lowest average (of five losses or more);
+// when, of a fall by at least a quarter of the first average (of ten losses), nine tenths are lost;
+// when three of the first ten losses in a row are above ten times the first, which no rate of the
+// sweep has touched; when the loss is not finite; or when no gradient was finite in many steps in a
+// row.
 //
 // The losses are smoothed by a local straight line over the logarithm of the rate, with tricube
 // weights: the line through each point gives the smoothed loss and its slope. An average over past
 // steps would show the descent at a rate above its own. source: Cleveland 1979, Robust Locally
-// Weighted Regression, JASA 74(368), §2 (without the robustness iterations)
+// Weighted Regression, JASA 74(368), §2 (without the robustness iterations). In a sweep that
+// diverged, losses far above the first ones count as a ceiling (LossWatch::ceiling), because the
+// lines before a spike would follow it.
 //
 // The suggestion is the rate of the steepest descent of the smoothed loss, but at most a tenth of
-// the rate at which the loss diverged.
+// the rate at which the loss diverged. It lies within the rates of the sweep. There is none where
+// the smoothed loss at that rate is above the loss of the first steps.
 #pragma once
 #include <functional>
 #include <optional>
