@@ -9,10 +9,10 @@ namespace {
 
 // These instances would spill a few registers for one more block.
 template <class T, bool kBlock, int kWidth>
-inline constexpr int kForwardBlocks = sizeof(T) != 4           ? 0
-                                      : kBlock&& kWidth > 1    ? kSpillFreeBlocks
-                                      : !kBlock && kWidth == 1 ? 4
-                                                               : 0;
+[[maybe_unused]] inline constexpr int kForwardBlocks = sizeof(T) != 4           ? 0
+                                                       : kBlock&& kWidth > 1    ? kSpillFreeBlocks
+                                                       : !kBlock && kWidth == 1 ? 4
+                                                                                : 0;
 
 // A row of usual length is read once and stays in registers for the mean, the variance and the
 // result.

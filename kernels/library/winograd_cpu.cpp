@@ -71,8 +71,9 @@ struct Winograd {
       for (int j = 0; j < size; ++j) {
         const bool inside = tile.row + i >= 0 && tile.row + i < images.height &&
                             tile.column + j >= 0 && tile.column + j < images.width;
-        pixels[i][j] =
-            inside ? vector_at<lanes>(first + (i * images.width + j) * images.channels) : V{};
+        pixels[i][j] = V{};
+        if (inside)
+          pixels[i][j] = vector_at<lanes>(first + (i * images.width + j) * images.channels);
       }
   }
 
@@ -245,7 +246,8 @@ class Forward {
           V pixels[m][m];
           W::from_points(pixels, sums + t * s_.out_channels + k, block_ * s_.out_channels,
                          W::output);
-          const V bias = epilogue_.bias == nullptr ? V{} : vector_at<lanes>(epilogue_.bias + k);
+          V bias{};
+          if (epilogue_.bias != nullptr) bias = vector_at<lanes>(epilogue_.bias + k);
           for (i64 i = 0; i < rows; ++i)
             for (i64 j = 0; j < columns; ++j) {
               V value = pixels[i][j] + bias;

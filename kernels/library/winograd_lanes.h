@@ -10,23 +10,26 @@ namespace weft::kernels::winograd {
 // A panel is a matrix with rows of 16 floats, one cache line.
 inline constexpr i64 kPanel = 16;
 
-// A vector for loads and stores at any address. kRows · kPanels panels of sums fit in the
-// registers, beside the operands.
+// A vector of so many floats, and the same in memory at any address of a float. kRows · kPanels
+// panels of sums fit in the registers, beside the operands.
 template <int lanes>
 struct Lanes;
 template <>
 struct Lanes<4> {
-  typedef float Vector __attribute__((vector_size(16), aligned(4), may_alias));
+  typedef float Vector __attribute__((vector_size(16)));
+  typedef float InMemory __attribute__((vector_size(16), aligned(4), may_alias));
   static constexpr int kRows = 2, kPanels = 1;
 };
 template <>
 struct Lanes<8> {
-  typedef float Vector __attribute__((vector_size(32), aligned(4), may_alias));
+  typedef float Vector __attribute__((vector_size(32)));
+  typedef float InMemory __attribute__((vector_size(32), aligned(4), may_alias));
   static constexpr int kRows = 6, kPanels = 1;
 };
 template <>
 struct Lanes<16> {
-  typedef float Vector __attribute__((vector_size(64), aligned(4), may_alias));
+  typedef float Vector __attribute__((vector_size(64)));
+  typedef float InMemory __attribute__((vector_size(64), aligned(4), may_alias));
   static constexpr int kRows = 12, kPanels = 2;
 };
 
@@ -34,12 +37,12 @@ template <int lanes>
 using Vector = typename Lanes<lanes>::Vector;
 
 template <int lanes>
-[[gnu::always_inline]] inline Vector<lanes>& vector_at(float* place) {
-  return *reinterpret_cast<Vector<lanes>*>(place);
+[[gnu::always_inline]] inline auto& vector_at(float* place) {
+  return *reinterpret_cast<typename Lanes<lanes>::InMemory*>(place);
 }
 template <int lanes>
-[[gnu::always_inline]] inline const Vector<lanes>& vector_at(const float* place) {
-  return *reinterpret_cast<const Vector<lanes>*>(place);
+[[gnu::always_inline]] inline const auto& vector_at(const float* place) {
+  return *reinterpret_cast<const typename Lanes<lanes>::InMemory*>(place);
 }
 
 // Calls `body` with the set of instructions that has vectors of so many lanes.
@@ -101,7 +104,7 @@ template <int lanes, int rows, int panels, bool adds>
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
     for (int v = 0; v < wide; ++v) {
-      V& target = vector_at<lanes>(result + i * stride + v * lanes);
+      auto& target = vector_at<lanes>(result + i * stride + v * lanes);
       target = adds ? target + sums[i][v] : sums[i][v];
     }
 }

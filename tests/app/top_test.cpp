@@ -184,8 +184,8 @@ TEST_F(LrFindCommand, SummaryCountsFurtherModels) {
       "optimizer: adamw}}'");
   ASSERT_EQ(summary.code, 0) << summary.output;
   for (const char* part :
-       {"besides: adversary, 25,888 parameters, 25,888 of them trained; parameters 104 kB + "
-        "gradients 104 kB + activations ",
+       {"besides: adversary, 25,888 parameters, 25,888 of them trained; parameters 104 kB + ",
+        " + gradients 104 kB + activations ",
         "; 1.25M FLOPs a step",  // 10 samples · 3 products, less that of the inputs
         "A step of 10 samples: 1.77M FLOPs, with further models.",
         "memory of a step: parameters 154 kB + gradients 154 kB + state of all optimizers 207 kB",

@@ -63,7 +63,7 @@ class Studies : public test_support::InScratchFolder {
     return to_html(report_page({(folder_ / "a-tune").string()}));
   }
   std::string refusal_of(const std::string& text) {
-    const std::string message = message_of([&] { page_of(text); });
+    std::string message = message_of([&] { page_of(text); });
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     EXPECT_NE(message.find("a-tune/tune.json"), std::string::npos) << message;
     return message;
