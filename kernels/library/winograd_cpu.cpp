@@ -64,7 +64,7 @@ struct Winograd {
       for (int i = 0; i < size; ++i)
 #pragma GCC unroll 8
         for (int j = 0; j < size; ++j)
-          pixels[i][j] = vector_at<lanes>(first + (i * images.width + j) * images.channels);
+          load<lanes>(pixels[i][j], first + (i * images.width + j) * images.channels);
       return;
     }
     for (int i = 0; i < size; ++i)
@@ -72,8 +72,7 @@ struct Winograd {
         const bool inside = tile.row + i >= 0 && tile.row + i < images.height &&
                             tile.column + j >= 0 && tile.column + j < images.width;
         pixels[i][j] = V{};
-        if (inside)
-          pixels[i][j] = vector_at<lanes>(first + (i * images.width + j) * images.channels);
+        if (inside) load<lanes>(pixels[i][j], first + (i * images.width + j) * images.channels);
       }
   }
 
@@ -92,7 +91,7 @@ struct Winograd {
       for (int i = 0; i < size; ++i) column[i] = rows[i][j];
       transform(column, result);
 #pragma GCC unroll 8
-      for (int i = 0; i < n; ++i) vector_at<lanes>(points + (i * n + j) * stride) = result[i];
+      for (int i = 0; i < n; ++i) store<lanes>(points + (i * n + j) * stride, result[i]);
     }
   }
   template <int size, class Transform>
@@ -103,7 +102,7 @@ struct Winograd {
     for (int i = 0; i < n; ++i) {
       V row[n];
 #pragma GCC unroll 8
-      for (int j = 0; j < n; ++j) row[j] = vector_at<lanes>(points + (i * n + j) * stride);
+      for (int j = 0; j < n; ++j) load<lanes>(row[j], points + (i * n + j) * stride);
       transform(row, rows[i]);
     }
 #pragma GCC unroll 8
@@ -151,7 +150,7 @@ void transform_weights(float* u, const float* w, const Conv2dShape& s, bool turn
         for (i64 k = 0; k < kPanel; k += lanes) {
           V g[3][3];
 #pragma GCC unroll 9
-          for (int tap = 0; tap < 9; ++tap) g[tap / 3][tap % 3] = vector_at<lanes>(&taps[tap][k]);
+          for (int tap = 0; tap < 9; ++tap) load<lanes>(g[tap / 3][tap % 3], &taps[tap][k]);
           W::to_points(u + (panel * from + c) * kPanel + k, point, g, W::weight);
         }
       }
@@ -247,16 +246,17 @@ class Forward {
           W::from_points(pixels, sums + t * s_.out_channels + k, block_ * s_.out_channels,
                          W::output);
           V bias{};
-          if (epilogue_.bias != nullptr) bias = vector_at<lanes>(epilogue_.bias + k);
+          if (epilogue_.bias != nullptr) load<lanes>(bias, epilogue_.bias + k);
           for (i64 i = 0; i < rows; ++i)
             for (i64 j = 0; j < columns; ++j) {
               V value = pixels[i][j] + bias;
               // NaN stays NaN, as in the activation's own kernel.
               if (epilogue_.relu) value = value < 0.0f ? V{} : value;
-              vector_at<lanes>(y_ + (((place.image * s_.out_height + place.row + i) * s_.out_width +
-                                      place.column + j) *
-                                         s_.out_channels +
-                                     k)) = value;
+              store<lanes>(y_ + (((place.image * s_.out_height + place.row + i) * s_.out_width +
+                                  place.column + j) *
+                                     s_.out_channels +
+                                 k),
+                           value);
             }
         }
       }
@@ -355,7 +355,7 @@ class WeightGradient {
                        W::weight_gradient);
 #pragma GCC unroll 9
         for (int tap = 0; tap < 9; ++tap)
-          vector_at<lanes>(dw_ + (k * 9 + tap) * s_.channels + c) = taps[tap / 3][tap % 3];
+          store<lanes>(dw_ + (k * 9 + tap) * s_.channels + c, taps[tap / 3][tap % 3]);
       }
     });
   }

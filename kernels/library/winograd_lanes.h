@@ -36,13 +36,16 @@ struct Lanes<16> {
 template <int lanes>
 using Vector = typename Lanes<lanes>::Vector;
 
+// They name the type in memory, because auto would deduce it without its alignment.
 template <int lanes>
-[[gnu::always_inline]] inline auto& vector_at(float* place) {
-  return *reinterpret_cast<typename Lanes<lanes>::InMemory*>(place);
+[[gnu::always_inline]] inline void load(Vector<lanes>& value, const float* place) {
+  using InMemory = typename Lanes<lanes>::InMemory;
+  value = *reinterpret_cast<const InMemory*>(place);
 }
 template <int lanes>
-[[gnu::always_inline]] inline const auto& vector_at(const float* place) {
-  return *reinterpret_cast<const typename Lanes<lanes>::InMemory*>(place);
+[[gnu::always_inline]] inline void store(float* place, const Vector<lanes>& value) {
+  using InMemory = typename Lanes<lanes>::InMemory;
+  *reinterpret_cast<InMemory*>(place) = value;
 }
 
 // Calls `body` with the set of instructions that has vectors of so many lanes.
@@ -91,8 +94,7 @@ template <int lanes, int rows, int panels, bool adds>
     V b[wide];
 #pragma GCC unroll 8
     for (int v = 0; v < wide; ++v)
-      b[v] =
-          vector_at<lanes>(right.first + v / each * right.stride + at * kPanel + v % each * lanes);
+      load<lanes>(b[v], right.first + v / each * right.stride + at * kPanel + v % each * lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
       const float a = left.first[i * left.row_stride + at * left.step];
@@ -104,8 +106,13 @@ template <int lanes, int rows, int panels, bool adds>
   for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 8
     for (int v = 0; v < wide; ++v) {
-      auto& target = vector_at<lanes>(result + i * stride + v * lanes);
-      target = adds ? target + sums[i][v] : sums[i][v];
+      float* const target = result + i * stride + v * lanes;
+      if constexpr (adds) {
+        V before;
+        load<lanes>(before, target);
+        sums[i][v] += before;
+      }
+      store<lanes>(target, sums[i][v]);
     }
 }
 
