@@ -27,7 +27,7 @@ RULES = [
     Rule("elementwise", rf"affine_kernel<{TYPES}>"),
     Rule("parametric", rf"parametric_(forward|backward)_kernel<\w+,{TYPES}>"),
     Rule("broadcast", rf"binary_plain_kernel<\w+,{TYPES}>"),
-    Rule("clip_values", r"clip_values_kernel<float>", load=WIDE),
+    Rule("clip_values", r"clip_values_kernel<float>"),
     Rule("pointwise_loss", rf"loss_(each|backward)_kernel<\w+,{TYPES}.*>"),
     Rule("matmul_epilogue", rf"bias_activation_kernel<\w+,{TYPES}>"),
     Rule("copy", r"copy_kernel"),

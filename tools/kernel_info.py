@@ -11,10 +11,12 @@ that a thread stores to and loads from local memory because registers ran out.""
 import argparse
 import json
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
+
+import cubin
+import kernel_table
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRY = re.compile(r"Compiling entry function '(\S+)' for '(sm_\d+\w*)'")
@@ -27,22 +29,13 @@ def command_of(build, source):
     """Returns the command that compiles `source`, without compiler cache and output."""
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         if Path(entry["file"]).resolve() == source:
-            words = shlex.split(entry["command"])
-            while not Path(words[0]).name.startswith("nvcc"):
-                words.pop(0)
-            at = words.index("-o")
-            del words[at:at + 2]
-            return words, entry["directory"]
+            return kernel_table.nvcc_words(entry["command"]), entry["directory"]
     raise SystemExit(f"kernel-info: {build}/compile_commands.json does not name {source.relative_to(ROOT)}")
 
 
 def demangled(names):
-    try:
-        answer = subprocess.run(["c++filt"], input="\n".join(names), text=True, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return names
-    return [re.sub(r"\(anonymous namespace\)::|weft::kernels::|weft::|^void ", "", line).split("(")[0]
-            for line in answer.splitlines()]
+    return [re.sub(r"\(anonymous namespace\)::|weft::kernels::|weft::|^void ", "", name).split("(")[0]
+            for name in cubin.demangled(names)]
 
 
 def resources(text):

@@ -94,6 +94,16 @@ def short(name):
 # ---- kernels -------------------------------------------------------------------------------------
 
 
+def nvcc_words(command):
+    """Returns the words of a command that compiles by nvcc, without compiler cache and output."""
+    words = shlex.split(command)
+    while not Path(words[0]).name.startswith("nvcc"):
+        words.pop(0)
+    at = words.index("-o")
+    del words[at:at + 2]
+    return words
+
+
 def commands(build):
     """Returns {source: (folder, words)} of the kernels, without the architecture."""
     path = build / "compile_commands.json"
@@ -104,11 +114,7 @@ def commands(build):
         source = Path(entry["file"])
         if not source.name.endswith("_cuda.cu") or ROOT / "kernels" not in source.parents:
             continue
-        words = shlex.split(entry["command"])
-        while not Path(words[0]).name.startswith("nvcc"):
-            words.pop(0)
-        at = words.index("-o")
-        del words[at:at + 2]
+        words = nvcc_words(entry["command"])
         words.remove("-c")
         found[source] = entry["directory"], [w for w in words if not w.startswith("--generate-code")]
     if not found:

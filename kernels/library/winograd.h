@@ -20,7 +20,7 @@
 //
 //   dw = Gᵀ [ Σ_tiles (A dy Aᵀ) ⊙ (Bᵀ x B) ] G
 //
-// The constants of the transforms grow with m, and with them the error. tests/cuda/winograd_test
+// The constants of the transforms grow with m, and with them the error. tests/kernels/winograd_test
 // compares with a sum in double: the relative error in L2 is below 1e-5 for m = 4, and below 2e-6
 // for m = 2; a direct sum has up to 1e-6.
 //

@@ -2,6 +2,8 @@
 // Vectors of floats, and products of small matrices, for the convolutions of winograd.h. All of it
 // is inlined into the body of with_lanes(), which is compiled for an instruction set.
 #pragma once
+#include <type_traits>
+
 #include "weft/core/types.h"
 #include "weft/device/simd.h"
 

@@ -53,8 +53,7 @@ class TrialsFolder:
             except FileExistsError:
                 continue
             self._made.append(path)
-            with open(path / _MARK, "x", encoding="utf-8") as file:
-                file.write(owner + "\n")
+            _mark(path, owner)
             break
         return path
 
@@ -77,8 +76,13 @@ class TrialsFolder:
 def adopt(folder: pathlib.Path, owner: str) -> None:
     """Marks the folder of a study that was begun before there were marks, if none has done so."""
     with contextlib.suppress(OSError):
-        with open(folder / _MARK, "x", encoding="utf-8") as file:
-            file.write(owner + "\n")
+        _mark(folder, owner)
+
+
+def _mark(folder: pathlib.Path, owner: str) -> None:
+    """Raises FileExistsError if the folder has a mark."""
+    with open(folder / _MARK, "x", encoding="utf-8") as file:
+        file.write(owner + "\n")
 
 
 def _numbered(folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -119,11 +119,10 @@ std::string ranks_table(const Trace& trace) {
 
 std::string method(const train::Machine& machine) {
   std::string text = fmt::format(
-      "Measured on {} ({} thread{} of the CPU) in {}: a large copy moves {}/s, and a square product "
+      "Measured on {} ({} of the CPU) in {}: a large copy moves {}/s, and a square product "
       "of f32 reaches {}/s",
-      escaped(machine.device), machine.threads, machine.threads == 1 ? "" : "s",
-      time_text(machine.seconds), bytes_text(machine.bytes_per_second),
-      flops_text(machine.flops_per_second));
+      escaped(machine.device), counted(machine.threads, "thread"), time_text(machine.seconds),
+      bytes_text(machine.bytes_per_second), flops_text(machine.flops_per_second));
   if (machine.compute_dtype != DType::f32)
     text += fmt::format(", one of {} {}/s", name_of(machine.compute_dtype),
                         flops_text(machine.compute_flops_per_second));
