@@ -8,7 +8,7 @@ target_include_directories(weft_gpu_plans PUBLIC ${CMAKE_BINARY_DIR}/include)
 target_compile_features(weft_gpu_plans PUBLIC cxx_std_20)
 target_link_libraries(weft_gpu_plans PUBLIC weft_dependencies fmt::fmt)
 
-add_executable(gpu_plans tools/gpu_plans/gpu_plans.cpp)
+add_executable(gpu_plans tools/gpu_plans/gpu_plans.cpp tools/gpu_plans/fusions.cpp tools/gpu_plans/gpus.cpp)
 target_link_libraries(gpu_plans PRIVATE weft_gpu_plans)
 
 if(WEFT_TESTS)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // half (IEEE binary16) and bfloat16 are storage types. A kernel loads them, converts to float,
 // computes and converts back. They have no arithmetic of their own on any device. A GPU converts by
-// one instruction, and the CPU's result is bit-identical to it. A NaN becomes the NaN that the
+// one instruction, and the CPU's result is bit-identical to it. GPUs before the compute capability
+// 8.0 lack the instruction for bfloat16 and compute as the CPU does. A NaN becomes the NaN that the
 // instruction returns, which is positive and has all bits of its fraction set.
 // source: IEEE 754-2019 §3.6 (binary16); bfloat16 is the upper half of binary32
 #pragma once
@@ -56,7 +57,7 @@ WEFT_HOST_DEVICE inline std::uint16_t float_to_half_bits(float value) {
 
 // The same for bfloat16. The conversion back is a shift on every device.
 WEFT_HOST_DEVICE inline std::uint16_t float_to_bfloat16_bits(float value) {
-#ifdef __CUDA_ARCH__
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   std::uint16_t bits;
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(value));
   return bits;

@@ -71,8 +71,20 @@ struct Conv2dAnswer {
   std::string refusal = {};
 };
 
+// What batch norm would have a convolution compute in the direction forward, without bias and
+// activation. Only `./run gpu-plans` asks for it, and no plan of it can be run (docs/kernels.md,
+// "Fusions with batch norm").
+struct Conv2dFusion {
+  // before it: relu(x · scale + shift), with a scale and a shift for each channel
+  bool scale_shift_relu = false;
+  // after it: the sums of y and of its squares, for each channel
+  bool statistics = false;
+  bool exists() const { return scale_shift_relu || statistics; }
+};
+
 // Asks for the best allowed plan (Note [Which engines]).
-Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem);
+Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem,
+                              const Conv2dFusion& fusion = {});
 // Builds the plan of a choice that an earlier plan returned, or that a file claims it did.
 Conv2dAnswer conv2d_plan_of(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                             const Conv2dChoice& choice);

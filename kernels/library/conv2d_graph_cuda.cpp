@@ -25,11 +25,10 @@ struct Engine {
   // Only engine 0 promises to keep each NaN.
   bool is_for_any_shape() const { return has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP); }
   // Note [Which engines], without the workspace.
-  bool is_allowed(const Conv2dProblem& problem) const {
+  bool is_allowed(const Conv2dProblem& problem, bool is_fused) const {
     const bool is_exact =
         !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-    return !reorders_weights && !has_too_many_settings &&
-           !(is_for_any_shape() && has_epilogue(problem)) &&
+    return !reorders_weights && !has_too_many_settings && !(is_for_any_shape() && is_fused) &&
            !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
            !has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
            (problem.type != Conv2dType::f32 || problem.tf32 != 0 || is_exact);
@@ -125,9 +124,9 @@ namespace {
 
 // Throws Refused if the engine is not allowed or cuDNN does not make the plan.
 std::unique_ptr<Conv2dGraphPlan> plan_with(const Conv2dGpu& gpu, const Conv2dProblem& problem,
-                                           const std::shared_ptr<const Graph>& graph,
-                                           Engine engine) {
-  if (!engine.is_allowed(problem))
+                                           const std::shared_ptr<const Graph>& graph, Engine engine,
+                                           const Conv2dFusion& fusion = {}) {
+  if (!engine.is_allowed(problem, has_epilogue(problem) || fusion.exists()))
     throw Refused{fmt::format("engine {} is not allowed", engine.choice.engine)};
   Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine.config);
@@ -212,19 +211,20 @@ void Conv2dGraphPlan::run(void* handle, const Conv2dArrays& arrays, void* worksp
   }
 }
 
-Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem) {
+Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem,
+                              const Conv2dFusion& fusion) {
   std::string refusal = "cuDNN suggests no engine";
   Conv2dAnswer answer;
   const auto try_engine = [&](const std::shared_ptr<const Graph>& graph, Engine engine) {
     try {
-      answer.plan = plan_with(gpu, problem, graph, std::move(engine));
+      answer.plan = plan_with(gpu, problem, graph, std::move(engine), fusion);
     } catch (const Refused& refused) {
       refusal = refused.why;
     }
     return answer.plan != nullptr;
   };
   try {
-    const auto graph = std::make_shared<const Graph>(gpu, problem);
+    const auto graph = std::make_shared<const Graph>(gpu, problem, fusion);
     std::vector<Engine> for_any_shape;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
       for (Descriptor& config : suggestions(gpu, *graph, mode)) {
@@ -245,7 +245,7 @@ Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem
 Conv2dAnswer conv2d_plan_of(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                             const Conv2dChoice& choice) {
   try {
-    const auto graph = std::make_shared<const Graph>(gpu, problem);
+    const auto graph = std::make_shared<const Graph>(gpu, problem, Conv2dFusion{});
     return {plan_with(gpu, problem, graph, chosen(gpu, *graph, choice)), ""};
   } catch (const Refused& refused) {
     return {nullptr, refused.why};

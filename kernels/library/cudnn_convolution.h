@@ -13,7 +13,7 @@ static_assert(static_cast<i64>(Conv2dType::f32) == CUDNN_DATA_FLOAT &&
               static_cast<i64>(Conv2dType::f16) == CUDNN_DATA_HALF &&
               static_cast<i64>(Conv2dType::bf16) == CUDNN_DATA_BFLOAT16);
 
-enum Uid : i64 { kX = 1, kW, kY, kBias, kFirstInner };
+enum Uid : i64 { kX = 1, kW, kY, kBias, kScale, kShift, kSum, kSquareSum, kFirstInner };
 
 // The axes of cuDNN are N, C, H, W. In memory the channels are last.
 using Axes = std::array<i64, 4>;
@@ -30,29 +30,32 @@ inline void describe_gpu(const Descriptor& target, const Conv2dGpu& gpu,
     target.set(attribute, *static_cast<const Descriptor*>(gpu.description()));
 }
 
-// The graph of operations of a problem: a convolution, the bias, the activation.
+// The graph of operations of a problem: a convolution, the bias, the activation; or a convolution
+// and what a fusion adds.
 class Graph {
  public:
-  Graph(const Conv2dGpu& gpu, const Conv2dProblem& problem)
+  Graph(const Conv2dGpu& gpu, const Conv2dProblem& problem, const Conv2dFusion& fusion)
       : problem_(problem),
         shape_(std::bit_cast<Conv2dShape>(problem.shape)),
         sum_type_(problem.type == Conv2dType::f64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT) {
     const bool is_forward = problem.direction == Conv2dDirection::forward;
-    if (has_epilogue(problem) && !is_forward)
-      throw Refused{"only the direction forward has an epilogue"};
+    if ((has_epilogue(problem) || fusion.exists()) && !is_forward)
+      throw Refused{"only the direction forward has an epilogue or a fusion"};
     const auto type_of = [&](bool is_result) {
       return data_type(is_result ? problem.result_type : problem.type);
     };
+    const Axes x_size{shape_.batch, shape_.channels, shape_.height, shape_.width};
     const Axes y_size{shape_.batch, shape_.out_channels, shape_.out_height, shape_.out_width};
-    const Descriptor& x = tensor(kX, type_of(problem.direction == Conv2dDirection::to_input),
-                                 {shape_.batch, shape_.channels, shape_.height, shape_.width});
+    const Descriptor& x =
+        tensor(kX, type_of(problem.direction == Conv2dDirection::to_input), x_size);
     const Descriptor& w = tensor(
         kW, type_of(problem.direction == Conv2dDirection::to_weight),
         {shape_.out_channels, shape_.channels / shape_.groups, shape_.kernel.h, shape_.kernel.w});
     const Descriptor& y =
         has_epilogue(problem) ? inner(y_size) : tensor(kY, type_of(is_forward), y_size);
-    convolution(x, w, y);
+    convolution(fusion.scale_shift_relu ? normalised(x, x_size) : x, w, y);
     if (has_epilogue(problem)) epilogue(y, y_size);
+    if (fusion.statistics) statistics(y, y_size);
     std::vector<cudnnBackendDescriptor_t> raw;
     for (const Descriptor& operation : operations_) raw.push_back(operation.raw());
     graph_.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
@@ -154,6 +157,30 @@ class Graph {
     }
     if (activation != Activation::none)
       pointwise(mode_of(activation), *value, nullptr, tensor(kY, type, size));
+  }
+  // relu(x · scale + shift), with a scale and a shift for each channel
+  const Descriptor& normalised(const Descriptor& x, const Axes& size) {
+    const Axes channels{1, size[1], 1, 1};
+    const Descriptor& scaled = inner(size);
+    const Descriptor& shifted = inner(size);
+    const Descriptor& y = inner(size);
+    pointwise(CUDNN_POINTWISE_MUL, x, &tensor(kScale, data_type(problem_.type), channels), scaled);
+    pointwise(CUDNN_POINTWISE_ADD, scaled, &tensor(kShift, data_type(problem_.type), channels),
+              shifted);
+    pointwise(CUDNN_POINTWISE_RELU_FWD, shifted, nullptr, y);
+    return y;
+  }
+  // The sum of y and that of its squares, for each channel
+  void statistics(const Descriptor& y, const Axes& size) {
+    const Axes channels{1, size[1], 1, 1};
+    const Descriptor& made = operations_.emplace_back(CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR);
+    made.set(CUDNN_ATTR_OPERATION_GENSTATS_MODE, CUDNN_TYPE_GENSTATS_MODE,
+             CUDNN_GENSTATS_SUM_SQSUM);
+    made.set(CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC, CUDNN_TYPE_DATA_TYPE, sum_type_);
+    made.set(CUDNN_ATTR_OPERATION_GENSTATS_XDESC, y);
+    made.set(CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, tensor(kSum, sum_type_, channels));
+    made.set(CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC, tensor(kSquareSum, sum_type_, channels));
+    made.finalize("the statistics");
   }
   static cudnnPointwiseMode_t mode_of(Activation activation) {
     switch (activation) {

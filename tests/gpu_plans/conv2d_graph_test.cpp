@@ -2,6 +2,7 @@
 // Tests of the plans of convolutions, for GPUs that are not there (Note [Plans without a GPU]).
 #include "weft/kernels/library/conv2d_graph.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -90,6 +91,26 @@ TEST(Conv2dGraph, BiasAndReluArePartOfThePlan) {
     }
 }
 
+// No run asks for these (docs/kernels.md, "Fusions with batch norm").
+TEST(Conv2dGraph, BatchNormIsPartOfThePlanInHalfPrecision) {
+  const Conv2dGpu there = gpu("a100");
+  for (const kernels::Conv2dFusion& fusion :
+       {kernels::Conv2dFusion{.scale_shift_relu = false, .statistics = true},
+        kernels::Conv2dFusion{.scale_shift_relu = true, .statistics = false},
+        kernels::Conv2dFusion{.scale_shift_relu = true, .statistics = true}}) {
+    Conv2dProblem problem = problem_of(kShape, Conv2dType::f16, Conv2dDirection::forward, false);
+    const auto answer = best_conv2d_plan(there, problem, fusion);
+    ASSERT_NE(answer.plan, nullptr) << answer.refusal;
+    EXPECT_FALSE(uses(answer, "other bits") || uses(answer, "keeps NaN"));
+    // It is another graph than the convolution's alone.
+    const auto alone = best_conv2d_plan(there, problem);
+    EXPECT_NE(answer.plan->choice(), alone.plan->choice());
+    problem.direction = Conv2dDirection::to_input;
+    EXPECT_EQ(best_conv2d_plan(there, problem, fusion).refusal,
+              "only the direction forward has an epilogue or a fusion");
+  }
+}
+
 TEST(Conv2dGraph, IsDeterministicAndASavedChoiceGivesTheSamePlan) {
   for (const char* name : {"t4", "rtx3060", "a100", "rtx4090", "h100", "b200"}) {
     const Conv2dGpu there = gpu(name);
@@ -165,8 +186,12 @@ TEST(Conv2dGraph, ADescriptionThatCudnnDoesNotReadIsNamed) {
 }
 
 TEST(GpuPlansQuestions, AreRead) {
-  EXPECT_GE(model_convolutions(WEFT_SOURCE_ROOT "/tools/gpu_plans/model_convolutions.txt").size(),
-            20u);
+  const auto all = model_convolutions(WEFT_SOURCE_ROOT "/tools/gpu_plans/model_convolutions.txt");
+  EXPECT_GE(all.size(), 20u);
+  // The second convolution of a residual block reads a batch norm, and its result goes into one.
+  EXPECT_EQ(
+      std::count_if(all.begin(), all.end(), [](const Convolution& c) { return c.norm_before; }), 4);
+  for (const Convolution& c : all) EXPECT_TRUE(c.norm_after || !c.norm_before);
   EXPECT_THROW(model_convolutions("/nowhere"), UserError);
   EXPECT_THROW(model_convolutions(WEFT_SOURCE_ROOT "/LICENSE"), UserError);
   EXPECT_EQ(grid_of_convolutions().size(), 11u * 7 * 2 * 2);

@@ -6,14 +6,14 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "weft/core/error.h"
 #include "weft/kernels/library/conv2d_graph.h"
+#include "weft/tools/gpu_plans/fusions.h"
+#include "weft/tools/gpu_plans/gpus.h"
 #include "weft/tools/gpu_plans/questions.h"
 
 namespace weft::gpu_plans {
@@ -31,43 +31,6 @@ constexpr std::pair<Conv2dDirection, const char*> kDirections[] = {
 // common with the sizes of the grid's axes.
 constexpr std::size_t kShortStep = 25;
 
-struct Gpu {
-  std::string name, short_name;
-  i64 capability = 0;  // 75 for 7.5
-  kernels::Conv2dGpu asked;
-};
-
-std::vector<Gpu> read_gpus(const std::filesystem::path& folder) {
-  std::vector<Gpu> gpus;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() != ".json") continue;
-    std::ifstream file(entry.path());
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    const auto json = nlohmann::json::parse(text);
-    gpus.push_back({json.at("deviceName"), entry.path().stem().string(),
-                    json.at("deviceVer").get<i64>() / 10,
-                    kernels::Conv2dGpu::described(text, entry.path().string())});
-  }
-  std::sort(gpus.begin(), gpus.end(),
-            [](const Gpu& a, const Gpu& b) { return a.capability < b.capability; });
-  return gpus;
-}
-
-std::string bytes_text(i64 bytes) {
-  if (bytes < 1000) return fmt::format("{} B", bytes);
-  if (bytes < 1'000'000) return fmt::format("{} kB", bytes / 1000);
-  return fmt::format("{} MB", bytes / 1'000'000);
-}
-
-std::string shape_text(const Conv2dShape& s) {
-  std::string text = fmt::format("({}, {}, {}, {}) -> {}, {}×{}", s.batch, s.height, s.width,
-                                 s.channels, s.out_channels, s.kernel.h, s.kernel.w);
-  if (s.stride.h != 1) text += fmt::format(", stride {}", s.stride.h);
-  if (s.dilation.h != 1) text += fmt::format(", dilation {}", s.dilation.h);
-  if (s.groups != 1) text += fmt::format(", {} groups", s.groups);
-  return text;
-}
-
 // What cuDNN answered to one question, and how a run then computes it.
 struct Reply {
   bool is_planned = false, own_epilogue = false, is_restored = false;
@@ -76,8 +39,7 @@ struct Reply {
 
   std::string short_text() const {
     if (!is_planned) return "refused";
-    const bool tensor_cores = notes.find("tensor cores") != std::string::npos;
-    return fmt::format("{}{} {}", engine, tensor_cores ? "t" : "", bytes_text(workspace_bytes));
+    return plan_text(engine, workspace_bytes, notes);
   }
 };
 
@@ -160,6 +122,7 @@ class Table {
     return surprises_.empty();
   }
   const std::vector<Gpu>& gpus() const { return gpus_; }
+  std::ofstream& all() { return all_; }
   i64 asked() const { return asked_; }
   i64 refused() const { return refused_; }
 
@@ -174,8 +137,8 @@ class Table {
     }
     ++c.planned;
     if (has_epilogue(problem) && !reply.own_epilogue) ++c.fused;
-    if (reply.notes.find("tensor cores") != std::string::npos) ++c.tensor_cores;
-    if (reply.notes.find("keeps NaN") != std::string::npos) ++c.last_resort;
+    if (has_note(reply.notes, "tensor cores")) ++c.tensor_cores;
+    if (has_note(reply.notes, "keeps NaN")) ++c.last_resort;
     c.most_workspace = std::max(c.most_workspace, reply.workspace_bytes);
   }
 
@@ -199,20 +162,19 @@ class Table {
 };
 
 // What no run asks for by default, or at all. It is counted, and judged by nobody.
-void print_information(const std::vector<Gpu>& gpus, const std::vector<Conv2dShape>& shapes) {
+void print_information(const std::vector<Gpu>& gpus, const std::vector<Convolution>& convolutions) {
   fmt::print("\nFor information, plans for the {} convolutions above in all directions:\n",
-             shapes.size());
+             convolutions.size());
   for (const Gpu& gpu : gpus) {
     i64 asked = 0, tf32 = 0, wide = 0;
-    for (const Conv2dShape& shape : shapes)
+    for (const Convolution& convolution : convolutions)
       for (const auto& [direction, name] : kDirections) {
         ++asked;
-        auto problem = problem_of(shape, Conv2dType::f32, direction, false);
+        auto problem = problem_of(convolution.shape, Conv2dType::f32, direction, false);
         problem.tf32 = 1;
         const auto fast = kernels::best_conv2d_plan(gpu.asked, problem);
-        if (fast.plan != nullptr && fast.plan->notes().find("tensor cores") != std::string::npos)
-          ++tf32;
-        problem = problem_of(shape, Conv2dType::f16, direction, false);
+        if (fast.plan != nullptr && has_note(fast.plan->notes(), "tensor cores")) ++tf32;
+        problem = problem_of(convolution.shape, Conv2dType::f16, direction, false);
         problem.result_type = Conv2dType::f32;
         if (kernels::best_conv2d_plan(gpu.asked, problem).plan != nullptr) ++wide;
       }
@@ -230,13 +192,14 @@ int run(const std::filesystem::path& folder, bool is_short, const std::string& a
       "workspace\n\n",
       kernels::conv2d_library());
   table.print_heading();
-  std::vector<Conv2dShape> seen;
+  std::vector<Convolution> seen;
   for (const Convolution& c : model_convolutions((folder / "model_convolutions.txt").string())) {
-    const auto same = [&](const Conv2dShape& s) {
-      return std::bit_cast<std::array<i64, 16>>(s) == std::bit_cast<std::array<i64, 16>>(c.shape);
+    const auto same = [&](const Convolution& s) {
+      return std::bit_cast<std::array<i64, 16>>(s.shape) ==
+             std::bit_cast<std::array<i64, 16>>(c.shape);
     };
     if (std::any_of(seen.begin(), seen.end(), same)) continue;
-    seen.push_back(c.shape);
+    seen.push_back(c);
     for (const Conv2dType type : kTypes)
       for (const auto& direction : kDirections) table.add(c, type, direction, true);
   }
@@ -247,9 +210,10 @@ int run(const std::filesystem::path& folder, bool is_short, const std::string& a
   fmt::print("\nAll questions, with the grid. last: engine 0, the last resort\n\n");
   table.print_counts();
   print_information(table.gpus(), seen);
+  const i64 fusions = print_fusions(table.gpus(), seen, is_short, table.all());
   const bool as_expected = table.print_surprises();
-  fmt::print("\n{} questions about {} GPUs in {:.0f} s; {} refused, {}\n", table.asked(),
-             table.gpus().size(),
+  fmt::print("\n{} questions about {} GPUs and {} about batch norm in {:.0f} s; {} refused, {}\n",
+             table.asked(), table.gpus().size(), fusions,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
              table.refused(), as_expected ? "all as expected" : "NOT as expected");
   return as_expected ? 0 : 1;

@@ -36,11 +36,16 @@ std::vector<Convolution> model_convolutions(const std::string& path) {
     Convolution c;
     Conv2dShape& s = c.shape;
     i64 kernel = 0, stride = 0;
+    std::string norm;
     fields >> c.config >> s.batch >> s.height >> s.width >> s.channels >> s.out_channels >>
-        kernel >> stride;
-    WEFT_CHECK(!fields.fail() && s.batch > 0 && kernel > 0 && stride > 0,
-               "gpu-plans: line {} of {} given; a config and 7 integers are required", number,
-               path);
+        kernel >> stride >> norm;
+    c.norm_before = norm == "both";
+    c.norm_after = c.norm_before || norm == "after";
+    WEFT_CHECK(!fields.fail() && s.batch > 0 && kernel > 0 && stride > 0 &&
+                   (c.norm_after || norm == "none"),
+               "gpu-plans: line {} of {} given; a config, 7 integers, and none, after or both are "
+               "required",
+               number, path);
     s.kernel = {kernel, kernel};
     s.stride = {stride, stride};
     s.padding = {(kernel - 1) / 2, (kernel - 1) / 2};

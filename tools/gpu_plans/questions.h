@@ -11,6 +11,8 @@ namespace weft::gpu_plans {
 struct Convolution {
   std::string config;  // that trains it, or empty for one of the grid
   kernels::Conv2dShape shape;
+  bool norm_before = false;  // its input is relu(batch norm)
+  bool norm_after = false;   // its output goes into batch norm
 };
 
 // The list in model_convolutions.txt. Throws UserError, naming the line, for a line that is none.
