@@ -97,22 +97,139 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   else gather_rows_of<T>(dx, s, body);
 }
 
+// The index of a maximum while it is searched: it is as wide as T, so that both have the same number
+// of vector lanes.
+template <class T>
+using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
+
+// Whether a tap of this value takes the place of the best one before it.
+template <class T>
+bool takes_over(T value, T best) {
+  return value > best || (value != value && best == best);
+}
+
+// Note [Windows of 2 × 2]
+// Most models pool windows of 2 × 2 pixels that tile the image. Their loops keep the four taps in
+// registers and write each element of dx once. All that such a loop reads is copied into local
+// variables, because a store of a u8 may change anything else, which keeps the compiler from
+// vectorising.
+bool is_tiled_by_2(const Pool2dShape& s) {
+  return s.kernel_h == 2 && s.kernel_w == 2 && s.stride_h == 2 && s.stride_w == 2 &&
+         s.padding_h == 0 && s.padding_w == 0;
+}
+
+// The pointers of one window: an output pixel and the first pixel of either row of taps.
+template <class Output, class Index, class Taps>
+struct Window {
+  Output* output;
+  Index* index;
+  Taps *upper, *lower;
+  i64 channels;
+};
+
+template <bool kIndex, class T, class Index>
+void max_of_window(const Window<T, Index, const T> w) {
+  const T *upper = w.upper, *lower = w.lower;
+  T* output = w.output;
+  Index* index = w.index;
+  const i64 channels = w.channels;
+#pragma GCC ivdep
+  for (i64 c = 0; c < channels; ++c) {
+    T best = upper[c];
+    Lane<T> at = 0;
+    const auto take = [&](T value, Lane<T> tap) {
+      const bool takes = takes_over(value, best);
+      best = takes ? value : best;
+      at = takes ? tap : at;
+    };
+    take(upper[channels + c], 1);
+    take(lower[c], 2);
+    take(lower[channels + c], 3);
+    output[c] = best;
+    if constexpr (kIndex) index[c] = static_cast<Index>(at);
+  }
+}
+
+template <class T, class Index>
+void gradient_of_window(const Window<const T, const Index, T> w) {
+  T *upper = w.upper, *lower = w.lower;
+  const T* dy = w.output;
+  const Index* index = w.index;
+  const i64 channels = w.channels;
+#pragma GCC ivdep
+  for (i64 c = 0; c < channels; ++c) {
+    const T grad = dy[c];
+    const Index at = index[c];
+    upper[c] = at == 0 ? grad : T(0);
+    upper[channels + c] = at == 1 ? grad : T(0);
+    lower[c] = at == 2 ? grad : T(0);
+    lower[channels + c] = at == 3 ? grad : T(0);
+  }
+}
+
+// Calls body(window) for each window of the output rows [begin, end).
+template <class Output, class Index, class Taps, class Body>
+void for_each_window(Output* y, Index* index, Taps* x, const Pool2dShape& s, i64 begin, i64 end,
+                     const Body& body) {
+  for (i64 row = begin; row < end; ++row) {
+    const i64 top = row / s.out_height * s.height + row % s.out_height * 2;
+    for (i64 j = 0; j < s.out_width; ++j) {
+      const i64 output = (row * s.out_width + j) * s.channels;
+      Taps* upper = x + (top * s.width + 2 * j) * s.channels;
+      body(Window<Output, Index, Taps>{y + output, index != nullptr ? index + output : nullptr,
+                                       upper, upper + s.width * s.channels, s.channels});
+    }
+  }
+}
+
+template <class Body>
+void for_rows_of_windows(const Pool2dShape& s, const Body& body) {
+  parallel_for(s.batch * s.out_height, kGrain / (4 * s.out_width * s.channels + 1) + 1,
+               [&](i64 begin, i64 end) { simd([&] { body(begin, end); }); });
+}
+
+template <class T, class Index>
+void max_of_windows(T* y, Index* index, const T* x, const Pool2dShape& s) {
+  for_rows_of_windows(s, [&](i64 begin, i64 end) {
+    const auto each = [&]<bool kIndex>() {
+      for_each_window(y, index, x, s, begin, end,
+                      [](const auto& window) { max_of_window<kIndex>(window); });
+    };
+    if (index != nullptr) each.template operator()<true>();
+    else each.template operator()<false>();
+  });
+}
+
+template <class T, class Index>
+void gradient_of_windows(T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
+  const i64 row = s.width * s.channels;
+  for_rows_of_windows(s, [&](i64 begin, i64 end) {
+    for_each_window(dy, index, dx, s, begin, end,
+                    [](const auto& window) { gradient_of_window(window); });
+  });
+  // An odd image has a last column and a last row that no window covers.
+  if (s.width % 2 != 0)
+    for (i64 y = 0; y < s.batch * s.height; ++y)
+      std::fill_n(dx + (y + 1) * row - s.channels, s.channels, T(0));
+  if (s.height % 2 != 0)
+    for (i64 n = 1; n <= s.batch; ++n) std::fill_n(dx + (n * s.height - 1) * row, row, T(0));
+}
+
 template <class T, class Index>
 void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
-  // The index of the maximum is as wide as T, so that both have the same number of vector lanes.
-  using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
+  if (is_tiled_by_2(s)) return max_of_windows(y, index, x, s);
   for_each_output(s, [&](i64 row, i64 j, i64 first, i64 channels) {
     T best[kTile];
-    Lane best_at[kTile];
+    Lane<T> best_at[kTile];
     bool started = false;
     for_each_tap(x, s, row, j, [&](const T* pixel, i64 tap) {
       const T* value = pixel + first;
-      const Lane at = static_cast<Lane>(tap);
+      const Lane<T> at = static_cast<Lane<T>>(tap);
       if (!started) {
         for (i64 c = 0; c < channels; ++c) best[c] = value[c], best_at[c] = at;
       } else {
         for (i64 c = 0; c < channels; ++c) {
-          const bool takes = value[c] > best[c] || (value[c] != value[c] && best[c] == best[c]);
+          const bool takes = takes_over(value[c], best[c]);
           best[c] = takes ? value[c] : best[c];
           best_at[c] = takes ? at : best_at[c];
         }
@@ -128,6 +245,7 @@ void max_forward(T* y, Index* index, const T* x, const Pool2dShape& s) {
 
 template <class T, class Index>
 void max_backward(T* dx, const T* dy, const Index* index, const Pool2dShape& s) {
+  if (is_tiled_by_2(s)) return gradient_of_windows(dx, dy, index, s);
   for_each_contribution(dx, s, [&](auto* pixel, i64 output, i64 tap) {
     const Index at = static_cast<Index>(tap);
     const T* grad = dy + output;

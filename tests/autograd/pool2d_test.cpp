@@ -120,6 +120,16 @@ TEST(MaxPool2d, NanWins) {
   EXPECT_TRUE(std::isnan(y[1]));
 }
 
+TEST(MaxPool2d, TheFirstNanGetsTheGradient) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Pool2dOptions& options : {Pool2dOptions{}, Pool2dOptions{.kernel = 2, .stride = 3}}) {
+    const Variable x =
+        Variable::leaf(Tensor::copy_of<float>({9, nan, nan, 9, 5, nan, 7, 6}, {2, 2, 2, 1}));
+    sum(max_pool2d(x, options)).backward();
+    EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{0, 1, 0, 0, 0, 1, 0, 0}));
+  }
+}
+
 TEST(MaxPool2d, EqualPixelsGiveTheGradientToTheFirst) {
   const Variable x = Variable::leaf(Tensor::full({1, 2, 2, 1}, 3.0));
   sum(max_pool2d(x)).backward();

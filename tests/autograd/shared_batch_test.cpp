@@ -211,10 +211,12 @@ void expect_like_one_process(const Device& device) {
 
 TEST(SharedBatchNorm, EqualsOneProcessWithTheWholeBatch) { expect_like_one_process(Cpu{}); }
 
+#ifdef WEFT_HAS_CUDA
 TEST(SharedBatchNorm, EqualsOneProcessWithTheWholeBatchOnTheGpu) {
   if (const std::string why_not = gpu::why_unusable(); !why_not.empty()) GTEST_SKIP() << why_not;
   expect_like_one_process(device_named("cuda"));
 }
+#endif
 
 TEST(SharedBatchNorm, KeepsItsDigitsWhenTheMeanIsLarge) {
   const std::vector<i64> samples = {70, 0, 1, 33};
