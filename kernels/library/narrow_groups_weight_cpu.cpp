@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of the weights.
+#include "weft/kernels/library/narrow_groups.h"
+
+#include "weft/device/parallel.h"
+#include "weft/kernels/library/narrow_groups_pieces.h"
+#include "weft/kernels/reduce.h"
+
+namespace weft::kernels::narrow_groups {
+namespace {
+
+// The rows of dy are summed in blocks, each of at least so many pixels. There are so many blocks
+// at most, because each has sums of its own in memory.
+constexpr i64 kBlockPixels = 1024, kMostBlocks = 64;
+
+struct Blocks {
+  explicit Blocks(const Conv2dShape& s)
+      : rows(s.batch * s.out_height),
+        rows_of_block(std::max((kBlockPixels + s.out_width - 1) / s.out_width,
+                               (rows + kMostBlocks - 1) / kMostBlocks)),
+        count((rows + rows_of_block - 1) / rows_of_block) {}
+  i64 rows, rows_of_block, count;
+};
+
+// Adds to `sums`, in the layout of pack_weights, the products of the rows [from, to) of dy.
+template <int lanes, int group, int stride>
+[[gnu::always_inline]] inline void add_rows(float* sums, const Images& dy, const Images& x,
+                                            const Conv2dShape& s, i64 from, i64 to) {
+  using V = Vector<lanes>;
+  constexpr int pixels = kPixels<lanes>, columns = (pixels - 1) * stride + 3;
+  for (i64 row = from; row < to; ++row)
+    for (i64 j = 0; j < s.out_width; j += pixels) {
+      const i64 image = row / s.out_height, i = row % s.out_height;
+      const float *x_at[3][columns], *dy_at[pixels];
+      dy.find(dy_at, pixels, image, i, j);
+      for (i64 a = 0; a < 3; ++a)
+        x.find(x_at[a], columns, image, i * stride - s.padding.h + a, j * stride - s.padding.w);
+      float* sum = sums;
+      for (i64 k = 0; k < s.channels; k += lanes) {
+        V gradient[pixels];
+#pragma GCC unroll 8
+        for (int p = 0; p < pixels; ++p) load<lanes>(gradient[p], dy_at[p] + k);
+        for (int a = 0; a < 3; ++a, sum += 3 * group * lanes)
+          for_channels<group>([&](auto c) [[gnu::always_inline]] {
+            V values[columns], piece[3];
+#pragma GCC unroll 17
+            for (int b = 0; b < columns; ++b)
+              load_of_group<lanes, group, c>(values[b], x_at[a][b] + k);
+#pragma GCC unroll 3
+            for (int b = 0; b < 3; ++b) piece[b] = values[b] * gradient[0];
+#pragma GCC unroll 8
+            for (int p = 1; p < pixels; ++p)
+#pragma GCC unroll 3
+              for (int b = 0; b < 3; ++b) piece[b] += values[p * stride + b] * gradient[p];
+#pragma GCC unroll 3
+            for (int b = 0; b < 3; ++b) {
+              float* const place = sum + (b * group + c) * lanes;
+              V before;
+              load<lanes>(before, place);
+              store<lanes>(place, before + piece[b]);
+            }
+          });
+      }
+    }
+}
+
+template <int lanes, int group, int stride>
+void weight_gradient(float* dw, const Images& dy, const Images& x, const Conv2dShape& s) {
+  const Blocks blocks(s);
+  const i64 size = weights(s);
+  const Scratch<float, Cpu> sums(Cpu{}, blocks.count * size);
+  parallel_blocks(blocks.count, [&](i64 block) {
+    float* const own = sums.data() + block * size;
+    std::fill_n(own, size, 0.0f);
+    const i64 first = block * blocks.rows_of_block;
+    with_lanes<lanes>([&] {
+      add_rows<lanes, group, stride>(own, dy, x, s, first,
+                                     std::min(first + blocks.rows_of_block, blocks.rows));
+    });
+  });
+  float* const total = sums.data();
+  for (i64 block = 1; block < blocks.count; ++block)
+    with_lanes<lanes>([&] {
+      for (i64 i = 0; i < size; ++i) total[i] += total[block * size + i];
+    });
+  for (i64 k = 0; k < s.channels; ++k)
+    for (i64 tap = 0; tap < 9; ++tap)
+      for (i64 c = 0; c < group; ++c)
+        dw[(k * 9 + tap) * group + c] =
+            total[(k / lanes * 9 + tap) * group * lanes + c * lanes + k % lanes];
+}
+
+}  // namespace
+
+void conv2d_weight_gradient(float* dw, float* dbias, const float* dy, const float* x,
+                            const Conv2dShape& s) {
+  if (dbias != nullptr)
+    reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
+  const Images gradient(dy, s.out_height, s.out_width, s.channels),
+      images(x, s.height, s.width, s.channels);
+  for_instance(s, [&](auto lanes, auto group, auto stride) {
+    weight_gradient<lanes, group, stride>(dw, gradient, images, s);
+  });
+}
+
+}  // namespace weft::kernels::narrow_groups
