@@ -18,39 +18,43 @@ template <int lanes, int group, int stride>
 void convolve(float* y, const Images& x, const float* packed, const Epilogue& epilogue,
               const Conv2dShape& s, bool turned) {
   using V = Vector<lanes>;
-  constexpr int pixels = kPixels<lanes>, columns = (pixels - 1) * stride + 3;
+  constexpr int columns = (kPixels - 1) * stride + 3;
   const auto row_of_pieces = [&](i64 row) [[gnu::always_inline]] {
     const i64 image = row / s.out_height, i = row % s.out_height;
-    for (i64 j = 0; j < s.out_width; j += pixels) {
+    for (i64 j = 0; j < s.out_width; j += kPixels) {
       const float* at[3][columns];
       for (i64 a = 0; a < 3; ++a)
         x.find(at[turned ? 2 - a : a], columns, image, i * stride - s.padding.h + a,
                j * stride - s.padding.w);
-      const i64 count = std::min<i64>(pixels, s.out_width - j);
+      const i64 count = std::min<i64>(kPixels, s.out_width - j);
       float* const to = y + (row * s.out_width + j) * s.out_channels;
       const float* w = packed;
       for (i64 k = 0; k < s.channels; k += lanes) {
-        V sums[pixels];
+        V sums[kPixels];
         V bias{};
         if (epilogue.bias != nullptr) load<lanes>(bias, epilogue.bias + k);
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) sums[p] = bias;
+        for (int p = 0; p < kPixels; ++p) sums[p] = bias;
         for (int a = 0; a < 3; ++a, w += 3 * group * lanes)
           for_channels<group>([&](auto c) [[gnu::always_inline]] {
-            V values[columns];
-#pragma GCC unroll 17
-            for (int b = 0; b < columns; ++b)
-              load_of_group<lanes, group, c>(values[b], at[a][b] + k);
+            V weights[3];
 #pragma GCC unroll 3
-            for (int b = 0; b < 3; ++b) {
-              V weight;
-              load<lanes>(weight, w + ((turned ? 2 - b : b) * group + c) * lanes);
-#pragma GCC unroll 8
-              for (int p = 0; p < pixels; ++p) sums[p] += values[p * stride + b] * weight;
+            for (int b = 0; b < 3; ++b)
+              load<lanes>(weights[b], w + ((turned ? 2 - b : b) * group + c) * lanes);
+#pragma GCC unroll 17
+            for (int column = 0; column < columns; ++column) {
+              V value;
+              load_of_group<lanes, group, c>(value, at[a][column] + k);
+#pragma GCC unroll 3
+              for (int b = 0; b < 3; ++b) {
+                const int p = (column - b) / stride;
+                if (column >= b && p < kPixels && p * stride + b == column)
+                  sums[p] += value * weights[b];
+              }
             }
           });
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) {
+        for (int p = 0; p < kPixels; ++p) {
           // NaN stays NaN, as in the activation's own kernel.
           if (epilogue.relu) sums[p] = sums[p] < 0.0f ? V{} : sums[p];
           if (p < count) store<lanes>(to + p * s.out_channels + k, sums[p]);
@@ -71,38 +75,38 @@ void convolve(float* y, const Images& x, const float* packed, const Epilogue& ep
 template <int lanes, int group>
 void spread(float* dx, const Images& dy, const float* packed, const Conv2dShape& s) {
   using V = Vector<lanes>;
-  constexpr int pairs = kPairs<lanes>;
   const auto row_of_pieces = [&](i64 row) [[gnu::always_inline]] {
     const i64 image = row / s.height, e = row % s.height + s.padding.h;
     const i64 taps = e % 2 == 0 ? 2 : 1;  // of 0 and 2, or of 1
-    for (i64 q = s.padding.w / 2; 2 * q < s.width + s.padding.w; q += pairs) {
-      const float* at[2][pairs + 1];
-      for (i64 a = 0; a < taps; ++a) dy.find(at[a], pairs + 1, image, e / 2 - a, q - 1);
+    for (i64 q = s.padding.w / 2; 2 * q < s.width + s.padding.w; q += kPairs) {
+      const float* at[2][kPairs + 1];
+      for (i64 a = 0; a < taps; ++a) dy.find(at[a], kPairs + 1, image, e / 2 - a, q - 1);
       const i64 first = 2 * q - s.padding.w;  // −1 at least
       float* const to = dx + (row * s.width + first) * s.channels;
       for (i64 k = 0; k < s.channels; k += lanes) {
-        V even[pairs], odd[pairs];
+        V even[kPairs], odd[kPairs];
 #pragma GCC unroll 8
-        for (int p = 0; p < pairs; ++p) even[p] = odd[p] = V{};
+        for (int p = 0; p < kPairs; ++p) even[p] = odd[p] = V{};
         for (i64 a = 0; a < taps; ++a) {
           const float* const w = packed + (k * 9 + (e % 2 + 2 * a) * 3 * lanes) * group;
           for_channels<group>([&](auto c) [[gnu::always_inline]] {
-            V values[pairs + 1], weights[3];
-#pragma GCC unroll 9
-            for (int p = 0; p <= pairs; ++p)
-              load_of_group<lanes, group, c>(values[p], at[a][p] + k);
+            V weights[3];
 #pragma GCC unroll 3
             for (int b = 0; b < 3; ++b) load<lanes>(weights[b], w + (b * group + c) * lanes);
 #pragma GCC unroll 8
-            for (int p = 0; p < pairs; ++p) {
-              even[p] += values[p + 1] * weights[0];
-              odd[p] += values[p + 1] * weights[1];
-              even[p] += values[p] * weights[2];
+            for (int p = 0; p <= kPairs; ++p) {
+              V value;
+              load_of_group<lanes, group, c>(value, at[a][p] + k);
+              if (p > 0) {
+                even[p - 1] += value * weights[0];
+                odd[p - 1] += value * weights[1];
+              }
+              if (p < kPairs) even[p] += value * weights[2];
             }
           });
         }
 #pragma GCC unroll 8
-        for (int p = 0; p < pairs; ++p) {
+        for (int p = 0; p < kPairs; ++p) {
           const i64 column = first + 2 * p;
           if (column >= 0 && column < s.width) store<lanes>(to + 2 * p * s.channels + k, even[p]);
           if (column + 1 < s.width) store<lanes>(to + (2 * p + 1) * s.channels + k, odd[p]);

@@ -18,13 +18,12 @@ using winograd::store;
 using winograd::Vector;
 using winograd::with_lanes;
 
-// The pixels of a piece: their sums and operands fit in the registers.
-template <int lanes>
-inline constexpr int kPixels = lanes == 16 ? 8 : 4;
+// The pixels of a piece. Their sums are kept in registers, of which AVX2 has 16. Fewer would wait
+// for each other.
+inline constexpr int kPixels = 8;
 // The pairs of pixels of a piece for the gradient of x with stride 2. An image of 2ⁿ pixels with
 // padding 1 has 2ⁿ⁻¹ + 1 pairs in a row, which so many divide well.
-template <int lanes>
-inline constexpr int kPairs = lanes == 16 ? 5 : 3;
+inline constexpr int kPairs = 5;
 inline constexpr i64 kGrain = 4096;  // the fewest elements of the result that a thread computes
 
 // The images that are read, (batch, height, width, channels), with a pixel of zeros.

@@ -27,31 +27,35 @@ template <int lanes, int group, int stride>
 [[gnu::always_inline]] inline void add_rows(float* sums, const Images& dy, const Images& x,
                                             const Conv2dShape& s, i64 from, i64 to) {
   using V = Vector<lanes>;
-  constexpr int pixels = kPixels<lanes>, columns = (pixels - 1) * stride + 3;
+  constexpr int columns = (kPixels - 1) * stride + 3;
   for (i64 row = from; row < to; ++row)
-    for (i64 j = 0; j < s.out_width; j += pixels) {
+    for (i64 j = 0; j < s.out_width; j += kPixels) {
       const i64 image = row / s.out_height, i = row % s.out_height;
-      const float *x_at[3][columns], *dy_at[pixels];
-      dy.find(dy_at, pixels, image, i, j);
+      const float *x_at[3][columns], *dy_at[kPixels];
+      dy.find(dy_at, kPixels, image, i, j);
       for (i64 a = 0; a < 3; ++a)
         x.find(x_at[a], columns, image, i * stride - s.padding.h + a, j * stride - s.padding.w);
       float* sum = sums;
       for (i64 k = 0; k < s.channels; k += lanes) {
-        V gradient[pixels];
+        V gradient[kPixels];
 #pragma GCC unroll 8
-        for (int p = 0; p < pixels; ++p) load<lanes>(gradient[p], dy_at[p] + k);
+        for (int p = 0; p < kPixels; ++p) load<lanes>(gradient[p], dy_at[p] + k);
         for (int a = 0; a < 3; ++a, sum += 3 * group * lanes)
           for_channels<group>([&](auto c) [[gnu::always_inline]] {
-            V values[columns], piece[3];
+            V piece[3];
+#pragma GCC unroll 3
+            for (int b = 0; b < 3; ++b) piece[b] = V{};
 #pragma GCC unroll 17
-            for (int b = 0; b < columns; ++b)
-              load_of_group<lanes, group, c>(values[b], x_at[a][b] + k);
+            for (int column = 0; column < columns; ++column) {
+              V value;
+              load_of_group<lanes, group, c>(value, x_at[a][column] + k);
 #pragma GCC unroll 3
-            for (int b = 0; b < 3; ++b) piece[b] = values[b] * gradient[0];
-#pragma GCC unroll 8
-            for (int p = 1; p < pixels; ++p)
-#pragma GCC unroll 3
-              for (int b = 0; b < 3; ++b) piece[b] += values[p * stride + b] * gradient[p];
+              for (int b = 0; b < 3; ++b) {
+                const int p = (column - b) / stride;
+                if (column >= b && p < kPixels && p * stride + b == column)
+                  piece[b] += value * gradient[p];
+              }
+            }
 #pragma GCC unroll 3
             for (int b = 0; b < 3; ++b) {
               float* const place = sum + (b * group + c) * lanes;
