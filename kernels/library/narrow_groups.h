@@ -6,9 +6,10 @@
 //   shapes   those that narrow_groups::takes() accepts
 //   saved    nothing
 //   aliasing none
-//   source   direct sums in float. Those of the gradient of the weights are made of pieces of a
-//            row, of blocks of pieces and of the blocks. The order of all sums depends on the
-//            shape and the vector set alone, so that each number of threads gives the same bits.
+//   source   direct sums in float. The pixels of the gradient of the weights are summed in four
+//            levels, so that their error is at most about 4 times that of a pairwise sum. The
+//            order of all sums depends on the shape alone, so that each number of threads gives
+//            the same bits.
 #pragma once
 #include "weft/kernels/library/conv2d.h"
 

@@ -9,17 +9,17 @@
 namespace weft::kernels::narrow_groups {
 namespace {
 
-// The rows of dy are summed in blocks, each of at least so many pixels. There are so many blocks
-// at most, because each has sums of its own in memory.
-constexpr i64 kBlockPixels = 1024, kMostBlocks = 64;
+// The rows of dy are summed in parts, each of at least so many pixels, and parts in blocks. There
+// are so many blocks at most, because each has sums of its own in memory.
+constexpr i64 kPartPixels = 1024, kMostBlocks = 64;
 
 struct Blocks {
   explicit Blocks(const Conv2dShape& s)
       : rows(s.batch * s.out_height),
-        rows_of_block(std::max((kBlockPixels + s.out_width - 1) / s.out_width,
-                               (rows + kMostBlocks - 1) / kMostBlocks)),
+        rows_of_part((kPartPixels + s.out_width - 1) / s.out_width),
+        rows_of_block(std::max(rows_of_part, (rows + kMostBlocks - 1) / kMostBlocks)),
         count((rows + rows_of_block - 1) / rows_of_block) {}
-  i64 rows, rows_of_block, count;
+  i64 rows, rows_of_part, rows_of_block, count;
 };
 
 // Adds to `sums`, in the layout of pack_weights, the products of the rows [from, to) of dy.
@@ -68,25 +68,34 @@ template <int lanes, int group, int stride>
     }
 }
 
+template <int lanes>
+void add(float* sums, const float* values, i64 count) {
+  with_lanes<lanes>([&] {
+    for (i64 i = 0; i < count; ++i) sums[i] += values[i];
+  });
+}
+
 template <int lanes, int group, int stride>
 void weight_gradient(float* dw, const Images& dy, const Images& x, const Conv2dShape& s) {
   const Blocks blocks(s);
   const i64 size = weights(s);
-  const Scratch<float, Cpu> sums(Cpu{}, blocks.count * size);
-  parallel_blocks(blocks.count, [&](i64 block) {
-    float* const own = sums.data() + block * size;
-    std::fill_n(own, size, 0.0f);
-    const i64 first = block * blocks.rows_of_block;
-    with_lanes<lanes>([&] {
-      add_rows<lanes, group, stride>(own, dy, x, s, first,
-                                     std::min(first + blocks.rows_of_block, blocks.rows));
-    });
-  });
+  const Scratch<float, Cpu> sums(Cpu{}, 2 * blocks.count * size);
   float* const total = sums.data();
-  for (i64 block = 1; block < blocks.count; ++block)
-    with_lanes<lanes>([&] {
-      for (i64 i = 0; i < size; ++i) total[i] += total[block * size + i];
-    });
+  float* const parts = total + blocks.count * size;
+  parallel_blocks(blocks.count, [&](i64 block) {
+    const i64 begin = block * blocks.rows_of_block,
+              end = std::min(begin + blocks.rows_of_block, blocks.rows);
+    for (i64 first = begin; first < end; first += blocks.rows_of_part) {
+      float* const part = (first == begin ? total : parts) + block * size;
+      std::fill_n(part, size, 0.0f);
+      with_lanes<lanes>([&] {
+        add_rows<lanes, group, stride>(part, dy, x, s, first,
+                                       std::min(first + blocks.rows_of_part, end));
+      });
+      if (first > begin) add<lanes>(total + block * size, part, size);
+    }
+  });
+  for (i64 block = 1; block < blocks.count; ++block) add<lanes>(total, total + block * size, size);
   for (i64 k = 0; k < s.channels; ++k)
     for (i64 tap = 0; tap < 9; ++tap)
       for (i64 c = 0; c < group; ++c)

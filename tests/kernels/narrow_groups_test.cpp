@@ -126,12 +126,12 @@ TEST(NarrowGroups, ErrorsAreThoseOfDirectSums) {
   }
 }
 
-// Of sums without cancellation, as those after a relu. A pairwise sum of so many pixels is wrong by
-// up to 17 roundings of 6e-8, and typically by 1e-7.
+// Sums without cancellation. Those of the gradient of the weights would be wrong by 1e-5 if they
+// were made pixel by pixel, as in oneDNN; pairwise sums by 4e-8.
 TEST(NarrowGroups, SumsOverManyPixelsStayExact) {
   const testing::MachineState restore;
   set_threads(1);
-  const Conv2dShape s = narrow_shape(18, 64, 64, 8, 1);
+  const Conv2dShape s = narrow_shape(40, 64, 64, 8, 1);
   NarrowCase<float> c(s);
   NarrowCase<double> exact(s);
   for (std::size_t i = 0; i < c.x.size(); ++i) {
@@ -141,7 +141,7 @@ TEST(NarrowGroups, SumsOverManyPixelsStayExact) {
   narrow_groups::conv2d_weight_gradient(c.dw.data(), nullptr, c.dy.data(), c.x.data(), s);
   conv2d_weight_gradient<double, double>(Cpu{}, exact.dw.data(), nullptr, exact.dy.data(),
                                          exact.x.data(), s);
-  EXPECT_LT(narrow_error(c.dw, exact.dw), 4e-7);
+  EXPECT_LT(narrow_error(c.dw, exact.dw), 2.5e-7);
 }
 
 TEST(NarrowGroups, BitsDoNotDependOnTheNumberOfThreads) {
