@@ -11,9 +11,9 @@
 //   types    as in matmul.h: the operands have type T, the result and the bias have type C
 //   saved    x, w; y for the backward of act
 //   aliasing none
-//   source   CPU: Winograd's filtering for the shapes for which it is faster (conv2d_method.h),
-//            otherwise oneDNN (float) if the build has it, otherwise im2col (Chellapilla et al.
-//            2006) and a matrix product by Eigen; GPU: cuDNN
+//   source   CPU: Winograd's filtering or the kernels of narrow_groups.h for the shapes for which
+//            they are faster (conv2d_method.h), otherwise oneDNN (float) if the build has it,
+//            otherwise im2col (Chellapilla et al. 2006) and a matrix product by Eigen; GPU: cuDNN
 #pragma once
 #include "weft/kernels/library/matmul.h"
 

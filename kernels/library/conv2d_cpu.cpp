@@ -9,6 +9,7 @@
 #include "weft/kernels/common/scratch.h"
 #include "weft/kernels/library/as_compute.h"
 #include "weft/kernels/library/conv2d_method.h"
+#include "weft/kernels/library/narrow_groups.h"
 #include "weft/kernels/library/onednn.h"
 #include "weft/kernels/library/product_types.h"
 #include "weft/kernels/library/winograd.h"
@@ -168,9 +169,12 @@ template <class T, class C>
 void forward(C* y, const T* x, const T* w, const C* bias, Activation activation,
              const Conv2dShape& s) {
   if (outputs(s) == 0) return;
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (const int m = winograd_tile(ConvolutionPass::forward, s); m > 0)
       return winograd::conv2d(y, x, w, bias, activation, s, m);
+    if (takes_narrow_groups(ConvolutionPass::forward, s))
+      return narrow_groups::conv2d(y, x, w, bias, activation, s);
+  }
   if constexpr (onednn::kTakes<T>)
     if (takes_onednn() && onednn::conv2d(y, x, w, bias, activation, s)) return;
   if constexpr (!is_computed<T>) {
@@ -186,9 +190,12 @@ void forward(C* y, const T* x, const T* w, const C* bias, Activation activation,
 template <class T, class C>
 void input_gradient(C* dx, const T* dy, const T* w, const Conv2dShape& s) {
   if (s.batch == 0) return;
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (const int m = winograd_tile(ConvolutionPass::input_gradient, s); m > 0)
       return winograd::conv2d_input_gradient(dx, dy, w, s, m);
+    if (takes_narrow_groups(ConvolutionPass::input_gradient, s))
+      return narrow_groups::conv2d_input_gradient(dx, dy, w, s);
+  }
   if constexpr (onednn::kTakes<T>)
     if (takes_onednn() && onednn::conv2d_input_gradient(dx, dy, w, s)) return;
   if constexpr (!is_computed<T>) {
@@ -201,9 +208,12 @@ void input_gradient(C* dx, const T* dy, const T* w, const Conv2dShape& s) {
 
 template <class T, class C>
 void weight_gradient(C* dw, C* dbias, const T* dy, const T* x, const Conv2dShape& s) {
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
     if (const int m = winograd_tile(ConvolutionPass::weight_gradient, s); m > 0)
       return winograd::conv2d_weight_gradient(dw, dbias, dy, x, s, m);
+    if (takes_narrow_groups(ConvolutionPass::weight_gradient, s))
+      return narrow_groups::conv2d_weight_gradient(dw, dbias, dy, x, s);
+  }
   if constexpr (onednn::kTakes<T>)
     if (s.batch > 0 && takes_onednn() && onednn::conv2d_weight_gradient(dw, dbias, dy, x, s))
       return;

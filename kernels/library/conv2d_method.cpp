@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "weft/device/simd.h"
+#include "weft/kernels/library/narrow_groups.h"
 #include "weft/kernels/library/winograd.h"
 
 namespace weft::kernels {
@@ -29,6 +30,10 @@ constexpr Rule kRules[] = {
 // The error of F(4×4) grows with the number of products in a sum, and was within its bound for so
 // many (tests/kernels/winograd_test.cpp).
 constexpr i64 kMostChannelsOf4 = 1024;
+
+// In depthwise convolutions both oneDNN and narrow_groups.h wait for memory. Only in the gradient
+// of the weights is oneDNN slower: always by AVX2, and by AVX-512 with so many channels.
+constexpr i64 kLeastDepthwiseChannels = 96;
 
 i64 summed_channels(ConvolutionPass pass, const Conv2dShape& s) {
   switch (pass) {
@@ -56,6 +61,17 @@ int winograd_tile(ConvolutionPass pass, const Conv2dShape& s) {
     if (rule.pass == pass && tiles >= rule.least_tiles && channels >= rule.least_channels)
       return std::min(rule.m, largest);
   return 0;
+}
+
+bool takes_narrow_groups(ConvolutionPass pass, const Conv2dShape& s) {
+  if (method == ConvolutionMethod::direct || !narrow_groups::takes(s)) return false;
+  // A matrix product for each group, which there is without oneDNN, is much slower.
+  if (cpu_backend() != CpuBackend::onednn) return true;
+  const VectorSet set = vector_set();
+  if (set == VectorSet::baseline) return false;
+  if (s.groups < s.channels) return true;
+  return pass == ConvolutionPass::weight_gradient &&
+         (set == VectorSet::avx2 || s.channels >= kLeastDepthwiseChannels);
 }
 
 }  // namespace weft::kernels

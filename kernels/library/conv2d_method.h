@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How convolutions are computed on the CPU: directly, by the library of conv2d.h, or by Winograd's
-// filtering (winograd.h).
+// How convolutions are computed on the CPU: directly, by the library of conv2d.h, by Winograd's
+// filtering (winograd.h), or by the kernels for narrow groups (narrow_groups.h).
 #pragma once
 #include <string_view>
 
@@ -9,8 +9,8 @@
 
 namespace weft::kernels {
 
-// auto_: Winograd's for the shapes for which it was measured to be faster. winograd: for all shapes
-// that it takes.
+// auto_: what was measured to be faster for the shape. direct: the library. winograd: Winograd's
+// for all shapes that it takes, and auto_ for others.
 enum class ConvolutionMethod { auto_, direct, winograd };
 constexpr EnumNames<3> names_of(ConvolutionMethod) { return {"auto", "direct", "winograd"}; }
 
@@ -24,5 +24,9 @@ enum class ConvolutionPass { forward, input_gradient, weight_gradient };
 // shape, the method and the vector set, and is never found by timing, so that a run can be repeated
 // to the bit.
 int winograd_tile(ConvolutionPass pass, const Conv2dShape& shape);
+
+// Whether narrow_groups.h computes a convolution in float. It depends on the same, and on whether
+// oneDNN would do it otherwise.
+bool takes_narrow_groups(ConvolutionPass pass, const Conv2dShape& shape);
 
 }  // namespace weft::kernels

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of floats, and products of small matrices, for the convolutions of winograd.h. All of it
-// is inlined into the body of with_lanes(), which is compiled for an instruction set.
+// Vectors of floats, and products of small matrices, for the convolutions of winograd.h. Those of
+// narrow_groups.h use the vectors too. All of it is inlined into the body of with_lanes(), which is
+// compiled for an instruction set.
 #pragma once
 #include <type_traits>
 

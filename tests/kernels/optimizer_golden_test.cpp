@@ -84,7 +84,7 @@ void follow(const std::string& name, const char* dtype, double tolerance) {
   }
 }
 
-class OptimizerGolden : public testing::TestWithParam<std::string> {};
+class OptimizerGolden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(OptimizerGolden, FollowsPyTorchInF64) { follow<double>(GetParam(), "f64", 1e-13); }
 
@@ -98,7 +98,7 @@ std::vector<std::string> names() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OptimizerGolden, testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(All, OptimizerGolden, ::testing::ValuesIn(names()),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

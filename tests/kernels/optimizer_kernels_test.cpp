@@ -48,7 +48,7 @@ std::vector<float> after_three_steps(const Step& step) {
   return values(problem);
 }
 
-struct OptimizerKernels : testing::Test {
+struct OptimizerKernels : ::testing::Test {
   ~OptimizerKernels() override {
     set_threads(threads_before);
     set_vector_set(set_before);

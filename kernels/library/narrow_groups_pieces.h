@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pieces of rows in which the convolutions of narrow_groups.h are computed.
+//
+// A piece is some pixels side by side. Where its pixels lie is looked up once for all channels, in
+// a table of addresses, which has that of a pixel of zeros for each one outside of the image.
+#pragma once
+#include <algorithm>
+#include <utility>
+
+#include "weft/kernels/common/scratch.h"
+#include "weft/kernels/library/conv2d.h"
+#include "weft/kernels/library/winograd_lanes.h"
+
+namespace weft::kernels::narrow_groups {
+
+using winograd::load;
+using winograd::store;
+using winograd::Vector;
+using winograd::with_lanes;
+
+// The pixels of a piece. Their sums are kept in registers, of which AVX2 has 16. Fewer would wait
+// for each other.
+inline constexpr int kPixels = 8;
+// The pairs of pixels of a piece for the gradient of x with stride 2. An image of 2ⁿ pixels with
+// padding 1 has 2ⁿ⁻¹ + 1 pairs in a row, which so many divide well.
+inline constexpr int kPairs = 5;
+inline constexpr i64 kGrain = 4096;  // the fewest elements of the result that a thread computes
+
+// The images that are read, (batch, height, width, channels), with a pixel of zeros.
+class Images {
+ public:
+  Images(const float* values, i64 height, i64 width, i64 channels)
+      : values_(values),
+        height_(height),
+        width_(width),
+        channels_(channels),
+        zeros_(Cpu{}, channels) {
+    std::fill_n(zeros_.data(), channels, 0.0f);
+  }
+  // Fills at[0, count) with the addresses of the pixels from (row, column) to the right.
+  void find(const float** at, i64 count, i64 image, i64 row, i64 column) const {
+    const float* const first = values_ + ((image * height_ + row) * width_ + column) * channels_;
+    if (row < 0 || row >= height_) {
+      std::fill_n(at, count, zeros_.data());
+    } else if (column >= 0 && column + count <= width_) {
+      for (i64 i = 0; i < count; ++i) at[i] = first + i * channels_;
+    } else {
+      for (i64 i = 0; i < count; ++i)
+        at[i] = column + i >= 0 && column + i < width_ ? first + i * channels_ : zeros_.data();
+    }
+  }
+
+ private:
+  const float* values_;
+  i64 height_, width_, channels_;
+  Scratch<float, Cpu> zeros_;
+};
+
+// value = the channel `c` of its group in each lane.
+template <int lanes, int group, int c>
+[[gnu::always_inline]] inline void load_of_group(Vector<lanes>& value, const float* place) {
+  load<lanes>(value, place);
+  if constexpr (group > 1)
+    [&]<int... lane>(std::integer_sequence<int, lane...>) [[gnu::always_inline]] {
+      value = __builtin_shufflevector(value, value, (lane / group * group + c)...);
+    }
+  (std::make_integer_sequence<int, lanes>());
+}
+
+// Calls f(std::integral_constant<int, c>) for each channel of a group.
+template <int group, class F>
+[[gnu::always_inline]] inline void for_channels(const F& f) {
+  [&]<int... c>(std::integer_sequence<int, c...>) [[gnu::always_inline]] {
+    (f(std::integral_constant<int, c>()), ...);
+  }
+  (std::make_integer_sequence<int, group>());
+}
+
+// The weights for each vector of channels: [tap][channel of the group][lane].
+// `transposed`: for the gradient of x, whose lanes are the channels of x.
+template <int lanes, int group>
+void pack_weights(float* packed, const float* w, i64 channels, bool transposed) {
+  for (i64 k = 0; k < channels; ++k) {
+    float* const to = packed + k / lanes * (9 * group * lanes) + k % lanes;
+    for (i64 tap = 0; tap < 9; ++tap)
+      for (i64 c = 0; c < group; ++c)
+        to[(tap * group + c) * lanes] =
+            transposed ? w[((k / group * group + c) * 9 + tap) * group + k % group]
+                       : w[(k * 9 + tap) * group + c];
+  }
+}
+
+// Calls f with the three constants of a template: the lanes, the channels of a group, the stride.
+template <class F>
+void for_instance(const Conv2dShape& s, const F& f) {
+  const auto with_stride = [&](auto lanes, auto group) {
+    if (s.stride.h == 1) f(lanes, group, std::integral_constant<int, 1>());
+    else f(lanes, group, std::integral_constant<int, 2>());
+  };
+  const auto with_group = [&](auto lanes) {
+    switch (s.channels / s.groups) {
+      case 1: return with_stride(lanes, std::integral_constant<int, 1>());
+      case 2: return with_stride(lanes, std::integral_constant<int, 2>());
+      default: return with_stride(lanes, std::integral_constant<int, 4>());
+    }
+  };
+  const VectorSet set = vector_set();
+  if (set == VectorSet::avx512 && s.channels % 16 == 0)
+    with_group(std::integral_constant<int, 16>());
+  else if (set != VectorSet::baseline) with_group(std::integral_constant<int, 8>());
+  else with_group(std::integral_constant<int, 4>());
+}
+
+}  // namespace weft::kernels::narrow_groups
