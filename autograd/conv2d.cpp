@@ -26,8 +26,8 @@ Variable conv2d(const Variable& x, const Variable& w, const Variable& bias,
       "conv2d", std::move(y),
       multi_input_edge(
           std::array{&w, bias.defined() ? &bias : &absent, &x},
-          [X, W, kept, plain, activation = options.activation](const Tensor& dY,
-                                                               std::span<Tensor* const> dx) {
+          [X = X, W = W, kept = kept, plain, activation = options.activation](
+              const Tensor& dY, std::span<Tensor* const> dx) {
             // dY may be overwritten if nothing else holds it.
             Tensor dZ = !kept.defined() || dY.storage_is_unique() ? dY : Tensor::empty_like(dY);
             if (kept.defined()) activation_backward(dZ, dY, kept, activation);

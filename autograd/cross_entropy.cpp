@@ -14,8 +14,8 @@ Variable cross_entropy(const Variable& logits, const Tensor& target,
   CrossEntropy result = cross_entropy(X, target, options);
   return record(
       "cross_entropy", std::move(result.loss),
-      edge(logits, [X, target, sums = std::move(result.log_sums), share = std::move(result.share),
-                    options](const Tensor& dloss, Tensor& dX) {
+      edge(logits, [X = X, target = target, sums = std::move(result.log_sums),
+                    share = std::move(result.share), options](const Tensor& dloss, Tensor& dX) {
         cross_entropy_backward(dX, dloss, X, sums, share, target, options);
       }));
 }
@@ -27,7 +27,7 @@ Variable cross_entropy(const Variable& logits, const Variable& target,
   Tensor loss = std::exchange(result.loss, {});
   return record("cross_entropy", std::move(loss),
                 multi_input_edge(std::array{&logits, &target},
-                                 [X, Y, saved = std::move(result), options](
+                                 [X = X, Y = Y, saved = std::move(result), options](
                                      const Tensor& dloss, std::span<Tensor* const> d) {
                                    soft_cross_entropy_backward(d[0], d[1], dloss, X, Y, saved,
                                                                options);

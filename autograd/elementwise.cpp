@@ -7,8 +7,9 @@ namespace {
 
 template <class Op>
 Variable unary(const Variable& x, Tensor y) {
-  const Tensor kept = Op::keeps == kernels::Keeps::input ? x.value() : y;
-  return record(Op::name, std::move(y), in_place_edge(x, [kept](const Tensor& dy, Tensor& dx) {
+  Tensor kept = Op::keeps == kernels::Keeps::input ? x.value() : y;
+  return record(Op::name, std::move(y),
+                in_place_edge(x, [kept = std::move(kept)](const Tensor& dy, Tensor& dx) {
                   unary_backward<Op>(dx, dy, kept);
                 }));
 }
@@ -18,12 +19,12 @@ Variable binary(const Variable& a, const Variable& b, Tensor c) {
   const Tensor &A = a.value(), &B = b.value();
   return record(Op::name, std::move(c),
                 edge(a,
-                     [A, B](const Tensor& dC, Tensor& dA) {
+                     [A = A, B = B](const Tensor& dC, Tensor& dA) {
                        Tensor full = dA.shape() == dC.shape() ? dA : Tensor::empty_like(dC);
                        binary_backward<Op>(&full, nullptr, dC, A, B);
                        if (!full.shares_storage_with(dA)) sum_to(dA, full);
                      }),
-                edge(b, [A, B](const Tensor& dC, Tensor& dB) {
+                edge(b, [A = A, B = B](const Tensor& dC, Tensor& dB) {
                   Tensor full = dB.shape() == dC.shape() ? dB : Tensor::empty_like(dC);
                   binary_backward<Op>(nullptr, &full, dC, A, B);
                   if (!full.shares_storage_with(dB)) sum_to(dB, full);

@@ -6,7 +6,7 @@ namespace weft {
 
 Variable embedding(const Variable& table, const Tensor& indices) {
   return record("embedding", embedding(table.value(), indices),
-                edge(table, [indices](const Tensor& dy, Tensor& dtable) {
+                edge(table, [indices = indices](const Tensor& dy, Tensor& dtable) {
                   embedding_backward(dtable, dy, indices);
                 }));
 }

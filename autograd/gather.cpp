@@ -6,14 +6,14 @@ namespace weft {
 
 Variable index_select(const Variable& x, int axis, const Tensor& index) {
   return record("index_select", index_select(x.value(), axis, index),
-                edge(x, [axis, index](const Tensor& dy, Tensor& dx) {
+                edge(x, [axis, index = index](const Tensor& dy, Tensor& dx) {
                   index_select_backward(dx, dy, axis, index);
                 }));
 }
 
 Variable gather(const Variable& x, int axis, const Tensor& index) {
   return record("gather", gather(x.value(), axis, index),
-                edge(x, [axis, index](const Tensor& dy, Tensor& dx) {
+                edge(x, [axis, index = index](const Tensor& dy, Tensor& dx) {
                   gather_backward(dx, dy, axis, index);
                 }));
 }

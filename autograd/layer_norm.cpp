@@ -13,7 +13,7 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
   return record(
       "layer_norm", std::move(result.y),
       multi_input_edge(std::array{&x, &weight, &bias},
-                       [X, W, mean = std::move(result.mean), rstd = std::move(result.rstd)](
+                       [X = X, W = W, mean = std::move(result.mean), rstd = std::move(result.rstd)](
                            const Tensor& dy, std::span<Tensor* const> d) {
                          layer_norm_backward(d[0], d[1], d[2], dy, X, W, mean, rstd);
                        }));

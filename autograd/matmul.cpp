@@ -20,12 +20,12 @@ Variable product(const Variable& a, bool ta, const Variable& b, bool tb) {
   const Tensor A = autocast(a), B = autocast(b);
   return record("matmul", matmul(MatmulInput(A, ta), MatmulInput(B, tb)),
                 edge(a,
-                     [B, ta, tb](const Tensor& dC, Tensor& dA) {
+                     [B = B, ta, tb](const Tensor& dC, Tensor& dA) {
                        const Tensor d = dC.to(B.dtype());
                        if (ta) matmul(dA, {B, tb}, transposed(d));
                        else matmul(dA, d, {B, !tb});
                      }),
-                edge(b, [A, ta, tb](const Tensor& dC, Tensor& dB) {
+                edge(b, [A = A, ta, tb](const Tensor& dC, Tensor& dB) {
                   const Tensor d = dC.to(A.dtype());
                   if (tb) matmul(dB, transposed(d), {A, ta});
                   else matmul(dB, {A, !ta}, d);
@@ -57,24 +57,23 @@ Variable linear(const Variable& x, const Variable& w, const Variable& bias,
   if (kept.defined()) note_op([&] { return std::string(name_of(activation)); });
   return record(
       "linear", std::move(y),
-      multi_input_edge(std::array{&w, bias.defined() ? &bias : &absent, &x},
-                       [X, W, kept, activation](const Tensor& dY, std::span<Tensor* const> dx) {
-                         const i64 rows = dY.shape().elements(0, dY.rank() - 1);
-                         Tensor dZ = dY.reshape(Shape{rows, dY.size(-1)});
-                         if (kept.defined()) {
-                           dZ = Tensor::empty_like(dZ);
-                           activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()),
-                                               activation);
-                         }
-                         const Tensor factor = dZ.to(X.dtype());
-                         if (dx[0] != nullptr)
-                           matmul(*dx[0], transposed(factor), X.reshape({rows, X.size(-1)}));
-                         if (dx[1] != nullptr) sum_to(*dx[1], dZ);
-                         if (dx[2] != nullptr) {
-                           Tensor flat = dx[2]->reshape({rows, X.size(-1)});
-                           matmul(flat, factor, W);
-                         }
-                       }));
+      multi_input_edge(
+          std::array{&w, bias.defined() ? &bias : &absent, &x},
+          [X = X, W = W, kept = kept, activation](const Tensor& dY, std::span<Tensor* const> dx) {
+            const i64 rows = dY.shape().elements(0, dY.rank() - 1);
+            Tensor dZ = dY.reshape(Shape{rows, dY.size(-1)});
+            if (kept.defined()) {
+              dZ = Tensor::empty_like(dZ);
+              activation_backward(dZ, dY.reshape(dZ.shape()), kept.reshape(dZ.shape()), activation);
+            }
+            const Tensor factor = dZ.to(X.dtype());
+            if (dx[0] != nullptr) matmul(*dx[0], transposed(factor), X.reshape({rows, X.size(-1)}));
+            if (dx[1] != nullptr) sum_to(*dx[1], dZ);
+            if (dx[2] != nullptr) {
+              Tensor flat = dx[2]->reshape({rows, X.size(-1)});
+              matmul(flat, factor, W);
+            }
+          }));
 }
 
 }  // namespace weft

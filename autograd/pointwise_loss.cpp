@@ -24,14 +24,15 @@ void target_gradient<kernels::BceWithLogits>(Tensor& dt, const Tensor& dloss, co
 template <class Op>
 Variable loss(const Variable& x, const Variable& target, double parameter, Reduction reduction) {
   const Tensor &X = x.value(), &T = target.value();
-  return record(Op::name, pointwise_loss<Op>(X, T, parameter, reduction),
-                edge(target,
-                     [X, T, parameter, reduction](const Tensor& dloss, Tensor& dt) {
-                       target_gradient<Op>(dt, dloss, X, T, parameter, reduction);
-                     }),
-                in_place_edge(x, [X, T, parameter, reduction](const Tensor& dloss, Tensor& dx) {
-                  pointwise_loss_backward<Op>(dx, dloss, X, T, parameter, reduction);
-                }));
+  return record(
+      Op::name, pointwise_loss<Op>(X, T, parameter, reduction),
+      edge(target,
+           [X = X, T = T, parameter, reduction](const Tensor& dloss, Tensor& dt) {
+             target_gradient<Op>(dt, dloss, X, T, parameter, reduction);
+           }),
+      in_place_edge(x, [X = X, T = T, parameter, reduction](const Tensor& dloss, Tensor& dx) {
+        pointwise_loss_backward<Op>(dx, dloss, X, T, parameter, reduction);
+      }));
 }
 
 }  // namespace

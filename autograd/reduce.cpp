@@ -29,7 +29,7 @@ Variable reduced_axes(const char* op, const Variable& x, Tensor y, const Shape& 
 // y is an element of X for each result. Of equal ones each gets the same share.
 Variable extreme_of_axes(const char* op, const Variable& x, const Tensor& y, const Shape& kept) {
   const Tensor& X = x.value();
-  return record(op, y, edge(x, [X, y, kept](const Tensor& dy, Tensor& dx) {
+  return record(op, y, edge(x, [X = X, y = y, kept](const Tensor& dy, Tensor& dx) {
                   const Tensor ties = eq(X, y.reshape(kept)).to(X.dtype());
                   Tensor count = Tensor::empty(kept, X.dtype(), X.device());
                   sum_to(count, ties);
@@ -66,7 +66,8 @@ Variable var(const Variable& x, std::initializer_list<int> axes, const VarOption
   i64 elements = 1;
   for (const int axis : axes) elements *= x.shape()[axis];
   const double scale = 2.0 / static_cast<double>(elements - options.correction);
-  return record("var", std::move(y), edge(x, [X, center, scale](const Tensor& dy, Tensor& dx) {
+  return record("var", std::move(y),
+                edge(x, [X = X, center = center, scale](const Tensor& dy, Tensor& dx) {
                   sub(dx, X, center);
                   mul(dx, dx, affine(dy.reshape(center.shape()), scale, 0.0));
                 }));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/autograd/tape.h"
 
+#include <algorithm>
+
 #include "weft/tensor/ops.h"
 
 namespace weft {
@@ -192,12 +194,21 @@ void Tape::deliver(detail::BackwardFunction& backward, const Tensor& dy, bool la
   if (backward.kind == detail::BackwardFunction::Kind::identity) {
     deliver_identity(backward.target[0], dy);
     contribution_done(backward.target[0]);
-    return;
+  } else if (backward.targets == 1) {  // nearly always
+    deliver_written<1>(backward, dy, last);
+  } else {
+    deliver_written<detail::BackwardFunction::kMaxTargets>(backward, dy, last);
   }
-  std::array<Tensor, detail::BackwardFunction::kMaxTargets> written;
-  std::array<Tensor*, detail::BackwardFunction::kMaxTargets> dx{};
-  std::array<bool, detail::BackwardFunction::kMaxTargets> is_first{};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(backward.targets); ++i) {
+}
+
+// Has room for kTargets gradients, at least as many as the function has targets.
+template <std::size_t kTargets>
+void Tape::deliver_written(detail::BackwardFunction& backward, const Tensor& dy, bool last) {
+  const std::size_t targets = std::min(kTargets, static_cast<std::size_t>(backward.targets));
+  std::array<Tensor, kTargets> written;
+  std::array<Tensor*, kTargets> dx{};
+  std::array<bool, kTargets> is_first{};
+  for (std::size_t i = 0; i < targets; ++i) {
     detail::Target& target = backward.target[i];
     if (!target.wanted()) continue;
     dx[i] = &written[i];
@@ -219,12 +230,12 @@ void Tape::deliver(detail::BackwardFunction& backward, const Tensor& dy, bool la
                        node.dtype == dy.dtype();
     written[i] = reuse ? dy : Tensor::empty(node.shape, node.dtype, node.device);
   }
-  backward.invoke(backward.function, dy, {dx.data(), static_cast<std::size_t>(backward.targets)});
-  for (std::size_t i = 0; i < static_cast<std::size_t>(backward.targets); ++i) {
+  backward.invoke(backward.function, dy, {dx.data(), targets});
+  for (std::size_t i = 0; i < targets; ++i) {
     detail::Target& target = backward.target[i];
     if (!target.wanted()) continue;
     if (is_first[i]) target.leaf->has_grad = true;
-    else add_contribution(target, written[i]);
+    else add_contribution(target, std::move(written[i]));
     written[i] = Tensor();
     contribution_done(target);
   }
@@ -243,7 +254,7 @@ void Tape::deliver_identity(detail::Target& target, const Tensor& dy) {
   leaf.has_grad = true;
 }
 
-void Tape::add_contribution(detail::Target& target, const Tensor& contribution) {
+void Tape::add_contribution(detail::Target& target, Tensor contribution) {
   if (target.leaf != nullptr) {
     add(target.leaf->grad, target.leaf->grad, contribution);
     return;
@@ -254,7 +265,7 @@ void Tape::add_contribution(detail::Target& target, const Tensor& contribution) 
     node.reached = true;  // counts as a reference until the node has run
     ++node.references;
     ++reached_nodes_;
-    grad = contribution;
+    grad = std::move(contribution);
   } else if (grad.storage_is_unique()) {
     add(grad, grad, contribution);
   } else {  // the tensor is shared with other nodes, so it must not be changed

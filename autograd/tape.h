@@ -8,13 +8,14 @@
 //
 //   Variable matmul(const Variable& a, const Variable& b) {
 //     const Tensor &A = a.value(), &B = b.value();
-//     return record("matmul", matmul(A, B),
-//                   edge(a, [B](const Tensor& dC, Tensor& dA) { matmul(dA, dC, transposed(B)); }),
-//                   edge(b, [A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
+//     return record(
+//         "matmul", matmul(A, B),
+//         edge(a, [B = B](const Tensor& dC, Tensor& dA) { matmul(dA, dC, transposed(B)); }),
+//         edge(b, [A = A](const Tensor& dC, Tensor& dB) { matmul(dB, transposed(A), dC); }));
 //   }
 //
-// - The capture list decides memory use: a captured tensor lives until the backward pass has run
-//   the edge.
+// - The capture list decides memory use: a captured tensor lives until its edge has run. [B = B]
+//   moves to the tape with its function; [B], of a const Tensor, would be copied at each move.
 // - record() drops an edge to an input that requires no gradient, with everything it captured.
 // - Edges write, and only the tape adds. The first contribution to a leaf is written into its grad
 //   buffer. The first contribution to an inner node is written into a new tensor. Each later
@@ -229,8 +230,10 @@ class Tape {
   void unlink(detail::Node& node);
   void run(detail::Node& node);
   void deliver(detail::BackwardFunction& backward, const Tensor& dy, bool last);
+  template <std::size_t kTargets>
+  void deliver_written(detail::BackwardFunction& backward, const Tensor& dy, bool last);
   void deliver_identity(detail::Target& target, const Tensor& dy);
-  void add_contribution(detail::Target& target, const Tensor& contribution);
+  void add_contribution(detail::Target& target, Tensor contribution);
   void contribution_done(detail::Target& target);
   void give_up();
 

@@ -18,17 +18,18 @@ void chosen_gradient(Tensor& dx, const Tensor& condition, const Tensor& dy, bool
 }  // namespace
 
 Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
-  return record("where", where(condition, a.value(), b.value()),
-                edge(a, [condition](const Tensor& dy,
-                                    Tensor& da) { chosen_gradient(da, condition, dy, true); }),
-                edge(b, [condition](const Tensor& dy, Tensor& db) {
-                  chosen_gradient(db, condition, dy, false);
-                }));
+  return record(
+      "where", where(condition, a.value(), b.value()),
+      edge(a, [condition = condition](const Tensor& dy,
+                                      Tensor& da) { chosen_gradient(da, condition, dy, true); }),
+      edge(b, [condition = condition](const Tensor& dy, Tensor& db) {
+        chosen_gradient(db, condition, dy, false);
+      }));
 }
 
 Variable masked_fill(const Variable& x, const Tensor& mask, double value) {
   return record("masked_fill", masked_fill(x.value(), mask, value),
-                in_place_edge(x, [mask](const Tensor& dy, Tensor& dx) {
+                in_place_edge(x, [mask = mask](const Tensor& dy, Tensor& dx) {
                   where(dx, mask, Tensor::zeros({}, dy.dtype(), dy.device()), dy);
                 }));
 }

@@ -15,6 +15,10 @@ target_link_libraries(logger_bench PRIVATE weft weft_dependencies)
 # Compares Winograd's convolutions with direct ones. `./run bench convolutions` builds it.
 add_executable(convolution_bench EXCLUDE_FROM_ALL bench/convolution_bench.cpp)
 target_link_libraries(convolution_bench PRIVATE weft weft_dependencies)
+# Measures ops on few elements, their calls of the heap, and empty parallel loops.
+# `./run bench step` builds it.
+add_executable(step_bench EXCLUDE_FROM_ALL bench/step_bench.cpp testing/heap_counter.cpp)
+target_link_libraries(step_bench PRIVATE weft weft_dependencies)
 # Compares kernels with the bandwidth of the memory. `./run gpu-check bench` builds it; it runs on
 # the CPU too.
 if(WEFT_CUDA STREQUAL "ON")

@@ -15,7 +15,9 @@ target_include_directories(weft PUBLIC $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/inc
                                        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(weft PUBLIC cxx_std_20)
 target_link_libraries(weft PUBLIC fmt::fmt PRIVATE $<BUILD_INTERFACE:weft_dependencies>)
-target_link_options(weft PRIVATE -Wl,--no-undefined)
+# Calls from libweft to its own functions are direct, not through a table that another library could
+# change: a small op makes dozens.
+target_link_options(weft PRIVATE -Wl,--no-undefined -Wl,-Bsymbolic-functions)
 if(NOT WEFT_CUDA STREQUAL "OFF")
   target_compile_definitions(weft PUBLIC WEFT_HAS_CUDA)
 endif()

@@ -87,6 +87,8 @@ ProductShapes product_shapes(const Shape& a, bool transpose_a, const Shape& b, b
              "matmul: a is {}{} and b is {}{}; the columns of a ({}) must equal the rows of b ({})",
              a, transpose_a ? " transposed" : "", b, transpose_b ? " transposed" : "", k,
              y[transpose_b ? -1 : -2]);
+  if (a.rank() == 2 && b.rank() == 2)  // what the rest gives, nearly always
+    return {a, a, b, b, {a[transpose_a ? -1 : -2], b[transpose_b ? -2 : -1]}};
   const Shape common = common_axes(x, y);
   Shape result = common;
   if (a.rank() > 1) result = result.inserted(result.rank(), x[transpose_a ? -1 : -2]);

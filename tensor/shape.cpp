@@ -81,7 +81,11 @@ Shape Shape::inserted(int axis, i64 size) const {
 }
 
 bool operator==(const Shape& a, const Shape& b) {
-  return a.rank_ == b.rank_ && std::equal(a.begin(), a.end(), b.begin());
+  if (a.rank_ != b.rank_ || a.elements_ != b.elements_) return false;
+  // std::equal would call memcmp, which takes longer for so few sizes.
+  for (std::size_t axis = 0; axis < static_cast<std::size_t>(a.rank_); ++axis)
+    if (a.sizes_[axis] != b.sizes_[axis]) return false;
+  return true;
 }
 
 std::string Shape::to_string() const {
@@ -94,6 +98,7 @@ std::string Shape::to_string() const {
 }
 
 Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
   const Shape& longer = a.rank() >= b.rank() ? a : b;
   const Shape& shorter = a.rank() >= b.rank() ? b : a;
   Shape result = longer;
@@ -103,7 +108,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
         x == y || x == 1 || y == 1,
         "{}: a is {} and b is {}; sizes must be equal or 1 on each axis, counted from the last", op,
         a, b);
-    result = result.with(back, x == 1 ? y : x);
+    if (x != y) result = result.with(back, x == 1 ? y : x);
   }
   return result;
 }

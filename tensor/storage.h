@@ -52,8 +52,7 @@ class StorageRef {
     return *this;
   }
   ~StorageRef() {
-    if (storage_ != nullptr && storage_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete storage_;
+    if (storage_ != nullptr) release();
   }
 
   Storage* operator->() const { return storage_; }
@@ -68,6 +67,9 @@ class StorageRef {
  private:
   void acquire() {
     if (storage_ != nullptr) storage_->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void release() const {
+    if (storage_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete storage_;
   }
   Storage* storage_ = nullptr;
 };

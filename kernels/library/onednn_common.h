@@ -67,7 +67,8 @@ class ThreadsAsPromised {
 };
 
 // A primitive whose arguments are bound once. A run changes only the addresses, so that it builds
-// no map and allocates nothing except the scratchpad and what oneDNN allocates. It is not
+// no map and allocates nothing except the scratchpad and what oneDNN allocates: its own map, with a
+// node for each argument, and closures (6 to 9 calls of the heap for a product). It is not
 // thread-safe.
 class Call {
  public:

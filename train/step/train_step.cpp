@@ -121,10 +121,10 @@ void TrainStep::run(const PlacedStep& step, StepEvents& events) try {
   // Whether any rank has a weight is known on the device alone.
   const bool counts = weight > 0 || ranks_;
   if (ranks_) scalars_.exchange(weight > 0);
-  if (counts)
-    events.gradients([&] {
-      return ranks_ ? ranks_->common_weight() / ranks_->weight_of_step() : first_weight / weight;
-    });
+  const auto scale = [&] {
+    return ranks_ ? ranks_->common_weight() / ranks_->weight_of_step() : first_weight / weight;
+  };
+  if (counts) events.gradients(std::cref(scale));  // a std::function holds a reference inline
   scalars_.update(step.weights, counts);
   if (counts) statistics.commit_if_finite(scalars_.found_inf());
   optimizers_.zero_grad();
