@@ -4,7 +4,8 @@
 and in PyTorch.
 
     bench/growth.py WEFT_BENCH [--short] [--axis batch width depth threads] [--work mlp cnn]
-                    [--rounds 5] [--seconds 0.4] [--output bench-growth.json] [--plot docs/growth.svg]
+                    [--rounds 5] [--seconds 0.4] [--output bench-growth.json]
+                    [--plot docs/growth.svg]
     bench/growth.py --draw bench-growth.json [--plot docs/growth.svg]
 
 On an axis one size grows and the others stay. At each point both programs train alternately, weft's
@@ -128,7 +129,8 @@ def print_lines(found):
         bends = [f"{what} at {size} by {by:+.0%}" for what, line in (("time", time_line), ("memory", memory)) if line
                  for size, by in line["bends"].items()]
         texts = [f"{line['a']:.3g} + {line['b']:.3g} x" if line else "" for line in (time_line, memory)]
-        print(f"| {time_line['axis']} | {time_line['kind']} | {time_line['side']} | {texts[0]} | {texts[1]} | {', '.join(bends)} |")
+        print(f"| {time_line['axis']} | {time_line['kind']} | {time_line['side']} | {texts[0]} | {texts[1]} "
+              f"| {', '.join(bends)} |")
 
 
 def options_of(arguments=None):

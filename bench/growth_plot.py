@@ -13,6 +13,7 @@ matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "weft"
 matplotlib.rcParams["font.size"] = 8
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib import ticker  # noqa: E402
 
 LABELS = {"batch": "samples of a batch", "width": "width", "depth": "layers", "threads": "threads"}
 COLORS = {("weft", "mlp"): "tab:blue", ("torch", "mlp"): "tab:orange", ("weft", "cnn"): "tab:green", ("torch", "cnn"): "tab:red"}
@@ -37,8 +38,12 @@ for column, axis in enumerate(axes_there):
                 panel.plot(sizes, fitted[0], color=color, linewidth=1)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5), numticks=20))
+        panel.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.yaxis.set_minor_formatter(ticker.NullFormatter())
         sizes = sorted({row["size"] for row in growth["rows"] if row["axis"] == axis})
-        panel.set_xticks(sizes[::max(1, (len(sizes) + 4) // 5)], [str(s) for s in sizes[::max(1, (len(sizes) + 4) // 5)]])
+        some = sizes[::(len(sizes) + 4) // 5]
+        panel.set_xticks(some, [str(size) for size in some])
         panel.grid(alpha=0.3)
         if line:
             panel.set_xlabel(LABELS[axis])
