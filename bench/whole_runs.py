@@ -7,9 +7,9 @@ PyTorch: reading, loader, augmentation, steps, metrics, validation, checkpoints 
                         [--width N] [--threads N] [--rounds 5] [--starts 5]
                         [--output bench-run.json]
 
-PyTorch's program (whole_runs_torch.py) runs at its best: first it is tried with both memory formats,
-with the optimizer's own kernel, with one thread, and with 0, 2 and 4 workers of the DataLoader; what
-is fastest stays for the next try. Then whole programs run in turns (A B, B A, …). The table has
+PyTorch's program (whole_runs_torch.py) runs at its best: first it is tried with both memory
+formats, with the optimizer's own kernel, with one thread, and with 0, 2 and 4 workers of the
+DataLoader; what is fastest stays for the next try. Then whole programs run in turns (A B, B A, …). The table has
 medians, and the lowest and highest ratio of the rounds, PyTorch's time over weft's:
 
 - epoch: from the end of an epoch's steps to that of the next, so it has a validation, a checkpoint
@@ -133,7 +133,7 @@ class Weft:
                 if child.poll() is not None and len(ends) < FIRST_STEPS:
                     raise RuntimeError(f"weft ended with code {child.returncode} after {len(ends)} steps; "
                                        f"{FIRST_STEPS} are required (--samples)")
-                time.sleep(0.0005)
+                time.sleep(0.001)
         finally:
             child.kill()
             child.wait()
@@ -244,7 +244,8 @@ def compare(work, options):
         sides = [weft, torch]
         starts = in_turns(sides, options.starts, lambda side: side.start())
         runs = in_turns(sides, options.rounds, lambda side: side.run())
-        return compared(work, torch.mode, torch.peer, runs, starts, options) | {"runs": runs, "starts": starts, "peer_modes_s": torch.tried}
+        row = compared(work, torch.mode, torch.peer, runs, starts, options)
+        return row | {"runs": runs, "starts": starts, "peer_modes_s": torch.tried}
 
 
 def options_of(arguments=None):
