@@ -9,15 +9,16 @@ PyTorch: reading, loader, augmentation, steps, metrics, validation, checkpoints 
 
 PyTorch's program (whole_runs_torch.py) runs at its best: first it is tried with both memory
 formats, with the optimizer's own kernel, with one thread, and with 0, 2 and 4 workers of the
-DataLoader; what is fastest stays for the next try. Then whole programs run in turns (A B, B A, …). The table has
-medians, and the lowest and highest ratio of the rounds, PyTorch's time over weft's:
+DataLoader; what is fastest stays for the next try. Then whole programs run in turns (A B, B A, …).
+The table has medians, and the lowest and highest ratio of the rounds, PyTorch's time over weft's:
 
 - epoch: from the end of an epoch's steps to that of the next, so it has a validation, a checkpoint
   and the steps of an epoch. The first epoch's is no part of it.
 - program: from the start of the program to its end.
-- start: from the start of the program to its first step. The first steps are seen from outside, as
-  they are logged. The first one begins a step before its end, by the median of the following ones.
-  So what makes it longer than those counts too. --starts is their number; all data is read.
+- start: from the start of the program to its first step: data is read and the model is built. weft
+  has opened its log then (metrics.csv). Programs are started --starts times for this.
+- first step: from the start of the program to the end of its first step, with the first batch and
+  what each library does once.
 - memory: the highest resident memory of the program, without the workers of a DataLoader.
 
 --samples trains on so many samples, and holds out a ninth of them beside them. --width is that of
@@ -43,7 +44,6 @@ PEER = pathlib.Path(__file__).with_name("whole_runs_torch.py")
 WORKS = {"mnist": (ROOT / "configs/mnist_cnn.yaml", "mnist", 2.5, 6400),
          "cifar": (ROOT / "configs/cifar_resnet.yaml", "cifar-10-batches-bin", 1.6, 512)}
 START_GOAL = 0.3
-FIRST_STEPS = 6
 
 
 def training_samples(work, root):
@@ -74,11 +74,6 @@ def epoch_seconds(events):
     """The time of an epoch with its validation and checkpoint: the mean of all but the first."""
     seconds = [event["seconds"] for event in events if event["event"] == "epoch"]
     return (seconds[-1] - seconds[0]) / (len(seconds) - 1)
-
-
-def start_of(ends):
-    """When the first step began, by the times at which the first steps ended."""
-    return ends[0] - statistics.median(b - a for a, b in zip(ends, ends[1:]))
 
 
 def read_events(text):
@@ -121,24 +116,27 @@ class Weft:
         return {"epoch_s": epoch_seconds(events), "program_s": seconds, "mb": mb, "test_accuracy": accuracy}
 
     def start(self):
-        """Logs each step, watches the log, and ends the run after a few of them."""
+        """Logs each step, watches the run folder, and ends the run after the first step."""
         run = self.new_run()
         command = [*self.command, f"run.dir={run}", "run.log_every=1ba"]
-        log, ends, begin = run / "metrics.jsonl", [], time.perf_counter()
+        begin, opened, stepped = time.perf_counter(), None, None
         child = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            while len(ends) < FIRST_STEPS:
-                steps = log.read_text().count('"event":"step"') if log.exists() else 0
-                ends += [time.perf_counter() - begin] * (steps - len(ends))
-                if child.poll() is not None and len(ends) < FIRST_STEPS:
-                    raise RuntimeError(f"weft ended with code {child.returncode} after {len(ends)} steps; "
-                                       f"{FIRST_STEPS} are required (--samples)")
+            while stepped is None:
+                ended = child.poll() is not None
+                if opened is None and (run / "metrics.csv").exists():
+                    opened = time.perf_counter() - begin
+                log = run / "metrics.jsonl"
+                if log.exists() and '"event":"step"' in log.read_text():
+                    stepped = time.perf_counter() - begin
+                elif ended:
+                    raise RuntimeError(f"weft ended with code {child.returncode} before its first step")
                 time.sleep(0.001)
         finally:
             child.kill()
             child.wait()
         shutil.rmtree(run, ignore_errors=True)
-        return start_of(ends[:FIRST_STEPS])
+        return {"start_s": opened, "first_step_s": stepped}
 
 
 class Torch:
@@ -185,15 +183,14 @@ class Torch:
         return {"epoch_s": epoch_seconds(events), "program_s": seconds, "mb": mb, "test_accuracy": events[-1]["test"]["accuracy"]}
 
     def start(self):
-        command = [*self.command(self.mode, self.options.samples, self.options.epochs), "--first-steps", FIRST_STEPS]
-        begin, ends = time.perf_counter(), []
+        command = [*self.command(self.mode, self.options.samples, self.options.epochs), "--first-step"]
+        begin, seen = time.perf_counter(), {}
         with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
             for line in child.stdout:
-                if '"step"' in line:
-                    ends.append(time.perf_counter() - begin)
-        if len(ends) < FIRST_STEPS:
-            raise RuntimeError(f"PyTorch's program ended after {len(ends)} steps; {FIRST_STEPS} are required (--samples)")
-        return start_of(ends[:FIRST_STEPS])
+                seen[json.loads(line)["event"]] = time.perf_counter() - begin
+        if "step" not in seen:
+            raise RuntimeError(f"PyTorch's program ended with code {child.returncode} before its first step")
+        return {"start_s": seen["start"], "first_step_s": seen["step"]}
 
 
 def in_turns(sides, rounds, measure):
@@ -216,8 +213,10 @@ def compared(work, mode, peer, runs, starts, options):
                 f"{key[:-2]}_low": round(min(ratios), 4), f"{key[:-2]}_high": round(max(ratios), 4)}
     for side in runs:
         row |= {f"{side}_{key}": round(statistics.median(run[key] for run in runs[side]), 4) for key in runs[side][0]}
-        row |= {f"{side}_start_s": round(statistics.median(starts[side]), 4),
-                f"{side}_start_range_s": [round(min(starts[side]), 4), round(max(starts[side]), 4)]}
+        for key in ("start_s", "first_step_s"):
+            seconds = [start[key] for start in starts[side]]
+            row |= {f"{side}_{key}": round(statistics.median(seconds), 4),
+                    f"{side}_{key[:-2]}_range_s": [round(min(seconds), 4), round(max(seconds), 4)]}
     return row | {"ratio": row["epoch_ratio"], "goal": WORKS[work][2], "start_goal_s": START_GOAL}
 
 
@@ -228,10 +227,12 @@ def print_row(row):
     for what, goal in (("epoch", f"{row['goal']}: {met(row['ratio'] >= row['goal'])}"), ("program", "")):
         print(f"| {what}, s | {row[f'weft_{what}_s']:.2f} | {row[f'torch_{what}_s']:.2f} | {row[f'{what}_ratio']:.2f} "
               f"| {row[f'{what}_low']:.2f} to {row[f'{what}_high']:.2f} | {goal} |")
-    low, high = row["weft_start_range_s"]
-    print(f"| start, s | {row['weft_start_s']:.3f} | {row['torch_start_s']:.3f} | {row['torch_start_s'] / row['weft_start_s']:.1f} "
-          f"| weft {low:.3f} to {high:.3f} | at most {START_GOAL}: {met(row['weft_start_s'] <= START_GOAL)} |\n"
-          f"| memory, MB | {row['weft_mb']:.0f} | {row['torch_mb']:.0f} | {row['torch_mb'] / row['weft_mb']:.1f} | | |\n"
+    for key, what, goal in (("start", "start", f"at most {START_GOAL}: {met(row['weft_start_s'] <= START_GOAL)}"),
+                            ("first_step", "first step", "")):
+        weft, torch = row[f"weft_{key}_s"], row[f"torch_{key}_s"]
+        low, high = row[f"weft_{key}_range_s"]
+        print(f"| {what}, s | {weft:.3f} | {torch:.3f} | {torch / weft:.1f} | weft {low:.3f} to {high:.3f} | {goal} |")
+    print(f"| memory, MB | {row['weft_mb']:.0f} | {row['torch_mb']:.0f} | {row['torch_mb'] / row['weft_mb']:.1f} | | |\n"
           f"| test accuracy | {row['weft_test_accuracy']:.3f} | {row['torch_test_accuracy']:.3f} | | | |", flush=True)
 
 
@@ -261,8 +262,7 @@ def options_of(arguments=None):
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("bench-run.json"))
     options = parser.parse_args(arguments)
-    # A run has so many steps that the first ones can be seen.
-    least = {"epochs": 2, "samples": 128 * FIRST_STEPS if options.samples else 0, "width": 0, "threads": 0, "rounds": 1, "starts": 1}
+    least = {"epochs": 2, "samples": 0, "width": 0, "threads": 0, "rounds": 1, "starts": 1}
     for name, bound in least.items():
         if getattr(options, name) < bound:
             parser.error(f"--{name}: {getattr(options, name)} given; at least {bound} is required")

@@ -3,14 +3,14 @@
 
     whole_runs_torch.py mnist|cifar ROOT --folder DIR [--epochs 2] [--samples N] [--width N]
                         [--threads N] [--workers 0] [--layout contiguous|channels_last]
-                        [--fused 0|1] [--first-steps N]
+                        [--fused 0|1] [--first-step]
 
 Model, initialization, optimizer, schedule, clipping, augmentation, metrics, validation, checkpoints
 and the test after the last epoch are those of the config. The DataLoader gets whole batches from
 the data set, augmented and normalized by tensor operations, which is several times as fast as
 sample by sample. Prints JSON: {"event": "epoch", "seconds": …} when the steps of an epoch are done,
-before it is validated, as weft logs it; {"event": "end"} at the end; and with --first-steps N
-{"event": "step"} for each of the first N steps, after which it ends.
+before it is validated, as weft logs it, and {"event": "end"} at the end. With --first-step it
+prints {"event": "start"} before the first step and {"event": "step"} after it, and ends.
 """
 import argparse
 import gzip
@@ -161,13 +161,12 @@ class Run:
 
     def train_epoch(self):
         self.model.train()
-        sum_of_losses, first = torch.zeros(()), self.options.first_steps
-        for step, (x, y) in enumerate(self.train_loader, start=1):
+        sum_of_losses = torch.zeros(())
+        for x, y in self.train_loader:
             sum_of_losses += self.train_step(x, y) * len(y)
-            if first:
-                say(event="step", step=step, loss=sum_of_losses.item())
-                if step == first:
-                    return None
+            if self.options.first_step:
+                say(event="step", loss=sum_of_losses.item() / len(y))
+                return None
         return sum_of_losses.item() / len(self.train_loader.dataset)
 
     def evaluate(self, loader):
@@ -197,6 +196,8 @@ class Run:
             self.saved.remove(old)
 
     def run(self):
+        if self.options.first_step:
+            say(event="start")
         for epoch in range(1, self.options.epochs + 1):
             loss = self.train_epoch()
             if loss is None:
@@ -213,10 +214,11 @@ def main():
     parser.add_argument("work", choices=["mnist", "cifar"])
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
-    for name, default in (("epochs", 2), ("samples", 0), ("width", 0), ("threads", 0), ("workers", 0), ("first-steps", 0)):
+    for name, default in (("epochs", 2), ("samples", 0), ("width", 0), ("threads", 0), ("workers", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--layout", choices=["contiguous", "channels_last"], default="channels_last")
     parser.add_argument("--fused", type=int, choices=[0, 1], default=0)
+    parser.add_argument("--first-step", action="store_true")
     options = parser.parse_args()
     options.width = options.width or (32 if options.work == "mnist" else 64)
     if options.threads:

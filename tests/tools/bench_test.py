@@ -17,21 +17,23 @@ import growth  # noqa: E402
 import sized_works  # noqa: E402
 import whole_runs  # noqa: E402
 
-# Logs steps, 0.05 s each, after 0.3 s, or all at once; then the epochs and the test.
+# Opens its logs after 0.3 s and logs a step 0.2 s later, if it is asked to and has one; then the
+# epochs and the test. With a step, it would sleep for a minute.
 WEFT = """#!{python}
 import json, pathlib, sys, time
 keys = dict(argument.split("=", 1) for argument in sys.argv[3:])
 run = pathlib.Path(keys["run.dir"])
 time.sleep(0.3)
 run.mkdir()
+(run / "metrics.csv").touch()
 with open(run / "metrics.jsonl", "w") as log:
-    for step in range({steps} if "run.log_every" in keys else 0):
-        time.sleep(0.05)
-        print('{{"schema":1,"event":"step","step":%d}}' % step, file=log, flush=True)
+    if {steps} and "run.log_every" in keys:
+        time.sleep(0.2)
+        print('{{"schema":1,"event":"step","step":1}}', file=log, flush=True)
     for epoch, seconds in enumerate([2, 3.5, 5]):
         print(json.dumps({{"event": "epoch", "epoch": epoch, "seconds": seconds}}), file=log)
     print(json.dumps({{"event": "test", "test/accuracy": 0.5}}), file=log)
-if {steps} > 50: time.sleep(60)
+if {steps}: time.sleep(60)
 """
 
 
@@ -130,19 +132,21 @@ class WholeRuns(unittest.TestCase):
     def test_times(self):
         events = [{"event": "epoch", "seconds": s} for s in (9, 10, 12)]
         self.assertEqual(whole_runs.epoch_seconds([*events, {"event": "test"}]), 1.5)
-        self.assertAlmostEqual(whole_runs.start_of([0.5, 0.6, 0.7, 1.7]), 0.4)
 
     def test_row(self):
         runs = {side: [{"epoch_s": e, "program_s": 10, "mb": 1, "test_accuracy": 0.5} for e in times]
                 for side, times in (("weft", (1, 2, 1)), ("torch", (3, 3, 2)))}
-        row = whole_runs.compared("cifar", {"workers": 2}, "PyTorch 0", runs, {"weft": [0.2, 0.3], "torch": [2, 2]}, self.options())
+        starts = {side: [{"start_s": s, "first_step_s": 2 * s} for s in times]
+                  for side, times in (("weft", (0.2, 0.3)), ("torch", (2, 2)))}
+        row = whole_runs.compared("cifar", {"workers": 2}, "PyTorch 0", runs, starts, self.options())
         self.assertEqual([row[key] for key in ("work", "ratio", "epoch_low", "epoch_high", "weft_start_s", "program_ratio", "goal")],
                          ["cifar", 2, 1.5, 3, 0.25, 1, 1.6])
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             whole_runs.print_row(row)
         self.assertIn("| epoch, s | 1.00 | 3.00 | 2.00 | 1.50 to 3.00 | 1.6: met |", printed.getvalue())
-        self.assertIn("at most 0.3: met", printed.getvalue())
+        self.assertIn("| start, s | 0.250 | 2.000 | 8.0 | weft 0.200 to 0.300 | at most 0.3: met |", printed.getvalue())
+        self.assertIn("| first step, s | 0.500 | 4.000 | 8.0 | weft 0.400 to 0.600 |", printed.getvalue())
 
     def weft(self, steps):
         program = self.data / "weft"
@@ -153,16 +157,16 @@ class WholeRuns(unittest.TestCase):
         return whole_runs.Weft("cifar", self.data, options, self.data)
 
     def test_a_run_and_its_start(self):
-        found = self.weft(100).start()  # which would sleep for a minute after its steps
-        self.assertTrue(0.25 < found < 5, found)
+        found = self.weft(1).start()
+        self.assertTrue(0.25 < found["start_s"] < found["first_step_s"] - 0.1 < 20, found)
         found = self.weft(0).run()
         self.assertEqual((found["epoch_s"], found["test_accuracy"]), (1.5, 0.5))
         self.assertGreater(found["program_s"], 0.3)
         self.assertEqual(list(self.data.glob("weft-*")), [])
 
     def test_a_run_that_fails(self):
-        with self.assertRaisesRegex(RuntimeError, "ended with code 0 after 3 steps; 6 are required"):
-            self.weft(3).start()
+        with self.assertRaisesRegex(RuntimeError, "ended with code 0 before its first step"):
+            self.weft(0).start()
         (self.data / "weft").write_text("#!/bin/sh\necho no such key >&2\nexit 2\n")
         side = self.weft(0)
         (self.data / "weft").write_text("#!/bin/sh\necho no such key >&2\nexit 2\n")
@@ -189,7 +193,7 @@ class WholeRuns(unittest.TestCase):
         self.assertIn("workers 4 does not run (no more processes)", printed.getvalue())
 
     def test_options(self):
-        for arguments, said in ((["--epochs", 1], "--epochs: 1 given; at least 2"), (["--samples", 100], "at least 768 is required"),
+        for arguments, said in ((["--epochs", 1], "--epochs: 1 given; at least 2"), (["--samples", -1], "at least 0 is required"),
                                 (["--width", -1], "--width: -1 given"), (["--starts", 0], "--starts: 0 given"),
                                 (["--work", "mnist"], "mnist is no folder; the data of mnist is required")):
             found = refusal(whole_runs.options_of, "weft", "--work", "cifar", "--data", self.data, *arguments)
