@@ -24,6 +24,7 @@ import time
 import torch
 from torch import nn
 
+import sized_works
 import torch_models
 
 
@@ -41,6 +42,20 @@ WORKS = {  # model, image shape, batch size, optimizer
 BATCHES = 8  # of random data, used cyclically
 
 
+def work_named(name):
+    """(model, image shape, batch size, optimizer, batches of data), also of a work with sizes."""
+    if name in WORKS:
+        return *WORKS[name], BATCHES
+    kind, sizes = sized_works.read(name)
+    width, batch = sizes["width"], sizes["batch"]
+
+    def make():
+        if kind == "mlp":
+            return torch_models.mlp((width,) * (sizes["depth"] - 1))
+        return torch_models.cnn((width, 2 * width), 4 * width)
+    return make, (1, 28, 28), batch, WORKS["cnn_b64"][3], min(16, max(2, sized_works.MOST_SAMPLES // batch))
+
+
 def modes(work, device):
     has_fused = "fused" in inspect.signature((torch.optim.SGD if work.startswith("resnet") else torch.optim.AdamW)
                                              .__init__).parameters and torch.__version__ >= "2.4"
@@ -56,13 +71,13 @@ def modes(work, device):
 
 class Trainer:
     def __init__(self, work, mode, device, precision):
-        make, image, batch, optimizer = WORKS[work]
+        make, image, batch, optimizer, self.batches = work_named(work)
         words = mode.split("+")
         torch.manual_seed(1)
         layout = torch.channels_last if "channels_last" in words else torch.contiguous_format
         self.model = make().train().to(device, memory_format=layout)
-        self.images = [torch.randn(batch, *image).to(device, memory_format=layout) for _ in range(BATCHES)]
-        self.labels = [torch.randint(10, (batch,)).to(device) for _ in range(BATCHES)]
+        self.images = [torch.randn(batch, *image).to(device, memory_format=layout) for _ in range(self.batches)]
+        self.labels = [torch.randint(10, (batch,)).to(device) for _ in range(self.batches)]
         settings = {"fused": True} if "fused" in words else {}
         if "graph" in words and not work.startswith("resnet"):
             settings["capturable"] = True
@@ -110,7 +125,7 @@ class Trainer:
     def run(self, steps):
         begin = time.perf_counter()
         for _ in range(steps):
-            loss = self.step(self.images[self.done % BATCHES], self.labels[self.done % BATCHES])
+            loss = self.step(self.images[self.done % self.batches], self.labels[self.done % self.batches])
             self.done += 1
         loss = loss.item()
         return 1e3 * (time.perf_counter() - begin) / steps, loss
@@ -122,13 +137,17 @@ def say(**answer):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("work", help=f"{', '.join(WORKS)}, or one with sizes: mlp:batch=64,width=512,depth=3, cnn:…")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--mode", default="eager")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     options = parser.parse_args()
+    try:
+        work_named(options.work)
+    except ValueError as error:
+        parser.error(f"work: {error}")
     if options.list:
         print(json.dumps(modes(options.work, options.device)))
         return

@@ -5,11 +5,15 @@
 //   weft_bench WORK [--threads N] [--device cpu|cuda] [--precision fp32|bf16]
 //              [--steps trainer|captured]
 //
-// It reads the commands "run K" and "memory" from stdin. The steps are those of a Trainer, whose
-// samples are all on the device. The answer to "run" has the mean loss of the steps of the last
-// epoch. It also has the processor time and the calls of operator new per step, over all threads.
+// WORK is a name below, or a kind of model with sizes: "mlp:batch=64,width=512,depth=3" or
+// "cnn:batch=64,width=32". It reads the commands "run K" and "memory" from stdin. The steps are
+// those of a Trainer, whose samples are all on the device. The answer to "run" has the mean loss of
+// the steps of the last epoch. It also has the processor time and the calls of operator new per
+// step, over all threads.
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -18,7 +22,9 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "weft/core/error.h"
 #include "weft/data/resident_dataset.h"
@@ -42,6 +48,7 @@ struct Work {
   i64 batch;
   Shape image;
   optim::OptimizerRecipe optimizer;
+  i64 most_samples = 1 << 30;  // held in memory, at least two batches
 };
 
 // The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one that is so
@@ -58,6 +65,50 @@ const std::map<std::string, Work>& works() {
       {"resnet18_b512", {nn::resnet(), 512, {32, 32, 3}, sgd}},
   };
   return all;
+}
+
+// Reads "batch=64,width=512" into the sizes that are there with their defaults.
+void read_sizes(const std::string& work, std::string_view text,
+                std::map<std::string, i64, std::less<>>& sizes) {
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    const std::size_t equals = std::min(item.find('='), item.size());
+    const std::string_view value = item.substr(std::min(equals + 1, item.size()));
+    const auto found = sizes.find(item.substr(0, equals));
+    i64 size = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), size);
+    std::string keys;
+    for (const auto& [key, unused] : sizes) keys += (keys.empty() ? "" : ", ") + key;
+    WEFT_CHECK(
+        found != sizes.end() && error == std::errc() && end == value.data() + value.size() &&
+            size >= 1 && size <= 1 << 20,
+        "weft_bench: '{}' given in the work '{}'; a key of {} and a number from 1 to 1048576, "
+        "such as width=64, is required",
+        item, work, keys);
+    found->second = size;
+  }
+}
+
+// A model of these sizes, for bench/growth.py. `depth` counts the linear layers, and a CNN has
+// `width` channels after its first convolution. The samples take little of the memory that grows.
+Work sized_work(const std::string& name) {
+  const std::string kind = name.substr(0, name.find(':'));
+  WEFT_CHECK(kind == "mlp" || kind == "cnn",
+             "weft_bench: '{}' is no work of the benchmark; one of its names, mlp:SIZES or "
+             "cnn:SIZES is required",
+             name);
+  std::map<std::string, i64, std::less<>> sizes{{"batch", 64}, {"width", kind == "mlp" ? 512 : 32}};
+  if (kind == "mlp") sizes["depth"] = 3;
+  read_sizes(name, std::string_view(name).substr(std::min(kind.size() + 1, name.size())), sizes);
+  const i64 width = sizes["width"];
+  const auto model =
+      kind == "mlp"
+          ? nn::mlp(
+                {.hidden = std::vector<i64>(static_cast<std::size_t>(sizes["depth"] - 1), width)})
+          : nn::cnn({.channels = {width, 2 * width}, .hidden = 4 * width, .dropout = 0.25});
+  return {
+      model, sizes["batch"], {28, 28, 1}, optim::adamw({.lr = 1e-3, .weight_decay = 0.01}), 4096};
 }
 
 data::Batch random_samples(const Work& work, i64 count, Generator& generator) {
@@ -99,8 +150,9 @@ class Training {
   static std::shared_ptr<const data::Dataset> samples(const Work& work, const Device& device) {
     const bool on_cpu = std::holds_alternative<Cpu>(device);
     Generator generator(1);
-    const data::Batch all =
-        random_samples(work, (on_cpu ? kBatches : kBatchesOnGpu) * work.batch, generator);
+    const i64 batches = std::min(on_cpu ? kBatches : kBatchesOnGpu,
+                                 std::max<i64>(2, work.most_samples / work.batch));
+    const data::Batch all = random_samples(work, batches * work.batch, generator);
     data::DatasetInfo info;
     info.name = "random";
     info.classes = 10;
@@ -123,11 +175,11 @@ double peak_mb() {
 void serve(const std::string& name, const Device& device, DType compute_dtype,
            const std::string& steps) {
   const auto found = works().find(name);
-  WEFT_CHECK(found != works().end(), "weft_bench: '{}' is no work of the benchmark", name);
   const bool captured = steps == "captured";
   WEFT_CHECK(!captured || !std::holds_alternative<Cpu>(device),
              "weft_bench: captured steps given on the cpu; --device cuda is required");
-  Training training(found->second, device, compute_dtype, captured);
+  const Work work = found != works().end() ? found->second : sized_work(name);
+  Training training(work, device, compute_dtype, captured);
   training.run(3);
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);

@@ -141,6 +141,8 @@ if(WEFT_PYTHON3)
                                        ${CMAKE_SOURCE_DIR}/tests/tools/compare_builds_test.py)
   add_test(NAME scaling_model COMMAND ${WEFT_PYTHON3}
                                       ${CMAKE_SOURCE_DIR}/tests/tools/scaling_model_test.py)
+  add_test(NAME bench_scripts COMMAND ${WEFT_PYTHON3}
+                                      ${CMAKE_SOURCE_DIR}/tests/tools/bench_test.py)
   # On the emulated GPU gpu-check is run with real tests, too.
   if(WEFT_CUDA STREQUAL "EMULATED")
     set(emulated ${CMAKE_BINARY_DIR})
@@ -149,7 +151,7 @@ if(WEFT_PYTHON3)
                                   ${emulated})
   set_tests_properties(gpu_check PROPERTIES LABELS quick TIMEOUT 300)
   set_tests_properties(layering classes words snippets tour learn checks run_script get_data kernel_tools kernel_table learn_tools
-                       compare_builds scaling_model
+                       compare_builds scaling_model bench_scripts
                        PROPERTIES LABELS quick TIMEOUT 60)
 endif()
 
