@@ -97,8 +97,8 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   else gather_rows_of<T>(dx, s, body);
 }
 
-// The index of a maximum while it is searched: it is as wide as T, so that both have the same number
-// of vector lanes.
+// The index of a maximum while it is searched. It is as wide as T, so that both have the same
+// number of vector lanes.
 template <class T>
 using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
 

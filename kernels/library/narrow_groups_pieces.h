@@ -9,14 +9,14 @@
 
 #include "weft/kernels/common/scratch.h"
 #include "weft/kernels/library/conv2d.h"
-#include "weft/kernels/library/winograd_lanes.h"
+#include "weft/kernels/library/vectors.h"
 
 namespace weft::kernels::narrow_groups {
 
-using winograd::load;
-using winograd::store;
-using winograd::Vector;
-using winograd::with_lanes;
+using vectors::load;
+using vectors::store;
+using vectors::Vector;
+using vectors::with_lanes;
 
 // The pixels of a piece. Their sums are kept in registers, of which AVX2 has 16. Fewer would wait
 // for each other.

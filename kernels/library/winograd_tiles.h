@@ -3,7 +3,7 @@
 // (Note [Winograd]).
 #pragma once
 #include "weft/kernels/library/conv2d.h"
-#include "weft/kernels/library/winograd_lanes.h"
+#include "weft/kernels/library/winograd_products.h"
 #include "weft/kernels/library/winograd_transforms.h"
 
 namespace weft::kernels::winograd {
