@@ -28,8 +28,8 @@ class Conv2dGpu {
  public:
   // The GPU of a handle of cuDNN, a cudnnHandle_t that outlives the plans.
   static Conv2dGpu of_handle(void* handle);
-  // A GPU that is described as JSON in cuDNN's own terms, as in tools/gpus/. Throws UserError,
-  // naming `place`, if cuDNN does not accept the text or is older than 9.8.
+  // A GPU that is described as JSON in cuDNN's own terms, as in tools/gpu_plans/gpus/. Throws
+  // UserError, naming `place`, if cuDNN does not accept the text or is older than 9.8.
   static Conv2dGpu described(const std::string& json, const std::string& place);
 
   // The handle, or null.

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "weft/core/error.h"
+
 namespace weft::gpu_plans {
 
 std::vector<Gpu> read_gpus(const std::filesystem::path& folder) {
@@ -16,11 +18,18 @@ std::vector<Gpu> read_gpus(const std::filesystem::path& folder) {
     if (entry.path().extension() != ".json") continue;
     std::ifstream file(entry.path());
     const std::string text((std::istreambuf_iterator<char>(file)), {});
-    const auto json = nlohmann::json::parse(text);
-    gpus.push_back({json.at("deviceName"), entry.path().stem().string(),
-                    json.at("deviceVer").get<i64>() / 10,
-                    kernels::Conv2dGpu::described(text, entry.path().string())});
+    const std::string file_name = entry.path().string();
+    try {
+      const auto json = nlohmann::json::parse(text);
+      gpus.push_back({json.at("deviceName"), entry.path().stem().string(),
+                      json.at("deviceVer").get<i64>() / 10,
+                      kernels::Conv2dGpu::described(text, file_name)});
+    } catch (const nlohmann::json::exception& error) {
+      fail("{}: no description of a GPU ({}); JSON with deviceName and deviceVer is required",
+           file_name, error.what());
+    }
   }
+  WEFT_CHECK(!gpus.empty(), "gpu_plans: {} has no description of a GPU (*.json)", folder.string());
   std::sort(gpus.begin(), gpus.end(),
             [](const Gpu& a, const Gpu& b) { return a.capability < b.capability; });
   return gpus;

@@ -15,7 +15,8 @@ struct Gpu {
   kernels::Conv2dGpu asked;
 };
 
-// The GPUs that the files of a folder describe, by their compute capability.
+// The GPUs that the files of a folder describe, by their compute capability. Throws UserError if
+// there is none, or a file describes none.
 std::vector<Gpu> read_gpus(const std::filesystem::path& folder);
 
 std::string bytes_text(i64 bytes);
