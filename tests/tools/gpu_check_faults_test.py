@@ -137,6 +137,9 @@ class Arguments(OnAMachine):
             self.refused("--tests: '.*' given; patterns of names of tests", "--tests", *words)
         self.output.write_text("")
         self.assertIn("out is not a folder and cannot become one", self.check("smoke")[1])
+        self.output.unlink()
+        (self.output / "gpu-check.log").mkdir(parents=True)
+        self.refused("--output: .*gpu-check.log cannot be written", "smoke")
         self.output = Path("/proc/x")
         self.refused("--output: /proc/x is not a folder and cannot become one", "smoke")
 

@@ -65,14 +65,20 @@ class Check:
         self.machine["programs"] = "built here"
         if self.carried:
             self.machine["programs"] = f"carried, for sm_{self.carried['arch']}, of commit {self.carried['commit']}"
-        self.report = Report(options.output, self.machine)
+        self.begin_report()
         self.environment, self.other_environment = machine.environments(
             root, self.binaries, self.site, self.data, self.failures)
+
+    def begin_report(self):
+        try:
+            self.report = Report(self.options.output, self.machine)
+        except OSError as error:
+            machine.stop(f"--output: {error.filename} cannot be written ({error.strerror})")
 
     def was_cut_off(self, name):
         """Has a report even if it was told to end before its first stage, which is `name`."""
         if self.report is None:
-            self.report = Report(self.options.output, self.machine)
+            self.begin_report()
         if not self.report.stages:
             self.report.begin(name, 0)["stopped"] = "gpu-check was told to end"
             self.report.end(name, "cut off")

@@ -54,8 +54,8 @@ GOALS = [  # what, "at least" or "at most", how much, unit, where it is found
 
 
 def rows(found):
-    """[{goal, wanted, measured, state}]; `found` has the results of each stage by its name. Measured
-    is a number, None, or words about a run that ended without what was wanted."""
+    """[{goal, wanted, measured, state}]; `found` has the results of each stage by its name.
+    Measured is a number, None, or words about a run that ended without what was wanted."""
     result = []
     for goal, relation, amount, unit, value_in in GOALS:
         measured = value_in(found)
