@@ -149,7 +149,9 @@ if(WEFT_PYTHON3)
   endif()
   add_test(NAME gpu_check COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/gpu_check_test.py
                                   ${emulated})
-  set_tests_properties(gpu_check PROPERTIES LABELS quick TIMEOUT 300)
+  add_test(NAME gpu_check_faults COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/gpu_check_faults_test.py
+                                         ${emulated})
+  set_tests_properties(gpu_check gpu_check_faults PROPERTIES LABELS quick TIMEOUT 300)
   set_tests_properties(layering classes words snippets tour learn checks run_script get_data kernel_tools kernel_table learn_tools
                        compare_builds scaling_model bench_scripts
                        PROPERTIES LABELS quick TIMEOUT 60)

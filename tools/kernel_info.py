@@ -62,7 +62,12 @@ def main():
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
+    for word in sys.argv[1:]:
+        if word.partition("=")[0] in kernel_table.OPTIONS:
+            kernel_table.stop(f"{word} is an option of ./run kernel-info --all; without --all, the name of an op alone is required")
     options = parser.parse_args()
+    if not re.fullmatch(r"\w+", options.name):
+        kernel_table.stop(f"'{options.name}' given; the name of an op, like softmax, is required")
     sources = sorted({path for pattern in (f"{options.name}_cuda.cu", f"{options.name}_*_cuda.cu")
                       for path in (ROOT / "kernels").rglob(pattern)})
     if not sources:

@@ -39,6 +39,7 @@ import hot_kernels
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tools/kernel_table.csv"
 OUTPUT = ROOT / "build/kernel-info"
+OPTIONS = ("--archs", "--built", "--compare", "--renew", "--sass", "--jobs")  # of the table alone
 HINT = "if that is meant: ./run kernel-info --all --renew, and commit tools/kernel_table.csv"
 
 # What a multiprocessor has: threads, blocks, and bytes of shared memory; and what the system takes
@@ -290,6 +291,16 @@ def print_summary(rows, archs):
               f"most registers: {here[most]['registers']} in {most[1]}")
 
 
+def usual_jobs():
+    """The number of compilations at once that CMake takes, or that of cores."""
+    given = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL")
+    if not given:
+        return os.cpu_count() or 1
+    if not re.fullmatch(r"0*[1-9]\d{0,5}", given):
+        stop(f"CMAKE_BUILD_PARALLEL_LEVEL={given}: a number from 1 is required")
+    return int(given)
+
+
 def parsed():
     """Returns the options, and the architectures they ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -301,14 +312,18 @@ def parsed():
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--renew", action="store_true")
     parser.add_argument("--sass", action="store_true")
-    parser.add_argument("--jobs", type=int, default=int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or os.cpu_count()))
+    parser.add_argument("--jobs", type=int)
     parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.jobs is None:
+        options.jobs = usual_jobs()
     if options.jobs < 1:
         stop(f"--jobs {options.jobs}: a number from 1 is required")
-    asked = options.archs or ("80,90" if options.built else ",".join(map(str, LIMITS)))
+    asked = options.archs
+    if asked is None:
+        asked = "80,90" if options.built else ",".join(map(str, LIMITS))
     if not re.fullmatch(r"\d+(,\d+)*", asked) or not {int(a) for a in asked.split(",")} <= set(LIMITS):
-        stop(f"--archs {asked}: a list of {', '.join(map(str, LIMITS))} is required")
+        stop(f"--archs {asked or repr(asked)}: a list of {', '.join(map(str, LIMITS))} is required")
     archs = sorted({int(a) for a in asked.split(",")})
     return options, archs
 

@@ -100,6 +100,31 @@ ptxas info    : Used 48 registers, used 1 barriers, 64 bytes smem, 392 bytes cme
         self.assertEqual(code, 2)
         self.assertIn("known: adam,", error)
 
+    def test_what_is_no_name_of_an_op_is_refused(self):
+        for name in ("/softmax", "**", "soft*", "../softmax", ""):
+            code, _, error = call(self.root, "kernel_info.py", str(self.root), "--check-arguments", name)
+            self.assertEqual((code, error), (2, f"kernel-info: '{name}' given; the name of an op, like softmax, is required\n"))
+
+    def test_options_of_the_table_need_all(self):
+        shown = call(self.root, "kernel_table.py", "--help")[1]
+        for option in ("--archs", "--built", "--compare", "--renew", "--sass", "--jobs"):
+            self.assertIn(option, shown)
+            code, _, error = call(self.root, "kernel_info.py", str(self.root), option, "12")
+            self.assertEqual(code, 2)
+            self.assertRegex(error, f"^kernel-info: {option} is an option of ./run kernel-info --all; .*\n$")
+
+    def test_a_list_or_number_that_is_none_is_refused(self):
+        for arguments, level, said in ((["--archs", ""], "2", "--archs '': a list of 75, 80"),
+                                       ([], "x", "CMAKE_BUILD_PARALLEL_LEVEL=x: a number from 1 is required"),
+                                       ([], "0", "CMAKE_BUILD_PARALLEL_LEVEL=0: a number from 1 is required")):
+            code, _, error = call(self.root, "kernel_table.py", str(self.root), "--all", "--check-arguments", *arguments,
+                                  CMAKE_BUILD_PARALLEL_LEVEL=level)
+            self.assertEqual(code, 2)
+            self.assertTrue(error.startswith(f"kernel-info: {said}"), error)
+        for arguments, level in (([], ""), ([], "2"), (["--jobs", "1"], "x")):
+            self.assertEqual(call(self.root, "kernel_table.py", str(self.root), "--all", "--check-arguments", *arguments,
+                                  CMAKE_BUILD_PARALLEL_LEVEL=level)[0], 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -21,6 +21,7 @@ written whenever something is known, so a run that is cut off has told all until
 gpu-check-inputs.zip, together below 32 MB. Exit code 1 if a stage failed or was cut off, 2 if
 none could begin."""
 import argparse
+import math
 import os
 import signal
 import sys
@@ -49,6 +50,11 @@ class CutOff(BaseException):
 class Check:
     def __init__(self, root, options, work):
         self.root, self.options, self.work = root, options, work
+        self.machine, self.report = machine.UNKNOWN, None
+
+    def prepare(self):
+        root, options, work = self.root, self.options, self.work
+        self.machine = machine.describe(root)
         self.failures = work / "failures"  # where tests write inputs
         self.failures.mkdir()
         self.site = machine.site_libraries()
@@ -56,12 +62,26 @@ class Check:
         self.binaries = work / "bin" if self.carried else root / "build/cuda"
         self.cpu_losses = self.carried["cpu_losses"] if self.carried else {}
         self.data = carried.data_folder(options)
-        programs_are = "built here"
+        self.machine["programs"] = "built here"
         if self.carried:
-            programs_are = f"carried, for sm_{self.carried['arch']}, of commit {self.carried['commit']}"
-        self.report = Report(options.output, machine.describe(root, programs_are))
+            self.machine["programs"] = f"carried, for sm_{self.carried['arch']}, of commit {self.carried['commit']}"
+        self.begin_report()
         self.environment, self.other_environment = machine.environments(
             root, self.binaries, self.site, self.data, self.failures)
+
+    def begin_report(self):
+        try:
+            self.report = Report(self.options.output, self.machine)
+        except OSError as error:
+            machine.stop(f"--output: {error.filename} cannot be written ({error.strerror})")
+
+    def was_cut_off(self, name):
+        """Has a report even if it was told to end before its first stage, which is `name`."""
+        if self.report is None:
+            self.begin_report()
+        if not self.report.stages:
+            self.report.begin(name, 0)["stopped"] = "gpu-check was told to end"
+            self.report.end(name, "cut off")
 
     def settings(self):
         return {"env": self.environment, "cwd": self.root}
@@ -109,7 +129,20 @@ def parsed():
     parser.add_argument("--within", type=float, metavar="SECONDS", help="for all stages together")
     parser.add_argument("--seconds", type=float, help="a limit for each stage instead of its own")
     parser.add_argument("--output", type=Path, metavar="DIR")
-    return parser.parse_intermixed_args()
+    options = parser.parse_intermixed_args()
+    for name in ("quiet", "within", "seconds"):
+        value = getattr(options, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            machine.stop(f"--{name} {value:g}: a number of seconds above 0 is required")
+    if options.tests is not None:
+        # A stage behind the patterns is not one of them: the names of tests have a dot.
+        options.stages += [word for word in options.tests if word in LIMITS]
+        options.tests = [word for word in options.tests if word not in LIMITS]
+        for word in options.tests or [""]:
+            if not set(word) & set(".*?["):
+                machine.stop(f"--tests: '{word}' given; patterns of names of tests, like 'CudaSoftmax.*', are required")
+    carried.check_data(options, machine.stop)
+    return options
 
 
 def main():
@@ -118,24 +151,30 @@ def main():
     for name in options.stages:
         if name not in known:
             machine.stop(f"'{name}' is not a stage; known: {', '.join(known)}")
-    names = options.stages or known
+    names = list(dict.fromkeys(options.stages)) or known
     options.output = (options.output or options.root / "build/gpu-check").resolve()
     if not options.source and "build" not in names and not (options.root / "build/cuda/test_cuda").exists():
         machine.stop("build/cuda/test_cuda does not exist; run the stage build first, or give --from")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        machine.stop(f"--output: {options.output} is not a folder and cannot become one ({error.strerror})")
 
     def cut_off(number, _):
         if not programs.ending.is_set():
             programs.end_all()
             raise CutOff(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, cut_off)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as work:
         check = Check(options.root, options, Path(work))
         try:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, cut_off)
+            check.prepare()
             check.go(names)
         except CutOff:
-            pass
+            check.was_cut_off(names[0])
+        programs.ending.set()  # a signal that comes now changes nothing
         text = check.report.write()
         print(text, end="")
         print(f"gpu-check: the report is {options.output}/gpu-check.txt and .json", flush=True)

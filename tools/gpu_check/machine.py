@@ -35,12 +35,15 @@ def site_libraries():
     return found
 
 
-def describe(root, programs):
+UNKNOWN = {"gpu": {}, "programs": "not looked at", "commit": "unknown", "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def describe(root):
     values = output_of(["nvidia-smi", f"--query-gpu={FIELDS}", "--format=csv,noheader", "--id=0"])
     if not values:
         stop("nvidia-smi shows no GPU; a machine with an NVIDIA GPU and its driver is required")
     gpu = dict(zip(FIELDS.split(","), (value.strip() for value in values.split(","))))
-    return {"gpu": gpu, "programs": programs, "cores": os.cpu_count(),
+    return {"gpu": gpu, "programs": "not looked at", "cores": os.cpu_count(),
             "nvcc": " ".join(output_of(["nvcc", "--version"]).splitlines()[-1:]) or "none",
             "commit": output_of(["git", "-C", str(root), "rev-parse", "HEAD"]) or "unknown (no git)",
             "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

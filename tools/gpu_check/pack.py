@@ -16,9 +16,11 @@ finished build instead."""
 import argparse
 import json
 import lzma
+import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -38,6 +40,8 @@ THERE = re.compile(r"(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|c
 # oneDNN is left out, because it is large: Eigen multiplies on that machine's CPU.
 FLAGS = ["-DWEFT_TESTS=ON", "-DWEFT_ONEDNN=OFF", "-DWEFT_GLOO=OFF", "-DCMAKE_BUILD_RPATH=$ORIGIN;$ORIGIN/lib"]
 MIB = 1 << 20
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ARCHITECTURES = [75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121]  # those of nvcc 13
 # libweft and test_cuda have the same kernels, which a window of their size finds. A higher preset
 # takes twice the time for 2 % less.
 COMPRESSION = [{"id": lzma.FILTER_LZMA2, "preset": 1, "dict_size": 64 * MIB}]
@@ -138,6 +142,50 @@ def check_size(root, folder, work, limit):
     return packed / MIB, clone / MIB
 
 
+def check_folder(folder):
+    """Stops if the folder has files or cannot be made. It is not made yet."""
+    made = []
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            stop(f"{folder} is not an empty folder; a new or empty folder is required")
+        if folder.exists() and not os.access(folder, os.W_OK):
+            stop(f"{folder} cannot be written; a new or empty folder is required")
+        for path in [path for path in (*reversed(folder.parents), folder) if not path.exists()]:
+            path.mkdir()
+            made.append(path)
+    except OSError as error:
+        stop(f"{folder} cannot be made ({error.strerror}); a new or empty folder is required")
+    finally:
+        for path in reversed(made):
+            path.rmdir()
+
+
+def check_arch(options):
+    if options.arch not in map(str, ARCHITECTURES):
+        stop(f"--arch: '{options.arch}' given; a compute capability without its dot is required: "
+             f"{', '.join(map(str, ARCHITECTURES))}")
+    cache = options.build and options.build / "CMakeCache.txt"
+    if not cache or not cache.is_file():
+        return
+    found = re.search(r"^CMAKE_CUDA_ARCHITECTURES:\w+=(.*)$", cache.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    if not found:
+        stop(f"--build: {options.build} is no build for a GPU; one for --arch {options.arch} is required")
+    # Beside numbers there are words like `native`, of which nothing is known here.
+    built = [word.removesuffix("-real") for word in found[1].split(";") if not word.endswith("-virtual")]
+    if options.arch not in built and all(word.isdigit() for word in built):
+        stop(f"--build: {options.build} is built for {', '.join(built)}; one for --arch {options.arch} is required")
+
+
+class Ended(SystemExit):
+    """The program was told to end."""
+
+
+def ended(number, _):
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)  # once is enough
+    raise Ended(128 + number)
+
+
 def parsed():
     parser = argparse.ArgumentParser(prog="./run gpu-check pack", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
@@ -150,10 +198,11 @@ def parsed():
     parser.add_argument("--check-arguments", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.source = None
-    if not re.fullmatch(r"[1-9]\d{1,2}[af]?", options.arch):
-        stop(f"--arch: '{options.arch}' given; a compute capability without its dot, like 90, is required")
-    if options.folder.exists() and (not options.folder.is_dir() or any(options.folder.iterdir())):
-        stop(f"{options.folder} is not an empty folder; a new or empty folder is required")
+    check_arch(options)
+    if not (math.isfinite(options.limit) and options.limit > 0):
+        stop(f"--limit {options.limit:g}: a number of MiB above 0 is required")
+    carried.check_data(options, stop)
+    check_folder(options.folder)
     return options
 
 
@@ -161,6 +210,18 @@ def main():
     options = parsed()
     if options.check_arguments:
         return
+    for number in ENDING:
+        signal.signal(number, ended)
+    try:
+        fill(options)
+    except Ended:  # half a pack would look like one
+        if options.folder.is_dir():
+            for path in options.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+
+
+def fill(options):
     root, folder = options.root, options.folder
     data = carried.data_folder(options)
     begin = time.monotonic()

@@ -23,7 +23,8 @@ def cut(text, limit):
     """The text, without its middle if it is too long."""
     if len(text) <= limit:
         return text
-    return f"{text[:limit // 2]}\n[{len(text) - limit} characters are left out]\n{text[-limit // 2:]}"
+    end = len(text) - (limit - limit // 2)
+    return f"{text[:limit // 2]}\n[{len(text) - limit} characters are left out]\n{text[end:]}"
 
 
 class Report:
@@ -98,8 +99,9 @@ class Report:
                 lines += lines_of(key, value)
         lines.append("goals:")
         for row in rows:
-            measured = "not measured yet" if row["measured"] is None else f"{row['measured']:g}, {row['state']}"
-            lines.append(f"  {row['goal']:<58} {row['wanted']:<10} {measured}")
+            measured = row["measured"]
+            said = row["state"] if measured is None else f"{measured if isinstance(measured, str) else format(measured, 'g')}, {row['state']}"
+            lines.append(f"  {row['goal']:<58} {row['wanted']:<10} {said}")
         return "\n".join(lines) + "\n"
 
 
