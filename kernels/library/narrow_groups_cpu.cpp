@@ -122,6 +122,16 @@ void spread(float* dx, const Images& dy, const float* packed, const Conv2dShape&
   });
 }
 
+void convolve_images(float* y, const float* x, const float* w, const Epilogue& epilogue,
+                     const Conv2dShape& s) {
+  const Images images(x, {s.height, s.width, s.channels});
+  const Scratch<float, Cpu> packed(Cpu{}, weights(s));
+  for_instance(s, [&](auto lanes, auto group, auto stride) {
+    pack_weights<lanes, group>(packed.data(), w, s.channels, false);
+    convolve<lanes, group, stride>(y, images, packed.data(), epilogue, s, false);
+  });
+}
+
 }  // namespace
 
 bool takes(const Conv2dShape& s) {
@@ -137,19 +147,14 @@ bool takes(const Conv2dShape& s) {
 void conv2d(float* y, const float* x, const float* w, const float* bias, Activation activation,
             const Conv2dShape& s) {
   const bool is_relu = activation == Activation::relu;
-  const Images images(x, s.height, s.width, s.channels);
-  const Scratch<float, Cpu> packed(Cpu{}, weights(s));
-  for_instance(s, [&](auto lanes, auto group, auto stride) {
-    pack_weights<lanes, group>(packed.data(), w, s.channels, false);
-    convolve<lanes, group, stride>(y, images, packed.data(), {bias, is_relu}, s, false);
-  });
+  convolve_images(y, x, w, {bias, is_relu}, s);
   if (activation != Activation::none && !is_relu)
     add_bias_and_activate<float>(Cpu{}, {y, s.batch * s.out_height * s.out_width, s.out_channels},
                                  nullptr, activation);
 }
 
 void conv2d_input_gradient(float* dx, const float* dy, const float* w, const Conv2dShape& s) {
-  const Images images(dy, s.out_height, s.out_width, s.channels);
+  const Images images(dy, {s.out_height, s.out_width, s.channels});
   const Scratch<float, Cpu> packed(Cpu{}, weights(s));
   for_instance(s, [&](auto lanes, auto group, auto stride) {
     pack_weights<lanes, group>(packed.data(), w, s.channels, true);

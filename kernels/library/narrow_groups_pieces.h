@@ -26,33 +26,34 @@ inline constexpr int kPixels = 8;
 inline constexpr int kPairs = 5;
 inline constexpr i64 kGrain = 4096;  // the fewest elements of the result that a thread computes
 
+struct ImageSize {
+  i64 height = 0, width = 0, channels = 0;
+};
+
 // The images that are read, (batch, height, width, channels), with a pixel of zeros.
 class Images {
  public:
-  Images(const float* values, i64 height, i64 width, i64 channels)
-      : values_(values),
-        height_(height),
-        width_(width),
-        channels_(channels),
-        zeros_(Cpu{}, channels) {
-    std::fill_n(zeros_.data(), channels, 0.0f);
+  Images(const float* values, const ImageSize& size)
+      : values_(values), size_(size), zeros_(Cpu{}, size.channels) {
+    std::fill_n(zeros_.data(), size.channels, 0.0f);
   }
   // Fills at[0, count) with the addresses of the pixels from (row, column) to the right.
   void find(const float** at, i64 count, i64 image, i64 row, i64 column) const {
-    const float* const first = values_ + ((image * height_ + row) * width_ + column) * channels_;
-    if (row < 0 || row >= height_) {
+    const auto [height, width, channels] = size_;
+    const float* const first = values_ + ((image * height + row) * width + column) * channels;
+    if (row < 0 || row >= height) {
       std::fill_n(at, count, zeros_.data());
-    } else if (column >= 0 && column + count <= width_) {
-      for (i64 i = 0; i < count; ++i) at[i] = first + i * channels_;
+    } else if (column >= 0 && column + count <= width) {
+      for (i64 i = 0; i < count; ++i) at[i] = first + i * channels;
     } else {
       for (i64 i = 0; i < count; ++i)
-        at[i] = column + i >= 0 && column + i < width_ ? first + i * channels_ : zeros_.data();
+        at[i] = column + i >= 0 && column + i < width ? first + i * channels : zeros_.data();
     }
   }
 
  private:
   const float* values_;
-  i64 height_, width_, channels_;
+  ImageSize size_;
   Scratch<float, Cpu> zeros_;
 };
 

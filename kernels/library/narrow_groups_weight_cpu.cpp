@@ -109,8 +109,8 @@ void conv2d_weight_gradient(float* dw, float* dbias, const float* dy, const floa
                             const Conv2dShape& s) {
   if (dbias != nullptr)
     reduce_sum(Cpu{}, dbias, dy, 1.0, {1, s.batch * s.out_height * s.out_width, s.out_channels});
-  const Images gradient(dy, s.out_height, s.out_width, s.channels),
-      images(x, s.height, s.width, s.channels);
+  const Images gradient(dy, {s.out_height, s.out_width, s.channels}),
+      images(x, {s.height, s.width, s.channels});
   for_instance(s, [&](auto lanes, auto group, auto stride) {
     weight_gradient<lanes, group, stride>(dw, gradient, images, s);
   });
