@@ -270,6 +270,17 @@ class TableReader {
     }
   }
 
+  std::vector<std::string> input_names() const {
+    std::vector<std::string> names;
+    for (const Column& column : columns_) {
+      const std::size_t begin = names.size();
+      names.resize(begin + static_cast<std::size_t>(column.width()), name_of(column));
+      for (const auto& [category, position] : column.categories)
+        names[begin + static_cast<std::size_t>(position)] += "=" + category;
+    }
+    return names;
+  }
+
   std::shared_ptr<const Dataset> dataset(const Rows& rows, const std::string& split) const {
     const i64 count = std::ssize(rows.indices), width = this->width();
     Tensor x = Tensor::zeros({count, width}, DType::f32);
@@ -291,6 +302,8 @@ class TableReader {
     info.name = "csv";
     info.split = split;
     info.classes = static_cast<i64>(target_.categories.size());
+    info.labels_by_name = target_.categorical;
+    info.input_names = input_names();
     info.class_names.resize(target_.categories.size());
     for (const auto& [name, label] : target_.categories)
       info.class_names[static_cast<std::size_t>(label)] = name;
