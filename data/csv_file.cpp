@@ -107,8 +107,9 @@ void CsvFile::add_row(std::vector<std::string_view>& row, i64 line) {
     return;
   }
   WEFT_CHECK(row.size() == names_.size(),
-             "csv: {} line {}: {} fields; as many as there are columns, {}, are required", path_,
-             line, row.size(), names_.size());
+             "csv: {} line {}: {} fields; as many as there are columns, {}, are required{}", path_,
+             line, row.size(), names_.size(),
+             columns() > 1 ? "" : fmt::format(" (data.separator is '{}')", separator_));
   fields_.insert(fields_.end(), row.begin(), row.end());
   lines_.push_back(line);
 }

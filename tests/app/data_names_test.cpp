@@ -81,7 +81,9 @@ TEST_F(DataNames, OfATableStayThoseOfTheRun) {
 
 TEST_F(DataNames, NumbersOfATableMayBecomeClasses) {
   write(folder_ / "t.csv", "c,y\np,0\nq,1\np,0\nq,1\n");
-  const Result result = run_command(folder_, "train run.yaml loss.type=classification");
+  const Result result = run_command(
+      folder_,
+      "train run.yaml loss.type=classification data.validation_split=0 train.batch_size=2");
   EXPECT_EQ(result.code, 2);
   EXPECT_NE(result.output.find("data.task: classification makes classes of them"),
             std::string::npos)

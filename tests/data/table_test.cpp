@@ -274,6 +274,9 @@ TEST_F(Tables, WithoutAColumnNameThoseTheyHave) {
   EXPECT_NE(refused_source("a,b,c\n1,2,3\n", {.target = "target"})
                 .find("has no column 'target'; its columns are a, b, c"),
             std::string::npos);
+  EXPECT_EQ(refused("a;y\n1,5;3\n"),
+            "csv: FILE line 2: 2 fields; as many as there are columns, 1, are required "
+            "(data.separator is ',')");
   std::string many = "c0";
   for (int i = 1; i < 30; ++i) many += fmt::format(",c{}", i);
   const std::string message = refused_source(many + "\n1\n", {.target = "target"});
