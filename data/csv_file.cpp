@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/csv_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "weft/core/error.h"
 #include "weft/core/nearest.h"
@@ -15,9 +17,18 @@ namespace {
 
 constexpr i64 kMostCsvBytes = i64{1} << 30;
 
+// The first names, in a sentence.
+std::string first_names(std::span<const std::string> names) {
+  constexpr std::size_t kShown = 8;
+  std::vector<std::string> shown;
+  for (const std::string& name : names.first(std::min(names.size(), kShown)))
+    shown.push_back(excerpt(name));
+  return listed(shown) + (names.size() > kShown ? ", …" : "");
+}
+
 }  // namespace
 
-CsvFile::CsvFile(const std::string& path, char separator) : path_(path) {
+CsvFile::CsvFile(const std::string& path, char separator) : path_(path), separator_(separator) {
   const RegularFile file(path);
   WEFT_CHECK(file.defect().empty(), "csv: {} {}; a table of text is required", path, file.defect());
   bytes_ = file.bytes();
@@ -28,12 +39,12 @@ CsvFile::CsvFile(const std::string& path, char separator) : path_(path) {
   WEFT_CHECK(defect.empty(), "csv: {} {}; a table of text is required", path, defect);
   WEFT_CHECK(!is_wide_text({text_.get(), static_cast<std::size_t>(bytes_)}),
              "csv: {} is UTF-16 or UTF-32; UTF-8 is required: save the file as UTF-8", path);
-  parse(separator);
+  parse();
   WEFT_CHECK(!names_.empty() && rows() > 0,
              "csv: {} has no rows; a line of column names and at least one row are required", path);
 }
 
-void CsvFile::parse(char separator) {
+void CsvFile::parse() {
   const char* at = text_.get();
   const char* const end = at + bytes_;
   if (std::string_view(at, static_cast<std::size_t>(bytes_)).starts_with("\xef\xbb\xbf")) at += 3;
@@ -55,20 +66,20 @@ void CsvFile::parse(char separator) {
           *to++ = *at;
         }
         row.emplace_back(begin, static_cast<std::size_t>(to - begin));
-        WEFT_CHECK(at == end || *at == separator || ends_line(at),
+        WEFT_CHECK(at == end || *at == separator_ || ends_line(at),
                    "csv: {} line {}: '{}' follows a quote; the separator '{}' or the line's end is "
                    "required",
-                   path_, line, *at, separator);
+                   path_, line, *at, separator_);
       } else {
         const char* const begin = at;
-        for (; at < end && *at != separator && !ends_line(at); ++at)
+        for (; at < end && *at != separator_ && !ends_line(at); ++at)
           WEFT_CHECK(*at != '"',
                      "csv: {} line {}: a quote within a field; quotes around it, and two in its "
                      "place, are required",
                      path_, line);
         row.emplace_back(begin, static_cast<std::size_t>(at - begin));
       }
-      if (at == end || *at != separator) break;
+      if (at == end || *at != separator_) break;
       ++at;
     }
     if (at < end && *at == '\r') ++at;
@@ -96,17 +107,22 @@ void CsvFile::add_row(std::vector<std::string_view>& row, i64 line) {
     return;
   }
   WEFT_CHECK(row.size() == names_.size(),
-             "csv: {} line {}: {} fields; as many as there are columns, {}, are required", path_,
-             line, row.size(), names_.size());
+             "csv: {} line {}: {} fields; as many as there are columns, {}, are required{}", path_,
+             line, row.size(), names_.size(),
+             columns() > 1 ? "" : fmt::format(" (data.separator is '{}')", separator_));
   fields_.insert(fields_.end(), row.begin(), row.end());
   lines_.push_back(line);
 }
 
 i64 CsvFile::column(const std::string& name, std::string_view key) const {
   const auto found = column_of_.find(name);
-  WEFT_CHECK(found != column_of_.end(), "csv: {}: {} has no column '{}'{}", key, path_, name,
-             did_you_mean(name, names_));
-  return found->second;
+  if (found != column_of_.end()) return found->second;
+  std::string rest = did_you_mean(name, names_);
+  if (columns() == 1)
+    rest = fmt::format("; its one column is '{}'; data.separator is '{}'", excerpt(names_.front()),
+                       separator_);
+  else if (rest.empty()) rest = fmt::format("; its columns are {}", first_names(names_));
+  fail("csv: {}: {} has no column '{}'{}", key, path_, name, rest);
 }
 
 bool parse_number(std::string_view text, double& number) {

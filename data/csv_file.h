@@ -31,14 +31,16 @@ class CsvFile {
   }
   // Where a row begins, counted from 1.
   i64 line(i64 row) const { return lines_[static_cast<std::size_t>(row)]; }
-  // The column of that name; throws UserError with the nearest name. `key` is the config's key.
+  // The column of that name; throws UserError with the nearest name, or with those there are. `key`
+  // is the config's key.
   i64 column(const std::string& name, std::string_view key) const;
 
  private:
-  void parse(char separator);
+  void parse();
   void add_row(std::vector<std::string_view>& row, i64 line);
 
   std::string path_;
+  char separator_;
   // The fields are parts of the text, in which doubled quotes were replaced.
   std::unique_ptr<char[]> text_;
   i64 bytes_ = 0;

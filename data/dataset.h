@@ -36,6 +36,10 @@ struct DatasetInfo {
   DType target_dtype = DType::int64;
   i64 classes = 0;
   std::vector<std::string> class_names;  // one per class
+  // Labels are places in the sorted names, as of folders: other names give them another meaning.
+  bool labels_by_name = false;
+  // Of the numbers of a sample, where they have names: 'age', and 'city=Bern' for a category.
+  std::vector<std::string> input_names = {};
   // Neighbouring samples share elements, as windows of one text do. Then the end of the set is held
   // out.
   bool overlaps = false;

@@ -90,6 +90,7 @@ ImageFolder::ImageFolder(const fs::path& folder, ImageFolderOptions options)
   info_.sample = {options_.size.height, options_.size.width, options_.channels};
   info_.classes = static_cast<i64>(classes.size());
   info_.class_names = classes;
+  info_.labels_by_name = true;
 }
 
 void ImageFolder::read(i64 index, void* sample, void* target) const {

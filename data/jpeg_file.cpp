@@ -101,6 +101,9 @@ Tensor read_jpeg(const std::string& path, i64 channels, std::optional<PictureSiz
     WEFT_CHECK(done, "{}: cannot be read ({}); {} is required", path, state.message, needed);
   };
   check(begin_jpeg(state, bytes.data(), bytes.size()), "a JPEG file");
+  const J_COLOR_SPACE colours = state.jpeg.jpeg_color_space;
+  WEFT_CHECK(colours != JCS_CMYK && colours != JCS_YCCK,
+             "{}: its colours are CMYK, as for print; grey or RGB is required", path);
   const i64 height = state.jpeg.output_height, width = state.jpeg.output_width;
   check_picture_size(path, height, width, required);
   // A block of 8 × 8 pixels takes two bits at least, and four blocks of colour may share one.

@@ -21,8 +21,8 @@ inline void check_picture_size(const std::string& path, i64 height, i64 width,
                                std::optional<PictureSize> required) {
   if (required)
     WEFT_CHECK(height == required->height && width == required->width,
-               "{}: {} × {} pixels; {} × {} is required", path, width, height, required->width,
-               required->height);
+               "{}: {} × {} pixels; {} × {} is required (data.size resizes pictures)", path, width,
+               height, required->width, required->height);
   WEFT_CHECK(height * width <= kMaxPicturePixels, "{}: {} × {} pixels; at most {} are read", path,
              width, height, kMaxPicturePixels);
 }

@@ -35,6 +35,11 @@ struct Column {
   i64 width() const { return categorical ? static_cast<i64>(categories.size()) : 1; }
 };
 
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 class TableReader {
  public:
   explicit TableReader(const CsvSource& options) : options_(options) {}
@@ -49,6 +54,11 @@ class TableReader {
     Rows train{&file, usable_rows(file)}, test{&file, {}};
     if (!options_.test_path.empty()) {
       test_file.emplace(options_.test_path, options_.separator.front());
+      WEFT_CHECK(
+          test_file->names() == file.names() || sorted(test_file->names()) != sorted(file.names()),
+          "csv: {} has the columns {}; the same in the order of {} are required, because the order "
+          "counts: {}",
+          options_.test_path, listed(test_file->names()), options_.path, listed(file.names()));
       WEFT_CHECK(test_file->names() == file.names(),
                  "csv: {} has the columns {}; those of {} are required: {}", options_.test_path,
                  listed(test_file->names()), options_.path, listed(file.names()));
@@ -104,6 +114,8 @@ class TableReader {
                  "csv: data.categorical names '{}', which is no input; one of data.columns is "
                  "required",
                  name);
+      WEFT_CHECK(!found->categorical,
+                 "csv: data.categorical names '{}' twice; different columns are required", name);
       found->categorical = true;
     }
   }
@@ -154,6 +166,7 @@ class TableReader {
     for (const i64 row : rows.indices) check_target(*rows.file, row);
     for (Column& column : columns_) {
       if (column.categorical) {
+        for (const i64 row : rows.indices) check_name(*rows.file, row, column);
         learn_categories(column, rows);
         continue;
       }
@@ -182,7 +195,7 @@ class TableReader {
       target_.categorical = options_.task == TableTask::classification;
     }
     if (!target_.categorical) return;
-    for (const i64 row : rows.indices) check_class_name(*rows.file, row);
+    for (const i64 row : rows.indices) check_name(*rows.file, row, target_);
     learn_categories(target_, rows);
     WEFT_CHECK(target_.categories.size() > 1,
                "csv: every row of {} has the same '{}'; at least two classes are required",
@@ -194,11 +207,12 @@ class TableReader {
       fail_at(file, row, target_, "the value is missing; one is required");
   }
 
-  void check_class_name(const CsvFile& file, i64 row) const {
-    const std::string_view name = file.field(row, target_.index);
+  // Of a class or a category.
+  void check_name(const CsvFile& file, i64 row, const Column& column) const {
+    const std::string_view name = file.field(row, column.index);
     if (invalid_utf8(name) != std::string_view::npos)
-      fail_at(file, row, target_, "'{}' is not UTF-8; a class name in UTF-8 is required",
-              printable_line(name));
+      fail_at(file, row, column, "'{}' is not UTF-8; a {} in UTF-8 is required",
+              printable_line(name), &column == &target_ ? "class name" : "category");
   }
 
   static void learn_categories(Column& column, const Rows& rows) {
@@ -223,8 +237,10 @@ class TableReader {
     const std::string_view field = file.field(row, column.index);
     const auto found = column.categories.find(field);
     if (found == column.categories.end())
-      fail_at(file, row, column, "'{}' is in no training row; one of {} values is required", field,
-              column.categories.size());
+      fail_at(file, row, column, "'{}' is in no training row; one of {} values is required{}",
+              field, column.categories.size(),
+              options_.test_path.empty() ? " (data.test_split holds this row out of the training)"
+                                         : "");
     return found->second;
   }
 
@@ -270,6 +286,17 @@ class TableReader {
     }
   }
 
+  std::vector<std::string> input_names() const {
+    std::vector<std::string> names;
+    for (const Column& column : columns_) {
+      const std::size_t begin = names.size();
+      names.resize(begin + static_cast<std::size_t>(column.width()), name_of(column));
+      for (const auto& [category, position] : column.categories)
+        names[begin + static_cast<std::size_t>(position)] += "=" + category;
+    }
+    return names;
+  }
+
   std::shared_ptr<const Dataset> dataset(const Rows& rows, const std::string& split) const {
     const i64 count = std::ssize(rows.indices), width = this->width();
     Tensor x = Tensor::zeros({count, width}, DType::f32);
@@ -291,6 +318,8 @@ class TableReader {
     info.name = "csv";
     info.split = split;
     info.classes = static_cast<i64>(target_.categories.size());
+    info.labels_by_name = target_.categorical;
+    info.input_names = input_names();
     info.class_names.resize(target_.categories.size());
     for (const auto& [name, label] : target_.categories)
       info.class_names[static_cast<std::size_t>(label)] = name;

@@ -49,11 +49,21 @@ TensorDataset::Content content_of(const SafetensorsFile& file, const TensorsSour
                                   const std::string& split, i64 classes) {
   const std::string ending = split == "train" ? "" : "_" + split;
   Tensor x = entry_of(file, "x" + ending, source), y = entry_of(file, "y" + ending, source);
+  WEFT_CHECK(x.rank() > 1,
+             "tensors: {}: 'x{}' is {}; (samples, …) is required, such as ({}, 1) for one number "
+             "a sample",
+             source.path, ending, x.shape(), x.size(0));
   DatasetInfo info;
   info.name = "tensors";
   info.split = split;
   if (x.dtype() != DType::uint8) x = x.to(DType::f32);
-  if (!is_integer(y.dtype())) return {info, x, y.to(DType::f32)};
+  if (!is_integer(y.dtype())) {
+    WEFT_CHECK(source.classes == 0,
+               "tensors: {}: data.classes: {} given, and 'y{}' is {}; labels (integers) are "
+               "required, or data.classes: 0 for numbers",
+               source.path, source.classes, ending, y.dtype());
+    return {info, x, y.to(DType::f32)};
+  }
   y = y.to(DType::int64);
   const std::vector<i64> labels = y.to_vector<i64>();
   info.classes = classes;
@@ -63,11 +73,18 @@ TensorDataset::Content content_of(const SafetensorsFile& file, const TensorsSour
                source.path, largest, kMostClasses - 1);
     info.classes = std::max<i64>(largest, 0) + 1;
   }
+  WEFT_CHECK(info.classes > 1 ||
+                 std::any_of(labels.begin(), labels.end(), [](i64 label) { return label != 0; }),
+             "tensors: {}: every label of 'y{}' is 0; at least two classes are required",
+             source.path, ending);
   return {info, x, y};
 }
 
 TrainAndTest read_tensors(const TensorsSource& o) {
   const SafetensorsFile file(o.path);
+  WEFT_CHECK(stored_in(file, "x_test") != nullptr || stored_in(file, "y_test") == nullptr,
+             "tensors: {} has a tensor 'y_test' and no 'x_test'; both or none are required",
+             o.path);
   const auto train = std::make_shared<TensorDataset>(content_of(file, o, "train", o.classes));
   TrainAndTest result{train, nullptr, place_of(o.path)};
   if (stored_in(file, "x_test") != nullptr)

@@ -83,6 +83,13 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), fil
   check(bytes >= kLengthBytes, "it has {} bytes; at least {} are required", bytes, kLengthBytes);
   u64 length = 0;
   read_bytes(&length, kLengthBytes, 0);
+  if (length > static_cast<u64>(kMaxSafetensorsHeader)) {
+    const std::string_view begin(reinterpret_cast<const char*>(&length), sizeof length);
+    check(!begin.starts_with("\x93NUMPY"),
+          "it is a file of NumPy (.npy); a safetensors file is required");
+    check(!begin.starts_with("PK\x03\x04"),
+          "it is a ZIP archive (as .npz and .pt are); a safetensors file is required");
+  }
   check(length <= kMaxSafetensorsHeader, "the header has {} bytes; at most {} are allowed", length,
         kMaxSafetensorsHeader);
   data_begin_ = kLengthBytes + static_cast<i64>(length);

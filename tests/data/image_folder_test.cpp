@@ -91,7 +91,8 @@ TEST_F(Folders, ResizeOnlyIfTheySayTo) {
   put("train/a/a.png", 50);
   put("train/a/b.png", 60, 8, 8);
   put("train/b/a.png", 70);
-  EXPECT_NE(refusal({.test_split = 0}).find("b.png: 8 × 8 pixels; 6 × 4 is required"),
+  EXPECT_NE(refusal({.test_split = 0})
+                .find("b.png: 8 × 8 pixels; 6 × 4 is required (data.size resizes pictures)"),
             std::string::npos);
   const TrainAndTest data = made({.size = {2, 3}, .channels = 1, .test_split = 0});
   EXPECT_EQ(data.train->info().sample, (Shape{2, 3, 1}));

@@ -114,10 +114,19 @@ TEST_F(Photos, RefusalsNameWhatIsRequired) {
   EXPECT_EQ(user_error_of([&] {
               read_picture(path, 3, PictureSize{11, 16});
             }),
-            path + ": 17 × 11 pixels; 16 × 11 is required");
+            path + ": 17 × 11 pixels; 16 × 11 is required (data.size resizes pictures)");
   EXPECT_NE(user_error_of([&] {
               read_picture((folder_.path() / "none.jpg").string(), 3);
             }).find("does not exist"),
+            std::string::npos);
+}
+
+// The beginning of a file of 8 × 8 pixels with four components.
+TEST_F(Photos, OfFourColoursAreRefused) {
+  const Bytes cmyk{0xff, 0xd8, 0xff, 0xc0, 0, 20,   8, 0, 8,    0, 8,    4,    1,    0x11,
+                   0,    2,    0x11, 0,    3, 0x11, 0, 4, 0x11, 0, 0xff, 0xda, 0,    14,
+                   4,    1,    0,    2,    0, 3,    0, 4, 0,    0, 63,   0,    0xff, 0xd9};
+  EXPECT_NE(refusal(cmyk).find("its colours are CMYK, as for print; grey or RGB is required"),
             std::string::npos);
 }
 

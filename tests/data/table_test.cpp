@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "weft/data/csv_file.h"
+#include "weft/data/subset.h"
 #include "weft/device/allocation_budget.h"
 #include "weft/tests/data/temp_folder.h"
 
@@ -210,7 +211,11 @@ TEST_F(Tables, TestRowsAreHeldOutOrInAFileOfTheirOwn) {
   file("x,y\n7,neither\n", "b.csv");
   EXPECT_NE(refused_source(text, own).find("'neither' is in no training row"), std::string::npos);
   file("y,x\nodd,7\n", "b.csv");
-  EXPECT_NE(refused_source(text, own).find("has the columns y, x"), std::string::npos);
+  EXPECT_NE(refused_source(text, own).find("b.csv has the columns y, x; the same in the order of "),
+            std::string::npos);
+  file("z,x\nodd,7\n", "b.csv");
+  EXPECT_NE(refused_source(text, own).find("b.csv has the columns z, x; those of "),
+            std::string::npos);
 }
 
 TEST_F(Tables, WrongColumnsAndValuesAreNamed) {
@@ -244,6 +249,51 @@ TEST_F(Tables, WrongColumnsAndValuesAreNamed) {
   EXPECT_NE(
       user_error_of([] { csv({.path = "a", .target = "b", .separator = "::"}); }).find("separator"),
       std::string::npos);
+}
+
+TEST_F(Tables, CategoriesAreUtf8AndNamedOnce) {
+  EXPECT_NE(
+      refused_source("x,y\na,1\n\xe4,2\n", {.target = "y", .categorical = {"x"}, .test_split = 0})
+          .find("line 3, column 'x': '\\xe4' is not UTF-8; a category in UTF-8 is required"),
+      std::string::npos);
+  EXPECT_NE(refused_source("x,y\n1,2\n", {.target = "y", .categorical = {"x", "x"}})
+                .find("data.categorical names 'x' twice"),
+            std::string::npos);
+}
+
+TEST_F(Tables, HaveNamesForTheirInputs) {
+  const TrainAndTest data = made("size,city,price\n1,Bern,10\n2,Aarau,20.5\n",
+                                 {.target = "price", .categorical = {"city"}, .test_split = 0});
+  EXPECT_EQ(data.train->info().input_names, (Texts{"size", "city=Aarau", "city=Bern"}));
+}
+
+TEST_F(Tables, WithoutAColumnNameThoseTheyHave) {
+  EXPECT_NE(refused_source("a;b;y\n1;2;3\n", {.target = "y"})
+                .find("has no column 'y'; its one column is 'a;b;y'; data.separator is ','"),
+            std::string::npos);
+  EXPECT_NE(refused_source("a,b,c\n1,2,3\n", {.target = "target"})
+                .find("has no column 'target'; its columns are a, b, c"),
+            std::string::npos);
+  EXPECT_EQ(refused("a;y\n1,5;3\n"),
+            "csv: FILE line 2: 2 fields; as many as there are columns, 1, are required "
+            "(data.separator is ',')");
+  std::string many = "c0";
+  for (int i = 1; i < 30; ++i) many += fmt::format(",c{}", i);
+  const std::string message = refused_source(many + "\n1\n", {.target = "target"});
+  EXPECT_EQ(message.find("c9"), std::string::npos) << message;
+}
+
+// The rows that are held out for the test are not looked at for categories.
+TEST_F(Tables, ARareCategoryIsSaidToBeHeldOut) {
+  const std::vector<i64> held_out = test_samples(20, 0.2);
+  std::string rare = "c,y\n";
+  for (int i = 0; i < 20; ++i)
+    rare += fmt::format("{},{}\n", i == held_out[1] ? "rare" : i % 2 == 0 ? "a" : "b", i);
+  const std::string message = refused_source(rare, {.target = "y", .categorical = {"c"}});
+  EXPECT_NE(message.find("column 'c': 'rare' is in no training row; one of 2 values is required "
+                         "(data.test_split holds this row out"),
+            std::string::npos)
+      << message;
 }
 
 }  // namespace

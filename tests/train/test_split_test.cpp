@@ -22,7 +22,7 @@ class TestSplit : public InScratchFolder {
   std::string refusal(const Tensor& x_test, const Tensor& y_test) const {
     const std::string path = (folder_ / "a.safetensors").string();
     write_safetensors(path, {{"x", Tensor::zeros({8, 4})},
-                             {"y", Tensor::zeros({8}, DType::int64)},
+                             {"y", Tensor::copy_of(std::vector<i64>{0, 1, 0, 1, 0, 1, 0, 1}, {8})},
                              {"x_test", x_test},
                              {"y_test", y_test}});
     const auto config = config::load_text<RunConfig>(

@@ -32,12 +32,12 @@ const std::string& entry(const std::string& file,
   return found->second;
 }
 
-std::string text_of(const std::vector<std::string>& names) {
+std::string text_of(const std::vector<std::string>& names, const char* what) {
   using Json = nlohmann::ordered_json;
   try {
     return Json(names).dump();
   } catch (const Json::type_error&) {
-    fail("the class names {} are not UTF-8; names in UTF-8 are required",
+    fail("the {} names {} are not UTF-8; names in UTF-8 are required", what,
          Json(names).dump(-1, ' ', false, Json::error_handler_t::replace));
   }
 }
@@ -113,12 +113,15 @@ std::map<std::string, std::string> metadata_of(const ModelMetadata& model) {
       {"outputs", model.input.outputs}};
   const nlohmann::ordered_json normalize{{"mean", model.normalization.mean},
                                          {"std", model.normalization.std}};
-  return {{"format", "pt"},
-          {"weft", WEFT_VERSION},
-          {"architecture", config::to_yaml(Architecture{model.model})},
-          {"input", input.dump()},
-          {"normalize", normalize.dump()},
-          {"classes", text_of(model.class_names)}};
+  std::map<std::string, std::string> all{
+      {"format", "pt"},
+      {"weft", WEFT_VERSION},
+      {"architecture", config::to_yaml(Architecture{model.model})},
+      {"input", input.dump()},
+      {"normalize", normalize.dump()},
+      {"classes", text_of(model.class_names, "class")}};
+  if (!model.input_names.empty()) all["inputs"] = text_of(model.input_names, "input");
+  return all;
 }
 
 ModelMetadata read_model_metadata(const std::string& file,
@@ -139,9 +142,12 @@ ModelMetadata read_model_metadata(const std::string& file,
     model.normalization = {list_of(normalize.at("mean"), number),
                            list_of(normalize.at("std"), number)};
   });
-  read_entry(file, metadata, "classes", [&](const MetadataField& classes) {
-    model.class_names = list_of(classes, [](const MetadataField& name) { return name.text(); });
-  });
+  const auto text = [](const MetadataField& name) { return name.text(); };
+  read_entry(file, metadata, "classes",
+             [&](const MetadataField& classes) { model.class_names = list_of(classes, text); });
+  if (metadata.contains("inputs"))
+    read_entry(file, metadata, "inputs",
+               [&](const MetadataField& inputs) { model.input_names = list_of(inputs, text); });
   check_ranges(file, model);
   return model;
 }

@@ -18,6 +18,7 @@ struct ModelMetadata {
   DType sample_dtype = DType::uint8;
   data::Normalization normalization;
   std::vector<std::string> class_names = {};
+  std::vector<std::string> input_names = {};  // DatasetInfo::input_names; an older weft saved none
 };
 std::map<std::string, std::string> metadata_of(const ModelMetadata& model);
 // Throws UserError that names the file and the key that is missing, damaged or out of range. A std

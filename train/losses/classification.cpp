@@ -52,8 +52,9 @@ class Classification final : public Loss {
   i64 outputs(const data::DatasetInfo& info) const override {
     WEFT_CHECK(info.has_labels(),
                "loss 'classification': the targets of {} are numbers of shape {}; class labels "
-               "are required (loss.type: regression fits numbers)",
-               info.name, info.target);
+               "are required (loss.type: regression fits numbers{})",
+               info.name, info.target,
+               info.input_names.empty() ? "" : "; data.task: classification makes classes of them");
     WEFT_CHECK(info.target.rank() == 0,
                "loss 'classification': the targets of {} are labels of shape {}; one label per "
                "sample is required (loss.type: language_modelling takes one per position)",

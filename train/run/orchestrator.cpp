@@ -100,14 +100,14 @@ void Orchestrator::set_up() {
   check_metric_names("validation.metrics", config_.validation.metrics);
   std::optional<data::Normalization> normalization;
   std::optional<std::string> place;
-  std::vector<std::string> class_names;
+  SavedNames names;
   if (resume_.from) {
     const ModelMetadata model = saved_metadata(*resume_.from);
     normalization = model.normalization;
-    class_names = model.class_names;
+    names = {model.class_names, model.input_names};
     if (const std::string& saved = resume_.from->about().data_place; !saved.empty()) place = saved;
   }
-  input_.data = load_data(config_, normalization, place, class_names);
+  input_.data = load_data(config_, normalization, place, names);
   set_up_stream();
   if (std::exchange(config_.objective.by_data, false))
     config_.objective.loss.choose(task_of(data().train->info()));

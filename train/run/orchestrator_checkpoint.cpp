@@ -72,7 +72,8 @@ Metadata Orchestrator::model_metadata() const {
                       {info.sample, trainer_->shared_loss()->outputs(info)},
                       info.sample_dtype,
                       data().normalization,
-                      info.class_names});
+                      info.class_names,
+                      info.input_names});
 }
 
 // All ranks do this, because callbacks may change what they have, and rank 0 may need parts of the

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <set>
 
 #include "weft/core/checked.h"
 #include "weft/core/log.h"
+#include "weft/core/nearest.h"
 #include "weft/data/check.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/stream/stream_dataset.h"
@@ -161,6 +163,42 @@ void check_test(const data::DatasetInfo& train, const data::DatasetInfo& test,
       train.target_dtype, train.target, train.classes);
 }
 
+// The first names of `all` that are not among `others`; "none" if there is none.
+std::string only_in(const std::vector<std::string>& all, const std::vector<std::string>& others) {
+  constexpr std::size_t kShown = 8;
+  const std::set<std::string> known(others.begin(), others.end());
+  std::vector<std::string> shown;
+  for (const std::string& name : all) {
+    if (known.contains(name)) continue;
+    if (shown.size() == kShown) return listed(shown) + ", …";
+    shown.push_back(name);
+  }
+  return listed(shown);
+}
+
+void check_same_names(const char* what, const std::vector<std::string>& now,
+                      const std::vector<std::string>& saved, const std::string& place) {
+  if (saved.empty() || now == saved) return;
+  const std::string missing = only_in(saved, now), further = only_in(now, saved);
+  const auto differs = std::mismatch(now.begin(), now.end(), saved.begin(), saved.end());
+  WEFT_CHECK(missing != "none" || further != "none" || differs.first == now.end() ||
+                 differs.second == saved.end(),
+             "data: the {} of {} are in another order than those of the saved run ('{}' in the "
+             "place of '{}'); the same order is required",
+             what, place, *differs.first, *differs.second);
+  fail(
+      "data: the {} of {} are not those of the saved run (only in the run: {}; only in the data: "
+      "{}); the same {} are required",
+      what, place, missing, further, what);
+}
+
+// Other names would give the outputs or inputs of a trained model another meaning.
+void check_names(const data::DatasetInfo& info, const SavedNames& saved, const std::string& place) {
+  const std::string where = place.empty() ? info.name : place;
+  if (info.labels_by_name) check_same_names("classes", info.class_names, saved.classes, where);
+  if (!info.input_names.empty()) check_same_names("inputs", info.input_names, saved.inputs, where);
+}
+
 }  // namespace
 
 void describe(Fields& f, DataOptions& o) {
@@ -183,13 +221,12 @@ void describe(Fields& f, DataOptions& o) {
 }
 
 RunData load_data(const RunConfig& config, const std::optional<data::Normalization>& known,
-                  const std::optional<std::string>& saved_place,
-                  const std::vector<std::string>& class_names) {
+                  const std::optional<std::string>& saved_place, const SavedNames& names) {
   const DataOptions& options = config.data.common;
   const u64 seed = static_cast<u64>(config.run.seed);
   data::DataRecipe recipe =
       saved_place ? located(config.data.recipe, *saved_place) : config.data.recipe;
-  data::keep_vocabulary(recipe, class_names);
+  data::keep_vocabulary(recipe, names.classes);
   const data::TrainAndTest splits = recipe.make();
   WEFT_CHECK(splits.train != nullptr && splits.train->size() > 0,
              "data: {} has no training samples; at least one "
@@ -200,6 +237,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
     check_test(data::stored_info(*splits.train), data::stored_info(*splits.test), splits.place);
   const data::StreamDataset* stream = data::as_stream(*splits.train);
   const std::shared_ptr<const data::Dataset> whole = stream ? stream->stored() : splits.train;
+  if (whole != nullptr) check_names(whole->info(), names, splits.place);
   RunData result{whole, nullptr, splits.test, {}, splits.place, {}};
   if (options.validation_split > 0) {
     WEFT_CHECK(whole != nullptr,

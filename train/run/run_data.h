@@ -47,12 +47,19 @@ struct RunData {
   std::vector<i64> validation_subset = {};
 };
 
+// The names that a saved run has for its labels and for the numbers of a sample; empty where it has
+// none.
+struct SavedNames {
+  std::vector<std::string> classes = {}, inputs = {};
+};
+
 // Reads the datasets of a config. Validation samples are held out of the training samples; then
 // `subset` and `overfit_batches` cut the remaining ones. Statistics are those of the training
 // samples that are not held out, or `known` (those of a saved run). Throws UserError for data that
 // cannot be read or is too small.
-// `class_names` are those of a saved run: the vocabulary of a text of characters, which stays that
-// of the run.
+// `names` are those of a saved run. The vocabulary of a text of characters stays that of the run.
+// Throws UserError if the labels or inputs of a table or of folders have other names now, because
+// they would mean something else.
 //
 // `saved_place` is the place that a saved run recorded, from which its data is read again: also
 // from another working directory, if data.root is relative or not given. It is empty for a run of
@@ -60,7 +67,7 @@ struct RunData {
 RunData load_data(const RunConfig& config,
                   const std::optional<data::Normalization>& known = std::nullopt,
                   const std::optional<std::string>& saved_place = std::nullopt,
-                  const std::vector<std::string>& class_names = {});
+                  const SavedNames& names = {});
 
 // Returns training and validation samples (which may be null) for the loaders. With data.on_device
 // these are copies on the device, which is logged; otherwise, and always on the CPU, the datasets

@@ -62,7 +62,8 @@ std::unique_ptr<Trainer> SavedRun::trained_trainer(const RunData& data) {
 Evaluation SavedRun::evaluate(const std::string& split, Tensor* outputs,
                               std::shared_ptr<const data::Dataset>* samples) {
   const std::string place = data_place_of_checkpoint(std::filesystem::path(weights_).parent_path());
-  const RunData data = load_data(config_, metadata_.normalization, place, metadata_.class_names);
+  const RunData data = load_data(config_, metadata_.normalization, place,
+                                 {metadata_.class_names, metadata_.input_names});
   const i64 wanted = config_.objective.loss.make()->outputs(data.train->info());
   WEFT_CHECK(wanted == metadata_.input.outputs,
              "evaluate: the data of {} need {} outputs and the model of {} has {}; the data of the "
