@@ -265,7 +265,16 @@ TEST(Models, AddModelMakesAModuleForItsInput) {
   EXPECT_EQ(names_of(*wide),
             (Strings{"first.weight", "first.bias", "second.weight", "second.bias"}));
   EXPECT_NO_THROW(Recipe<Model>::of("fixed_for_test").make(input));
-  EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{4}, 3}), InternalError);
+  EXPECT_EQ(
+      error_of([] {
+        Recipe<Model>::of("fixed_for_test").make(ModelInput{{4}, 3});
+      }),
+      "model 'fixed_for_test' gives (1, 2) for a batch of one sample (4); (1, 3) is required, "
+      "3 outputs per sample");
+  EXPECT_CONTAINS(error_of([] {
+                    checked(Linear{4, 2}, ModelInput{{4}, 3});
+                  }),
+                  "model Linear(4, 2) gives (1, 2)");
   EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{5}, 2}), UserError);
 }
 
