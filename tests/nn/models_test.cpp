@@ -100,6 +100,11 @@ TEST(Models, WrongSizesAreTheUsersMistake) {
                     resnet().make(ModelInput{{784}, 10});
                   }),
                   "an image (height, width, channels)");
+  EXPECT_EQ(error_of([] {
+              mlp().make(ModelInput{{8}, 10, true});
+            }),
+            "mlp: a sample is (8) tokens, which are no numbers to compute with; text_mlp, or "
+            "`layers` that begin with an `embedding`, is required");
   EXPECT_CONTAINS(error_of([] { resnet({.depth = 50}); }), "18 or 34");
   EXPECT_CONTAINS(error_of([] { cnn({.channels = {}}); }), "channels");
 }
