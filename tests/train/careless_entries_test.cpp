@@ -117,7 +117,7 @@ TEST_F(CarelessEntries, OfALossATrainerAndASchedule) {
             "Trainer: weight() of the loss gave nan for a batch; a finite number of at least 0 is "
             "required");
   EXPECT_EQ(refusal("loss={type: unruly, does: shape}"),
-            "loss 'unruly' gives (12, 10); one number is required");
+            "loss 'unruly' gives (2, 10); one number is required");
   EXPECT_NE(refusal("loss=unruly").find("gave -1 for a batch"), std::string::npos);
   EXPECT_EQ(
       refusal("trainer=unruly"),
