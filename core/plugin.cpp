@@ -43,6 +43,7 @@ std::filesystem::path absolute_path(const std::string& path) {
 
 void load_plugin(const std::string& path) {
   std::lock_guard lock(plugins().mutex);
+  WEFT_CHECK(!path.empty(), "plugins: an empty path given; the file of a plugin is required");
   const std::string stamp = read_plugin_stamp(path);
   const std::string difference = stamp_difference(stamp, own_plugin_stamp());
   WEFT_CHECK(difference.empty(), "plugin {}: it was built {}", path, difference);

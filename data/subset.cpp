@@ -146,10 +146,11 @@ ValidationSplit hold_out(std::shared_ptr<const Dataset> whole, double fraction, 
 
 std::vector<i64> test_samples(i64 count, double fraction) {
   const i64 total = std::llround(fraction * static_cast<double>(count));
-  WEFT_CHECK(total > 0 && total < count,
-             "test_split: {} of {} samples is {}; at least one sample for training and one for the "
-             "test are required",
-             fraction, count, total);
+  WEFT_CHECK(
+      total > 0 && total < count,
+      "data.test_split: {} of {} samples is {}; at least one sample for training and one for the "
+      "test are required",
+      fraction, count, total);
   std::vector<i64> all(static_cast<std::size_t>(count));
   std::iota(all.begin(), all.end(), i64{0});
   return choose({std::move(all)}, total, key_of(number_of("test"))).chosen;

@@ -14,10 +14,10 @@ namespace {
 
 constexpr i64 kBytes = 256;
 
-std::vector<u8> bytes_of_file(const std::string& path) {
+std::vector<u8> bytes_of_file(const std::string& path, const char* key = "") {
   const RegularFile file(path);
   const auto check = [&](const std::string& defect) {
-    WEFT_CHECK(defect.empty(), "text: {} {}; a file of text is required (data.path)", path, defect);
+    WEFT_CHECK(defect.empty(), "text: {} {}; a file of text is required{}", path, defect, key);
   };
   check(file.defect());
   std::vector<u8> bytes(static_cast<std::size_t>(file.bytes()));
@@ -40,7 +40,7 @@ Text::Text(const TextSource& source, const std::string& split) : stride_(source.
   const i64 context = source.context;
   WEFT_CHECK(context >= 1, "text: context is {}; at least 1 is required", context);
   WEFT_CHECK(stride_ >= 1, "text: stride is {}; at least 1 is required", stride_);
-  std::vector<u8> bytes = bytes_of_file(source.path);
+  std::vector<u8> bytes = bytes_of_file(source.path, " (data.path)");
   WEFT_CHECK(!bytes.empty(), "text: {} is empty; a file longer than the context of {} is required",
              source.path, context);
   info_.classes = kBytes;

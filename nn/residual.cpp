@@ -8,9 +8,11 @@ namespace weft::nn {
 
 Variable Residual::forward(const Variable& x) {
   const Variable y = layers_(x), beside = shortcut_.size() == 0 ? x : shortcut_(x);
-  WEFT_CHECK(y.shape() == beside.shape(),
-             "residual: the layers give {} and the shortcut {}; equal shapes are required",
-             y.shape(), beside.shape());
+  WEFT_CHECK(
+      y.shape() == beside.shape(),
+      "residual: the layers give {} and {} {}; equal shapes are required{}", y.shape(),
+      shortcut_.size() == 0 ? "the input is" : "the shortcut gives", beside.shape(),
+      shortcut_.size() == 0 ? ", or layers in `shortcut` that bring the input to that shape" : "");
   return y + beside;
 }
 
@@ -47,9 +49,14 @@ AnyModule make_repeat(const RepeatLayer& options, const LayerInput& input) {
   Sequential blocks;
   LayerInput next = input;
   for (i64 i = 0; i < options.times; ++i) {
-    BuiltLayers block = build_layers(options.layers, next);
-    blocks.push(std::move(block.modules));
-    next.x = block.y;
+    try {
+      BuiltLayers block = build_layers(options.layers, next);
+      blocks.push(std::move(block.modules));
+      next.x = block.y;
+    } catch (const UserError& error) {
+      if (i == 0) throw;  // the first repetition fails like layers without one
+      fail("repetition {} of {}: {}", i + 1, options.times, error.what());
+    }
   }
   return blocks;
 }

@@ -31,6 +31,8 @@ def check_block(root, block):
     source = root / block["file"]
     if not source.is_file():
         return f"{block['file']} does not exist"
+    if not block["code"].strip():
+        return f"the block has no text of {block['file']} (tools/check_snippets.py --write)"
     if block["code"].strip("\n") not in body(source):
         return f"the block is not in {block['file']} word for word (tools/check_snippets.py --write)"
     return None

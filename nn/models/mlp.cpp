@@ -20,6 +20,10 @@ AnyModule hidden_end(const MlpOptions& o) {
 }
 
 AnyModule make_mlp(const MlpOptions& options, const ModelInput& input) {
+  WEFT_CHECK(!input.tokens,
+             "mlp: a sample is {} tokens, which are no numbers to compute with; text_mlp, or "
+             "`layers` that begin with an `embedding`, is required",
+             input.sample);
   Sequential model;
   model.push(Flatten{});
   i64 width = input.sample.elements();

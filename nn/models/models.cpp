@@ -5,15 +5,21 @@
 
 namespace weft::nn {
 
-AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample) {
+AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample,
+                  std::string_view name) {
   model->name_paths();
   const Shape output =
       (sample ? dry_run(*model, input.sample, *sample) : dry_run(*model, input.sample)).shape();
   // A model of tokens may have outputs for each position.
   const bool each = sample == DType::int64 && input.sample.rank() == 1 &&
                     output == Shape{1, input.sample[0], input.outputs};
-  WEFT_ASSERT((output == Shape{1, input.outputs} || each), "a model for {} outputs gives {}",
-              input.outputs, output);
+  const std::string own = model->label();  // "Module" for a class that has no text of its own
+  WEFT_CHECK((output == Shape{1, input.outputs} || each),
+             "model{} gives {} for a batch of one sample {}; {} is required, {} outputs per sample",
+             !name.empty()     ? fmt::format(" '{}'", name)
+             : own == "Module" ? ""
+                               : " " + own,
+             output, input.sample, Shape{1, input.outputs}, input.outputs);
   return model;
 }
 

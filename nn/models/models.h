@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -27,8 +28,11 @@ struct Model {};
 // Is called by the factory of a model on the model it built. It names the modules and runs them
 // once on a sample of zeros (nn/dry_run.h), so that wrong sizes are found at once and every file
 // layout is known. `sample` is the dtype of the sample, such as int64 for tokens; its default is
-// that of the parameters.
-AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {});
+// that of the parameters. Throws UserError, with the name of the entry if one is given, for an
+// output that is not (1, outputs) for a batch of one sample; a model of tokens (int64) may give
+// (1, positions, outputs).
+AnyModule checked(AnyModule model, const ModelInput& input, std::optional<DType> sample = {},
+                  std::string_view name = {});
 // Throws UserError unless the sample is an image (height, width, channels).
 void require_image(const char* model, const ModelInput& input);
 
@@ -99,12 +103,12 @@ struct RegistryTraits<nn::Model> {
 template <class M, Described TOptions>
 bool nn::add_model(std::string name) {
   return Registry<Model>::add<TOptions>(
-      std::move(name), [](const TOptions& options, const ModelInput& input) {
+      name, [name](const TOptions& options, const ModelInput& input) {
         if constexpr (std::is_constructible_v<M, const TOptions&, const ModelInput&>)
-          return checked(M(options, input), input);
+          return checked(M(options, input), input, {}, name);
         else if constexpr (std::is_constructible_v<M, const TOptions&>)
-          return checked(M(options), input);
-        else return checked(M(input), input);
+          return checked(M(options), input, {}, name);
+        else return checked(M(input), input, {}, name);
       });
 }
 }  // namespace weft

@@ -123,10 +123,10 @@ class Producer:
             raise ValueError(f"the window is {window!r}; an integer of at least 1 is required")
         if not _is_a(numbers.Real, wait) or not 0 <= wait <= _MOST_WAIT:
             raise ValueError(f"wait is {wait!r}; seconds from 0 to {_MOST_WAIT} are required")
-        if name and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise ValueError(f"the name is {name!r}; 1 to 64 letters, digits, '-', '_' and '.', or "
                              "None for a name of its own, are required")
-        self.name = name or f"{os.getpid()}-{uuid.uuid4().hex[:16]}"
+        self.name = name if name is not None else f"{os.getpid()}-{uuid.uuid4().hex[:16]}"
         self.acknowledged = 0  # records that the run has answered, also those of earlier processes
         self.over = False      # the run takes no more records
         self._address, self._target = address, _target(address)

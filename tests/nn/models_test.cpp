@@ -100,6 +100,11 @@ TEST(Models, WrongSizesAreTheUsersMistake) {
                     resnet().make(ModelInput{{784}, 10});
                   }),
                   "an image (height, width, channels)");
+  EXPECT_EQ(error_of([] {
+              mlp().make(ModelInput{{8}, 10, true});
+            }),
+            "mlp: a sample is (8) tokens, which are no numbers to compute with; text_mlp, or "
+            "`layers` that begin with an `embedding`, is required");
   EXPECT_CONTAINS(error_of([] { resnet({.depth = 50}); }), "18 or 34");
   EXPECT_CONTAINS(error_of([] { cnn({.channels = {}}); }), "channels");
 }
@@ -265,7 +270,16 @@ TEST(Models, AddModelMakesAModuleForItsInput) {
   EXPECT_EQ(names_of(*wide),
             (Strings{"first.weight", "first.bias", "second.weight", "second.bias"}));
   EXPECT_NO_THROW(Recipe<Model>::of("fixed_for_test").make(input));
-  EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{4}, 3}), InternalError);
+  EXPECT_EQ(
+      error_of([] {
+        Recipe<Model>::of("fixed_for_test").make(ModelInput{{4}, 3});
+      }),
+      "model 'fixed_for_test' gives (1, 2) for a batch of one sample (4); (1, 3) is required, "
+      "3 outputs per sample");
+  EXPECT_CONTAINS(error_of([] {
+                    checked(Linear{4, 2}, ModelInput{{4}, 3});
+                  }),
+                  "model Linear(4, 2) gives (1, 2)");
   EXPECT_THROW(Recipe<Model>::of("fixed_for_test").make(ModelInput{{5}, 2}), UserError);
 }
 

@@ -105,6 +105,12 @@ class Snippets(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("README.md:1: the block is not in examples/a.cpp", output)
 
+    def test_empty_block(self):
+        for code in ("", "\n"):
+            result, output = self.page(f"<!-- file: examples/a.cpp -->\n```cpp\n{code}```\n")
+            self.assertEqual(result, 1)
+            self.assertIn("README.md:1: the block has no text of examples/a.cpp", output)
+
     def test_unnamed_and_missing_file(self):
         self.assertEqual(self.page("```cpp\nint a;\n```\n")[0], 1)
         self.assertEqual(self.page("<!-- file: examples/b.cpp -->\n```cpp\nint a;\n```\n")[0], 1)

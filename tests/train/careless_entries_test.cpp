@@ -40,9 +40,10 @@ struct CarelessSampler final : data::Sampler {
 struct CarelessLoss final : Loss {
   explicit CarelessLoss(const CarelessOptions& o) : does(o.does) {}
   Variable forward(const Variable& output, const Tensor& target) const override {
-    return cross_entropy(output, target);
+    return does == "shape" ? output : cross_entropy(output, target);
   }
-  double weight(const Tensor&) const override {
+  double weight(const Tensor& target) const override {
+    if (does == "shape") return static_cast<double>(target.size(0));
     return does == "nan" ? std::numeric_limits<double>::quiet_NaN() : -1;
   }
   i64 outputs(const data::DatasetInfo& info) const override { return info.classes; }
@@ -115,6 +116,8 @@ TEST_F(CarelessEntries, OfALossATrainerAndASchedule) {
   EXPECT_EQ(refusal("loss={type: unruly, does: nan}"),
             "Trainer: weight() of the loss gave nan for a batch; a finite number of at least 0 is "
             "required");
+  EXPECT_EQ(refusal("loss={type: unruly, does: shape}"),
+            "loss 'unruly' gives (2, 10); one number is required");
   EXPECT_NE(refusal("loss=unruly").find("gave -1 for a batch"), std::string::npos);
   EXPECT_EQ(
       refusal("trainer=unruly"),

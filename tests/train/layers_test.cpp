@@ -105,9 +105,16 @@ TEST(Layers, AWrongOneIsSaidWithItsPlace) {
             "and `linear` without a size give it");
   EXPECT_NE(refusal("[{conv: {out: 4, kernel: 9}}, flatten, linear]").find("layers[0] (conv): "),
             std::string::npos);
-  EXPECT_EQ(refusal("[{repeat: {times: 1000, layers: [{repeat: {times: 1000, layers: [relu]}}]}}]"),
-            "layers[0] (repeat): layers[0] (repeat): layers: more than 1000 in all; at most 1000 "
-            "are allowed");
+  EXPECT_EQ(
+      refusal("[{repeat: {times: 1000, layers: [{repeat: {times: 1000, layers: [relu]}}]}}]"),
+      "layers[0] (repeat): layers[0] (repeat): repetition 999 of 1000: layers: more than 1000 "
+      "in all; at most 1000 are allowed");
+  EXPECT_EQ(refusal("[{repeat: {times: 4, layers: [{max_pool: 2}]}}]").substr(0, 63),
+            "layers[0] (repeat): repetition 4 of 4: layers[0] (max_pool): ma");
+  EXPECT_NE(refusal("[{residual: {layers: [{conv: 4}]}}]")
+                .find("and the input is (1, 8, 8, 1); equal shapes are required, or layers in "
+                      "`shortcut` that"),
+            std::string::npos);
   EXPECT_EQ(refusal("[{cnov: 4}]").substr(0, 60),
             "a.yaml:1:33: model.layers[0].type: expected one of avg_pool,");
   EXPECT_NE(refusal("[{cnov: 4}]").find("got 'cnov'; did you mean 'conv'?"), std::string::npos);

@@ -16,7 +16,7 @@ void Evaluation::state(State& s) {
 }
 
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
-    : Evaluator(model, std::shared_ptr<const Loss>(loss.make()), options) {}
+    : Evaluator(model, std::shared_ptr<const Loss>(make_loss(loss)), options) {}
 
 Evaluator::Evaluator(nn::Module& model, std::shared_ptr<const Loss> loss,
                      const EvaluatorOptions& options)
@@ -85,7 +85,7 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
     const auto [x, target] = (*input_)(batch);
     const Variable output =
         options_.outputs ? options_.outputs(x, input_->more_of(batch)) : model_(x);
-    const Tensor loss = loss_->forward(output, target).value();
+    const Tensor loss = (*loss_)(output, target).value().range(0, {});
     running.add(loss, loss_->weight(batch.y));
     metrics_.update(*loss_, output.value(), target, batch.y);
     if (on_batch_) {

@@ -21,6 +21,9 @@ class Loss {
   // The mean loss over the samples of a batch, or over their positions: a scalar. `target` comes
   // from the loader.
   virtual Variable forward(const Variable& output, const Tensor& target) const = 0;
+  // forward(), as trainers and evaluations call it. Throws UserError, with the name of the entry
+  // if the loss has one, unless the result is one number.
+  Variable operator()(const Variable& output, const Tensor& target) const;
   // The divisor of forward()'s mean: the number of samples, or the sum of their weights. It weights
   // micro-batches in a step, and batches in an epoch. A batch of weight 0 has no gradient.
   virtual double weight(const Tensor& target) const { return static_cast<double>(target.size(0)); }
@@ -37,6 +40,13 @@ class Loss {
   virtual i64 outputs(const data::DatasetInfo& info) const = 0;
   // The metrics of a config that names none.
   virtual std::vector<std::string> default_metrics() const = 0;
+
+  // The name of its entry, which messages give; empty before it is set.
+  const std::string& name() const { return name_; }
+  void set_name(const std::string& name) { name_ = name; }
+
+ private:
+  std::string name_;
 };
 
 // A loss, and its parameters as a module, which can be moved, trained, saved and loaded.
@@ -59,6 +69,8 @@ void check_targets(const Loss& loss, const data::Dataset& dataset);
 void check_targets(const Loss& loss, const data::Loader& loader);
 
 using LossRecipe = Recipe<Loss>;
+// Makes a loss that knows the name of its entry.
+std::unique_ptr<Loss> make_loss(const LossRecipe& recipe);
 
 struct ClassificationOptions {
   double label_smoothing = 0;

@@ -36,7 +36,7 @@ void SavedRun::load_beside(nn::Module& model, const std::string& name) const {
 
 // The loss of the config, with the parameters of the same checkpoint.
 std::shared_ptr<const Loss> SavedRun::trained_loss() const {
-  LossModule loss(config_.objective.loss.make());
+  LossModule loss(make_loss(config_.objective.loss));
   if (loss.named_parameters().empty()) return loss.loss();
   load_beside(loss, "loss");
   loss.to(device_named(config_.run.device));

@@ -53,6 +53,9 @@ void GradientAccumulator::send_weights() {
 bool GradientAccumulator::backward(const Variable& loss, double weight) {
   WEFT_CHECK(std::isfinite(weight) && weight >= 0,
              "GradientAccumulator: a weight of {} given; 0 or more is required", weight);
+  WEFT_CHECK(loss.defined() && loss.shape().elements() == 1,
+             "GradientAccumulator: the loss {}; one number is required",
+             loss.defined() ? fmt::format("is {}", loss.shape()) : "is undefined");
   if (done_ == 0) scalars_.prepare(0);
   host_weights_[static_cast<std::size_t>(done_)] = weight;
   send_weights();

@@ -37,8 +37,8 @@ class Adversarial final : public Trainer {
     const Variable change = options_.strength * tanh(turned_round((*adversary_)(x)));
     const Variable outputs = model()(x);
     measure(outputs, target);
-    const Variable plain = loss().forward(outputs, target);
-    const Variable changed = loss().forward(model()(x + reshape(change, x.shape())), target);
+    const Variable plain = loss()(outputs, target);
+    const Variable changed = loss()(model()(x + reshape(change, x.shape())), target);
     return (1 - options_.weight) * plain + options_.weight * changed;
   }
 

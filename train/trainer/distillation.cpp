@@ -32,7 +32,7 @@ class Distillation final : public Trainer {
     const double t = options_.temperature;
     const Variable logits = model()(x);
     measure(logits, target);
-    const Variable labels = loss().forward(logits, target);
+    const Variable labels = loss()(logits, target);
     Variable wanted, log_wanted;
     {
       const NoGrad no_grad;

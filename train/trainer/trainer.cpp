@@ -27,7 +27,7 @@ TrainerOptions checked(TrainerOptions options) {
 
 // The parameters of the loss are on the device of the model, and have its dtype.
 LossModule placed_loss(const LossRecipe& recipe, nn::Module& model) {
-  LossModule loss(recipe.make());
+  LossModule loss(make_loss(recipe));
   const nn::NamedParameters parameters = model.named_parameters();
   WEFT_CHECK(!parameters.empty(),
              "Trainer: the model has no parameters; there is nothing to train");
@@ -56,6 +56,8 @@ Variable checked_loss(Variable loss) {
   WEFT_CHECK(
       loss.defined(),
       "Trainer: compute_loss() gave an undefined Variable; a loss of one element is required");
+  WEFT_CHECK(loss.shape().elements() == 1,
+             "Trainer: compute_loss() gave {}; a loss of one element is required", loss.shape());
   return loss;
 }
 double checked_weight(double weight) {
@@ -121,7 +123,7 @@ std::unique_ptr<StepRunner> Trainer::make_runner(bool capture) {
 Variable Trainer::compute_loss(const Variable& x, const Tensor& target) {
   const Variable outputs = outputs_of(x, more());
   measure(outputs, target);
-  return loss().forward(outputs, target);
+  return loss()(outputs, target);
 }
 
 Variable Trainer::outputs_of(const Variable& x, const TensorTree& /*more*/) { return model_(x); }
