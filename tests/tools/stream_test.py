@@ -246,13 +246,13 @@ class Streams(unittest.TestCase):
         self.assertIn("that run has ended", output)
 
     def test_producers_that_die_give_the_run_up(self):
-        data = DIGITS + ", timeout: 1"
+        data = DIGITS + ", timeout: 5"  # a producer needs seconds to start on a busy machine
         run = self.train(config=self.config(data, steps=1000))
         producer = self.producer(1)
         self.wait_for(lambda: self.records() > 40)
         producer.kill()
         output = self.outcome(run, 3)
-        self.assertIn("no record has come for 1 s, and 0 producers are connected", output)
+        self.assertIn("no record has come for 5 s, and 0 producers are connected", output)
         self.assertGreater(self.stream_state()["consumed"], 0)
         run = self.train("resume=auto", config=self.config(data, steps=1000))
         self.producer(1)
