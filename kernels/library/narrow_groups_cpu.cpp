@@ -3,22 +3,18 @@
 #include "weft/kernels/library/narrow_groups.h"
 
 #include "weft/device/parallel.h"
+#include "weft/kernels/library/conv2d_own.h"
 #include "weft/kernels/library/narrow_groups_pieces.h"
 
 namespace weft::kernels::narrow_groups {
 namespace {
 
-struct Epilogue {
-  const float* bias = nullptr;
-  bool relu = false;
-};
-
 // y = the convolution of x with the packed weights. `turned`: by 180°, for the gradient of x.
 template <int lanes, int group, int stride>
-void convolve(float* y, const Images& x, const float* packed, const Epilogue& epilogue,
+void convolve(float* y, const Images& x, const float* packed, const BiasAndRelu& epilogue,
               const Conv2dShape& s, bool turned) {
   using V = Vector<lanes>;
-  constexpr int columns = (kPixels - 1) * stride + 3;
+  constexpr int columns = columns_of(stride);
   const auto row_of_pieces = [&](i64 row) [[gnu::always_inline]] {
     const i64 image = row / s.out_height, i = row % s.out_height;
     for (i64 j = 0; j < s.out_width; j += kPixels) {
@@ -41,17 +37,10 @@ void convolve(float* y, const Images& x, const float* packed, const Epilogue& ep
 #pragma GCC unroll 3
             for (int b = 0; b < 3; ++b)
               load<lanes>(weights[b], w + ((turned ? 2 - b : b) * group + c) * lanes);
-#pragma GCC unroll 17
-            for (int column = 0; column < columns; ++column) {
-              V value;
-              load_of_group<lanes, group, c>(value, at[a][column] + k);
-#pragma GCC unroll 3
-              for (int b = 0; b < 3; ++b) {
-                const int p = (column - b) / stride;
-                if (column >= b && p < kPixels && p * stride + b == column)
+            for_taps<lanes, group, c, stride>(
+                at[a], k, [&](const V& value, int b, int p) [[gnu::always_inline]] {
                   sums[p] += value * weights[b];
-              }
-            }
+                });
           });
 #pragma GCC unroll 8
         for (int p = 0; p < kPixels; ++p) {
@@ -122,7 +111,7 @@ void spread(float* dx, const Images& dy, const float* packed, const Conv2dShape&
   });
 }
 
-void convolve_images(float* y, const float* x, const float* w, const Epilogue& epilogue,
+void convolve_images(float* y, const float* x, const float* w, const BiasAndRelu& epilogue,
                      const Conv2dShape& s) {
   const Images images(x, {s.height, s.width, s.channels});
   const Scratch<float, Cpu> packed(Cpu{}, weights(s));
@@ -146,11 +135,8 @@ bool takes(const Conv2dShape& s) {
 
 void conv2d(float* y, const float* x, const float* w, const float* bias, Activation activation,
             const Conv2dShape& s) {
-  const bool is_relu = activation == Activation::relu;
-  convolve_images(y, x, w, {bias, is_relu}, s);
-  if (activation != Activation::none && !is_relu)
-    add_bias_and_activate<float>(Cpu{}, {y, s.batch * s.out_height * s.out_width, s.out_channels},
-                                 nullptr, activation);
+  convolve_images(y, x, w, {bias, activation}, s);
+  activate_otherwise(y, activation, s);
 }
 
 void conv2d_input_gradient(float* dx, const float* dy, const float* w, const Conv2dShape& s) {
@@ -161,11 +147,7 @@ void conv2d_input_gradient(float* dx, const float* dy, const float* w, const Con
     if constexpr (stride == 2) {
       spread<lanes, group>(dx, images, packed.data(), s);
     } else {
-      Conv2dShape back = s;
-      std::swap(back.height, back.out_height);
-      std::swap(back.width, back.out_width);
-      back.padding = {2 - s.padding.h, 2 - s.padding.w};
-      convolve<lanes, group, 1>(dx, images, packed.data(), {}, back, true);
+      convolve<lanes, group, 1>(dx, images, packed.data(), {}, shape_of_input_gradient(s), true);
     }
   });
 }

@@ -77,6 +77,27 @@ template <int group, class F>
   (std::make_integer_sequence<int, group>());
 }
 
+// The pixels in a row of the images that a piece of results reads.
+constexpr int columns_of(int stride) { return (kPixels - 1) * stride + 3; }
+
+// Calls f(value, b, p) for each tap b of a row of the kernel and each pixel p of a piece, where
+// value is the channel c of each group, from channel k on, in the column p · stride + b of `at`.
+// Each column is read once.
+template <int lanes, int group, int c, int stride, class F>
+[[gnu::always_inline]] inline void for_taps(const float* const* at, i64 k, const F& f) {
+  constexpr int columns = columns_of(stride);
+#pragma GCC unroll 17
+  for (int column = 0; column < columns; ++column) {
+    Vector<lanes> value;
+    load_of_group<lanes, group, c>(value, at[column] + k);
+#pragma GCC unroll 3
+    for (int b = 0; b < 3; ++b) {
+      const int p = (column - b) / stride;
+      if (column >= b && p < kPixels && p * stride + b == column) f(value, b, p);
+    }
+  }
+}
+
 // The weights for each vector of channels: [tap][channel of the group][lane].
 // `transposed`: for the gradient of x, whose lanes are the channels of x.
 template <int lanes, int group>

@@ -27,7 +27,7 @@ template <int lanes, int group, int stride>
 [[gnu::always_inline]] inline void add_rows(float* sums, const Images& dy, const Images& x,
                                             const Conv2dShape& s, i64 from, i64 to) {
   using V = Vector<lanes>;
-  constexpr int columns = (kPixels - 1) * stride + 3;
+  constexpr int columns = columns_of(stride);
   for (i64 row = from; row < to; ++row)
     for (i64 j = 0; j < s.out_width; j += kPixels) {
       const i64 image = row / s.out_height, i = row % s.out_height;
@@ -45,17 +45,10 @@ template <int lanes, int group, int stride>
             V piece[3];
 #pragma GCC unroll 3
             for (int b = 0; b < 3; ++b) piece[b] = V{};
-#pragma GCC unroll 17
-            for (int column = 0; column < columns; ++column) {
-              V value;
-              load_of_group<lanes, group, c>(value, x_at[a][column] + k);
-#pragma GCC unroll 3
-              for (int b = 0; b < 3; ++b) {
-                const int p = (column - b) / stride;
-                if (column >= b && p < kPixels && p * stride + b == column)
+            for_taps<lanes, group, c, stride>(
+                x_at[a], k, [&](const V& value, int b, int p) [[gnu::always_inline]] {
                   piece[b] += value * gradient[p];
-              }
-            }
+                });
 #pragma GCC unroll 3
             for (int b = 0; b < 3; ++b) {
               float* const place = sum + (b * group + c) * lanes;

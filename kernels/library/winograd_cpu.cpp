@@ -6,6 +6,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/kernels/common/scratch.h"
+#include "weft/kernels/library/conv2d_own.h"
 #include "weft/kernels/library/winograd_tiles.h"
 
 namespace weft::kernels::winograd {
@@ -45,11 +46,6 @@ void transform_weights(float* u, const float* w, const Conv2dShape& s, bool turn
   });
 }
 
-struct Epilogue {
-  const float* bias = nullptr;
-  bool relu = false;
-};
-
 // y = the convolution of x with the transformed weights u. The arrays of a block: `v` has for each
 // point a matrix tiles × channels, and `sums` one of tiles × outputs.
 template <int m, int lanes>
@@ -58,7 +54,8 @@ class Forward {
   using V = Vector<lanes>;
 
  public:
-  Forward(float* y, const float* x, const float* u, const Epilogue& epilogue, const Conv2dShape& s)
+  Forward(float* y, const float* x, const float* u, const BiasAndRelu& epilogue,
+          const Conv2dShape& s)
       : y_(y), x_(x), u_(u), epilogue_(epilogue), s_(s), tiling_(s, m) {
     const i64 bytes_of_tile = W::kPoints * (s.channels + s.out_channels) * 4;
     const i64 weight_bytes = W::kPoints * s.channels * s.out_channels * 4;
@@ -153,14 +150,14 @@ class Forward {
   float* y_;
   const float* x_;
   const float* u_;
-  Epilogue epilogue_;
+  BiasAndRelu epilogue_;
   Conv2dShape s_;
   Tiling tiling_;
   bool shares_points_ = false;
   i64 block_ = 1;  // tiles
 };
 
-void convolve(float* y, const float* x, const float* w, const Epilogue& epilogue,
+void convolve(float* y, const float* x, const float* w, const BiasAndRelu& epilogue,
               const Conv2dShape& s, const Conv2dShape& of_weights, bool turned, int m) {
   for_instance(m, [&](auto tile, auto lanes) {
     constexpr int points = (decltype(tile)::value + 2) * (decltype(tile)::value + 2);
@@ -181,21 +178,13 @@ bool takes(const Conv2dShape& s) {
 
 void conv2d(float* y, const float* x, const float* w, const float* bias, Activation activation,
             const Conv2dShape& s, int m) {
-  const bool is_relu = activation == Activation::relu;
-  convolve(y, x, w, {bias, is_relu}, s, s, false, m);
-  if (activation != Activation::none && !is_relu)
-    add_bias_and_activate<float>(Cpu{}, {y, s.batch * s.out_height * s.out_width, s.out_channels},
-                                 nullptr, activation);
+  convolve(y, x, w, {bias, activation}, s, s, false, m);
+  activate_otherwise(y, activation, s);
 }
 
 void conv2d_input_gradient(float* dx, const float* dy, const float* w, const Conv2dShape& s,
                            int m) {
-  Conv2dShape back = s;
-  std::swap(back.channels, back.out_channels);
-  std::swap(back.height, back.out_height);
-  std::swap(back.width, back.out_width);
-  back.padding = {2 - s.padding.h, 2 - s.padding.w};
-  convolve(dx, dy, w, {}, back, s, true, m);
+  convolve(dx, dy, w, {}, shape_of_input_gradient(s), s, true, m);
 }
 
 }  // namespace weft::kernels::winograd
