@@ -73,8 +73,11 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
                                         : fmt::format("; did you mean '{}'?", found);
 }
 
-std::string listed(std::span<const std::string> names) {
-  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+std::string listed(std::span<const std::string> names, std::size_t most) {
+  if (names.empty()) return "none";
+  const bool is_cut = names.size() > most;
+  return fmt::format("{}{}", fmt::join(names.first(is_cut ? most : names.size()), ", "),
+                     is_cut ? ", …" : "");
 }
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Suggestions for misspelled names: "did you mean …?"
 #pragma once
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ std::string nearest(std::string_view name, std::span<const std::string> candidat
 // name.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
-// Returns "a, b, c", or "none".
-std::string listed(std::span<const std::string> names);
+// Returns "a, b, c", or "none". If there are more than `most`, the others are an ellipsis.
+std::string listed(std::span<const std::string> names,
+                   std::size_t most = std::numeric_limits<std::size_t>::max());
 
 }  // namespace weft

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/csv_file.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
@@ -19,11 +18,9 @@ constexpr i64 kMostCsvBytes = i64{1} << 30;
 
 // The first names, in a sentence.
 std::string first_names(std::span<const std::string> names) {
-  constexpr std::size_t kShown = 8;
   std::vector<std::string> shown;
-  for (const std::string& name : names.first(std::min(names.size(), kShown)))
-    shown.push_back(excerpt(name));
-  return listed(shown) + (names.size() > kShown ? ", …" : "");
+  for (const std::string& name : names) shown.push_back(excerpt(name));
+  return listed(shown, 8);
 }
 
 }  // namespace

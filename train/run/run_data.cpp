@@ -165,15 +165,11 @@ void check_test(const data::DatasetInfo& train, const data::DatasetInfo& test,
 
 // The first names of `all` that are not among `others`; "none" if there is none.
 std::string only_in(const std::vector<std::string>& all, const std::vector<std::string>& others) {
-  constexpr std::size_t kShown = 8;
   const std::set<std::string> known(others.begin(), others.end());
-  std::vector<std::string> shown;
-  for (const std::string& name : all) {
-    if (known.contains(name)) continue;
-    if (shown.size() == kShown) return listed(shown) + ", …";
-    shown.push_back(name);
-  }
-  return listed(shown);
+  std::vector<std::string> found;
+  for (const std::string& name : all)
+    if (!known.contains(name)) found.push_back(name);
+  return listed(found, 8);
 }
 
 void check_same_names(const char* what, const std::vector<std::string>& now,
