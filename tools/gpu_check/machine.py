@@ -43,10 +43,9 @@ def describe(root):
     if not values:
         stop("nvidia-smi shows no GPU; a machine with an NVIDIA GPU and its driver is required")
     gpu = dict(zip(FIELDS.split(","), (value.strip() for value in values.split(","))))
-    return {"gpu": gpu, "programs": "not looked at", "cores": os.cpu_count(),
-            "nvcc": " ".join(output_of(["nvcc", "--version"]).splitlines()[-1:]) or "none",
-            "commit": output_of(["git", "-C", str(root), "rev-parse", "HEAD"]) or "unknown (no git)",
-            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    return UNKNOWN | {"gpu": gpu, "cores": os.cpu_count(),
+                      "nvcc": " ".join(output_of(["nvcc", "--version"]).splitlines()[-1:]) or "none",
+                      "commit": output_of(["git", "-C", str(root), "rev-parse", "HEAD"]) or "unknown (no git)"}
 
 
 def environments(root, binaries, site, data, failures="/nowhere"):
