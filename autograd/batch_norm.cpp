@@ -49,6 +49,30 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
       statistics.mean, statistics.variance};
 }
 
+BatchNormResult batch_norm_pool(const Variable& x, const Variable& gamma, const Variable& beta,
+                                const BatchNormOptions& options) {
+  if (shared_batch() != nullptr) {
+    BatchNormResult result = batch_norm(x, gamma, beta, options);
+    result.y = max_pool2d(result.y);
+    return result;
+  }
+  const BatchStatistics statistics = batch_statistics(x.value(), options.eps);
+  const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
+  const bool wants_index =
+      grad_enabled() && (x.requires_grad() || gamma.requires_grad() || beta.requires_grad());
+  BatchNormPoolResult result = batch_norm_pool(X, statistics, G, B, options.relu, wants_index);
+  Tensor y = std::exchange(result.y, Tensor());
+  if (options.relu) note_op([] { return std::string("relu"); });
+  return {record("batch_norm_pool", std::move(y),
+                 multi_input_edge(
+                     std::array{&x, &gamma, &beta},
+                     [=, relu = options.relu](const Tensor& dy, std::span<Tensor* const> d) {
+                       batch_norm_pool_backward({.dx = d[0], .dgamma = d[1], .dbeta = d[2]}, dy, X,
+                                                result, statistics, G, B, relu);
+                     })),
+          statistics.mean, statistics.variance};
+}
+
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,
                          const Tensor& running_mean, const Tensor& running_var,
                          const BatchNormOptions& options, const Variable& residual) {

@@ -140,6 +140,10 @@ struct BatchNormResult {
 };
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta,
                            const BatchNormOptions& options = {}, const Variable& residual = {});
+// The same for images, followed by max_pool2d over windows of 2 × 2 pixels, in one pass
+// (kernels/batch_norm_pool.h). With a SharedBatch it is two ops.
+BatchNormResult batch_norm_pool(const Variable& x, const Variable& gamma, const Variable& beta,
+                                const BatchNormOptions& options = {});
 // Normalises with running statistics, which are constants for the gradient.
 Variable batch_norm_eval(const Variable& x, const Variable& gamma, const Variable& beta,
                          const Tensor& running_mean, const Tensor& running_var,

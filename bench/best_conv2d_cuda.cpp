@@ -1,102 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
+#include <bit>
+#include <chrono>
+#include <limits>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
 #include "weft/bench/best_conv2d.h"
 #include "weft/core/error.h"
+#include "weft/kernels/library/conv2d_graph.h"
 
 namespace {
 using namespace weft;
+using kernels::Conv2dGraphPlan, kernels::Conv2dType;
 
-constexpr int kAsked = 16;  // the most algorithms that are timed
-constexpr std::size_t kWorkspaceBytes = std::size_t{256} << 20;
-
-void check(cudnnStatus_t status) {
-  WEFT_CHECK(status == CUDNN_STATUS_SUCCESS, "best_conv2d: cuDNN gave {}",
-             cudnnGetErrorString(status));
-}
-
-cudnnDataType_t type_of(DType dtype) {
+Conv2dType type_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return CUDNN_DATA_FLOAT;
-    case DType::f16: return CUDNN_DATA_HALF;
-    case DType::bf16: return CUDNN_DATA_BFLOAT16;
+    case DType::f32: return Conv2dType::f32;
+    case DType::f16: return Conv2dType::f16;
+    case DType::bf16: return Conv2dType::bf16;
     default: fail("best_conv2d: {} given; f32, f16 or bf16 is required", dtype);
   }
 }
 
-void* allocated(std::size_t bytes) {
+void* allocated(i64 bytes) {
   void* memory = nullptr;
-  WEFT_CHECK(cudaMalloc(&memory, bytes) == cudaSuccess, "best_conv2d: no memory for {} bytes",
-             bytes);
+  WEFT_CHECK(cudaMalloc(&memory, static_cast<std::size_t>(bytes)) == cudaSuccess,
+             "best_conv2d: no memory for {} bytes", bytes);
   return memory;
+}
+
+cudnnHandle_t handle_on(StreamHandle stream) {
+  cudnnHandle_t handle = nullptr;
+  WEFT_CHECK(cudnnCreate(&handle) == CUDNN_STATUS_SUCCESS &&
+                 cudnnSetStream(handle, stream) == CUDNN_STATUS_SUCCESS,
+             "best_conv2d: cuDNN gave no handle");
+  return handle;
+}
+
+// float is multiplied in float, as weft does without run.tf32.
+kernels::Conv2dProblem problem_of(const Tensor& x, const Tensor& w) {
+  const kernels::Conv2dShape shape{.batch = x.size(0),
+                                   .height = x.size(1),
+                                   .width = x.size(2),
+                                   .channels = x.size(3),
+                                   .out_height = x.size(1),
+                                   .out_width = x.size(2),
+                                   .out_channels = w.size(0),
+                                   .kernel = {3, 3},
+                                   .padding = {1, 1}};
+  return {.direction = kernels::Conv2dDirection::forward,
+          .type = type_of(x.dtype()),
+          .result_type = type_of(x.dtype()),
+          .alignment = 16,
+          .shape = std::bit_cast<std::array<i64, 16>>(shape)};
 }
 
 struct Call {
   cudnnHandle_t handle = nullptr;
-  cudnnTensorDescriptor_t x = nullptr, y = nullptr;
-  cudnnFilterDescriptor_t w = nullptr;
-  cudnnConvolutionDescriptor_t convolution = nullptr;
-  const void *images = nullptr, *weights = nullptr;
-  void *result = nullptr, *workspace = nullptr;
-  cudnnConvolutionFwdAlgo_t algorithm{};
+  StreamHandle stream = nullptr;
+  kernels::Conv2dArrays arrays = {};
+  void* workspace = nullptr;
 
-  void operator()() const {
-    const float one = 1, nothing = 0;
-    check(cudnnConvolutionForward(handle, &one, x, images, w, weights, convolution, algorithm,
-                                  workspace, kWorkspaceBytes, &nothing, y, result));
+  void run(const Conv2dGraphPlan& plan) const { plan.run(handle, arrays, workspace); }
+  // Infinity, if cuDNN made the plan and cannot run it.
+  double seconds_of(const Conv2dGraphPlan& plan) const try {
+    run(plan);  // this call warms up
+    cudaStreamSynchronize(stream);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 10; ++i) run(plan);
+    cudaStreamSynchronize(stream);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  } catch (const InternalError&) {
+    return std::numeric_limits<double>::infinity();
   }
 };
 
-void describe(Call& call, const Tensor& x, const Tensor& w) {
-  const auto size = [](const Tensor& tensor, int axis) {
-    return static_cast<int>(tensor.size(axis));
-  };
-  const cudnnDataType_t type = type_of(x.dtype());
-  check(cudnnCreateTensorDescriptor(&call.x));
-  check(cudnnCreateTensorDescriptor(&call.y));
-  check(cudnnCreateFilterDescriptor(&call.w));
-  check(cudnnCreateConvolutionDescriptor(&call.convolution));
-  check(cudnnSetTensor4dDescriptor(call.x, CUDNN_TENSOR_NHWC, type, size(x, 0), size(x, 3),
-                                   size(x, 1), size(x, 2)));
-  check(cudnnSetTensor4dDescriptor(call.y, CUDNN_TENSOR_NHWC, type, size(x, 0), size(w, 0),
-                                   size(x, 1), size(x, 2)));
-  check(cudnnSetFilter4dDescriptor(call.w, type, CUDNN_TENSOR_NHWC, size(w, 0), size(w, 3), 3, 3));
-  check(cudnnSetConvolution2dDescriptor(call.convolution, 1, 1, 1, 1, 1, 1, CUDNN_CROSS_CORRELATION,
-                                        CUDNN_DATA_FLOAT));
-  // float is multiplied in float, as weft does without run.tf32.
-  check(cudnnSetConvolutionMathType(
-      call.convolution, x.dtype() == DType::f32 ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH));
-}
-
 }  // namespace
 
-// The handle, the descriptors and the memory are never freed, because this is a benchmark.
+// The handle and the memory are never freed, because this is a benchmark.
 std::function<void()> best_conv2d(const Tensor& x, const Tensor& w) {
   if (!std::holds_alternative<Cuda>(x.device())) return {};
   WEFT_CHECK(x.rank() == 4 && w.rank() == 4 && w.size(1) == 3 && w.size(2) == 3 &&
                  w.size(3) == x.size(3) && x.dtype() == w.dtype(),
              "best_conv2d: {} {} and {} {} given; images and 3×3 weights of one dtype are required",
              x.dtype(), x.shape(), w.dtype(), w.shape());
-  auto call = std::make_shared<Call>();
-  check(cudnnCreate(&call->handle));
-  check(cudnnSetStream(call->handle, std::get<Cuda>(x.device()).stream));
-  describe(*call, x, w);
-  call->images = x.raw(), call->weights = w.raw();
-  const i64 outputs = x.size(0) * x.size(1) * x.size(2) * w.size(0);
-  call->result = allocated(static_cast<std::size_t>(outputs * bytes_of(x.dtype())));
-  call->workspace = allocated(kWorkspaceBytes);
-  std::array<cudnnConvolutionFwdAlgoPerf_t, kAsked> found{};
-  int count = 0;
-  check(cudnnFindConvolutionForwardAlgorithmEx(
-      call->handle, call->x, call->images, call->w, call->weights, call->convolution, call->y,
-      call->result, kAsked, &count, found.data(), call->workspace, kWorkspaceBytes));
-  WEFT_CHECK(count > 0 && found[0].status == CUDNN_STATUS_SUCCESS,
-             "best_conv2d: cuDNN named no algorithm that runs");
-  call->algorithm = found[0].algo;  // they are sorted by their time
-  check(cudnnSetConvolutionMathType(call->convolution, found[0].mathType));
-  return [call] { (*call)(); };
+  const StreamHandle stream = std::get<Cuda>(x.device()).stream;
+  const i64 results = x.size(0) * x.size(1) * x.size(2) * w.size(0);
+  Call call{.handle = handle_on(stream),
+            .stream = stream,
+            .arrays = {.x = const_cast<void*>(x.raw()),
+                       .w = const_cast<void*>(w.raw()),
+                       .y = allocated(results * bytes_of(x.dtype()))},
+            .workspace = allocated(kernels::kConv2dWorkspaceBytes)};
+  std::shared_ptr<Conv2dGraphPlan> fastest;
+  double best = std::numeric_limits<double>::infinity();
+  const auto gpu = kernels::Conv2dGpu::of_handle(call.handle);
+  for (auto& plan : kernels::all_conv2d_plans(gpu, problem_of(x, w))) {
+    const double seconds = call.seconds_of(*plan);
+    if (seconds < best) {
+      best = seconds;
+      fastest = std::move(plan);
+    }
+  }
+  WEFT_CHECK(fastest != nullptr, "best_conv2d: cuDNN has no plan that runs");
+  return [call, fastest] { call.run(*fastest); };
 }

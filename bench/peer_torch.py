@@ -28,16 +28,24 @@ import sized_works
 import torch_models
 
 
-# The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one so small that
+def adamw(parameters, **options):
+    return torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01, **options)
+
+
+def sgd(parameters, **options):
+    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=5e-4, **options)
+
+
+# The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and two so small that
 # the costs of a step besides its kernels dominate.
 WORKS = {  # model, image shape, batch size, optimizer
-    "mlp_b32": (lambda: torch_models.mlp((64,)), (1, 28, 28), 32,
-                lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
-    "mlp_b128": (torch_models.mlp, (1, 28, 28), 128, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
-    "cnn_b64": (torch_models.cnn, (1, 28, 28), 64, lambda p, **o: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01, **o)),
-    **{f"resnet18_b{batch}": (torch_models.ResNet18, (3, 32, 32), batch,
-                              lambda p, **o: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=5e-4, **o))
-       for batch in (32, 512)},
+    "mlp_b32": (lambda: torch_models.mlp((64,)), (1, 28, 28), 32, adamw),
+    "mlp_b64": (lambda: torch_models.mlp((128, 64)), (1, 28, 28), 64, adamw),
+    "mlp_b128": (torch_models.mlp, (1, 28, 28), 128, adamw),
+    "mlp_b1024": (torch_models.mlp, (1, 28, 28), 1024, adamw),
+    "cnn_b64": (torch_models.cnn, (1, 28, 28), 64, adamw),
+    "resnet18_b32": (torch_models.ResNet18, (3, 32, 32), 32, sgd),
+    "resnet18_b512": (torch_models.ResNet18, (3, 32, 32), 512, sgd),
 }
 BATCHES = 8  # of random data, used cyclically
 

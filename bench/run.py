@@ -25,7 +25,7 @@ import sys
 import time
 
 PEER = pathlib.Path(__file__).with_name("peer_torch.py")
-WORKS = ["mlp_b32", "mlp_b128", "cnn_b64", "resnet18_b32"]
+WORKS = ["mlp_b32", "mlp_b64", "mlp_b128", "mlp_b1024", "cnn_b64", "resnet18_b32"]
 LARGE_WORKS = ["resnet18_b512"]  # for a GPU, and only if named
 
 

@@ -51,7 +51,7 @@ struct Work {
   i64 most_samples = 1 << 30;  // held in memory, at least two batches
 };
 
-// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and one that is so
+// The models of configs/mnist_mlp.yaml, mnist_cnn.yaml and cifar_resnet.yaml, and two that are so
 // small that the costs of a step besides its kernels dominate. A ResNet in batches of 512 is for a
 // GPU.
 const std::map<std::string, Work>& works() {
@@ -59,7 +59,9 @@ const std::map<std::string, Work>& works() {
   static const auto sgd = optim::sgd({.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
   static const std::map<std::string, Work> all = {
       {"mlp_b32", {nn::mlp({.hidden = {64}}), 32, {28, 28, 1}, adamw}},
+      {"mlp_b64", {nn::mlp({.hidden = {128, 64}}), 64, {28, 28, 1}, adamw}},
       {"mlp_b128", {nn::mlp({.hidden = {512, 512}}), 128, {28, 28, 1}, adamw}},
+      {"mlp_b1024", {nn::mlp({.hidden = {512, 512}}), 1024, {28, 28, 1}, adamw}},
       {"cnn_b64", {nn::cnn({.dropout = 0.25}), 64, {28, 28, 1}, adamw}},
       {"resnet18_b32", {nn::resnet(), 32, {32, 32, 3}, sgd}},
       {"resnet18_b512", {nn::resnet(), 512, {32, 32, 3}, sgd}},

@@ -6,6 +6,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/batch_norm_blocks.h"
+#include "weft/kernels/batch_norm_channels.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
@@ -13,46 +14,11 @@ namespace {
 
 constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
-// The factors and offsets of each channel, in the type of the rows. The mean is the sum of two
-// values, so that x − mean keeps its precision if the mean is large.
-template <class T>
-struct Channels {
-  explicit Channels(i64 channels) : memory(Cpu{}, 5 * channels) {
-    mean = memory.data();
-    mean_low = mean + channels;
-    scale = mean_low + channels;
-    shift = scale + channels;
-    slope = shift + channels;
-  }
-  Scratch<T, Cpu> memory;
-  T *mean, *mean_low;  // the mean is mean + mean_low
-  T* scale;            // gamma·inv_std
-  T* shift;            // forward: beta; backward: Σ dz/rows
-  T* slope;            // backward: inv_std²·Σ dz·(x − mean)/rows
-};
-
-template <class T>
-void fill_channels(const Channels<T>& c, const BatchNormParameters<T>& parameters, i64 channels) {
-  const auto [gamma, beta, mean, inv_std] = parameters;
-  for (i64 i = 0; i < channels; ++i) {
-    c.mean[i] = static_cast<T>(mean[i]);
-    c.mean_low[i] = static_cast<T>(mean[i] - static_cast<double>(c.mean[i]));
-    c.scale[i] =
-        static_cast<T>((gamma != nullptr ? static_cast<double>(gamma[i]) : 1.0) * inv_std[i]);
-    c.shift[i] = beta != nullptr ? beta[i] : T(0);
-  }
-}
-
-template <class T>
-T centred(const Channels<T>& c, T x, i64 i) {
-  return (x - c.mean[i]) - c.mean_low[i];
-}
-
 // The source of the relu's mask. dz is dy where the output of the relu is positive, otherwise 0.
 enum class Mask { none, from_y, from_x };
 
 template <Mask mask, class T>
-T masked(T dy, T x_centred, const T* y, i64 at, const Channels<T>& c, const T* beta, i64 i) {
+T masked(T dy, T x_centred, const T* y, i64 at, const NormChannels<T>& c, const T* beta, i64 i) {
   if constexpr (mask == Mask::from_y) return y[at] <= T(0) ? T(0) : dy;
   if constexpr (mask == Mask::from_x) return x_centred * c.scale[i] + beta[i] <= T(0) ? T(0) : dy;
   return dy;
@@ -86,7 +52,7 @@ struct Backward {
 // twice as much.
 template <Mask mask, int kRows, class T>
 void add_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
-                   const Channels<T>& c, const T* beta, i64 first) {
+                   const NormChannels<T>& c, const T* beta, i64 first) {
   const Mask left = g.dresidual != nullptr ? Mask::none : mask;
   if (g.dresidual != nullptr) {
     for (i64 row = first * g.channels; row < (first + kRows) * g.channels; row += g.channels) {
@@ -119,7 +85,7 @@ void add_gradients(double* __restrict sum, double* __restrict product, const Bac
 // Sums dz and dz·(x − mean) over rows [begin, end) and writes dresidual.
 template <Mask mask, class T>
 void sum_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
-                   const Channels<T>& c, const T* beta, i64 begin, i64 end) {
+                   const NormChannels<T>& c, const T* beta, i64 begin, i64 end) {
   std::fill_n(sum, g.channels, 0.0);
   std::fill_n(product, g.channels, 0.0);
   i64 r = begin;
@@ -128,7 +94,7 @@ void sum_gradients(double* __restrict sum, double* __restrict product, const Bac
 }
 
 template <Mask mask, class T>
-void input_gradient(const Backward<T>& g, const Channels<T>& c, const T* beta,
+void input_gradient(const Backward<T>& g, const NormChannels<T>& c, const T* beta,
                     bool constant_statistics, i64 begin, i64 end) {
   for (i64 r = begin; r < end; ++r) {
     const i64 row = r * g.channels;
@@ -164,7 +130,7 @@ void forward(Rows<T> out, Rows<const T> in, const T* residual,
   const i64 channels = in.cols;
   T* y = out.data;
   const T* x = in.data;
-  const Channels<T> c(channels);
+  const NormChannels<T> c(channels);
   fill_channels(c, parameters, channels);
   parallel_for(in.rows, kGrain / std::max<i64>(channels, 1) + 1, [&](i64 begin, i64 end) {
     simd([&] {
@@ -187,32 +153,10 @@ void forward(Rows<T> out, Rows<const T> in, const T* residual,
   });
 }
 
-// What both parts of the backward pass read of the channels.
-template <class T>
-struct BackwardChannels {
-  BackwardChannels(const BatchNormParameters<T>& parameters, i64 channels)
-      : values(channels), beta(Cpu{}, channels), inv_std(parameters.inv_std) {
-    fill_channels(values, parameters, channels);
-    std::copy_n(values.shift, channels, beta.data());  // set_terms() overwrites the shift
-  }
-  // `sums` are Σ dz and Σ dz·(x − mean) of each channel over `rows`.
-  void set_terms(const double* sums, double rows, i64 channels) const {
-    const double *sum = sums, *product = sums + channels;
-    const double per_row = rows > 0 ? 1.0 / rows : 0.0;
-    for (i64 i = 0; i < channels; ++i) {
-      values.shift[i] = static_cast<T>(sum[i] * per_row);
-      values.slope[i] = static_cast<T>(product[i] * per_row * inv_std[i] * inv_std[i]);
-    }
-  }
-  Channels<T> values;
-  Scratch<T, Cpu> beta;
-  const double* inv_std;
-};
-
 // Writes Σ dz and Σ dz·(x − mean) of each channel to `sum`, and dresidual, dgamma and dbeta.
 template <class T>
 void gradient_totals(double* sum, const BatchNormGradients<T>& out, const Backward<T>& g,
-                     const BackwardChannels<T>& c) {
+                     const NormBackwardChannels<T>& c) {
   const i64 channels = g.channels;
   const BatchNormBlocks blocks(Rows<const T>{g.x, g.rows, channels});
   const Scratch<double, Cpu> partial(Cpu{}, 2 * blocks.count * channels);
@@ -236,7 +180,7 @@ void gradient_totals(double* sum, const BatchNormGradients<T>& out, const Backwa
 }
 
 template <class T>
-void write_dx(Backward<T> g, const BackwardChannels<T>& c, bool constant_statistics) {
+void write_dx(Backward<T> g, const NormBackwardChannels<T>& c, bool constant_statistics) {
   if (g.dresidual != nullptr) {  // it is already masked
     g.dy = g.dresidual;
     g.mask = Mask::none;
@@ -253,7 +197,7 @@ void write_dx(Backward<T> g, const BackwardChannels<T>& c, bool constant_statist
 template <class T>
 void backward(const BatchNormGradients<T>& out, Rows<const T> dy, Rows<const T> x, const T* y,
               const BatchNormParameters<T>& parameters, BatchNormMode mode) {
-  const BackwardChannels<T> c(parameters, x.cols);
+  const NormBackwardChannels<T> c(parameters, x.cols);
   const Backward<T> g(out, dy, x, y, mode.relu);
   const Scratch<double, Cpu> totals(Cpu{}, 2 * x.cols);
   gradient_totals(totals.data(), out, g, c);
@@ -267,14 +211,14 @@ void backward_sums(double* sums, const BatchNormGradients<T>& out, Rows<const T>
                    Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters,
                    bool relu) {
   gradient_totals(sums, out, Backward<T>(out, dy, x, y, relu),
-                  BackwardChannels<T>(parameters, x.cols));
+                  NormBackwardChannels<T>(parameters, x.cols));
   sums[2 * x.cols] = static_cast<double>(x.rows);
 }
 
 template <class T>
 void backward_dx(const BatchNormGradients<T>& out, const double* sums, Rows<const T> dy,
                  Rows<const T> x, const T* y, const BatchNormParameters<T>& parameters, bool relu) {
-  const BackwardChannels<T> c(parameters, x.cols);
+  const NormBackwardChannels<T> c(parameters, x.cols);
   c.set_terms(sums, sums[2 * x.cols], x.cols);
   write_dx(Backward<T>(out, dy, x, y, relu), c, false);
 }

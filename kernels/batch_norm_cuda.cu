@@ -1,82 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/batch_norm.h"
+#include "weft/kernels/batch_norm_grid.h"
 #include "weft/kernels/common/columns.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
 namespace {
-
-// The factor and the offset of a channel. The mean is the sum of two values, so that x − mean keeps
-// its precision if the mean is large.
-template <class C>
-struct Channel {
-  C mean, mean_low;  // the mean is mean + mean_low
-  C scale;           // gamma·inv_std
-  C beta;
-
-  __device__ C centred(C x) const { return (x - mean) - mean_low; }
-};
-// The values of a channel that the backward pass subtracts from dz: dz_mean and slope·(x − mean).
-template <class C>
-struct GradientTerms {
-  C dz_mean;  // Σ dz/rows
-  C slope;    // inv_std²·Σ dz·(x − mean)/rows
-};
-
-template <class T>
-__device__ Channel<Compute<T>> channel_of(const BatchNormParameters<T>& p, i64 c) {
-  using C = Compute<T>;
-  const C m = static_cast<C>(p.mean[c]);
-  const double g = p.gamma != nullptr ? static_cast<double>(static_cast<C>(p.gamma[c])) : 1.0;
-  return {m, static_cast<C>(p.mean[c] - static_cast<double>(m)), static_cast<C>(g * p.inv_std[c]),
-          p.beta != nullptr ? static_cast<C>(p.beta[c]) : C(0)};
-}
-
-// Distributes (rows, channels) over threads. A thread processes kWidth fixed channels of several
-// rows.
-struct RowGrid {
-  i64 rows = 0, channels = 0;
-  i64 groups = 0;     // groups of kWidth channels
-  i64 per_block = 0;  // groups of one row that a block processes
-  i64 row_blocks = 0;
-};
-template <int kWidth>
-RowGrid row_grid(i64 rows, i64 channels) {
-  const i64 groups = divide_up(channels, kWidth);
-  i64 per_block = 1;
-  while (per_block < groups && per_block < kWarp) per_block *= 2;
-  const i64 wide = divide_up(groups, per_block), rows_at_once = kThreads / per_block;
-  constexpr i64 kRowsPerThread = 8;  // enough rows to amortise loading the values of a channel
-  const i64 row_blocks = std::clamp<i64>(divide_up(rows, rows_at_once * kRowsPerThread), 1,
-                                         std::max<i64>(4096 / wide, 1));
-  return {rows, channels, groups, per_block, row_blocks};
-}
-inline u32 blocks_of(const RowGrid& g) {
-  return static_cast<u32>(divide_up(g.groups, g.per_block) * g.row_blocks);
-}
-struct RowWalk {
-  i64 channel, row, step;  // the first channel, the first row and the step to the next row
-};
-template <int kWidth>
-__device__ RowWalk row_walk(const RowGrid& g) {
-  const i64 wide = divide_up(g.groups, g.per_block), at_once = blockDim.x / g.per_block;
-  const Division block = divide(blockIdx.x, wide), thread = divide(threadIdx.x, g.per_block);
-  return {(block.remainder * g.per_block + thread.remainder) * kWidth,
-          block.quotient * at_once + thread.quotient, at_once * g.row_blocks};
-}
-
-template <class T, int kWidth>
-struct alignas(sizeof(T) * kWidth) Few {
-  T value[kWidth];
-};
-template <int kWidth, class T>
-__device__ Few<T, kWidth> few_at(const T* array, i64 i) {
-  return *reinterpret_cast<const Few<T, kWidth>*>(array + i);
-}
-template <int kWidth, class T>
-__device__ void put_few(T* array, i64 i, const Few<T, kWidth>& few) {
-  *reinterpret_cast<Few<T, kWidth>*>(array + i) = few;
-}
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
@@ -85,7 +14,7 @@ __global__ void __launch_bounds__(kThreads)
   using C = Compute<T>;
   const RowWalk walk = row_walk<kWidth>(grid);
   if (walk.channel >= grid.channels) return;
-  Channel<C> channel[kWidth];
+  NormChannel<C> channel[kWidth];
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) channel[k] = channel_of(parameters, walk.channel + k);
   for (i64 r = walk.row; r < grid.rows; r += walk.step) {
@@ -95,7 +24,7 @@ __global__ void __launch_bounds__(kThreads)
     if (residual != nullptr) add = few_at<kWidth>(residual, at);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
-      const Channel<C>& c = channel[k];
+      const NormChannel<C>& c = channel[k];
       C value = c.centred(static_cast<C>(in.value[k])) * c.scale + c.beta;
       if (residual != nullptr) value += static_cast<C>(add.value[k]);
       out.value[k] = static_cast<T>(relu && value < C(0) ? C(0) : value);
@@ -126,7 +55,7 @@ struct Gradient {
     return part;
   }
   __device__ Compute<T> dz(T grad, T out, Compute<T> x_centred,
-                           const Channel<Compute<T>>& c) const {
+                           const NormChannel<Compute<T>>& c) const {
     using C = Compute<T>;
     const bool stops = mask == Mask::from_y   ? static_cast<C>(out) <= C(0)
                        : mask == Mask::from_x ? x_centred * c.scale + c.beta <= C(0)
@@ -144,7 +73,7 @@ __global__ void __launch_bounds__(kThreads)
   const ColumnBlock at = column_block(runs);
   TwoSums<double> sums{0, 0};
   if (at.column < runs.cols) {
-    const Channel<C> channel = channel_of(parameters, at.column);
+    const NormChannel<C> channel = channel_of(parameters, at.column);
 #pragma unroll 2
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
       const i64 i = r * runs.cols + at.column;
@@ -160,18 +89,11 @@ __global__ void __launch_bounds__(kThreads)
   if (at.warp == 0 && at.column < runs.cols) partial[at.run * runs.cols + at.column] = sums;
 }
 
-template <class C>
-__device__ GradientTerms<C> terms_of(TwoSums<double> sums, double rows, double inv_std) {
-  const double per_row = rows > 0 ? 1.0 / rows : 0.0;
-  return {static_cast<C>(sums.first * per_row),
-          static_cast<C>(sums.second * per_row * inv_std * inv_std)};
-}
-
 // The results of the sums of each channel. Null ones are not written.
 template <class T>
 struct Totals {
   T *dgamma, *dbeta;
-  GradientTerms<Compute<T>>* terms;
+  NormGradientTerms<Compute<T>>* terms;
   double* sums;  // Σ dz, Σ dz·(x − mean) and rows
 };
 template <class T>
@@ -198,30 +120,21 @@ __global__ void __launch_bounds__(kThreads)
   if (c == 0) out.sums[2 * channels] = static_cast<double>(rows);
 }
 
-// Computes the terms from the sums of all rows of a shared batch.
-template <class C>
-__global__ void __launch_bounds__(kThreads)
-    gradient_terms_kernel(GradientTerms<C>* terms, const double* sums, const double* inv_std,
-                          i64 channels) {
-  for (i64 c = first_index(); c < channels; c += grid_stride())
-    terms[c] = terms_of<C>({sums[c], sums[channels + c]}, sums[2 * channels], inv_std[c]);
-}
-
 // dx may be rows.dy.
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     input_gradient_kernel(T* dx, Gradient<T> rows, BatchNormParameters<T> parameters,
-                          const GradientTerms<Compute<T>>* channel_terms, bool constant_statistics,
-                          RowGrid grid) {
+                          const NormGradientTerms<Compute<T>>* channel_terms,
+                          bool constant_statistics, RowGrid grid) {
   using C = Compute<T>;
   const RowWalk walk = row_walk<kWidth>(grid);
   if (walk.channel >= grid.channels) return;
-  Channel<C> channel[kWidth];
-  GradientTerms<C> terms[kWidth];
+  NormChannel<C> channel[kWidth];
+  NormGradientTerms<C> terms[kWidth];
 #pragma unroll
   for (int k = 0; k < kWidth; ++k) {
     channel[k] = channel_of(parameters, walk.channel + k);
-    terms[k] = constant_statistics ? GradientTerms<C>{0, 0} : channel_terms[walk.channel + k];
+    terms[k] = constant_statistics ? NormGradientTerms<C>{0, 0} : channel_terms[walk.channel + k];
   }
   // x is not needed if the statistics are constant and the mask does not depend on x.
   const bool wants_x = !constant_statistics || rows.mask == Mask::from_x;
@@ -232,22 +145,13 @@ __global__ void __launch_bounds__(kThreads)
     Few<T, kWidth> out;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
-      const Channel<C>& c = channel[k];
+      const NormChannel<C>& c = channel[k];
       const C centred = wants_x ? c.centred(static_cast<C>(part.x.value[k])) : C(0);
       const C dz = rows.dz(part.dy.value[k], part.y.value[k], centred, c);
       out.value[k] = static_cast<T>(c.scale * (dz - terms[k].dz_mean - centred * terms[k].slope));
     }
     put_few(dx, at, out);
   }
-}
-
-// Calls body.operator()<kWidth>(). kWidth is up to 4 if every row is a whole number of aligned
-// groups of kWidth channels, otherwise 1.
-template <class T, class Body, class... Array>
-void with_channel_width(i64 channels, const Body& body, const Array*... array) {
-  constexpr int kWidth = Pack<T>::kSize > 4 ? 4 : Pack<T>::kSize;
-  if (channels % kWidth == 0 && (is_aligned(array) && ...)) body.template operator()<kWidth>();
-  else body.template operator()<1>();
 }
 
 template <class T>
@@ -286,7 +190,7 @@ void sum_gradients(Cuda device, const Totals<T>& out, T* dresidual, const Gradie
 template <class T>
 void write_dx(Cuda device, const BatchNormGradients<T>& out, Gradient<T> gradient, i64 rows,
               i64 channels, const BatchNormParameters<T>& parameters,
-              const GradientTerms<Compute<T>>* terms, bool constant_statistics) {
+              const NormGradientTerms<Compute<T>>* terms, bool constant_statistics) {
   if (out.dresidual != nullptr)  // it is already masked
     gradient = {out.dresidual, gradient.x, gradient.y, Mask::none};
   with_channel_width<T>(
@@ -305,7 +209,7 @@ void backward(Cuda device, const BatchNormGradients<T>& out, Rows<const T> dy, R
   const i64 channels = x.cols;
   if (channels == 0) return;
   const Gradient<T> gradient = gradient_of(dy, x, y, mode.relu);
-  const Scratch<GradientTerms<Compute<T>>> terms(device, channels);
+  const Scratch<NormGradientTerms<Compute<T>>> terms(device, channels);
   if (!mode.constant_statistics || out.dgamma != nullptr || out.dbeta != nullptr ||
       out.dresidual != nullptr)
     sum_gradients(device, Totals<T>{out.dgamma, out.dbeta, terms.data(), nullptr}, out.dresidual,
@@ -330,9 +234,9 @@ void backward_dx(Cuda device, const BatchNormGradients<T>& out, const double* su
                  const BatchNormParameters<T>& parameters, bool relu) {
   using C = Compute<T>;
   if (x.size() == 0) return;
-  const Scratch<GradientTerms<C>> terms(device, x.cols);
+  const Scratch<NormGradientTerms<C>> terms(device, x.cols);
   launch<gradient_terms_kernel<C>>(on(device, blocks_for(x.cols)), terms.data(), sums,
-                                   parameters.inv_std, x.cols);
+                                   parameters.inv_std, x.cols, i64{0});
   write_dx(device, out, gradient_of(dy, x, y, relu), x.rows, x.cols, parameters, terms.data(),
            false);
 }

@@ -5,6 +5,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
+#include "weft/kernels/common/best.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {
@@ -95,17 +96,6 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   const bool overlap = s.stride_h < s.kernel_h || s.stride_w < s.kernel_w;
   if (overlap) gather_rows_of<double>(dx, s, body);
   else gather_rows_of<T>(dx, s, body);
-}
-
-// The index of a maximum while it is searched. It is as wide as T, so that both have the same
-// number of vector lanes.
-template <class T>
-using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
-
-// Whether a tap of this value takes the place of the best one before it.
-template <class T>
-bool takes_over(T value, T best) {
-  return value > best || (value != value && best == best);
 }
 
 // Note [Windows of 2 × 2]

@@ -2,7 +2,6 @@
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/layer.h"
 
-#include "weft/autograd/ops.h"
 #include "weft/nn/statistics.h"
 
 namespace weft::nn {
@@ -31,7 +30,10 @@ Variable BatchNorm::normalise(const Variable& x, bool relu, const Variable& resi
   if (!uses_batch_statistics())
     return batch_norm_eval(x, weight, bias, running_mean.value, running_var.value, op_options,
                            residual);
-  BatchNormResult result = batch_norm(x, weight, bias, op_options, residual);
+  return updated(batch_norm(x, weight, bias, op_options, residual));
+}
+
+Variable BatchNorm::updated(BatchNormResult result) {
   update_statistics({.running_mean = running_mean.value,
                      .running_var = running_var.value,
                      .batches = num_batches_tracked.value,
@@ -39,6 +41,16 @@ Variable BatchNorm::normalise(const Variable& x, bool relu, const Variable& resi
                      .variance = std::move(result.variance),
                      .momentum = options_.momentum});
   return std::move(result.y);
+}
+
+bool BatchNorm::pools(const Variable& x) const {
+  return uses_batch_statistics() && x.shape().rank() == 4 && x.shape()[1] >= 2 && x.shape()[2] >= 2;
+}
+
+Variable BatchNorm::pooled(const Variable& x, bool relu) {
+  return run([&] {
+    return updated(batch_norm_pool(x, weight, bias, {.eps = options_.eps, .relu = relu}));
+  });
 }
 
 Variable BatchNorm::forward(const Variable& x) { return normalise(x, false, {}); }

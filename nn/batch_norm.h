@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "weft/autograd/ops.h"
 #include "weft/core/fields.h"
 #include "weft/nn/module.h"
 
@@ -34,6 +35,11 @@ class BatchNorm : public Module {
   }
   // Computes relu(norm(x) + residual), the end of a residual block.
   Variable with_residual(const Variable& x, const Variable& residual);
+  // Computes the max pooling of norm(x), or of relu(norm(x)), over windows of 2 × 2 pixels in one
+  // op (kernels/batch_norm_pool.h), for x of which pools() is true.
+  Variable pooled(const Variable& x, bool relu);
+  // Whether x are images that are normalised with their own statistics.
+  bool pools(const Variable& x) const;
   std::string label() const override;
   // If `on`, training normalises with the running statistics and does not change them, even if
   // weight and bias are trained.
@@ -51,6 +57,8 @@ class BatchNorm : public Module {
            (weight.variable().requires_grad() || bias.variable().requires_grad());
   }
   Variable normalise(const Variable& x, bool relu, const Variable& residual);
+  // Updates the running statistics and returns y.
+  Variable updated(BatchNormResult result);
 
   NormOptions options_;
   bool statistics_frozen_ = false;

@@ -14,6 +14,12 @@ std::string label_of(const char* name, const Pool2dOptions& o) {
 Variable MaxPool2d::forward(const Variable& x) { return max_pool2d(x, options_); }
 std::string MaxPool2d::label() const { return label_of("MaxPool2d", options_); }
 
+bool MaxPool2d::tiles_by_2() const {
+  const auto is = [](const HeightWidth& size, i64 n) { return size.h == n && size.w == n; };
+  return is(options_.kernel, 2) && is(options_.padding, 0) &&
+         (is(options_.stride, 0) || is(options_.stride, 2));
+}
+
 Variable AvgPool2d::forward(const Variable& x) { return avg_pool2d(x, options_); }
 std::string AvgPool2d::label() const { return label_of("AvgPool2d", options_); }
 

@@ -18,6 +18,9 @@ class MaxPool2d : public Module {
       : options_{.kernel = kernel, .stride = options.stride, .padding = options.padding} {}
   Variable forward(const Variable& x) override;
   std::string label() const override;
+  // Whether the windows are of 2 × 2 pixels and tile the image, so that a batch norm before them
+  // can be computed in the same op.
+  bool tiles_by_2() const;
 
  private:
   Pool2dOptions options_;

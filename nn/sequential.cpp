@@ -55,9 +55,28 @@ Sequential& Sequential::push(AnyModule module) {
   return *this;
 }
 
+// Computes a BatchNorm at i, the relu that may follow and a MaxPool2d in one op, and returns the
+// index of the last of them. Returns i, and computes nothing, if the modules are others. Whoever
+// observes the output of each module gets all of them.
+std::size_t Sequential::normalise_and_pool(std::size_t i, Variable& y) {
+  auto* norm = dynamic_cast<BatchNorm*>(&*modules_[i]);
+  if (norm == nullptr || i + 1 >= modules_.size() || output_observer() != nullptr) return i;
+  const bool relu = modules_[i + 1]->activation() == kernels::Activation::relu;
+  const std::size_t last = i + (relu ? 2 : 1);
+  const auto* pool =
+      last < modules_.size() ? dynamic_cast<const MaxPool2d*>(&*modules_[last]) : nullptr;
+  if (pool == nullptr || !pool->tiles_by_2() || !norm->pools(y)) return i;
+  y = norm->pooled(y, relu);
+  return last;
+}
+
 Variable Sequential::forward(const Variable& x) {
   Variable y = x;
   for (std::size_t i = 0; i < modules_.size(); ++i) {
+    if (const std::size_t last = normalise_and_pool(i, y); last != i) {
+      i = last;
+      continue;
+    }
     Module& module = *modules_[i];
     const kernels::Activation next =
         i + 1 < modules_.size() ? modules_[i + 1]->activation() : kernels::Activation::none;

@@ -5,7 +5,8 @@
 namespace weft::nn {
 
 // Modules that run one after the other. They are named "0", "1", …, as in PyTorch. If a module can
-// compute the activation that follows it, the two run as one op.
+// compute the activation that follows it, the two run as one op. In training so do a BatchNorm, the
+// ReLU after it and a MaxPool2d of 2 × 2 pixels.
 class Sequential : public Module {
  public:
   Sequential() = default;
@@ -26,6 +27,7 @@ class Sequential : public Module {
 
  private:
   FileLayout layout_behind(std::size_t flatten, i64 inputs);
+  std::size_t normalise_and_pool(std::size_t i, Variable& y);
   std::vector<AnyModule> modules_;
 };
 

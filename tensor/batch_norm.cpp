@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/batch_norm.h"
+#include "weft/kernels/batch_norm_pool.h"
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
@@ -14,19 +15,25 @@ void check_input(const Tensor& x) {
 }
 
 // Checks a parameter or statistic (channels), which may be undefined.
-void check_channels(const char* name, const Tensor& tensor, const Tensor& x) {
+void check_channels(const char* op, const char* name, const Tensor& tensor, const Tensor& x) {
   if (!tensor.defined()) return;
-  WEFT_CHECK(tensor.shape() == Shape{x.size(-1)},
-             "batch_norm: x is {} and {} is {}; {} must be ({})", x.shape(), name, tensor.shape(),
-             name, x.size(-1));
-  check_same_device("batch_norm", x, tensor);
+  WEFT_CHECK(tensor.shape() == Shape{x.size(-1)}, "{}: x is {} and {} is {}; {} must be ({})", op,
+             x.shape(), name, tensor.shape(), name, x.size(-1));
+  check_same_device(op, x, tensor);
 }
 
-void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
-  check_channels("gamma", gamma, x);
-  check_channels("beta", beta, x);
-  for (const Tensor* tensor : {&gamma, &beta, &residual})
-    if (tensor->defined()) check_same_kind("batch_norm", x, *tensor);
+void check_parameters(const char* op, const Tensor& x, const BatchStatistics& statistics,
+                      const Tensor& gamma, const Tensor& beta) {
+  check_channels(op, "mean", statistics.mean, x);
+  check_channels(op, "inv_std", statistics.inv_std, x);
+  check_channels(op, "gamma", gamma, x);
+  check_channels(op, "beta", beta, x);
+  for (const Tensor* tensor : {&gamma, &beta})
+    if (tensor->defined()) check_same_kind(op, x, *tensor);
+}
+
+void check_residual(const Tensor& x, const Tensor& residual) {
+  if (residual.defined()) check_same_kind("batch_norm", x, residual);
   WEFT_CHECK(!residual.defined() || residual.shape() == x.shape(),
              "batch_norm: x is {} and the residual is {}; the same shape is required", x.shape(),
              residual.shape());
@@ -56,6 +63,17 @@ void check_values(const Tensor& x, i64 values, const char* where) {
       values >= 2,
       "batch_norm: x is {}, {} values per channel{}; at least 2 are required for statistics of the batch",
       x.shape(), values, where);
+}
+
+kernels::PooledImages images_of(const Tensor& x) {
+  WEFT_CHECK(
+      x.rank() == 4 && x.size(1) >= 2 && x.size(2) >= 2,
+      "batch_norm_pool: x is {}; (batch, height, width, channels) of at least 2 × 2 pixels is required",
+      x.shape());
+  return {x.size(0), x.size(1), x.size(2), x.size(3)};
+}
+Shape pooled(const kernels::PooledImages& s) {
+  return {s.batch, s.height / 2, s.width / 2, s.channels};
 }
 
 // Note [Shared batch]. The statistics are finished in the memory of the moments.
@@ -120,9 +138,8 @@ BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& run
 Tensor batch_norm(const Tensor& x, const BatchStatistics& statistics, const Tensor& gamma,
                   const Tensor& beta, const Tensor& residual, bool relu) {
   check_input(x);
-  check(x, gamma, beta, residual);
-  check_channels("mean", statistics.mean, x);
-  check_channels("inv_std", statistics.inv_std, x);
+  check_parameters("batch_norm", x, statistics, gamma, beta);
+  check_residual(x, residual);
   Tensor y = Tensor::empty_like(x);
   visit_compute("batch_norm", x.dtype(), [&]<class T>() {
     std::visit(
@@ -169,6 +186,53 @@ void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, 
           kernels::batch_norm_backward_sums<T>(device, data, out, DY, X, Y, parameters, relu);
           shared.sum(sums);
           kernels::batch_norm_backward_dx<T>(device, out, data, DY, X, Y, parameters, relu);
+        },
+        x.device());
+  });
+}
+
+BatchNormPoolResult batch_norm_pool(const Tensor& x, const BatchStatistics& statistics,
+                                    const Tensor& gamma, const Tensor& beta, bool relu,
+                                    bool wants_index) {
+  const kernels::PooledImages images = images_of(x);
+  check_parameters("batch_norm_pool", x, statistics, gamma, beta);
+  BatchNormPoolResult result{Tensor::empty(pooled(images), x.dtype(), x.device()), {}, {}};
+  if (wants_index) {
+    result.best = Tensor::empty_like(result.y);
+    result.index = Tensor::empty(pooled(images), DType::uint8, x.device());
+  }
+  visit_compute("batch_norm_pool", x.dtype(), [&]<class T>() {
+    std::visit(
+        [&](auto device) {
+          kernels::batch_norm_pool<T>(device, result.y.data<T>(), data_or_null<T>(result.best),
+                                      data_or_null<u8>(result.index), x.data<T>(), images,
+                                      parameters_of<T>(gamma, beta, statistics), relu);
+        },
+        x.device());
+  });
+  return result;
+}
+
+void batch_norm_pool_backward(const BatchNormGradients& gradients, const Tensor& dy,
+                              const Tensor& x, const BatchNormPoolResult& saved,
+                              const BatchStatistics& statistics, const Tensor& gamma,
+                              const Tensor& beta, bool relu) {
+  const kernels::PooledImages images = images_of(x);
+  check_output("batch_norm_pool", dy, pooled(images), x);
+  const Tensor sums = per_channel(2 * images.channels + 1, x.device());
+  visit_compute("batch_norm_pool", x.dtype(), [&]<class T>() {
+    const kernels::BatchNormGradients<T> out{.dgamma = data_or_null<T>(gradients.dgamma),
+                                             .dbeta = data_or_null<T>(gradients.dbeta)};
+    const auto parameters = parameters_of<T>(gamma, beta, statistics);
+    std::visit(
+        [&](auto device) {
+          kernels::batch_norm_backward_sums<T>(device, sums.data<double>(), out, rows<T>(dy),
+                                               rows<T>(saved.best), nullptr, parameters, relu);
+          if (gradients.dx == nullptr) return;
+          kernels::batch_norm_pool_dx<T>(
+              device, gradients.dx->data<T>(), sums.data<double>(),
+              {.dy = dy.data<T>(), .best = saved.best.data<T>(), .index = saved.index.data<u8>()},
+              x.data<T>(), images, parameters, relu);
         },
         x.device());
   });

@@ -278,6 +278,21 @@ void batch_norm_backward(const BatchNormGradients& gradients, const Tensor& dy, 
                          const Tensor& y, const BatchStatistics& statistics, const Tensor& gamma,
                          const Tensor& beta, bool relu, bool constant_statistics,
                          const SharedRows& shared = {});
+// batch_norm and max_pool2d over windows of 2 × 2 pixels in one pass (kernels/batch_norm_pool.h). x
+// is (batch, height, width, channels) with at least 2 × 2 pixels, and y (batch, height div 2,
+// width div 2, channels). `best` and `index` have the shape of y. They are what the backward pass
+// needs, and undefined if they were not asked for.
+struct BatchNormPoolResult {
+  Tensor y, best, index;
+};
+BatchNormPoolResult batch_norm_pool(const Tensor& x, const BatchStatistics& statistics,
+                                    const Tensor& gamma, const Tensor& beta, bool relu,
+                                    bool wants_index);
+// The gradient has no residual. A null one is not computed. `saved` needs no y.
+void batch_norm_pool_backward(const BatchNormGradients& gradients, const Tensor& dy,
+                              const Tensor& x, const BatchNormPoolResult& saved,
+                              const BatchStatistics& statistics, const Tensor& gamma,
+                              const Tensor& beta, bool relu);
 // Adds momentum·(batch − running) to the running statistics and 1 to `batches` (an int64 scalar,
 // which may be undefined), unless *skip is true. `skip` lies on the device of the tensors and may
 // be null. The running statistics are thus committed together with the optimizer step, and a

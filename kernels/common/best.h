@@ -2,6 +2,8 @@
 // The order of elements by which max, argmax and top_k choose: a NaN is before any other value,
 // then the larger value, then the smaller index.
 #pragma once
+#include <type_traits>
+
 #include "weft/core/types.h"
 #include "weft/kernels/common/host_device.h"
 
@@ -25,5 +27,15 @@ struct Better {
     return a.value > b.value || (a.value == b.value && a.index < b.index);
   }
 };
+
+// The index of the best element in a vectorised search, in which indices ascend. It is as wide as
+// T, so that both have the same number of vector lanes.
+template <class T>
+using Lane = std::conditional_t<sizeof(T) == 4, i32, i64>;
+// Whether an element takes the place of the best one before it.
+template <class T>
+WEFT_HOST_DEVICE bool takes_over(T value, T best) {
+  return value > best || (value != value && best == best);
+}
 
 }  // namespace weft::kernels

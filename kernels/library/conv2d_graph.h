@@ -15,6 +15,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "weft/kernels/library/conv2d_plans.h"
 
@@ -85,6 +86,11 @@ struct Conv2dFusion {
 // Asks for the best allowed plan (Note [Which engines]).
 Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                               const Conv2dFusion& fusion = {});
+// Builds all plans for a problem that cuDNN suggests and that fit the workspace, the best by its
+// estimate first, also those that do not compute the same bits each time. A run takes none of
+// them; bench/best_conv2d.h compares with them.
+std::vector<std::unique_ptr<Conv2dGraphPlan>> all_conv2d_plans(const Conv2dGpu& gpu,
+                                                               const Conv2dProblem& problem);
 // Builds the plan of a choice that an earlier plan returned, or that a file claims it did.
 Conv2dAnswer conv2d_plan_of(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                             const Conv2dChoice& choice);

@@ -24,14 +24,17 @@ struct Engine {
   }
   // Only engine 0 promises to keep each NaN.
   bool is_for_any_shape() const { return has(CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP); }
-  // Note [Which engines], without the workspace.
-  bool is_allowed(const Conv2dProblem& problem, bool is_fused) const {
+  // Note [Which engines], without the workspace and without the same bits each time.
+  bool computes_as_asked(const Conv2dProblem& problem) const {
     const bool is_exact =
         !has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE) && !has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-    return !reorders_weights && !has_too_many_settings && !(is_for_any_shape() && is_fused) &&
-           !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC) &&
-           !has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
+    return !reorders_weights && !has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION) &&
            (problem.type != Conv2dType::f32 || problem.tf32 != 0 || is_exact);
+  }
+  // Note [Which engines], without the workspace.
+  bool is_allowed(const Conv2dProblem& problem, bool is_fused) const {
+    return computes_as_asked(problem) && !has_too_many_settings &&
+           !(is_for_any_shape() && is_fused) && !has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
   }
 };
 
@@ -122,12 +125,10 @@ struct Conv2dGraphPlan::Parts {
 
 namespace {
 
-// Throws Refused if the engine is not allowed or cuDNN does not make the plan.
+// Throws Refused if cuDNN does not make the plan, or needs too much memory for it.
 std::unique_ptr<Conv2dGraphPlan> plan_with(const Conv2dGpu& gpu, const Conv2dProblem& problem,
-                                           const std::shared_ptr<const Graph>& graph, Engine engine,
-                                           const Conv2dFusion& fusion = {}) {
-  if (!engine.is_allowed(problem, has_epilogue(problem) || fusion.exists()))
-    throw Refused{fmt::format("engine {} is not allowed", engine.choice.engine)};
+                                           const std::shared_ptr<const Graph>& graph,
+                                           Engine engine) {
   Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine.config);
   if (gpu.handle() != nullptr)
@@ -141,6 +142,15 @@ std::unique_ptr<Conv2dGraphPlan> plan_with(const Conv2dGpu& gpu, const Conv2dPro
   engine.choice.workspace_bytes = bytes;
   return std::make_unique<Conv2dGraphPlan>(std::make_unique<Conv2dGraphPlan::Parts>(
       Conv2dGraphPlan::Parts{graph, std::move(engine), std::move(plan), problem.has_bias != 0}));
+}
+
+// Throws Refused also if the engine is not allowed.
+std::unique_ptr<Conv2dGraphPlan> allowed_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem,
+                                              const std::shared_ptr<const Graph>& graph,
+                                              Engine engine, const Conv2dFusion& fusion = {}) {
+  if (!engine.is_allowed(problem, has_epilogue(problem) || fusion.exists()))
+    throw Refused{fmt::format("engine {} is not allowed", engine.choice.engine)};
+  return plan_with(gpu, problem, graph, std::move(engine));
 }
 
 }  // namespace
@@ -217,7 +227,7 @@ Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem
   Conv2dAnswer answer;
   const auto try_engine = [&](const std::shared_ptr<const Graph>& graph, Engine engine) {
     try {
-      answer.plan = plan_with(gpu, problem, graph, std::move(engine), fusion);
+      answer.plan = allowed_plan(gpu, problem, graph, std::move(engine), fusion);
     } catch (const Refused& refused) {
       refusal = refused.why;
     }
@@ -242,11 +252,31 @@ Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem
   return answer;
 }
 
+std::vector<std::unique_ptr<Conv2dGraphPlan>> all_conv2d_plans(const Conv2dGpu& gpu,
+                                                               const Conv2dProblem& problem) {
+  std::vector<std::unique_ptr<Conv2dGraphPlan>> plans;
+  const auto add = [&](const std::shared_ptr<const Graph>& graph, Descriptor config) {
+    try {
+      Engine engine = engine_of(std::move(config));
+      if (engine.computes_as_asked(problem))
+        plans.push_back(plan_with(gpu, problem, graph, std::move(engine)));
+    } catch (const Refused&) {  // cuDNN does not make each plan that it suggests
+    }
+  };
+  try {
+    const auto graph = std::make_shared<const Graph>(gpu, problem, Conv2dFusion{});
+    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK})
+      for (Descriptor& config : suggestions(gpu, *graph, mode)) add(graph, std::move(config));
+  } catch (const Refused&) {  // there are no more suggestions
+  }
+  return plans;
+}
+
 Conv2dAnswer conv2d_plan_of(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                             const Conv2dChoice& choice) {
   try {
     const auto graph = std::make_shared<const Graph>(gpu, problem, Conv2dFusion{});
-    return {plan_with(gpu, problem, graph, chosen(gpu, *graph, choice)), ""};
+    return {allowed_plan(gpu, problem, graph, chosen(gpu, *graph, choice)), ""};
   } catch (const Refused& refused) {
     return {nullptr, refused.why};
   }

@@ -111,6 +111,26 @@ TEST(Conv2dGraph, BatchNormIsPartOfThePlanInHalfPrecision) {
   }
 }
 
+TEST(Conv2dGraph, TheTakenPlanIsOneOfAllThatAreCompared) {
+  const Conv2dGpu there = gpu("h100");
+  for (const Conv2dType type : {Conv2dType::f32, Conv2dType::f16, Conv2dType::bf16}) {
+    const Conv2dProblem problem = problem_of(kShape, type, Conv2dDirection::forward, false);
+    const auto all = kernels::all_conv2d_plans(there, problem);
+    const auto taken = best_conv2d_plan(there, problem);
+    ASSERT_NE(taken.plan, nullptr) << taken.refusal;
+    EXPECT_GT(all.size(), 1u);
+    EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const auto& plan) {
+      return plan->choice() == taken.plan->choice();
+    }));
+    for (const auto& plan : all) {
+      EXPECT_LE(plan->choice().workspace_bytes, kernels::kConv2dWorkspaceBytes);
+      if (type == Conv2dType::f32) {
+        EXPECT_EQ(plan->notes().find("tensor cores"), std::string::npos);
+      }
+    }
+  }
+}
+
 TEST(Conv2dGraph, IsDeterministicAndASavedChoiceGivesTheSamePlan) {
   for (const char* name : {"t4", "rtx3060", "a100", "rtx4090", "h100", "b200"}) {
     const Conv2dGpu there = gpu(name);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/batch_norm.h"
 
+#include <functional>
+
+#include "weft/autograd/tape.h"
 #include "weft/tests/nn/nn_test_tools.h"
 
 namespace weft::nn {
@@ -114,6 +117,70 @@ TEST(BatchNorm, FusedFormsAreTheirParts) {
     const Tensor y = norm(x).value();
     expect_near(norm.fused(x, kernels::Activation::relu).value(), relu(y), 1e-5);
     expect_near(norm.with_residual(x, residual).value(), relu(add(y, residual)), 1e-5);
+  }
+}
+
+// The ops of a Sequential, in the order of their recording.
+struct RecordedOps : TapeObserver {
+  RecordedOps() : before(set_tape_observer(this)) {}
+  ~RecordedOps() override { set_tape_observer(before); }
+  void on_forward(const char* op, const std::string&, const Tensor&) override {
+    ops.emplace_back(op);
+  }
+  void on_backward(const char*, const std::string&, const Tensor&) override {}
+  TapeObserver* before;
+  Strings ops;
+};
+
+TEST(BatchNorm, IsPooledInOneOpWhereItCanBe) {
+  const Tensor x = numbers({2, 5, 4, 3});
+  const auto run = [&](bool relu, MaxPool2d pool, const std::function<void(BatchNorm&)>& change) {
+    Sequential net;
+    net.push(BatchNorm{3});
+    if (relu) net.push(ReLU{});
+    net.push(std::move(pool));
+    auto& norm = dynamic_cast<BatchNorm&>(net[0]);
+    give_weights(norm);
+    BatchNorm apart = norm;
+    change(norm);
+    change(apart);
+    const RecordedOps recorded;
+    const Variable input = Variable::leaf(x), its_input = Variable::leaf(x);
+    const Variable y = net(input);
+    Strings ops = recorded.ops;
+    Variable expected = apart(its_input);
+    if (relu) expected = weft::relu(expected);
+    expected = net[net.size() - 1](expected);
+    expect_same(y.value(), expected.value());
+    expect_same(norm.running_mean.value, apart.running_mean.value);
+    expect_same(norm.running_var.value, apart.running_var.value);
+    EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(),
+              apart.num_batches_tracked.value.item<i64>());
+    const Tensor seed = numbers(y.shape());
+    y.backward(seed);
+    expected.backward(seed);
+    expect_near(input.grad(), its_input.grad(), 1e-5);
+    if (norm.weight.variable().requires_grad()) {
+      expect_near(norm.weight.variable().grad(), apart.weight.variable().grad(), 1e-5);
+      expect_near(norm.bias.variable().grad(), apart.bias.variable().grad(), 1e-5);
+    }
+    return ops;
+  };
+  const auto nothing = [](BatchNorm&) {};
+  for (const bool relu : {false, true}) {
+    EXPECT_EQ(run(relu, MaxPool2d{2}, nothing), (Strings{"batch_norm_pool"}));
+    EXPECT_EQ(run(relu, MaxPool2d{2, {.stride = 2}}, nothing), (Strings{"batch_norm_pool"}));
+    for (const MaxPool2d& pool : {MaxPool2d{2, {.stride = 1}}, MaxPool2d{3},
+                                  MaxPool2d{2, {.padding = 1}}, MaxPool2d{{2, 1}}})
+      EXPECT_EQ(run(relu, pool, nothing), (Strings{"batch_norm", "max_pool2d"}));
+    EXPECT_EQ(run(relu, MaxPool2d{2}, [](BatchNorm& norm) { norm.eval(); }),
+              (Strings{"batch_norm_eval", "max_pool2d"}));
+    EXPECT_EQ(run(relu, MaxPool2d{2},
+                  [](BatchNorm& norm) {
+                    norm.weight.variable().set_requires_grad(false);
+                    norm.bias.variable().set_requires_grad(false);
+                  }),
+              (Strings{"batch_norm_eval", "max_pool2d"}));
   }
 }
 

@@ -67,13 +67,16 @@ def requested_saves(runs, random, number):
             lines.append(process.stdout.readline())
             check(lines[-1], f"{name}: ended early:\n{''.join(lines)}")
         asked = 0
-        while process.poll() is None:
+        rest = None
+        # Only communicate() has the output, also of a run that ends between two signals.
+        while rest is None:
             process.send_signal(signal.SIGUSR1)
             asked += 1
             try:
-                lines.append(process.communicate(timeout=random.uniform(0, 0.1) * runs.seconds)[0])
+                rest = process.communicate(timeout=random.uniform(0, 0.1) * runs.seconds)[0]
             except subprocess.TimeoutExpired:
                 pass
+        lines.append(rest)
         output = "".join(lines)
         check(process.returncode == 0, f"{name}: {asked} × SIGUSR1: ended with code {process.returncode}:\n{output}")
         check("checkpoint: requested" in output, f"{name}: {asked} × SIGUSR1 made no checkpoint:\n{output}")
