@@ -10,6 +10,11 @@ Tensor value_of(const Variable& variable) {
   return variable.defined() ? variable.value() : Tensor();
 }
 
+// What the backward pass needs of the statistics.
+BatchStatistics for_backward(const BatchStatistics& statistics) {
+  return {.mean = statistics.mean, .inv_std = statistics.inv_std, .variance = {}};
+}
+
 // The rows of the other ranks, if a SharedBatch is set.
 SharedRows rows_of(SharedBatch* batch) {
   if (batch == nullptr) return {};
@@ -19,23 +24,24 @@ SharedRows rows_of(SharedBatch* batch) {
 Variable normalised(const char* op, const Variable& x, const Variable& gamma, const Variable& beta,
                     const BatchStatistics& statistics, bool constant_statistics, bool relu,
                     const Variable& residual, const SharedRows& shared = {}) {
-  const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
+  const Tensor &X = x.value(), G = value_of(gamma), B = value_of(beta);
   Tensor y = batch_norm(X, statistics, G, B, value_of(residual), relu);
   // Without a residual the sign of y follows from x, which the kernel reads anyway.
-  const Tensor kept = relu && residual.defined() ? y : Tensor();
+  Tensor kept = relu && residual.defined() ? y : Tensor();
   if (relu || residual.defined())
     note_op([&] {
       return std::string(residual.defined() ? "add" : "") +
              (relu && residual.defined() ? "+" : "") + (relu ? "relu" : "");
     });
-  return record(op, std::move(y),
-                in_place_multi_input_edge(
-                    std::array{&residual, &x, &gamma, &beta},
-                    [=](const Tensor& dy, std::span<Tensor* const> d) {
-                      batch_norm_backward(
-                          {.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]}, dy, X,
-                          kept, statistics, G, B, relu, constant_statistics, shared);
-                    }));
+  return record(
+      op, std::move(y),
+      in_place_multi_input_edge(
+          std::array{&residual, &x, &gamma, &beta},
+          [X = X, G = G, B = B, kept = std::move(kept), statistics = for_backward(statistics),
+           shared, relu, constant_statistics](const Tensor& dy, std::span<Tensor* const> d) {
+            batch_norm_backward({.dx = d[1], .dresidual = d[0], .dgamma = d[2], .dbeta = d[3]}, dy,
+                                X, kept, statistics, G, B, relu, constant_statistics, shared);
+          }));
 }
 
 }  // namespace
@@ -56,20 +62,22 @@ BatchNormResult batch_norm_pool(const Variable& x, const Variable& gamma, const 
     result.y = max_pool2d(result.y);
     return result;
   }
-  const BatchStatistics statistics = batch_statistics(x.value(), options.eps);
-  const Tensor X = x.value(), G = value_of(gamma), B = value_of(beta);
+  const Tensor &X = x.value(), G = value_of(gamma), B = value_of(beta);
+  const BatchStatistics statistics = batch_statistics(X, options.eps);
   const bool wants_index =
       grad_enabled() && (x.requires_grad() || gamma.requires_grad() || beta.requires_grad());
   BatchNormPoolResult result = batch_norm_pool(X, statistics, G, B, options.relu, wants_index);
   Tensor y = std::exchange(result.y, Tensor());
   if (options.relu) note_op([] { return std::string("relu"); });
   return {record("batch_norm_pool", std::move(y),
-                 multi_input_edge(
-                     std::array{&x, &gamma, &beta},
-                     [=, relu = options.relu](const Tensor& dy, std::span<Tensor* const> d) {
-                       batch_norm_pool_backward({.dx = d[0], .dgamma = d[1], .dbeta = d[2]}, dy, X,
-                                                result, statistics, G, B, relu);
-                     })),
+                 multi_input_edge(std::array{&x, &gamma, &beta},
+                                  [X = X, G = G, B = B, saved = std::move(result),
+                                   statistics = for_backward(statistics), relu = options.relu](
+                                      const Tensor& dy, std::span<Tensor* const> d) {
+                                    batch_norm_pool_backward(
+                                        {.dx = d[0], .dgamma = d[1], .dbeta = d[2]}, dy, X, saved,
+                                        statistics, G, B, relu);
+                                  })),
           statistics.mean, statistics.variance};
 }
 

@@ -5,9 +5,10 @@
 
 #include "weft/tensor/tensor.h"
 
-// Times all plans of cuDNN's graph interface for a 3×3 convolution with padding 1 and returns a
-// call of the fastest, or an empty function in a build without cuDNN. Plans that are not
-// deterministic count too. The shapes are x (batch, height, width, in) and w (out, 3, 3, in); the
-// result has the dtype of x and is written to memory of the function's own. The tensors must
-// outlive the returned function, and are on one GPU.
+// Times the plans that cuDNN suggests for a 3×3 convolution with padding 1 (all_conv2d_plans() of
+// kernels/library/conv2d_graph.h, in f32 without TF32) and returns a call of the fastest, or an
+// empty function for tensors on the CPU. Plans that are not deterministic count too. The shapes are
+// x (batch, height, width, in) and w (out, 3, 3, in); the result has the dtype of x and is written
+// to memory of the function's own. The tensors must outlive the returned function, and are on one
+// GPU.
 std::function<void()> best_conv2d(const weft::Tensor& x, const weft::Tensor& w);

@@ -66,13 +66,14 @@ struct Call {
   void* workspace = nullptr;
 
   void run(const Conv2dGraphPlan& plan) const { plan.run(handle, arrays, workspace); }
-  // Infinity, if cuDNN made the plan and cannot run it.
+  // Infinity, if the plan was made and does not run.
   double seconds_of(const Conv2dGraphPlan& plan) const try {
+    constexpr double kNever = std::numeric_limits<double>::infinity();
     run(plan);  // this call warms up
-    cudaStreamSynchronize(stream);
+    if (cudaStreamSynchronize(stream) != cudaSuccess) return kNever;
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < 10; ++i) run(plan);
-    cudaStreamSynchronize(stream);
+    if (cudaStreamSynchronize(stream) != cudaSuccess) return kNever;
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   } catch (const InternalError&) {
     return std::numeric_limits<double>::infinity();

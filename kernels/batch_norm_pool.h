@@ -15,10 +15,13 @@
 // Note [Pooling before normalising]
 // In each channel z grows with x, or falls if gamma is negative. So the maximum of z is at the
 // largest or smallest x of a window, and z is computed there only. Rounding does not change that:
-// each operation of z keeps the order of its operand. y thus has the same bits as if all of z were
-// pooled. If x differs within a window and rounds to the same z, the index is that of the better x,
-// and of the first one in pool2d.h. z is a quarter as large and is neither written nor read, which
-// saves half of the memory traffic of the three ops, forward and backward.
+// each operation of z keeps the order of its operand. So y has the same bits as if all of z were
+// pooled, but for the sign of a zero, while gamma·inv_std and beta are finite. If x differs within
+// a window and rounds to the same z, the index is that of the better x, and of the first one in
+// pool2d.h.
+// All of z is neither written nor read. Counted with the statistics, forward and backward pass read
+// and write 5.6 times the bytes of x, and 10.6 times as two ops. `best` takes a quarter of x until
+// the backward pass.
 #pragma once
 #include "weft/device/device.h"
 #include "weft/kernels/batch_norm.h"

@@ -5,7 +5,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/batch_norm_channels.h"
+#include "weft/kernels/batch_norm_cpu.h"
 #include "weft/kernels/common/best.h"
 
 namespace weft::kernels {
@@ -24,25 +24,23 @@ void for_window_rows(const PooledImages& s, i64 per_image, const Body& body) {
                });
 }
 
-// The arrays of one window. The loops copy them into local variables: a store of a u8 may change
-// anything else, which would keep the compiler from vectorising.
+// What the forward pass writes, from one window on.
 template <class T>
-struct Forward {
+struct Pooled {
   T *y, *best;
   u8* index;
-  const T *upper, *lower;
-  i64 channels;
 };
 
-// sign·x is largest where z is. The sign is 0 if all z are equal, and NaN if all z are NaN.
+// Computes one window. sign·x is largest where z is; the sign is 0 if all z are equal, and NaN if
+// all z are NaN. Arrays are copied into local variables: a store of a u8 may change anything else,
+// which would keep the compiler from vectorising.
 template <bool relu, bool kSaves, class T>
-void normalise_best(const Forward<T> w, const NormChannels<T>& values, const T* sign) {
-  const T *upper = w.upper, *lower = w.lower;
+void normalise_best(const Pooled<T> out, const T* upper, const T* lower, i64 channels,
+                    const NormChannels<T>& values, const T* sign) {
   const T *mean = values.mean, *mean_low = values.mean_low, *scale = values.scale,
           *shift = values.shift;
-  T *y = w.y, *saved = w.best;
-  u8* index = w.index;
-  const i64 channels = w.channels;
+  T *y = out.y, *saved = out.best;
+  u8* index = out.index;
 #pragma GCC ivdep
   for (i64 c = 0; c < channels; ++c) {
     T best = upper[c], rank = best * sign[c];
@@ -64,38 +62,39 @@ void normalise_best(const Forward<T> w, const NormChannels<T>& values, const T* 
 }
 
 template <bool relu, bool kSaves, class T>
-void forward_rows(const Forward<T> all, const PooledImages& s, const NormChannels<T>& values,
-                  const T* sign) {
+void forward_rows(const Pooled<T>& out, const T* x, const PooledImages& s,
+                  const NormChannels<T>& values, const T* sign) {
   const i64 out_height = s.height / 2, out_width = s.width / 2;
   for_window_rows(s, out_height, [&](i64 row) {
     const i64 top = row / out_height * s.height + row % out_height * 2;
     for (i64 j = 0; j < out_width; ++j) {
       const i64 output = (row * out_width + j) * s.channels;
-      const T* upper = all.upper + (top * s.width + 2 * j) * s.channels;
-      normalise_best<relu, kSaves>(Forward<T>{all.y + output, kSaves ? all.best + output : nullptr,
-                                              kSaves ? all.index + output : nullptr, upper,
-                                              upper + s.width * s.channels, s.channels},
-                                   values, sign);
+      const T* upper = x + (top * s.width + 2 * j) * s.channels;
+      normalise_best<relu, kSaves>(Pooled<T>{out.y + output, kSaves ? out.best + output : nullptr,
+                                             kSaves ? out.index + output : nullptr},
+                                   upper, upper + s.width * s.channels, s.channels, values, sign);
     }
   });
 }
 
 template <class T>
-void forward(const Forward<T>& all, const PooledImages& s, const BatchNormParameters<T>& parameters,
-             bool relu) {
+void forward(const Pooled<T>& out, const T* x, const PooledImages& s,
+             const BatchNormParameters<T>& parameters, bool relu) {
   const NormChannels<T> values(s.channels);
   fill_channels(values, parameters, s.channels);
-  T* sign = values.slope;  // which only the backward pass needs
+  const Scratch<T, Cpu> signs(Cpu{}, s.channels);
+  T* sign = signs.data();
   for (i64 c = 0; c < s.channels; ++c)
     sign[c] = values.scale[c] > T(0) ? T(1) : (values.scale[c] < T(0) ? T(-1) : values.scale[c]);
   const auto run = [&]<bool kSaves>() {
-    if (relu) forward_rows<true, kSaves>(all, s, values, sign);
-    else forward_rows<false, kSaves>(all, s, values, sign);
+    if (relu) forward_rows<true, kSaves>(out, x, s, values, sign);
+    else forward_rows<false, kSaves>(out, x, s, values, sign);
   };
-  if (all.best != nullptr) run.template operator()<true>();
+  if (out.best != nullptr) run.template operator()<true>();
   else run.template operator()<false>();
 }
 
+// What the backward pass reads and writes, from one window on.
 template <class T>
 struct Gradient {
   const T *dy, *best;
@@ -179,17 +178,17 @@ void gradient(T* dx, const double* sums, const PooledWindows<T>& windows, const 
 
 }  // namespace
 
-#define WEFT_BATCH_NORM_POOL(T)                                                                 \
-  template <>                                                                                   \
-  void batch_norm_pool(Cpu, T* y, T* best, u8* index, const T* x, const PooledImages& images,   \
-                       const BatchNormParameters<T>& parameters, bool relu) {                   \
-    forward(Forward<T>{y, best, index, x, nullptr, images.channels}, images, parameters, relu); \
-  }                                                                                             \
-  template <>                                                                                   \
-  void batch_norm_pool_dx(Cpu, T* dx, const double* sums, const PooledWindows<T>& windows,      \
-                          const T* x, const PooledImages& images,                               \
-                          const BatchNormParameters<T>& parameters, bool relu) {                \
-    gradient(dx, sums, windows, x, images, parameters, relu);                                   \
+#define WEFT_BATCH_NORM_POOL(T)                                                               \
+  template <>                                                                                 \
+  void batch_norm_pool(Cpu, T* y, T* best, u8* index, const T* x, const PooledImages& images, \
+                       const BatchNormParameters<T>& parameters, bool relu) {                 \
+    forward(Pooled<T>{y, best, index}, x, images, parameters, relu);                          \
+  }                                                                                           \
+  template <>                                                                                 \
+  void batch_norm_pool_dx(Cpu, T* dx, const double* sums, const PooledWindows<T>& windows,    \
+                          const T* x, const PooledImages& images,                             \
+                          const BatchNormParameters<T>& parameters, bool relu) {              \
+    gradient(dx, sums, windows, x, images, parameters, relu);                                 \
   }
 WEFT_BATCH_NORM_POOL(float)
 WEFT_BATCH_NORM_POOL(double)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/nn/sequential.h"
 
+#include <typeinfo>
+
 #include "weft/autograd/ops.h"
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/conv2d.h"
@@ -20,6 +22,12 @@ bool keeps_channels(Module& module) {
          dynamic_cast<MaxPool2d*>(&module) != nullptr ||
          dynamic_cast<AvgPool2d*>(&module) != nullptr ||
          dynamic_cast<BatchNorm*>(&module) != nullptr;
+}
+
+// The module, if it is an M and of no class derived from M, whose forward() may be another.
+template <class M>
+M* exactly(Module& module) {
+  return typeid(module) == typeid(M) ? static_cast<M*>(&module) : nullptr;
 }
 
 }  // namespace
@@ -59,12 +67,11 @@ Sequential& Sequential::push(AnyModule module) {
 // index of the last of them. Returns i, and computes nothing, if the modules are others. Whoever
 // observes the output of each module gets all of them.
 std::size_t Sequential::normalise_and_pool(std::size_t i, Variable& y) {
-  auto* norm = dynamic_cast<BatchNorm*>(&*modules_[i]);
+  auto* norm = exactly<BatchNorm>(*modules_[i]);
   if (norm == nullptr || i + 1 >= modules_.size() || output_observer() != nullptr) return i;
   const bool relu = modules_[i + 1]->activation() == kernels::Activation::relu;
   const std::size_t last = i + (relu ? 2 : 1);
-  const auto* pool =
-      last < modules_.size() ? dynamic_cast<const MaxPool2d*>(&*modules_[last]) : nullptr;
+  const auto* pool = last < modules_.size() ? exactly<MaxPool2d>(*modules_[last]) : nullptr;
   if (pool == nullptr || !pool->tiles_by_2() || !norm->pools(y)) return i;
   y = norm->pooled(y, relu);
   return last;

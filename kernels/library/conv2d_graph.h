@@ -86,9 +86,9 @@ struct Conv2dFusion {
 // Asks for the best allowed plan (Note [Which engines]).
 Conv2dAnswer best_conv2d_plan(const Conv2dGpu& gpu, const Conv2dProblem& problem,
                               const Conv2dFusion& fusion = {});
-// Builds all plans for a problem that cuDNN suggests and that fit the workspace, the best by its
-// estimate first, also those that do not compute the same bits each time. A run takes none of
-// them; bench/best_conv2d.h compares with them.
+// Builds the plans that cuDNN suggests for a problem, the best by its estimate first: those of
+// Note [Which engines], and those that do not compute the same bits each time. A run takes one by
+// best_conv2d_plan(); bench/best_conv2d.h times all of them.
 std::vector<std::unique_ptr<Conv2dGraphPlan>> all_conv2d_plans(const Conv2dGpu& gpu,
                                                                const Conv2dProblem& problem);
 // Builds the plan of a choice that an earlier plan returned, or that a file claims it did.

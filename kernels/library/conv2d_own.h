@@ -7,7 +7,8 @@
 
 namespace weft::kernels {
 
-// What they compute of bias and activation while a result is in registers.
+// What these convolutions compute of bias and activation while a result is in registers: the bias
+// and relu.
 struct BiasAndRelu {
   BiasAndRelu() = default;
   BiasAndRelu(const float* values, Activation activation)
@@ -16,7 +17,7 @@ struct BiasAndRelu {
   bool relu = false;
 };
 
-// Applies an activation that is none of these.
+// Applies each activation that BiasAndRelu leaves out: any but relu.
 inline void activate_otherwise(float* y, Activation activation, const Conv2dShape& s) {
   if (activation == Activation::none || activation == Activation::relu) return;
   add_bias_and_activate<float>(Cpu{}, {y, s.batch * s.out_height * s.out_width, s.out_channels},

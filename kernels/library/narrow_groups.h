@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions with 3×3 kernels and groups of 1, 2 or 4 channels (depthwise, ResNeXt), in float on
-// the CPU. A vector holds channels of several groups, and of each pixel that it reads all lanes
-// are used.
+// the CPU. A vector holds the channels of one or more whole groups of a pixel, so that all of its
+// lanes are used.
 //   math     as in conv2d.h
 //   shapes   those that narrow_groups::takes() accepts
 //   saved    nothing

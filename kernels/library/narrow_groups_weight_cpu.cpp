@@ -22,21 +22,26 @@ struct Blocks {
   i64 rows, rows_of_part, rows_of_block, count;
 };
 
-// Adds to `sums`, in the layout of pack_weights, the products of the rows [from, to) of dy.
+struct Range {
+  i64 begin, end;
+};
+
+// Adds to `sums`, in the layout of pack_weights, the products of rows of dy. The channels are a
+// whole number of vectors.
 template <int lanes, int group, int stride>
 [[gnu::always_inline]] inline void add_rows(float* sums, const Images& dy, const Images& x,
-                                            const Conv2dShape& s, i64 from, i64 to) {
+                                            const Conv2dShape& s, Range rows, Range channels) {
   using V = Vector<lanes>;
   constexpr int columns = columns_of(stride);
-  for (i64 row = from; row < to; ++row)
+  for (i64 row = rows.begin; row < rows.end; ++row)
     for (i64 j = 0; j < s.out_width; j += kPixels) {
       const i64 image = row / s.out_height, i = row % s.out_height;
       const float *x_at[3][columns], *dy_at[kPixels];
       dy.find(dy_at, kPixels, image, i, j);
       for (i64 a = 0; a < 3; ++a)
         x.find(x_at[a], columns, image, i * stride - s.padding.h + a, j * stride - s.padding.w);
-      float* sum = sums;
-      for (i64 k = 0; k < s.channels; k += lanes) {
+      float* sum = sums + channels.begin * 9 * group;
+      for (i64 k = channels.begin; k < channels.end; k += lanes) {
         V gradient[kPixels];
 #pragma GCC unroll 8
         for (int p = 0; p < kPixels; ++p) load<lanes>(gradient[p], dy_at[p] + k);
@@ -75,17 +80,23 @@ void weight_gradient(float* dw, const Images& dy, const Images& x, const Conv2dS
   const Scratch<float, Cpu> sums(Cpu{}, 2 * blocks.count * size);
   float* const total = sums.data();
   float* const parts = total + blocks.count * size;
-  parallel_blocks(blocks.count, [&](i64 block) {
-    const i64 begin = block * blocks.rows_of_block,
+  // Where there are fewer blocks than threads, each block is divided by channels, which share no
+  // sum.
+  const i64 vectors = s.channels / lanes,
+            shares = std::min<i64>(vectors, (threads() + blocks.count - 1) / blocks.count);
+  parallel_blocks(blocks.count * shares, [&](i64 task) {
+    const i64 block = task / shares, share = task % shares, begin = block * blocks.rows_of_block,
               end = std::min(begin + blocks.rows_of_block, blocks.rows);
+    const Range channels{vectors * share / shares * lanes, vectors * (share + 1) / shares * lanes};
+    const i64 at = channels.begin * 9 * group, count = (channels.end - channels.begin) * 9 * group;
     for (i64 first = begin; first < end; first += blocks.rows_of_part) {
       float* const part = (first == begin ? total : parts) + block * size;
-      std::fill_n(part, size, 0.0f);
+      std::fill_n(part + at, count, 0.0f);
       with_lanes<lanes>([&] {
-        add_rows<lanes, group, stride>(part, dy, x, s, first,
-                                       std::min(first + blocks.rows_of_part, end));
+        add_rows<lanes, group, stride>(
+            part, dy, x, s, {first, std::min(first + blocks.rows_of_part, end)}, channels);
       });
-      if (first > begin) add<lanes>(total + block * size, part, size);
+      if (first > begin) add<lanes>(total + block * size + at, part + at, count);
     }
   });
   for (i64 block = 1; block < blocks.count; ++block) add<lanes>(total, total + block * size, size);

@@ -63,14 +63,18 @@ class Forward {
     constexpr i64 rows = Lanes<lanes>::kRows;
     const i64 most = (shares_points_ ? kLargeBlockBytes : kBlockBytes) / bytes_of_tile;
     block_ = std::min(std::max(most / rows, i64{1}) * rows, tiling_.tiles);
+    if (!shares_points_) {  // a block for each thread
+      const i64 share = (tiling_.tiles + threads() - 1) / threads();
+      block_ = std::min(block_, (share + rows - 1) / rows * rows);
+    }
   }
 
   void run() {
-    const i64 parts = shares_points_ ? 1 : std::max(threads(), 1);
+    const i64 blocks = (tiling_.tiles + block_ - 1) / block_;
+    const i64 parts = shares_points_ ? 1 : std::min<i64>(threads(), blocks);
     const i64 v_size = W::kPoints * block_ * s_.channels,
               sums_size = W::kPoints * block_ * s_.out_channels;
     const Scratch<float, Cpu> scratch(Cpu{}, parts * (v_size + sums_size));
-    const i64 blocks = (tiling_.tiles + block_ - 1) / block_;
     if (shares_points_) {
       float* const v = scratch.data();
       float* const sums = v + v_size;

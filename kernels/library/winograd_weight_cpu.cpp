@@ -12,8 +12,8 @@
 namespace weft::kernels::winograd {
 namespace {
 
-// A chunk has enough tiles that its products take longer than
-// adding them to the sums of the chunks before.
+// A chunk has enough tiles that its products take longer than adding them to the sums of the chunks
+// before.
 constexpr i64 kChunkBytes = i64{1} << 20, kChunkTiles = 64;
 
 // dw = the gradient. Chunks of tiles are transformed and multiplied one after the other, so that

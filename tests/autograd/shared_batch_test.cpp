@@ -314,5 +314,24 @@ TEST(SharedBatchNorm, MeetsNobodyWithoutAGradientOfTheInputOrWithConstantStatist
   EXPECT_EQ(errors, std::vector<std::string>(2));
 }
 
+TEST(SharedBatchNorm, IsThatOfThePooledNormToo) {
+  const BatchIn whole = whole_batch(5, 0, DType::f64, Cpu{});
+  const Tensor expected =
+      max_pool2d(batch_norm(Variable(whole.x), whole.gamma, whole.beta).y).value();
+  const std::vector<i64> samples{4, 1};
+  const auto errors = on_ranks(samples, [&](std::size_t rank, RankOfMeeting& batch) {
+    const i64 begin = rank == 0 ? 0 : samples[0];
+    const BatchIn own = share_of(whole, begin, samples[rank]);
+    set_shared_batch(&batch);
+    const BatchNormResult result = batch_norm_pool(own.x, own.gamma, own.beta);
+    set_shared_batch(nullptr);
+    EXPECT_EQ(batch.sums, 2);
+    EXPECT_EQ(
+        testing::difference(result.y.value(), expected.slice(begin, begin + samples[rank]), 1e-12),
+        "");
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
+}
+
 }  // namespace
 }  // namespace weft

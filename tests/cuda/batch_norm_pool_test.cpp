@@ -115,6 +115,10 @@ TEST(CudaBatchNormPool, ChoosesAsPoolingDoes) {
         batch_norm_pool<float>(device, y.data(), best.data(), index.data(), x.data(), {1, 2, 2, 1},
                                parameters, false);
         EXPECT_EQ(index[0], channel.index[i]) << "gamma " << channel.gamma << ", image " << i;
+        const double expected = images[i][channel.index[i]];
+        EXPECT_TRUE(best[0] == expected || (std::isnan(best[0]) && std::isnan(expected)));
+        const double z = (expected - 0.5) * channel.gamma;
+        EXPECT_TRUE(y[0] == z || (std::isnan(y[0]) && std::isnan(z)));
       };
       check(Cuda{});
       check(Cpu{});

@@ -3,7 +3,9 @@
 #include "weft/kernels/library/winograd.h"
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -84,12 +86,14 @@ double relative_error(const std::vector<float>& actual, const std::vector<double
   return std::sqrt(error / norm);
 }
 
-// Edges that cut tiles; one tile, several blocks; blocks whose points are shared; paddings 0 to 2.
+// Edges that cut tiles; one tile, several blocks; blocks whose points are shared; paddings 0 to 2;
+// sums over several chunks of tiles.
 const Conv2dShape kWinogradShapes[] = {
     winograd_shape(2, 7, 5, 16, 32),     winograd_shape(1, 1, 1, 16, 16),
     winograd_shape(3, 9, 10, 32, 48, 0), winograd_shape(2, 6, 6, 16, 16, 2),
     winograd_shape(3, 16, 16, 64, 64),   winograd_shape(1, 4, 4, 256, 272),
     winograd_shape(20, 4, 4, 16, 2064),  winograd_shape(2, 3, 40, 48, 16),
+    winograd_shape(3, 33, 34, 16, 16),   winograd_shape(7, 16, 16, 128, 128),
 };
 
 TEST(Winograd, ErrorsAreWithinTheBounds) {
@@ -145,6 +149,49 @@ TEST(Winograd, KeepsNaN) {
                    4);
   for (std::size_t i = 0; i < y.size(); i += 16) EXPECT_TRUE(std::isnan(y[i])) << i;
   EXPECT_FALSE(std::isnan(y[1]));
+}
+
+// A pixel that is not finite reaches each output of a tile that has it among its inner 4 × 4
+// inputs.
+TEST(Winograd, ANaNSpreadsOverItsTiles) {
+  const Conv2dShape s = winograd_shape(1, 12, 12, 16, 16);
+  for (const float value : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    WinogradCase<float> given(s);
+    given.x[0] = value;
+    std::vector<float> y(static_cast<std::size_t>(outputs(s)));
+    winograd::conv2d(y.data(), given.x.data(), given.w.data(), given.bias.data(), Activation::none,
+                     s, 4);
+    for (std::size_t row = 0; row < 12; ++row)
+      for (std::size_t column = 0; column < 12; ++column)
+        EXPECT_EQ(std::isfinite(y[(row * 12 + column) * 16]), row >= 4 || column >= 4)
+            << row << ", " << column;
+  }
+}
+
+// What a run calls takes Winograd's filtering, in each pass.
+TEST(Winograd, AgreesWithDirectConvolutions) {
+  const testing::MachineState restore;
+  const Conv2dShape s = winograd_shape(8, 16, 16, 16, 32);
+  const WinogradCase<float> given(s);
+  WinogradResult<float> own(s), direct(s);
+  for (WinogradResult<float>* result : {&own, &direct}) {
+    set_convolution_method(result == &own ? ConvolutionMethod::winograd
+                                          : ConvolutionMethod::direct);
+    conv2d(Cpu{}, result->y.data(), given.x.data(), given.w.data(), given.bias.data(),
+           Activation::relu, s);
+    conv2d_input_gradient(Cpu{}, result->dx.data(), given.dy.data(), given.w.data(), s);
+    conv2d_weight_gradient(Cpu{}, result->dw.data(), result->dbias.data(), given.dy.data(),
+                           given.x.data(), s);
+  }
+  const auto doubles = [](const std::vector<float>& values) {
+    return std::vector<double>(values.begin(), values.end());
+  };
+  // The bits differ, or the direct convolution was compared with itself.
+  for (const auto& [its, other] : {std::pair{&own.y, &direct.y}, std::pair{&own.dx, &direct.dx},
+                                   std::pair{&own.dw, &direct.dw}}) {
+    EXPECT_LT(relative_error(*its, doubles(*other)), 1e-5);
+    EXPECT_GT(relative_error(*its, doubles(*other)), 0);
+  }
 }
 
 TEST(ConvolutionMethod, ChoosesByShape) {

@@ -132,56 +132,129 @@ struct RecordedOps : TapeObserver {
   Strings ops;
 };
 
-TEST(BatchNorm, IsPooledInOneOpWhereItCanBe) {
+struct PooledNorm {
+  kernels::Activation activation = kernels::Activation::relu;  // none: no module
+  std::function<void(BatchNorm&)> change = [](BatchNorm&) {};
+  bool trains_input = true;
+};
+
+// Runs a BatchNorm, an activation and a pool as a Sequential and one after the other, compares all
+// that they give, and returns the ops of the Sequential.
+Strings ops_of_pooled_norm(const MaxPool2d& pool, const PooledNorm& o) {
+  using kernels::Activation;
   const Tensor x = numbers({2, 5, 4, 3});
-  const auto run = [&](bool relu, MaxPool2d pool, const std::function<void(BatchNorm&)>& change) {
-    Sequential net;
-    net.push(BatchNorm{3});
-    if (relu) net.push(ReLU{});
-    net.push(std::move(pool));
-    auto& norm = dynamic_cast<BatchNorm&>(net[0]);
-    give_weights(norm);
-    BatchNorm apart = norm;
-    change(norm);
-    change(apart);
-    const RecordedOps recorded;
-    const Variable input = Variable::leaf(x), its_input = Variable::leaf(x);
-    const Variable y = net(input);
-    Strings ops = recorded.ops;
-    Variable expected = apart(its_input);
-    if (relu) expected = weft::relu(expected);
-    expected = net[net.size() - 1](expected);
-    expect_same(y.value(), expected.value());
-    expect_same(norm.running_mean.value, apart.running_mean.value);
-    expect_same(norm.running_var.value, apart.running_var.value);
-    EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(),
-              apart.num_batches_tracked.value.item<i64>());
-    const Tensor seed = numbers(y.shape());
-    y.backward(seed);
-    expected.backward(seed);
-    expect_near(input.grad(), its_input.grad(), 1e-5);
-    if (norm.weight.variable().requires_grad()) {
-      expect_near(norm.weight.variable().grad(), apart.weight.variable().grad(), 1e-5);
-      expect_near(norm.bias.variable().grad(), apart.bias.variable().grad(), 1e-5);
-    }
-    return ops;
+  Sequential net;
+  net.push(BatchNorm{3});
+  if (o.activation == Activation::relu) net.push(ReLU{});
+  if (o.activation == Activation::tanh) net.push(Tanh{});
+  net.push(pool);
+  auto& norm = dynamic_cast<BatchNorm&>(net[0]);
+  give_weights(norm);
+  norm.weight.value().slice(1, 2).fill(-0.7);
+  BatchNorm apart = norm;
+  o.change(norm);
+  o.change(apart);
+  const auto input_of = [&] { return o.trains_input ? Variable::leaf(x) : Variable(x); };
+  const Variable input = input_of(), its_input = input_of();
+  const RecordedOps recorded;
+  const Variable y = net(input);
+  Strings ops = recorded.ops;
+  Variable expected = apart(its_input);
+  for (std::size_t i = 1; i < net.size(); ++i) expected = net[i](expected);
+  expect_near(y.value(), expected.value(), o.activation == Activation::tanh ? 1e-6 : 0);
+  expect_same(norm.running_mean.value, apart.running_mean.value);
+  expect_same(norm.running_var.value, apart.running_var.value);
+  EXPECT_EQ(norm.num_batches_tracked.value.item<i64>(),
+            apart.num_batches_tracked.value.item<i64>());
+  const Tensor seed = numbers(y.shape());
+  y.backward(seed);
+  expected.backward(seed);
+  const auto expect_same_gradient = [](const Variable& a, const Variable& b) {
+    ASSERT_EQ(a.grad().defined(), b.grad().defined());
+    if (a.grad().defined()) expect_near(a.grad(), b.grad(), 1e-5);
   };
-  const auto nothing = [](BatchNorm&) {};
-  for (const bool relu : {false, true}) {
-    EXPECT_EQ(run(relu, MaxPool2d{2}, nothing), (Strings{"batch_norm_pool"}));
-    EXPECT_EQ(run(relu, MaxPool2d{2, {.stride = 2}}, nothing), (Strings{"batch_norm_pool"}));
-    for (const MaxPool2d& pool : {MaxPool2d{2, {.stride = 1}}, MaxPool2d{3},
-                                  MaxPool2d{2, {.padding = 1}}, MaxPool2d{{2, 1}}})
-      EXPECT_EQ(run(relu, pool, nothing), (Strings{"batch_norm", "max_pool2d"}));
-    EXPECT_EQ(run(relu, MaxPool2d{2}, [](BatchNorm& norm) { norm.eval(); }),
-              (Strings{"batch_norm_eval", "max_pool2d"}));
-    EXPECT_EQ(run(relu, MaxPool2d{2},
-                  [](BatchNorm& norm) {
-                    norm.weight.variable().set_requires_grad(false);
-                    norm.bias.variable().set_requires_grad(false);
-                  }),
-              (Strings{"batch_norm_eval", "max_pool2d"}));
-  }
+  if (o.trains_input) expect_same_gradient(input, its_input);
+  expect_same_gradient(norm.weight.variable(), apart.weight.variable());
+  expect_same_gradient(norm.bias.variable(), apart.bias.variable());
+  return ops;
+}
+
+TEST(BatchNorm, IsPooledInOneOp) {
+  for (const auto activation : {kernels::Activation::none, kernels::Activation::relu})
+    for (const bool trains_input : {false, true}) {
+      const PooledNorm plain{.activation = activation, .trains_input = trains_input};
+      EXPECT_EQ(ops_of_pooled_norm(MaxPool2d{2}, plain), (Strings{"batch_norm_pool"}));
+      EXPECT_EQ(ops_of_pooled_norm(MaxPool2d{2, {.stride = 2}}, plain),
+                (Strings{"batch_norm_pool"}));
+      for (const bool weight : {false, true}) {
+        PooledNorm one = plain;  // of weight and bias is trained
+        one.change = [weight](BatchNorm& norm) {
+          (weight ? norm.bias : norm.weight).variable().set_requires_grad(false);
+        };
+        EXPECT_EQ(ops_of_pooled_norm(MaxPool2d{2}, one), (Strings{"batch_norm_pool"}));
+      }
+    }
+}
+
+TEST(BatchNorm, IsPooledByAnOpOfItsOwnElsewhere) {
+  const Strings apart{"batch_norm", "max_pool2d"}, constant{"batch_norm_eval", "max_pool2d"};
+  for (const MaxPool2d& pool :
+       {MaxPool2d{2, {.stride = 1}}, MaxPool2d{3}, MaxPool2d{2, {.padding = 1}}, MaxPool2d{{2, 1}}})
+    EXPECT_EQ(ops_of_pooled_norm(pool, {}), apart);
+  EXPECT_EQ(ops_of_pooled_norm(MaxPool2d{2}, {.activation = kernels::Activation::tanh}),
+            (Strings{"batch_norm", "tanh", "max_pool2d"}));
+  for (const std::function<void(BatchNorm&)>& change : std::vector<std::function<void(BatchNorm&)>>{
+           [](BatchNorm& norm) { norm.eval(); },
+           [](BatchNorm& norm) { norm.freeze_statistics(true); },
+           [](BatchNorm& norm) {
+             norm.weight.variable().set_requires_grad(false);
+             norm.bias.variable().set_requires_grad(false);
+           }})
+    EXPECT_EQ(ops_of_pooled_norm(MaxPool2d{2}, {.change = change}), constant);
+}
+
+// A class derived from one of the modules may compute something else.
+struct Doubled : MaxPool2d {
+  Doubled() : MaxPool2d(2) {}
+  Variable forward(const Variable& x) override { return 2.0 * MaxPool2d::forward(x); }
+};
+struct Shifted : BatchNorm {
+  Shifted() : BatchNorm(3) {}
+  Variable forward(const Variable& x) override { return BatchNorm::forward(x) + 1.0; }
+};
+
+TEST(BatchNorm, IsNotPooledInPlaceOfADerivedModule) {
+  const Tensor x = numbers({2, 4, 4, 3});
+  BatchNorm norm{3};
+  const Tensor y = norm(x).value();
+  Sequential doubled{norm, Doubled{}}, shifted{Shifted{}, MaxPool2d{2}};
+  expect_near(doubled(x).value(), affine(max_pool2d(y), 2, 0), 1e-6);
+  expect_near(shifted(x).value(), affine(max_pool2d(y), 1, 1), 1e-6);
+}
+
+TEST(BatchNorm, IsPooledWithoutGradientsAndSeenByObservers) {
+  struct Outputs : OutputObserver {
+    void on_output(const Module& module, const Variable& output) override {
+      labels.push_back(module.label() + " " + output.shape().to_string());
+    }
+    Strings labels;
+  };
+  Sequential net{BatchNorm{3}, ReLU{}, MaxPool2d{2}};
+  const Tensor x = numbers({2, 4, 4, 3});
+  const Tensor y = [&] {
+    const NoGrad off;
+    return net(x).value();
+  }();
+  expect_same(y, net(x).value());
+  Outputs seen;
+  OutputObserver* before = set_output_observer(&seen);
+  expect_same(y, net(x).value());
+  set_output_observer(before);
+  EXPECT_EQ(seen.labels.size(), 4u);  // the three modules and the Sequential
+  EXPECT_NE(error_of([&] {
+              net(numbers({2, 1, 4, 3}));
+            }).find("max_pool2d: x is (2, 1, 4, 3)"),
+            std::string::npos);
 }
 
 TEST(BatchNorm, ErrorsNameTheLayer) {

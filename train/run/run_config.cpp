@@ -51,8 +51,8 @@ void describe(Fields& f, RunOptions& o) {
     unprinted_if(o.system_every.is_zero()));
   f("threads", o.threads, "threads of the CPU; 0: one per core", in_range(0, kMostThreads));
   f("convolution", o.convolution,
-    "how the CPU computes convolutions in fp32: directly, by Winograd's filtering, or as it is "
-    "faster",
+    "convolutions in fp32 on the CPU; auto: chosen by the shape; direct: oneDNN's or Eigen's only; "
+    "winograd: Winograd's filtering wherever it can be used",
     unprinted_if(o.convolution == kernels::ConvolutionMethod::auto_));
   f("dir", o.dir, "the run folder; empty: runs/<config>/<date>-<time>", is_path);
   f("log_every", o.log_every,

@@ -86,8 +86,8 @@ __device__ NormGradientTerms<C> terms_of(TwoSums<double> sums, double rows, doub
           static_cast<C>(sums.second * per_row * inv_std * inv_std)};
 }
 
-// Computes the terms from the sums of each channel over `rows`, or over the rows that stand
-// behind the sums if `rows` is 0.
+// Computes the terms from the sums of each channel over `rows`. If `rows` is 0, sums[2·channels] is
+// their number.
 template <class C>
 __global__ void __launch_bounds__(kThreads)
     gradient_terms_kernel(NormGradientTerms<C>* terms, const double* sums, const double* inv_std,
