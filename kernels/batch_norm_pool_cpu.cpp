@@ -7,6 +7,7 @@
 #include "weft/device/simd.h"
 #include "weft/kernels/batch_norm_cpu.h"
 #include "weft/kernels/common/best.h"
+#include "weft/kernels/pool2d_taps.h"
 
 namespace weft::kernels {
 namespace {
@@ -32,8 +33,7 @@ struct Pooled {
 };
 
 // Computes one window. sign·x is largest where z is; the sign is 0 if all z are equal, and NaN if
-// all z are NaN. Arrays are copied into local variables: a store of a u8 may change anything else,
-// which would keep the compiler from vectorising.
+// all z are NaN. Arrays are copied into local variables (Note [Windows of 2 × 2]).
 template <bool relu, bool kSaves, class T>
 void normalise_best(const Pooled<T> out, const T* upper, const T* lower, i64 channels,
                     const NormChannels<T>& values, const T* sign) {
@@ -41,23 +41,28 @@ void normalise_best(const Pooled<T> out, const T* upper, const T* lower, i64 cha
           *shift = values.shift;
   T *y = out.y, *saved = out.best;
   u8* index = out.index;
+  Lane<T> taps[kTile];
+  for (i64 first = 0; first < channels; first += kTile) {
+    const i64 end = std::min(channels, first + kTile);
 #pragma GCC ivdep
-  for (i64 c = 0; c < channels; ++c) {
-    T best = upper[c], rank = best * sign[c];
-    Lane<T> at = 0;
-    const auto take = [&](T value, Lane<T> tap) {
-      const T its_rank = value * sign[c];
-      const bool takes = takes_over(its_rank, rank);
-      rank = takes ? its_rank : rank;
-      best = takes ? value : best;
-      at = takes ? tap : at;
-    };
-    take(upper[channels + c], 1);
-    take(lower[c], 2);
-    take(lower[channels + c], 3);
-    const T z = ((best - mean[c]) - mean_low[c]) * scale[c] + shift[c];
-    y[c] = relu && z < T(0) ? T(0) : z;
-    if constexpr (kSaves) saved[c] = best, index[c] = static_cast<u8>(at);
+    for (i64 c = first; c < end; ++c) {
+      T best = upper[c], rank = best * sign[c];
+      Lane<T> at = 0;
+      const auto take = [&](T value, Lane<T> tap) {
+        const T its_rank = value * sign[c];
+        const bool takes = takes_over(its_rank, rank);
+        rank = takes ? its_rank : rank;
+        best = takes ? value : best;
+        at = takes ? tap : at;
+      };
+      take(upper[channels + c], 1);
+      take(lower[c], 2);
+      take(lower[channels + c], 3);
+      const T z = ((best - mean[c]) - mean_low[c]) * scale[c] + shift[c];
+      y[c] = relu && z < T(0) ? T(0) : z;
+      if constexpr (kSaves) saved[c] = best, taps[c - first] = at;
+    }
+    if constexpr (kSaves) narrow(index + first, taps, end - first);
   }
 }
 
@@ -113,22 +118,27 @@ void gradient_of_window(const Gradient<T> g, const NormChannels<T>& values, cons
   const u8* index = g.index;
   T *upper_dx = g.dx, *lower_dx = g.dx + g.row;
   const i64 channels = g.channels;
+  Lane<T> taps[kTile];
+  for (i64 first = 0; first < channels; first += kTile) {
+    const i64 end = std::min(channels, first + kTile);
+    widen(taps, index + first, end - first);
 #pragma GCC ivdep
-  for (i64 c = 0; c < channels; ++c) {
-    T dz = dy[c];
-    if constexpr (relu) {
-      const T from_mean = (best[c] - mean[c]) - mean_low[c];
-      dz = from_mean * scale[c] + beta[c] <= T(0) ? T(0) : dz;
+    for (i64 c = first; c < end; ++c) {
+      T dz = dy[c];
+      if constexpr (relu) {
+        const T from_mean = (best[c] - mean[c]) - mean_low[c];
+        dz = from_mean * scale[c] + beta[c] <= T(0) ? T(0) : dz;
+      }
+      const Lane<T> at = taps[c - first];
+      const auto dx = [&](T x, Lane<T> tap) {
+        const T from_mean = (x - mean[c]) - mean_low[c];
+        return scale[c] * ((at == tap ? dz : T(0)) - shift[c] - from_mean * slope[c]);
+      };
+      upper_dx[c] = dx(upper[c], 0);
+      upper_dx[channels + c] = dx(upper[channels + c], 1);
+      lower_dx[c] = dx(lower[c], 2);
+      lower_dx[channels + c] = dx(lower[channels + c], 3);
     }
-    const Lane<T> at = index[c];
-    const auto dx = [&](T x, Lane<T> tap) {
-      const T from_mean = (x - mean[c]) - mean_low[c];
-      return scale[c] * ((at == tap ? dz : T(0)) - shift[c] - from_mean * slope[c]);
-    };
-    upper_dx[c] = dx(upper[c], 0);
-    upper_dx[channels + c] = dx(upper[channels + c], 1);
-    lower_dx[c] = dx(lower[c], 2);
-    lower_dx[channels + c] = dx(lower[channels + c], 3);
   }
 }
 

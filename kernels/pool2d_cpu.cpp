@@ -7,11 +7,11 @@
 #include "weft/device/simd.h"
 #include "weft/kernels/common/best.h"
 #include "weft/kernels/common/scratch.h"
+#include "weft/kernels/pool2d_taps.h"
 
 namespace weft::kernels {
 namespace {
 
-constexpr i64 kTile = 64;  // channels whose partial results fit into registers or the L1 cache
 constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processes
 
 struct Range {
@@ -98,11 +98,7 @@ void for_each_contribution(T* dx, const Pool2dShape& s, const Body& body) {
   else gather_rows_of<T>(dx, s, body);
 }
 
-// Note [Windows of 2 × 2]
-// Most models pool windows of 2 × 2 pixels that tile the image. Their loops keep the four taps in
-// registers and write each element of dx once. All that such a loop reads is copied into local
-// variables, because a store of a u8 may change anything else, which keeps the compiler from
-// vectorising.
+// Whether Note [Windows of 2 × 2] applies.
 bool is_tiled_by_2(const Pool2dShape& s) {
   return s.kernel_h == 2 && s.kernel_w == 2 && s.stride_h == 2 && s.stride_w == 2 &&
          s.padding_h == 0 && s.padding_w == 0;
@@ -123,20 +119,25 @@ void max_of_window(const Window<T, Index, const T> w) {
   T* output = w.output;
   Index* index = w.index;
   const i64 channels = w.channels;
+  Lane<T> taps[kTile];
+  for (i64 first = 0; first < channels; first += kTile) {
+    const i64 end = std::min(channels, first + kTile);
 #pragma GCC ivdep
-  for (i64 c = 0; c < channels; ++c) {
-    T best = upper[c];
-    Lane<T> at = 0;
-    const auto take = [&](T value, Lane<T> tap) {
-      const bool takes = takes_over(value, best);
-      best = takes ? value : best;
-      at = takes ? tap : at;
-    };
-    take(upper[channels + c], 1);
-    take(lower[c], 2);
-    take(lower[channels + c], 3);
-    output[c] = best;
-    if constexpr (kIndex) index[c] = static_cast<Index>(at);
+    for (i64 c = first; c < end; ++c) {
+      T best = upper[c];
+      Lane<T> at = 0;
+      const auto take = [&](T value, Lane<T> tap) {
+        const bool takes = takes_over(value, best);
+        best = takes ? value : best;
+        at = takes ? tap : at;
+      };
+      take(upper[channels + c], 1);
+      take(lower[c], 2);
+      take(lower[channels + c], 3);
+      output[c] = best;
+      if constexpr (kIndex) taps[c - first] = at;
+    }
+    if constexpr (kIndex) narrow(index + first, taps, end - first);
   }
 }
 
@@ -146,14 +147,19 @@ void gradient_of_window(const Window<const T, const Index, T> w) {
   const T* dy = w.output;
   const Index* index = w.index;
   const i64 channels = w.channels;
+  Lane<T> taps[kTile];
+  for (i64 first = 0; first < channels; first += kTile) {
+    const i64 end = std::min(channels, first + kTile);
+    widen(taps, index + first, end - first);
 #pragma GCC ivdep
-  for (i64 c = 0; c < channels; ++c) {
-    const T grad = dy[c];
-    const Index at = index[c];
-    upper[c] = at == 0 ? grad : T(0);
-    upper[channels + c] = at == 1 ? grad : T(0);
-    lower[c] = at == 2 ? grad : T(0);
-    lower[channels + c] = at == 3 ? grad : T(0);
+    for (i64 c = first; c < end; ++c) {
+      const T grad = dy[c];
+      const Lane<T> at = taps[c - first];
+      upper[c] = at == 0 ? grad : T(0);
+      upper[channels + c] = at == 1 ? grad : T(0);
+      lower[c] = at == 2 ? grad : T(0);
+      lower[channels + c] = at == 3 ? grad : T(0);
+    }
   }
 }
 
