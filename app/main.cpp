@@ -19,6 +19,7 @@
 #include "weft/core/nearest.h"
 #include "weft/core/plugin.h"
 #include "weft/core/printable.h"
+#include "weft/device/simd.h"
 #include "weft/train/checkpoint/environment.h"
 
 namespace {
@@ -53,6 +54,15 @@ void check_command(const CLI::App& app, int argc, char** argv) {
   const std::string given = argv[1];
   WEFT_CHECK(std::find(known.begin(), known.end(), given) != known.end(),
              "unknown command '{}'; known: {}{}", given, listed(known), did_you_mean(given, known));
+}
+
+// A misspelled set would otherwise be taken for a measurement of that set.
+void check_vector_set() {
+  const char* wish = std::getenv("WEFT_SIMD");
+  if (wish != nullptr && name_of(vector_set()) != wish)
+    log_warning(
+        "WEFT_SIMD is '{}'; baseline, avx2 or avx512 is required, of what this machine has; {} is used",
+        printable_line(wish), name_of(vector_set()));
 }
 
 int run_command(int argc, char** argv) {
@@ -124,6 +134,7 @@ int main(int argc, char** argv) {
     if (level == LogLevel::warning)
       std::fprintf(stderr, "weft: warning: %s\n", std::string(message).c_str());
   });
+  check_vector_set();
   const int exit_code = run_command(argc, argv);
   // A failure or a stop has an exit code of its own. `--help` and every command come here.
   if (exit_code != app::kDone) return exit_code;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/bench/arguments.h"
 #include "weft/core/error.h"
 #include "weft/data/tensor_dataset.h"
 #include "weft/device/parallel.h"
@@ -195,8 +196,8 @@ int main(int count, char** arguments) try {
   WEFT_CHECK(count == 3 || count == 5,
              "checkpoint_bench: {} arguments given; MEGABYTES FOLDER [--threads N] is required",
              count - 1);
-  if (count == 5) set_threads(std::stoi(arguments[4]));
-  const BenchState state(std::stol(arguments[1]));
+  if (count == 5) set_threads(number_of(arguments[4], arguments[3]));
+  const BenchState state(number_of(arguments[1], "MEGABYTES"));
   std::printf("{\"ready\": true, \"threads\": %d}\n", threads());
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {

@@ -20,13 +20,12 @@ it counts the time in which they wait for each other as well.
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import statistics
 import sys
 import time
 
-from run import WORKS, Process
+from run import WORKS, Process, require_program
 
 EPOCH = {"cpu": 16, "cuda": 64}  # steps, as in weft_bench.cpp
 
@@ -94,8 +93,7 @@ def main():
     if options.rounds < 5:
         parser.error(f"--rounds: {options.rounds} given; at least 5 are required")
     for program in (options.old, options.new):
-        if not os.access(program, os.X_OK) or not program.is_file():
-            parser.error(f"{program} is not a program; a build of weft_bench is required")
+        require_program(parser, program, "weft_bench")
     options.old, options.new = options.old.resolve(), options.new.resolve()
     rows = []
     print(f"{'work':<14}{'steps':<9}{'old ms':>9}{'new ms':>9}  {'ratio, its range':<23}"

@@ -10,12 +10,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <cstdio>
 #include <random>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "weft/bench/arguments.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/library/conv2d_method.h"
@@ -162,9 +163,12 @@ void table(const std::vector<Layer>& layers, const std::vector<Way>& others, i64
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 9;
-  const i64 batch = count > 2 ? std::max(1, std::atoi(arguments[2])) : 32;
+int main(int count, char** arguments) try {
+  WEFT_CHECK(count <= 3,
+             "convolution_bench: {} arguments given; at most ROUNDS and BATCH are required",
+             count - 1);
+  const int rounds = count > 1 ? number_of(arguments[1], "ROUNDS") : 9;
+  const i64 batch = count > 2 ? number_of(arguments[2], "BATCH") : 32;
   kernels::set_convolution_method(kernels::ConvolutionMethod::direct);
   set_threads(1);
   fmt::print("{}, {}\n", name_of(vector_set()), kernels::name_of(kernels::cpu_backend()));
@@ -201,4 +205,7 @@ int main(int count, char** arguments) {
          {32, 64, 128, 1, 2},
          {16, 128, 256, 1, 2}},
         {}, batch, rounds);
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
 }

@@ -32,7 +32,7 @@ import sys
 import time
 
 import sized_works
-from run import PEER, Process, torch_process, torch_python
+from run import PEER, Process, require_place, require_program, torch_process, torch_python
 
 CORES = len(os.sched_getaffinity(0))
 BEND = 0.25
@@ -107,7 +107,7 @@ def lines(rows):
 
 
 def measure(python, mode, work, threads, options):
-    with Process([options.weft_bench, work, "--threads", threads]) as weft, \
+    with Process([options.weft_bench.resolve(), work, "--threads", threads]) as weft, \
          torch_process(python, work, mode, threads, options) as peer:
         sides, times = [("weft", weft), ("torch", peer)], {"weft": [], "torch": []}
         for _, side in sides:
@@ -135,7 +135,7 @@ def print_lines(found):
 
 def options_of(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weft_bench", nargs="?", help="the program built from bench/weft_bench.cpp")
+    parser.add_argument("weft_bench", nargs="?", type=pathlib.Path, help="the program built from bench/weft_bench.cpp")
     parser.add_argument("--axis", nargs="+", choices=AXES, default=list(AXES))
     parser.add_argument("--work", nargs="+", choices=sized_works.SIZES, default=list(sized_works.SIZES))
     parser.add_argument("--short", action="store_true", help="fewer points and rounds, in two minutes")
@@ -157,6 +157,18 @@ def options_of(arguments=None):
         parser.error("--draw: given without --plot; the SVG to write is required")
     if not options.draw and not options.weft_bench:
         parser.error("weft_bench: missing; the program built from bench/weft_bench.cpp is required")
+    without = [axis for axis in options.axis if not any(kind in AXES[axis] for kind in options.work)]
+    if without:
+        parser.error(f"--axis: {without[0]} given with --work {' '.join(options.work)}; a work that has this axis, "
+                     f"{' or '.join(AXES[without[0]])}, is required")
+    if options.draw:
+        try:
+            json.loads(options.draw.read_text(encoding="utf-8"))["rows"]
+        except (ValueError, LookupError, TypeError):
+            parser.error(f"--draw: {options.draw} is no earlier --output; one is required")
+    else:
+        require_program(parser, options.weft_bench, "weft_bench")
+        require_place(parser, options.output)
     options.device, options.precision = "cpu", "fp32"
     return options
 

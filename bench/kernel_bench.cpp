@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/bench/arguments.h"
 #include "weft/bench/best_conv2d.h"
 #include "weft/bench/best_matmul.h"
 #include "weft/core/error.h"
@@ -201,8 +202,8 @@ int main(int count, char** arguments) try {
     WEFT_CHECK(i + 1 < count, "kernel_bench: {} has no value", option);
     const std::string value = arguments[i + 1];
     if (option == "--device") settings.device = device_named(value);
-    else if (option == "--elements") settings.elements = std::stoll(value);
-    else if (option == "--rounds") settings.rounds = std::stoi(value);
+    else if (option == "--elements") settings.elements = number_of(value, option);
+    else if (option == "--rounds") settings.rounds = number_of(value, option);
     else fail("kernel_bench: '{}' given; --device, --elements or --rounds is required", option);
   }
   // What a goal of gpu-check names comes first: its time may be short.

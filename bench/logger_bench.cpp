@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/bench/arguments.h"
 #include "weft/core/config/config.h"
 #include "weft/core/log.h"
 #include "weft/device/parallel.h"
@@ -77,8 +78,9 @@ void time_histograms() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
+int main(int argc, char** argv) try {
+  WEFT_CHECK(argc <= 2, "logger_bench: {} arguments given; at most ROUNDS is required", argc - 1);
+  const int rounds = argc > 1 ? number_of(argv[1], "ROUNDS") : 9;
   set_threads(1);
   set_log_sink([](LogLevel level, std::string_view message) {
     if (level == LogLevel::warning)
@@ -98,4 +100,7 @@ int main(int argc, char** argv) {
                 median(times[i]), median(times[i]) - plain, (median(times[i]) - plain) / 10);
   time_histograms();
   std::filesystem::remove_all(dir);
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
 }

@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def best_mode(python, work, options):
 
 def compare(python, work, options):
     (mode, threads), peer_mb, tried = best_mode(python, work, options)
-    with Process([options.weft_bench, work, "--threads", options.threads, "--device", options.device,
+    with Process([options.weft_bench.resolve(), work, "--threads", options.threads, "--device", options.device,
                   "--precision", options.precision, "--steps", options.steps]) as weft, \
          torch_process(python, work, mode, threads, options) as peer:
         sides = [weft, peer]
@@ -138,16 +139,27 @@ def compare(python, work, options):
 
 
 def torch_python():
-    for python in [os.environ.get("WEFT_PYTHON"), sys.executable, "python3"]:
-        if python and subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
+    for python in [os.environ.get("WEFT_PYTHON"), sys.executable, "python3", "/usr/bin/python3"]:
+        if python and shutil.which(python) and \
+           subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0:
             return python
     print("bench: no Python with PyTorch found; apt-get install python3-torch, or set WEFT_PYTHON", file=sys.stderr)
     sys.exit(2)
 
 
+def require_program(parser, program, name):
+    if not os.access(program, os.X_OK) or not program.is_file():
+        parser.error(f"{program} is not a program; a build of {name} is required")
+
+
+def require_place(parser, file):
+    if not file.absolute().parent.is_dir():
+        parser.error(f"--output: {file} given; a file in a folder that exists is required")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weft_bench", help="the program built from bench/weft_bench.cpp")
+    parser.add_argument("weft_bench", type=pathlib.Path, help="the program built from bench/weft_bench.cpp")
     parser.add_argument("--work", nargs="+", choices=WORKS + LARGE_WORKS, default=WORKS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="seconds of each measurement")
@@ -161,6 +173,8 @@ def main():
     options = parser.parse_args()
     if options.rounds < 5:
         parser.error(f"--rounds: {options.rounds} given; at least 5 are required")
+    require_program(parser, options.weft_bench, "weft_bench")
+    require_place(parser, options.output)
     python = torch_python()
     results = []
     print(f"{'work':<14}{'weft ms':>10}{'peer ms':>10}{'ratio':>8}  {'range':<15}{'MB':>7}{'peer MB':>9}  peer")

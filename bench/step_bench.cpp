@@ -11,13 +11,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "weft/autograd/ops.h"
+#include "weft/bench/arguments.h"
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/library/matmul.h"
@@ -137,12 +137,16 @@ void measure_regions(int rounds) {
 
 }  // namespace
 
-int main(int count, char** arguments) {
-  const int rounds = count > 1 ? std::max(1, std::atoi(arguments[1])) : 200;
+int main(int count, char** arguments) try {
+  WEFT_CHECK(count <= 2, "step_bench: {} arguments given; at most ROUNDS is required", count - 1);
+  const int rounds = count > 1 ? number_of(arguments[1], "ROUNDS") : 200;
   fmt::print("{}, {}\n\n", name_of(vector_set()), kernels::name_of(kernels::cpu_backend()));
   const int most = threads();
   set_threads(1);
   measure_ops(rounds);
   set_threads(most);
   measure_regions(rounds);
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return error.exit_code();
 }

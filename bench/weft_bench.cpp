@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "weft/bench/arguments.h"
 #include "weft/core/error.h"
 #include "weft/data/resident_dataset.h"
 #include "weft/data/tensor_dataset.h"
@@ -222,7 +223,7 @@ int main(int count, char** arguments) try {
   for (int i = 2; i < count; i += 2) {
     const std::string option = arguments[i], value = arguments[i + 1];
     if (option == "--threads") {
-      set_threads(std::stoi(value));
+      set_threads(number_of(value, option));
     } else if (option == "--device") {
       device = device_named(value);
     } else if (option == "--precision" && (value == "fp32" || value == "bf16")) {

@@ -36,7 +36,7 @@ import sys
 import tempfile
 import time
 
-from run import torch_python
+from run import require_place, require_program, torch_python
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PEER = pathlib.Path(__file__).with_name("whole_runs_torch.py")
@@ -251,7 +251,7 @@ def compare(work, options):
 
 def options_of(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weft", help="the program")
+    parser.add_argument("weft", type=pathlib.Path, help="the program")
     parser.add_argument("--work", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(os.environ.get("WEFT_DATA_DIR", "data")))
     parser.add_argument("--epochs", type=int, default=2)
@@ -270,6 +270,9 @@ def options_of(arguments=None):
         if not (options.data / WORKS[work][1]).is_dir():
             parser.error(f"--data: {options.data / WORKS[work][1]} is no folder; the data of {work} is required "
                          f"there (tools/get_data, or WEFT_DATA_DIR)")
+    require_program(parser, options.weft, "weft")
+    require_place(parser, options.output)
+    options.weft = options.weft.resolve()
     return options
 
 

@@ -164,14 +164,12 @@ if(WEFT_PYTHON3 AND WEFT_CUDA STREQUAL "EMULATED")
   set_tests_properties(op_sources PROPERTIES LABELS quick TIMEOUT 120)
 endif()
 
-# COST, in seconds, has ctest begin with the longest tests.
-
 # This test installs weft, builds the examples against the prefix as a user would, and runs them.
 find_program(WEFT_BASH bash)
 if(WEFT_BASH AND NOT WEFT_SANITIZE)
   add_test(NAME install COMMAND ${WEFT_BASH} ${CMAKE_SOURCE_DIR}/tests/tools/install_test.sh
                                 ${CMAKE_BINARY_DIR})
-  set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 600 COST 140)
+  set_tests_properties(install PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
 # Runs are killed and signalled, disks fail, folders are damaged and forged, a few of each.
@@ -181,7 +179,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   target_link_libraries(weft_faults PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
   add_test(NAME torture COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tools/torture_checkpoints.py
                                 $<TARGET_FILE:weft_app> $<TARGET_FILE:weft_faults> --short)
-  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600 COST 60)
+  set_tests_properties(torture PROPERTIES LABELS slow TIMEOUT 600)
 endif()
 
 # Ranks of jobs are killed, stopped and signalled, and do not fit together. `./run torture-dist` has
@@ -228,7 +226,6 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
   endforeach()
   add_test(NAME types COMMAND ${WEFT_PYTHON3} ${CMAKE_SOURCE_DIR}/tests/tools/types_test.py)
   set_tests_properties(run_events tune notebook python_pages types PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
-  set_tests_properties(tune PROPERTIES COST 120)
 endif()
 
 # Producers of the Python package, in processes of their own, feed runs of the command.
@@ -264,7 +261,7 @@ if(WEFT_PYTHON3 AND TARGET weft_app AND NOT WEFT_SANITIZE)
     set_tests_properties(launcher_${launcher} PROPERTIES LABELS dist TIMEOUT 300 SKIP_RETURN_CODE 77)
   endforeach()
   set_tests_properties(ray_worker PROPERTIES LABELS quick TIMEOUT 60 SKIP_RETURN_CODE 77)
-  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77 COST 110)
+  set_tests_properties(ray PROPERTIES LABELS slow TIMEOUT 600 SKIP_RETURN_CODE 77)
 endif()
 
 # Weight files and ops are compared with live PyTorch. The tests are skipped if PyTorch cannot be

@@ -6,7 +6,7 @@
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
 #include "weft/kernels/batch_norm_blocks.h"
-#include "weft/kernels/batch_norm_cpu.h"
+#include "weft/kernels/batch_norm_channels.h"
 #include "weft/kernels/common/scratch.h"
 
 namespace weft::kernels {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/batch_norm.h"
-#include "weft/kernels/batch_norm_cuda.h"
+#include "weft/kernels/batch_norm_grid.h"
 #include "weft/kernels/common/columns.h"
 #include "weft/kernels/common/scratch.h"
 

@@ -5,7 +5,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/batch_norm_cpu.h"
+#include "weft/kernels/batch_norm_channels.h"
 #include "weft/kernels/common/best.h"
 #include "weft/kernels/pool2d_taps.h"
 

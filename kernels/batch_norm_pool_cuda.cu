@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/batch_norm_cuda.h"
+#include "weft/kernels/batch_norm_grid.h"
 #include "weft/kernels/batch_norm_pool.h"
 #include "weft/kernels/common/best.h"
 #include "weft/kernels/common/scratch.h"

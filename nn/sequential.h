@@ -5,8 +5,9 @@
 namespace weft::nn {
 
 // Modules that run one after the other. They are named "0", "1", …, as in PyTorch. If a module can
-// compute the activation that follows it, the two run as one op. In training so do a BatchNorm, the
-// ReLU after it and a MaxPool2d of 2 × 2 pixels.
+// compute the activation that follows it, the two run as one op. So do a BatchNorm that takes the
+// statistics of the batch, the ReLU that may follow, and a MaxPool2d of 2 × 2 pixels, unless
+// outputs are observed.
 class Sequential : public Module {
  public:
   Sequential() = default;

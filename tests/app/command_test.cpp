@@ -57,6 +57,18 @@ TEST_F(Command, TrainsEvaluatesExports) {
   EXPECT_EQ(weft("evaluate run --checkpoint step-9").code, 2);
 }
 
+TEST_F(Command, WarnsOfAVectorSetThatIsUnknown) {
+  const auto warnings_with = [&](const std::string& setting) {
+    EXPECT_EQ(testing_app::run_line(folder_, setting + " exec \"$WEFT\" list metric >out 2>err"),
+              0);
+    std::ifstream file(folder_ / "err");
+    return std::string((std::istreambuf_iterator<char>(file)), {});
+  };
+  EXPECT_NE(warnings_with("WEFT_SIMD=avx").find("WEFT_SIMD is 'avx'; baseline, avx2 or avx512 is"),
+            std::string::npos);
+  EXPECT_EQ(warnings_with("WEFT_SIMD=baseline"), "");
+}
+
 // The number behind a word of a text, at its last place.
 double number_behind(const std::string& text, const std::string& word) {
   const std::size_t at = text.rfind(word);

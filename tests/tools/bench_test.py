@@ -69,6 +69,9 @@ class SizedWorks(unittest.TestCase):
         self.assertEqual(sized_works.parameters("cnn:width=32"), 421738)
 
 
+PROGRAM = sys.executable  # any program
+
+
 class Growth(unittest.TestCase):
     def test_a_line_is_found_and_never_falls(self):
         a, b = growth.fit([1, 10, 1000], [5, 23, 2003])
@@ -97,11 +100,15 @@ class Growth(unittest.TestCase):
                     sized_works.read(work)
 
     def test_options(self):
-        self.assertEqual(growth.options_of(["bench", "--short"]).rounds, 3)
-        self.assertEqual(growth.options_of(["bench"]).rounds, 5)
+        self.assertEqual(growth.options_of([PROGRAM, "--short"]).rounds, 3)
+        self.assertEqual(growth.options_of([PROGRAM]).rounds, 5)
         for arguments, said in (([], "weft_bench: missing"), (["bench", "--rounds", 0], "--rounds: 0 given; at least 1"),
                                 (["bench", "--seconds", 0], "more than 0 is required"), (["--draw", "/nothing"], "is no file"),
-                                (["--draw", __file__], "without --plot"), (["bench", "--axis", "height"], "invalid choice")):
+                                (["--draw", __file__], "without --plot"), (["bench", "--axis", "height"], "invalid choice"),
+                                (["--draw", __file__, "--plot", "x.svg"], "is no earlier --output"),
+                                (["/nothing"], "/nothing is not a program; a build of weft_bench is required"),
+                                ([PROGRAM, "--output", "/nothing/x.json"], "a file in a folder that exists is required"),
+                                ([PROGRAM, "--axis", "depth", "--work", "cnn"], "a work that has this axis, mlp, is required")):
             found = refusal(growth.options_of, *arguments)
             self.assertTrue(found.startswith("2 ") and said in found, found)
 
@@ -117,7 +124,7 @@ class WholeRuns(unittest.TestCase):
         self.folder.cleanup()
 
     def options(self, *arguments):
-        return whole_runs.options_of([str(a) for a in ("weft", "--work", "cifar", "--data", self.data, *arguments)])
+        return whole_runs.options_of([str(a) for a in (PROGRAM, "--work", "cifar", "--data", self.data, *arguments)])
 
     def test_overrides(self):
         root = self.data / "cifar-10-batches-bin"
@@ -196,7 +203,7 @@ class WholeRuns(unittest.TestCase):
         for arguments, said in ((["--epochs", 1], "--epochs: 1 given; at least 2"), (["--samples", -1], "at least 0 is required"),
                                 (["--width", -1], "--width: -1 given"), (["--starts", 0], "--starts: 0 given"),
                                 (["--work", "mnist"], "mnist is no folder; the data of mnist is required")):
-            found = refusal(whole_runs.options_of, "weft", "--work", "cifar", "--data", self.data, *arguments)
+            found = refusal(whole_runs.options_of, PROGRAM, "--work", "cifar", "--data", self.data, *arguments)
             self.assertTrue(found.startswith("2 ") and said in found, found)
 
 
