@@ -46,7 +46,10 @@ run_kernel_info() {
   [[ $help == yes ]] || python3 "$root/tools/$tool" "$build" --check-arguments "$@" || exit $?
   [[ $help == yes ]] || find_nvcc ||
     stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
-  [[ " $* " == *" --built "* ]] || set_up ON "${build_packages[@]}" "${test_packages[@]}" --
+  if [[ " $* " != *" --built "* ]]; then
+    set_up ON "${build_packages[@]}" "${test_packages[@]}" --
+    ninja -C "$build" build.ninja >"$build/configure.log" || stop "kernel-info: see $build/configure.log"  # finds new files
+  fi
   exec python3 "$root/tools/$tool" "$build" "$@"
 }
 
