@@ -48,7 +48,9 @@ run_kernel_info() {
     stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
   if [[ " $* " != *" --built "* ]]; then
     set_up ON "${build_packages[@]}" "${test_packages[@]}" --
-    ninja -C "$build" build.ninja >"$build/configure.log" || stop "kernel-info: see $build/configure.log"  # finds new files
+    # Finds new files.
+    ninja -C "$build" build.ninja >"$build/configure.log" ||
+      stop "kernel-info: the build could not be configured; $build/configure.log says why"
   fi
   exec python3 "$root/tools/$tool" "$build" "$@"
 }
