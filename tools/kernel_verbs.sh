@@ -46,7 +46,7 @@ run_kernel_info() {
   [[ $help == yes ]] || python3 "$root/tools/$tool" "$build" --check-arguments "$@" || exit $?
   [[ $help == yes ]] || find_nvcc ||
     stop "kernel-info: nvcc was not found on the PATH or in /usr/local/cuda/bin; it is required, a GPU is not"
-  if [[ " $* " != *" --built "* ]]; then
+  if [[ $help == no && " $* " != *" --built "* ]]; then
     set_up ON "${build_packages[@]}" "${test_packages[@]}" --
     # Finds new files.
     ninja -C "$build" build.ninja >"$build/configure.log" ||
