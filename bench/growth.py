@@ -157,10 +157,9 @@ def options_of(arguments=None):
         parser.error("--draw: given without --plot; the SVG to write is required")
     if not options.draw and not options.weft_bench:
         parser.error("weft_bench: missing; the program built from bench/weft_bench.cpp is required")
-    without = [axis for axis in options.axis if not any(kind in AXES[axis] for kind in options.work)]
-    if without:
-        parser.error(f"--axis: {without[0]} given with --work {' '.join(options.work)}; a work that has this axis, "
-                     f"{' or '.join(AXES[without[0]])}, is required")
+    if not any(kind in AXES[axis] for axis in options.axis for kind in options.work):
+        parser.error(f"--axis: {options.axis[0]} given with --work {' '.join(options.work)}; a work that has this "
+                     f"axis, {' or '.join(AXES[options.axis[0]])}, is required")
     if options.draw:
         try:
             json.loads(options.draw.read_text(encoding="utf-8"))["rows"]

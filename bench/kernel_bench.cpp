@@ -202,7 +202,7 @@ int main(int count, char** arguments) try {
     WEFT_CHECK(i + 1 < count, "kernel_bench: {} has no value", option);
     const std::string value = arguments[i + 1];
     if (option == "--device") settings.device = device_named(value);
-    else if (option == "--elements") settings.elements = number_of(value, option);
+    else if (option == "--elements") settings.elements = number_of<i64>(value, option);
     else if (option == "--rounds") settings.rounds = number_of(value, option);
     else fail("kernel_bench: '{}' given; --device, --elements or --rounds is required", option);
   }

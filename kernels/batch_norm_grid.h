@@ -4,6 +4,7 @@
 #pragma once
 #include "weft/kernels/batch_norm.h"
 #include "weft/kernels/common/columns.h"
+#include "weft/kernels/common/few.h"
 
 namespace weft::kernels {
 
@@ -64,19 +65,6 @@ __device__ RowWalk row_walk(const RowGrid& g) {
   const Division block = divide(blockIdx.x, wide), thread = divide(threadIdx.x, g.per_block);
   return {(block.remainder * g.per_block + thread.remainder) * kWidth,
           block.quotient * at_once + thread.quotient, at_once * g.row_blocks};
-}
-
-template <class T, int kWidth>
-struct alignas(sizeof(T) * kWidth) Few {
-  T value[kWidth];
-};
-template <int kWidth, class T>
-__device__ Few<T, kWidth> few_at(const T* array, i64 i) {
-  return *reinterpret_cast<const Few<T, kWidth>*>(array + i);
-}
-template <int kWidth, class T>
-__device__ void put_few(T* array, i64 i, const Few<T, kWidth>& few) {
-  *reinterpret_cast<Few<T, kWidth>*>(array + i) = few;
 }
 
 template <class C>

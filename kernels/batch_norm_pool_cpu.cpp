@@ -62,7 +62,7 @@ void normalise_best(const Pooled<T> out, const T* upper, const T* lower, i64 cha
       y[c] = relu && z < T(0) ? T(0) : z;
       if constexpr (kSaves) saved[c] = best, taps[c - first] = at;
     }
-    if constexpr (kSaves) narrow(index + first, taps, end - first);
+    if constexpr (kSaves) convert_taps(index + first, taps, end - first);
   }
 }
 
@@ -121,7 +121,7 @@ void gradient_of_window(const Gradient<T> g, const NormChannels<T>& values, cons
   Lane<T> taps[kTile];
   for (i64 first = 0; first < channels; first += kTile) {
     const i64 end = std::min(channels, first + kTile);
-    widen(taps, index + first, end - first);
+    convert_taps(taps, index + first, end - first);
 #pragma GCC ivdep
     for (i64 c = first; c < end; ++c) {
       T dz = dy[c];

@@ -137,7 +137,7 @@ void max_of_window(const Window<T, Index, const T> w) {
       output[c] = best;
       if constexpr (kIndex) taps[c - first] = at;
     }
-    if constexpr (kIndex) narrow(index + first, taps, end - first);
+    if constexpr (kIndex) convert_taps(index + first, taps, end - first);
   }
 }
 
@@ -150,7 +150,7 @@ void gradient_of_window(const Window<const T, const Index, T> w) {
   Lane<T> taps[kTile];
   for (i64 first = 0; first < channels; first += kTile) {
     const i64 end = std::min(channels, first + kTile);
-    widen(taps, index + first, end - first);
+    convert_taps(taps, index + first, end - first);
 #pragma GCC ivdep
     for (i64 c = first; c < end; ++c) {
       const T grad = dy[c];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "weft/kernels/common/grid.h"
+#include "weft/kernels/common/few.h"
 #include "weft/kernels/pool2d.h"
 
 namespace weft::kernels {
@@ -36,20 +36,6 @@ __device__ Place place_of(i64 item, i64 height, i64 width, i64 channels) {
   return {image.quotient, image.remainder, row.remainder, pixel.remainder * kWidth};
 }
 
-// Neighbouring channels that one load reads.
-template <class T, int kWidth>
-struct alignas(sizeof(T) * kWidth) Channels {
-  T value[kWidth];
-};
-template <int kWidth, class T>
-__device__ Channels<T, kWidth> channels_at(const T* x, i64 at) {
-  return *reinterpret_cast<const Channels<T, kWidth>*>(x + at);
-}
-template <int kWidth, class T>
-__device__ void put_channels(T* y, i64 at, const Channels<T, kWidth>& channels) {
-  *reinterpret_cast<Channels<T, kWidth>*>(y + at) = channels;
-}
-
 // Calls body(index in x, index of the tap) in order for the taps of an output inside the image.
 template <class Body>
 __device__ void each_tap(const Pool2dShape& s, const Place& at, const Body& body) {
@@ -83,7 +69,7 @@ __global__ void __launch_bounds__(kThreads)
     i32 best_at[kWidth] = {};
     bool started = false;
     each_tap(s, at, [&](i64 from, i64 tap) {
-      const auto in = channels_at<kWidth>(x, from);
+      const auto in = few_at<kWidth>(x, from);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
         const C value = static_cast<C>(in.value[k]);
@@ -93,15 +79,15 @@ __global__ void __launch_bounds__(kThreads)
       }
       started = true;
     });
-    Channels<T, kWidth> out;
-    Channels<Index, kWidth> taps;
+    Few<T, kWidth> out;
+    Few<Index, kWidth> taps;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
       out.value[k] = static_cast<T>(best[k]);
       taps.value[k] = static_cast<Index>(best_at[k]);
     }
-    put_channels(y, item * kWidth, out);
-    if (index != nullptr) put_channels(index, item * kWidth, taps);
+    put_few(y, item * kWidth, out);
+    if (index != nullptr) put_few(index, item * kWidth, taps);
   }
 }
 
@@ -113,18 +99,18 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 item = first_index(); item < items; item += grid_stride()) {
     Total sum[kWidth] = {};
     each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), [&](i64 from, i64 tap) {
-      const auto grad = channels_at<kWidth>(dy, from);
-      const auto chosen = channels_at<kWidth>(index, from);
+      const auto grad = few_at<kWidth>(dy, from);
+      const auto chosen = few_at<kWidth>(index, from);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k)
         sum[k] += chosen.value[k] == static_cast<Index>(tap)
                       ? static_cast<Total>(static_cast<C>(grad.value[k]))
                       : Total(0);
     });
-    Channels<T, kWidth> out;
+    Few<T, kWidth> out;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) out.value[k] = converted<T>(sum[k]);
-    put_channels(dx, item * kWidth, out);
+    put_few(dx, item * kWidth, out);
   }
 }
 
@@ -138,18 +124,18 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 item = first_index(); item < items; item += grid_stride()) {
     Total sum[kWidth] = {};
     const auto add = [&](i64 from, i64) {
-      const auto in = channels_at<kWidth>(x, from);
+      const auto in = few_at<kWidth>(x, from);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) sum[k] += static_cast<Total>(static_cast<C>(in.value[k]));
     };
     if constexpr (kBackward)
       each_window(s, place_of<kWidth>(item, s.height, s.width, s.channels), add);
     else each_tap(s, place_of<kWidth>(item, s.out_height, s.out_width, s.channels), add);
-    Channels<T, kWidth> out;
+    Few<T, kWidth> out;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
       out.value[k] = converted<T>(sum[k] / static_cast<Total>(divisor));
-    put_channels(y, item * kWidth, out);
+    put_few(y, item * kWidth, out);
   }
 }
 

@@ -15,15 +15,10 @@ namespace weft::kernels {
 
 inline constexpr i64 kTile = 64;  // channels whose partial results fit into the L1 cache
 
-template <class Index, class Wide>
-void narrow(Index* index, const Wide* taps, i64 count) {
+template <class To, class From>
+void convert_taps(To* to, const From* from, i64 count) {
 #pragma GCC ivdep
-  for (i64 i = 0; i < count; ++i) index[i] = static_cast<Index>(taps[i]);
-}
-template <class Index, class Wide>
-void widen(Wide* taps, const Index* index, i64 count) {
-#pragma GCC ivdep
-  for (i64 i = 0; i < count; ++i) taps[i] = static_cast<Wide>(index[i]);
+  for (i64 i = 0; i < count; ++i) to[i] = static_cast<To>(from[i]);
 }
 
 }  // namespace weft::kernels

@@ -102,6 +102,7 @@ class Growth(unittest.TestCase):
     def test_options(self):
         self.assertEqual(growth.options_of([PROGRAM, "--short"]).rounds, 3)
         self.assertEqual(growth.options_of([PROGRAM]).rounds, 5)
+        self.assertEqual(growth.options_of([PROGRAM, "--work", "cnn"]).axis, list(growth.AXES))
         for arguments, said in (([], "weft_bench: missing"), (["bench", "--rounds", 0], "--rounds: 0 given; at least 1"),
                                 (["bench", "--seconds", 0], "more than 0 is required"), (["--draw", "/nothing"], "is no file"),
                                 (["--draw", __file__], "without --plot"), (["bench", "--axis", "height"], "invalid choice"),
