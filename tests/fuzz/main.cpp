@@ -41,6 +41,18 @@ double seconds_of_processor() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
+// Runs the target once and returns the seconds of processor time that it took.
+double seconds_of(std::string_view input) {
+  const double begin = seconds_of_processor();
+  try {
+    chosen->run(input);
+    if (says) std::fprintf(stderr, "fuzz: taken\n");
+  } catch (const UserError& error) {
+    if (says) std::fprintf(stderr, "fuzz: refused: %s\n", error.what());
+  }
+  return seconds_of_processor() - begin;
+}
+
 struct Scratch {
   fs::path path;
   Scratch() {
@@ -146,14 +158,13 @@ extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t size) {
   using namespace weft::fuzz;
-  const double begin = seconds_of_processor();
-  try {
-    chosen->run({reinterpret_cast<const char*>(bytes), size});
-    if (says) std::fprintf(stderr, "fuzz: taken\n");
-  } catch (const weft::UserError& error) {
-    if (says) std::fprintf(stderr, "fuzz: refused: %s\n", error.what());
+  const std::string_view input{reinterpret_cast<const char*>(bytes), size};
+  // Other programs on a machine add to the processor time (caches, hyper-threads, a busy host of a
+  // virtual machine), and an input is not slow for that: the least of three runs counts.
+  double seconds = seconds_of(input);
+  for (int again = 0; again < 2 && seconds > kMostSeconds; ++again) {
+    seconds = std::min(seconds, seconds_of(input));
   }
-  const double seconds = seconds_of_processor() - begin;
   slowest = std::max(slowest, seconds);
   if (seconds > kMostSeconds) {
     std::fprintf(stderr, "fuzz: slow input: %.1f s of processor time; at most %.0f are allowed\n",
