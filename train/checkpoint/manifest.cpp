@@ -2,9 +2,11 @@
 #include "weft/train/checkpoint/manifest.h"
 
 #include <climits>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "weft/core/at_once.h"
 #include "weft/core/error.h"
 #include "weft/core/files.h"
 #include "weft/core/json_field.h"
@@ -93,8 +95,10 @@ Manifest read_manifest(const fs::path& checkpoint) {
 }
 
 void verify_checkpoint(const fs::path& checkpoint) {
-  for (const auto& [name, record] : read_manifest(checkpoint))
-    verify_file(checkpoint, name, record);
+  const Manifest manifest = read_manifest(checkpoint);
+  const std::vector<Manifest::value_type> files(manifest.begin(), manifest.end());
+  at_once(files.size(),
+          [&](std::size_t i) { verify_file(checkpoint, files[i].first, files[i].second); });
 }
 
 void verify_checkpoint_file(const fs::path& checkpoint, const std::string& name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/checkpoint/snapshot.h"
 
+#include "weft/core/at_once.h"
 #include "weft/core/atomic_file.h"
 #include "weft/core/files.h"
 #include "weft/core/sha256.h"
@@ -45,13 +46,19 @@ void Snapshot::write(const fs::path& folder) const {
   fs::create_directory(folder, error);  // never its parent, which may have been moved away
   if (error) throw IoError(folder.string(), "made", error.value());
   Manifest manifest;
-  for (const auto& [file, entry] : tensors_) {
+  std::vector<std::pair<const Tensors*, Manifest::value_type*>> files;
+  for (const auto& [file, entry] : tensors_)
+    files.emplace_back(&entry, &*manifest.try_emplace(file).first);
+  at_once(files.size(), [&](std::size_t i) {
+    const auto& [entry, record] = files[i];
+    const fs::path file = folder / record->first;
     Sha256 hash;
-    write_safetensors((folder / file).string(), entry.tensors, entry.metadata, &hash);
-    const auto bytes = fs::file_size(folder / file, error);
-    if (error) throw IoError((folder / file).string(), "examined", error.value());
-    manifest[file] = {static_cast<i64>(bytes), hash.hex()};
-  }
+    write_safetensors(file.string(), entry->tensors, entry->metadata, &hash);
+    std::error_code unknown;
+    const auto bytes = fs::file_size(file, unknown);
+    if (unknown) throw IoError(file.string(), "examined", unknown.value());
+    record->second = {static_cast<i64>(bytes), hash.hex()};
+  });
   for (const auto& [file, text] : texts_) {
     write_file_atomically((folder / file).string(), text);
     manifest[file] = {static_cast<i64>(text.size()), sha256_of(text)};
