@@ -1,49 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <numbers>
 
 #include "weft/device/parallel.h"
+#include "weft/device/simd.h"
+#include "weft/kernels/common/box_muller.h"
 #include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
 
 namespace weft::kernels {
 namespace {
 
+// Random words in groups of four, an array for each word of a group, so that all loops below
+// vectorise.
+constexpr i64 kQuads = 256;
+struct Words {
+  u32 word[4][kQuads];
+};
+
+void draw(const RandomRange& range, i64 first, i64 quads, Words& out) {
+  const u64 key = range.key, counter = range.first + static_cast<u64>(first);
+  for (i64 i = 0; i < quads; ++i) {
+    const PhiloxWords words = philox(key, counter + static_cast<u64>(i), 0);
+    for (int k = 0; k < 4; ++k) out.word[k][i] = words.word[k];
+  }
+}
+
+// convert(words, quads, value) writes value[4·i + k] from word k of group i.
 template <class T, class Convert>
 void fill(Span<T> out, const RandomRange& range, const Convert& convert) {
   T* y = out.data;
   const i64 n = out.size;
   parallel_for((n + 3) / 4, 4096, [&](i64 begin, i64 end) {
-    for (i64 quad = begin; quad < end; ++quad) {
-      const PhiloxWords words = philox(range.key, range.first + static_cast<u64>(quad), 0);
-      double value[4];
-      convert(words, value);
-      for (i64 i = 4 * quad; i < std::min(n, 4 * quad + 4); ++i)
-        y[i] = static_cast<T>(value[i - 4 * quad]);
-    }
+    simd([&] {
+      Words words;
+      T value[4 * kQuads];
+      for (i64 first = begin; first < end; first += kQuads) {
+        const i64 quads = std::min(kQuads, end - first);
+        draw(range, first, quads, words);
+        convert(words, quads, value);
+        std::copy_n(value, std::min(4 * quads, n - 4 * first), y + 4 * first);
+      }
+    });
   });
 }
 
 template <class T>
 void uniform(Span<T> y, double low, double high, const RandomRange& range) {
-  fill(y, range, [=](const PhiloxWords& words, double* value) {
-    for (int i = 0; i < 4; ++i)
-      value[i] = low + (high - low) * static_cast<double>(unit_float(words.word[i]));
+  fill(y, range, [=](const Words& words, i64 quads, T* value) {
+    for (i64 i = 0; i < quads; ++i)
+      for (int k = 0; k < 4; ++k)
+        value[4 * i + k] =
+            static_cast<T>(low + (high - low) * static_cast<double>(unit_float(words.word[k][i])));
   });
 }
 
 template <class T>
 void normal(Span<T> y, double mean, double std, const RandomRange& range) {
-  fill(y, range, [=](const PhiloxWords& words, double* value) {
-    for (int pair = 0; pair < 4; pair += 2) {
-      // 1 − u lies in (0, 1], so its logarithm is finite.
-      const double radius =
-          std::sqrt(-2.0 * std::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
-      const double angle =
-          2.0 * std::numbers::pi * static_cast<double>(unit_float(words.word[pair + 1]));
-      value[pair] = mean + std * radius * std::cos(angle);
-      value[pair + 1] = mean + std * radius * std::sin(angle);
-    }
+  fill(y, range, [=](const Words& words, i64 quads, T* value) {
+    for (i64 i = 0; i < quads; ++i)
+      for (int k = 0; k < 4; k += 2) {
+        const NormalPair z = box_muller(words.word[k][i], words.word[k + 1][i]);
+        value[4 * i + k] = static_cast<T>(mean + std * z.first);
+        value[4 * i + k + 1] = static_cast<T>(mean + std * z.second);
+      }
   });
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <numbers>
-
+#include "weft/kernels/common/box_muller.h"
 #include "weft/kernels/common/grid.h"
 #include "weft/kernels/common/philox.h"
 #include "weft/kernels/random.h"
@@ -22,13 +20,9 @@ struct Normal {
 
   __device__ void fill(const PhiloxWords& words, double (&value)[4]) const {
     for (int pair = 0; pair < 4; pair += 2) {
-      // 1 − u lies in (0, 1], so its logarithm is finite.
-      const double radius =
-          ::sqrt(-2.0 * ::log(1.0 - static_cast<double>(unit_float(words.word[pair]))));
-      const double angle =
-          2.0 * std::numbers::pi * static_cast<double>(unit_float(words.word[pair + 1]));
-      value[pair] = mean + this->std * radius * ::cos(angle);
-      value[pair + 1] = mean + this->std * radius * ::sin(angle);
+      const NormalPair z = box_muller(words.word[pair], words.word[pair + 1]);
+      value[pair] = mean + this->std * z.first;
+      value[pair + 1] = mean + this->std * z.second;
     }
   }
 };
