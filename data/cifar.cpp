@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/data/cifar.h"
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <vector>
 
@@ -125,21 +127,27 @@ TensorDataset::Content read_set(const CifarSet& set, const std::filesystem::path
   }
   const Tensor images = Tensor::empty({count, kCifarSide, kCifarSide, kChannels}, DType::uint8);
   const Tensor labels = Tensor::empty({count}, DType::int64);
-  std::vector<u8> record(static_cast<std::size_t>(set.record_bytes()));
+  constexpr i64 kAtOnce = 256;  // records of a read
+  std::vector<u8> block(static_cast<std::size_t>(kAtOnce * set.record_bytes()));
   i64 image_idx = 0;
   for (const auto& file : files) {
     const i64 records = records_in(*file, set);
     for (i64 i = 0; i < records; ++i, ++image_idx) {
-      file->read(record, "its records");
-      const u8 label = record[static_cast<std::size_t>(set.label)];
+      const i64 place = i % kAtOnce;
+      if (place == 0)
+        file->read(std::span(block).first(static_cast<std::size_t>(std::min(kAtOnce, records - i) *
+                                                                   set.record_bytes())),
+                   "its records");
+      const u8* const record = block.data() + place * set.record_bytes();
+      const u8 label = record[set.label];
       if (label >= set.classes)
         file->fail_with(fmt::format("has label {} in record {}; a class from 0 to {} is required",
                                     label, i, set.classes - 1));
       labels.data<i64>()[image_idx] = label;
       u8* image = images.data<u8>() + image_idx * kChannels * kPlane;
-      const u8* planes = record.data() + set.labels;
-      for (i64 channel = 0; channel < kChannels; ++channel)
-        for (i64 pixel = 0; pixel < kPlane; ++pixel)
+      const u8* planes = record + set.labels;
+      for (i64 pixel = 0; pixel < kPlane; ++pixel)
+        for (i64 channel = 0; channel < kChannels; ++channel)
           image[pixel * kChannels + channel] = planes[channel * kPlane + pixel];
     }
   }

@@ -39,6 +39,39 @@ TEST(Normalization, OfBytesIsPerChannelAndInPartsOfOne) {
   EXPECT_EQ(found.std[1], 1.0);  // the deviation is 0, so nothing is scaled
 }
 
+// Byte i of a sample is (37·i + 11·sample) mod 256. The samples end within a group of bytes that is
+// summed as one, and 5 and 97 channels fit no such group.
+TEST(Normalization, OfBytesIsThatOfEachValueForAnyNumberOfChannels) {
+  for (const i64 channels : {1, 2, 3, 5, 96, 97}) {
+    constexpr i64 kSamples = 3, kPixels = 131;
+    Bytes bytes;
+    std::vector<double> sums(static_cast<std::size_t>(channels)), squares(sums.size());
+    for (i64 sample = 0; sample < kSamples; ++sample)
+      for (i64 i = 0; i < kPixels * channels; ++i) {
+        bytes.push_back(static_cast<u8>(37 * i + 11 * sample));
+        const double value = bytes.back() / 255.0;
+        sums[static_cast<std::size_t>(i % channels)] += value;
+        squares[static_cast<std::size_t>(i % channels)] += value * value;
+      }
+    const auto found =
+        statistics_of(memory(Tensor::copy_of(bytes, {kSamples, 1, kPixels, channels})));
+    ASSERT_EQ(std::ssize(found.mean), channels);
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      constexpr double kCount = kSamples * kPixels;
+      const double mean = sums[c] / kCount;
+      EXPECT_NEAR(found.mean[c], mean, 1e-12) << channels;
+      EXPECT_NEAR(found.std[c], std::sqrt(squares[c] / kCount - mean * mean), 1e-9) << channels;
+    }
+  }
+}
+
+TEST(Normalization, OfALargeWhitePictureDoesNotOverflow) {
+  const Tensor white = Tensor::full({1, 3000, 3000, 1}, 255, DType::uint8);
+  const auto found = statistics_of(memory(white));
+  EXPECT_EQ(found.mean[0], 1);
+  EXPECT_EQ(found.std[0], 1);  // the deviation is 0
+}
+
 TEST(Normalization, OfNumbersIsPerFeature) {
   const auto set =
       memory(Tensor::copy_of(std::vector<float>{1, 1e6f, 3, 1e6f + 2, 5, 1e6f + 4}, {3, 2}));
