@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 #include <utility>
 
 #include "weft/core/error.h"
@@ -41,34 +42,39 @@ struct FreeBlock {
 class CpuAllocator {
  public:
   void* allocate(i64 bytes) {
-    const SizeClass size = size_class(bytes);
+    const SizeClass wanted = size_class(bytes);
     {
       std::lock_guard lock(mutex_);
       ++counters_.allocations;
-      counters_.bytes_in_use += size.bytes;
-      FreeBlock*& head = free_[static_cast<std::size_t>(size.index)];
-      if (head != nullptr) {
+      const SizeClass size = class_to_take(wanted, [&](SizeClass s) { return head(s) != nullptr; });
+      if (FreeBlock* block = head(size); block != nullptr) {
+        if (size.index != wanted.index) larger_.emplace(block, size);
+        head(size) = block->next;
         counters_.bytes_cached -= size.bytes;
-        FreeBlock* block = head;
-        head = block->next;
+        counters_.bytes_in_use += size.bytes;
         note_peak();
         return block;
       }
+      counters_.bytes_in_use += wanted.bytes;
       ++counters_.system_allocations;
       if (over_limit()) release_cached_locked();
-      if (over_limit()) throw_out_of_memory(size.bytes);
+      if (over_limit()) throw_out_of_memory(wanted.bytes);
       note_peak();
     }
-    return from_system(size.bytes);
+    return from_system(wanted.bytes);
   }
 
   void deallocate(void* pointer, i64 bytes) noexcept {
-    const SizeClass size = size_class(bytes);
+    SizeClass size = size_class(bytes);
     std::lock_guard lock(mutex_);
+    if (size.bytes >= kSmallestShared && !larger_.empty())
+      if (const auto found = larger_.find(pointer); found != larger_.end()) {
+        size = found->second;
+        larger_.erase(found);
+      }
     counters_.bytes_in_use -= size.bytes;
     counters_.bytes_cached += size.bytes;
-    FreeBlock*& head = free_[static_cast<std::size_t>(size.index)];
-    head = new (pointer) FreeBlock{head};
+    head(size) = new (pointer) FreeBlock{head(size)};
   }
 
   AllocatorCounters counters() {
@@ -93,6 +99,8 @@ class CpuAllocator {
   }
 
  private:
+  FreeBlock*& head(const SizeClass& size) { return free_[static_cast<std::size_t>(size.index)]; }
+
   void note_peak() {
     counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
   }
@@ -136,6 +144,8 @@ class CpuAllocator {
 
   std::mutex mutex_;
   std::array<FreeBlock*, kClasses> free_{};
+  // The blocks in use that are larger than the class of their request (Note [Larger blocks]).
+  std::unordered_map<void*, SizeClass> larger_;
   AllocatorCounters counters_;
   // Beyond the machine's memory, the kernel would give addresses and kill the process later.
   i64 limit_ = machine_memory();

@@ -3,7 +3,8 @@
 // state allocates nothing from the system. Thread-safe.
 //
 // A block is 64-byte aligned. Sizes are rounded up to one of eight classes per power of two
-// (at most 12.5 % waste).
+// (at most 12.5 % waste), and a large block may come from a larger class (Note [Larger blocks]
+// in size_class.h).
 #pragma once
 #include "weft/core/types.h"
 #include "weft/device/device.h"

@@ -26,4 +26,24 @@ inline SizeClass size_class(i64 bytes) {
   return {(power - 6) * kClassesPerPower + static_cast<int>(steps), base + steps * step};
 }
 
+// The next larger class.
+inline SizeClass next_class(const SizeClass& size) { return size_class(size.bytes + 1); }
+
+// Note [Larger blocks]
+// A wanted size that has no cached block takes one of up to kMostLarger times that size, if it is
+// large. Otherwise the last, smaller batch of an epoch, and a validation with another batch, would
+// each make blocks of their own beside those of the training step, which nothing uses then.
+inline constexpr i64 kSmallestShared = i64{1} << 20;
+inline constexpr int kMostLarger = 4;
+
+// Returns the smallest class, of those that a request of the class `wanted` may take, for which
+// has_block(class) is true; `wanted` itself if there is none.
+template <class HasBlock>
+SizeClass class_to_take(const SizeClass& wanted, const HasBlock& has_block) {
+  if (wanted.bytes < kSmallestShared) return wanted;
+  for (SizeClass size = wanted; size.bytes <= kMostLarger * wanted.bytes; size = next_class(size))
+    if (has_block(size)) return size;
+  return wanted;
+}
+
 }  // namespace weft

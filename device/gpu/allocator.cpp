@@ -33,29 +33,30 @@ Allocator& allocator() {
 
 void* Allocator::allocate(StreamHandle stream, i64 bytes) {
   if (bytes == 0) return nullptr;
-  const i64 size = size_class(bytes).bytes;
+  SizeClass taken = size_class(bytes);
   const std::lock_guard lock(mutex_);
-  void* block = take(stream, size);
+  void* block = take(stream, taken);
   if (block == nullptr) throw_out_of_memory(bytes);
+  const i64 size = taken.bytes;
   ++counters_.allocations;
   counters_.bytes_in_use += size;
   counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
   const std::string_view label = kept(current_label);
   const bool pooled = current_pool != nullptr && current_pool->stream_ == stream;
-  blocks_[block] = {label, pooled ? current_pool : nullptr};
+  blocks_[block] = {label, pooled ? current_pool : nullptr, size};
   ++holders_[label].blocks;
   holders_[label].bytes += size;
   block_handed_out(stream, block, bytes, size);
   return block;
 }
 
-void Allocator::deallocate(StreamHandle stream, void* block, i64 bytes) noexcept {
+void Allocator::deallocate(StreamHandle stream, void* block, i64 /*bytes*/) noexcept {
   if (block == nullptr) return;
-  const i64 size = size_class(bytes).bytes;
   const std::lock_guard lock(mutex_);
+  const Block& known = blocks_[block];
+  const i64 size = known.size;
   counters_.bytes_in_use -= size;
   counters_.bytes_cached += size;
-  const Block& known = blocks_[block];
   Holder& holder = holders_[known.label];
   --holder.blocks;
   holder.bytes -= size;
@@ -65,19 +66,27 @@ void Allocator::deallocate(StreamHandle stream, void* block, i64 bytes) noexcept
 }
 
 // Takes a block from the pool in use, else from the stream's cached blocks, else from the system.
-void* Allocator::take(StreamHandle stream, i64 size) {
+// `size` becomes that of the block. A pool has blocks of the exact class only: a graph is recorded
+// after a warm-up and must find the same ones.
+void* Allocator::take(StreamHandle stream, SizeClass& size) {
   const bool pooled = current_pool != nullptr && current_pool->stream_ == stream;
-  void* block = pooled ? take_cached(pooled_[current_pool], size) : nullptr;
+  void* block = pooled ? take_cached(pooled_[current_pool], size.bytes) : nullptr;
   if (block != nullptr) return block;
   WEFT_CHECK(!is_captured(stream),
-             "allocate: a block of {} bytes wanted while a graph is recorded, and {}", size,
+             "allocate: a block of {} bytes wanted while a graph is recorded, and {}", size.bytes,
              pooled ? "its pool has none left; the warm-up must have done the same work"
                     : "not from its pool; memory of a graph must come from there");
-  block = take_cached(free_[stream], size);
-  if (block == nullptr) block = from_system(size);
+  Shelf& shelf = free_[stream];
+  if (!pooled)
+    size = class_to_take(size, [&](const SizeClass& s) {
+      const auto blocks = shelf.find(s.bytes);
+      return blocks != shelf.end() && !blocks->second.empty();
+    });
+  block = take_cached(shelf, size.bytes);
+  if (block == nullptr) block = from_system(size.bytes);
   if (block != nullptr) return block;
   release_cached_locked();
-  return from_system(size);
+  return from_system(size.bytes);
 }
 
 void* Allocator::take_cached(Shelf& shelf, i64 size) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/device/allocator.h"
+#include "weft/device/size_class.h"
 
 namespace weft::gpu {
 
@@ -39,9 +40,10 @@ class Allocator {
   struct Block {
     std::string_view label;
     const MemoryPool* pool = nullptr;  // the pool that takes it back
+    i64 size = 0;  // bytes; more than the request's class (Note [Larger blocks])
   };
   using Shelf = std::unordered_map<i64, std::vector<void*>>;  // free blocks by size
-  void* take(StreamHandle stream, i64 size);
+  void* take(StreamHandle stream, SizeClass& size);
   void* take_cached(Shelf& shelf, i64 size);
   void* from_system(i64 size);
   void give_up(const MemoryPool& pool);

@@ -44,6 +44,52 @@ TEST(Allocator, AReturnedBlockIsHandedOutAgainForItsSizeClass) {
   deallocate(Cpu{}, second, 1010);
 }
 
+// Note [Larger blocks]. The unused block serves up to a quarter of its size, and no small request.
+TEST(Allocator, ALargeBlockServesASmallerRequest) {
+  constexpr i64 kMiB = 1 << 20;
+  release_cached(Cpu{});
+  const AllocatorCounters before = counters();
+  void* const block = allocate(Cpu{}, 8 * kMiB);
+  deallocate(Cpu{}, block, 8 * kMiB);
+  for (const i64 bytes : {7 * kMiB, 2 * kMiB}) {
+    void* const again = allocate(Cpu{}, bytes);
+    EXPECT_EQ(again, block);
+    EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use + 8 * kMiB);
+    EXPECT_EQ(counters().bytes_cached, before.bytes_cached);
+    deallocate(Cpu{}, again, bytes);
+    EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use);
+    EXPECT_EQ(counters().bytes_cached, before.bytes_cached + 8 * kMiB);
+  }
+  EXPECT_EQ(counters().system_allocations, before.system_allocations + 1);
+  for (const i64 bytes : {kMiB, kMiB / 2}) {
+    void* const other = allocate(Cpu{}, bytes);
+    EXPECT_NE(other, block);
+    deallocate(Cpu{}, other, bytes);
+  }
+  EXPECT_EQ(counters().system_allocations, before.system_allocations + 3);
+  void* const whole = allocate(Cpu{}, 8 * kMiB);
+  EXPECT_EQ(whole, block);
+  deallocate(Cpu{}, whole, 8 * kMiB);
+  EXPECT_EQ(counters().system_allocations, before.system_allocations + 3);
+  release_cached(Cpu{});
+}
+
+TEST(Allocator, OfTwoLargerBlocksTheSmallerOneIsTaken) {
+  constexpr i64 kMiB = 1 << 20;
+  release_cached(Cpu{});
+  void* const large = allocate(Cpu{}, 6 * kMiB);
+  void* const larger = allocate(Cpu{}, 8 * kMiB);
+  deallocate(Cpu{}, large, 6 * kMiB);
+  deallocate(Cpu{}, larger, 8 * kMiB);
+  void* const first = allocate(Cpu{}, 4 * kMiB);
+  void* const second = allocate(Cpu{}, 4 * kMiB);
+  EXPECT_EQ(first, large);
+  EXPECT_EQ(second, larger);
+  deallocate(Cpu{}, first, 4 * kMiB);
+  deallocate(Cpu{}, second, 4 * kMiB);
+  release_cached(Cpu{});
+}
+
 TEST(Allocator, RoundingWastesAtMostAnEighth) {
   for (i64 bytes = 64; bytes < 100000; bytes += 37) {
     const i64 before = counters().bytes_in_use;

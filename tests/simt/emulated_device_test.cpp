@@ -101,6 +101,32 @@ TEST(EmulatedMemory, WhatIsCachedIsGivenBackBeforeMemoryRunsOut) {
   allocator.release_cached();
 }
 
+// Note [Larger blocks], device/size_class.h
+TEST(EmulatedMemory, ALargeBlockServesASmallerRequestButNotThatOfAGraph) {
+  constexpr i64 kMiB = 1 << 20;
+  gpu::Allocator& allocator = gpu::allocator();
+  allocator.release_cached();
+  const AllocatorCounters before = allocator.counters();
+  void* const block = allocator.allocate(nullptr, 8 * kMiB);
+  allocator.deallocate(nullptr, block, 8 * kMiB);
+  void* const again = allocator.allocate(nullptr, 7 * kMiB);
+  EXPECT_EQ(again, block);
+  EXPECT_EQ(allocator.counters().bytes_in_use, before.bytes_in_use + 8 * kMiB);
+  allocator.deallocate(nullptr, again, 7 * kMiB);
+  EXPECT_EQ(allocator.counters().bytes_in_use, before.bytes_in_use);
+  EXPECT_EQ(allocator.counters().bytes_cached, 8 * kMiB);
+  EXPECT_EQ(allocator.counters().system_allocations, before.system_allocations + 1);
+  {
+    const gpu::MemoryPool pool(nullptr);
+    const gpu::MemoryPool::Use use(pool);
+    void* const own = allocator.allocate(nullptr, 7 * kMiB);
+    EXPECT_NE(own, block);
+    allocator.deallocate(nullptr, own, 7 * kMiB);
+  }
+  allocator.release_cached();
+  EXPECT_EQ(allocator.counters().bytes_cached, 0);
+}
+
 TEST(EmulatedMemory, OutOfMemoryNamesTheLargestHolders) {
   gpu::Allocator allocator;
   const MemoryLimit limit(10240);
