@@ -7,6 +7,10 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() { echo "install: $*" >&2; exit 1; }
+# The compiler cache, if there is one, also serves a folder with another name.
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$folder CCACHE_NOHASHDIR=true
+fi
 
 cmake --install "$1" --prefix "$folder/first" >"$folder/log" || { cat "$folder/log"; fail "cmake --install"; }
 prefix="$folder/moved here"
