@@ -153,22 +153,25 @@ class Streams(unittest.TestCase):
             self.assertGreaterEqual(len(kept), last, name)
 
     def test_two_producers_one_of_them_killed(self):
-        run = self.train(config=self.config(DIGITS + ", stored_share: 0.5, capacity: 8"))
-        first, second = self.producer(1), self.producer(2)
-        self.wait_for(lambda: self.records() > 30)
+        run = self.train(config=self.config(DIGITS + ", stored_share: 0.5, capacity: 8", steps=120))
+        second = self.producer(2)
         before = 0
         while before == 0:  # until one of its records is acknowledged
             before = int(second.stdout.readline())
+        # Stopped meanwhile, so that the run does not end before the first has begun.
+        second.send_signal(signal.SIGSTOP)
+        first = self.producer(1)
+        first.stdout.readline()
         second.send_signal(signal.SIGKILL)
         output = self.outcome(run, 0)
-        self.assertIn("160 trained on", output)  # half of 40 batches of 8
+        self.assertIn("480 trained on", output)  # half of 120 batches of 8
         heard = {"producer-1": self.acknowledged(first), "producer-2": max(before, self.acknowledged(second))}
         self.assertGreater(min(heard.values()), 0)
         self.assertEqual(first.returncode, 0)  # it was told that the run is over
         self.check_nothing_lost(heard)
         state = self.stream_state()
-        self.assertEqual(state["consumed"], 160)
-        self.assertGreaterEqual(len(journal_of(self.path("run"))), 160)
+        self.assertEqual(state["consumed"], 480)
+        self.assertGreaterEqual(len(journal_of(self.path("run"))), 480)
         self.assertFalse(os.path.exists(self.path("records.sock")))
         for split, code, part in [("test", 0, "20 samples"), ("train", 2, "came in a stream")]:
             done = subprocess.run([COMMAND, "evaluate", self.path("run"), "--split", split], text=True,
