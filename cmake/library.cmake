@@ -48,10 +48,10 @@ foreach(folder ${WEFT_FOLDERS})
   endif()
 endforeach()
 
-# Samples are read, checked and changed in loops whose length is known at run time. g++ vectorises
-# those by -O3, or by -O2 with this cost model.
-target_compile_options(weft_data PRIVATE
-                       "$<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<CONFIG:Release>>:-fvect-cost-model=dynamic>")
+# Samples are read, checked and changed in loops whose length is known only at run time. g++
+# vectorises those by -O3, or by -O2 with this cost model.
+set(gnu_release "$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<CONFIG:Release>>")
+target_compile_options(weft_data PRIVATE $<${gnu_release}:-fvect-cost-model=dynamic>)
 
 if(WEFT_CUDA STREQUAL "EMULATED")
   # ThreadSanitizer must not follow the emulator's switches between the stacks of threads

@@ -19,7 +19,7 @@ function(weft_precompile target)
   endif()
 endfunction()
 # weft_precompile_like(TARGET OWNER) uses the precompiled headers of OWNER. Both targets must have
-# the same options.
+# the same options, but for options of optimisation, which g++ takes from each file.
 function(weft_precompile_like target owner)
   if(WEFT_PRECOMPILE)
     target_precompile_headers(${target} REUSE_FROM ${owner})

@@ -11,13 +11,16 @@
 namespace weft {
 
 void at_once(std::size_t count, const std::function<void(std::size_t i)>& work) {
-  constexpr std::size_t kMost = 4;
+  constexpr std::size_t kMost = 4;  // a checkpoint has few large files
   std::vector<std::exception_ptr> errors(count);
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
-  // The numbers are given out in their order, so that all below one that throws have begun too.
+  // The numbers are given out in their order and each that was given out runs, so all below one that
+  // throws run too.
   const auto take_some = [&] {
-    for (std::size_t i = next++; i < count && !failed; i = next++) {
+    while (!failed) {
+      const std::size_t i = next++;
+      if (i >= count) break;
       try {
         work(i);
       } catch (...) {

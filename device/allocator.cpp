@@ -8,8 +8,8 @@
 #include <cstring>
 #include <mutex>
 #include <new>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "weft/core/error.h"
 #include "weft/device/allocation_budget.h"
@@ -48,7 +48,7 @@ class CpuAllocator {
       ++counters_.allocations;
       const SizeClass size = class_to_take(wanted, [&](SizeClass s) { return head(s) != nullptr; });
       if (FreeBlock* block = head(size); block != nullptr) {
-        if (size.index != wanted.index) larger_.emplace(block, size);
+        if (size.index != wanted.index) larger_.emplace_back(block, size);
         head(size) = block->next;
         counters_.bytes_cached -= size.bytes;
         counters_.bytes_in_use += size.bytes;
@@ -67,11 +67,15 @@ class CpuAllocator {
   void deallocate(void* pointer, i64 bytes) noexcept {
     SizeClass size = size_class(bytes);
     std::lock_guard lock(mutex_);
-    if (size.bytes >= kSmallestShared && !larger_.empty())
-      if (const auto found = larger_.find(pointer); found != larger_.end()) {
-        size = found->second;
-        larger_.erase(found);
-      }
+    const auto found = size.bytes < kSmallestShared
+                           ? larger_.end()
+                           : std::find_if(larger_.begin(), larger_.end(),
+                                          [&](const auto& one) { return one.first == pointer; });
+    if (found != larger_.end()) {
+      size = found->second;
+      *found = larger_.back();
+      larger_.pop_back();
+    }
     counters_.bytes_in_use -= size.bytes;
     counters_.bytes_cached += size.bytes;
     head(size) = new (pointer) FreeBlock{head(size)};
@@ -144,8 +148,9 @@ class CpuAllocator {
 
   std::mutex mutex_;
   std::array<FreeBlock*, kClasses> free_{};
-  // The blocks in use that are larger than the class of their request (Note [Larger blocks]).
-  std::unordered_map<void*, SizeClass> larger_;
+  // The blocks in use that are larger than the class of their request (Note [Larger blocks]). They
+  // are few, and a vector calls the heap no more once it has grown.
+  std::vector<std::pair<void*, SizeClass>> larger_;
   AllocatorCounters counters_;
   // Beyond the machine's memory, the kernel would give addresses and kill the process later.
   i64 limit_ = machine_memory();

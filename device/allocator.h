@@ -12,7 +12,7 @@
 namespace weft {
 
 struct AllocatorCounters {
-  i64 bytes_in_use = 0;  // allocated and not yet freed, rounded up to size classes
+  i64 bytes_in_use = 0;  // allocated and not yet freed; of a request, its block
   i64 peak_bytes_in_use = 0;
   i64 bytes_cached = 0;        // freed and kept
   i64 system_allocations = 0;  // allocations from the system: constant in steady state

@@ -30,17 +30,19 @@ inline SizeClass size_class(i64 bytes) {
 inline SizeClass next_class(const SizeClass& size) { return size_class(size.bytes + 1); }
 
 // Note [Larger blocks]
-// A wanted size that has no cached block takes one of up to kMostLarger times that size, if it is
-// large. Otherwise the last, smaller batch of an epoch, and a validation with another batch, would
-// each make blocks of their own beside those of the training step, which nothing uses then.
+// A request that is large, and whose class has no cached block, takes a block of up to kMostLarger
+// times its size. Otherwise the last, smaller batch of an epoch, and a validation with another
+// batch, would each make blocks of their own, and those of the training step would lie unused. The
+// cost: a tensor that lives long may keep a block of kMostLarger times its size.
 inline constexpr i64 kSmallestShared = i64{1} << 20;
-inline constexpr int kMostLarger = 4;
+inline constexpr i64 kLargestShared = i64{1} << 60;  // kMostLarger times as much still fits i64
+inline constexpr int kMostLarger = 2;
 
 // Returns the smallest class, of those that a request of the class `wanted` may take, for which
 // has_block(class) is true; `wanted` itself if there is none.
 template <class HasBlock>
 SizeClass class_to_take(const SizeClass& wanted, const HasBlock& has_block) {
-  if (wanted.bytes < kSmallestShared) return wanted;
+  if (wanted.bytes < kSmallestShared || wanted.bytes > kLargestShared) return wanted;
   for (SizeClass size = wanted; size.bytes <= kMostLarger * wanted.bytes; size = next_class(size))
     if (has_block(size)) return size;
   return wanted;

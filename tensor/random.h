@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers depend only on a key (the seed) and a counter. Every device yields the same bytes.
+// Random numbers depend only on a key (the seed) and a counter. Every device yields the same random
+// bits; a number that is made from them may differ in its last bit with the instruction set.
 #pragma once
 #include "weft/tensor/tensor.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two independent standard normal values from two random words, in double precision, by formulas
-// that the compiler can vectorise (Note [Vector width]) and that are the same on every device.
-// The values are within 4e-15 of the exact formula's.
+// Two independent standard normal values from two random words, in double precision. The compiler
+// can vectorise the formulas (Note [Vector width]), and every device uses them. The values are
+// within 4e-15 of the exact ones.
 // source: Box & Muller 1958, "A note on the generation of random normal deviates"
 #pragma once
 #include <bit>
@@ -39,8 +39,8 @@ struct SinCos {
   double sin, cos;
 };
 
-// sin and cos of 2π·k / 2^24 for 0 ≤ k < 2^24. The angle is q quarters of a turn and x, with
-// |x| ≤ π/4; the Taylor polynomials have the degrees 17 and 18 (remainders below 2^-60).
+// sin and cos of 2π·k / 2^24 for 0 ≤ k < 2^24. The angle is `quarter` quarters of a turn plus
+// x, with |x| ≤ π/4. The Taylor polynomials have the degrees 17 and 18 (remainders below 2^-60).
 WEFT_HOST_DEVICE inline SinCos sin_cos_of_unit(u32 k) {
   const u32 quarter = (k + (1u << 21)) >> 22;
   const i32 rest = static_cast<i32>(k) - static_cast<i32>(quarter << 22);

@@ -39,8 +39,8 @@ TEST(Normalization, OfBytesIsPerChannelAndInPartsOfOne) {
   EXPECT_EQ(found.std[1], 1.0);  // the deviation is 0, so nothing is scaled
 }
 
-// Byte i of a sample is (37·i + 11·sample) mod 256. The samples end within a group of bytes that is
-// summed as one, and 5 and 97 channels fit no such group.
+// Byte i of a sample is (37·i + 11·sample) mod 256. Most samples end within a group of bytes
+// that is summed as one, and 5 and 97 channels fit no such group.
 TEST(Normalization, OfBytesIsThatOfEachValueForAnyNumberOfChannels) {
   for (const i64 channels : {1, 2, 3, 5, 96, 97}) {
     constexpr i64 kSamples = 3, kPixels = 131;

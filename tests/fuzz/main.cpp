@@ -160,7 +160,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t si
   using namespace weft::fuzz;
   const std::string_view input{reinterpret_cast<const char*>(bytes), size};
   // Other programs on a machine add to the processor time (caches, hyper-threads, a busy host of a
-  // virtual machine), and an input is not slow for that: the least of three runs counts.
+  // virtual machine), and an input is not slow for that: the least of three runs counts. So what is
+  // done once in a process does not count either.
   double seconds = seconds_of(input);
   for (int again = 0; again < 2 && seconds > kMostSeconds; ++again) {
     seconds = std::min(seconds, seconds_of(input));
