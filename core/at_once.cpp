@@ -15,8 +15,8 @@ void at_once(std::size_t count, const std::function<void(std::size_t i)>& work) 
   std::vector<std::exception_ptr> errors(count);
   std::atomic<std::size_t> next{0};
   std::atomic<bool> failed{false};
-  // The numbers are given out in their order and each that was given out runs, so all below one that
-  // throws run too.
+  // The numbers are given out in their order, and each that was given out runs. So all below one
+  // that throws run too.
   const auto take_some = [&] {
     while (!failed) {
       const std::size_t i = next++;

@@ -33,7 +33,7 @@ inline SizeClass next_class(const SizeClass& size) { return size_class(size.byte
 // A request that is large, and whose class has no cached block, takes a block of up to kMostLarger
 // times its size. Otherwise the last, smaller batch of an epoch, and a validation with another
 // batch, would each make blocks of their own, and those of the training step would lie unused. The
-// cost: a tensor that lives long may keep a block of kMostLarger times its size.
+// cost: a tensor that lives long may keep a block of twice its size.
 inline constexpr i64 kSmallestShared = i64{1} << 20;
 inline constexpr i64 kLargestShared = i64{1} << 60;  // kMostLarger times as much still fits i64
 inline constexpr int kMostLarger = 2;
