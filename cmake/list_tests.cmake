@@ -11,7 +11,10 @@ execute_process(COMMAND ${binary} --gtest_list_tests --gtest_filter=-*Slow*:*.cu
 # AddressSanitizer would end the process in tests of out-of-memory errors. Waiting threads spin for
 # a short time and then sleep. If they only spun, tests that share the cores would slow each other
 # down. If they slept at once, the small models of tests would be ten times slower.
-set(environment "ASAN_OPTIONS=allocator_may_return_null=1;GOMP_SPINCOUNT=2000")
+# With six frames of a stack and 32 MB of freed memory that it watches, AddressSanitizer takes a
+# fifth less time (test_train: 143 in place of 172 s of processor time).
+set(asan_options "allocator_may_return_null=1:malloc_context_size=6:quarantine_size_mb=32")
+set(environment "ASAN_OPTIONS=${asan_options};GOMP_SPINCOUNT=2000")
 # Whole runs of small models take one thread, because ctest runs as many tests as there are cores.
 # That the bits do not depend on threads is tested op by op, and by tests that set their number.
 if(name MATCHES "^(train|ranks|dist|app)$")

@@ -40,7 +40,7 @@ class Allocator {
   struct Block {
     std::string_view label;
     const MemoryPool* pool = nullptr;  // the pool that takes it back
-    i64 size = 0;  // bytes; maybe more than the request's class
+    i64 size = 0;                      // bytes; maybe more than the request's class
   };
   using Shelf = std::unordered_map<i64, std::vector<void*>>;  // free blocks by size
   void* take(StreamHandle stream, SizeClass& size);
