@@ -35,8 +35,8 @@ mkdir -p "$build/tidy/include"
 # clang has no omp.h without libomp. That of g++ is enough here, except for one attribute that clang
 # spells differently.
 ln -s "$(g++ -print-file-name=include)/omp.h" "$build/tidy/include/omp.h"
-# clang cannot read the precompiled headers of g++.
-sed 's/-Winvalid-pch//; s/-fpch-preprocess//; s/-include [^ ]*cmake_pch.hxx//' \
+# clang cannot read the precompiled headers of g++, and does not know its cost model.
+sed 's/-Winvalid-pch//; s/-fpch-preprocess//; s/-fvect-cost-model=[a-z]*//; s/-include [^ ]*cmake_pch.hxx//' \
   "$build/compile_commands.json" >"$build/tidy/compile_commands.json"
 # shellcheck disable=SC2016  # the inner shell expands them
 [[ ${#files[@]} -eq 0 ]] || printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c '

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "weft/device/parallel.h"
 #include "weft/kernels/common/box_muller.h"
 #include "weft/kernels/common/philox.h"
 #include "weft/testing/testing.h"
