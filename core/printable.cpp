@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/core/printable.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace weft {
@@ -21,10 +23,21 @@ void add_escaped(std::string& result, u32 code) {
   else result += code < 0x80 ? fmt::format("\\x{:02x}", code) : fmt::format("\\u{:04x}", code);
 }
 
+// Returns how many bytes at the beginning of `text` are characters of ASCII that print.
+std::size_t plain_bytes(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::find_if(text.begin(), text.end(), [](u8 byte) { return byte < 0x20 || byte >= 0x7f; }) -
+      text.begin());
+}
+
 std::string without_controls(std::string_view text, bool keeps_lines) {
   std::string result;
   result.reserve(text.size());
-  while (!text.empty()) {
+  while (true) {
+    const std::size_t plain = plain_bytes(text);
+    result += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return result;
     const auto [code, bytes] = first_character(text);
     const bool kept = keeps_lines && (code == '\n' || code == '\t');
     if (bytes == 0) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
@@ -32,7 +45,6 @@ std::string without_controls(std::string_view text, bool keeps_lines) {
     else result += text.substr(0, bytes);
     text.remove_prefix(bytes == 0 ? 1 : bytes);
   }
-  return result;
 }
 
 // Returns the largest length up to `bytes` that ends between two characters.

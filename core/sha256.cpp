@@ -58,7 +58,7 @@ std::string sha256_of_file(const std::string& path) {
              path);
   if (file < 0) throw IoError(path, "read", errno);
   Sha256 hash;
-  std::vector<char> buffer(1 << 20);
+  std::vector<char> buffer(1 << 16);
   ssize_t got = 0;
   while ((got = read(file, buffer.data(), buffer.size())) != 0) {
     if (got < 0 && errno == EINTR) continue;

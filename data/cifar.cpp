@@ -128,7 +128,7 @@ TensorDataset::Content read_set(const CifarSet& set, const std::filesystem::path
   const Tensor images = Tensor::empty({count, kCifarSide, kCifarSide, kChannels}, DType::uint8);
   const Tensor labels = Tensor::empty({count}, DType::int64);
   constexpr i64 kAtOnce = 256;  // records of a read
-  std::vector<u8> block(static_cast<std::size_t>(kAtOnce * set.record_bytes()));
+  std::vector<u8> block(static_cast<std::size_t>(std::min(kAtOnce, count) * set.record_bytes()));
   i64 image_idx = 0;
   for (const auto& file : files) {
     const i64 records = records_in(*file, set);

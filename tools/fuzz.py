@@ -229,7 +229,7 @@ def arguments_of(argv):
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
     parser.add_argument("--coverage", action="store_true", help="then print the coverage of each parser")
     parser.add_argument("--input", help="run one input of one target, and print its report")
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)  # targets may follow an option
     unknown = [name for name in options.targets if name not in TARGETS]
     if unknown:
         parser.error(f"'{unknown[0]}' is not a target; known: {', '.join(TARGETS)}")

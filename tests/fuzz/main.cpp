@@ -11,9 +11,16 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
+#include "weft/core/at_once.h"
 #include "weft/tests/fuzz/fuzz.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(unsigned char* bytes, std::size_t size, std::size_t most);
+
+// On one thread, so that an input reaches the same branches each time it runs. To make threads for
+// each input also took longer than to read it.
+void weft::at_once(std::size_t count, const std::function<void(std::size_t i)>& work) {
+  for (std::size_t i = 0; i < count; ++i) work(i);
+}
 
 namespace weft::fuzz {
 namespace fs = std::filesystem;
