@@ -85,13 +85,7 @@ std::string without_thousands(std::string_view text, char separator) {
   }
 }
 
-// The numbers that a text with a comma may mean, in this notation: 1,5 is 1.5; 1,000,000 and
-// 1,000.5 have thousands; 1,000 may be either. "" where it is none.
-struct CommaNumbers {
-  std::string decimal, thousands;
-};
-
-CommaNumbers comma_numbers(std::string_view text) {
+CommaNumbers numbers_with_comma(std::string_view text) {
   const std::string sign(text.substr(0, text.find_first_not_of("+-") == 1 ? 1 : 0));
   text.remove_prefix(sign.size());
   const std::size_t first = text.find(','), last = text.rfind(',');
@@ -116,13 +110,18 @@ CommaNumbers comma_numbers(std::string_view text) {
   return found;
 }
 
+// The length of a number's unit, as in 0,5ep, 200ba and 30s.
+std::size_t unit_length(std::string_view text) {
+  for (const std::string_view unit : {"ep", "ba", "s"})
+    if (text.ends_with(unit)) return unit.size();
+  return 0;
+}
+
 // Advice for a number with a comma or underscores, or "". It never changes the value: where a comma
 // can mean two things, both are offered, except that an integer has no decimal comma. `unit`
 // follows the number.
 std::string separator_hint(std::string_view text, bool is_integer, std::string_view unit = "") {
-  auto [decimal, thousands] = comma_numbers(text);
-  if (is_integer) decimal.clear();
-  if (is_integer && thousands.find('.') != thousands.npos) thousands.clear();
+  const auto [decimal, thousands] = comma_numbers(text, is_integer);
   if (!decimal.empty() && !thousands.empty())
     return fmt::format("write {}{} for a decimal comma, or {}{} for thousands", decimal, unit,
                        thousands, unit);
@@ -174,6 +173,30 @@ bool convert(std::string_view text, T& value) {
 }
 
 }  // namespace
+
+CommaNumbers comma_numbers(std::string_view text, bool is_integer) {
+  if (text.size() > kLongestNumber) return {};
+  CommaNumbers found = numbers_with_comma(text);
+  if (!is_integer) return found;
+  found.decimal.clear();
+  if (found.thousands.find('.') != std::string::npos) found.thousands.clear();
+  return found;
+}
+
+std::string if_one_number(std::string_view left, std::string_view right, bool is_integer) {
+  const std::string_view number = right.substr(0, right.size() - unit_length(right));
+  const std::string_view unit = right.substr(number.size());
+  const auto [decimal, thousands] = comma_numbers(fmt::format("{},{}", left, number), is_integer);
+  if (decimal.empty() && thousands.empty()) return "";
+  const bool both = !decimal.empty() && !thousands.empty();
+  return fmt::format("{}{}{}{}{} if {},{} is one number", decimal, decimal.empty() ? "" : unit,
+                     both ? " or " : "", thousands, thousands.empty() ? "" : unit, left, right);
+}
+
+bool is_number(std::string_view text, bool is_integer) {
+  const auto number = number_in(text);
+  return number && !number->leading_zero() && (!is_integer || number->integer_literal());
+}
 
 Refusal take(const Node& node, bool& value) {
   if (Refusal refusal = refuse_shape(node))
@@ -264,7 +287,10 @@ Refusal take(const Node& node, Seconds& value) {
   } else if (number_in(text)) {
     return fmt::format("write {}s", text);
   } else {
-    return text.ends_with("s") && number_in(text.substr(0, text.size() - 1)) ? problem : "";
+    if (!text.ends_with("s")) return "";
+    const std::string_view number = text.substr(0, text.size() - 1);
+    if (const std::string hint = separator_hint(number, false, "s"); !hint.empty()) return hint;
+    return number_in(number) ? problem : "";
   }
 }
 
