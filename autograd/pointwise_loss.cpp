@@ -12,7 +12,7 @@ void target_gradient(Tensor& dt, const Tensor& dloss, const Tensor& x, const Ten
   pointwise_loss_backward<Op>(dt, dloss, x, t, parameter, reduction);
   neg(dt, dt);
 }
-// The binary cross-entropy has the term −x·t. In f64 the product stays in range before it is divided.
+// The binary cross-entropy has the term −x·t. In f64 the product is in range before it is divided.
 template <>
 void target_gradient<kernels::BceWithLogits>(Tensor& dt, const Tensor& dloss, const Tensor& x,
                                              const Tensor&, double, Reduction reduction) {
