@@ -164,8 +164,8 @@ inline float pairwise_sum(const float* x, i64 n, i64 stride) {
   return pairwise_sum(x, half, stride) + pairwise_sum(x + half * stride, n - half, stride);
 }
 
-// Terms of which a running sum loses digits. Those that cancel are neighbours, so that a pairwise sum
-// keeps the small ones.
+// Terms of which a running sum loses digits. Those that cancel are neighbours, so that a pairwise
+// sum keeps the small ones.
 inline std::vector<std::pair<std::string, std::function<float(i64)>>> terms_to_sum() {
   return {{"all 0.1", [](i64) { return 0.1f; }},
           {"uniform",
