@@ -328,8 +328,8 @@ struct CrossEntropyOptions {
 struct CrossEntropy {
   Tensor loss;  // a scalar, or (rows) for Reduction::none
   // Both are for the backward pass. log_sums is (2, rows), the maxima and ln Σ e^(x − max). `share`
-  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined for a sum, for none,
-  // and if there are neither class weights nor ignore_index.
+  // is the factor of a row of weight 1 in the mean, an f64 scalar; it is undefined for a sum, for
+  // none, and if there are neither class weights nor ignore_index.
   Tensor log_sums, share;
 };
 // logits are (rows, classes) and labels int64 (rows) in [0, classes). On the CPU a label outside
@@ -359,7 +359,7 @@ void soft_cross_entropy_backward(Tensor* dlogits, Tensor* dtarget, const Tensor&
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
 struct LayerNorm {
   Tensor y;
-  Tensor mean, rstd;  // (rows), for the backward pass
+  Tensor mean, rstd;  // (rows), for the backward pass; the mean is f64
 };
 // x is (…, columns) with columns ≥ 1. weight and bias are (columns), or both undefined.
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);

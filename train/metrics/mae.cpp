@@ -12,8 +12,9 @@ class MeanAbsoluteError : public Metric {
  public:
   Targets targets() const override { return Targets::values; }
   void update(const Tensor& output, const Tensor& target) override {
-    const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
-    const Tensor total = sum(abs(difference)).to(DType::f64);
+    // In f64, because a sum may leave the range of f32 where the mean does not.
+    const Tensor total = pointwise_loss<kernels::L1>(
+        output.to(DType::f64), target.to(DType::f64).reshape(output.shape()), 0, Reduction::sum);
     total_ = total_.defined() ? add(total_.to(total.device()), total) : total;
     numbers_ += output.elements();
   }
