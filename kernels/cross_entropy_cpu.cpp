@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 
 #include "weft/device/parallel.h"
@@ -63,6 +64,14 @@ void weighted_mean(const CrossEntropyMean<T>& mean) {
   *mean.loss = static_cast<T>(*mean.weight == 0 ? 0 : *mean.sum / *mean.weight);
 }
 
+// Whether T holds x with all of its digits.
+template <class T>
+bool is_normal(double x) {
+  const double size = std::abs(x);
+  return size == 0 || (size >= static_cast<double>(std::numeric_limits<T>::min()) &&
+                       size <= static_cast<double>(std::numeric_limits<T>::max()));
+}
+
 template <class T>
 void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64* label,
               RowLossGradient<T> gradient, double scale, const LabelTerms<T>& terms) {
@@ -87,10 +96,17 @@ void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64*
           to[label[r]] -= factor * (T(1) - smoothing);
           continue;
         }
-        // The factor may be outside of the range of T where its product with a weight is within it.
         const double share = terms.smoothing / static_cast<double>(cols);
         const double on = (1 - terms.smoothing) * static_cast<double>(w[label[r]]);
         const double all = terms.smoothing == 0 ? on : on + share * *terms.class_weight_sum;
+        if (is_normal<T>(wide_factor * all) && is_normal<T>(wide_factor * share)) {
+          const T of_all = static_cast<T>(wide_factor * all),
+                  of_share = static_cast<T>(wide_factor * share);
+          for (i64 c = 0; c < cols; ++c)
+            to[c] = of_all * math::exp((from[c] - max) - log_sum) - of_share * w[c];
+          to[label[r]] -= static_cast<T>(wide_factor * on);
+          continue;
+        }
         for (i64 c = 0; c < cols; ++c) {
           const double probability = math::exp((from[c] - max) - log_sum);
           const double off = share * static_cast<double>(w[c]) + (c == label[r] ? on : 0.0);

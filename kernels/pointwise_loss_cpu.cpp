@@ -47,14 +47,17 @@ void backward(Span<T> dx, PointwiseLossGradient<T> gradient, Span<const T> x, Sp
               double parameter, double scale) {
   const T* dloss = gradient.dloss;
   const T p = static_cast<T>(parameter);
-  const auto dloss_at = [=](i64 i) { return scale * static_cast<double>(dloss[i]); };
+  using Slope = LossSlope<Op, T>;
+  const auto factor = [=](i64 i) {
+    return static_cast<Slope>(scale * static_cast<double>(dloss[i]));
+  };
   parallel_for(dx.size, kGrain, [=](i64 begin, i64 end) {
     simd([=] {
       if (gradient.per_element) {
         for (i64 i = begin; i < end; ++i)
-          dx[i] = static_cast<T>(dloss_at(i) * Op::slope(x[i], t[i], p));
+          dx[i] = static_cast<T>(factor(i) * Op::slope(x[i], t[i], p));
       } else {
-        const double d = dloss_at(0);
+        const Slope d = factor(0);
         for (i64 i = begin; i < end; ++i) dx[i] = static_cast<T>(d * Op::slope(x[i], t[i], p));
       }
     });

@@ -44,18 +44,21 @@ __global__ void __launch_bounds__(kThreads)
     loss_backward_kernel(Span<T> dx, const T* dloss, Span<const T> x, Span<const T> t, Compute<T> p,
                          double scale, i64 packs) {
   using C = Compute<T>;
+  using Slope = LossSlope<Op, C>;
+  const auto factor = [=](C dloss_i) {
+    return static_cast<Slope>(scale * static_cast<double>(dloss_i));
+  };
   if constexpr (kPerElement) {
     map_elements(
         dx, packs,
         [=](C dloss_i, C x_i, C t_i) {
-          return static_cast<C>(scale * static_cast<double>(dloss_i) * Op::slope(x_i, t_i, p));
+          return static_cast<C>(factor(dloss_i) * Op::slope(x_i, t_i, p));
         },
         Span<const T>{dloss, dx.size}, x, t);
   } else {
-    const double factor = scale * static_cast<double>(static_cast<C>(dloss[0]));
+    const Slope d = factor(static_cast<C>(dloss[0]));
     map_elements(
-        dx, packs, [=](C x_i, C t_i) { return static_cast<C>(factor * Op::slope(x_i, t_i, p)); }, x,
-        t);
+        dx, packs, [=](C x_i, C t_i) { return static_cast<C>(d * Op::slope(x_i, t_i, p)); }, x, t);
   }
 }
 

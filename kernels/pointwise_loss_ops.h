@@ -2,13 +2,17 @@
 // The formulas of losses that compare a prediction x with a target t element by element. One struct
 // holds value and slope dvalue/dx for every device and dtype. `p` is the loss's parameter.
 //
-// Value and slope are double, so that no step leaves the range of float where the loss, a mean or a
-// gradient is within it. The functions of math.h are those of T.
+// A value is double, so that no step leaves the range of float where the loss or a mean is within
+// it, and so is a slope that may leave it. The functions of math.h are those of T.
 #pragma once
 #include "weft/kernels/common/host_device.h"
 #include "weft/kernels/common/math.h"
 
 namespace weft::kernels {
+
+// The type of an op's slope, and of the factor that it is multiplied by.
+template <class Op, class T>
+using LossSlope = decltype(Op::slope(T(), T(), T()));
 
 // e = x − t
 template <class T>
@@ -38,8 +42,8 @@ struct L1 {
     return e < 0 ? -e : e;
   }
   template <class T>
-  WEFT_HOST_DEVICE static double slope(T x, T t, T) {
-    return x != x || t != t ? loss_error(x, t) : (x > t ? 1.0 : (x < t ? -1.0 : 0.0));
+  WEFT_HOST_DEVICE static T slope(T x, T t, T) {
+    return x > t ? T(1) : (x < t ? T(-1) : (x == t ? T(0) : x - t));
   }
 };
 // e²/2 for |e| ≤ p, otherwise p·(|e| − p/2).  Huber 1964
@@ -51,9 +55,9 @@ struct Huber {
     return magnitude <= delta ? 0.5 * e * e : delta * (magnitude - 0.5 * delta);
   }
   template <class T>
-  WEFT_HOST_DEVICE static double slope(T x, T t, T p) {
-    const double e = loss_error(x, t), delta = p;
-    return e > delta ? delta : (e < -delta ? -delta : e);
+  WEFT_HOST_DEVICE static T slope(T x, T t, T p) {
+    const T e = x - t;
+    return e > p ? p : (e < -p ? -p : e);
   }
 };
 // −t·ln σ(x) − (1 − t)·ln(1 − σ(x)) = |x|·(x < 0 ? t : 1 − t) + ln(1 + e^−|x|);  slope σ(x) − t
@@ -66,8 +70,8 @@ struct BceWithLogits {
            static_cast<double>(math::log1p(math::exp(-magnitude)));
   }
   template <class T>
-  WEFT_HOST_DEVICE static double slope(T x, T t, T) {
-    return static_cast<double>(math::sigmoid(x) - t);
+  WEFT_HOST_DEVICE static T slope(T x, T t, T) {
+    return math::sigmoid(x) - t;
   }
 };
 
