@@ -3,7 +3,7 @@
 #include "weft/nn/layer.h"
 
 #include "weft/autograd/ops.h"
-#include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 
 namespace weft::nn {
 

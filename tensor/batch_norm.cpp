@@ -3,6 +3,7 @@
 #include "weft/kernels/batch_norm_pool.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 

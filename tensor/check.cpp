@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/tensor/check.h"
 
-#include "weft/core/check.h"
-
 namespace weft {
 
 void check_same_device(const char* op, const Tensor& a, const Tensor& b) {
@@ -23,11 +21,6 @@ void check_output(const char* op, const Tensor& output, const Shape& shape, cons
              like.dtype(), shape);
   WEFT_CHECK(output.device() == like.device(), "{}: the output is on {}; {} is required", op,
              name_of(output.device()), name_of(like.device()));
-}
-
-void check_eps(const char* op, double eps) {
-  WEFT_CHECK(positive.accepts(eps), "{}: eps is {}; a number from {:.8g} to {:.8g} is required", op,
-             eps, kLeastF32, kMostF32);
 }
 
 }  // namespace weft

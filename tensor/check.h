@@ -11,7 +11,5 @@ void check_same_device(const char* op, const Tensor& a, const Tensor& b);
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b);
 // Checks that an output has this shape, and the dtype and device of `like`.
 void check_output(const char* op, const Tensor& output, const Shape& shape, const Tensor& like);
-// Checks that eps, which is added to a variance, is a number above 0 that f32 holds.
-void check_eps(const char* op, double eps);
 
 }  // namespace weft

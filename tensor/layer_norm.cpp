@@ -2,6 +2,7 @@
 #include "weft/kernels/layer_norm.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 

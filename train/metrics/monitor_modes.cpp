@@ -2,6 +2,7 @@
 #include "weft/train/metrics/monitor_modes.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,15 +15,16 @@
 namespace weft::train {
 namespace {
 
-// Of validation/accuracy; unknown for the name of no metric, which other checks refuse.
+// Of validation/accuracy. Other checks refuse the name of no metric, and a metric that is a table.
 Metric::Better better_of(std::string_view monitor) {
   const std::string_view name = monitor.substr(monitor.find('/') + 1);
   if (name == "loss") return Metric::Better::lower;
   MetricRecipe recipe;
   const std::vector<std::string> known = recipe.names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) return Metric::Better::unknown;
+  if (std::find(known.begin(), known.end(), name) == known.end()) return Metric::Better::lower;
   recipe.choose(name);
-  return recipe.make()->better();
+  const std::unique_ptr<Metric> metric = recipe.make();
+  return metric->table().defined() ? Metric::Better::lower : metric->better();
 }
 
 class ModeSetter final : public Fields {

@@ -195,7 +195,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
   check_targets(loss(), loader);
-  step_.metrics().check(loader);
+  step_.metrics().check(loader, loss());
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader)) invalidate_graphs();
   optimizers_.zero_grad();
