@@ -17,8 +17,8 @@ namespace weft::data {
 struct Normalization {
   std::vector<double> mean, std;
 
-  // The terms of the formula for values as stored (kernels/normalize.h): factor and offset of bytes;
-  // scale, high, low and factor of f32; of all channels, one term after the other.
+  // The terms of the formula for values as stored (kernels/normalize.h), each for all channels:
+  // factor and offset of bytes; scale, high, low and factor of f32.
   std::vector<float> terms(DType stored) const;
   std::string to_string() const;  // "mean 0.1307, std 0.3081"; "mean (0.49, 0.48, 0.45), std (…)"
   friend bool operator==(const Normalization&, const Normalization&) = default;

@@ -45,10 +45,10 @@ void run(Cuda device, Rows<float> y, Rows<const From> x, const float* terms) {
 
 }  // namespace
 
-#define WEFT_NORMALIZE(From)                                                            \
-  template <>                                                                           \
-  void normalize(Cuda device, Rows<float> y, Rows<const From> x, const float* terms) {  \
-    run(device, y, x, terms);                                                           \
+#define WEFT_NORMALIZE(From)                                                           \
+  template <>                                                                          \
+  void normalize(Cuda device, Rows<float> y, Rows<const From> x, const float* terms) { \
+    run(device, y, x, terms);                                                          \
   }
 WEFT_NORMALIZE(u8)
 WEFT_NORMALIZE(float)

@@ -14,11 +14,11 @@ Tensor normalize(const Tensor& x, const Tensor& terms) {
              "normalize: x is {}; uint8 or f32 is required", x.dtype());
   const i64 count = x.dtype() == DType::uint8 ? kernels::NormalizeTerms<u8>::kTerms
                                               : kernels::NormalizeTerms<float>::kTerms;
-  WEFT_CHECK(x.rank() >= 1 && terms.dtype() == DType::f32 &&
-                 terms.shape() == Shape({count, x.size(-1)}),
-             "normalize: x is {} {} and the terms are {} {}; f32 terms ({}, entries of the last "
-             "axis) are required",
-             x.dtype(), x.shape(), terms.dtype(), terms.shape(), count);
+  WEFT_CHECK(
+      x.rank() >= 1 && terms.dtype() == DType::f32 && terms.shape() == Shape({count, x.size(-1)}),
+      "normalize: x is {} {} and the terms are {} {}; f32 terms ({}, entries of the last "
+      "axis) are required",
+      x.dtype(), x.shape(), terms.dtype(), terms.shape(), count);
   Tensor y = Tensor::empty(x.shape(), DType::f32, x.device());
   if (x.elements() == 0) return y;
   std::visit(

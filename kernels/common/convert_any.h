@@ -11,7 +11,7 @@
 
 namespace weft::kernels {
 
-// C++ says nothing about such a conversion, and devices differ in it. `high` rounds up to a power of
+// C++ leaves such a conversion undefined, and devices differ in it. `high` rounds up to a power of
 // two for wide integers, and then is no integer of the type itself.
 template <class To, class From>
 WEFT_HOST_DEVICE inline To saturated(From x) {

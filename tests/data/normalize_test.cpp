@@ -116,7 +116,8 @@ TEST(Normalization, KeepsTheDigitsOfEachColumn) {
   for (i64 c = 0; c < kColumns; ++c) {
     double mean = 0, squares = 0;
     for (i64 r = 0; r < kRows; ++r) {
-      const auto at = static_cast<std::size_t>(r * kColumns + c), column = static_cast<std::size_t>(c);
+      const auto at = static_cast<std::size_t>(r * kColumns + c),
+                 column = static_cast<std::size_t>(c);
       const double wanted = (x[at] - found.mean[column]) / found.std[column];
       EXPECT_NEAR(y[at], wanted, 4 * 0x1p-24 * std::max(1.0, std::abs(wanted))) << r << " " << c;
       mean += y[at] / kRows;

@@ -115,14 +115,13 @@ TEST(LossScaler, refuses_what_a_config_refuses) {
   const auto refusal = [](const LossScalerOptions& options) {
     return test_support::message_of([&] { LossScaler{options}; });
   };
-  EXPECT_EQ(refusal({.init_scale = NAN}).find(
-                "LossScaler: init_scale: expected a number above 0, got nan"),
+  EXPECT_EQ(refusal({.init_scale = NAN})
+                .find("LossScaler: init_scale: expected a number above 0, got nan"),
             0u);
-  EXPECT_EQ(refusal({.init_scale = 0.5}),
-            "LossScaler: init_scale: expected at least min_scale");
-  EXPECT_EQ(refusal({.init_scale = 1e39, .max_scale = 1e39}).find(
-                "LossScaler: init_scale: expected a number above 0, got 1e+39; at most "
-                "3.4028235e+38, the largest of f32, is allowed"),
+  EXPECT_EQ(refusal({.init_scale = 0.5}), "LossScaler: init_scale: expected at least min_scale");
+  EXPECT_EQ(refusal({.init_scale = 1e39, .max_scale = 1e39})
+                .find("LossScaler: init_scale: expected a number above 0, got 1e+39; at most "
+                      "3.4028235e+38, the largest of f32, is allowed"),
             0u);
   EXPECT_EQ(refusal({}), "no error");
 }

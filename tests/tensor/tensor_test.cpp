@@ -128,9 +128,14 @@ TEST(Tensor, ConvertsBetweenAllDtypes) {
 TEST(Tensor, ConvertsWhatAnIntegerDoesNotHoldToTheNearest) {
   const auto each = [](auto of) {
     using From = decltype(of);
-    const std::vector<From> x{static_cast<From>(NAN), static_cast<From>(1e30),
-                              static_cast<From>(-1e30), static_cast<From>(INFINITY),
-                              static_cast<From>(-INFINITY), From{300}, From{-0.5}, From{254.75}};
+    const std::vector<From> x{static_cast<From>(NAN),
+                              static_cast<From>(1e30),
+                              static_cast<From>(-1e30),
+                              static_cast<From>(INFINITY),
+                              static_cast<From>(-INFINITY),
+                              From{300},
+                              From{-0.5},
+                              From{254.75}};
     const Tensor given = Tensor::copy_of(x, {std::ssize(x)});
     constexpr i64 kLow = std::numeric_limits<i64>::min(), kHigh = std::numeric_limits<i64>::max();
     constexpr i32 kLow32 = std::numeric_limits<i32>::min(),

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 using MetricsOfARun = testing_callbacks::CallbackRun;
 using test_support::message_of;
 
-const std::vector<std::string> kMetrics{"accuracy", "binary_accuracy", "confusion_matrix",
-                                        "f1_macro", "f1_micro",        "mae",
-                                        "perplexity", "top_k"};
+const std::vector<std::string> kMetrics{
+    "accuracy", "binary_accuracy", "confusion_matrix", "f1_macro", "f1_micro", "mae", "perplexity",
+    "top_k"};
 
 // Of a metric and a loss, over the data that the loss takes.
 std::string refusal_of(const std::string& metric, const std::string& loss) {
@@ -60,13 +60,14 @@ TEST(MetricFit, EachMetricFitsTheLossesWhoseTargetsAndOutputsItReads) {
 }
 
 TEST_F(MetricsOfARun, ThatDoNotFitAreRefusedBeforeAnythingIsWritten) {
-  std::ofstream(folder_ / "a.csv") << "a,b,y\n1,2,0\n2,1,1\n3,5,0\n4,3,1\n5,0,1\n6,2,0\n7,1,1\n8,9,0\n";
+  std::ofstream(folder_ / "a.csv")
+      << "a,b,y\n1,2,0\n2,1,1\n3,5,0\n4,3,1\n5,0,1\n6,2,0\n7,1,1\n8,9,0\n";
   const auto refusal = [&](const std::string& task, const std::string& loss,
                            const std::string& key) {
     const std::string text = "data: {type: csv, path: " + (folder_ / "a.csv").string() +
                              ", target: y, task: regression, validation_split: 0.25}\n"
-                             "model: {type: mlp, hidden: []}\ntask: " + task + "\nloss: " + loss +
-                             "\ntrain: {epochs: 1, batch_size: 2}\n";
+                             "model: {type: mlp, hidden: []}\ntask: " +
+                             task + "\nloss: " + loss + "\ntrain: {epochs: 1, batch_size: 2}\n";
     const auto loaded = config::load_text<RunConfig>(
         text, "a.yaml", {key, "run.dir=" + (folder_ / "run").string()});
     return message_of([&] { Orchestrator(loaded.value, "test"); });
@@ -120,9 +121,8 @@ struct Silent : Metric {
 const bool registered = Registry<Metric>::add<Silent>("silent");
 
 TEST_F(MetricsOfARun, ThatDoNotSayWhichValuesAreBetterAreWarnedOf) {
-  const Orchestrator run(config({"validation.metrics=[silent]",
-                                 "checkpoint.monitor=validation/silent"}),
-                         "test");
+  const Orchestrator run(
+      config({"validation.metrics=[silent]", "checkpoint.monitor=validation/silent"}), "test");
   EXPECT_EQ(warnings_,
             std::vector<std::string>{
                 "checkpoint.monitor: 'validation/silent' does not say whether it is better low or "

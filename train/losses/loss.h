@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "weft/autograd/variable.h"
+#include "weft/core/output_kind.h"
 #include "weft/core/registry.h"
 #include "weft/data/loader.h"
 #include "weft/nn/module.h"
-#include "weft/train/losses/output_kind.h"
 
 namespace weft::train {
 

@@ -77,9 +77,9 @@ class ModeSetter final : public Fields {
           "{0}{1}monitor: '{2}' does not say whether it is better low or high; lower is taken to "
           "be better, and {0}{1}mode: min, or max, says it",
           path_, path_.empty() ? "" : ".", *watched_.monitor);
-    mode.set(mode.value, static_cast<std::size_t>(better == Metric::Better::higher
-                                                      ? MonitorMode::max
-                                                      : MonitorMode::min));
+    mode.set(mode.value,
+             static_cast<std::size_t>(better == Metric::Better::higher ? MonitorMode::max
+                                                                       : MonitorMode::min));
   }
 
   std::string path_;

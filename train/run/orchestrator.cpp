@@ -170,8 +170,7 @@ i64 Orchestrator::epochs() const {
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
   check_targets(*trainer_->shared_loss(), *input_.loader);
-  MetricSet(config_.train.metrics).check_training(*input_.loader,
-                                                    *trainer_->shared_loss());
+  MetricSet(config_.train.metrics).check_training(*input_.loader, *trainer_->shared_loss());
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);

@@ -38,7 +38,7 @@ struct RunReport {
   // The error, if training or its result failed: a loss that is not finite, also that of the test,
   // or no step.
   std::string failed = {};
-  bool saved = false;       // there is a good checkpoint
+  bool saved = false;                         // there is a good checkpoint
   std::optional<Evaluation> validation = {};  // the last one
   // Loss of the last validation, to compare runs: infinity when training or the test failed, and
   // without validation data.

@@ -4,10 +4,10 @@
 #pragma once
 #include "weft/core/enum_names.h"
 
-namespace weft::train {
+namespace weft {
 
 // `values` are compared with targets as they are; `logits` are scores before softmax or sigmoid.
 enum class OutputKind { any, logits, values };
 constexpr EnumNames<3> names_of(OutputKind) { return {"any", "logits", "values"}; }
 
-}  // namespace weft::train
+}  // namespace weft
