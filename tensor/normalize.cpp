@@ -2,7 +2,6 @@
 #include "weft/kernels/normalize.h"
 
 #include "weft/tensor/check.h"
-#include "weft/tensor/normalize.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 

@@ -14,7 +14,7 @@
 #include "weft/core/log.h"
 #include "weft/data/digits.h"
 #include "weft/data/idx.h"
-#include "weft/tensor/normalize.h"
+#include "weft/tensor/ops.h"
 #include "weft/tests/data/numbers.h"
 #include "weft/tests/support/message_of.h"
 #include "weft/tests/data/temp_folder.h"

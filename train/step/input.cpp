@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "weft/data/resident_dataset.h"
-#include "weft/tensor/normalize.h"
 #include "weft/tensor/ops.h"
 
 namespace weft::train {
