@@ -11,6 +11,8 @@ namespace {
 class MeanAbsoluteError : public Metric {
  public:
   Targets targets() const override { return Targets::values; }
+  OutputKind outputs() const override { return OutputKind::values; }
+  Better better() const override { return Better::lower; }
   void update(const Tensor& output, const Tensor& target) override {
     // In f64, because a sum may leave the range of f32 where the mean does not.
     const Tensor total = pointwise_loss<kernels::L1>(
