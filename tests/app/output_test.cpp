@@ -127,6 +127,15 @@ TEST_F(Outputs, ThatAreNoRegularFilesStayWhatTheyAre) {
   EXPECT_NE(text("err.txt").find("No space left on device"), std::string::npos) << text("err.txt");
 }
 
+TEST_F(Outputs, APipeThatNobodyReadsEndsTheCommand) {
+  train();
+  EXPECT_EQ(run_line(folder_, "mkfifo f; timeout 60 \"$WEFT\" evaluate run --logits f 2>err.txt"),
+            2);
+  EXPECT_NE(text("err.txt").find("f is a pipe that nobody reads"), std::string::npos)
+      << text("err.txt");
+  EXPECT_TRUE(fs::is_fifo(folder_ / "f"));
+}
+
 TEST_F(Outputs, PredictPrintsTheGoodPicturesBesideABadOne) {
   train();
   write_picture("good.png", 28);

@@ -33,6 +33,17 @@ const char* task_of(const data::DatasetInfo& info) {
   return info.target.rank() > 0 ? "language_modelling" : "classification";
 }
 
+// Throws UserError for a factor of the learning rate that is not finite, before anything is
+// written. Of a long run, this looks at some steps, the last one among them.
+void check_schedules(const Optimizers& optimizers) {
+  constexpr i64 kMost = 4096;
+  const i64 last = std::max<i64>(optimizers.length().steps - 1, 0);
+  const i64 count = std::min(last, kMost);
+  for (const ScheduledOptimizer& each : optimizers.all())
+    for (i64 i = 0; i <= count; ++i)
+      each.rates(last <= kMost ? i : i == count ? last : i * (last / count), 1);
+}
+
 }  // namespace
 
 nn::AnyModule build_model(const RunConfig& config, const data::DatasetInfo& info) {
@@ -172,6 +183,7 @@ void Orchestrator::set_up_triggers() {
   check_targets(*trainer_->shared_loss(), *input_.loader);
   MetricSet(config_.train.metrics).check_training(*input_.loader, *trainer_->shared_loss());
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
+  check_schedules(trainer_->optimizers());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
   saves_.emplace("checkpoint.every", config_.checkpoint.every, steps);

@@ -171,7 +171,9 @@ class Orchestrator {
 
   // orchestrator_train.cpp
   void begin();
+  void begin_run();
   void open_folder();
+  void discard_folder();
   void begin_log();
   bool train_epochs();
   void end_stream(std::string& failed);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <unistd.h>
+
 #include "weft/core/counted.h"
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
@@ -21,8 +23,11 @@ void Orchestrator::open_folder() {
   const bool continues = !resume_.folder.empty();
   const std::string& dir = config_.checkpoint.dir;
   if (!continues) place_to_save(config_.run.dir, dir, false);  // before a folder is made
-  output_.folder = continues ? RunFolder::reuse(resume_.folder)
-                             : RunFolder::create(config_.run.dir, origin_.name);
+  // A run that has ended needs to write nothing.
+  const bool reads_only = continues && resume_.over && access(resume_.folder.c_str(), W_OK) != 0;
+  output_.folder = reads_only  ? RunFolder::of_another_process(resume_.folder)
+                   : continues ? RunFolder::reuse(resume_.folder)
+                               : RunFolder::create(config_.run.dir, origin_.name);
   const std::filesystem::path& run = output_.folder->path();
   const std::filesystem::path checkpoints = place_to_save(run, dir, continues);
   // Where a resumed run goes on, the next resume finds it too.
@@ -36,7 +41,8 @@ void Orchestrator::open_folder() {
   for (const std::string& line : origin_.overrides) lines += line + "\n";
   output_.folder->write("overrides.txt", lines);
   output_.folder->write("environment.json", environment_json());
-  claim_place(checkpoints, run);
+  if (reads_only) log_info("resume: {} cannot be written, and stays as it is", run.string());
+  else claim_place(checkpoints, run);
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
   output_.checkpoints->on_written([this](const CheckpointName& name, const auto& path) {
     output_.log.add_checkpoint(name.step, path);
@@ -60,7 +66,23 @@ void Orchestrator::begin_hooks() {
   for (const auto& strategy : hooks_.strategies()) strategy->on_train_begin(*trainer_);
 }
 
+// A run that cannot begin leaves no folder, which would hold the place of the next try.
 void Orchestrator::begin() {
+  try {
+    begin_run();
+  } catch (...) {
+    discard_folder();
+    throw;
+  }
+}
+
+void Orchestrator::discard_folder() {
+  if (!output_.folder || !ranks().is_first()) return;
+  output_.checkpoints.reset();
+  output_.folder->discard();
+}
+
+void Orchestrator::begin_run() {
   ranks().together("making the run folder", [this] {
     if (ranks().is_first()) open_folder();
   });
@@ -104,6 +126,10 @@ RunReport Orchestrator::train(std::stop_token stop) {
   } catch (const TrainingError& error) {
     failed = error.what();
     note_failure(failed);
+  } catch (const UserError& error) {  // of a config: it may not even have begun to train
+    note_failure(error.what());
+    if (trainer_->optimizer().applied_steps() == 0 && !last_checkpoint()) discard_folder();
+    throw;
   } catch (const std::exception& error) {
     note_failure(error.what());
     throw;
