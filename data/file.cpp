@@ -79,7 +79,7 @@ struct InputFile::Inflate {
 
 InputFile::InputFile(fs::path path, std::string how_to_get)
     : path_(std::move(path)), how_to_get_(std::move(how_to_get)), file_(path_.string()) {
-  if (!file_.defect().empty()) fail_with(file_.defect());
+  file_.defect().check(path_.string(), how_to_get_);
   if (file_.bytes() == 0) fail_with("is empty");
   std::array<u8, 2> magic{};
   if (file_.bytes() >= 2) read_bytes(magic.data(), 2);
@@ -94,8 +94,7 @@ void InputFile::fail_with(const std::string& defect) const {
 }
 
 void InputFile::read_bytes(void* into, i64 bytes) {
-  if (const std::string defect = file_.read(into, bytes, position_); !defect.empty())
-    fail_with(defect);
+  file_.read(into, bytes, position_).check(path_.string(), how_to_get_);
   position_ += bytes;
 }
 

@@ -29,7 +29,8 @@ std::filesystem::path find_file(const FileSearch& search, std::span<const std::s
 
 // The bytes of a file. A gzip file, which its first bytes show, is unpacked while it is read; it
 // may consist of several members, as `cat a.gz b.gz` makes them. Errors are UserErrors that name
-// the path, the defect, and `how_to_get`.
+// the path, the defect, and `how_to_get`. A file that the system does not let weft read may be
+// whole: the error is an IoError then, without `how_to_get`.
 class InputFile {
  public:
   // Throws unless the file is a regular one that is not empty.
