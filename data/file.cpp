@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/core/home.h"
 #include "weft/data/sources.h"
 
@@ -18,10 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
+// Throws IoError if that cannot be known, as where permission is missing: the files may be whole,
+// and those of another folder may be other data.
+bool is_there(const fs::path& path) { return kind_behind(path) != PathKind::none; }
 
 // Empty where the variable is not set.
 std::string data_variable() {
@@ -42,9 +42,14 @@ std::vector<fs::path> folders_of(const FileSearch& search) {
 }  // namespace
 
 fs::path find_folder(const FileSearch& search, std::span<const std::string> names) {
-  for (const auto& folder : folders_of(search))
+  for (const auto& folder : folders_of(search)) {
+    const PathKind kind = kind_behind(folder);
+    WEFT_CHECK(kind == PathKind::none || kind == PathKind::folder,
+               "{}: {} is no folder; a folder with the files is required{}", search.dataset,
+               folder.string(), search.root.empty() ? "" : " (data.root)");
     for (const auto& name : names)
       if (is_there(folder / name)) return folder;
+  }
   return {};
 }
 
