@@ -48,10 +48,27 @@ bool refill(PngInput& input) {
   return input.defect.empty();
 }
 
+// Notes what part of a chunk these bytes are. Only its data become pixels and count: any number of
+// chunks may be empty.
+void note_part(png_structp png, PngInput& input, const u8* part, i64 bytes) {
+  if (input.in_signature) {
+    input.in_signature = false;
+  } else if (!input.in_chunk) {
+    input.in_chunk = true;
+    input.chunk_left = bytes < 4 ? 0 : i64{png_get_uint_32(part)};
+  } else if (input.chunk_left > 0) {
+    input.chunk_left -= bytes;
+    input.bytes_allowed -= bytes;
+    if (input.bytes_allowed < 0) png_error(png, "its rows have more bytes than their pixels take");
+  } else {
+    input.in_chunk = false;
+  }
+}
+
 void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
   auto& input = *static_cast<PngInput*>(png_get_io_ptr(png));
-  input.bytes_allowed -= static_cast<i64>(bytes);
-  if (input.bytes_allowed < 0) png_error(png, "its rows have more bytes than their pixels take");
+  const png_bytep part = out;
+  const auto part_bytes = static_cast<i64>(bytes);
   while (bytes > 0) {
     if (input.used == input.filled && !refill(input)) png_error(png, "the file is cut off");
     const auto count = std::min(bytes, static_cast<png_size_t>(input.filled - input.used));
@@ -60,6 +77,7 @@ void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
     out += count;
     bytes -= count;
   }
+  if (part_bytes > 0) note_part(png, input, part, part_bytes);
 }
 
 void keep_message(png_structp png, png_const_charp message) {
