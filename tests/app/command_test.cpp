@@ -267,6 +267,30 @@ TEST_F(Command, TracesIntoFiles) {
   EXPECT_FALSE(fs::exists(folder_ / "a.html"));
 }
 
+TEST_F(Command, NumbersOfOptionsAreCheckedWithASentence) {
+  for (const auto& [arguments, message] :
+       {std::pair{"lr-find small.yaml --from 0,001",
+                  "weft: lr-find: --from: '0,001' given; a rate above 0 and at most 1e30 is "
+                  "required (write 0.001, with a decimal point)"},
+        {"lr-find small.yaml --from 0", "lr-find: --from: '0' given; a rate above 0 and"},
+        {"lr-find small.yaml --to 1e308", "lr-find: --to: '1e308' given; a finite rate above from"},
+        {"lr-find small.yaml --to=", "lr-find: --to: '' given; a finite rate"},
+        {"lr-find small.yaml --to high", "lr-find: --to: 'high' given; a finite rate"},
+        {"lr-find small.yaml --steps 20.5",
+         "lr-find: --steps: '20.5' given; an integer from 20 to 1000000 is required"},
+        {"lr-find small.yaml --steps 1,000", "(write 1000)"},
+        {"lr-find small.yaml --steps 19", "lr-find: --steps: '19' given; an integer from 20"},
+        {"tune small.yaml --trials 2,5", "tune: --trials: '2,5' given; an integer of at least 1"},
+        {"tune small.yaml --jobs 0", "tune: --jobs: '0' given; an integer of at least 1"},
+        {"tune small.yaml --seed 1.5", "tune: --seed: '1.5' given; an integer from 0 to"}}) {
+    const Result refused = weft(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;
+    EXPECT_NE(refused.output.find(message), std::string::npos) << arguments << refused.output;
+  }
+  const Result taken = weft("lr-find small.yaml --from 1e-4 --to 1e0 --steps 2e1");
+  EXPECT_EQ(taken.code, 0) << taken.output;
+}
+
 // A named pipe would keep the command waiting for one who writes. What a shell passes is open.
 TEST_F(Command, AConfigIsAFileOrAPipeThatIsOpen) {
   ASSERT_EQ(testing_app::run_line(folder_, "mkfifo pipe.yaml"), 0);
@@ -550,6 +574,30 @@ TEST_F(Command, TracesIntoFiles) {
   EXPECT_EQ(nowhere.code, 2) << nowhere.output;
   EXPECT_NE(nowhere.output.find("there is no folder none"), std::string::npos) << nowhere.output;
   EXPECT_FALSE(fs::exists(folder_ / "a.html"));
+}
+
+TEST_F(Command, NumbersOfOptionsAreCheckedWithASentence) {
+  for (const auto& [arguments, message] :
+       {std::pair{"lr-find small.yaml --from 0,001",
+                  "weft: lr-find: --from: '0,001' given; a rate above 0 and at most 1e30 is "
+                  "required (write 0.001, with a decimal point)"},
+        {"lr-find small.yaml --from 0", "lr-find: --from: '0' given; a rate above 0 and"},
+        {"lr-find small.yaml --to 1e308", "lr-find: --to: '1e308' given; a finite rate above from"},
+        {"lr-find small.yaml --to=", "lr-find: --to: '' given; a finite rate"},
+        {"lr-find small.yaml --to high", "lr-find: --to: 'high' given; a finite rate"},
+        {"lr-find small.yaml --steps 20.5",
+         "lr-find: --steps: '20.5' given; an integer from 20 to 1000000 is required"},
+        {"lr-find small.yaml --steps 1,000", "(write 1000)"},
+        {"lr-find small.yaml --steps 19", "lr-find: --steps: '19' given; an integer from 20"},
+        {"tune small.yaml --trials 2,5", "tune: --trials: '2,5' given; an integer of at least 1"},
+        {"tune small.yaml --jobs 0", "tune: --jobs: '0' given; an integer of at least 1"},
+        {"tune small.yaml --seed 1.5", "tune: --seed: '1.5' given; an integer from 0 to"}}) {
+    const Result refused = weft(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;
+    EXPECT_NE(refused.output.find(message), std::string::npos) << arguments << refused.output;
+  }
+  const Result taken = weft("lr-find small.yaml --from 1e-4 --to 1e0 --steps 2e1");
+  EXPECT_EQ(taken.code, 0) << taken.output;
 }
 
 // A named pipe would keep the command waiting for one who writes. What a shell passes is open.
