@@ -50,7 +50,7 @@ void print(const train::LrFinding& finding, const LrFindArguments& arguments) {
   text += finding.suggestion ? fmt::format("Suggested: optimizer.lr={:.2g} ({})\n",
                                            *finding.suggestion, finding.reason)
                              : finding.reason + "\n";
-  std::fputs(text.c_str(), stdout);
+  print_text(text);
 }
 
 // A line on standard error while a sweep is made, which may take minutes, and is gone afterwards.
@@ -96,7 +96,7 @@ int lr_find(const LrFindArguments& arguments) {
   const train::LrFinding finding = swept(run, arguments);
   if (!arguments.out.empty())
     view::write_output(arguments.out, view::lr_svg(finding, name + ": loss over learning rate"));
-  if (arguments.json) std::printf("%s\n", view::lr_json(finding).c_str());
+  if (arguments.json) print_formatted("%s\n", view::lr_json(finding).c_str());
   else print(finding, arguments);
   return kDone;
 }
