@@ -67,10 +67,27 @@ void check_loss(const train::Evaluation& result, const std::string& split) {
                 split, result.loss));
 }
 
+// The samples are those of the folder that the checkpoint records. Where it is gone, data.root
+// would be looked for as in a new run, and other data of the same kind might be evaluated. Throws
+// then, and where the folder cannot be examined.
+void check_data_place(const train::SavedRun& saved, const std::string& run) {
+  const std::filesystem::path weights = saved.weights_file();
+  const std::filesystem::path place = train::data_place_of_checkpoint(weights.parent_path());
+  data::DataRecipe recipe = saved.config().data.recipe;
+  const std::string* root = data::text_option(recipe, "root");
+  if (place.empty() || root == nullptr || std::filesystem::path(*root).is_absolute()) return;
+  WEFT_CHECK(
+      kind_behind(place) != PathKind::none,
+      "evaluate: the run read its data from {}, which is not there any more; that folder, or "
+      "the absolute path of its new place as data.root in {}, is required",
+      place.string(), (std::filesystem::path(run) / "config.yaml").string());
+}
+
 int run(const EvaluateArguments& arguments) {
   if (!arguments.logits.empty()) train::check_output(arguments.logits);
   load_plugins(arguments.plugins);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
+  check_data_place(saved, arguments.run);
   Tensor outputs;
   const train::Evaluation result =
       saved.evaluate(arguments.split, arguments.logits.empty() ? nullptr : &outputs);
