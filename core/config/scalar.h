@@ -28,7 +28,8 @@ Refusal take(const Node& node, Duration& value);
 Refusal take(const Node& node, Seconds& value);
 
 // The numbers that a text with a comma may mean, in this notation: 1,5 is 1.5; 1,000,000 and
-// 1,000.5 have thousands; 1,000 may be either. "" where it is none; an integer has no decimal comma.
+// 1,000.5 have thousands; 1,000 may be either. "" where it is none. An integer has no decimal
+// comma.
 struct CommaNumbers {
   std::string decimal, thousands;
 };

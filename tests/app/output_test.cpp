@@ -59,6 +59,9 @@ TEST_F(Outputs, ThatCannotBeWrittenAreOneWithASentence) {
       const std::string line = std::string("\"$WEFT\" ") + command + " 2>err.txt " + redirection;
       EXPECT_EQ(run_line(folder_, line), 1) << line << "\n" << text("err.txt");
       EXPECT_TRUE(text("err.txt").starts_with(kLost)) << line << "\n" << text("err.txt");
+      const char* reason =
+          redirection[0] == '>' && redirection[1] == '/' ? "(No space left" : "(Bad file desc";
+      EXPECT_NE(text("err.txt").find(reason), std::string::npos) << line << "\n" << text("err.txt");
     }
 }
 
