@@ -194,7 +194,8 @@ TEST_F(Outputs, OfATestLossThatIsNotFiniteAreThreeAfterAllIsSaved) {
   }
   train::testing_runs::write(folder_ / "table.yaml",
                              "run: {threads: 1}\n"
-                             "data: {type: csv, path: train.csv, test_path: test.csv, target: y}\n"
+                             "data: {type: csv, path: train.csv, test_path: test.csv, target: y, "
+                             "validation_split: 0}\n"
                              "task: regression\n"
                              "model: {type: mlp, hidden: []}\n"
                              "train: {epochs: 1, batch_size: 10}\n");
