@@ -3,12 +3,13 @@
 #include "weft/nn/layer.h"
 
 #include "weft/autograd/ops.h"
+#include "weft/tensor/check_eps.h"
 
 namespace weft::nn {
 
 LayerNorm::LayerNorm(i64 columns, LayerNormOptions options) : eps_(options.eps) {
   WEFT_CHECK(columns >= 1, "LayerNorm: {} columns given; at least 1 is required", columns);
-  WEFT_CHECK(options.eps > 0, "LayerNorm: eps is {}; a number above 0 is required", options.eps);
+  check_eps("LayerNorm", options.eps);
   weight = Parameter(Tensor::full({columns}, 1));
   bias = Parameter(Tensor::zeros({columns}));
 }

@@ -2,6 +2,7 @@
 #include "weft/kernels/layer_norm.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 
@@ -10,6 +11,7 @@ namespace weft {
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   WEFT_CHECK(x.defined() && x.rank() >= 1 && x.size(-1) >= 1,
              "layer_norm: x is {}; a last axis of at least one element is required", x.shape());
+  check_eps("layer_norm", eps);
   WEFT_CHECK(weight.defined() == bias.defined(),
              "layer_norm: one of weight and bias is undefined; both or neither are required");
   for (const Tensor* parameter : {&weight, &bias}) {

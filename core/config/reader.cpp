@@ -397,8 +397,8 @@ class ValueReader {
 
   template <class T>
   void refuse_value(T& taken) {
-    const std::string above = above_every_count(value_ref(taken), check_);
-    refuse(above.empty() ? "" : above.substr(2));
+    const std::string limit = limit_of_type(value_ref(taken), check_);
+    refuse(limit.empty() ? "" : limit.substr(2));
   }
 
   void refuse(const std::string& hint) { refuse(hint, check_.choices); }

@@ -16,7 +16,7 @@
 namespace weft::config {
 namespace {
 
-constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: a double skips integers above it
+constexpr i64 kExactIntegers = i64{1} << 53;  // a double skips integers above it
 
 constexpr std::size_t kLongestNumber = 100;  // of a number that advice repeats
 
@@ -166,6 +166,33 @@ Refusal refuse_number(const Node& node, bool is_integer, std::optional<Number>& 
   return std::nullopt;
 }
 
+// The integer that a number with a point or an exponent is, up to 2^53, from its digits: a double
+// would round. Nothing for a larger one; `is_integer` says whether it is one at all.
+std::optional<i64> integer_in(std::string_view text, const Number& number, bool& is_integer) {
+  constexpr i64 kMostExponent = 1'000'000'000;  // longer than any text of a config
+  std::string digits = fmt::format("{}{}", number.digits, number.fraction);
+  i64 exponent = 0;
+  if (number.has_exponent) {
+    std::string_view given = text.substr(text.find_first_of("eE") + 1);
+    if (given.front() == '+') given.remove_prefix(1);
+    const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), exponent);
+    if (error != std::errc()) exponent = given.front() == '-' ? -kMostExponent : kMostExponent;
+    exponent = std::clamp(exponent, -kMostExponent, kMostExponent);
+  }
+  exponent -= std::ssize(number.fraction);
+  digits.erase(0, digits.find_first_not_of('0'));
+  for (; !digits.empty() && digits.back() == '0'; digits.pop_back()) ++exponent;
+  is_integer = digits.empty() || exponent >= 0;
+  if (digits.empty()) return 0;
+  i64 value = 0;
+  constexpr i64 kMostDigits = 16;  // of 2^53
+  if (!is_integer || std::ssize(digits) + exponent > kMostDigits) return std::nullopt;
+  digits.append(static_cast<std::size_t>(exponent), '0');
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (value > kExactIntegers) return std::nullopt;
+  return text.front() == '-' ? -value : value;
+}
+
 template <class T>
 bool convert(std::string_view text, T& value) {
   if (text.front() == '+') text.remove_prefix(1);
@@ -197,11 +224,11 @@ Refusal take(const Node& node, i64& value) {
     if (convert(node.text, value)) return std::nullopt;
     return "integers have 64 bits";
   }
-  double real = 0;
-  if (!convert(node.text, real) || std::abs(real) > kExactIntegers)
-    return "with a point or an exponent, at most 2^53";
-  if (real != std::floor(real)) return "";
-  value = static_cast<i64>(real);
+  bool is_integer = false;
+  const std::optional<i64> whole = integer_in(node.text, *number, is_integer);
+  if (!is_integer) return "";
+  if (!whole) return "with a point or an exponent, at most 2^53";
+  value = *whole;
   return std::nullopt;
 }
 

@@ -139,6 +139,22 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"seed: 1e16",
              "a.yaml:1:1: seed: expected an integer, got '1e16'; with a point or an "
              "exponent, at most 2^53"},
+        Case{"seed: 9007199254740993.0",
+             "a.yaml:1:1: seed: expected an integer, got '9007199254740993.0'; with a point or an "
+             "exponent, at most 2^53"},
+        Case{"seed: 1e99999999999999999999",
+             "a.yaml:1:1: seed: expected an integer, got '1e99999999999999999999'; with a point or "
+             "an exponent, at most 2^53"},
+        Case{"seed: 1.00000000000000000001",
+             "a.yaml:1:1: seed: expected an integer, got '1.00000000000000000001'"},
+        Case{"seed: 4503599627370497.75e-0",
+             "a.yaml:1:1: seed: expected an integer, got '4503599627370497.75e-0'"},
+        Case{"optimizer:\n  lr: 1e-50",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1e-50'; at least "
+             "1.1754944e-38, the least of f32, is required"},
+        Case{"optimizer:\n  lr: 1e39",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1e39'; at most "
+             "3.4028235e+38, the largest of f32, is allowed"},
         Case{"seed:",
              "a.yaml:1:1: seed: expected an integer, got an empty value; write a value, or "
              "remove the key"},
