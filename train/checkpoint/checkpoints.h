@@ -36,7 +36,7 @@ struct CheckpointOptions {
   i64 keep_last = 1;
   i64 keep_best = 1;
   std::string monitor = "validation/loss";
-  MonitorMode mode = MonitorMode::min;
+  MonitorMode mode = MonitorMode::by_metric;
   std::string dir = {};  // "": checkpoints in the run folder
 };
 void describe(Fields& f, CheckpointOptions& o);

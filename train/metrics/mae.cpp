@@ -11,6 +11,8 @@ namespace {
 class MeanAbsoluteError : public Metric {
  public:
   Targets targets() const override { return Targets::values; }
+  OutputKind outputs() const override { return OutputKind::values; }
+  Better better() const override { return Better::lower; }
   void update(const Tensor& output, const Tensor& target) override {
     const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
     const Tensor total = sum(abs(difference)).to(DType::f64);
