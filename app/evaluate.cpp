@@ -48,30 +48,19 @@ void print(const train::Evaluation& result, const EvaluateArguments& arguments) 
   }
 }
 
-// The figures are printed, but a script must notice that they say nothing.
-void check_loss(const train::Evaluation& result, const std::string& split) {
-  if (std::isfinite(result.loss)) return;
-  throw TrainingError(
-      result.weight == 0
-          ? fmt::format("evaluate: no sample of the {} split has a weight above 0 "
-                        "(loss.class_weights, loss.ignore_index); at least one is required",
-                        split)
-          : fmt::format(
-                "evaluate: the loss on the {} split is {}; weights whose outputs are finite "
-                "are required",
-                split, result.loss));
-}
-
 int run(const EvaluateArguments& arguments) {
   if (!arguments.logits.empty()) train::check_output(arguments.logits);
   load_plugins(arguments.plugins);
   train::SavedRun saved(arguments.run, arguments.checkpoint, arguments.weights);
   Tensor outputs;
-  const train::Evaluation result =
+  train::Evaluation result =
       saved.evaluate(arguments.split, arguments.logits.empty() ? nullptr : &outputs);
   if (!arguments.logits.empty()) write_safetensors(arguments.logits, {{"logits", outputs}});
   print(result, arguments);
-  check_loss(result, arguments.split);
+  // The figures are printed, but a script must notice that they say nothing.
+  result.split = arguments.split;
+  if (const std::string problem = train::problem_of(result); !problem.empty())
+    throw TrainingError("evaluate: " + problem);
   return kDone;
 }
 

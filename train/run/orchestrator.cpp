@@ -12,6 +12,7 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/metrics/monitor_modes.h"
 #include "weft/train/run/data_digest.h"
 #include "weft/train/run/run_models.h"
 #include "weft/train/run/run_plugins.h"
@@ -72,6 +73,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides, dist::ProcessGroup* group)
     : config_(config), origin_{std::move(name), std::move(overrides)} {
   control_.ranks = RunRanks(group);
+  set_monitor_modes(section_ref(config_));
   config_.strategy = unchained(config_.strategy);
   config_.run.plugins = plugin_records();
   find_checkpoint();
@@ -168,7 +170,7 @@ i64 Orchestrator::epochs() const {
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
   check_targets(*trainer_->shared_loss(), *input_.loader);
-  MetricSet(config_.train.metrics).check_training(*input_.loader);
+  MetricSet(config_.train.metrics).check_training(*input_.loader, *trainer_->shared_loss());
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
@@ -271,7 +273,10 @@ void Orchestrator::try_one_batch() {
   };
   output_.metric_names = {"train/loss"};
   const Evaluation result = evaluation_of_first(2, config_.validation.metrics);
-  input_.first_loss = result.loss;
+  // On resume, pretrained weights are not read again, and the initial ones are not known.
+  const bool initial = !resume_.from || !config_.model.common.pretrained;
+  if (initial && data::as_stream(*data().train) == nullptr)
+    input_.first_loss = {result.loss, result.samples};
   if (data().validation != nullptr) names("validation/", result);
   if (!config_.train.metrics.empty())
     names("train/", evaluation_of_first(2, config_.train.metrics));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "weft/core/counted.h"
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/environment.h"
@@ -116,9 +117,6 @@ RunReport Orchestrator::train(std::stop_token stop) {
                    .failed = failed,
                    .saved = last_checkpoint().has_value(),  // waits for a save in progress
                    .validation = validation,
-                   .validation_loss = failed.empty() && validation
-                                          ? validation->loss
-                                          : std::numeric_limits<double>::infinity(),
                    .folder = folder()->path().string()};
   if (!report.ended_early.empty())  // a part of an epoch counts as one
     log_info("run ended early in epoch {}: {}",
@@ -126,9 +124,16 @@ RunReport Orchestrator::train(std::stop_token stop) {
   if (data().test != nullptr && complete) {
     report.test = test(control_.stop);
     complete = report.test.has_value();
-    if (complete) output_.log.add_test(report.steps, *report.test);
+    if (complete) {
+      output_.log.add_test(report.steps, *report.test);
+      report.failed = problem_of(*report.test);
+      if (!report.failed.empty()) note_failure(report.failed);
+    }
   }
-  report.stopped = failed.empty() && !complete && control_.stop.stop_requested();
+  report.validation_loss = report.failed.empty() && validation
+                               ? validation->loss
+                               : std::numeric_limits<double>::infinity();
+  report.stopped = report.failed.empty() && !complete && control_.stop.stop_requested();
   report.seconds = seconds();
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
   output_.log.end(report);
@@ -327,15 +332,18 @@ void Orchestrator::check_steps() const {
 }
 
 // A loss of a thousand times that of the initial weights is finite, but nothing is being learned.
+// One that is not finite ends the run, with a sentence of its own.
 void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
   constexpr double kFactor = 1000;
-  const double first = std::abs(input_.first_loss);
-  if (progress_.diverged || !(std::abs(loss) > kFactor * std::max(1.0, first))) return;
+  const auto& [first, samples] = input_.first_loss;
+  if (progress_.diverged || std::isnan(first) || !std::isfinite(loss)) return;
+  if (!(std::abs(loss) > kFactor * std::max(1.0, std::abs(first)))) return;
   progress_.diverged = true;
   log_warning(
-      "{} is {:.3g} after step {}, and was about {:.3g} with the initial weights: the run has "
-      "diverged; try a lower learning rate, or train.clip_norm",
-      metric, loss, trainer_->optimizer().applied_steps(), input_.first_loss);
+      "{} is {:.3g} after step {}, and the loss of the first {} was {:.3g} with the initial "
+      "weights: the run seems to have diverged; try a lower learning rate, or train.clip_norm",
+      metric, loss, trainer_->optimizer().applied_steps(), counted(samples, "training sample"),
+      first);
 }
 
 // Returns nothing when a stop was requested in the validation.
