@@ -50,7 +50,7 @@ TEST(MetricFit, EachMetricFitsTheLossesWhoseTargetsAndOutputsItReads) {
             "metric 'binary_accuracy': the outputs of the model are values under loss "
             "'regression'; logits are required");
   // Each metric of weft is in the table, and each of its losses.
-  for (const std::string& loss : {"classification", "language_modelling"})
+  for (const char* loss : {"classification", "language_modelling"})
     EXPECT_TRUE(LossRecipe::of(loss).make()->output_kind() == OutputKind::logits);
   for (const std::string& metric : kMetrics) {
     MetricRecipe recipe;
@@ -95,7 +95,8 @@ TEST_F(MetricsOfARun, AreMonitoredInTheirOwnDirection) {
                 "scheduler={type: plateau, monitor: " + monitor + mode + "}",
                 "callbacks=[{type: early_stopping, monitor: " + monitor + mode + "}]"}),
         "test");
-    std::map<std::string, std::string> values = config::flatten(section_ref(run.config()));
+    RunConfig resolved = run.config();
+    std::map<std::string, std::string> values = config::flatten(section_ref(resolved));
     return std::vector<std::string>{values["checkpoint.mode"], values["scheduler.mode"],
                                     values["callbacks"]};
   };
