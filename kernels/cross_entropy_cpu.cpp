@@ -99,12 +99,12 @@ void backward(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved, const i64*
         const double share = terms.smoothing / static_cast<double>(cols);
         const double on = (1 - terms.smoothing) * static_cast<double>(w[label[r]]);
         const double all = terms.smoothing == 0 ? on : on + share * *terms.class_weight_sum;
-        if (is_normal<T>(wide_factor * all) && is_normal<T>(wide_factor * share)) {
-          const T of_all = static_cast<T>(wide_factor * all),
-                  of_share = static_cast<T>(wide_factor * share);
+        if (is_normal<T>(wide_factor) && is_normal<T>(all) && is_normal<T>(on) &&
+            is_normal<T>(share)) {
+          const T all_t = static_cast<T>(all), share_t = static_cast<T>(share);
           for (i64 c = 0; c < cols; ++c)
-            to[c] = of_all * math::exp((from[c] - max) - log_sum) - of_share * w[c];
-          to[label[r]] -= static_cast<T>(wide_factor * on);
+            to[c] = factor * (all_t * math::exp((from[c] - max) - log_sum) - share_t * w[c]);
+          to[label[r]] -= factor * static_cast<T>(on);
           continue;
         }
         for (i64 c = 0; c < cols; ++c) {
