@@ -111,12 +111,12 @@ void add_lr_find(CLI::App& app, int& exit_code) {
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.batch_size=32");
   train::LrFindOptions& options = arguments->options;
-  constexpr double kLeast = std::numeric_limits<double>::min(), kMost = 1e30;
+  constexpr double kLeast = std::numeric_limits<double>::min(), kMost = 1e300;
   add_number_option(*command, "--from", options.from, "learning rate of the first step",
-                    {kLeast, kMost, "a rate above 0 and at most 1e30"})
+                    {kLeast, kMost, "a rate above 0 and at most 1e300"})
       ->default_str(fmt::format("{}", options.from));
   add_number_option(*command, "--to", options.to, "learning rate of the last step",
-                    {kLeast, kMost, "a finite rate above from, at most 1e30,"})
+                    {kLeast, kMost, "a finite rate above from, at most 1e300,"})
       ->default_str(fmt::format("{}", options.to));
   add_number_option(*command, "--steps", options.steps, "optimizer steps",
                     {20, 1'000'000, "an integer from 20 to 1000000"})

@@ -16,8 +16,8 @@ T number_in(const std::string& option, const std::string& text, const NumberRang
   const config::Refusal refusal = config::take(given, number);
   const std::string advice = refusal.value_or("");
   WEFT_CHECK(!refusal && number >= range.from && number <= range.to,
-             "{}: '{}' given; {} is required{}", option, excerpt(text), range.required,
-             advice.empty() ? "" : " (" + advice + ")");
+             "command line: {}: '{}' given; {} is required{}", option, excerpt(text),
+             range.required, advice.empty() ? "" : " (" + advice + ")");
   return number;
 }
 
@@ -25,13 +25,10 @@ template <class T>
 CLI::Option* add_option(CLI::App& command, const std::string& name, T& value,
                         const std::string& help, const NumberRange<T>& range,
                         const char* type_name) {
-  const std::string option = command.get_name() + ": " + name;
   return command
       .add_option_function<std::string>(
           name,
-          [option, range, &value](const std::string& text) {
-            value = number_in(option, text, range);
-          },
+          [name, range, &value](const std::string& text) { value = number_in(name, text, range); },
           help)
       ->type_name(type_name);
 }

@@ -270,18 +270,21 @@ TEST_F(Command, TracesIntoFiles) {
 TEST_F(Command, NumbersOfOptionsAreCheckedWithASentence) {
   for (const auto& [arguments, message] :
        {std::pair{"lr-find small.yaml --from 0,001",
-                  "weft: lr-find: --from: '0,001' given; a rate above 0 and at most 1e30 is "
+                  "weft: command line: --from: '0,001' given; a rate above 0 and at most 1e300 is "
                   "required (write 0.001, with a decimal point)"},
-        {"lr-find small.yaml --from 0", "lr-find: --from: '0' given; a rate above 0 and"},
-        {"lr-find small.yaml --to 1e308", "lr-find: --to: '1e308' given; a finite rate above from"},
-        {"lr-find small.yaml --to high", "lr-find: --to: 'high' given; a finite rate"},
+        {"lr-find small.yaml --from 0", "command line: --from: '0' given; a rate above 0 and"},
+        {"lr-find small.yaml --to 1e308",
+         "command line: --to: '1e308' given; a finite rate above from"},
+        {"lr-find small.yaml --to high", "command line: --to: 'high' given; a finite rate"},
         {"lr-find small.yaml --steps 20.5",
-         "lr-find: --steps: '20.5' given; an integer from 20 to 1000000 is required"},
+         "command line: --steps: '20.5' given; an integer from 20 to 1000000 is required"},
         {"lr-find small.yaml --steps 1,000", "(write 1000)"},
-        {"lr-find small.yaml --steps 19", "lr-find: --steps: '19' given; an integer from 20"},
-        {"tune small.yaml --trials 2,5", "tune: --trials: '2,5' given; an integer of at least 1"},
-        {"tune small.yaml --jobs 0", "tune: --jobs: '0' given; an integer of at least 1"},
-        {"tune small.yaml --seed 1.5", "tune: --seed: '1.5' given; an integer from 0 to"}}) {
+        {"lr-find small.yaml --steps 19", "command line: --steps: '19' given; an integer from 20"},
+        {"tune small.yaml --trials 2,5",
+         "command line: --trials: '2,5' given; an integer of at least 1"},
+        {"tune small.yaml --jobs 0", "command line: --jobs: '0' given; an integer of at least 1"},
+        {"tune small.yaml --seed 1.5",
+         "command line: --seed: '1.5' given; an integer from 0 to"}}) {
     const Result refused = weft(arguments);
     EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;
     EXPECT_NE(refused.output.find(message), std::string::npos) << arguments << refused.output;
