@@ -68,7 +68,7 @@ struct Sqrt {
   }
   template <class T>
   WEFT_HOST_DEVICE static T gradient(T dy, T y) {
-    return dy / (T(2) * y);
+    return T(0.5) * dy / y;
   }
 };
 // y = x²;  dy/dx = 2x
@@ -227,11 +227,6 @@ struct Div {
   }
   template <class T>
   WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T b) {
-    // In float the quotients may leave the range where their product does not.
-    if constexpr (sizeof(T) == sizeof(float)) {
-      const double divisor = b;
-      return static_cast<T>(-dc * (a / (divisor * divisor)));
-    }
     return -(dc / b) * (a / b);
   }
 };

@@ -3,13 +3,12 @@
 #include "weft/nn/layer.h"
 
 #include "weft/autograd/ops.h"
-#include "weft/tensor/check_eps.h"
 
 namespace weft::nn {
 
 LayerNorm::LayerNorm(i64 columns, LayerNormOptions options) : eps_(options.eps) {
   WEFT_CHECK(columns >= 1, "LayerNorm: {} columns given; at least 1 is required", columns);
-  check_eps("LayerNorm", options.eps);
+  WEFT_CHECK(options.eps > 0, "LayerNorm: eps is {}; a number above 0 is required", options.eps);
   weight = Parameter(Tensor::full({columns}, 1));
   bias = Parameter(Tensor::zeros({columns}));
 }

@@ -29,10 +29,7 @@ LossScaler::LossScaler(const LossScalerOptions& options)
             .interval = options.growth_interval,
             .floor = options.min_scale,
             .ceiling = options.max_scale},
-      state_{.scale = options.init_scale} {
-  LossScalerOptions checked = options;
-  validate("LossScaler", section_ref(checked));
-}
+      state_{.scale = options.init_scale} {}
 
 void LossScaler::fail_at_min_scale() const {
   throw TrainingError(fmt::format(

@@ -6,7 +6,6 @@
 
 #include "weft/device/parallel.h"
 #include "weft/testing/testing.h"
-#include "weft/tests/support/message_of.h"
 
 namespace weft {
 namespace {
@@ -137,24 +136,9 @@ TEST(BatchNorm, KeepsItsDigitsWhenTheMeanIsLarge) {
       "");
 }
 
-// The modules refuse such an eps too.
-TEST(BatchNorm, RefusesAnEpsThatIsNotAboveZero) {
-  const Variable x(Tensor::full({4, 2}, 1));
-  const Tensor statistics = Tensor::full({2}, 1);
-  for (const double eps : {-1.0, 0.0, 1e-50, static_cast<double>(NAN)}) {
-    const std::string wanted =
-        fmt::format("eps is {}; a number from 1.1754944e-38 to 3.4028235e+38 is required", eps);
-    const auto refusal = [](const auto& call) { return test_support::message_of(call); };
-    EXPECT_EQ(refusal([&] { batch_norm(x, {}, {}, {.eps = eps}); }), "batch_norm: " + wanted);
-    EXPECT_EQ(refusal([&] { batch_norm_eval(x, {}, {}, statistics, statistics, {.eps = eps}); }),
-              "batch_norm: " + wanted);
-    EXPECT_EQ(refusal([&] { layer_norm(x, {}, {}, eps); }), "layer_norm: " + wanted);
-  }
-}
-
 TEST(BatchNorm, VarianceForTheRunningOneDividesByRowsMinusOne) {
   const Tensor x = Tensor::copy_of<double>({1, 2, 3, 6}, {4, 1});
-  const BatchNormResult result = batch_norm(x, Variable(), Variable());
+  const BatchNormResult result = batch_norm(x, Variable(), Variable(), {.eps = 0});
   EXPECT_DOUBLE_EQ(result.mean.item<double>(), 3.0);
   EXPECT_DOUBLE_EQ(result.variance.item<double>(), 14.0 / 3);
   EXPECT_DOUBLE_EQ(result.y.value().to_vector<double>()[3], 3.0 / std::sqrt(14.0 / 4));

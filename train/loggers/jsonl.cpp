@@ -10,9 +10,7 @@ namespace {
 
 class Jsonl final : public Logger {
  public:
-  void begin(const LoggedRun& run) override {
-    file_.emplace(run, kMetricsLines, LogBeginning{"{"});
-  }
+  void begin(const LoggedRun& run) override { file_.emplace(run, kMetricsLines); }
   void log(const LogEvent& event) override { file_->append(line_of(event)); }
   const LogFile* file() const override { return file_ ? &*file_ : nullptr; }
 

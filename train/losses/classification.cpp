@@ -66,7 +66,6 @@ class Classification final : public Loss {
         weights, info.name, info.classes);
     return info.classes;
   }
-  OutputKind output_kind() const override { return OutputKind::logits; }
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 
  private:

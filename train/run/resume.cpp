@@ -99,12 +99,8 @@ Resume newest_of(const fs::path& run, const fs::path& target) {
   std::vector<std::pair<CheckpointName, fs::path>> found;
   for (const CheckpointName& name : resume.seen) found.emplace_back(name, target);
   const fs::path before = checkpoints_of(run);
-  check_names("resume", target, resume.seen);
-  if (!same_folder(before, target)) {
-    const std::vector<CheckpointName> names = checkpoints_in(before);
-    check_names("resume", before, names);
-    for (const CheckpointName& name : names) found.emplace_back(name, before);
-  }
+  if (!same_folder(before, target))
+    for (const CheckpointName& name : checkpoints_in(before)) found.emplace_back(name, before);
   std::sort(found.begin(), found.end());
   if (found.empty()) check_no_copied_link(before);
   std::string reason;
@@ -162,7 +158,6 @@ Resume by_path(const RunConfig& config) {
     std::error_code error;
     fs::path folder = fs::canonical(path, error);  // last and best are links
     if (error) folder = path;
-    check_name("resume", folder);
     resume.from = opened(folder);
     find_run_of(resume, folder);
   } else {
