@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
 #include <memory>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/glob.h"
 #include "weft/core/printable.h"
 #include "weft/nn/serialize.h"
@@ -33,8 +33,8 @@ int run(const ExportArguments& arguments) {
   Metadata metadata = read_safetensors_metadata(saved.weights_file());
   metadata.merge(layout_metadata(saved.model()));
   write_safetensors(arguments.file, chosen, metadata);
-  std::printf("%s: %zu tensors, under PyTorch's names and in its layouts\n",
-              printable_line(arguments.file).c_str(), chosen.size());
+  print_formatted("%s: %zu tensors, under PyTorch's names and in its layouts\n",
+                  printable_line(arguments.file).c_str(), chosen.size());
   return kDone;
 }
 

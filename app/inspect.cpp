@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/app/outputs.h"
 #include "weft/app/rank.h"
 #include "weft/core/config/config.h"
@@ -81,7 +82,7 @@ int summary(const InspectArguments& arguments) {
   for (const train::NamedModel& model : run.trainer().models())
     if (model.module != &run.model())
       setting.further.push_back(further_cost(model, info.sample, dtype));
-  std::fputs(view::summary_text(cost, info.sample, setting).c_str(), stdout);
+  print_text(view::summary_text(cost, info.sample, setting));
   return kDone;
 }
 
@@ -90,14 +91,14 @@ void show(const train::Trace& trace, const InspectArguments& arguments) {
   if (!arguments.html.empty()) {
     view::write_page(arguments.html,
                      view::trace_page(trace, std::filesystem::path(arguments.config).filename()));
-    std::printf("trace: %s\n", printable(arguments.html).c_str());
+    print_formatted("trace: %s\n", printable(arguments.html).c_str());
   }
   if (!arguments.perfetto.empty()) {
     view::write_output(arguments.perfetto, to_perfetto(trace));
-    std::printf("trace: %s\n", printable(arguments.perfetto).c_str());
+    print_formatted("trace: %s\n", printable(arguments.perfetto).c_str());
   }
   if (arguments.text || (arguments.html.empty() && arguments.perfetto.empty()))
-    std::fputs(to_text(trace).c_str(), stdout);
+    print_text(to_text(trace));
 }
 
 // As one of several ranks, it shows the times of all.
@@ -115,13 +116,12 @@ int trace(const InspectArguments& arguments) {
 int show_config(const InspectArguments& arguments) {
   load_plugins(arguments.plugins);
   if (arguments.schema) {
-    std::fputs(config::schema<train::RunConfig>().c_str(), stdout);
+    print_text(config::schema<train::RunConfig>());
     return kDone;
   }
   WEFT_CHECK(!arguments.config.empty(),
              "config: no file given; a YAML file, or --schema, is required");
-  std::fputs(config::to_yaml(train::load_run_config(arguments.config, arguments.overrides)).c_str(),
-             stdout);
+  print_text(config::to_yaml(train::load_run_config(arguments.config, arguments.overrides)));
   return kDone;
 }
 

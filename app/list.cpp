@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/entry_keys.h"
 #include "weft/core/printable.h"
 #include "weft/core/registry.h"
@@ -61,8 +61,8 @@ int run(const ListArguments& arguments) {
   if (!arguments.name.empty()) {
     check_keys(arguments.kind, arguments.name);
     for (const FieldRow& row : field_rows(registry_of(arguments.kind), arguments.name))
-      std::printf("%-18s %-28s default %-12s %s\n", row.key.c_str(), row.expected.c_str(),
-                  row.value.c_str(), row.help.c_str());
+      print_formatted("%-18s %-28s default %-12s %s\n", row.key.c_str(), row.expected.c_str(),
+                      row.value.c_str(), row.help.c_str());
     return kDone;
   }
   const std::vector<std::string> kinds =
@@ -70,13 +70,13 @@ int run(const ListArguments& arguments) {
   for (const std::string& kind : kinds) {
     const AnyRegistry& registry = registry_of(kind);
     for (const std::string& name : registry.names()) check_keys(kind, name);
-    std::printf("%-12s", kind.c_str());
+    print_formatted("%-12s", kind.c_str());
     for (const std::string& name : registry.names()) {
       const std::string origin = registry.origin(name);
-      std::printf(" %s%s", printable_line(name).c_str(),
-                  origin.empty() ? "" : (" (" + printable_line(origin) + ")").c_str());
+      print_formatted(" %s%s", printable_line(name).c_str(),
+                      origin.empty() ? "" : (" (" + printable_line(origin) + ")").c_str());
     }
-    std::printf("\n");
+    print_formatted("\n");
   }
   return kDone;
 }

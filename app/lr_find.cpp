@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "weft/app/command.h"
+#include "weft/app/number_option.h"
 #include "weft/app/outputs.h"
 #include "weft/app/screen.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/clock.h"
 #include "weft/core/counted.h"
 #include "weft/train/run/lr_find.h"
@@ -47,7 +49,7 @@ void print(const train::LrFinding& finding, const LrFindArguments& arguments) {
   text += finding.suggestion ? fmt::format("Suggested: optimizer.lr={:.2g} ({})\n",
                                            *finding.suggestion, finding.reason)
                              : finding.reason + "\n";
-  std::fputs(text.c_str(), stdout);
+  print_text(text);
 }
 
 // A line on standard error while a sweep is made, which may take minutes, and is gone afterwards.
@@ -93,7 +95,7 @@ int lr_find(const LrFindArguments& arguments) {
   const train::LrFinding finding = swept(run, arguments);
   if (!arguments.out.empty())
     view::write_output(arguments.out, view::lr_svg(finding, name + ": loss over learning rate"));
-  if (arguments.json) std::printf("%s\n", view::lr_json(finding).c_str());
+  if (arguments.json) print_formatted("%s\n", view::lr_json(finding).c_str());
   else print(finding, arguments);
   return kDone;
 }
@@ -107,12 +109,16 @@ void add_lr_find(CLI::App& app, int& exit_code) {
   command->add_option("CONFIG", arguments->config, "YAML file")->transform(home_path())->required();
   command->add_option("key=value", arguments->overrides,
                       "changes to the config, such as train.batch_size=32");
-  command->add_option("--from", arguments->options.from, "learning rate of the first step")
-      ->capture_default_str();
-  command->add_option("--to", arguments->options.to, "learning rate of the last step")
-      ->capture_default_str();
-  command->add_option("--steps", arguments->options.steps, "optimizer steps")
-      ->capture_default_str();
+  train::LrFindOptions& options = arguments->options;
+  add_number_option(*command, "--from", options.from, "learning rate of the first step",
+                    {kLeastF32, kMostF32, "a rate above 0 that f32 holds"})
+      ->default_str(fmt::format("{}", options.from));
+  add_number_option(*command, "--to", options.to, "learning rate of the last step",
+                    {kLeastF32, kMostF32, "a rate above from that f32 holds"})
+      ->default_str(fmt::format("{}", options.to));
+  add_number_option(*command, "--steps", options.steps, "optimizer steps",
+                    {20, 1'000'000, "an integer from 20 to 1000000"})
+      ->default_str(fmt::format("{}", options.steps));
   command->add_option("--out", arguments->out, "write the curve to this SVG file")
       ->transform(home_path());
   command->add_flag("--json", arguments->json, "print one JSON object");

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -86,7 +87,12 @@ int run_command(int argc, char** argv) {
     app.parse(argc, argv);
     return exit_code;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    if (e.get_exit_code() == 0) {  // --help, --version
+      std::ostringstream text;
+      const int code = app.exit(e, text, text);
+      app::print_text(text.str());
+      return code;
+    }
     std::fprintf(stderr, "weft: command line: %s; `weft --help` lists what may be given\n",
                  printable(e.what()).c_str());
     return app::kUserMistake;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/printable.h"
 #include "weft/data/image_file.h"
 #include "weft/data/resize.h"
@@ -104,9 +105,9 @@ void print_prediction(const train::ModelMetadata& metadata, const std::string& f
   const float share = probabilities[static_cast<std::size_t>(best)];
   if (!as_json) {
     const char* const quote = reads_text(metadata) ? "'" : "";  // a space has to be seen
-    std::printf("%s: %s%s%s (%.1f %%)\n", printable_line(file).c_str(), quote,
-                printable_line(class_name(metadata, best)).c_str(), quote,
-                100.0 * static_cast<double>(share));
+    print_formatted("%s: %s%s%s (%.1f %%)\n", printable_line(file).c_str(), quote,
+                    printable_line(class_name(metadata, best)).c_str(), quote,
+                    100.0 * static_cast<double>(share));
     return;
   }
   const nlohmann::ordered_json line{
@@ -115,7 +116,8 @@ void print_prediction(const train::ModelMetadata& metadata, const std::string& f
       {"probability", share},
       {"probabilities", std::vector<float>(probabilities.begin(), probabilities.end())}};
   // JSON is UTF-8, and a file name need not be.
-  std::printf("%s\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  print_formatted("%s\n",
+                  line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 // A file that cannot be read is an error on standard error; the others are printed.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // report and plot show what runs left behind.
-#include <cstdio>
 #include <memory>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/core/printable.h"
 #include "weft/train/run/run_folder.h"
 #include "weft/view/plot.h"
@@ -29,7 +29,7 @@ int report(const ReportArguments& arguments) {
   load_plugins(arguments.plugins);
   view::write_page(arguments.out,
                    view::report_page(arguments.runs, {.evaluate = !arguments.no_evaluate}));
-  std::printf("report: %s\n", printable_line(arguments.out).c_str());
+  print_formatted("report: %s\n", printable_line(arguments.out).c_str());
   return kDone;
 }
 
@@ -38,7 +38,7 @@ int plot(const ReportArguments& arguments) {
       .metrics = arguments.metrics,
       .x = arguments.x == "epoch" ? view::PlotAxis::epoch : view::PlotAxis::step};
   view::write_plot(arguments.out, view::plot_of(arguments.runs, options));
-  std::printf("plot: %s\n", printable_line(arguments.out).c_str());
+  print_formatted("plot: %s\n", printable_line(arguments.out).c_str());
   return kDone;
 }
 

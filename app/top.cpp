@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "weft/app/command.h"
+#include "weft/app/standard_streams.h"
 #include "weft/app/screen.h"
 #include "weft/core/clock.h"
 #include "weft/core/files.h"
@@ -90,7 +91,7 @@ view::TopSize size_now() {
 void print_once(WatchedRun& run) {
   run.view().keys = false;
   for (const std::string& line : view::top_picture(run.view(), size_now()))
-    std::printf("%s\n", line.c_str());
+    print_formatted("%s\n", line.c_str());
 }
 
 // Selects the next plot, or the one before.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "weft/app/command.h"
+#include "weft/app/number_option.h"
 #include "weft/core/printable.h"
 
 extern char** environ;
@@ -134,16 +136,21 @@ void add_tune(CLI::App& app, int& exit_code) {
   command->add_option("--space", arguments->space, "YAML file with the keys to tune")
       ->transform(home_path())
       ->required();
-  command->add_option("--trials", arguments->trials, "trials that the study has at the end")
+  constexpr i64 kMost = std::numeric_limits<i64>::max();
+  constexpr i64 kMostSeed = (i64{1} << 32) - 1;  // SEEDS in python/weft/_study.py, less one
+  add_number_option(*command, "--trials", arguments->trials, "trials that the study has at the end",
+                    {1, kMost, "an integer of at least 1"})
       ->required();
   command->add_option("--storage", arguments->storage, "SQLite file of the study, to go on with it")
       ->transform(home_path())
       ->required();
-  command->add_option("--jobs", arguments->jobs, "runs side by side (1)");
+  add_number_option(*command, "--jobs", arguments->jobs, "runs side by side (1)",
+                    {1, kMost, "an integer of at least 1"});
   command->add_option("--timeout", arguments->timeout, "stop after this time, like 90s, 30m, 2h");
   command->add_option("--sampler", arguments->sampler, "tpe, random, grid or cmaes (tpe)");
   command->add_option("--pruner", arguments->pruner, "median, hyperband or none (median)");
-  command->add_option("--seed", arguments->seed, "of the sampler (0)");
+  add_number_option(*command, "--seed", arguments->seed, "of the sampler (0)",
+                    {0, kMostSeed, "an integer from 0 to 4294967295"});
   command->add_option("--python", arguments->python, "a Python with the packages weft and optuna");
   add_plugin_option(*command, arguments->plugins);
   command->callback([arguments, &exit_code] { exit_code = run(*arguments); });

@@ -174,7 +174,9 @@ Variable cross_entropy(const Variable& logits, const Variable& target,
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing);
 
 // The losses (x − target)², |x − target|, Huber, and the binary cross-entropy of σ(x) with a target
-// in [0, 1] (autograd/pointwise_loss.cpp). A target that requires a gradient gets one.
+// in [0, 1] (autograd/pointwise_loss.cpp). A target that requires a gradient gets one. The values
+// of a target are not looked at, because they may be on a GPU: with one outside [0, 1] the binary
+// cross-entropy may be negative and has no minimum, so that training drives x to infinity.
 Variable mse(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
 Variable l1(const Variable& x, const Variable& target, Reduction reduction = Reduction::mean);
 Variable huber(const Variable& x, const Variable& target, double delta = 1.0,

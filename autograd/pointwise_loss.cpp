@@ -12,13 +12,17 @@ void target_gradient(Tensor& dt, const Tensor& dloss, const Tensor& x, const Ten
   pointwise_loss_backward<Op>(dt, dloss, x, t, parameter, reduction);
   neg(dt, dt);
 }
-// The binary cross-entropy has the term −x·t.
+// The binary cross-entropy has the term −x·t. In f64 the product is in range before it is divided.
 template <>
 void target_gradient<kernels::BceWithLogits>(Tensor& dt, const Tensor& dloss, const Tensor& x,
                                              const Tensor&, double, Reduction reduction) {
-  mul(dt, x, dloss);
-  if (reduction == Reduction::mean) div(dt, dt, -static_cast<double>(x.elements()));
-  else neg(dt, dt);
+  if (reduction == Reduction::mean) {
+    const Tensor share = div(dloss.to(DType::f64), -static_cast<double>(x.elements()));
+    dt.copy_from(mul(x.to(DType::f64), share).to(dt.dtype()));
+  } else {
+    mul(dt, x, dloss);
+    neg(dt, dt);
+  }
 }
 
 template <class Op>

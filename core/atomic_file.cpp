@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -55,6 +57,25 @@ bool can_be_replaced(const std::string& path, const std::string& target) {
          named.st_dev == found.st_dev && named.st_ino == found.st_ino;
 }
 
+// Returns the descriptor, or −1 and errno. A pipe waits a while for its reader, which may only just
+// have been started; open() itself would wait for ever.
+int opened_in_place(const std::string& path) {
+  constexpr auto kPatience = std::chrono::seconds(5);
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  int file = -1;
+  for (;;) {
+    file = open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file >= 0 || errno != ENXIO || std::chrono::steady_clock::now() >= end) break;
+    std::this_thread::sleep_for(kPause);
+    errno = ENXIO;
+  }
+  if (file >= 0)
+    if (const int flags = fcntl(file, F_GETFL); flags >= 0)
+      fcntl(file, F_SETFL, flags & ~O_NONBLOCK);  // writes may wait
+  return file;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path, Sha256* hash, NamedBy named_by)
@@ -66,8 +87,11 @@ AtomicFile::AtomicFile(std::string path, Sha256* hash, NamedBy named_by)
   if (named_by == NamedBy::user) {
     target_ = behind_links(path_);
     if (!can_be_replaced(path_, target_)) {
-      file_ = open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+      file_ = opened_in_place(path_);
       const int code = errno;
+      WEFT_CHECK(file_ >= 0 || code != ENXIO || !S_ISFIFO(info.st_mode),
+                 "write: {} is a pipe that nobody reads; a reader, or another output, is required",
+                 path_);
       if (file_ < 0)
         throw IoError(fmt::format("write: {} cannot be opened ({}); an output that takes data is "
                                   "required",

@@ -26,7 +26,7 @@ class AtomicFile {
  public:
   // Throws UserError if `path` is a folder, and IoError if the file cannot be made: the folder does
   // not exist or may not be written, or the disk is full.
-  // A pipe waits for its reader.
+  // A pipe waits a few seconds for its reader; one that nobody reads is a UserError.
   // The written bytes are also added to `hash`.
   explicit AtomicFile(std::string path, Sha256* hash = nullptr,
                       NamedBy named_by = NamedBy::program);

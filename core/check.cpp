@@ -15,8 +15,8 @@ bool Check::accepts(double number) const {
 }
 
 bool Check::is_count() const {
-  constexpr double kNone = std::numeric_limits<double>::infinity();
-  return !text.empty() && low > -kNone && high == kNone;
+  constexpr double kAbove = 9223372036854775808.0;  // 2^63
+  return !text.empty() && low > -std::numeric_limits<double>::infinity() && high > kAbove;
 }
 
 bool Check::accepts(i64 number) const {

@@ -33,7 +33,7 @@ struct Check {
   std::vector<std::pair<std::string, std::string>> spellings = {};
 
   bool accepts(double number) const;  // NaN: false, if there is a bound
-  // An integer that has a lower bound and no upper one is a count, at most kMostCount.
+  // An integer that has a lower bound and none above that i64 holds is a count, at most kMostCount.
   bool accepts(i64 number) const;
   bool is_count() const;
   bool accepts(std::string_view string) const;
@@ -48,8 +48,16 @@ Check required(Check check = {});  // no default: the key must be given
 inline Check unprinted_if(bool unprinted) { return {.unprinted = unprinted}; }
 
 inline const Check one_or_several{.or_one = true};
-inline const Check positive{.text = "above 0", .low = 0, .low_excluded = true};
+// The least and the largest of the normal numbers of f32. Kernels compute in f32, where a number
+// below the least is 0, or has lost digits, and one above the largest is infinite.
+inline constexpr double kLeastF32 = std::numeric_limits<float>::min();
+inline constexpr double kMostF32 = std::numeric_limits<float>::max();
+
+// Above 0 also as an f32.
+inline const Check positive{.text = "above 0", .low = kLeastF32, .high = kMostF32};
 inline const Check non_negative = at_least(0);
+// The same for a number that becomes an f32.
+inline const Check non_negative_f32{.text = "of at least 0", .low = 0, .high = kMostF32};
 // Of an integer that is no count, such as a seed: any that is not negative.
 inline const Check any_non_negative{
     .text = "of at least 0", .low = 0, .high = 9223372036854775807.};

@@ -141,7 +141,7 @@ class Validator : public Fields {
   void refuse(const std::string& key, ValueRef value, const Check& check) {
     problems.push_back(fmt::format("{}{}: expected {}, got {}{}", path_, key,
                                    expected_text(value, check), value_text(value),
-                                   above_every_count(value, check)));
+                                   limit_of_type(value, check)));
   }
 
   std::string path_;
@@ -175,7 +175,14 @@ std::string quoted_where_needed(std::string_view text) {
 
 std::string expected_text(ValueRef value, const Check& check) { return noun(value, check, false); }
 
-std::string above_every_count(ValueRef value, const Check& check) {
+std::string limit_of_type(ValueRef value, const Check& check) {
+  if (const auto* real = std::get_if<double*>(&value)) {
+    if (check.low == kLeastF32 && **real > 0 && **real < kLeastF32)
+      return fmt::format("; at least {:.8g}, the least of f32, is required", kLeastF32);
+    if (check.high == kMostF32 && **real > kMostF32)
+      return fmt::format("; at most {:.8g}, the largest of f32, is allowed", kMostF32);
+    return "";
+  }
   const auto* narrow = std::get_if<int*>(&value);
   const auto* wide = std::get_if<i64*>(&value);
   const i64 number = narrow != nullptr ? **narrow : wide != nullptr ? **wide : 0;

@@ -141,8 +141,9 @@ ValueRef value_ref(T& value);
 // Returns what is expected, for messages: "an integer", "a list of numbers", "a section", "one of
 // a, b".
 std::string expected_text(ValueRef value, const Check& check);
-// Returns "; at most 1000000000 is allowed" for an integer above the limit of all counts, else "".
-std::string above_every_count(ValueRef value, const Check& check);
+// Returns "; at most 1000000000 is allowed" for an integer above the limit of all counts, the same
+// for a number that f32 does not hold, and else "".
+std::string limit_of_type(ValueRef value, const Check& check);
 // Returns the value on one line as YAML: 0.001, [1, 2], {match: ["*.bias"], weight_decay: 0}, null.
 std::string value_text(ValueRef value);
 // Returns a string as a YAML scalar: plain if a reader takes it back as this text, quoted

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "weft/core/printable.h"
+
 namespace weft {
 
 namespace fs = std::filesystem;
@@ -40,8 +42,8 @@ struct OpenFile {
 }  // namespace
 
 IoError::IoError(const std::string& path, const char* action, int code)
-    : Error(fmt::format("{}: it cannot be {} ({}); access to it is required", path, action,
-                        reason_of_code(code))),
+    : Error(fmt::format("{}: it cannot be {} ({}); access to it is required", printable_line(path),
+                        action, reason_of_code(code))),
       code_(code) {}
 
 int IoError::exit_code() const noexcept {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "weft/core/printable.h"
+#include "weft/core/sentence.h"
 
 namespace weft {
 namespace {
@@ -23,6 +24,10 @@ LogSink set_log_sink(LogSink sink) {
 void log_message(LogLevel level, std::string_view message) {
   std::lock_guard lock(mutex);
   if (current_sink()) current_sink()(level, printable(message));
+}
+
+void log_sentence(LogLevel level, fmt::string_view format, fmt::format_args args) {
+  log_message(level, sentence(format, args));
 }
 
 }  // namespace weft

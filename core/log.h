@@ -21,13 +21,16 @@ LogSink set_log_sink(LogSink sink);
 // may hold names from a file.
 void log_message(LogLevel level, std::string_view message);
 
+// Sends a sentence, whose texts are made visible with their line breaks (core/sentence.h).
+void log_sentence(LogLevel level, fmt::string_view format, fmt::format_args args);
+
 template <class... A>
 void log_info(fmt::format_string<A...> format, A&&... args) {
-  log_message(LogLevel::info, fmt::format(format, std::forward<A>(args)...));
+  log_sentence(LogLevel::info, format, fmt::make_format_args(args...));
 }
 template <class... A>
 void log_warning(fmt::format_string<A...> format, A&&... args) {
-  log_message(LogLevel::warning, fmt::format(format, std::forward<A>(args)...));
+  log_sentence(LogLevel::warning, format, fmt::make_format_args(args...));
 }
 
 }  // namespace weft

@@ -33,8 +33,7 @@ constexpr std::string_view kFirstLine = "weft plugin 1";
 class PluginFile {
  public:
   explicit PluginFile(const std::string& path) : path_(path), file_(path) {
-    WEFT_CHECK(file_.defect().empty(), "plugin {}: it {}; a shared library is required", path_,
-               file_.defect());
+    file_.defect().check(subject(), "a shared library is required");
   }
 
   std::string stamp() const {
@@ -68,6 +67,8 @@ class PluginFile {
     std::size_t names;  // the index of the one that holds their names
   };
 
+  std::string subject() const { return "plugin " + path_ + ": it"; }
+
   void check(bool holds, std::string_view what) const {
     WEFT_CHECK(holds, "plugin {}: it has {}; a shared library as the linker wrote it is required",
                path_, what);
@@ -80,9 +81,8 @@ class PluginFile {
         "plugin {}: it has {} bytes, and {} would end behind them; a whole shared library is "
         "required",
         path_, size, what);
-    const std::string defect = file_.read(into, static_cast<i64>(bytes), static_cast<i64>(at));
-    WEFT_CHECK(defect.empty(), "plugin {}: it {}; a whole shared library is required", path_,
-               defect);
+    file_.read(into, static_cast<i64>(bytes), static_cast<i64>(at))
+        .check(subject(), "a whole shared library is required");
   }
 
   Sections read_sections() const {

@@ -27,13 +27,13 @@ std::string first_names(std::span<const std::string> names) {
 
 CsvFile::CsvFile(const std::string& path, char separator) : path_(path), separator_(separator) {
   const RegularFile file(path);
-  WEFT_CHECK(file.defect().empty(), "csv: {} {}; a table of text is required", path, file.defect());
+  const std::string subject = "csv: " + path;
+  file.defect().check(subject, "a table of text is required");
   bytes_ = file.bytes();
   WEFT_CHECK(bytes_ <= kMostCsvBytes, "csv: {} has {} bytes; at most {} are read", path, bytes_,
              kMostCsvBytes);
   text_ = std::make_unique<char[]>(static_cast<std::size_t>(bytes_));
-  const std::string defect = file.read(text_.get(), bytes_, 0);
-  WEFT_CHECK(defect.empty(), "csv: {} {}; a table of text is required", path, defect);
+  file.read(text_.get(), bytes_, 0).check(subject, "a table of text is required");
   WEFT_CHECK(!is_wide_text({text_.get(), static_cast<std::size_t>(bytes_)}),
              "csv: {} is UTF-16 or UTF-32; UTF-8 is required: save the file as UTF-8", path);
   parse();

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/core/home.h"
 #include "weft/data/sources.h"
 
@@ -18,10 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
+// Throws IoError if that cannot be known, as where permission is missing: the files may be whole,
+// and those of another folder may be other data.
+bool is_there(const fs::path& path) { return kind_behind(path) != PathKind::none; }
 
 // Empty where the variable is not set.
 std::string data_variable() {
@@ -42,9 +42,14 @@ std::vector<fs::path> folders_of(const FileSearch& search) {
 }  // namespace
 
 fs::path find_folder(const FileSearch& search, std::span<const std::string> names) {
-  for (const auto& folder : folders_of(search))
+  for (const auto& folder : folders_of(search)) {
+    const PathKind kind = kind_behind(folder);
+    WEFT_CHECK(kind == PathKind::none || kind == PathKind::folder,
+               "{}: {} is no folder; a folder with the files is required{}", search.dataset,
+               folder.string(), search.root.empty() ? "" : " (data.root)");
     for (const auto& name : names)
       if (is_there(folder / name)) return folder;
+  }
   return {};
 }
 
@@ -79,7 +84,7 @@ struct InputFile::Inflate {
 
 InputFile::InputFile(fs::path path, std::string how_to_get)
     : path_(std::move(path)), how_to_get_(std::move(how_to_get)), file_(path_.string()) {
-  if (!file_.defect().empty()) fail_with(file_.defect());
+  file_.defect().check(path_.string(), how_to_get_);
   if (file_.bytes() == 0) fail_with("is empty");
   std::array<u8, 2> magic{};
   if (file_.bytes() >= 2) read_bytes(magic.data(), 2);
@@ -94,8 +99,7 @@ void InputFile::fail_with(const std::string& defect) const {
 }
 
 void InputFile::read_bytes(void* into, i64 bytes) {
-  if (const std::string defect = file_.read(into, bytes, position_); !defect.empty())
-    fail_with(defect);
+  file_.read(into, bytes, position_).check(path_.string(), how_to_get_);
   position_ += bytes;
 }
 

@@ -21,15 +21,19 @@ struct FileSearch {
   std::string how_to_get;      // "tools/get_data mnist fetches it"
 };
 
-// The first folder of the search that has a file of one of these names; empty if none has.
+// The first folder of the search that has a file of one of these names; empty if none has. Throws
+// UserError if a place of the search is no folder, and IoError if a place cannot be examined (no
+// permission, an I/O error): the next place may have other data.
 std::filesystem::path find_folder(const FileSearch& search, std::span<const std::string> names);
 
-// The first of `names` in that folder. Throws UserError that names all places if there is none.
+// The first of `names` in that folder. Throws UserError that names all places if there is none, and
+// otherwise as find_folder().
 std::filesystem::path find_file(const FileSearch& search, std::span<const std::string> names);
 
 // The bytes of a file. A gzip file, which its first bytes show, is unpacked while it is read; it
 // may consist of several members, as `cat a.gz b.gz` makes them. Errors are UserErrors that name
-// the path, the defect, and `how_to_get`.
+// the path, the defect, and `how_to_get`. A file that the system does not let weft read may be
+// whole: the error is an IoError then, without `how_to_get`.
 class InputFile {
  public:
   // Throws unless the file is a regular one that is not empty.

@@ -27,9 +27,12 @@ struct PngInput {
   i64 position = 0;               // in the file, of the end of the buffer
   i64 used = 0, filled = 0;       // of the buffer
   i64 row_bytes = 0;              // of a row, before it was compressed
-  i64 bytes_allowed = kAnyBytes;  // that libpng may still read
+  i64 bytes_allowed = kAnyBytes;  // in chunks, that libpng may still read
+  // A chunk is its length and type, data, and a checksum. libpng reads each of them by itself.
+  bool in_signature = true, in_chunk = false;
+  i64 chunk_left = 0;  // bytes of its data
   std::vector<u8> buffer = std::vector<u8>(kBufferBytes);
-  std::string defect;      // of the file
+  FileDefect defect;       // of the file
   char message[128] = {};  // of libpng
 };
 
@@ -45,10 +48,27 @@ bool refill(PngInput& input) {
   return input.defect.empty();
 }
 
+// Notes what part of a chunk these bytes are. Only its data become pixels and count: any number of
+// chunks may be empty.
+void note_part(png_structp png, PngInput& input, const u8* part, i64 bytes) {
+  if (input.in_signature) {
+    input.in_signature = false;
+  } else if (!input.in_chunk) {
+    input.in_chunk = true;
+    input.chunk_left = bytes < 4 ? 0 : i64{png_get_uint_32(part)};
+  } else if (input.chunk_left > 0) {
+    input.chunk_left -= bytes;
+    input.bytes_allowed -= bytes;
+    if (input.bytes_allowed < 0) png_error(png, "its rows have more bytes than their pixels take");
+  } else {
+    input.in_chunk = false;
+  }
+}
+
 void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
   auto& input = *static_cast<PngInput*>(png_get_io_ptr(png));
-  input.bytes_allowed -= static_cast<i64>(bytes);
-  if (input.bytes_allowed < 0) png_error(png, "its rows have more bytes than their pixels take");
+  const png_bytep part = out;
+  const auto part_bytes = static_cast<i64>(bytes);
   while (bytes > 0) {
     if (input.used == input.filled && !refill(input)) png_error(png, "the file is cut off");
     const auto count = std::min(bytes, static_cast<png_size_t>(input.filled - input.used));
@@ -57,6 +77,7 @@ void read_for_png(png_structp png, png_bytep out, png_size_t bytes) {
     out += count;
     bytes -= count;
   }
+  if (part_bytes > 0) note_part(png, input, part, part_bytes);
 }
 
 void keep_message(png_structp png, png_const_charp message) {
@@ -167,12 +188,12 @@ void check_size(const std::string& path, const PngState& state, const PngInput& 
 Tensor read_png(const std::string& path, i64 channels, std::optional<PictureSize> required) {
   check_channels(path, channels);
   const RegularFile file(path);
-  WEFT_CHECK(file.defect().empty(), "{}: it {}; a PNG file is required", path, file.defect());
+  file.defect().check(path + ": it", "a PNG file is required");
   PngInput input;
   input.file = &file;
   PngState state;
   const auto check = [&](bool done, const char* needed) {
-    WEFT_CHECK(input.defect.empty(), "{}: it {}; a PNG file is required", path, input.defect);
+    input.defect.check(path + ": it", "a PNG file is required");
     WEFT_CHECK(done, "{}: cannot be read ({}); {} is required", path, input.message, needed);
   };
   check(begin_png(state, input), "a PNG file");
@@ -220,11 +241,9 @@ Tensor read_picture(const std::string& path, i64 channels, std::optional<Picture
   constexpr std::string_view kPng = "\x89PNG\r\n\x1a\n", kJpeg = "\xff\xd8";
   const RegularFile file(path);
   std::string begin(static_cast<std::size_t>(std::min<i64>(file.bytes(), 64)), '\0');
-  const auto says = [&](const std::string& defect) {
-    WEFT_CHECK(defect.empty(), "{}: it {}; a PNG or JPEG file is required", path, defect);
-  };
-  says(file.defect());
-  says(file.read(begin.data(), std::ssize(begin), 0));
+  constexpr const char* kRequired = "a PNG or JPEG file is required";
+  file.defect().check(path + ": it", kRequired);
+  file.read(begin.data(), std::ssize(begin), 0).check(path + ": it", kRequired);
   if (begin.starts_with(kJpeg)) return read_jpeg(path, channels, required);
   if (begin.starts_with(kPng)) return read_png(path, channels, required);
   // A PNG file that is cut off there, or whose line ends were changed, is one that is damaged.

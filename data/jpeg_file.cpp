@@ -90,12 +90,11 @@ bool read_rgb(JpegState& state, u8* rgb) {
 Tensor read_jpeg(const std::string& path, i64 channels, std::optional<PictureSize> required) {
   check_channels(path, channels);
   const RegularFile file(path);
-  WEFT_CHECK(file.defect().empty(), "{}: it {}; a JPEG file is required", path, file.defect());
+  file.defect().check(path + ": it", "a JPEG file is required");
   WEFT_CHECK(file.bytes() <= kMostJpegBytes, "{}: it has {} bytes; at most {} are read", path,
              file.bytes(), kMostJpegBytes);
   std::vector<u8> bytes(static_cast<std::size_t>(file.bytes()));
-  const std::string defect = file.read(bytes.data(), file.bytes(), 0);
-  WEFT_CHECK(defect.empty(), "{}: it {}; a JPEG file is required", path, defect);
+  file.read(bytes.data(), file.bytes(), 0).check(path + ": it", "a JPEG file is required");
   JpegState state;
   const auto check = [&](bool done, const char* needed) {
     WEFT_CHECK(done, "{}: cannot be read ({}); {} is required", path, state.message, needed);

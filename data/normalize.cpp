@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/data/check.h"
 #include "weft/data/slow_pass.h"
 #include "weft/device/simd.h"
@@ -109,11 +110,11 @@ Normalization measure(const Dataset& dataset, BadSamples bad) {
     try {
       dataset.read(i, sample.data(), target.data());
       check_sample(info, i, sample.data(), target.data());
-    } catch (const UserError&) {
-      if (bad == BadSamples::error || (!any && i + 1 == dataset.size())) throw;
+    } catch (const Error& error) {
+      const bool of_the_sample = dynamic_cast<const UserError*>(&error) != nullptr ||
+                                 dynamic_cast<const IoError*>(&error) != nullptr;
+      if (!of_the_sample || bad == BadSamples::error || (!any && i + 1 == dataset.size())) throw;
       continue;
-    } catch (const Error&) {
-      throw;
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& error) {  // of a plugin's dataset
@@ -140,8 +141,27 @@ std::string text_of(const std::vector<double>& values) {
 
 }  // namespace
 
-double Normalization::factor(std::size_t channel, DType stored) const {
-  return 1.0 / std[channel] / (stored == DType::uint8 ? 255.0 : 1.0);
+std::vector<float> Normalization::terms(DType stored) const {
+  const bool bytes = stored == DType::uint8;
+  const std::size_t channels = mean.size();
+  std::vector<float> terms((bytes ? 2 : 4) * channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const auto set = [&](std::size_t term, double value) {
+      return terms[term * channels + c] = static_cast<float>(value);
+    };
+    if (bytes) {
+      set(0, 1.0 / std[c] / 255.0);
+      set(1, -mean[c] / std[c]);
+      continue;
+    }
+    // Both ends are normal numbers of f32.
+    const int exponent = std::clamp(-std::ilogb(std[c]), -126, 127);
+    const double scaled = std::scalbn(mean[c], exponent);
+    set(0, std::scalbn(1.0, exponent));
+    set(2, scaled - set(1, scaled));
+    set(3, 1.0 / std::scalbn(std[c], exponent));
+  }
+  return terms;
 }
 
 std::string Normalization::to_string() const {

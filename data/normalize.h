@@ -13,12 +13,13 @@ namespace weft::data {
 // Each vector has one entry per index of the sample's last axis: per channel of an image (height,
 // width, channels), or per feature of a vector. Bytes are divided by 255, as is usual in the field;
 // f32 values are taken as they are.
-//   input = (x - mean) / std = x * factor + offset, with factor and offset for x as stored
+//   input = (x - mean) / std
 struct Normalization {
   std::vector<double> mean, std;
 
-  double factor(std::size_t channel, DType stored) const;
-  double offset(std::size_t channel) const { return -mean[channel] / std[channel]; }
+  // The terms of the formula for values as stored (kernels/normalize.h), each for all channels:
+  // factor and offset of bytes; scale, high, low and factor of f32.
+  std::vector<float> terms(DType stored) const;
   std::string to_string() const;  // "mean 0.1307, std 0.3081"; "mean (0.49, 0.48, 0.45), std (…)"
   friend bool operator==(const Normalization&, const Normalization&) = default;
 };

@@ -2,6 +2,7 @@
 #include "weft/data/sample_reader.h"
 
 #include "weft/core/error.h"
+#include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/data/check.h"
 #include "weft/data/random.h"
@@ -64,8 +65,10 @@ void SampleReader::read(const EpochOrder& order, i64 position, const Place& plac
       key_of(seed_, number_of("bad"), static_cast<u64>(order.epoch), static_cast<u64>(position))};
   for (int attempt = 1;; ++attempt) try {
       return read_changed(order.epoch, index, place, scratch);
-    } catch (const UserError& error) {
-      if (bad_samples_ == BadSamples::error) throw;
+    } catch (const Error& error) {
+      const bool is_io = dynamic_cast<const IoError*>(&error) != nullptr;
+      if (!is_io && dynamic_cast<const UserError*>(&error) == nullptr) throw;
+      if (bad_samples_ == BadSamples::error || (is_io && attempt == kAttempts)) throw;
       note_bad(index, error.what());
       WEFT_CHECK(attempt < kAttempts,
                  "{}; {} samples in a row cannot be read, and bad_samples: skip needs one that can",
@@ -97,6 +100,8 @@ void SampleReader::read_sample(i64 index, const Place& place) const {
     if (!leaves_.empty()) dataset_->read_more(index, place.leaves);
   } catch (const UserError& error) {
     throw UserError(named(error.what()));
+  } catch (const IoError& error) {
+    throw IoError(named(error.what()), error.code());
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {

@@ -16,8 +16,8 @@ constexpr i64 kBytes = 256;
 
 std::vector<u8> bytes_of_file(const std::string& path, const char* key = "") {
   const RegularFile file(path);
-  const auto check = [&](const std::string& defect) {
-    WEFT_CHECK(defect.empty(), "text: {} {}; a file of text is required{}", path, defect, key);
+  const auto check = [&](const FileDefect& defect) {
+    defect.check("text: " + path, std::string("a file of text is required") + key);
   };
   check(file.defect());
   std::vector<u8> bytes(static_cast<std::size_t>(file.bytes()));

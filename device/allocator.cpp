@@ -55,11 +55,10 @@ class CpuAllocator {
         note_peak();
         return block;
       }
-      counters_.bytes_in_use += wanted.bytes;
+      requested_ += wanted.bytes;
       ++counters_.system_allocations;
       if (over_limit()) release_cached_locked();
       if (over_limit()) throw_out_of_memory(wanted.bytes);
-      note_peak();
     }
     return from_system(wanted.bytes);
   }
@@ -109,8 +108,9 @@ class CpuAllocator {
     counters_.peak_bytes_in_use = std::max(counters_.peak_bytes_in_use, counters_.bytes_in_use);
   }
 
-  // The requested block already counts as in use.
-  bool over_limit() const { return counters_.bytes_in_use + counters_.bytes_cached > limit_; }
+  bool over_limit() const {
+    return counters_.bytes_in_use + counters_.bytes_cached + requested_ > limit_;
+  }
 
   void release_cached_locked() {
     for (FreeBlock*& head : free_) {
@@ -124,7 +124,7 @@ class CpuAllocator {
   }
 
   [[noreturn]] void throw_out_of_memory(i64 bytes) {
-    counters_.bytes_in_use -= bytes;
+    requested_ -= bytes;
     throw OutOfMemory(fmt::format(
         "allocate: {} bytes wanted on the cpu, which has no more; weft holds {} bytes (peak {}) of at "
         "most {}; use a smaller batch or model",
@@ -139,10 +139,11 @@ class CpuAllocator {
       release_cached();
       block = std::aligned_alloc(static_cast<std::size_t>(kSmallestBlock), rounded);
     }
-    if (block == nullptr) {
-      std::lock_guard lock(mutex_);
-      throw_out_of_memory(bytes);
-    }
+    std::lock_guard lock(mutex_);
+    if (block == nullptr) throw_out_of_memory(bytes);
+    requested_ -= bytes;
+    counters_.bytes_in_use += bytes;
+    note_peak();
     return block;
   }
 
@@ -152,6 +153,7 @@ class CpuAllocator {
   // are few, and a vector calls the heap no more once it has grown.
   std::vector<std::pair<void*, SizeClass>> larger_;
   AllocatorCounters counters_;
+  i64 requested_ = 0;  // bytes of blocks that the system is asked for
   // Beyond the machine's memory, the kernel would give addresses and kill the process later.
   i64 limit_ = machine_memory();
 };

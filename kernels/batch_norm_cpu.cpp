@@ -47,9 +47,18 @@ struct Backward {
 // ivdep states this. Without it, the compiler's runtime check for overlap selects a scalar loop for
 // calls in which two arguments are the same array.
 
+template <class T>
+T pairwise(const T (&x)[4]) {
+  return (x[0] + x[1]) + (x[2] + x[3]);
+}
+template <class T>
+T pairwise(const T (&x)[1]) {
+  return x[0];
+}
+
 // Adds dz and dz·(x − mean) of kRows rows, the first of which is row `first`, and writes dresidual.
 // The rows are summed in T before their sum is added in double, because an addition in double costs
-// twice as much.
+// twice as much. They are summed in pairs, so that two large ones that cancel leave the small ones.
 template <Mask mask, int kRows, class T>
 void add_gradients(double* __restrict sum, double* __restrict product, const Backward<T>& g,
                    const NormChannels<T>& c, const T* beta, i64 first) {
@@ -65,16 +74,15 @@ void add_gradients(double* __restrict sum, double* __restrict product, const Bac
   const T* dy = g.dresidual != nullptr ? g.dresidual : g.dy;
   const auto add = [&]<Mask kMask>() {
     for (i64 i = 0; i < g.channels; ++i) {
-      T dz_sum = 0, product_sum = 0;
+      T dz[kRows], product_of[kRows];
       for (i64 k = 0; k < kRows; ++k) {
         const i64 at = (first + k) * g.channels + i;
         const T x = centred(c, g.x[at], i);
-        const T dz = masked<kMask>(dy[at], x, g.y, at, c, beta, i);
-        dz_sum += dz;
-        product_sum += dz * x;
+        dz[k] = masked<kMask>(dy[at], x, g.y, at, c, beta, i);
+        product_of[k] = dz[k] * x;
       }
-      sum[i] += static_cast<double>(dz_sum);
-      product[i] += static_cast<double>(product_sum);
+      sum[i] += static_cast<double>(pairwise(dz));
+      product[i] += static_cast<double>(pairwise(product_of));
     }
   };
   // NOLINTNEXTLINE(bugprone-branch-clone)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies, fills and converts arrays.
-//   math     convert: y[i] = To(x[i]); floating to integer truncates toward zero, conversion to
-//            half types rounds to nearest even
+//   math     convert: y[i] = To(x[i]), as kernels/common/convert_any.h says
 //            fill: y[i] = T(value)
 //   shapes   x and y of one size, in elements or bytes
 //   saved    nothing

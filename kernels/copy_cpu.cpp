@@ -4,7 +4,7 @@
 
 #include "weft/device/parallel.h"
 #include "weft/device/simd.h"
-#include "weft/kernels/common/convert.h"
+#include "weft/kernels/common/convert_any.h"
 #include "weft/kernels/copy.h"
 
 namespace weft::kernels {
@@ -14,7 +14,7 @@ constexpr i64 kGrain = 64 * 1024;  // the fewest elements that a thread processe
 
 template <class T>
 void fill_each(Span<T> y, double value) {
-  const T filled = converted<T>(value);
+  const T filled = converted_any<T>(value);
   parallel_for(y.size, kGrain,
                [=](i64 begin, i64 end) { std::fill(y.data + begin, y.data + end, filled); });
 }
@@ -25,7 +25,7 @@ void convert_each(Span<To> out, Span<const From> in) {
   const From* x = in.data;
   parallel_for(out.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) y[i] = converted<To>(x[i]);
+      for (i64 i = begin; i < end; ++i) y[i] = converted_any<To>(x[i]);
     });
   });
 }

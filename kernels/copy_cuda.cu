@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/device/gpu/gpu.h"
 #include "weft/device/gpu/staging.h"
-#include "weft/kernels/common/convert.h"
+#include "weft/kernels/common/convert_any.h"
 #include "weft/kernels/copy.h"
 #include "weft/kernels/common/grid.h"
 
@@ -41,11 +41,11 @@ __global__ void __launch_bounds__(kThreads)
     const Run<From, kSize> in = reinterpret_cast<const Run<From, kSize>*>(x.data)[i];
     Run<To, kSize> out;
 #pragma unroll
-    for (int k = 0; k < kSize; ++k) out.value[k] = converted<To>(in.value[k]);
+    for (int k = 0; k < kSize; ++k) out.value[k] = converted_any<To>(in.value[k]);
     reinterpret_cast<Run<To, kSize>*>(y.data)[i] = out;
   }
   for (i64 i = runs * kSize + first_index(); i < y.size; i += grid_stride())
-    y[i] = converted<To>(x[i]);
+    y[i] = converted_any<To>(x[i]);
 }
 
 template <class T>
@@ -53,7 +53,7 @@ void fill_each(Cuda device, Span<T> y, double value) {
   if (y.size == 0) return;
   const i64 packs = packs_in<T>(y.size, y.data);
   launch<fill_kernel<T>>(on(device, blocks_for(iterations<T>(y.size, packs))), y,
-                         converted<T>(value), packs);
+                         converted_any<T>(value), packs);
 }
 
 template <class To, class From>

@@ -23,75 +23,82 @@ __global__ void __launch_bounds__(kThreads)
   const i64 target = label[row];
   if (terms.ignored(target)) {
     if (Team::rank() == 0) {
-      out.loss[row] = out.saved.max[row] = out.saved.log_sum[row] = static_cast<T>(C(0));
+      out.loss[row] = 0;
+      out.saved.max[row] = out.saved.log_sum[row] = static_cast<T>(C(0));
       if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(C(0));
     }
     return;
   }
   const T* x_row = x.row(row);
   const T* w = terms.class_weights;
-  const C smoothing = static_cast<C>(terms.smoothing);
+  const double smoothing = terms.smoothing;
   ExpSum<C> total;
   for (i64 c = Team::rank(); c < cols; c += Team::kSize) total.add(static_cast<C>(x_row[c]));
   total = Team::combine(total, MergeExpSums{});
   const C log_sum = total.log_sum();
-  const auto minus_log = [=](T value) { return (total.max - static_cast<C>(value)) + log_sum; };
+  const double wide_max = total.max, wide_log_sum = log_sum;
+  const auto minus_log = [=](T value) {
+    return (wide_max - static_cast<double>(static_cast<C>(value))) + wide_log_sum;
+  };
   double sum = 0;
-  if (smoothing != C(0)) {
+  if (smoothing != 0) {
     for (i64 c = Team::rank(); c < cols; c += Team::kSize) {
-      const C one = minus_log(x_row[c]);
-      sum += static_cast<double>(w != nullptr ? static_cast<C>(w[c]) * one : one);
+      const double one = minus_log(x_row[c]);
+      sum += w != nullptr ? static_cast<double>(static_cast<C>(w[c])) * one : one;
     }
     sum = Team::sum(sum);
   }
   if (Team::rank() != 0) return;
   out.saved.max[row] = static_cast<T>(total.max);
   out.saved.log_sum[row] = static_cast<T>(log_sum);
-  C row_loss = std::numeric_limits<C>::quiet_NaN(), k = 0;
+  double row_loss = std::numeric_limits<double>::quiet_NaN();
+  C k = 0;
   if (target >= 0 && target < cols) {
     k = w != nullptr ? static_cast<C>(w[target]) : C(1);
-    if (k >= C(0)) row_loss = k * minus_log(x_row[target]);
-    if (smoothing != C(0))
-      row_loss =
-          (C(1) - smoothing) * row_loss + smoothing / static_cast<C>(cols) * static_cast<C>(sum);
+    if (k >= C(0)) row_loss = static_cast<double>(k) * minus_log(x_row[target]);
+    if (smoothing != 0)
+      row_loss = (1 - smoothing) * row_loss + smoothing / static_cast<double>(cols) * sum;
   }
-  out.loss[row] = static_cast<T>(row_loss);
+  out.loss[row] = row_loss;
   if (out.row_weight != nullptr) out.row_weight[row] = static_cast<T>(k);
 }
 
 template <class T>
 __global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
-  using C = Compute<T>;
-  const C counted = static_cast<C>(*mean.weight), part = counted > C(0) ? C(1) / counted : C(0);
-  *mean.share = static_cast<T>(part);
-  *mean.loss = static_cast<T>(counted == C(0) ? C(0) : static_cast<C>(*mean.sum) / counted);
+  const double counted = *mean.weight;
+  *mean.share = counted > 0 ? 1 / counted : 0;
+  *mean.loss = converted<T>(counted == 0 ? 0.0 : *mean.sum / counted);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
-                                  const i64* label, RowLossGradient<T> gradient, Compute<T> scale,
+                                  const i64* label, RowLossGradient<T> gradient, double scale,
                                   LabelTerms<T> terms, i64 packs) {
   using C = Compute<T>;
   const i64 cols = x.cols;
   constexpr int kSize = Pack<T>::kSize;
   const C smoothing = static_cast<C>(terms.smoothing), spread = smoothing / static_cast<C>(cols);
   const T* w = terms.class_weights;
-  const C spread_sum =
-      w != nullptr && smoothing != C(0) ? spread * static_cast<C>(*terms.class_weight_sum) : C(0);
+  const double wide_spread = terms.smoothing / static_cast<double>(cols);
+  const double spread_sum =
+      w != nullptr && smoothing != C(0) ? wide_spread * *terms.class_weight_sum : 0.0;
   const auto slope = [=](T value, i64 row, i64 c) {
     const i64 target = label[row];
     if (terms.ignored(target)) return static_cast<T>(C(0));
-    const C factor = scale * static_cast<C>(gradient.of(row));
-    C on = C(1) - smoothing, all = 1, off = spread;
-    if (w != nullptr) {
-      on *= target >= 0 && target < cols ? static_cast<C>(w[target]) : C(0);
-      all = on + spread_sum;
-      off *= static_cast<C>(w[c]);
-    }
+    const double factor = scale * gradient.of(row);
     const C probability = math::exp((static_cast<C>(value) - static_cast<C>(saved.max[row])) -
                                     static_cast<C>(saved.log_sum[row]));
-    return static_cast<T>(factor * (all * probability - off - (c == target ? on : C(0))));
+    if (w == nullptr) {
+      const C on = c == target ? C(1) - smoothing : C(0);
+      return static_cast<T>(static_cast<C>(factor) * (probability - spread - on));
+    }
+    // The factor may be outside of the range of T where its product with a weight is within it.
+    const C k = target >= 0 && target < cols ? static_cast<C>(w[target]) : C(0);
+    const double on = (1 - terms.smoothing) * static_cast<double>(k),
+                 off = wide_spread * static_cast<double>(static_cast<C>(w[c]));
+    const double rest = (on + spread_sum) * static_cast<double>(probability) - off;
+    return static_cast<T>(static_cast<C>(factor * (c == target ? rest - on : rest)));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     const Pack<T> in = reinterpret_cast<const Pack<T>*>(x.data)[i];
@@ -131,8 +138,7 @@ void backward(Cuda device, Rows<T> dx, Rows<const T> x, RowLogSums<const T> save
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, dx.data, x.data);
   launch<cross_entropy_backward_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))), dx, x,
-                                           saved, label, gradient, static_cast<Compute<T>>(scale),
-                                           terms, packs);
+                                           saved, label, gradient, scale, terms, packs);
 }
 
 }  // namespace

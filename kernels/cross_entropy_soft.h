@@ -5,7 +5,7 @@
 //            loss[r] = Σ_c w[c]·t'[r,c]·l[r,c]
 //            dx[r,c] = scale·dloss[r]·(k[r]·e^−l[r,c] − w[c]·t'[r,c])
 //            dt[r,c] = scale·dloss[r]·(1 − ε)·w[c]·l[r,c]
-//   shapes   x, t, dx, dt (rows, cols); loss, max, log_sum, k (rows); w (cols);
+//   shapes   x, t, dx, dt (rows, cols); loss (double), max, log_sum, k (rows); w (cols);
 //            dloss () or (rows), on the device
 //   saved    x, t, max, log_sum, k
 //   aliasing none
@@ -25,7 +25,8 @@ struct SoftTerms {
 // The results of each row; row_weight is k.
 template <class T>
 struct SoftCrossEntropyRows {
-  T *loss = nullptr, *row_weight = nullptr;
+  double* loss = nullptr;
+  T* row_weight = nullptr;
   RowLogSums<T> saved;
 };
 template <class T, class Device>

@@ -29,11 +29,14 @@ void soft_forward(const SoftCrossEntropyRows<T>& out, Rows<const T> x, Rows<cons
   for_rows(x.rows, cols, [=](i64 r) {
     const T* xr = x.row(r);
     const LogSumExp<T> row = row_log_sum_exp(xr, cols);
-    const T max = out.saved.max[r] = row.max, log_sum = out.saved.log_sum[r] = row.log_sum;
+    out.saved.max[r] = row.max;
+    out.saved.log_sum[r] = row.log_sum;
+    const double max = row.max, log_sum = row.log_sum;
     const TargetShares<T> share = target_shares(t, r, terms);
     out.row_weight[r] = static_cast<T>(row_sum(cols, share));
-    out.loss[r] =
-        static_cast<T>(row_sum(cols, [=](i64 c) { return share(c) * ((max - xr[c]) + log_sum); }));
+    out.loss[r] = row_sum(cols, [=](i64 c) {
+      return static_cast<double>(share(c)) * ((max - static_cast<double>(xr[c])) + log_sum);
+    });
   });
 }
 
@@ -45,13 +48,16 @@ void soft_backward(const SoftCrossEntropyGradients<T>& out, Rows<const T> x, Row
   for_rows(x.rows, cols, [=](i64 r) {
     const T* xr = x.row(r);
     const T max = saved.log_sums.max[r], log_sum = saved.log_sums.log_sum[r];
-    const T factor = static_cast<T>(scale) * gradient.of(r), k = saved.row_weight[r];
+    const double wide_factor = scale * gradient.of(r);
+    const T factor = static_cast<T>(wide_factor), k = saved.row_weight[r];
     const TargetShares<T> share = target_shares(t, r, terms);
     for (i64 c = 0; c < cols; ++c) {
       const T minus_l = (xr[c] - max) - log_sum, of_target = share(c);
       const T on = share.w != nullptr ? share.w[c] * share.keep : share.keep;
       if (out.dx != nullptr) out.dx[r * cols + c] = factor * (k * math::exp(minus_l) - of_target);
-      if (out.dt != nullptr) out.dt[r * cols + c] = -factor * on * minus_l;
+      if (out.dt != nullptr)
+        out.dt[r * cols + c] =
+            static_cast<T>(-wide_factor * static_cast<double>(on) * static_cast<double>(minus_l));
     }
   });
 }

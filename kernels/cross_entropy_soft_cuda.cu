@@ -39,11 +39,13 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 c = Team::rank(); c < cols; c += Team::kSize) total.add(static_cast<C>(x_row[c]));
   total = Team::combine(total, MergeExpSums{});
   const C log_sum = total.log_sum();
+  const double wide_max = total.max, wide_log_sum = log_sum;
   double loss = 0, weight = 0;
   for (i64 c = Team::rank(); c < cols; c += Team::kSize) {
     const C share = shares.of(t_row[c], c);
     weight += static_cast<double>(share);
-    loss += static_cast<double>(share * ((total.max - static_cast<C>(x_row[c])) + log_sum));
+    loss += static_cast<double>(share) *
+            ((wide_max - static_cast<double>(static_cast<C>(x_row[c]))) + wide_log_sum);
   }
   weight = Team::sum(weight);
   loss = Team::sum(loss);
@@ -51,25 +53,27 @@ __global__ void __launch_bounds__(kThreads)
   out.saved.max[row] = static_cast<T>(total.max);
   out.saved.log_sum[row] = static_cast<T>(log_sum);
   out.row_weight[row] = static_cast<T>(static_cast<C>(weight));
-  out.loss[row] = static_cast<T>(static_cast<C>(loss));
+  out.loss[row] = loss;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_soft_backward_kernel(SoftCrossEntropyGradients<T> out, Rows<const T> x,
                                        Rows<const T> t, SoftCrossEntropySaved<T> saved,
-                                       RowLossGradient<T> gradient, Compute<T> scale,
+                                       RowLossGradient<T> gradient, double scale,
                                        SoftShares<T> shares, i64 packs) {
   using C = Compute<T>;
   const i64 cols = x.cols;
   constexpr int kSize = Pack<T>::kSize;
   const auto slopes = [=](T value, T target, i64 row, i64 c, T& dx, T& dt) {
-    const C factor = scale * static_cast<C>(gradient.of(row));
+    const double factor = scale * gradient.of(row);
     const C minus_l = (static_cast<C>(value) - static_cast<C>(saved.log_sums.max[row])) -
                       static_cast<C>(saved.log_sums.log_sum[row]);
     const C k = static_cast<C>(saved.row_weight[row]);
-    dx = static_cast<T>(factor * (k * math::exp(minus_l) - shares.of(target, c)));
-    dt = static_cast<T>(-factor * shares.weight(c) * shares.keep * minus_l);
+    dx = static_cast<T>(static_cast<C>(factor) * (k * math::exp(minus_l) - shares.of(target, c)));
+    dt = static_cast<T>(
+        static_cast<C>(-factor * static_cast<double>(shares.weight(c) * shares.keep) *
+                       static_cast<double>(minus_l)));
   };
   for (i64 i = first_index(); i < packs; i += grid_stride()) {
     const Pack<T> in = reinterpret_cast<const Pack<T>*>(x.data)[i];
@@ -110,9 +114,9 @@ void soft_backward(Cuda device, const SoftCrossEntropyGradients<T>& out, Rows<co
   const i64 n = x.size();
   if (n == 0) return;
   const i64 packs = packs_in<T>(n, out.dx, out.dt, x.data, t.data);
-  launch<cross_entropy_soft_backward_kernel<T>>(
-      on(device, blocks_for(iterations<T>(n, packs))), out, x, t, saved, gradient,
-      static_cast<Compute<T>>(scale), soft_shares(terms, x.cols), packs);
+  launch<cross_entropy_soft_backward_kernel<T>>(on(device, blocks_for(iterations<T>(n, packs))),
+                                                out, x, t, saved, gradient, scale,
+                                                soft_shares(terms, x.cols), packs);
 }
 
 }  // namespace

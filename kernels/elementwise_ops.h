@@ -227,6 +227,11 @@ struct Div {
   }
   template <class T>
   WEFT_HOST_DEVICE static T gradient_b(T dc, T a, T b) {
+    // In float the quotients may leave the range where their product does not.
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const double divisor = b;
+      return static_cast<T>(-dc * (a / (divisor * divisor)));
+    }
     return -(dc / b) * (a / b);
   }
 };

@@ -21,17 +21,19 @@ i64 rows_per_block(i64 rows, i64 cols) { return std::max(grain(cols), (rows + 63
 template <class T>
 struct Row {
   const T *dy, *x;
-  T mean, rstd;
+  RowCentre<T> mean;
+  T rstd;
   i64 cols;
 };
 
 template <class T>
 void input_gradient(T* dx, const Row<T>& row, const T* w) {
   const T *dy = row.dy, *x = row.x;
-  const T mean = row.mean, rstd = row.rstd;
+  const RowCentre<T> mean = row.mean;
+  const T rstd = row.rstd;
   const double n = static_cast<double>(row.cols);
   const auto g = [=](i64 c) { return w != nullptr ? dy[c] * w[c] : dy[c]; };
-  const auto normalised = [=](i64 c) { return (x[c] - mean) * rstd; };
+  const auto normalised = [=](i64 c) { return mean.centred(x[c]) * rstd; };
   const T mean_g = static_cast<T>(row_sum(row.cols, g) / n);
   const T mean_gx =
       static_cast<T>(row_sum(row.cols, [=](i64 c) { return g(c) * normalised(c); }) / n);
@@ -41,8 +43,10 @@ void input_gradient(T* dx, const Row<T>& row, const T* w) {
 template <class T>
 void add_parameter_gradients(double* dw, double* db, const Row<T>& row) {
   const T *dy = row.dy, *x = row.x;
-  const T mean = row.mean, rstd = row.rstd;
-  for (i64 c = 0; c < row.cols; ++c) dw[c] += static_cast<double>(dy[c] * ((x[c] - mean) * rstd));
+  const RowCentre<T> mean = row.mean;
+  const T rstd = row.rstd;
+  for (i64 c = 0; c < row.cols; ++c)
+    dw[c] += static_cast<double>(dy[c] * (mean.centred(x[c]) * rstd));
   for (i64 c = 0; c < row.cols; ++c) db[c] += static_cast<double>(dy[c]);
 }
 
@@ -63,7 +67,8 @@ void forward(Rows<T> out, RowStatistics<T> saved, Rows<const T> in,
   const i64 cols = in.cols;
   const double n = static_cast<double>(cols);
   const T *x = in.data, *w = parameters.weight, *b = parameters.bias;
-  T *y = out.data, *mean = saved.mean, *rstd = saved.rstd;
+  T *y = out.data, *rstd = saved.rstd;
+  double* mean = saved.mean;
   parallel_for(in.rows, grain(cols), [=](i64 begin, i64 end) {
     simd([=] {
       for (i64 r = begin; r < end; ++r) {
@@ -75,14 +80,14 @@ void forward(Rows<T> out, RowStatistics<T> saved, Rows<const T> in,
           const double apart = static_cast<double>(xr[c]) - exact_mean;
           return apart * apart;
         });
-        const T m = static_cast<T>(exact_mean);
+        const RowCentre<T> m(exact_mean);
         const T s = static_cast<T>(1.0 / std::sqrt(squares / n + eps));
-        mean[r] = m;
+        mean[r] = exact_mean;
         rstd[r] = s;
         if (w != nullptr) {
-          for (i64 c = 0; c < cols; ++c) yr[c] = (xr[c] - m) * s * w[c] + b[c];
+          for (i64 c = 0; c < cols; ++c) yr[c] = m.centred(xr[c]) * s * w[c] + b[c];
         } else {
-          for (i64 c = 0; c < cols; ++c) yr[c] = (xr[c] - m) * s;
+          for (i64 c = 0; c < cols; ++c) yr[c] = m.centred(xr[c]) * s;
         }
       }
     });
@@ -104,7 +109,7 @@ void backward(const LayerNormGradients<T>& out, Rows<const T> dy, Rows<const T> 
       double* block_sums = partial + block * 2 * cols;
       if (parameters) std::fill_n(block_sums, 2 * cols, 0.0);
       for (i64 r = block * in_block; r < std::min(rows, (block + 1) * in_block); ++r) {
-        const Row<T> row{dy.row(r), x.row(r), saved.mean[r], saved.rstd[r], cols};
+        const Row<T> row{dy.row(r), x.row(r), RowCentre<T>(saved.mean[r]), saved.rstd[r], cols};
         if (parameters) add_parameter_gradients(block_sums, block_sums + cols, row);
         if (dx != nullptr) input_gradient(dx + r * cols, row, weight);
       }

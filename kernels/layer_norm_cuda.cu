@@ -43,16 +43,16 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks<T, kBlock, kWidth>)
       squares += apart * apart;
     }
   });
-  const C m = static_cast<C>(mean),
-          s = static_cast<C>(1.0 / std::sqrt(Team::sum(squares) / static_cast<double>(cols) + eps));
+  const RowCentre<C> m(mean);
+  const C s = static_cast<C>(1.0 / std::sqrt(Team::sum(squares) / static_cast<double>(cols) + eps));
   values.each(load, [&](i64 c, Values group) {
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) group.value[k] = (group.value[k] - m) * s;
+    for (int k = 0; k < kWidth; ++k) group.value[k] = m.centred(group.value[k]) * s;
     if (w != nullptr) scale_and_shift(group, w + c, b + c);
     store_group(y_row + c, group);
   });
   if (Team::rank() == 0) {
-    saved.mean[row] = static_cast<T>(m);
+    saved.mean[row] = mean;
     saved.rstd[row] = static_cast<T>(s);
   }
 }
@@ -67,7 +67,8 @@ __global__ void __launch_bounds__(kThreads, kWidth == 8 && kBlock ? kSpillFreeBl
   if (row >= x.rows) return;
   const T *dy_row = dy.row(row), *x_row = x.row(row);
   T* dx_row = dx + row * cols;
-  const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]);
+  const RowCentre<C> m(saved.mean[row]);
+  const C s = static_cast<C>(saved.rstd[row]);
   const double n = static_cast<double>(cols);
   using Values = Group<C, kWidth>;
   const auto load = [=](i64 c) { return scaled_gradient<kWidth>(dy_row, w, c); };
@@ -79,7 +80,7 @@ __global__ void __launch_bounds__(kThreads, kWidth == 8 && kBlock ? kSpillFreeBl
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
       sums = {sums.first + static_cast<double>(g.value[k]),
-              sums.second + static_cast<double>(g.value[k] * ((x_c.value[k] - m) * s))};
+              sums.second + static_cast<double>(g.value[k] * (m.centred(x_c.value[k]) * s))};
   });
   sums = Team::combine(sums, AddTwoSums{});
   const C mean_g = static_cast<C>(sums.first / n), mean_g_x = static_cast<C>(sums.second / n);
@@ -87,7 +88,7 @@ __global__ void __launch_bounds__(kThreads, kWidth == 8 && kBlock ? kSpillFreeBl
     const Values x_c = load_x(c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      g.value[k] = s * (g.value[k] - mean_g - (x_c.value[k] - m) * s * mean_g_x);
+      g.value[k] = s * (g.value[k] - mean_g - m.centred(x_c.value[k]) * s * mean_g_x);
     store_group(dx_row + c, g);
   });
 }
@@ -105,12 +106,13 @@ __global__ void __launch_bounds__(kThreads)
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
       const auto grad = load_group<kWidth>(dy.row(r) + at.column);
       const auto x_r = load_group<kWidth>(x.row(r) + at.column);
-      const C m = static_cast<C>(saved.mean[r]), s = static_cast<C>(saved.rstd[r]);
+      const RowCentre<C> m(saved.mean[r]);
+      const C s = static_cast<C>(saved.rstd[r]);
 #pragma unroll
       for (int k = 0; k < kWidth; ++k)
-        sums.value[k] = {
-            sums.value[k].first + static_cast<double>(grad.value[k] * ((x_r.value[k] - m) * s)),
-            sums.value[k].second + static_cast<double>(grad.value[k])};
+        sums.value[k] = {sums.value[k].first +
+                             static_cast<double>(grad.value[k] * (m.centred(x_r.value[k]) * s)),
+                         sums.value[k].second + static_cast<double>(grad.value[k])};
     }
   }
   sums = combine_warps(sums, EachOf<AddTwoSums>{});

@@ -68,19 +68,20 @@ __global__ void __launch_bounds__(kThreads)
                            const double* squares, RowParts parts) {
   using C = Compute<T>;
   const double n = static_cast<double>(x.cols);
-  const C m = static_cast<C>(parts.combined(sums, 0.0, Plus{}) / n),
-          s = static_cast<C>(1.0 / std::sqrt(parts.combined(squares, 0.0, Plus{}) / n + eps));
+  const double mean = parts.combined(sums, 0.0, Plus{}) / n;
+  const RowCentre<C> m(mean);
+  const C s = static_cast<C>(1.0 / std::sqrt(parts.combined(squares, 0.0, Plus{}) / n + eps));
   const i64 row = parts.row();
   parts.each<kWidth>([&](i64 c) {
     auto group = load_group<kWidth>(x.row(row) + c);
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) group.value[k] = (group.value[k] - m) * s;
+    for (int k = 0; k < kWidth; ++k) group.value[k] = m.centred(group.value[k]) * s;
     if (parameters.weight != nullptr)
       scale_and_shift(group, parameters.weight + c, parameters.bias + c);
     store_group(y.row(row) + c, group);
   });
   if (threadIdx.x == 0 && parts.part() == 0) {
-    saved.mean[row] = static_cast<T>(m);
+    saved.mean[row] = mean;
     saved.rstd[row] = static_cast<T>(s);
   }
 }
@@ -91,7 +92,8 @@ __global__ void __launch_bounds__(kThreads)
                                  const T* w, RowStatistics<const T> saved, RowParts parts) {
   using C = Compute<T>;
   const i64 row = parts.row();
-  const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]);
+  const RowCentre<C> m(saved.mean[row]);
+  const C s = static_cast<C>(saved.rstd[row]);
   TwoSums<double> sums{0, 0};
   parts.each<kWidth>([&](i64 c) {
     const auto g = scaled_gradient<kWidth>(dy.row(row), w, c);
@@ -99,7 +101,7 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
       sums = {sums.first + static_cast<double>(g.value[k]),
-              sums.second + static_cast<double>(g.value[k] * ((x_c.value[k] - m) * s))};
+              sums.second + static_cast<double>(g.value[k] * (m.centred(x_c.value[k]) * s))};
   });
   sums = block_combine(sums, AddTwoSums{});
   if (threadIdx.x == 0) partial[blockIdx.x] = sums;
@@ -112,7 +114,8 @@ __global__ void __launch_bounds__(kThreads)
                                  RowParts parts) {
   using C = Compute<T>;
   const i64 row = parts.row();
-  const C m = static_cast<C>(saved.mean[row]), s = static_cast<C>(saved.rstd[row]);
+  const RowCentre<C> m(saved.mean[row]);
+  const C s = static_cast<C>(saved.rstd[row]);
   const double n = static_cast<double>(x.cols);
   const auto sums = parts.combined(partial, TwoSums<double>{0, 0}, AddTwoSums{});
   const C mean_g = static_cast<C>(sums.first / n), mean_g_x = static_cast<C>(sums.second / n);
@@ -121,7 +124,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto x_c = load_group<kWidth>(x.row(row) + c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      g.value[k] = s * (g.value[k] - mean_g - (x_c.value[k] - m) * s * mean_g_x);
+      g.value[k] = s * (g.value[k] - mean_g - m.centred(x_c.value[k]) * s * mean_g_x);
     store_group(dx + row * x.cols + c, g);
   });
 }

@@ -23,11 +23,13 @@ struct Parameters {
 struct Clamp {
   static constexpr const char* name = "clamp";
   template <class T>
-  WEFT_HOST_DEVICE static T value(T x, T p, T q) {
+  WEFT_HOST_DEVICE static T value(T x, const Parameters& parameters) {
+    const T p = static_cast<T>(parameters.p), q = static_cast<T>(parameters.q);
     return x < p ? p : (x > q ? q : x);
   }
   template <class T>
-  WEFT_HOST_DEVICE static T gradient(T dy, T x, T p, T q) {
+  WEFT_HOST_DEVICE static T gradient(T dy, T x, const Parameters& parameters) {
+    const T p = static_cast<T>(parameters.p), q = static_cast<T>(parameters.q);
     return x >= p && x <= q ? dy : T(0);
   }
 };
@@ -35,12 +37,34 @@ struct Clamp {
 struct Pow {
   static constexpr const char* name = "pow";
   template <class T>
-  WEFT_HOST_DEVICE static T value(T x, T p, T) {
-    return std::pow(x, p);
+  WEFT_HOST_DEVICE static T value(T x, const Parameters& parameters) {
+    if (holds_exponent<T>(parameters.p)) return std::pow(x, static_cast<T>(parameters.p));
+    return static_cast<T>(std::pow(static_cast<double>(x), parameters.p));
   }
   template <class T>
-  WEFT_HOST_DEVICE static T gradient(T dy, T x, T p, T) {
-    return p == T(0) ? T(0) : dy * (p * std::pow(x, p - T(1)));
+  WEFT_HOST_DEVICE static T gradient(T dy, T x, const Parameters& parameters) {
+    const double p = parameters.p;
+    if (p == 0) return T(0);
+    return static_cast<T>(static_cast<double>(dy) * (p * wide_power(x, p - 1)));
+  }
+
+ private:
+  // An exponent is not rounded: that may turn an odd one into an even one.
+  template <class T>
+  WEFT_HOST_DEVICE static bool holds_exponent(double p) {
+    return static_cast<double>(static_cast<T>(p)) == p;
+  }
+  // x^p, which may be outside of the range of T. The function of double takes several times as long
+  // as that of float.
+  template <class T>
+  WEFT_HOST_DEVICE static double wide_power(T x, double p) {
+    if constexpr (sizeof(T) == sizeof(float)) {
+      const float power = holds_exponent<T>(p) ? std::pow(x, static_cast<float>(p)) : 0.0f;
+      if (x == 0.0f ? holds_exponent<T>(p)
+                    : std::abs(power) >= 1.17549435e-38f && power - power == 0)
+        return power;
+    }
+    return std::pow(static_cast<double>(x), p);
   }
 };
 

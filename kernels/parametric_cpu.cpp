@@ -11,20 +11,18 @@ constexpr i64 kGrain = 16 * 1024;  // the fewest elements that a thread processe
 
 template <class Op, class T>
 void forward(Span<T> y, Span<const T> x, Parameters parameters) {
-  const T p = static_cast<T>(parameters.p), q = static_cast<T>(parameters.q);
   parallel_for(y.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) y[i] = Op::value(x[i], p, q);
+      for (i64 i = begin; i < end; ++i) y[i] = Op::value(x[i], parameters);
     });
   });
 }
 
 template <class Op, class T>
 void backward(Span<T> dx, Span<const T> dy, Span<const T> x, Parameters parameters) {
-  const T p = static_cast<T>(parameters.p), q = static_cast<T>(parameters.q);
   parallel_for(dx.size, kGrain, [&](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) dx[i] = Op::gradient(dy[i], x[i], p, q);
+      for (i64 i = begin; i < end; ++i) dx[i] = Op::gradient(dy[i], x[i], parameters);
     });
   });
 }

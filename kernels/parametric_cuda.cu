@@ -9,9 +9,8 @@ template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     parametric_forward_kernel(Span<T> y, Span<const T> x, Parameters parameters, i64 packs) {
   using C = Compute<T>;
-  const C p = static_cast<C>(parameters.p), q = static_cast<C>(parameters.q);
   map_elements(
-      y, packs, [=](C value) { return Op::value(value, p, q); }, x);
+      y, packs, [=](C value) { return Op::value(value, parameters); }, x);
 }
 
 template <class Op, class T>
@@ -19,9 +18,8 @@ __global__ void __launch_bounds__(kThreads)
     parametric_backward_kernel(Span<T> dx, Span<const T> dy, Span<const T> x, Parameters parameters,
                                i64 packs) {
   using C = Compute<T>;
-  const C p = static_cast<C>(parameters.p), q = static_cast<C>(parameters.q);
   map_elements(
-      dx, packs, [=](C dy_i, C x_i) { return Op::gradient(dy_i, x_i, p, q); }, dy, x);
+      dx, packs, [=](C dy_i, C x_i) { return Op::gradient(dy_i, x_i, parameters); }, dy, x);
 }
 
 template <class Op, class T>

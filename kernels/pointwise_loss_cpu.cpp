@@ -19,7 +19,7 @@ void each(Span<T> loss, Span<const T> x, Span<const T> t, double parameter) {
   const T p = static_cast<T>(parameter);
   parallel_for(loss.size, kGrain, [=](i64 begin, i64 end) {
     simd([=] {
-      for (i64 i = begin; i < end; ++i) loss[i] = Op::value(x[i], t[i], p);
+      for (i64 i = begin; i < end; ++i) loss[i] = static_cast<T>(Op::value(x[i], t[i], p));
     });
   });
 }
@@ -46,14 +46,19 @@ template <class Op, class T>
 void backward(Span<T> dx, PointwiseLossGradient<T> gradient, Span<const T> x, Span<const T> t,
               double parameter, double scale) {
   const T* dloss = gradient.dloss;
-  const T p = static_cast<T>(parameter), factor = static_cast<T>(scale);
+  const T p = static_cast<T>(parameter);
+  using Slope = LossSlope<Op, T>;
+  const auto factor = [=](i64 i) {
+    return static_cast<Slope>(scale * static_cast<double>(dloss[i]));
+  };
   parallel_for(dx.size, kGrain, [=](i64 begin, i64 end) {
     simd([=] {
       if (gradient.per_element) {
-        for (i64 i = begin; i < end; ++i) dx[i] = factor * dloss[i] * Op::slope(x[i], t[i], p);
+        for (i64 i = begin; i < end; ++i)
+          dx[i] = static_cast<T>(factor(i) * Op::slope(x[i], t[i], p));
       } else {
-        const T d = factor * dloss[0];
-        for (i64 i = begin; i < end; ++i) dx[i] = d * Op::slope(x[i], t[i], p);
+        const Slope d = factor(0);
+        for (i64 i = begin; i < end; ++i) dx[i] = static_cast<T>(d * Op::slope(x[i], t[i], p));
       }
     });
   });

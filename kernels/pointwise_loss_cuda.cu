@@ -11,8 +11,9 @@ constexpr i64 kElementsPerPart = 16 * 1024;  // elements that one block sums
 template <class Op, class T>
 __global__ void __launch_bounds__(kThreads)
     loss_each_kernel(Span<T> loss, Span<const T> x, Span<const T> t, Compute<T> p, i64 packs) {
+  using C = Compute<T>;
   map_elements(
-      loss, packs, [=](Compute<T> x_i, Compute<T> t_i) { return Op::value(x_i, t_i, p); }, x, t);
+      loss, packs, [=](C x_i, C t_i) { return static_cast<C>(Op::value(x_i, t_i, p)); }, x, t);
 }
 
 template <class Op, class T>
@@ -24,7 +25,7 @@ __global__ void __launch_bounds__(kThreads)
             end = n - begin < kElementsPerPart ? n : begin + kElementsPerPart;
   double sum = 0;
   for (i64 i = begin + threadIdx.x; i < end; i += kThreads)
-    sum += static_cast<double>(Op::value(static_cast<C>(x[i]), static_cast<C>(t[i]), p));
+    sum += Op::value(static_cast<C>(x[i]), static_cast<C>(t[i]), p);
   sum = block_combine(sum, Plus{});
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
@@ -41,17 +42,23 @@ __global__ void __launch_bounds__(kThreads)
 template <class Op, class T, bool kPerElement>
 __global__ void __launch_bounds__(kThreads)
     loss_backward_kernel(Span<T> dx, const T* dloss, Span<const T> x, Span<const T> t, Compute<T> p,
-                         Compute<T> scale, i64 packs) {
+                         double scale, i64 packs) {
   using C = Compute<T>;
+  using Slope = LossSlope<Op, C>;
+  const auto factor = [=](C dloss_i) {
+    return static_cast<Slope>(scale * static_cast<double>(dloss_i));
+  };
   if constexpr (kPerElement) {
     map_elements(
         dx, packs,
-        [=](C dloss_i, C x_i, C t_i) { return scale * dloss_i * Op::slope(x_i, t_i, p); },
+        [=](C dloss_i, C x_i, C t_i) {
+          return static_cast<C>(factor(dloss_i) * Op::slope(x_i, t_i, p));
+        },
         Span<const T>{dloss, dx.size}, x, t);
   } else {
-    const C factor = scale * static_cast<C>(dloss[0]);
+    const Slope d = factor(static_cast<C>(dloss[0]));
     map_elements(
-        dx, packs, [=](C x_i, C t_i) { return factor * Op::slope(x_i, t_i, p); }, x, t);
+        dx, packs, [=](C x_i, C t_i) { return static_cast<C>(d * Op::slope(x_i, t_i, p)); }, x, t);
   }
 }
 
@@ -84,10 +91,10 @@ void backward(Cuda device, Span<T> dx, PointwiseLossGradient<T> gradient, Span<c
   const i64 packs = gradient.per_element ? packs_in<T>(n, dx.data, dloss, x.data, t.data)
                                          : packs_in<T>(n, dx.data, x.data, t.data);
   const LaunchConfig config = on(device, blocks_for(iterations<T>(n, packs)));
-  const C p = static_cast<C>(parameter), factor = static_cast<C>(scale);
+  const C p = static_cast<C>(parameter);
   if (gradient.per_element)
-    launch<loss_backward_kernel<Op, T, true>>(config, dx, dloss, x, t, p, factor, packs);
-  else launch<loss_backward_kernel<Op, T, false>>(config, dx, dloss, x, t, p, factor, packs);
+    launch<loss_backward_kernel<Op, T, true>>(config, dx, dloss, x, t, p, scale, packs);
+  else launch<loss_backward_kernel<Op, T, false>>(config, dx, dloss, x, t, p, scale, packs);
 }
 
 }  // namespace

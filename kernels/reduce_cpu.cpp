@@ -14,12 +14,19 @@ namespace {
 constexpr i64 kBlock = 8 * 1024;
 constexpr i64 kColumns = 32;  // their sums stay in registers
 
+template <bool kSquares, class T>
+double term_of(T x) {
+  const double wide = x;
+  return kSquares ? wide * wide : wide;
+}
+
 // The sum of n contiguous elements. Blocks of fixed size are summed in parallel and added in order.
-template <class T>
+template <bool kSquares, class T>
 double sum_long(const T* x, i64 n) {
   const i64 blocks = (n + kBlock - 1) / kBlock;
   const auto block_sum = [=](i64 b) {
-    return row_sum(std::min(kBlock, n - b * kBlock), [=](i64 i) { return x[b * kBlock + i]; });
+    return row_sum(std::min(kBlock, n - b * kBlock),
+                   [=](i64 i) { return term_of<kSquares>(x[b * kBlock + i]); });
   };
   if (blocks <= 1) return blocks == 1 ? block_sum(0) : 0.0;
   const Scratch<double, Cpu> sums(Cpu{}, blocks);
@@ -33,62 +40,63 @@ double sum_long(const T* x, i64 n) {
 }
 
 // y[i] = scale·Σ_k x[k, i] over the rows k of a block, for a few columns at a time.
-template <class Sum, class T>
+template <bool kSquares, class Sum, class T>
 void sum_rows(Sum* y, const T* x, double scale, i64 rows, i64 inner) {
   simd([=] {
     i64 first = 0;
     for (; first + kColumns <= inner; first += kColumns) {
       double sum[kColumns] = {};
       for (i64 k = 0; k < rows; ++k)
-        for (i64 i = 0; i < kColumns; ++i) sum[i] += static_cast<double>(x[k * inner + first + i]);
+        for (i64 i = 0; i < kColumns; ++i) sum[i] += term_of<kSquares>(x[k * inner + first + i]);
       for (i64 i = 0; i < kColumns; ++i) y[first + i] = static_cast<Sum>(scale * sum[i]);
     }
     const i64 left = inner - first;
     if (left == 0) return;
     double sum[kColumns] = {};
     for (i64 k = 0; k < rows; ++k)
-      for (i64 i = 0; i < left; ++i) sum[i] += static_cast<double>(x[k * inner + first + i]);
+      for (i64 i = 0; i < left; ++i) sum[i] += term_of<kSquares>(x[k * inner + first + i]);
     for (i64 i = 0; i < left; ++i) y[first + i] = static_cast<Sum>(scale * sum[i]);
   });
 }
 
 // The sums of the columns of one (n, inner) matrix. Blocks of rows are summed in parallel and their
 // sums are added in order.
-template <class T>
-void sum_columns(T* y, const T* x, double scale, i64 n, i64 inner) {
+template <bool kSquares, class To, class From>
+void sum_columns(To* y, const From* x, double scale, i64 n, i64 inner) {
   const i64 rows_per_block = std::max<i64>(1, 4 * kBlock / std::max<i64>(inner, 1));
   const i64 blocks = (n + rows_per_block - 1) / rows_per_block;
-  if (blocks <= 1) return sum_rows(y, x, scale, n, inner);
+  if (blocks <= 1) return sum_rows<kSquares>(y, x, scale, n, inner);
   const Scratch<double, Cpu> sums(Cpu{}, blocks * inner);
   double* partial = sums.data();
   parallel_blocks(blocks, [&](i64 b) {
     const i64 first = b * rows_per_block;
-    sum_rows(partial + b * inner, x + first * inner, 1.0, std::min(rows_per_block, n - first),
-             inner);
+    sum_rows<kSquares>(partial + b * inner, x + first * inner, 1.0,
+                       std::min(rows_per_block, n - first), inner);
   });
-  sum_rows(y, partial, scale, blocks, inner);
+  sum_rows<false>(y, partial, scale, blocks, inner);
 }
 
 // See Note [Sums].
-template <class T>
-void sum(T* y, const T* x, double scale, const ReduceShape& s) {
+template <bool kSquares, class To, class From>
+void sum(To* y, const From* x, double scale, const ReduceShape& s) {
   if (s.inner == 1 && s.outer == 1) {
-    y[0] = static_cast<T>(scale * sum_long(x, s.n));
+    y[0] = static_cast<To>(scale * sum_long<kSquares>(x, s.n));
   } else if (s.inner == 1) {
     parallel_for(s.outer, kBlock / std::max<i64>(s.n, 1) + 1, [&](i64 begin, i64 end) {
       simd([&] {
         for (i64 o = begin; o < end; ++o) {
-          const T* row = x + o * s.n;
-          y[o] = static_cast<T>(scale * row_sum(s.n, [=](i64 k) { return row[k]; }));
+          const From* row = x + o * s.n;
+          y[o] = static_cast<To>(scale *
+                                 row_sum(s.n, [=](i64 k) { return term_of<kSquares>(row[k]); }));
         }
       });
     });
   } else if (s.outer == 1) {
-    sum_columns(y, x, scale, s.n, s.inner);
+    sum_columns<kSquares>(y, x, scale, s.n, s.inner);
   } else {
     parallel_for(s.outer, kBlock / std::max<i64>(s.n * s.inner, 1) + 1, [&](i64 begin, i64 end) {
       for (i64 o = begin; o < end; ++o)
-        sum_rows(y + o * s.inner, x + o * s.n * s.inner, scale, s.n, s.inner);
+        sum_rows<kSquares>(y + o * s.inner, x + o * s.n * s.inner, scale, s.n, s.inner);
     });
   }
 }
@@ -131,19 +139,29 @@ void spread(T* y, const T* x, double scale, const ReduceShape& s) {
 
 }  // namespace
 
-#define WEFT_REDUCE(T)                                                             \
-  template <>                                                                      \
-  void reduce_sum(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) { \
-    sum(y, x, scale, shape);                                                       \
-  }                                                                                \
-  template <>                                                                      \
-  void reduce_extreme(Cpu, Extreme which, T* y, i64* index, const T* x,            \
-                      const ReduceShape& shape) {                                  \
-    extreme(which, y, index, x, shape);                                            \
-  }                                                                                \
-  template <>                                                                      \
-  void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) {     \
-    spread(y, x, scale, shape);                                                    \
+#define WEFT_REDUCE_SUM(To, From)                                                      \
+  template <>                                                                          \
+  void reduce_sum(Cpu, To* y, const From* x, double scale, const ReduceShape& shape) { \
+    sum<false>(y, x, scale, shape);                                                    \
+  }
+WEFT_REDUCE_SUM(float, float)
+WEFT_REDUCE_SUM(double, float)
+WEFT_REDUCE_SUM(float, double)
+WEFT_REDUCE_SUM(double, double)
+
+#define WEFT_REDUCE(T)                                                                      \
+  template <>                                                                               \
+  void reduce_squares(Cpu, double* y, const T* x, double scale, const ReduceShape& shape) { \
+    sum<true>(y, x, scale, shape);                                                          \
+  }                                                                                         \
+  template <>                                                                               \
+  void reduce_extreme(Cpu, Extreme which, T* y, i64* index, const T* x,                     \
+                      const ReduceShape& shape) {                                           \
+    extreme(which, y, index, x, shape);                                                     \
+  }                                                                                         \
+  template <>                                                                               \
+  void repeat(Cpu, T* y, const T* x, double scale, const ReduceShape& shape) {              \
+    spread(y, x, scale, shape);                                                             \
   }
 WEFT_REDUCE(float)
 WEFT_REDUCE(double)

@@ -10,8 +10,15 @@ namespace {
 
 constexpr i64 kElementsPerPart = 16 * 1024;  // elements of a long row that one block sums
 
+// The term of an element in a sum.
+template <bool kSquares, class Total, class T>
+__device__ Total term_of(T x) {
+  const Total wide = static_cast<Total>(x);
+  return kSquares ? wide * wide : wide;
+}
+
 // y[row, part] = scale·Σ over that part of the row.
-template <class T, class Sum, bool kBlock, int kWidth>
+template <class T, class Sum, bool kSquares, bool kBlock, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     sum_rows_kernel(Sum* y, const T* x, double scale, i64 rows, i64 cols, i64 parts) {
   using Total = Accumulate<T>;
@@ -28,7 +35,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto add = [&](Group<Total, kWidth>& to, i64 column) {
     const auto group = load_group<kWidth>(x_row + column);
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k) to.value[k] += static_cast<Total>(group.value[k]);
+    for (int k = 0; k < kWidth; ++k) to.value[k] += term_of<kSquares, Total>(group.value[k]);
   };
   i64 c = row.remainder * kElementsPerPart + Team::rank() * kWidth;
   for (; c + (kLoads - 1) * kStep < end; c += kLoads * kStep) {
@@ -49,7 +56,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 // y[matrix, run, column] = scale·Σ over the rows of that run.
-template <class T, class Sum, int kWidth>
+template <class T, class Sum, bool kSquares, int kWidth>
 __global__ void __launch_bounds__(kThreads)
     sum_columns_kernel(Sum* y, const T* x, double scale, ColumnRuns runs) {
   using Total = Accumulate<T>;
@@ -62,7 +69,7 @@ __global__ void __launch_bounds__(kThreads)
     for (i64 r = runs.begin(at.run) + at.warp; r < runs.end(at.run); r += kColumnWarps) {
       const auto row = load_group<kWidth>(column + r * runs.cols);
 #pragma unroll
-      for (int k = 0; k < kWidth; ++k) sum.value[k] += static_cast<Total>(row.value[k]);
+      for (int k = 0; k < kWidth; ++k) sum.value[k] += term_of<kSquares, Total>(row.value[k]);
     }
   }
   sum = combine_warps(sum, EachOf<Plus>{});
@@ -170,51 +177,51 @@ __global__ void __launch_bounds__(kThreads)
     y[i] = static_cast<T>(scale * static_cast<C>(x[source(i)]));
 }
 
-template <class T>
-void sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
-  using Total = Accumulate<T>;
+template <bool kSquares, class To, class From>
+void sum(Cuda device, To* y, const From* x, double scale, const ReduceShape& s) {
+  using Total = Accumulate<From>;
   if (s.outer * s.inner == 0) return;
   if (s.inner == 1) {
     const i64 parts = divide_up(s.n, kElementsPerPart);
     if (parts <= 1) {
-      return with_row_team<T>(
+      return with_row_team<From>(
           s.n,
           [&]<bool kBlock, int kWidth>() {
-            launch<sum_rows_kernel<T, T, kBlock, kWidth>>(
+            launch<sum_rows_kernel<From, To, kSquares, kBlock, kWidth>>(
                 on(device, blocks_for_rows(kBlock, s.outer)), y, x, scale, s.outer, s.n, i64{1});
           },
           x);
     }
     const Scratch<Total> partial(device, s.outer * parts);
-    with_row_width<T>(
+    with_row_width<From>(
         s.n,
         [&]<int kWidth>() {
-          launch<sum_rows_kernel<T, Total, true, kWidth>>(
+          launch<sum_rows_kernel<From, Total, kSquares, true, kWidth>>(
               on(device, blocks_for_rows(true, s.outer * parts)), partial.data(), x, 1.0, s.outer,
               s.n, parts);
         },
         x);
-    launch<sum_rows_kernel<Total, T, true, 1>>(on(device, blocks_for_rows(true, s.outer)), y,
-                                               static_cast<const Total*>(partial.data()), scale,
-                                               s.outer, parts, i64{1});
+    launch<sum_rows_kernel<Total, To, false, true, 1>>(on(device, blocks_for_rows(true, s.outer)),
+                                                       y, static_cast<const Total*>(partial.data()),
+                                                       scale, s.outer, parts, i64{1});
     return;
   }
   const ColumnRuns runs = column_runs(s.n, s.inner, s.outer);
-  const auto sum = [&]<class From, class To>(To* to, const From* from, double by,
-                                             const ColumnRuns& r) {
-    with_column_width<From>(
+  const auto sum = [&]<bool kSquare, class Y, class X>(Y* to, const X* from, double by,
+                                                       const ColumnRuns& r) {
+    with_column_width<X>(
         r.cols,
         [&]<int kWidth>() {
-          launch<sum_columns_kernel<From, To, kWidth>>(
+          launch<sum_columns_kernel<X, Y, kSquare, kWidth>>(
               on(device, blocks_for_columns<kWidth>(r, s.outer)), to, from, by, r);
         },
         from);
   };
-  if (runs.runs == 1) return sum(y, x, scale, runs);
+  if (runs.runs == 1) return sum.template operator()<kSquares>(y, x, scale, runs);
   const Scratch<Total> partial(device, s.outer * runs.runs * s.inner);
-  sum(partial.data(), x, 1.0, runs);
-  sum(y, static_cast<const Total*>(partial.data()), scale,
-      ColumnRuns{runs.runs, s.inner, runs.runs, 1});
+  sum.template operator()<kSquares>(partial.data(), x, 1.0, runs);
+  sum.template operator()<false>(y, static_cast<const Total*>(partial.data()), scale,
+                                 ColumnRuns{runs.runs, s.inner, runs.runs, 1});
 }
 
 template <class T>
@@ -261,19 +268,36 @@ void spread(Cuda device, T* y, const T* x, double scale, const ReduceShape& s) {
 
 }  // namespace
 
-#define WEFT_REDUCE(T)                                                                     \
-  template <>                                                                              \
-  void reduce_sum(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) { \
-    sum(device, y, x, scale, shape);                                                       \
-  }                                                                                        \
-  template <>                                                                              \
-  void reduce_extreme(Cuda device, Extreme which, T* y, i64* index, const T* x,            \
-                      const ReduceShape& shape) {                                          \
-    extreme(device, which, y, index, x, shape);                                            \
-  }                                                                                        \
-  template <>                                                                              \
-  void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) {     \
-    spread(device, y, x, scale, shape);                                                    \
+#define WEFT_REDUCE_SUM(To, From)                                                              \
+  template <>                                                                                  \
+  void reduce_sum(Cuda device, To* y, const From* x, double scale, const ReduceShape& shape) { \
+    sum<false>(device, y, x, scale, shape);                                                    \
+  }
+WEFT_REDUCE_SUM(float, float)
+WEFT_REDUCE_SUM(double, float)
+WEFT_REDUCE_SUM(float, double)
+WEFT_REDUCE_SUM(double, double)
+WEFT_REDUCE_SUM(half, half)
+WEFT_REDUCE_SUM(bfloat16, bfloat16)
+
+#define WEFT_REDUCE_SQUARES(From)                                          \
+  template <>                                                              \
+  void reduce_squares(Cuda device, double* y, const From* x, double scale, \
+                      const ReduceShape& shape) {                          \
+    sum<true>(device, y, x, scale, shape);                                 \
+  }
+WEFT_REDUCE_SQUARES(float)
+WEFT_REDUCE_SQUARES(double)
+
+#define WEFT_REDUCE(T)                                                                 \
+  template <>                                                                          \
+  void reduce_extreme(Cuda device, Extreme which, T* y, i64* index, const T* x,        \
+                      const ReduceShape& shape) {                                      \
+    extreme(device, which, y, index, x, shape);                                        \
+  }                                                                                    \
+  template <>                                                                          \
+  void repeat(Cuda device, T* y, const T* x, double scale, const ReduceShape& shape) { \
+    spread(device, y, x, scale, shape);                                                \
   }
 WEFT_REDUCE(float)
 WEFT_REDUCE(double)

@@ -43,8 +43,8 @@ void log_backward(Rows<T> dx, Rows<const T> dy, Rows<const T> y) {
   for_rows(y.rows, y.cols, [=, cols = y.cols](i64 r) {
     const T *yr = y.row(r), *dyr = dy.row(r);
     T* dxr = dx.row(r);
-    const T s = static_cast<T>(row_sum(cols, [=](i64 c) { return dyr[c]; }));
-    for (i64 c = 0; c < cols; ++c) dxr[c] = dyr[c] - math::exp(yr[c]) * s;
+    const GradientSum<T> sum(row_sum(cols, [=](i64 c) { return dyr[c]; }));
+    for (i64 c = 0; c < cols; ++c) dxr[c] = dyr[c] - sum.times(math::exp(yr[c]));
   });
 }
 

@@ -56,12 +56,14 @@ __global__ void __launch_bounds__(kThreads, kLog || kBlock || sizeof(T) > 2 ? 0 
     for (int k = 0; k < kWidth; ++k)
       total += static_cast<double>(kLog ? dy_c.value[k] : dy_c.value[k] * y_c.value[k]);
   });
-  const C sum = static_cast<C>(Team::sum(total));
+  total = Team::sum(total);
+  const C sum = static_cast<C>(total);
+  const GradientSum<C> log_sum(total);
   grad.each(load_dy, [&](i64 c, Values dy_c) {
     const Values y_c = load_y(c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      dy_c.value[k] = kLog ? dy_c.value[k] - math::exp(y_c.value[k]) * sum
+      dy_c.value[k] = kLog ? dy_c.value[k] - log_sum.times(math::exp(y_c.value[k]))
                            : y_c.value[k] * (dy_c.value[k] - sum);
     store_group(dx_row + c, dy_c);
   });
@@ -122,13 +124,15 @@ __global__ void __launch_bounds__(kThreads)
     softmax_gradient_wide_kernel(Rows<T> dx, Rows<const T> dy, Rows<const T> y,
                                  const double* partial, RowParts parts) {
   using C = Compute<T>;
-  const C sum = static_cast<C>(parts.combined(partial, 0.0, Plus{}));
+  const double total = parts.combined(partial, 0.0, Plus{});
+  const C sum = static_cast<C>(total);
+  const GradientSum<C> log_sum(total);
   parts.each<kWidth>([&](i64 c) {
     auto dy_c = load_group<kWidth>(dy.row(parts.row()) + c);
     const auto y_c = load_group<kWidth>(y.row(parts.row()) + c);
 #pragma unroll
     for (int k = 0; k < kWidth; ++k)
-      dy_c.value[k] = kLog ? dy_c.value[k] - math::exp(y_c.value[k]) * sum
+      dy_c.value[k] = kLog ? dy_c.value[k] - log_sum.times(math::exp(y_c.value[k]))
                            : y_c.value[k] * (dy_c.value[k] - sum);
     store_group(dx.row(parts.row()) + c, dy_c);
   });

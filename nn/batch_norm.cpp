@@ -2,6 +2,7 @@
 #include "weft/nn/batch_norm.h"
 #include "weft/nn/layer.h"
 
+#include "weft/core/check.h"
 #include "weft/nn/statistics.h"
 
 namespace weft::nn {
@@ -9,7 +10,7 @@ namespace weft::nn {
 BatchNorm::BatchNorm(i64 channels, NormOptions options) : options_(options) {
   WEFT_CHECK(channels >= 1, "BatchNorm: {} channels given; at least 1 is required", channels);
   WEFT_CHECK(
-      options.eps > 0 && options.momentum >= 0 && options.momentum <= 1,
+      positive.accepts(options.eps) && options.momentum >= 0 && options.momentum <= 1,
       "BatchNorm: eps {} and momentum {} given; eps above 0 and momentum from 0 to 1 are required",
       options.eps, options.momentum);
   weight = Parameter(Tensor::full({channels}, 1));

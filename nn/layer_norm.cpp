@@ -8,7 +8,8 @@ namespace weft::nn {
 
 LayerNorm::LayerNorm(i64 columns, LayerNormOptions options) : eps_(options.eps) {
   WEFT_CHECK(columns >= 1, "LayerNorm: {} columns given; at least 1 is required", columns);
-  WEFT_CHECK(options.eps > 0, "LayerNorm: eps is {}; a number above 0 is required", options.eps);
+  WEFT_CHECK(positive.accepts(options.eps), "LayerNorm: eps is {}; a number above 0 is required",
+             options.eps);
   weight = Parameter(Tensor::full({columns}, 1));
   bias = Parameter(Tensor::zeros({columns}));
 }

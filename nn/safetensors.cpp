@@ -78,7 +78,7 @@ void SafetensorsFile::check(bool holds, fmt::format_string<A...> format, A&&... 
 }
 
 SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), file_(path_) {
-  check(file_.defect().empty(), "it {}; a readable file is required", file_.defect());
+  file_.defect().check(fmt::format("safetensors: {}: it", path_), "a readable file is required");
   const i64 bytes = file_.bytes();
   check(bytes >= kLengthBytes, "it has {} bytes; at least {} are required", bytes, kLengthBytes);
   u64 length = 0;
@@ -101,9 +101,9 @@ SafetensorsFile::SafetensorsFile(std::string path) : path_(std::move(path)), fil
 }
 
 void SafetensorsFile::read_bytes(void* into, i64 bytes, i64 at) const {
-  const std::string defect = file_.read(into, bytes, at);
-  check(defect.empty(), "it {}; a file that can be read and that no one changes is required",
-        defect);
+  file_.read(into, bytes, at)
+      .check(fmt::format("safetensors: {}: it", path_),
+             "a file that can be read and that no one changes is required");
 }
 
 Tensor SafetensorsFile::read(const StoredTensor& tensor) const {

@@ -22,7 +22,7 @@ constexpr i64 kMaxSafetensorsHeader = 100'000'000;
 
 // A file whose header was read and checked against the file's size (nn/safetensors_header.h); the
 // tensors are read one by one. Throws UserError that names the file, what was found and what is
-// required.
+// required, and IoError if the system does not let weft read the file.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(std::string path);

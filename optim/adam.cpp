@@ -10,7 +10,7 @@ void describe_adam(Fields& f, Options& o, std::string_view decay_help) {
   f("beta1", o.beta1, "decay factor of the running mean of gradients", from_to_below(0, 1));
   f("beta2", o.beta2, "decay factor of the running mean of squared gradients", from_to_below(0, 1));
   f("eps", o.eps, "added to the square root of the mean square", positive);
-  f("weight_decay", o.weight_decay, decay_help, non_negative);
+  f("weight_decay", o.weight_decay, decay_help, non_negative_f32);
   f("param_groups", o.param_groups, "learning rates and weight decays by parameter name");
 }
 

@@ -29,7 +29,10 @@ LossScaler::LossScaler(const LossScalerOptions& options)
             .interval = options.growth_interval,
             .floor = options.min_scale,
             .ceiling = options.max_scale},
-      state_{.scale = options.init_scale} {}
+      state_{.scale = options.init_scale} {
+  LossScalerOptions checked = options;
+  validate("LossScaler", section_ref(checked));
+}
 
 void LossScaler::fail_at_min_scale() const {
   throw TrainingError(fmt::format(

@@ -32,6 +32,7 @@ void describe(Fields& f, LossScalerOptions& o);
 
 class LossScaler {
  public:
+  // Throws UserError for options that `precision` of a config does not take either.
   explicit LossScaler(const LossScalerOptions& options = {});
 
   double scale() const { return state_.scale; }

@@ -18,6 +18,11 @@ std::vector<std::string> checked(std::vector<std::string> slot_names) {
   return slot_names;
 }
 
+void check_limit(const char* name, double limit) {
+  WEFT_CHECK(limit == 0 || positive.accepts(limit), "optimizer: {} is {}; {} is required", name,
+             limit, kLimitRequired);
+}
+
 }  // namespace
 
 Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
@@ -35,6 +40,8 @@ Optimizer::Optimizer(const nn::NamedParameters& parameters, const Rates& rates,
 }
 
 StepOutcome Optimizer::step(const UpdateOptions& options) {
+  check_limit("clip_norm", options.clip_norm);
+  check_limit("clip_value", options.clip_value);
   const GradientLimits limits = options.limits();
   ++state_version_;
   control_.grad_scale = options.grad_scale;
@@ -66,11 +73,16 @@ std::vector<double> Optimizer::gradient_norms() {
 }
 
 void Optimizer::set_lr(double lr) {
+  WEFT_CHECK(non_negative_f32.accepts(lr),
+             "optimizer: a learning rate of {} given; a number from 0 to {:.8g} is required", lr,
+             kMostF32);
   ++state_version_;
   control_.lr = lr;
 }
 
 void Optimizer::set_momentum(double momentum) {
+  WEFT_CHECK(momentum >= 0 && momentum < 1,
+             "optimizer: a momentum of {} given; a number from 0 to below 1 is required", momentum);
   ++state_version_;
   control_.momentum = momentum;
 }

@@ -29,6 +29,9 @@
 
 namespace weft::optim {
 
+// What is required of clip_norm and clip_value, for messages.
+inline constexpr const char* kLimitRequired = "0, or a number from 1.1754944e-38 to 3.4028235e+38";
+
 struct UpdateOptions {
   double clip_norm = 0;   // maximum global gradient norm; 0 for no limit
   double clip_value = 0;  // maximum absolute value of each element of a gradient; 0 for no limit
@@ -51,8 +54,9 @@ class Optimizer {
 
   void zero_grad() { flat_.zero_grad(); }
   // Makes one step, for hand-written loops. The host waits for a GPU if the step clips or may be
-  // skipped. Throws UserError for a parameter whose requires_grad was set after the last rebuild(),
-  // and for one that was converted, moved, replaced or given to another optimizer.
+  // skipped. Throws UserError for options that f32 does not hold or that are below 0, for a
+  // parameter whose requires_grad was set after the last rebuild(), and for one that was converted,
+  // moved, replaced or given to another optimizer.
   StepOutcome step(const UpdateOptions& options = {});
   // The step for train/step, which the host does not wait for.
   DeviceStep& device_step() { return device_step_; }
@@ -66,11 +70,12 @@ class Optimizer {
   i64 applied_steps() const { return control_.applied; }
 
   double lr() const { return control_.lr; }
+  // Throws UserError unless the rate is 0 or above and not above what f32 holds.
   void set_lr(double lr);
   // The learning rate of the options, which the factors of a schedule multiply.
   double base_lr() const { return base_lr_; }
-  // Sets SGD's momentum or Adam's beta1. Throws UserError for an SGD that was built without
-  // momentum.
+  // Sets SGD's momentum or Adam's beta1. Throws UserError unless it is from 0 to below 1, and for
+  // an SGD that was built without momentum.
   virtual void set_momentum(double momentum);
   double momentum() const { return control_.momentum; }
 

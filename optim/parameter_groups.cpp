@@ -7,8 +7,8 @@ namespace weft::optim {
 
 void describe(Fields& f, ParamGroup& o) {
   f("match", o.match, "globs of parameter names, like *.bias", required());
-  f("lr_factor", o.lr_factor, "multiplies the learning rate of the optimizer", non_negative);
-  f("weight_decay", o.weight_decay, "replaces the weight decay of the optimizer", non_negative);
+  f("lr_factor", o.lr_factor, "multiplies the learning rate of the optimizer", non_negative_f32);
+  f("weight_decay", o.weight_decay, "replaces the weight decay of the optimizer", non_negative_f32);
 }
 
 std::vector<ParamSettings> settings_of(const std::vector<ParamGroup>& groups,

@@ -108,7 +108,7 @@ constexpr EnumNames<2> names_of(ThresholdMode) { return {"relative", "absolute"}
 // `step` the learning rate falls at once. With `epoch` it falls at the next first step of an epoch.
 struct PlateauOptions {
   std::string monitor = "validation/loss";
-  MonitorMode mode = MonitorMode::min;
+  MonitorMode mode = MonitorMode::by_metric;
   double factor = 0.1;
   i64 patience = 10;
   i64 cooldown = 0;

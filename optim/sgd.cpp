@@ -9,7 +9,7 @@ void describe(Fields& f, SGDOptions& o) {
   f("lr", o.lr, "learning rate", positive);
   f("momentum", o.momentum, "factor of the previous update in this one", from_to_below(0, 1));
   f("nesterov", o.nesterov, "whether the momentum is Nesterov's");
-  f("weight_decay", o.weight_decay, "L2 penalty", non_negative);
+  f("weight_decay", o.weight_decay, "L2 penalty", non_negative_f32);
   f("param_groups", o.param_groups, "learning rates and weight decays by parameter name");
   f.rule(!o.nesterov || o.momentum > 0, "nesterov", "a momentum above 0");
 }

@@ -3,6 +3,7 @@
 #include "weft/kernels/batch_norm_pool.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 
@@ -110,6 +111,7 @@ void shared_statistics(const BatchStatistics& s, const Tensor& x, double eps,
 
 BatchStatistics batch_statistics(const Tensor& x, double eps, const SharedRows& shared) {
   check_input(x);
+  check_eps("batch_norm", eps);
   const i64 channels = x.size(-1);
   BatchStatistics s{per_channel(channels, x.device()), per_channel(channels, x.device()),
                     per_channel(channels, x.device())};
@@ -129,6 +131,7 @@ BatchStatistics batch_statistics(const Tensor& x, double eps, const SharedRows& 
 BatchStatistics running_statistics(const Tensor& running_mean, const Tensor& running_var,
                                    double eps) {
   check_same_kind("batch_norm", running_mean, running_var);
+  check_eps("batch_norm", eps);
   const Tensor variance = running_var.to(DType::f64);
   const Tensor inv_std =
       div(Tensor::full({}, 1.0, DType::f64, variance.device()), sqrt(affine(variance, 1.0, eps)));

@@ -3,6 +3,7 @@
 
 #include "weft/kernels/cross_entropy.h"
 #include "weft/kernels/cross_entropy_soft.h"
+#include "weft/kernels/reduce.h"
 
 #include "weft/tensor/check.h"
 #include "weft/tensor/ops.h"
@@ -11,13 +12,13 @@
 namespace weft {
 namespace {
 
-// `sum` is the sum of the class weights; it may be undefined.
+// `sum` is the sum of the class weights in f64; it may be undefined.
 template <class T>
 kernels::LabelTerms<T> terms_of(const CrossEntropyOptions& options, const Tensor& sum) {
   const Tensor& weights = options.class_weights;
   return {.smoothing = options.label_smoothing,
           .class_weights = data_or_null<T>(weights),
-          .class_weight_sum = data_or_null<T>(sum),
+          .class_weight_sum = data_or_null<double>(sum),
           .ignores = options.ignore_index.has_value(),
           .ignore_index = options.ignore_index.value_or(0)};
 }
@@ -27,8 +28,8 @@ kernels::RowLogSums<T> parts_of(const Tensor& log_sums) {
   return {log_sums.data<T>(), log_sums.data<T>() + log_sums.size(1)};
 }
 Tensor weight_sum(const CrossEntropyOptions& options) {
-  return options.class_weights.defined() && options.label_smoothing > 0 ? sum(options.class_weights)
-                                                                        : Tensor();
+  const bool needed = options.class_weights.defined() && options.label_smoothing > 0;
+  return needed ? sum(options.class_weights.to(DType::f64)) : Tensor();
 }
 
 // Reads the weights on the CPU only; elsewhere the NaN loss of a row tells.
@@ -63,23 +64,35 @@ void check_cross_entropy(const Tensor& logits, const CrossEntropyOptions& option
   check_class_weights(weights);
 }
 
-// The loss of all rows. A mean divides by the number of rows.
-Tensor reduced(const Tensor& losses, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::mean: return mean(losses);
-    case Reduction::sum: return sum(losses);
-    case Reduction::none: break;
-  }
-  return losses;
-}
-
 // The factor of one row in the loss.
 double share_of_row(const Tensor& logits, Reduction reduction) {
   return reduction == Reduction::mean ? 1.0 / static_cast<double>(logits.size(0)) : 1.0;
 }
+// The sum of x, times `scale`, in another dtype.
+Tensor sum_as(DType dtype, const Tensor& x, double scale) {
+  Tensor y = Tensor::empty({}, dtype, x.device());
+  visit_compute("cross_entropy", x.dtype(), [&]<class From>() {
+    visit_compute("cross_entropy", dtype, [&]<class To>() {
+      std::visit(
+          [&](auto device) {
+            kernels::reduce_sum<To, From>(device, y.data<To>(), x.data<From>(), scale,
+                                          {1, x.elements(), 1});
+          },
+          x.device());
+    });
+  });
+  return y;
+}
+// The loss of all rows, whose losses are f64. A mean divides by the number of rows.
+Tensor reduced(const Tensor& logits, const Tensor& losses, Reduction reduction) {
+  if (reduction == Reduction::none) return losses.to(logits.dtype());
+  return sum_as(logits.dtype(), losses, share_of_row(logits, reduction));
+}
+// `share` may be undefined.
 template <class T>
-kernels::RowLossGradient<T> row_gradient(const Tensor& dloss, Reduction reduction) {
-  return {dloss.data<T>(), reduction == Reduction::none};
+kernels::RowLossGradient<T> row_gradient(const Tensor& dloss, Reduction reduction,
+                                         const Tensor& share = {}) {
+  return {dloss.data<T>(), reduction == Reduction::none, data_or_null<double>(share)};
 }
 
 template <class T>
@@ -102,14 +115,15 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
   const i64 cols = logits.size(1);
   const bool counts = options.reduction == Reduction::mean &&
                       (options.class_weights.defined() || options.ignore_index.has_value());
-  const Tensor losses = Tensor::empty({logits.size(0)}, logits.dtype(), logits.device());
-  const Tensor row_weights = counts ? Tensor::empty_like(losses) : Tensor();
+  const Tensor losses = Tensor::empty({logits.size(0)}, DType::f64, logits.device());
+  const Tensor row_weights =
+      counts ? Tensor::empty({logits.size(0)}, logits.dtype(), logits.device()) : Tensor();
   CrossEntropy result{Tensor(), Tensor::empty({2, logits.size(0)}, logits.dtype(), logits.device()),
                       Tensor()};
   const Tensor bad_row = Tensor::empty({}, DType::int64, logits.device());
   const Tensor all = weight_sum(options);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
-    const kernels::CrossEntropyRows<T> out{.loss = losses.data<T>(),
+    const kernels::CrossEntropyRows<T> out{.loss = losses.data<double>(),
                                            .row_weight = data_or_null<T>(row_weights),
                                            .saved = parts_of<T>(result.log_sums),
                                            .bad_row = bad_row.data<i64>()};
@@ -127,17 +141,17 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels,
                labels.values<i64>()[static_cast<std::size_t>(bad)], bad, cols - 1);
   }
   if (!counts) {
-    result.loss = reduced(losses, options.reduction);
+    result.loss = reduced(logits, losses, options.reduction);
     return result;
   }
-  result.loss = sum(losses);
-  result.share = Tensor::empty_like(result.loss);
-  const Tensor weight = sum(row_weights);
+  const Tensor total = sum(losses), weight = sum_as(DType::f64, row_weights, 1.0);
+  result.loss = Tensor::empty({}, logits.dtype(), logits.device());
+  result.share = Tensor::empty_like(total);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     const kernels::CrossEntropyMean<T> mean{.loss = result.loss.data<T>(),
-                                            .share = result.share.data<T>(),
-                                            .sum = result.loss.data<T>(),
-                                            .weight = weight.data<T>()};
+                                            .share = result.share.data<double>(),
+                                            .sum = total.data<double>(),
+                                            .weight = weight.data<double>()};
     std::visit([&](auto device) { kernels::cross_entropy_mean(device, mean); }, logits.device());
   });
   return result;
@@ -147,14 +161,14 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
                             const Tensor& log_sums, const Tensor& share, const Tensor& labels,
                             const CrossEntropyOptions& options) {
   check_output("cross_entropy", dlogits, logits.shape(), logits);
-  const Tensor all = weight_sum(options), each = share.defined() ? mul(dloss, share) : dloss;
+  const Tensor all = weight_sum(options);
   const double scale = share.defined() ? 1.0 : share_of_row(logits, options.reduction);
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
           kernels::cross_entropy_backward<T>(
               device, rows<T>(dlogits), rows<T>(logits), parts_of<T>(log_sums), labels.data<i64>(),
-              row_gradient<T>(each, options.reduction), scale, terms_of<T>(options, all));
+              row_gradient<T>(dloss, options.reduction, share), scale, terms_of<T>(options, all));
         },
         logits.device());
   });
@@ -174,11 +188,11 @@ SoftCrossEntropy soft_cross_entropy(const Tensor& logits, const Tensor& target,
   check_same_device("cross_entropy", logits, target);
   check_cross_entropy(logits, options);
   const i64 count = logits.size(0);
-  const Tensor losses = Tensor::empty({count}, logits.dtype(), logits.device());
+  const Tensor losses = Tensor::empty({count}, DType::f64, logits.device());
   SoftCrossEntropy result{Tensor(), Tensor::empty({2, count}, logits.dtype(), logits.device()),
-                          Tensor::empty_like(losses)};
+                          Tensor::empty({count}, logits.dtype(), logits.device())};
   visit_compute("cross_entropy", logits.dtype(), [&]<class T>() {
-    const kernels::SoftCrossEntropyRows<T> out{.loss = losses.data<T>(),
+    const kernels::SoftCrossEntropyRows<T> out{.loss = losses.data<double>(),
                                                .row_weight = result.row_weights.data<T>(),
                                                .saved = parts_of<T>(result.log_sums)};
     std::visit(
@@ -188,7 +202,7 @@ SoftCrossEntropy soft_cross_entropy(const Tensor& logits, const Tensor& target,
         },
         logits.device());
   });
-  result.loss = reduced(losses, options.reduction);
+  result.loss = reduced(logits, losses, options.reduction);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include "weft/kernels/layer_norm.h"
 
 #include "weft/tensor/check.h"
+#include "weft/tensor/check_eps.h"
 #include "weft/tensor/ops.h"
 #include "weft/tensor/views.h"
 
@@ -10,6 +11,7 @@ namespace weft {
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   WEFT_CHECK(x.defined() && x.rank() >= 1 && x.size(-1) >= 1,
              "layer_norm: x is {}; a last axis of at least one element is required", x.shape());
+  check_eps("layer_norm", eps);
   WEFT_CHECK(weight.defined() == bias.defined(),
              "layer_norm: one of weight and bias is undefined; both or neither are required");
   for (const Tensor* parameter : {&weight, &bias}) {
@@ -20,14 +22,14 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, 
                parameter->shape(), x.size(-1));
   }
   const i64 row_count = x.elements() / x.size(-1);
-  LayerNorm result{Tensor::empty_like(x), Tensor::empty({row_count}, x.dtype(), x.device()),
+  LayerNorm result{Tensor::empty_like(x), Tensor::empty({row_count}, DType::f64, x.device()),
                    Tensor::empty({row_count}, x.dtype(), x.device())};
   visit_compute("layer_norm", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
           kernels::layer_norm_forward<T>(
-              device, rows<T>(result.y), {result.mean.data<T>(), result.rstd.data<T>()}, rows<T>(x),
-              {.weight = data_or_null<T>(weight), .bias = data_or_null<T>(bias)}, eps);
+              device, rows<T>(result.y), {result.mean.data<double>(), result.rstd.data<T>()},
+              rows<T>(x), {.weight = data_or_null<T>(weight), .bias = data_or_null<T>(bias)}, eps);
         },
         x.device());
   });
@@ -45,7 +47,7 @@ void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tenso
         [&](auto device) {
           kernels::layer_norm_backward<T>(device, out, rows<T>(dy), rows<T>(x),
                                           data_or_null<T>(weight),
-                                          {mean.data<T>(), rstd.data<T>()});
+                                          {mean.data<double>(), rstd.data<T>()});
         },
         x.device());
   });

@@ -242,7 +242,7 @@ void global_avg_pool_backward(Tensor& dx, const Tensor& dy);
 
 // --- batch norm (tensor/batch_norm.cpp), over all axes but the last ------------------------------
 struct BatchNormOptions {
-  double eps = 1e-5;
+  double eps = 1e-5;  // as for layer_norm
   bool relu = false;  // applied after the residual is added
 };
 // The other rows of a batch that lies in several processes (kernels/batch_norm.h, Note [Shared
@@ -328,8 +328,8 @@ struct CrossEntropyOptions {
 struct CrossEntropy {
   Tensor loss;  // a scalar, or (rows) for Reduction::none
   // Both are for the backward pass. log_sums is (2, rows), the maxima and ln Σ e^(x − max). `share`
-  // is the factor of a row of weight 1 in the mean, a scalar; it is undefined for a sum, for none,
-  // and if there are neither class weights nor ignore_index.
+  // is the factor of a row of weight 1 in the mean, an f64 scalar; it is undefined for a sum, for
+  // none, and if there are neither class weights nor ignore_index.
   Tensor log_sums, share;
 };
 // logits are (rows, classes) and labels int64 (rows) in [0, classes). On the CPU a label outside
@@ -343,7 +343,9 @@ void cross_entropy_backward(Tensor& dlogits, const Tensor& dloss, const Tensor& 
 
 // With a probability for each class as the target, (rows, classes) in the logits' dtype. The class
 // weights multiply the terms of their classes, and the mean divides by the number of rows, as in
-// PyTorch. The target is taken as it is: its rows need not have the sum 1. Throws UserError for
+// PyTorch. The target is taken as it is: its values are not looked at, because they may be on a
+// GPU. Its rows need not have the sum 1; a value below 0 makes a loss that may be negative and has
+// no minimum, and one that is NaN or infinite makes it NaN or infinite. Throws UserError for
 // ignore_index.
 struct SoftCrossEntropy {
   Tensor loss;
@@ -359,9 +361,10 @@ void soft_cross_entropy_backward(Tensor* dlogits, Tensor* dtarget, const Tensor&
 // --- layer_norm (tensor/layer_norm.cpp), over the last axis --------------------------------------
 struct LayerNorm {
   Tensor y;
-  Tensor mean, rstd;  // (rows), for the backward pass
+  Tensor mean, rstd;  // (rows), for the backward pass; the mean is f64
 };
-// x is (…, columns) with columns ≥ 1. weight and bias are (columns), or both undefined.
+// x is (…, columns) with columns ≥ 1. weight and bias are (columns), or both undefined. Throws
+// UserError unless eps is 0 or a number above 0 that f32 holds. With 0, equal elements give NaN.
 LayerNorm layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 // A null gradient is not computed.
 void layer_norm_backward(Tensor* dx, Tensor* dweight, Tensor* dbias, const Tensor& dy,
@@ -401,8 +404,9 @@ void count_top_k(Tensor& count, const Tensor& scores, const Tensor& labels, i64 
 // (rows, …) → (n, …). On the CPU an index outside throws a UserError; on a GPU all bytes of its
 // entry are 0xff (NaN, −1).
 Tensor gather_rows(const Tensor& x, const Tensor& index);
-// Computes x·factor + offset in f32 for x in uint8 or f32. factor and offset (f32) have one value
-// per entry of the last axis of x.
-Tensor normalize(const Tensor& x, const Tensor& factor, const Tensor& offset);
+// Normalises x in uint8 or f32 to f32 by the formula of kernels/normalize.h. `terms` (f32) has one
+// column per entry of the last axis of x: (2, channels) for uint8 and (4, channels) for f32
+// (data::Normalization::terms()).
+Tensor normalize(const Tensor& x, const Tensor& terms);
 
 }  // namespace weft

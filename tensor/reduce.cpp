@@ -16,10 +16,22 @@ kernels::ReduceShape around(const Shape& shape, int axis) {
 }
 
 void sum_scaled(Tensor& y, const Tensor& x, double scale, const kernels::ReduceShape& shape) {
+  visit_compute("sum", x.dtype(), [&]<class From>() {
+    visit_compute("sum", y.dtype(), [&]<class To>() {
+      std::visit(
+          [&](auto device) {
+            kernels::reduce_sum<To, From>(device, y.data<To>(), x.data<From>(), scale, shape);
+          },
+          x.device());
+    });
+  });
+}
+
+void sum_squares(Tensor& y, const Tensor& x, double scale, const kernels::ReduceShape& shape) {
   visit_compute("sum", x.dtype(), [&]<class T>() {
     std::visit(
         [&](auto device) {
-          kernels::reduce_sum<T>(device, y.data<T>(), x.data<T>(), scale, shape);
+          kernels::reduce_squares<T>(device, y.data<double>(), x.data<T>(), scale, shape);
         },
         x.device());
   });
@@ -60,9 +72,10 @@ Choice extreme(const char* op, kernels::Extreme which, const Tensor& x, int axis
 
 // Writes to y the reduction of x over the axes for which reduced(axis) holds. Each run of
 // neighbouring axes takes one call reduce(to, from, sizes), from the last run to the first. y has
-// the elements of the axes that stay.
+// the elements of the axes that stay. The results between the calls have the dtype `between`.
 template <class Reduced, class Reduce>
-void reduce_runs(const Tensor& y, const Tensor& x, const Reduced& reduced, const Reduce& reduce) {
+void reduce_runs(const Tensor& y, const Tensor& x, DType between, const Reduced& reduced,
+                 const Reduce& reduce) {
   Tensor current = x;
   for (int end = x.rank(); end > 0;) {
     int begin = end;
@@ -74,7 +87,7 @@ void reduce_runs(const Tensor& y, const Tensor& x, const Reduced& reduced, const
     Shape shape = current.shape();
     for (int axis = begin; axis < end; ++axis) shape = shape.with(axis, 1);
     const bool last = shape.elements() == y.elements();
-    Tensor next = last ? y.reshape(shape) : Tensor::empty(shape, x.dtype(), x.device());
+    Tensor next = last ? y.reshape(shape) : Tensor::empty(shape, between, x.device());
     reduce(next, current,
            kernels::ReduceShape{current.shape().elements(0, begin),
                                 current.shape().elements(begin, end),
@@ -116,11 +129,24 @@ Tensor shaped(const Tensor& y, const ReducedAxes& axes, bool keepdim) {
   return y.reshape(shape);
 }
 
-Tensor sum_axes(const Tensor& x, const ReducedAxes& axes, double scale) {
-  Tensor y = Tensor::empty(axes.kept, x.dtype(), x.device());
-  reduce_runs(y, x, axes, [&](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
-    sum_scaled(to, from, std::exchange(scale, 1.0), sizes);
-  });
+// Runs of axes are summed in f64, and the last one is rounded to `result`.
+Tensor sum_axes(const Tensor& x, const ReducedAxes& axes, double scale, DType result) {
+  Tensor y = Tensor::empty(axes.kept, result, x.device());
+  reduce_runs(y, x, DType::f64, axes,
+              [&](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
+                sum_scaled(to, from, std::exchange(scale, 1.0), sizes);
+              });
+  return y;
+}
+// The same of squares, in f64.
+Tensor sum_squares_of_axes(const Tensor& x, const ReducedAxes& axes, double scale) {
+  Tensor y = Tensor::empty(axes.kept, DType::f64, x.device());
+  bool first = true;
+  reduce_runs(y, x, DType::f64, axes,
+              [&](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
+                if (std::exchange(first, false)) sum_squares(to, from, scale, sizes);
+                else sum_scaled(to, from, 1.0, sizes);
+              });
   return y;
 }
 
@@ -130,13 +156,15 @@ Tensor extreme_axes(const char* op, kernels::Extreme which, const Tensor& x,
   WEFT_CHECK(axes.elements > 0, "{}: x is {}; none of the axes may be empty", op, x.shape());
   Tensor y = Tensor::empty(axes.kept, x.dtype(), x.device());
   visit_compute(op, x.dtype(), [&]<class T>() {
-    reduce_runs(y, x, axes, [&](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
-      std::visit(
-          [&](auto device) {
-            kernels::reduce_extreme<T>(device, which, to.data<T>(), nullptr, from.data<T>(), sizes);
-          },
-          x.device());
-    });
+    reduce_runs(y, x, x.dtype(), axes,
+                [&](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
+                  std::visit(
+                      [&](auto device) {
+                        kernels::reduce_extreme<T>(device, which, to.data<T>(), nullptr,
+                                                   from.data<T>(), sizes);
+                      },
+                      x.device());
+                });
   });
   return shaped(y, axes, keepdim);
 }
@@ -150,15 +178,16 @@ Tensor mean(const Tensor& x, int axis) { return sum_axis(x, axis, true); }
 
 Tensor sum(const Tensor& x, std::initializer_list<int> axes, bool keepdim) {
   const ReducedAxes reduced = axes_of("sum", x, axes);
-  return shaped(sum_axes(x, reduced, 1.0), reduced, keepdim);
+  return shaped(sum_axes(x, reduced, 1.0, x.dtype()), reduced, keepdim);
 }
 Tensor mean(const Tensor& x, std::initializer_list<int> axes, bool keepdim) {
   const ReducedAxes reduced = axes_of("mean", x, axes);
-  return shaped(sum_axes(x, reduced, 1.0 / static_cast<double>(reduced.elements)), reduced,
-                keepdim);
+  const double share = 1.0 / static_cast<double>(reduced.elements);
+  return shaped(sum_axes(x, reduced, share, x.dtype()), reduced, keepdim);
 }
 
-// The deviations from a mean that is rounded have a sum, whose share is taken off the result.
+// The deviations from a mean that is rounded have a sum, whose share is taken off the result. They
+// are squared in f64, because the square of a float may leave its range where the result does not.
 // source: Chan, Golub & LeVeque 1983, "Algorithms for Computing the Sample Variance", eq. 1.7
 Tensor var(const Tensor& x, std::initializer_list<int> axes, const VarOptions& options) {
   const ReducedAxes reduced = axes_of("var", x, axes);
@@ -168,13 +197,12 @@ Tensor var(const Tensor& x, std::initializer_list<int> axes, const VarOptions& o
       reduced.elements, options.correction);
   const auto n = static_cast<double>(reduced.elements),
              divisor = static_cast<double>(reduced.elements - options.correction);
-  Tensor deviation = sub(x, sum_axes(x, reduced, 1 / n));
-  Tensor rest = sum_axes(deviation, reduced, 1 / std::sqrt(n * divisor));
-  square(deviation, deviation);
+  const Tensor deviation = sub(x, sum_axes(x, reduced, 1 / n, x.dtype()));
+  Tensor rest = sum_axes(deviation, reduced, 1 / std::sqrt(n * divisor), DType::f64);
   square(rest, rest);
-  Tensor y = sum_axes(deviation, reduced, 1 / divisor);
+  Tensor y = sum_squares_of_axes(deviation, reduced, 1 / divisor);
   sub(y, y, rest);
-  return shaped(y, reduced, options.keepdim);
+  return shaped(y.to(x.dtype()), reduced, options.keepdim);
 }
 
 Tensor amax(const Tensor& x, std::initializer_list<int> axes, bool keepdim) {
@@ -211,7 +239,7 @@ void sum_to(Tensor& y, const Tensor& x) {
     const int own = axis - (x.rank() - y.rank());
     return own < 0 || (y.size(own) == 1 && x.size(axis) != 1);
   };
-  reduce_runs(y, x, repeated,
+  reduce_runs(y, x, DType::f64, repeated,
               [](Tensor& to, const Tensor& from, const kernels::ReduceShape& sizes) {
                 sum_scaled(to, from, 1.0, sizes);
               });

@@ -74,8 +74,8 @@ class Tensor {
   // dtype. Waits for the device.
   template <class T>
   std::vector<T> to_vector() const;
-  // The only element of the tensor, converted to T. Throws UserError for another number of
-  // elements. Waits for the device.
+  // The only element of the tensor, converted to T as by to(). Throws UserError for another number
+  // of elements. Waits for the device.
   template <class T>
   T item() const;
 
@@ -88,6 +88,8 @@ class Tensor {
 
   Tensor clone() const;
   // Both return this tensor, without a copy, if it already has the dtype or is on the device.
+  // A conversion to floating point rounds once, to nearest even. One to an integer dtype truncates
+  // toward zero; NaN becomes 0, and a number outside of the dtype its nearest one, on every device.
   Tensor to(DType dtype) const;
   Tensor to(const Device& device) const;
   // Both write every element. copy_from() requires an equal shape and dtype (UserError); the source

@@ -95,7 +95,7 @@ bool History::update() {
   if (offset_ == 0 && kind_of(folder_ / kMetricsFile) == PathKind::none) return false;
   const RegularFile file((folder_ / kMetricsFile).string());
   const std::string subject = printable_line(folder_.string()) + ": " + kMetricsFile;
-  WEFT_CHECK(file.defect().empty(), "{} {}; the file of a run is required", subject, file.defect());
+  file.defect().check(subject, "the file of a run is required");
   WEFT_CHECK(file.bytes() <= kMostBytes, "{} has {} bytes; at most {} are required", subject,
              file.bytes(), kMostBytes);
   bool changed = false;
@@ -114,8 +114,7 @@ bool History::update() {
     const i64 bytes = std::min(kChunk, file.bytes() - at);
     const std::size_t held = text.size();
     text.resize(held + static_cast<std::size_t>(bytes));
-    const std::string defect = file.read(text.data() + held, bytes, at);
-    WEFT_CHECK(defect.empty(), "{} {}; a file that stays is required", subject, defect);
+    file.read(text.data() + held, bytes, at).check(subject, "a file that stays is required");
     at += bytes;
     std::size_t begin = 0;
     for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {

@@ -96,7 +96,18 @@ class Composer {
   bool load_file(const fs::path& path, const Place& wanted, Choices& choices, Node& root) {
     const std::string name = path.string();
     std::error_code error;
-    if (!fs::exists(path, error)) {
+    const fs::file_type type = fs::status(path, error).type();
+    const bool is_there = type != fs::file_type::not_found && type != fs::file_type::none;
+    const bool is_wrong_name =
+        error == std::errc::too_many_symbolic_link_levels || error == std::errc::filename_too_long;
+    if (type == fs::file_type::none && !is_wrong_name)
+      return stop(wanted, fmt::format("expected the file {}, which cannot be examined ({})", name,
+                                      error.message()));
+    // To open a pipe waits until another process opens it too, perhaps for ever. Those of these
+    // folders are open already: /dev/stdin, and the /dev/fd/63 of a shell.
+    if (type == fs::file_type::fifo && !name.starts_with("/dev/") && !name.starts_with("/proc/"))
+      return stop(wanted, fmt::format("expected a file, got the pipe {}", name));
+    if (!is_there) {
       if (fs::is_symlink(path, error))
         return stop(wanted,
                     fmt::format("expected a file, got {}, a link that leads nowhere", name));
@@ -204,7 +215,7 @@ class Composer {
     if (!choice) return true;
     const fs::path path = with_extension(folder / entry.group / *choice);
     std::error_code error;
-    if (entry.optional && !fs::exists(path, error)) return true;
+    if (entry.optional && fs::status(path, error).type() == fs::file_type::not_found) return true;
     Node added;
     if (!load_file(path, entry.place, choices, added)) return false;
     std::string group = entry.group;

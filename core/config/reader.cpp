@@ -23,6 +23,7 @@ namespace {
 struct At {
   Place place;
   std::string path;
+  const Node* before = nullptr;  // the item before this one of a list
 };
 
 // A key that its section does not have. It is reported only at the end, when the keys of all
@@ -111,15 +112,10 @@ class SectionReader final : public Fields {
   // In braces, YAML takes `lr: 0,001` for `lr: 0` and a key `001` without a value.
   std::string comma_advice(std::size_t i) const {
     const Entry &number = map_.entries[i - 1], &digits = map_.entries[i];
-    const auto is_digits = [](const std::string& text) {
-      return !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == text.npos;
-    };
-    const bool halves = digits.value.is_empty_value() && is_digits(digits.key) &&
-                        number.value.is(Node::Kind::scalar) && !number.value.quoted &&
-                        is_digits(number.value.text.substr(number.value.text.starts_with('-')));
-    return halves ? fmt::format("; write {}: {}.{} if {},{} is one number", number.key,
-                                number.value.text, digits.key, number.value.text, digits.key)
-                  : "";
+    const bool halves = digits.value.is_empty_value() && number.value.is(Node::Kind::scalar) &&
+                        !number.value.quoted;
+    const std::string advice = halves ? if_one_number(number.value.text, digits.key) : "";
+    return advice.empty() ? "" : fmt::format("; write {}: {}", number.key, advice);
   }
 
   void field(const Field& field, ValueRef value) override {
@@ -142,7 +138,9 @@ class SectionReader final : public Fields {
   void default_set(std::string_view key, std::string_view other,
                    const std::function<void()>& set) override {
     const Entry* given = entry_of(map_, key);
-    const bool taken = session_.origins.contains(joined(at_.path, key));
+    const std::string path = joined(at_.path, key);  // of a value, or of a section with a type
+    const bool taken =
+        session_.origins.contains(path) || session_.origins.contains(joined(path, "type"));
     if (given == nullptr || given->value.is(Node::Kind::null) || !taken) return;
     set();
     session_.origins[joined(at_.path, other)] = given->place;
@@ -254,7 +252,9 @@ void read_list(Session& session, const At& at, const Node& node, const ListRef& 
   session.origins[at.path] = at.place;
   for (i64 i = 0; i < static_cast<i64>(node.items.size()); ++i) {
     const Node& item = node.items[static_cast<std::size_t>(i)];
-    read_value(session, {item.place, joined(at.path, i)}, item, list.at(list.list, i), check);
+    const Node* const before = i == 0 ? nullptr : &item - 1;
+    read_value(session, {item.place, joined(at.path, i), before}, item, list.at(list.list, i),
+               check);
   }
 }
 
@@ -283,15 +283,16 @@ Refusal replace_text(const Check& check, std::string& text) {
   return std::nullopt;
 }
 
-// Whether a text in brackets is a list of values.
-bool is_list(const std::string& items) {
+// Whether a text in brackets is a list of values that `can_be_item` takes.
+bool is_list(const std::string& items, const std::function<bool(const Node&)>& can_be_item) {
   Node list;
   std::vector<Problem> problems;
   Usage used;
   return parse_yaml({"[" + items + "]", "", false}, list, problems, used) && problems.empty() &&
          !list.items.empty() &&
-         std::all_of(list.items.begin(), list.items.end(),
-                     [](const Node& item) { return item.is(Node::Kind::scalar); });
+         std::all_of(list.items.begin(), list.items.end(), [&](const Node& item) {
+           return item.is(Node::Kind::scalar) && can_be_item(item);
+         });
 }
 
 // Reads a node into a value of any type. `expected` is the value that messages describe: for a
@@ -307,7 +308,10 @@ class ValueReader {
     T taken = *value;
     if (check_.path && node_.is(Node::Kind::null) && node_.text == "~")
       return refuse("~ alone is null in YAML; write ~/ for the home folder");
-    if (const Refusal refusal = take(node_, taken)) return refuse(*refusal);
+    if (const Refusal refusal = take(node_, taken)) {
+      const std::string cut = std::is_arithmetic_v<T> ? cut_number(std::is_integral_v<T>) : "";
+      return refuse(cut.empty() ? *refusal : cut);
+    }
     if (const Refusal refusal = replace_text(check_, taken)) return refuse(*refusal);
     if (!accepted(check_, taken)) return refuse_value(taken);
     *value = std::move(taken);
@@ -376,29 +380,60 @@ class ValueReader {
     read_value(session_, at, node, list.at(list.list, 0), check_);
   }
 
+  // YAML takes [0,001] for 0 and 001. Returns advice for the second one, or "".
+  std::string cut_number(bool is_integer) const {
+    const Node* const before = at_.before;
+    if (before == nullptr || !before->is(Node::Kind::scalar) || before->quoted || node_.quoted)
+      return "";
+    const std::string whole = if_one_number(before->text, node_.text, is_integer);
+    if (whole.empty()) return "";
+    const std::size_t zeros = node_.text.find_first_not_of('0');
+    const std::string alone = zeros == node_.text.npos ? "0" : node_.text.substr(zeros);
+    return fmt::format("write {}{}", whole,
+                       is_number(alone, is_integer)
+                           ? fmt::format(", and {} if {} is one", alone, node_.text)
+                           : "");
+  }
+
   std::string empty_hint(const char* empty) const {
     return node_.is_empty_value() ? fmt::format("write {}, or remove the key", empty) : "";
   }
 
   // Advice for a scalar in place of a list. It keeps what was meant: "[16, 32]" in quotes is a list
-  // already, (16, 32) is another notation of one, and a text stays the same text.
+  // already, (16, 32) is another notation of one, and a text stays the same text. 0,5 may be two
+  // numbers or one.
   std::string list_hint(const ListRef& list) const {
     const std::string& text = node_.text;
     if (text.size() > kLongestAdvice) return "";
     if (text.starts_with('[') && text.ends_with(']')) return "remove the quotes";
-    bool holds_texts = false;
-    list.with_sample(
-        [&](ValueRef item) { holds_texts = std::holds_alternative<std::string*>(item); });
+    bool holds_texts = false, holds_numbers = false, holds_integers = false;
+    list.with_sample([&](ValueRef item) {
+      holds_texts = std::holds_alternative<std::string*>(item);
+      holds_integers = std::holds_alternative<i64*>(item) || std::holds_alternative<int*>(item);
+      holds_numbers = holds_integers || std::holds_alternative<double*>(item);
+    });
     if (holds_texts && node_.quoted) return fmt::format("write [{}]", quoted_where_needed(text));
     const bool enclosed = text.size() >= 2 && text.starts_with('(') && text.ends_with(')');
     const std::string items = enclosed ? text.substr(1, text.size() - 2) : text;
-    return is_list(items) ? fmt::format("write [{}]", items) : "";
+    const auto can_be_item = [&](const Node& item) {
+      return !holds_numbers || is_number(item.text, holds_integers);
+    };
+    std::string hint = is_list(items, can_be_item) ? fmt::format("write [{}]", items) : "";
+    const auto [decimal, thousands] =
+        holds_numbers && !enclosed ? comma_numbers(text, holds_integers) : CommaNumbers{};
+    const auto add = [&](const std::string& number, std::string_view what) {
+      if (!number.empty())
+        hint += fmt::format("{}[{}] for {}", hint.empty() ? "write " : ", or ", number, what);
+    };
+    add(decimal, "a decimal comma");
+    add(thousands, "thousands");
+    return hint;
   }
 
   template <class T>
   void refuse_value(T& taken) {
-    const std::string above = above_every_count(value_ref(taken), check_);
-    refuse(above.empty() ? "" : above.substr(2));
+    const std::string limit = limit_of_type(value_ref(taken), check_);
+    refuse(limit.empty() ? "" : limit.substr(2));
   }
 
   void refuse(const std::string& hint) { refuse(hint, check_.choices); }

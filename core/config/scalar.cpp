@@ -16,7 +16,7 @@
 namespace weft::config {
 namespace {
 
-constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: a double skips integers above it
+constexpr i64 kExactIntegers = i64{1} << 53;  // a double skips integers above it
 
 constexpr std::size_t kLongestNumber = 100;  // of a number that advice repeats
 
@@ -85,13 +85,7 @@ std::string without_thousands(std::string_view text, char separator) {
   }
 }
 
-// The numbers that a text with a comma may mean, in this notation: 1,5 is 1.5; 1,000,000 and
-// 1,000.5 have thousands; 1,000 may be either. "" where it is none.
-struct CommaNumbers {
-  std::string decimal, thousands;
-};
-
-CommaNumbers comma_numbers(std::string_view text) {
+CommaNumbers numbers_with_comma(std::string_view text) {
   const std::string sign(text.substr(0, text.find_first_not_of("+-") == 1 ? 1 : 0));
   text.remove_prefix(sign.size());
   const std::size_t first = text.find(','), last = text.rfind(',');
@@ -116,13 +110,18 @@ CommaNumbers comma_numbers(std::string_view text) {
   return found;
 }
 
+// The length of a number's unit, as in 0,5ep, 200ba and 30s.
+std::size_t unit_length(std::string_view text) {
+  for (const std::string_view unit : {"ep", "ba", "s"})
+    if (text.ends_with(unit)) return unit.size();
+  return 0;
+}
+
 // Advice for a number with a comma or underscores, or "". It never changes the value: where a comma
 // can mean two things, both are offered, except that an integer has no decimal comma. `unit`
 // follows the number.
 std::string separator_hint(std::string_view text, bool is_integer, std::string_view unit = "") {
-  auto [decimal, thousands] = comma_numbers(text);
-  if (is_integer) decimal.clear();
-  if (is_integer && thousands.find('.') != thousands.npos) thousands.clear();
+  const auto [decimal, thousands] = comma_numbers(text, is_integer);
   if (!decimal.empty() && !thousands.empty())
     return fmt::format("write {}{} for a decimal comma, or {}{} for thousands", decimal, unit,
                        thousands, unit);
@@ -166,6 +165,33 @@ Refusal refuse_number(const Node& node, bool is_integer, std::optional<Number>& 
   return std::nullopt;
 }
 
+// The integer that a number with a point or an exponent is, up to 2^53, from its digits: a double
+// would round. Nothing for a larger one; `is_integer` says whether it is one at all.
+std::optional<i64> integer_in(std::string_view text, const Number& number, bool& is_integer) {
+  constexpr i64 kMostExponent = 1'000'000'000;  // longer than any text of a config
+  std::string digits = fmt::format("{}{}", number.digits, number.fraction);
+  i64 exponent = 0;
+  if (number.has_exponent) {
+    std::string_view given = text.substr(text.find_first_of("eE") + 1);
+    if (given.front() == '+') given.remove_prefix(1);
+    const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), exponent);
+    if (error != std::errc()) exponent = given.front() == '-' ? -kMostExponent : kMostExponent;
+    exponent = std::clamp(exponent, -kMostExponent, kMostExponent);
+  }
+  exponent -= std::ssize(number.fraction);
+  digits.erase(0, digits.find_first_not_of('0'));
+  for (; !digits.empty() && digits.back() == '0'; digits.pop_back()) ++exponent;
+  is_integer = digits.empty() || exponent >= 0;
+  if (digits.empty()) return 0;
+  i64 value = 0;
+  constexpr i64 kMostDigits = 16;  // of 2^53
+  if (!is_integer || std::ssize(digits) + exponent > kMostDigits) return std::nullopt;
+  digits.append(static_cast<std::size_t>(exponent), '0');
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (value > kExactIntegers) return std::nullopt;
+  return text.front() == '-' ? -value : value;
+}
+
 template <class T>
 bool convert(std::string_view text, T& value) {
   if (text.front() == '+') text.remove_prefix(1);
@@ -174,6 +200,30 @@ bool convert(std::string_view text, T& value) {
 }
 
 }  // namespace
+
+CommaNumbers comma_numbers(std::string_view text, bool is_integer) {
+  if (text.size() > kLongestNumber) return {};
+  CommaNumbers found = numbers_with_comma(text);
+  if (!is_integer) return found;
+  found.decimal.clear();
+  if (found.thousands.find('.') != std::string::npos) found.thousands.clear();
+  return found;
+}
+
+std::string if_one_number(std::string_view left, std::string_view right, bool is_integer) {
+  const std::string_view number = right.substr(0, right.size() - unit_length(right));
+  const std::string_view unit = right.substr(number.size());
+  const auto [decimal, thousands] = comma_numbers(fmt::format("{},{}", left, number), is_integer);
+  if (decimal.empty() && thousands.empty()) return "";
+  const bool both = !decimal.empty() && !thousands.empty();
+  return fmt::format("{}{}{}{}{} if {},{} is one number", decimal, decimal.empty() ? "" : unit,
+                     both ? " or " : "", thousands, thousands.empty() ? "" : unit, left, right);
+}
+
+bool is_number(std::string_view text, bool is_integer) {
+  const auto number = number_in(text);
+  return number && !number->leading_zero() && (!is_integer || number->integer_literal());
+}
 
 Refusal take(const Node& node, bool& value) {
   if (Refusal refusal = refuse_shape(node))
@@ -197,11 +247,11 @@ Refusal take(const Node& node, i64& value) {
     if (convert(node.text, value)) return std::nullopt;
     return "integers have 64 bits";
   }
-  double real = 0;
-  if (!convert(node.text, real) || std::abs(real) > kExactIntegers)
-    return "with a point or an exponent, at most 2^53";
-  if (real != std::floor(real)) return "";
-  value = static_cast<i64>(real);
+  bool is_integer = false;
+  const std::optional<i64> whole = integer_in(node.text, *number, is_integer);
+  if (!is_integer) return "";
+  if (!whole) return "with a point or an exponent, at most 2^53";
+  value = *whole;
   return std::nullopt;
 }
 
@@ -264,7 +314,10 @@ Refusal take(const Node& node, Seconds& value) {
   } else if (number_in(text)) {
     return fmt::format("write {}s", text);
   } else {
-    return text.ends_with("s") && number_in(text.substr(0, text.size() - 1)) ? problem : "";
+    if (!text.ends_with("s")) return "";
+    const std::string_view number = text.substr(0, text.size() - 1);
+    if (const std::string hint = separator_hint(number, false, "s"); !hint.empty()) return hint;
+    return number_in(number) ? problem : "";
   }
 }
 

@@ -27,6 +27,20 @@ Refusal take(const Node& node, std::string& value);
 Refusal take(const Node& node, Duration& value);
 Refusal take(const Node& node, Seconds& value);
 
+// The numbers that a text with a comma may mean, in this notation: 1,5 is 1.5; 1,000,000 and
+// 1,000.5 have thousands; 1,000 may be either. "" where it is none. An integer has no decimal
+// comma.
+struct CommaNumbers {
+  std::string decimal, thousands;
+};
+CommaNumbers comma_numbers(std::string_view text, bool is_integer);
+
+// Advice where YAML may have cut a number in two at a comma: "0.001 if 0,001 is one number", or "".
+std::string if_one_number(std::string_view left, std::string_view right, bool is_integer = false);
+
+// Whether a text is a number as it must be written here.
+bool is_number(std::string_view text, bool is_integer);
+
 // Describes the node in a message: "'abc'", "the text \"5\"", "a list", "a section", "null", "an
 // empty value".
 std::string got_text(const Node& node);

@@ -267,6 +267,92 @@ TEST_F(Command, TracesIntoFiles) {
   EXPECT_FALSE(fs::exists(folder_ / "a.html"));
 }
 
+TEST_F(Command, NumbersOfOptionsAreCheckedWithASentence) {
+  for (const auto& [arguments, message] :
+       {std::pair{"lr-find small.yaml --from 0,001",
+                  "weft: command line: --from: '0,001' given; a rate above 0 that f32 holds is "
+                  "required (write 0.001, with a decimal point)"},
+        {"lr-find small.yaml --from 0",
+         "command line: --from: '0' given; a rate above 0 that f32 holds"},
+        {"lr-find small.yaml --to 1e308",
+         "command line: --to: '1e308' given; a rate above from that f32 holds"},
+        {"lr-find small.yaml --to high", "command line: --to: 'high' given; a rate above from"},
+        {"lr-find small.yaml --steps 20.5",
+         "command line: --steps: '20.5' given; an integer from 20 to 1000000 is required"},
+        {"lr-find small.yaml --steps 1,000", "(write 1000)"},
+        {"lr-find small.yaml --steps 19", "command line: --steps: '19' given; an integer from 20"},
+        {"tune small.yaml --trials 2,5",
+         "command line: --trials: '2,5' given; an integer of at least 1"},
+        {"tune small.yaml --jobs 0", "command line: --jobs: '0' given; an integer of at least 1"},
+        {"tune small.yaml --seed 1.5",
+         "command line: --seed: '1.5' given; an integer from 0 to"}}) {
+    const Result refused = weft(arguments);
+    EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;
+    EXPECT_NE(refused.output.find(message), std::string::npos) << arguments << refused.output;
+  }
+  const Result taken = weft("lr-find small.yaml --from 1e-4 --to 1e0 --steps 2e1");
+  EXPECT_EQ(taken.code, 0) << taken.output;
+}
+
+// A named pipe would keep the command waiting for one who writes. What a shell passes is open.
+TEST_F(Command, AConfigIsAFileOrAPipeThatIsOpen) {
+  ASSERT_EQ(testing_app::run_line(folder_, "mkfifo pipe.yaml"), 0);
+  for (const char* verb : {"train", "config", "summary", "lr-find"}) {
+    const Result refused = weft(std::string(verb) + " pipe.yaml");
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.output.find("expected a file, got the pipe pipe.yaml"), std::string::npos)
+        << refused.output;
+  }
+  ASSERT_EQ(testing_app::run_line(folder_, "mkdir run && mkfifo run/config.yaml"), 0);
+  for (const char* arguments : {"evaluate run", "predict run a.png", "export run a.safetensors"})
+    EXPECT_EQ(weft(arguments).code, 2) << arguments;
+  EXPECT_EQ(testing_app::run_line(folder_, "cat small.yaml | \"$WEFT\" config /dev/stdin >out"), 0);
+  EXPECT_EQ(testing_app::run_line(folder_, "\"$WEFT\" config /dev/fd/7 7<small.yaml >out"), 0);
+}
+
+// Data of the same kind lie where a new run would look, and their loss would be another one.
+TEST_F(Command, EvaluatesOnNoOtherDataThanThoseOfTheRun) {
+  const auto write_data = [&](const fs::path& folder, char pixel) {
+    fs::create_directories(folder);
+    for (const char* name : {"data_batch_1.bin", "test_batch.bin"}) {
+      std::string records;
+      for (char label = 0; label < 10; ++label)
+        records += label + std::string(3072, static_cast<char>(pixel + label));
+      std::ofstream(folder / name, std::ios::binary) << records;
+    }
+  };
+  write_data(folder_ / "mine", 7);
+  write("cifar.yaml",
+        "data: {type: cifar10, root: mine, validation_split: 0}\n"
+        "model: {type: mlp, hidden: [4]}\n"
+        "train: {epochs: 1, batch_size: 10}\n");
+  const Result trained = weft("train cifar.yaml run.dir=run");
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  const Result first = weft("evaluate run");
+  ASSERT_EQ(first.code, 0) << first.output;
+  fs::create_directories(folder_ / "elsewhere");
+  write_data(folder_ / "elsewhere/mine", 90);
+  const auto elsewhere = [&] {
+    return testing_app::run_command(folder_ / "elsewhere", "evaluate ../run");
+  };
+  EXPECT_EQ(elsewhere().output, first.output);
+  fs::rename(folder_ / "mine", folder_ / "moved");
+  const Result gone = elsewhere();
+  EXPECT_EQ(gone.code, 2) << gone.output;
+  EXPECT_NE(gone.output.find("the run read its data from " + (folder_ / "mine").string()),
+            std::string::npos)
+      << gone.output;
+  EXPECT_NE(gone.output.find("data.root in ../run/config.yaml"), std::string::npos) << gone.output;
+  std::string config = testing_app::file_text(folder_ / "run/config.yaml");
+  const std::string root = "root: mine";
+  ASSERT_NE(config.find(root), std::string::npos) << config;
+  config.replace(config.find(root), root.size(), "root: " + (folder_ / "moved").string());
+  write("run/config.yaml", config);
+  EXPECT_EQ(elsewhere().output, "weft: warning: data: read from " + (folder_ / "moved").string() +
+                                    "; the run read " + (folder_ / "mine").string() +
+                                    " before, which is not there now\n" + first.output);
+}
+
 TEST_F(Command, OutputsReplaceNothingThatIsRead) {
   const std::string config = testing_app::file_text(folder_ / "small.yaml");
   fs::create_symlink("small.yaml", folder_ / "link.svg");
@@ -275,7 +361,7 @@ TEST_F(Command, OutputsReplaceNothingThatIsRead) {
         {"trace small.yaml --html link.svg", "which is the file small.yaml"},
         {"lr-find small.yaml --out link.svg", "which is the file small.yaml"},
         {"lr-find small.yaml --out a.png", "a file that ends in .svg is required"},
-        {"lr-find small.yaml --to inf", "a finite rate above from"},
+        {"lr-find small.yaml --to inf", "a rate above from that f32 holds"},
         {"trace small.yaml --html a.html --perfetto ./a.html", "two files are required"}}) {
     const Result refused = weft(arguments);
     EXPECT_EQ(refused.code, 2) << arguments << ": " << refused.output;

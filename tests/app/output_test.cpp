@@ -59,6 +59,9 @@ TEST_F(Outputs, ThatCannotBeWrittenAreOneWithASentence) {
       const std::string line = std::string("\"$WEFT\" ") + command + " 2>err.txt " + redirection;
       EXPECT_EQ(run_line(folder_, line), 1) << line << "\n" << text("err.txt");
       EXPECT_TRUE(text("err.txt").starts_with(kLost)) << line << "\n" << text("err.txt");
+      const char* reason =
+          redirection[0] == '>' && redirection[1] == '/' ? "(No space left" : "(Bad file desc";
+      EXPECT_NE(text("err.txt").find(reason), std::string::npos) << line << "\n" << text("err.txt");
     }
 }
 
@@ -127,6 +130,15 @@ TEST_F(Outputs, ThatAreNoRegularFilesStayWhatTheyAre) {
   EXPECT_NE(text("err.txt").find("No space left on device"), std::string::npos) << text("err.txt");
 }
 
+TEST_F(Outputs, APipeThatNobodyReadsEndsTheCommand) {
+  train();
+  EXPECT_EQ(run_line(folder_, "mkfifo f; timeout 60 \"$WEFT\" evaluate run --logits f 2>err.txt"),
+            2);
+  EXPECT_NE(text("err.txt").find("f is a pipe that nobody reads"), std::string::npos)
+      << text("err.txt");
+  EXPECT_TRUE(fs::is_fifo(folder_ / "f"));
+}
+
 TEST_F(Outputs, PredictPrintsTheGoodPicturesBesideABadOne) {
   train();
   write_picture("good.png", 28);
@@ -163,13 +175,43 @@ TEST_F(Outputs, OfWeightsThatAreNotFiniteAreThreeWithASentence) {
       {"predict run a.png",
        "weft: a.png: the outputs of the model are not finite; finite weights are required\n"},
       {"evaluate run --json",
-       "weft: evaluate: the loss on the test split is nan; weights whose outputs are finite are "
-       "required\n"}};
+       "weft: evaluate: the loss on the test split is nan; outputs and targets with a finite loss "
+       "are required\n"}};
   for (const auto& [arguments, message] : outcomes) {
     EXPECT_EQ(run_line(folder_, "\"$WEFT\" " + arguments + " >out.txt 2>err.txt"), 3);
     EXPECT_EQ(text("err.txt"), message);
   }
   EXPECT_NE(text("out.txt").find("\"loss\":null"), std::string::npos) << text("out.txt");
+}
+
+// The squares of the test targets are infinite, and the outputs are not.
+TEST_F(Outputs, OfATestLossThatIsNotFiniteAreThreeAfterAllIsSaved) {
+  for (const char* name : {"train.csv", "test.csv"}) {
+    std::string rows = "a,y\n";
+    for (int i = 0; i < 40; ++i)
+      rows += std::to_string(i) + (name[1] == 'e' ? ",1e30\n" : "," + std::to_string(i % 5) + "\n");
+    train::testing_runs::write(folder_ / name, rows);
+  }
+  train::testing_runs::write(folder_ / "table.yaml",
+                             "run: {threads: 1}\n"
+                             "data: {type: csv, path: train.csv, test_path: test.csv, target: y, "
+                             "validation_split: 0}\n"
+                             "task: regression\n"
+                             "model: {type: mlp, hidden: []}\n"
+                             "train: {epochs: 1, batch_size: 10}\n");
+  const std::string sentence =
+      "the loss on the test split is inf; outputs and targets with a finite loss are required\n";
+  for (const char* resume : {"never", "auto"}) {  // the second one makes the test alone
+    const std::string line = "\"$WEFT\" train table.yaml run.dir=run resume=";
+    EXPECT_EQ(run_line(folder_, line + resume + " >out.txt 2>err.txt"), 3) << text("out.txt");
+    EXPECT_EQ(text("err.txt"), "weft: " + sentence);
+    EXPECT_NE(text("out.txt").find("test: loss inf"), std::string::npos) << text("out.txt");
+    EXPECT_NE(text("out.txt").find("failed after 1 epoch, 4 steps"), std::string::npos);
+    EXPECT_NE(text("run/metrics.jsonl").find("\"event\":\"test\""), std::string::npos);
+    EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/last/manifest.json"));
+  }
+  EXPECT_EQ(run_line(folder_, "\"$WEFT\" evaluate run >out.txt 2>err.txt"), 3);
+  EXPECT_EQ(text("err.txt"), "weft: evaluate: " + sentence);
 }
 
 TEST_F(Outputs, TheLastLineNamesTheValidationLossAndAnEarlyEndItsEpoch) {

@@ -103,6 +103,12 @@ TEST(Fields, ValidateReportsEveryRefusedValue) {
   EXPECT_EQ(refusal({.seed = 13}), "options: seed: expected another seed than 13");
   EXPECT_EQ(refusal({.lr = std::numeric_limits<double>::quiet_NaN()}),
             "options: lr: expected a number above 0, got nan");
+  EXPECT_EQ(refusal({.lr = 1e-50}),
+            "options: lr: expected a number above 0, got 1e-50; at least 1.1754944e-38, the least "
+            "of f32, is required");
+  EXPECT_EQ(refusal({.lr = 1e39}),
+            "options: lr: expected a number above 0, got 1e+39; at most 3.4028235e+38, the largest "
+            "of f32, is allowed");
 }
 
 TEST(Fields, AnEnumerationIsCalledByItsNames) {
@@ -113,7 +119,12 @@ TEST(Fields, AnEnumerationIsCalledByItsNames) {
 
 TEST(Check, BoundsIncludeOrExcludeTheirEnds) {
   EXPECT_FALSE(positive.accepts(0.0));
-  EXPECT_TRUE(positive.accepts(1e-300));
+  EXPECT_TRUE(positive.accepts(kLeastF32));
+  EXPECT_FALSE(positive.accepts(1e-38));  // 0 in f32, or with lost digits
+  EXPECT_FALSE(positive.accepts(1e39));   // infinite in f32
+  EXPECT_TRUE(positive.accepts(i64{1}));
+  EXPECT_FALSE(positive.accepts(i64{0}));
+  EXPECT_FALSE(positive.accepts(kMostCount + 1));  // of an integer, a count
   EXPECT_TRUE(non_negative.accepts(0.0));
   EXPECT_TRUE(in_range(0, 1).accepts(1.0));
   EXPECT_FALSE(in_range(0, 1).accepts(1.0001));

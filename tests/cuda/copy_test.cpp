@@ -52,7 +52,12 @@ TEST(CudaCopy, ConvertIsTheCpusToTheBit) {
       for (const i64 n : kSizes) {
         for (const i64 shift : {0, 1}) {
           Numbers numbers;
-          const Array<From> x(n, numbers, 0.0, 100.0, shift);
+          Array<From> x(n, numbers, 0.0, 100.0, shift);
+          if constexpr (std::is_floating_point_v<From>) {  // what no integer type holds
+            if (n > 4) x[4] = NAN;
+            for (i64 i = 5; i < n; i += 7) x[i] = static_cast<From>(i % 2 == 0 ? 1e30 : -1e30);
+            for (i64 i = 6; i < n; i += 9) x[i] = static_cast<From>(1.00048828125 + 1e-12);
+          }
           Array<To> wanted(n);
           convert<To, From>(Cpu{}, view(wanted), view(x));
           in_every_order([&] {

@@ -30,7 +30,8 @@ void expect_soft_reference(const SoftSize& s, double smoothing, bool weighted, i
                                        {loss64.data(), k64.data(), {max64.data(), log64.data()}},
                                        view(x64, s.rows, s.cols), view(t64, s.rows, s.cols), here);
     in_every_order([&] {
-      Array<T> loss(s.rows), max(s.rows), log(s.rows), k(s.rows), dx(size, shift), dt(size, shift);
+      Array<double> loss(s.rows);
+      Array<T> max(s.rows), log(s.rows), k(s.rows), dx(size, shift), dt(size, shift);
       cross_entropy_soft_forward<T>(Cuda{}, {loss.data(), k.data(), {max.data(), log.data()}},
                                     view(x, s.rows, s.cols), view(t, s.rows, s.cols), there);
       expect_near(loss, loss64, 5 * tolerance<T>());

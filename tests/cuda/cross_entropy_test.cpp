@@ -24,15 +24,15 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
     const Array<T> x(s.rows * s.cols, numbers, -20, 20, shift), w(s.cols, numbers, 0.25, 2);
     Array<i64> label(s.rows);
     for (i64 r = 0; r < s.rows; ++r) label[r] = ignores && r % 3 == 1 ? -7 : numbers.below(s.cols);
-    Array<T> dloss(1), sum(1);
+    Array<T> dloss(1);
+    Array<double> sum(1);
     dloss[0] = converted<T>(0.5);
     const Array<T> each(s.rows, numbers, -1, 1);  // a gradient for each row
     const auto each64 = each.numbers();
     const auto x64 = x.numbers(), w64 = w.numbers();
     double sum64 = 0;
     for (const double one : w64) sum64 += one;
-    sum[0] = converted<T>(sum64);
-    sum64 = sum.numbers()[0];
+    sum[0] = sum64;
     const LabelTerms<double> here{smoothing, weighted ? w64.data() : nullptr, &sum64, ignores, -7};
     const LabelTerms<T> there{smoothing, weighted ? w.data() : nullptr, sum.data(), ignores, -7};
     const auto rows = static_cast<std::size_t>(s.rows);
@@ -43,7 +43,8 @@ void expect_reference(const Size& s, double smoothing, Counting counting, i64 sh
         {loss64.data(), ignores ? k64.data() : nullptr, {max64.data(), log64.data()}, &bad64},
         view(x64, s.rows, s.cols), label.data(), here);
     in_every_order([&] {
-      Array<T> loss(s.rows), max(s.rows), log(s.rows), k(s.rows), dx(x.size(), shift);
+      Array<double> loss(s.rows);
+      Array<T> max(s.rows), log(s.rows), k(s.rows), dx(x.size(), shift);
       Array<i64> bad(1);
       bad[0] = 7;
       cross_entropy_forward<T>(
@@ -92,7 +93,8 @@ TEST(CudaCrossEntropy, AWeightBelowZeroGivesNaN) {
   for_types([]<class T>() {
     Numbers numbers;
     const Array<T> x(6, numbers, -2, 2);
-    Array<T> w(3), sum(1), loss(2), max(2), log(2), k(2);
+    Array<T> w(3), max(2), log(2), k(2);
+    Array<double> sum(1), loss(2);
     Array<i64> label(2), bad(1);
     for (i64 c = 0; c < 3; ++c) w[c] = converted<T>(c == 1 ? -0.5 : 1.0);
     label[0] = 1;
@@ -107,9 +109,10 @@ TEST(CudaCrossEntropy, AWeightBelowZeroGivesNaN) {
 TEST(CudaCrossEntropy, TheMeanOfNothingIsZero) {
   for_types([]<class T>() {
     for (const double weight : {0.0, 4.0}) {
-      Array<T> loss(1), share(1), total(1), counted(1);
-      total[0] = converted<T>(6);
-      counted[0] = converted<T>(weight);
+      Array<T> loss(1);
+      Array<double> share(1), total(1), counted(1);
+      total[0] = 6;
+      counted[0] = weight;
       cross_entropy_mean<T>(Cuda{}, {.loss = loss.data(),
                                      .share = share.data(),
                                      .sum = total.data(),
@@ -130,7 +133,8 @@ TEST(CudaCrossEntropy, NamesTheFirstBadLabel) {
     label[rows - 1] = -1;
     label[rows - 2] = 5;
     in_every_order([&] {
-      Array<float> loss(rows), max(rows), log(rows);
+      Array<double> loss(rows);
+      Array<float> max(rows), log(rows);
       Array<i64> bad(1);
       cross_entropy_forward<float>(Cuda{},
                                    {loss.data(), nullptr, {max.data(), log.data()}, bad.data()},

@@ -18,14 +18,12 @@ TEST(CudaNormalize, BytesAndFloats) {
       for (const i64 shift : {0, 1}) {
         Numbers numbers;
         const Array<From> x(s.rows * s.cols, numbers, 0, 255, shift);
-        const Array<float> factor(s.cols, numbers), offset(s.cols, numbers);
+        const Array<float> terms(NormalizeTerms<From>::kTerms * s.cols, numbers);
         Array<float> wanted(x.size());
-        normalize<From>(Cpu{}, view(wanted, s.rows, s.cols), view(x, s.rows, s.cols), factor.data(),
-                        offset.data());
+        normalize<From>(Cpu{}, view(wanted, s.rows, s.cols), view(x, s.rows, s.cols), terms.data());
         in_every_order([&] {
           Array<float> y(x.size(), shift);
-          normalize<From>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols), factor.data(),
-                          offset.data());
+          normalize<From>(Cuda{}, view(y, s.rows, s.cols), view(x, s.rows, s.cols), terms.data());
           expect_near(y, wanted.numbers());
         });
       }

@@ -33,6 +33,33 @@ TEST(CudaReduce, Sum) {
   });
 }
 
+template <class To, class From>
+void test_mixed_sum(const ReduceShape& s) {
+  SCOPED_TRACE(::testing::Message() << s.outer << ", " << s.n << ", " << s.inner);
+  Numbers numbers;
+  const Array<From> x(s.outer * s.n * s.inner, numbers);
+  const auto x64 = x.numbers();
+  std::vector<double> wanted(static_cast<std::size_t>(s.outer * s.inner)), squares(wanted);
+  reduce_sum(Cpu{}, wanted.data(), x64.data(), 0.5, s);
+  reduce_squares(Cpu{}, squares.data(), x64.data(), 0.5, s);
+  in_every_order([&] {
+    Array<To> y(s.outer * s.inner);
+    reduce_sum(Cuda{}, y.data(), x.data(), 0.5, s);
+    expect_near(y, wanted, 20 * tolerance<To>());
+    Array<double> z(s.outer * s.inner);
+    reduce_squares(Cuda{}, z.data(), x.data(), 0.5, s);
+    expect_near(z, squares, 20 * tolerance<double>());
+  });
+}
+
+// What a sum over several runs of axes and a variance are made of.
+TEST(CudaReduce, SumsAndSquaresInDouble) {
+  for (const ReduceShape& s : shapes()) {
+    test_mixed_sum<double, float>(s);
+    test_mixed_sum<float, double>(s);
+  }
+}
+
 // The sizes determine the order of additions, so the order of threads changes no bit.
 TEST(CudaReduce, SumIsDeterministic) {
   for (const ReduceShape s : {ReduceShape{1, 40000, 1}, {1, 300, 33}, {2, 1025, 1}}) {

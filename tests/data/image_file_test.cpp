@@ -166,6 +166,18 @@ TEST_F(Pictures, PixelsBehindTheLastRowAreNotUnpacked) {
   EXPECT_EQ(read_png(folder_.write("a.png", bytes), 1).to_vector<u8>(), (Bytes{7, 9}));
 }
 
+TEST_F(Pictures, ManyChunksMayBeEmpty) {
+  Bytes bytes = begin_of_png(2, 1), data = zlib_of({0, 7, 9});
+  const auto half = data.begin() + 3;
+  for (int i = 0; i < 80'000; ++i) append_chunk(bytes, "IDAT", {});
+  append_chunk(bytes, "IDAT", {data.begin(), half});
+  for (int i = 0; i < 80'000; ++i) append_chunk(bytes, "IDAT", {});
+  append_chunk(bytes, "IDAT", {half, data.end()});
+  append_chunk(bytes, "IEND", {});
+  const Tensor pixels = read_png(folder_.write("a.png", bytes).string(), 1);
+  EXPECT_EQ(pixels.to_vector<u8>(), (std::vector<u8>{7, 9}));
+}
+
 TEST_F(Pictures, OfAnotherKindAreNamed) {
   const auto said = [&](std::string_view begin) {
     const std::string path = folder_.write("a.png", Bytes(begin.begin(), begin.end()));

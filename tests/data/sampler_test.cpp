@@ -3,11 +3,13 @@
 #include "weft/data/sampler.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <numeric>
 
 #include <gtest/gtest.h>
 
+#include "weft/core/files.h"
 #include "weft/core/log.h"
 #include "weft/data/normalize.h"
 #include "weft/tests/data/numbers.h"
@@ -181,6 +183,11 @@ TEST_F(BadSample, IsLeftOutOfStatistics) {
   EXPECT_NEAR(statistics_of(set_, BadSamples::skip).mean[0], sum / 32, 1e-9);
   const Numbers none{4, [](i64) { throw UserError("made up"); }};
   EXPECT_THROW(statistics_of(none, BadSamples::skip), UserError);
+  const Numbers unreadable{4, [](i64 i) {
+                             if (i == 1) throw IoError("made up", EIO);
+                           }};
+  EXPECT_THROW(statistics_of(unreadable), IoError);
+  EXPECT_NEAR(statistics_of(unreadable, BadSamples::skip).mean[0], (0.0 + 2 + 3) / 3, 1e-9);
 }
 
 }  // namespace

@@ -191,6 +191,16 @@ TEST(Allocator, ALimitIsOutOfMemoryOnceNothingIsCached) {
   deallocate(Cpu{}, allocate(Cpu{}, 1 << 20), 1 << 20);
 }
 
+TEST(Allocator, AnAllocationThatFailsIsNoPeak) {
+  const i64 machine = set_cpu_memory_limit(i64{1} << 62);
+  reset_peak(Cpu{});
+  const AllocatorCounters before = counters();
+  EXPECT_THROW(allocate(Cpu{}, i64{1} << 60), OutOfMemory);  // refused by the system
+  EXPECT_EQ(counters().bytes_in_use, before.bytes_in_use);
+  EXPECT_EQ(counters().peak_bytes_in_use, before.peak_bytes_in_use);
+  set_cpu_memory_limit(machine);
+}
+
 TEST(Allocator, TheMachinesMemoryIsTheLimit) {
   const i64 machine = machine_memory();
   ASSERT_GT(machine, i64{1} << 28);

@@ -262,6 +262,8 @@ TEST(BatchNorm, ErrorsNameTheLayer) {
   EXPECT_EQ(error_of([&] { model(numbers({2, 4})); }).find("layer 1: batch_norm: "), 0u);
   EXPECT_CONTAINS(error_of([] { BatchNorm(0); }), "BatchNorm");
   EXPECT_CONTAINS(error_of([] { BatchNorm(3, {.momentum = 2}); }), "momentum");
+  EXPECT_CONTAINS(error_of([] { BatchNorm(3, {.eps = 1e-50}); }), "eps 1e-50");
+  EXPECT_CONTAINS(error_of([] { LayerNorm(3, {.eps = -1}); }), "LayerNorm: eps is -1; a number");
 }
 
 }  // namespace

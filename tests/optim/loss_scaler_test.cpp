@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 
 #include "weft/core/error.h"
 #include "weft/optim/loss_scaler.h"
+#include "weft/tests/support/message_of.h"
 
 namespace weft::optim {
 namespace {
@@ -107,6 +109,21 @@ TEST(LossScaler, stops_the_run_when_the_smallest_scale_overflows) {
         "a gradient is not finite at the smallest loss scale, 1 (precision.min_scale), after 1 "
         "skipped steps; try a lower learning rate, train.clip_norm, or precision: bf16");
   }
+}
+
+TEST(LossScaler, refuses_what_a_config_refuses) {
+  const auto refusal = [](const LossScalerOptions& options) {
+    return test_support::message_of([&] { LossScaler{options}; });
+  };
+  EXPECT_EQ(refusal({.init_scale = NAN})
+                .find("LossScaler: init_scale: expected a number above 0, got nan"),
+            0u);
+  EXPECT_EQ(refusal({.init_scale = 0.5}), "LossScaler: init_scale: expected at least min_scale");
+  EXPECT_EQ(refusal({.init_scale = 1e39, .max_scale = 1e39})
+                .find("LossScaler: init_scale: expected a number above 0, got 1e+39; at most "
+                      "3.4028235e+38, the largest of f32, is allowed"),
+            0u);
+  EXPECT_EQ(refusal({}), "no error");
 }
 
 TEST(LossScaler, goes_on_from_its_state) {

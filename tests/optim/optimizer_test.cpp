@@ -87,6 +87,9 @@ TEST(Optimizer, OptionsOutOfRangeAreRefused) {
             "sgd: lr: expected a number above 0, got -1");
   EXPECT_THROW(SGD(net.parameters, {.nesterov = true}), UserError);
   EXPECT_THROW(AdamW(net.parameters, {.beta2 = 1}), UserError);
+  EXPECT_THROW(AdamW(net.parameters, {.eps = 1e-50}), UserError);
+  EXPECT_THROW(SGD(net.parameters, {.lr = INFINITY}), UserError);
+  EXPECT_THROW(SGD(net.parameters, {.weight_decay = 1e39}), UserError);
   SGD plain{net.parameters, {}};
   EXPECT_EQ(
       message_of([&] { plain.set_momentum(0.9); }),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of optimizers whose step would not change the parameters of the model.
+#include <cmath>
+
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "weft/nn/nn.h"
@@ -76,6 +79,40 @@ TEST(RefusedOptimizer, WithMoreSlotsThanTheTableHas) {
             "optimizer: 4 tensors of state for each parameter given (mean, mean_square, maximum, "
             "count); at most 3 are required, as many as kernels::Segment has");
   EXPECT_TRUE(net.leaf(0).value.shares_storage_with(before)) << "nothing was moved";
+}
+
+// Each would be taken for "no limit".
+TEST(RefusedStep, WithALimitThatIsNone) {
+  Net net;
+  SGD opt{net.parameters, {}};
+  const std::string required = "; 0, or a number from 1.1754944e-38 to 3.4028235e+38 is required";
+  EXPECT_EQ(message_of([&] { opt.step({.clip_norm = -1}); }),
+            "optimizer: clip_norm is -1" + required);
+  EXPECT_EQ(message_of([&] { opt.step({.clip_value = NAN}); }),
+            "optimizer: clip_value is nan" + required);
+  EXPECT_EQ(message_of([&] { opt.step({.clip_norm = 1e-300}); }),
+            "optimizer: clip_norm is 1e-300" + required);
+  EXPECT_EQ(opt.applied_steps(), 0);
+  EXPECT_TRUE(opt.step({.clip_norm = 1}).applied);
+}
+
+TEST(RefusedOptimizer, WithARateOrAMomentumOutOfRange) {
+  Net net;
+  SGD opt{net.parameters, {.lr = 0.5, .momentum = 0.25}};
+  for (const double lr : {-1.0, static_cast<double>(NAN), 1e39})
+    EXPECT_EQ(message_of([&] { opt.set_lr(lr); }),
+              fmt::format("optimizer: a learning rate of {} given; a number from 0 to "
+                          "3.4028235e+38 is required",
+                          lr));
+  for (const double momentum : {-0.5, 2.0, static_cast<double>(NAN)})
+    EXPECT_EQ(message_of([&] { opt.set_momentum(momentum); }),
+              fmt::format("optimizer: a momentum of {} given; a number from 0 to below 1 is "
+                          "required",
+                          momentum));
+  EXPECT_EQ(opt.lr(), 0.5);
+  EXPECT_EQ(opt.momentum(), 0.25);
+  opt.set_lr(0);
+  EXPECT_EQ(opt.lr(), 0);
 }
 
 }  // namespace

@@ -70,6 +70,10 @@ inline void expect_quotients_in_range(const Device& device) {
   expect_values(gradient(small, log(small), on(device, {1e-10f})), {1e-10 / tiny}, "log");
   const Variable large = Variable::leaf(on(device, {2e38f}));
   expect_values(gradient(large, square(large), on(device, {1e-3f})), {4e35}, "square");
+  const Variable p = Variable::leaf(on(device, {1e38f, 1e-30f})),
+                 q = Variable::leaf(on(device, {1e20f, 1e-20f}));
+  (p / q).backward(on(device, {1e-30f, 1e20f}));
+  expect_values(q.grad(), {-1e-32, -1e30}, "div, b, of factors that leave the range");
   // Each quotient is rounded once.
   expect_values(div(on(device, {5}), 3), {static_cast<double>(5.0f / 3.0f)}, "5 / 3");
 }
@@ -85,6 +89,152 @@ inline void expect_means_in_range(const Device& device) {
   expect_values(bce_with_logits(Variable(x), zeros).value(), {3e38}, "bce_with_logits");
   expect_values(bce_with_logits(Variable(x), ones).value(), {0}, "bce_with_logits, target 1");
   expect_values(l1(Variable(x), zeros).value(), {3e38}, "l1");
+}
+
+inline void expect_losses_in_range(const Device& device) {
+  const auto check = [&](const char* what, const auto& loss, const std::vector<float>& x,
+                         const std::vector<float>& t, double value, double dloss,
+                         const std::vector<double>& slopes) {
+    const Variable X = Variable::leaf(on(device, x)), T = Variable::leaf(on(device, t));
+    const Variable result = loss(X, T);
+    if (value >= 0) expect_values(result.value(), {value}, what);
+    result.backward(Tensor::full({}, dloss, DType::f32, device));
+    expect_values(X.grad(), slopes, what);
+  };
+  const auto mse_mean = [](const Variable& x, const Variable& t) { return mse(x, t); };
+  const auto l1_mean = [](const Variable& x, const Variable& t) { return l1(x, t); };
+  const auto l1_sum = [](const Variable& x, const Variable& t) { return l1(x, t, Reduction::sum); };
+  const auto huber_mean = [](const Variable& x, const Variable& t) { return huber(x, t, 1e-5); };
+  const std::vector<float> zeros(4, 0.0f);
+  check("mse", mse_mean, {2e38f, 0}, {0, 0}, -1, 1, {2e38, 0});
+  check("mse, small dloss", mse_mean, {2e38f, 0}, {0, 0}, -1, 1e-10, {2e28, 0});
+  check("mse, a square out of range", mse_mean, {3e19f, 0, 0, 0}, zeros, 2.25e38, 1,
+        {1.5e19, 0, 0, 0});
+  check("l1", l1_mean, {3e38f, 0, 0, 0}, {-3e38f, 0, 0, 0}, 1.5e38, 1, {0.25, 0, 0, 0});
+  check("l1, sum", l1_sum, {3e38f, 1, 0, 0}, {3e38f, 1, 0, 2e38f}, 2e38, 1, {0, 0, 0, -1});
+  const double delta = static_cast<double>(1e-5f);
+  check("huber", huber_mean, {3e38f}, {-3e38f}, 6e38 * delta, 1, {delta});
+  std::vector<float> one_of_many(1000, 0.0f);
+  one_of_many[0] = 1e20f;
+  expect_values(
+      mse(Variable(on(device, one_of_many)), Variable(on(device, std::vector<float>(1000))))
+          .value(),
+      {1e37}, "mse of one large error");
+  const Variable t = Variable::leaf(on(device, std::vector<float>(1000, 0.5f)));
+  bce_with_logits(Variable(on(device, std::vector<float>(1000, 1e30f))), t)
+      .backward(Tensor::full({}, 1e10, DType::f32, device));
+  expect_values(t.grad(), std::vector<double>(1000, -1e37), "bce_with_logits, target");
+}
+
+inline void expect_powers_in_range(const Device& device) {
+  const Variable x = Variable::leaf(on(device, {1e20f, 1e20f, -1e20f, 2, 0}));
+  expect_values(gradient(x, pow(x, 3), on(device, {1e-30f, 0, 1e-30f, 1, 1})),
+                {3e10, 0, 3e10, 12, 0}, "pow 3");
+  const Variable y = Variable::leaf(on(device, {1e-20f, 4}));
+  expect_values(gradient(y, pow(y, -1), on(device, {1e-30f, 1})), {-1e10, -1.0 / 16}, "pow -1");
+  expect_values(pow(on(device, {-1, 1}), 16777217), {-1, 1}, "pow of an odd exponent");
+  expect_values(pow(on(device, {1e30f, 1e-30f}), 1.0 / 3), {1e10, 1e-10}, "cube root");
+}
+
+inline void expect_variances_in_range(const Device& device) {
+  std::vector<float> values(10'001, 0.0f);
+  values[0] = 1e20f;
+  const Tensor x = on(device, values);
+  expect_values(var(x, {0}), {1e40 / 10'001}, "var");
+  expect_values(
+      var(x.reshape({1, 73, 137}), {0, 2}, {.correction = 0, .keepdim = false}).slice(0, 1),
+      {1e40 / 137 * (136.0 / 137)}, "var of two axes");
+}
+
+// Sums over axes that are not neighbours are rounded once.
+inline void expect_sums_of_several_axes(const Device& device) {
+  const Tensor large = on(device, {3e38f, 3e38f, 1, 1, -3e38f, -3e38f, 2, 2}, {2, 2, 2}),
+               digits = on(device, {1e8f, 1, 1, 1, -1e8f, 1, 1, 1}, {2, 2, 2});
+  expect_values(sum(large, {0, 2}), {0, 6}, "sum");
+  expect_values(sum(digits, {0, 2}), {2, 4}, "sum, digits");
+  expect_values(mean(large, {0, 2}), {0, 1.5}, "mean of two axes");
+  const Variable b = Variable::leaf(on(device, {0, 0}, {1, 2, 1}));
+  expect_values(gradient(b, add(b, Variable(large)), large).reshape({2}), {0, 6},
+                "gradient of a broadcast input");
+}
+
+// With the labels 0.
+inline void expect_class_losses_in_range(const Device& device) {
+  const auto labels = [&](i64 rows) { return Tensor::zeros({rows}, DType::int64, device); };
+  const auto pairs = [&](i64 rows, float first, float second) {
+    std::vector<float> values;
+    for (i64 r = 0; r < rows; ++r) values.insert(values.end(), {first, second});
+    return Variable::leaf(on(device, values, {rows, 2}));
+  };
+  std::vector<float> ten(10, -1e38f);
+  ten[0] = 0;
+  const Variable x = Variable(on(device, ten, {1, 10}));
+  expect_values(cross_entropy(x, labels(1), 0.1).value(), {9e36}, "smoothing");
+  std::vector<float> target(10, 0.01f);
+  target[0] = 0.91f;
+  expect_values(cross_entropy(x, Variable(on(device, target, {1, 10}))).value(), {9e36}, "soft");
+  const Variable wide = pairs(4, 3e38f, -3e38f);
+  expect_values(
+      cross_entropy(wide, Tensor::copy_of(std::vector<i64>{1, 0, 0, 0}, {4}).to(device)).value(),
+      {1.5e38}, "a row out of range");
+  const Variable many = pairs(1000, 0, 1e37f);
+  expect_values(cross_entropy(many, labels(1000), {.class_weights = on(device, {1, 1})}).value(),
+                {1e37}, "weighted mean");
+  expect_values(cross_entropy(many, labels(1000), {.ignore_index = -100}).value(), {1e37},
+                "ignore_index");
+  const double loss = std::log1p(std::exp(1.0)), share = 1 / (1 + std::exp(1.0));
+  for (const float weight : {1e38f, 1.0f, 1e-39f}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      const Variable y = pairs(6, 0, 1);
+      const Variable got = cross_entropy(
+          y, labels(6),
+          {.label_smoothing = smoothing, .class_weights = on(device, {weight, weight})});
+      expect_values(got.value(), {loss - smoothing / 2}, "class weights");
+      got.backward();
+      const double slope = (share - 1 + smoothing / 2) / 6;
+      std::vector<double> wanted;
+      for (int r = 0; r < 6; ++r) wanted.insert(wanted.end(), {slope, -slope});
+      expect_values(y.grad(), wanted, "gradient with class weights");
+    }
+  }
+  const Variable equal = Variable::leaf(on(device, std::vector<float>(100, 0.0f), {1, 100}));
+  const Tensor seed = on(device, std::vector<float>(100, 1e37f), {1, 100});
+  for (const float value : gradient(equal, log_softmax(equal), seed).to(Cpu{}).to_vector<float>())
+    EXPECT_LE(std::abs(value), 2e31f) << "log_softmax's gradient";
+}
+
+// The mean is not rounded before it is subtracted.
+inline void expect_normalised_rows_with_an_offset(const Device& device) {
+  constexpr i64 n = 1000;
+  std::vector<float> values, seeds;
+  double mean = 0, squares = 0;
+  for (i64 i = 0; i < n; ++i) {
+    values.push_back(static_cast<float>(1e4 + std::sin(1.7 * static_cast<double>(i))));
+    seeds.push_back(static_cast<float>(std::cos(static_cast<double>(i))));
+    mean += static_cast<double>(values.back()) / n;
+  }
+  for (const float value : values) squares += std::pow(static_cast<double>(value) - mean, 2);
+  const double rstd = 1 / std::sqrt(squares / n);
+  double mean_g = 0, mean_gx = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double g = static_cast<double>(seeds[i]);
+    mean_g += g / n;
+    mean_gx += g * (static_cast<double>(values[i]) - mean) * rstd / n;
+  }
+  const Variable x = Variable::leaf(on(device, values, {1, n})),
+                 w = Variable::leaf(on(device, std::vector<float>(n, 1.0f))),
+                 b = Variable::leaf(on(device, std::vector<float>(n, 0.0f)));
+  const Variable y = layer_norm(x, w, b, 0);
+  y.backward(on(device, seeds, {1, n}));
+  const auto got = y.value().to(Cpu{}).to_vector<float>(),
+             dx = x.grad().to(Cpu{}).to_vector<float>(), dw = w.grad().to(Cpu{}).to_vector<float>();
+  for (std::size_t i = 0; i < n; ++i) {
+    const double normalised = (static_cast<double>(values[i]) - mean) * rstd,
+                 g = static_cast<double>(seeds[i]);
+    EXPECT_NEAR(static_cast<double>(got[i]), normalised, 1e-6) << i;
+    EXPECT_NEAR(static_cast<double>(dw[i]), g * normalised, 1e-6) << i;
+    EXPECT_NEAR(static_cast<double>(dx[i]), rstd * (g - mean_g - normalised * mean_gx), 1e-6) << i;
+  }
 }
 
 inline void expect_normalised_rows_of_any_size(const Device& device) {

@@ -2,6 +2,7 @@
 #include "weft/tensor/tensor.h"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -122,6 +123,56 @@ TEST(Tensor, ConvertsBetweenAllDtypes) {
   const Tensor x = Tensor::zeros({3});
   EXPECT_TRUE(x.to(DType::f32).shares_storage_with(x));
   EXPECT_EQ(Tensor::full({}, -2.75).to(DType::int32).item<i32>(), -2);
+}
+
+TEST(Tensor, ConvertsWhatAnIntegerDoesNotHoldToTheNearest) {
+  const auto each = [](auto of) {
+    using From = decltype(of);
+    const std::vector<From> x{static_cast<From>(NAN),
+                              static_cast<From>(1e30),
+                              static_cast<From>(-1e30),
+                              static_cast<From>(INFINITY),
+                              static_cast<From>(-INFINITY),
+                              From{300},
+                              From{-0.5},
+                              From{254.75}};
+    const Tensor given = Tensor::copy_of(x, {std::ssize(x)});
+    constexpr i64 kLow = std::numeric_limits<i64>::min(), kHigh = std::numeric_limits<i64>::max();
+    constexpr i32 kLow32 = std::numeric_limits<i32>::min(),
+                  kHigh32 = std::numeric_limits<i32>::max();
+    EXPECT_EQ(given.to(DType::int64).template to_vector<i64>(),
+              (std::vector<i64>{0, kHigh, kLow, kHigh, kLow, 300, 0, 254}));
+    EXPECT_EQ(given.to(DType::int32).template to_vector<i32>(),
+              (std::vector<i32>{0, kHigh32, kLow32, kHigh32, kLow32, 300, 0, 254}));
+    EXPECT_EQ(given.to(DType::uint8).template to_vector<u8>(),
+              (std::vector<u8>{0, 255, 0, 255, 0, 255, 0, 254}));
+  };
+  each(float{});
+  each(double{});
+  EXPECT_EQ(Tensor::full({}, NAN, DType::f16).item<i64>(), 0);
+  EXPECT_EQ(Tensor::full({}, -0x1p63, DType::f64).item<i64>(), std::numeric_limits<i64>::min());
+  EXPECT_EQ(Tensor::full({}, 0x1p63 - 1024, DType::f64).item<i64>(), i64{0x7ffffffffffffc00});
+}
+
+// 1 + 2^-11 lies halfway between two halves, and 1 + 2^-8 between two of bf16. A double just above
+// is rounded up, although it is 1 + 2^-11 as a float.
+TEST(Tensor, ConvertsADoubleToAHalfTypeWithOneRounding) {
+  const auto half_of = [](double x, DType dtype) {
+    return Tensor::full({}, x, DType::f64).to(dtype).item<double>();
+  };
+  for (const double sign : {1.0, -1.0}) {
+    EXPECT_EQ(half_of(sign * (1.00048828125 + 1e-12), DType::f16), sign * 1.0009765625);
+    EXPECT_EQ(half_of(sign * 1.00048828125, DType::f16), sign);
+    EXPECT_EQ(half_of(sign * (1.00048828125 - 1e-12), DType::f16), sign);
+    EXPECT_EQ(half_of(sign * (1.00390625 + 1e-12), DType::bf16), sign * 1.0078125);
+    EXPECT_EQ(half_of(sign * 1e300, DType::f16), sign * INFINITY);
+    EXPECT_EQ(half_of(sign * 1e-300, DType::f16), 0);
+    EXPECT_EQ(half_of(sign * (0x1p-25 + 1e-20), DType::f16), sign * 0x1p-24);  // of two subnormal
+    EXPECT_EQ(half_of(sign * INFINITY, DType::bf16), sign * INFINITY);
+    EXPECT_EQ(Tensor::full({}, sign * (1.00048828125 + 1e-12), DType::f16).item<double>(),
+              sign * 1.0009765625);
+  }
+  EXPECT_TRUE(std::isnan(half_of(NAN, DType::bf16)));
 }
 
 TEST(Tensor, CopiesAreChecked) {

@@ -126,7 +126,7 @@ TEST(Clipping, ByValueLimitsEachElementAfterUnscaling) {
     return result_of(run).weights;
   };
   constexpr double kLimit = 0.02;
-  Plan still{.options = {.optimizer = optim::sgd({.lr = 1e-300})}, .samples = 12, .epochs = 1};
+  Plan still{.options = {.optimizer = optim::sgd({.lr = 1e-37})}, .samples = 12, .epochs = 1};
   const std::vector<double> start = result_of(still).weights, free = first_step(0, 1);
   for (const i64 accumulate : {1, 3}) {
     const std::vector<double> clipped = first_step(kLimit, accumulate);

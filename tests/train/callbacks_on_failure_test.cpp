@@ -221,6 +221,36 @@ TEST_F(CallbacksOnFailure, RollbackRepairsAValidationLossThatIsNotFinite) {
     }
 }
 
+// The test is made, logged and reported, and everything is saved.
+TEST_F(CallbacksOnFailure, ATestLossThatIsNotFiniteFailsTheRunThatIsDone) {
+  Orchestrator run(config({"train.epochs=1"}), "test");
+  struct BreaksTheTest : Callback {
+    int evaluations = 0;
+    void on_validation_begin(Orchestrator& o) override {
+      if (++evaluations < 2) return;  // the validation
+      for (const nn::NamedParameter& p : o.model().named_parameters())
+        p.variable.value().fill(std::nan(""));
+    }
+  };
+  run.add_callback(std::make_shared<BreaksTheTest>());
+  const RunReport report = run.train();
+  const std::string wanted =
+      "the loss on the test split is nan; outputs and targets with a finite loss are required";
+  EXPECT_EQ(report.failed, wanted);
+  EXPECT_EQ(report.validation_loss, std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(report.saved);
+  EXPECT_FALSE(report.stopped);
+  EXPECT_TRUE(report.test.has_value());
+  EXPECT_EQ(events("test").size(), 1u);
+  const std::vector<nlohmann::json> failed = events("failed");
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0]["reason"], wanted);
+
+  // A run that is over makes the test anew, with the weights that were saved.
+  Orchestrator again(config({"train.epochs=1", "resume=auto"}), "test");
+  EXPECT_EQ(again.train().failed, "");
+}
+
 TEST_F(CallbacksOnFailure, ALossFarAboveThatOfTheInitialWeightsIsWarnedOf) {
   const auto diverged = [&](double factor) {
     fs::remove_all(folder_ / "run");
@@ -241,7 +271,8 @@ TEST_F(CallbacksOnFailure, ALossFarAboveThatOfTheInitialWeightsIsWarnedOf) {
     EXPECT_EQ(run.train().failed, "");
     i64 count = 0;
     for (const std::string& warning : warnings_)
-      count += warning.find("the run has diverged; try a lower learning rate") != std::string::npos;
+      count += warning.find("the run seems to have diverged; try a lower learning rate") !=
+               std::string::npos;
     return count;
   };
   EXPECT_EQ(diverged(1), 0);

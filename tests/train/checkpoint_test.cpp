@@ -192,6 +192,22 @@ TEST_F(CheckpointFiles, ASaveThatFailsIsAWarningAndLosesNothing) {
   EXPECT_EQ(kept(), (std::vector<std::string>{"step-3"}));
 }
 
+TEST_F(CheckpointFiles, ALogThatCannotBeSyncedIsNoPartOfASave) {
+  Log log;
+  Checkpoints checkpoints(folder_, {.keep_last = 9});
+  for (int step = 1; step <= 2; ++step) {
+    Snapshot snapshot = small();
+    snapshot.after_log(folder_ / "no-such-log");
+    checkpoints.save(std::move(snapshot), step, {});
+    EXPECT_NO_THROW(checkpoints.finish());
+  }
+  EXPECT_EQ(kept(), (std::vector<std::string>{"step-1", "step-2"}));
+  EXPECT_EQ(log.text(),
+            "warning: metrics: write: " + (folder_ / "no-such-log").string() +
+                ": fsync failed: No such file or directory; checkpoints are written all the same, "
+                "but a power failure may take lines of this file\n");
+}
+
 TEST_F(CheckpointFiles, TheLastSaveThatFailsIsSaidOnce) {
   Log log;
   Checkpoints checkpoints(folder_, {});

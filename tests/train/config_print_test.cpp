@@ -64,10 +64,16 @@ TEST(ConfigPrint, EveryKeyIsPrintedAndReadsBackEqual) {
 
 TEST(ConfigPrint, NumbersAndTextsReadBackExactly) {
   for (const double lr :
-       {0.1, 1e-300, 1.7976931348623157e308, 5e-324, 1.0 / 3, 1e22, 123456789.0}) {
+       {0.1, 1.1754943508222875e-38, 3.4028234663852886e38, 1.0 / 3, 1e22, 123456789.0}) {
     auto config = Config{
         .optimizer = Recipe<sample::Rule>::of("momentum", sample::MomentumOptions{.lr = lr})};
     EXPECT_EQ(parsed(to_yaml(config)).optimizer.options_if<sample::MomentumOptions>()->lr, lr);
+  }
+  for (const double momentum : {5e-324, 1e-300, 1.0 / 3}) {
+    auto config = Config{.optimizer = Recipe<sample::Rule>::of(
+                             "momentum", sample::MomentumOptions{.momentum = momentum})};
+    EXPECT_EQ(parsed(to_yaml(config)).optimizer.options_if<sample::MomentumOptions>()->momentum,
+              momentum);
   }
   for (const char* text :
        {"",   " ",    "null", "~",    "true", "010", "5",   "a: b", "# x", "- a",    "'",   "\"",

@@ -130,6 +130,17 @@ INSTANTIATE_TEST_SUITE_P(
             "a.yaml:1:13: optimizer.lr: expected a number above 0, got '0'\n"
             "a.yaml:1:19: optimizer.001: expected a key of rule 'adaptive' (type, lr, "
             "weight_decay, betas, param_groups), got '001'; write lr: 0.001 if 0,001 is one number"},
+        Case{"optimizer: {lr: 2,5e-3}",
+             "a.yaml:1:19: optimizer.5e-3: expected a key of rule 'adaptive' (type, lr, "
+             "weight_decay, betas, param_groups), got '5e-3'; write lr: 2.5e-3 if 2,5e-3 is one "
+             "number"},
+        Case{"optimizer: {lr: 1,000}",
+             "a.yaml:1:19: optimizer.000: expected a key of rule 'adaptive' (type, lr, "
+             "weight_decay, betas, param_groups), got '000'; write lr: 1.000 or 1000 if 1,000 is "
+             "one number"},
+        Case{"optimizer: {betas: [0,001, .5]}",
+             "a.yaml:1:23: optimizer.betas[1]: expected a number from 0 to below 1, got '001'; "
+             "write 0.001 if 0,001 is one number, and 1 if 001 is one"},
         Case{"seed: 2.5", "a.yaml:1:1: seed: expected an integer, got '2.5'"},
         Case{"seed: 1e-1", "a.yaml:1:1: seed: expected an integer, got '1e-1'"},
         Case{"seed: 1e", "a.yaml:1:1: seed: expected an integer, got '1e'"},
@@ -139,6 +150,22 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"seed: 1e16",
              "a.yaml:1:1: seed: expected an integer, got '1e16'; with a point or an "
              "exponent, at most 2^53"},
+        Case{"seed: 9007199254740993.0",
+             "a.yaml:1:1: seed: expected an integer, got '9007199254740993.0'; with a point or an "
+             "exponent, at most 2^53"},
+        Case{"seed: 1e99999999999999999999",
+             "a.yaml:1:1: seed: expected an integer, got '1e99999999999999999999'; with a point or "
+             "an exponent, at most 2^53"},
+        Case{"seed: 1.00000000000000000001",
+             "a.yaml:1:1: seed: expected an integer, got '1.00000000000000000001'"},
+        Case{"seed: 4503599627370497.75e-0",
+             "a.yaml:1:1: seed: expected an integer, got '4503599627370497.75e-0'"},
+        Case{"optimizer:\n  lr: 1e-50",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1e-50'; at least "
+             "1.1754944e-38, the least of f32, is required"},
+        Case{"optimizer:\n  lr: 1e39",
+             "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1e39'; at most "
+             "3.4028235e+38, the largest of f32, is allowed"},
         Case{"seed:",
              "a.yaml:1:1: seed: expected an integer, got an empty value; write a value, or "
              "remove the key"},
@@ -155,8 +182,18 @@ INSTANTIATE_TEST_SUITE_P(
              "a.yaml:1:1: hidden: expected a list of integers above 0, got '128'; write [128]"},
         Case{"hidden: ',5'",
              "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \",5\""},
-        Case{"hidden: x, y",
-             "a.yaml:1:1: hidden: expected a list of integers above 0, got 'x, y'; write [x, y]"},
+        Case{"hidden: x, y", "a.yaml:1:1: hidden: expected a list of integers above 0, got 'x, y'"},
+        Case{"hidden: 16x32",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got '16x32'"},
+        Case{"hidden: 1,024",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got '1,024'; write [1024] "
+             "for thousands"},
+        Case{"hidden: 1,500",
+             "a.yaml:1:1: hidden: expected a list of integers above 0, got '1,500'; write [1,500], "
+             "or [1500] for thousands"},
+        Case{"hidden: [64,032]",
+             "a.yaml:1:13: hidden[1]: expected an integer above 0, got '032'; write 64032 if "
+             "64,032 is one number, and 32 if 032 is one"},
         Case{"hidden: \"x #y\"",
              "a.yaml:1:1: hidden: expected a list of integers above 0, got the text \"x #y\""},
         Case{"hidden: \"[16,32]\"",

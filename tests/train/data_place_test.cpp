@@ -101,7 +101,17 @@ TEST_F(DataPlace, DataThatWasFoundWithoutARootIsFoundAgain) {
   EXPECT_NE(data::user_error_of([&] { evaluated_samples(); }).find(" or data/mnist;"),
             std::string::npos);
   data::Environment data_dir{"WEFT_DATA_DIR", in_began("moved").c_str()};
+  const std::string warning = "data: read from " + in_began("moved/mnist") + "; the run read " +
+                              in_began("data/mnist") + " before, which is not there now";
+  Log log;
   EXPECT_EQ(evaluated_samples(), 20);
+  EXPECT_TRUE(log.has(warning)) << log.text();
+  log.clear();
+  train({"resume=auto", "train.epochs=3"});
+  EXPECT_TRUE(log.has(warning)) << log.text();
+  log.clear();
+  train({"resume=auto", "train.epochs=4"});  // its checkpoint names the new place
+  EXPECT_FALSE(log.has("before")) << log.text();
 }
 
 TEST_F(DataPlace, ARootThatIsGivenAtAResumeIsTheOnlyPlace) {
@@ -113,8 +123,10 @@ TEST_F(DataPlace, ARootThatIsGivenAtAResumeIsTheOnlyPlace) {
               }).find(std::string(" in ") + root + ";"),
               std::string::npos);
   write_mnist("other", 20);
+  Log log;
   train({"data.root=other", "resume=auto", "train.epochs=2"});
   EXPECT_EQ(place_, in_began("other"));
+  EXPECT_TRUE(log.has("before, which is there too")) << log.text();
 }
 
 // Its config has the root that was the default then, and nothing is recorded.

@@ -20,7 +20,7 @@ struct Seen {
   i64 batches = 0, gradients = 0, system = 0, ends = 0;
   LogEvent last_system = {};
 };
-Seen seen;  // since seen = {}
+Seen watcher_saw;  // since watcher_saw = {}
 
 struct WatcherOptions {
   bool watches = true;
@@ -37,17 +37,17 @@ class Watcher final : public Logger {
   explicit Watcher(const WatcherOptions& options) : options_(options) {}
   void log(const LogEvent& event) override {
     if (event.name != "system") return;
-    ++seen.system;
-    seen.last_system = event;
+    ++watcher_saw.system;
+    watcher_saw.last_system = event;
   }
   void end(const RunReport& report) override {
     throw_in("end");
-    seen.ends += report.steps;
+    watcher_saw.ends += report.steps;
   }
   bool watches_training() const override { return options_.watches; }
   void on_batch_begin(Trainer&, const BatchInProgress& batch) override {
     throw_in("batch");
-    seen.batches += batch.batch.x.defined() ? 1 : 0;
+    watcher_saw.batches += batch.batch.x.defined() ? 1 : 0;
   }
   bool needs_gradients(const Trainer& trainer) const override {
     throw_in("needs");
@@ -55,7 +55,7 @@ class Watcher final : public Logger {
   }
   void on_gradients(Trainer&, double scale) override {
     throw_in("gradients");
-    seen.gradients += scale > 0 ? 1 : 0;
+    watcher_saw.gradients += scale > 0 ? 1 : 0;
   }
   double system_every() const override { return options_.system_every; }
 
@@ -69,7 +69,7 @@ const bool has_watcher = Registry<Logger>::add<Watcher, WatcherOptions>("watcher
 
 class LoggersThatWatch : public InScratchFolder {
  protected:
-  LoggersThatWatch() : InScratchFolder("loggers-watch") { seen = {}; }
+  LoggersThatWatch() : InScratchFolder("loggers-watch") { watcher_saw = {}; }
   RunReport train(const std::string& name, const std::vector<std::string>& keys) const {
     return train_small(dir(name), keys);
   }
@@ -82,14 +82,14 @@ class LoggersThatWatch : public InScratchFolder {
 
 TEST_F(LoggersThatWatch, GetBatchesGradientsAndTheEnd) {
   train("run", {"loggers=[watcher]"});
-  EXPECT_EQ(seen.batches, 8);
-  EXPECT_EQ(seen.gradients, 8);  // on the CPU, of every step
-  EXPECT_EQ(seen.ends, 8);
-  EXPECT_EQ(seen.system, 0);
-  seen = {};
+  EXPECT_EQ(watcher_saw.batches, 8);
+  EXPECT_EQ(watcher_saw.gradients, 8);  // on the CPU, of every step
+  EXPECT_EQ(watcher_saw.ends, 8);
+  EXPECT_EQ(watcher_saw.system, 0);
+  watcher_saw = {};
   train("not", {"loggers=[{type: watcher, watches: false}]"});
-  EXPECT_EQ(seen.batches + seen.gradients, 0);
-  EXPECT_EQ(seen.ends, 8);
+  EXPECT_EQ(watcher_saw.batches + watcher_saw.gradients, 0);
+  EXPECT_EQ(watcher_saw.ends, 8);
 }
 
 TEST_F(LoggersThatWatch, AndThrowAreAWarningOnce) {
@@ -108,19 +108,19 @@ TEST_F(LoggersThatWatch, AndThrowAreAWarningOnce) {
 
 TEST_F(LoggersThatWatch, GetFiguresOfTheMachineWhenTheyAsk) {
   train("run", {"loggers=[{type: watcher, system_every: 1e-9}, watcher]"});
-  EXPECT_EQ(seen.system, 9);  // after each step, and at the end
-  EXPECT_EQ(seen.last_system.step, 8);
-  EXPECT_GT(seen.last_system.number("process/memory_bytes").value_or(0), 1e6);
+  EXPECT_EQ(watcher_saw.system, 9);  // after each step, and at the end
+  EXPECT_EQ(watcher_saw.last_system.step, 8);
+  EXPECT_GT(watcher_saw.last_system.number("process/memory_bytes").value_or(0), 1e6);
   EXPECT_EQ(count(events_of(dir("run")), "system"), 0);
-  seen = {};
+  watcher_saw = {};
   train("rare", {"loggers=[{type: watcher, system_every: 1000}]"});
-  EXPECT_EQ(seen.system, 1);
+  EXPECT_EQ(watcher_saw.system, 1);
 }
 
 TEST_F(LoggersThatWatch, LeaveFiguresInTheMetricsToAnOption) {
   train("run", {"run.system_every=1e-9s", "loggers=[watcher]"});
   EXPECT_EQ(count(events_of(dir("run")), "system"), 9);
-  EXPECT_EQ(seen.system, 0);
+  EXPECT_EQ(watcher_saw.system, 0);
   train("plain", {});
   EXPECT_EQ(text_of(dir("plain") / "config.yaml").find("system_every"), std::string::npos);
 }

@@ -54,6 +54,14 @@ TEST(Metrics, ConfusionMatrixCounts) {
                UserError);
 }
 
+// The loss l1 has the same mean.
+TEST(Metrics, MaeOfLargeTargetsIsInRange) {
+  const auto m = metric("mae");
+  for (int batch = 0; batch < 2; ++batch)
+    m->update(Tensor::full({4, 1}, -1e38), Tensor::full({4, 1}, 1e38));
+  EXPECT_NEAR(m->value() / 2e38, 1, 1e-6);
+}
+
 TEST(Metrics, F1MacroAndMicro) {
   // Class 0: 2·2/(3+3); class 1: 2·1/(2+2); class 2: 0; the fourth class is left out.
   const double macro = (4.0 / 6 + 2.0 / 4 + 0) / 3, micro = 2 * 3.0 / 12;

@@ -15,7 +15,7 @@ namespace weft::train {
 // improvement.
 struct EarlyStoppingOptions {
   std::string monitor = "validation/loss";
-  MonitorMode mode = MonitorMode::min;
+  MonitorMode mode = MonitorMode::by_metric;
   i64 patience = 3;
   double min_delta = 0;
 };

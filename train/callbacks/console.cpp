@@ -35,7 +35,8 @@ double batches_left(const Trainer& trainer, const Progress& progress) {
 class LoggedConsole final : public Console {
  public:
   explicit LoggedConsole(const ConsoleOptions& options)
-      : Console({.line = [](const std::string& line) { log_info("{}", line); }}, options) {}
+      : Console({.line = [](const std::string& line) { log_message(LogLevel::info, line); }},
+                options) {}
 };
 
 const bool registered = Registry<Callback>::add<LoggedConsole, ConsoleOptions>("console");

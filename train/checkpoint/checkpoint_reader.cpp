@@ -146,6 +146,15 @@ std::map<std::string, double> metrics_of_checkpoint(const fs::path& folder) {
                     [](const StateField& state) { return metrics_of(state.at("metrics")); });
 }
 
+std::optional<i64> step_of_checkpoint(const fs::path& folder) {
+  try {
+    verify_checkpoint_file(folder, kTrainerStateFile);
+    return read_state(folder, [](const StateField& state) { return count_of(state.at("step")); });
+  } catch (const Error&) {  // whoever uses the checkpoint says why
+    return std::nullopt;
+  }
+}
+
 std::string data_place_of_checkpoint(const fs::path& folder) {
   verify_checkpoint_file(folder, kTrainerStateFile);
   return read_state(folder, [](const StateField& state) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,5 +65,7 @@ class CheckpointReader {
 // of CheckpointReader throws.
 std::map<std::string, double> metrics_of_checkpoint(const std::filesystem::path& folder);
 std::string data_place_of_checkpoint(const std::filesystem::path& folder);
+// The step that the checkpoint is of, by its content; nothing if that does not verify.
+std::optional<i64> step_of_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace weft::train

@@ -14,6 +14,7 @@
 #include "weft/core/log.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
+#include "weft/train/checkpoint/own_files.h"
 
 namespace weft::train {
 
@@ -24,23 +25,6 @@ namespace {
 constexpr double kNoScore = std::numeric_limits<double>::quiet_NaN();
 constexpr double kMega = 1e6;
 
-// The number in a name, or −1.
-i64 number_in(std::string_view text) {
-  if (text.empty() || text.size() > 15 || (text.size() > 1 && text[0] == '0') ||
-      text.find_first_not_of("0123456789") != text.npos)
-    return -1;
-  return std::stoll(std::string(text));
-}
-
-CheckpointName name_of_folder(const std::string& text) {
-  if (!text.starts_with("step-")) return {};
-  const std::string_view rest = std::string_view(text).substr(5);
-  const std::size_t dash = rest.find('-');
-  if (dash == rest.npos) return {number_in(rest), 1};
-  const i64 number = number_in(rest.substr(dash + 1));
-  return {number < 2 ? -1 : number_in(rest.substr(0, dash)), number};
-}
-
 // A save leaves .step-N.tmp if it is killed, .step-N.old if it is killed while an older checkpoint
 // is removed, and the same for the links. Other hidden entries belong to someone else.
 bool is_left_by_a_save(std::string_view name) {
@@ -50,7 +34,7 @@ bool is_left_by_a_save(std::string_view name) {
     if (!name.ends_with(end)) continue;
     const std::string_view own = name.substr(0, name.size() - end.size());
     if (own == "last" || own == "best") return end != ".tmp";
-    return end != ".new" && name_of_folder(std::string(own)).step >= 0;
+    return end != ".new" && is_checkpoint_name(std::string(own));
   }
   return false;
 }
@@ -61,20 +45,6 @@ double score_of(const CheckpointOptions& options, const std::map<std::string, do
   const auto found = metrics.find(options.monitor);
   if (found == metrics.end() || !std::isfinite(found->second)) return kNoScore;
   return options.mode == MonitorMode::max ? found->second : -found->second;
-}
-
-std::string CheckpointName::text() const {
-  return number == 1 ? fmt::format("step-{}", step) : fmt::format("step-{}-{}", step, number);
-}
-
-std::vector<CheckpointName> checkpoints_in(const fs::path& folder) {
-  std::vector<CheckpointName> names;
-  for (const std::string& text : names_in(folder)) {
-    const CheckpointName name = name_of_folder(text);
-    if (name.step >= 0 && kind_of(folder / text) == PathKind::folder) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 std::vector<ScoredCheckpoint> scored_checkpoints(const fs::path& folder,
@@ -138,10 +108,8 @@ Checkpoints::Checkpoints(fs::path folder, const CheckpointOptions& options,
     : path_(std::move(folder)), options_(options) {
   make_folders("checkpoint", path_);
   folder_ = SameFolder(path_);
-  std::error_code error;
   for (const std::string& name : names_in(path_))
-    if (is_left_by_a_save(name))
-      fs::remove_all(path_ / name, error);  // a link itself, if it is one
+    if (is_left_by_a_save(name)) clear(path_ / name);
   saved_ = scored_checkpoints(path_, options_, newest_good);
   std::erase_if(saved_, [&](const ScoredCheckpoint& checkpoint) {
     return checkpoint.name != newest_good && !verifies(path_, checkpoint.name);
@@ -188,11 +156,11 @@ void Checkpoints::end_save() {
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  failure_.emplace(fmt::format("checkpoint: saving {} failed ({}); {}", last_name_.text(), reason,
-                               saved_.empty() ? "there is no good one"
-                                              : "the last good one is " +
-                                                    (path_ / saved_.back().name.text()).string()),
-                   code);
+  const std::optional<fs::path> good = newest_there();
+  failure_.emplace(
+      fmt::format("checkpoint: saving {} failed ({}); {}", last_name_.text(), reason,
+                  good ? "the last good one is " + good->string() : "there is no good one"),
+      code);
 }
 
 void Checkpoints::wait_for_save() {
@@ -220,8 +188,17 @@ void Checkpoints::finish() {
 
 std::optional<fs::path> Checkpoints::newest_good() {
   wait_for_save();
-  if (saved_.empty()) return std::nullopt;
-  return path_ / saved_.back().name.text();
+  return newest_there();
+}
+
+// Someone may have removed what was saved.
+std::optional<fs::path> Checkpoints::newest_there() const {
+  for (auto saved = saved_.rbegin(); saved != saved_.rend(); ++saved) {
+    fs::path folder = path_ / saved->name.text();
+    std::error_code error;
+    if (fs::exists(folder / kManifestFile, error) || error) return folder;
+  }
+  return std::nullopt;
 }
 
 void Checkpoints::write(const Snapshot& snapshot, const ScoredCheckpoint& saved) {
@@ -231,13 +208,20 @@ void Checkpoints::write(const Snapshot& snapshot, const ScoredCheckpoint& saved)
   try {
     folder_.check();
     check_space(path_, snapshot.bytes());
-    fs::remove_all(temporary, error);
-    if (error) throw IoError(temporary.string(), "removed", error.value());
-    snapshot.write(temporary);
+    remove_own_files(temporary);
+    for (const std::string& problem : snapshot.write(temporary))
+      if (noted_logs_.insert(problem).second)
+        notes_.push_back(
+            fmt::format("metrics: {}; checkpoints are written all the same, but a "
+                        "power failure may take lines of this file",
+                        problem));
     fs::rename(temporary, path_ / name, error);
     if (error) throw IoError((path_ / name).string(), "made", error.value());
   } catch (...) {
-    fs::remove_all(temporary, error);
+    try {
+      remove_own_files(temporary);
+    } catch (const IoError&) {  // the next start tries again
+    }
     throw;
   }
   sync_to_disk(path_.string());
@@ -265,6 +249,7 @@ void Checkpoints::link(const std::string& name, const CheckpointName& target) {
   if (fs::read_symlink(path, error) == target.text()) return;
   std::string problem = problem_in_place_of_link(path);
   if (problem.empty()) {
+    if (kind_of(path) == PathKind::folder) remove(path);
     fs::remove(fresh, error);
     fs::create_directory_symlink(target.text(), fresh, error);
     if (!error) fs::rename(fresh, path, error);
@@ -278,18 +263,14 @@ void Checkpoints::link(const std::string& name, const CheckpointName& target) {
                   path.string(), problem));
 }
 
-// Moves away what a copy has made of the link. Returns why that is not possible.
+// Why what has the name of the link has to stay; empty for a link, and for what a copy has made of
+// it.
 std::string Checkpoints::problem_in_place_of_link(const fs::path& path) const {
   const PathKind kind = kind_of(path);
   if (kind == PathKind::none || kind == PathKind::link) return "";
   if (kind != PathKind::folder) return "another file has its name";
   if (!is_copy_of_a_good_one(path)) return "a folder has its name and is no copy of a good one";
-  const fs::path hidden = path_ / ("." + path.filename().string() + ".old");
-  std::error_code error;
-  fs::remove_all(hidden, error);
-  fs::rename(path, hidden, error);
-  if (error) return error.message();
-  fs::remove_all(hidden, error);
+  if (!holds_only_own_files(path)) return "a folder has its name and holds other files too";
   return "";
 }
 
@@ -335,10 +316,30 @@ void Checkpoints::remove(const fs::path& path) {
   const fs::path hidden = path.parent_path() / ("." + path.filename().string() + ".old");
   std::error_code error;
   fs::rename(path, hidden, error);
-  if (!error) fs::remove_all(hidden, error);
-  if (error)
+  if (!error) clear(hidden);
+  else
     notes_.push_back(fmt::format("checkpoint: {} is no longer needed and cannot be removed: {}",
                                  path.string(), error.message()));
+}
+
+// Removes weft's files in a hidden folder. What else it holds gets back the name that it had.
+void Checkpoints::clear(const fs::path& hidden) {
+  fs::path left = hidden;
+  try {
+    if (remove_own_files(hidden)) return;
+    const std::string name = hidden.filename().string();
+    const fs::path before = path_ / name.substr(1, name.rfind('.') - 1);
+    if (name.ends_with(".old") && kind_of(before) == PathKind::none) {
+      std::error_code error;
+      fs::rename(hidden, before, error);
+      if (!error) left = before;
+    }
+    notes_.push_back(fmt::format("checkpoint: {} holds files of something else, which stay there",
+                                 left.string()));
+  } catch (const IoError& error) {
+    notes_.push_back(fmt::format("checkpoint: {} is no longer needed and cannot be removed: {}",
+                                 hidden.string(), error.what()));
+  }
 }
 
 }  // namespace weft::train

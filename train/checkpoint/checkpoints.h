@@ -12,13 +12,19 @@
 // newest checkpoint by its name and the best one by the saved metrics, because a copy of a run may
 // have made folders of the links, and some file systems have no links. A link that cannot be made
 // is one warning. A folder in the place of a link is replaced if it is a copy of a checkpoint that
-// verifies, and stays otherwise.
+// verifies and holds nothing else, and stays otherwise.
+//
+// Note [Files of others]
+// A user may have put notes beside the files of a checkpoint. Only weft's own files are removed
+// (train/checkpoint/own_files.h). What is left keeps its place, with one warning, and is no
+// checkpoint any more.
 #pragma once
 #include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +42,7 @@ struct CheckpointOptions {
   i64 keep_last = 1;
   i64 keep_best = 1;
   std::string monitor = "validation/loss";
-  MonitorMode mode = MonitorMode::min;
+  MonitorMode mode = MonitorMode::by_metric;
   std::string dir = {};  // "": checkpoints in the run folder
 };
 void describe(Fields& f, CheckpointOptions& o);
@@ -47,8 +53,17 @@ struct CheckpointName {
   std::string text() const;
   friend auto operator<=>(const CheckpointName&, const CheckpointName&) = default;
 };
+// Whether it is step-N or step-N-M.
+bool is_checkpoint_name(const std::string& text);
 // The checkpoints in the folder `checkpoints` of a run, oldest first, complete or not.
 std::vector<CheckpointName> checkpoints_in(const std::filesystem::path& folder);
+// Throws UserError, which begins with `subject`, unless weft can tell which of these checkpoints in
+// the folder, oldest first, is the newest: if one is of another step than its name says (a folder
+// was renamed), or if a link, which is not followed, has the name of a newer one.
+void check_names(const std::string& subject, const std::filesystem::path& folder,
+                 const std::vector<CheckpointName>& names);
+// Checks the name of one checkpoint; other names than step-N say nothing.
+void check_name(const std::string& subject, const std::filesystem::path& checkpoint);
 
 // The score of a checkpoint with these metrics: higher is better; NaN if the monitored metric was
 // not measured or is not finite.
@@ -72,8 +87,8 @@ const ScoredCheckpoint& best_of(const std::vector<ScoredCheckpoint>& checkpoints
 class Checkpoints {
  public:
   // Makes `folder` if it does not exist, and removes the remains of a killed save, which it knows
-  // by their names. Checkpoints up to `newest_good`, which is verified, count for keep_last and
-  // keep_best if they verify. Others are not touched.
+  // by their names (Note [Files of others]). Checkpoints up to `newest_good`, which is verified,
+  // count for keep_last and keep_best if they verify. Others are not touched.
   Checkpoints(std::filesystem::path folder, const CheckpointOptions& options,
               const CheckpointName& newest_good = {});
   ~Checkpoints();  // waits for the current save
@@ -99,6 +114,7 @@ class Checkpoints {
  private:
   void write(const Snapshot& snapshot, const ScoredCheckpoint& saved);
   void wait_for_save();
+  std::optional<std::filesystem::path> newest_there() const;
   void end_save();
   void report_notes();
   void link_and_retire();
@@ -107,6 +123,7 @@ class Checkpoints {
   bool is_copy_of_a_good_one(const std::filesystem::path& path) const;
   void retire();
   void remove(const std::filesystem::path& path);
+  void clear(const std::filesystem::path& hidden);
 
   std::filesystem::path path_;
   CheckpointOptions options_;
@@ -119,6 +136,7 @@ class Checkpoints {
   std::vector<ScoredCheckpoint> saved_;  // oldest first, verified
   std::vector<std::string> notes_;
   bool noted_links_ = false;
+  std::set<std::string> noted_logs_;
 };
 
 // Throws UserError unless the file system at `folder` has room for this many bytes and a margin.

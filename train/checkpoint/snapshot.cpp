@@ -40,8 +40,16 @@ i64 Snapshot::bytes() const {
   return bytes;
 }
 
-void Snapshot::write(const fs::path& folder) const {
+std::vector<std::string> Snapshot::write(const fs::path& folder) const {
   for (const fs::path& file : before_) sync_to_disk(file.string());
+  std::vector<std::string> problems;
+  for (const fs::path& file : logs_) {
+    try {
+      sync_to_disk(file.string());
+    } catch (const Error& error) {
+      problems.emplace_back(error.what());
+    }
+  }
   std::error_code error;
   fs::create_directory(folder, error);  // never its parent, which may have been moved away
   if (error) throw IoError(folder.string(), "made", error.value());
@@ -65,6 +73,7 @@ void Snapshot::write(const fs::path& folder) const {
   }
   write_file_atomically((folder / kManifestFile).string(), manifest_text(manifest));
   verify_checkpoint(folder);
+  return problems;
 }
 
 }  // namespace weft::train

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/train/evaluation/evaluator.h"
 
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -13,6 +14,18 @@ namespace weft::train {
 void Evaluation::state(State& s) {
   s("loss", loss)("accuracy", accuracy)("metrics", metrics)("tables", tables);
   s.within("samples", samples, 0, kMostSaved).within("seconds", seconds, 0, kMostSaved);
+}
+
+std::string problem_of(const Evaluation& evaluation) {
+  if (std::isfinite(evaluation.loss)) return "";
+  if (evaluation.weight == 0)
+    return fmt::format(
+        "no sample of the {} split has a weight above 0 (loss.class_weights, "
+        "loss.ignore_index); at least one is required",
+        evaluation.split);
+  return fmt::format(
+      "the loss on the {} split is {}; outputs and targets with a finite loss are required",
+      evaluation.split, evaluation.loss);
 }
 
 Evaluator::Evaluator(nn::Module& model, const LossRecipe& loss, const EvaluatorOptions& options)
@@ -65,7 +78,7 @@ std::optional<Evaluation> Evaluator::run(data::Loader& loader, std::vector<Tenso
              "required (EvaluatorOptions)",
              part.rank, part.ranks);
   check_targets(*loss_, loader);
-  metrics_.check_kind(data::stored_info(loader.dataset()));
+  metrics_.check_kind(data::stored_info(loader.dataset()), *loss_);
   prepare_input(loader, device, dtype);
 
   const NoGrad no_grad;

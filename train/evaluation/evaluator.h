@@ -62,6 +62,10 @@ struct Evaluation {
   void state(State& s);
 };
 
+// What is wrong with the loss, in one sentence; empty if it is finite. Whether the outputs or the
+// targets are the cause is not known.
+std::string problem_of(const Evaluation& evaluation);
+
 class Evaluator {
  public:
   // The model must outlive the evaluator. Throws UserError for an unknown metric, and, with

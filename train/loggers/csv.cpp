@@ -17,7 +17,7 @@ class Csv final : public Logger {
  public:
   // A resumed run keeps the columns that the table has.
   void begin(const LoggedRun& run) override {
-    file_.emplace(run, kMetricsTable);
+    file_.emplace(run, kMetricsTable, LogBeginning{"epoch,step,", 1});
     take_columns(file_->first_line());
     has_header_ = !columns_.empty();
     if (!has_header_) {

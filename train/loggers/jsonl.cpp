@@ -10,7 +10,9 @@ namespace {
 
 class Jsonl final : public Logger {
  public:
-  void begin(const LoggedRun& run) override { file_.emplace(run, kMetricsLines); }
+  void begin(const LoggedRun& run) override {
+    file_.emplace(run, kMetricsLines, LogBeginning{"{"});
+  }
   void log(const LogEvent& event) override { file_->append(line_of(event)); }
   const LogFile* file() const override { return file_ ? &*file_ : nullptr; }
 

@@ -29,6 +29,7 @@ class BinaryClassification final : public Loss {
                info.name);
     return info.target.elements();
   }
+  OutputKind output_kind() const override { return OutputKind::logits; }
   std::vector<std::string> default_metrics() const override { return {"binary_accuracy"}; }
 };
 

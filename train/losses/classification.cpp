@@ -66,6 +66,7 @@ class Classification final : public Loss {
         weights, info.name, info.classes);
     return info.classes;
   }
+  OutputKind output_kind() const override { return OutputKind::logits; }
   std::vector<std::string> default_metrics() const override { return {"accuracy"}; }
 
  private:

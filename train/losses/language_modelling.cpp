@@ -37,6 +37,7 @@ class LanguageModelling final : public Loss {
                info.name, info.has_labels() ? "labels" : "numbers", info.target);
     return info.classes;
   }
+  OutputKind output_kind() const override { return OutputKind::logits; }
   std::vector<std::string> default_metrics() const override { return {"perplexity"}; }
 
  private:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weft/autograd/variable.h"
+#include "weft/core/output_kind.h"
 #include "weft/core/registry.h"
 #include "weft/data/loader.h"
 #include "weft/nn/module.h"
@@ -38,6 +39,8 @@ class Loss {
   // The number of outputs per sample that the model must have for this data. Throws UserError,
   // naming the dataset, when its targets are of another kind than the task's.
   virtual i64 outputs(const data::DatasetInfo& info) const = 0;
+  // What the outputs of the model are. A metric that reads another kind is refused by name.
+  virtual OutputKind output_kind() const { return OutputKind::any; }
   // The metrics of a config that names none.
   virtual std::vector<std::string> default_metrics() const = 0;
 

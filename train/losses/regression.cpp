@@ -27,6 +27,7 @@ class Regression final : public Loss {
                info.name);
     return info.target.elements();
   }
+  OutputKind output_kind() const override { return OutputKind::values; }
   std::vector<std::string> default_metrics() const override { return {"mae"}; }
 
  private:

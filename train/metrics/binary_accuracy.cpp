@@ -12,6 +12,8 @@ namespace {
 class BinaryAccuracy : public Metric {
  public:
   Targets targets() const override { return Targets::values; }
+  OutputKind outputs() const override { return OutputKind::logits; }
+  Better better() const override { return Better::higher; }
   void update(const Tensor& output, const Tensor& target) override {
     WEFT_CHECK(output.elements() == target.elements(),
                "metric 'binary_accuracy': the model gives {} for targets {}; one output for each "

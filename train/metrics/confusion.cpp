@@ -114,6 +114,7 @@ class ConfusionMatrix final : public Confusion {
 class F1 final : public Confusion {
  public:
   explicit F1(bool macro) : macro_(macro) {}
+  Better better() const override { return Better::higher; }
   double value() const override {
     if (empty()) return std::numeric_limits<double>::quiet_NaN();
     double sum = 0, met = 0, hits = 0, seen = 0;

@@ -11,9 +11,12 @@ namespace {
 class MeanAbsoluteError : public Metric {
  public:
   Targets targets() const override { return Targets::values; }
+  OutputKind outputs() const override { return OutputKind::values; }
+  Better better() const override { return Better::lower; }
   void update(const Tensor& output, const Tensor& target) override {
-    const Tensor difference = sub(output, target.to(output.dtype()).reshape(output.shape()));
-    const Tensor total = sum(abs(difference)).to(DType::f64);
+    // In f64, because a sum may leave the range of f32 where the mean does not.
+    const Tensor total = pointwise_loss<kernels::L1>(
+        output.to(DType::f64), target.to(DType::f64).reshape(output.shape()), 0, Reduction::sum);
     total_ = total_.defined() ? add(total_.to(total.device()), total) : total;
     numbers_ += output.elements();
   }

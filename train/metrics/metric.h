@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "weft/core/error.h"
+#include "weft/core/output_kind.h"
 #include "weft/core/registry.h"
 #include "weft/tensor/state.h"
 #include "weft/tensor/tensor.h"
@@ -41,6 +42,12 @@ class Metric {
   // and names the metric.
   enum class Targets { any, labels, values };
   virtual Targets targets() const { return Targets::any; }
+  // What the metric reads outputs as. A loss under which they are of another kind is refused too.
+  virtual OutputKind outputs() const { return OutputKind::any; }
+  // Which values are better, for what monitors the metric (`mode: auto`). Where it is unknown, they
+  // are taken to be the lower ones, with a warning.
+  enum class Better { unknown, lower, higher };
+  virtual Better better() const { return Better::unknown; }
   // Adds a batch: `output` comes from the model, `target` from the loader.
   virtual void update(const Tensor& output, const Tensor& target) = 0;
   // The value over all batches since reset(); NaN before the first. Waits for the device.

@@ -12,6 +12,8 @@ namespace {
 class Perplexity final : public Metric {
  public:
   Targets targets() const override { return Targets::labels; }
+  OutputKind outputs() const override { return OutputKind::logits; }
+  Better better() const override { return Better::lower; }
   void update(const Tensor& output, const Tensor& target) override {
     const auto rows = static_cast<double>(output.size(0));
     samples_ += rows;

@@ -12,6 +12,7 @@ class TopK : public Metric {
  public:
   explicit TopK(i64 k) : k_(k) {}
   Targets targets() const override { return Targets::labels; }
+  Better better() const override { return Better::higher; }
   void update(const Tensor& output, const Tensor& target) override {
     count_ = count_.defined() ? count_.to(output.device())
                               : Tensor::zeros({}, DType::int64, output.device());

@@ -6,6 +6,7 @@
 #include "weft/core/atomic_file.h"
 #include "weft/core/config/parse.h"
 #include "weft/core/files.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
@@ -28,12 +29,60 @@ bool same_place(const fs::path& a, const fs::path& b) {
   return fs::equivalent(a, b, error) || absolute_path(a) == absolute_path(b);
 }
 
-// The run that run.txt names; nothing if the folder has no run.txt.
+// The run that run.txt names; nothing if the folder has no run.txt, or one of something else: weft
+// writes one line, the absolute path of a folder.
 std::optional<fs::path> owner_of(const fs::path& place) {
   if (place.empty() || kind_of(place / kOwnerFile) != PathKind::file) return std::nullopt;
   std::string text = read_file(place / kOwnerFile, kLongestPath);
-  while (text.ends_with('\n')) text.pop_back();
+  if (!text.starts_with('/') || text.find('\n') + 1 != text.size() || text.find('\0') != text.npos)
+    return std::nullopt;
+  text.pop_back();
+  std::error_code error;  // a folder that is gone, or out of reach, may have been that of a run
+  if (fs::is_regular_file(text, error)) return std::nullopt;
   return fs::path(text);
+}
+
+// A run would replace these in the folder.
+void check_no_foreign_files(const fs::path& place, const std::optional<fs::path>& owner) {
+  WEFT_CHECK(owner || kind_of(place / kOwnerFile) == PathKind::none,
+             "checkpoint.dir: {} is not of weft, which would write a file of this name; move it "
+             "away, or give another checkpoint.dir",
+             (place / kOwnerFile).string());
+  for (const char* name : {"last", "best"}) {
+    if (kind_of(place / name) != PathKind::link) continue;
+    std::error_code error;
+    const fs::path target = fs::read_symlink(place / name, error);
+    WEFT_CHECK(is_checkpoint_name(target.string()),
+               "checkpoint.dir: the link {} leads to {} and is not of weft, which would make a "
+               "link of this name; move it away, or give another checkpoint.dir",
+               (place / name).string(), target.string());
+  }
+}
+
+// The checkpoint of a run that the path is, or lies in; empty if there is none.
+fs::path checkpoint_around(const fs::path& path) {
+  fs::path at = absolute_path(fs::absolute(path));
+  for (; at.has_relative_path(); at = at.parent_path()) {
+    const fs::path place = at.parent_path();
+    std::error_code unknown;
+    const auto exists = [&](const fs::path& file) { return fs::exists(file, unknown); };
+    const bool saved = exists(at / kManifestFile) && exists(at / kTrainerStateFile);
+    const bool named =
+        is_checkpoint_name(at.filename().string()) &&
+        ((place.filename() == "checkpoints" && exists(place.parent_path() / "config.yaml")) ||
+         exists(place / kOwnerFile));
+    if (saved || named) return at;
+  }
+  return {};
+}
+
+void check_in_no_checkpoint(const char* key, const fs::path& path) {
+  if (path.empty()) return;
+  const fs::path around = checkpoint_around(path);
+  WEFT_CHECK(around.empty(),
+             "{}: {} lies in the checkpoint {}, which a later save may remove; a folder elsewhere "
+             "is required",
+             key, path.string(), around.string());
 }
 
 fs::path own_place(const fs::path& run) {
@@ -92,6 +141,8 @@ fs::path checkpoints_of(const fs::path& run) {
 }
 
 fs::path place_to_save(const fs::path& run, const std::string& dir, bool continues) {
+  check_in_no_checkpoint("run.dir", run);
+  check_in_no_checkpoint("checkpoint.dir", dir);
   if (dir.empty() && continues) {
     const std::string saved = saved_checkpoint_options(run).dir;
     WEFT_CHECK(saved.empty() || is_owned_by(saved, run),
@@ -109,6 +160,7 @@ fs::path place_to_save(const fs::path& run, const std::string& dir, bool continu
              "checkpoint.dir: {} holds the checkpoints of the run {}; another folder is "
              "required",
              dir, owner->string());
+  check_no_foreign_files(dir, owner);
   WEFT_CHECK(continues || checkpoints_in(dir).empty(),
              "checkpoint.dir: {} holds checkpoints already; resume=auto goes on with them, and "
              "another checkpoint.dir begins new ones",
@@ -140,6 +192,7 @@ std::optional<fs::path> run_of_checkpoint(const fs::path& checkpoint) {
 fs::path find_checkpoint(const fs::path& run, const std::string& name) {
   const fs::path place = checkpoints_of(run);
   const std::vector<CheckpointName> names = checkpoints_in(place);
+  if (name == "last" || name == "best") check_names("run", place, names);
   fs::path found = place / name;
   if (!names.empty() && name == "last") {
     found = place / names.back().text();
@@ -153,12 +206,15 @@ fs::path find_checkpoint(const fs::path& run, const std::string& name) {
     if (!scored.empty()) found = place / best_of(scored).name.text();
   }
   const bool plain = !name.empty() && name.find('/') == name.npos && !name.starts_with('.');
+  WEFT_CHECK(!plain || !is_checkpoint_name(name) || kind_of(found) != PathKind::link,
+             "run: {} is a link, which is not followed; a folder is required", found.string());
   WEFT_CHECK(plain && kind_of(found) == PathKind::folder,
              "run: {} has no checkpoint '{}'; it has {}", run.string(), name,
              listed_checkpoints(place));
   WEFT_CHECK(kind_of(found / kManifestFile) != PathKind::none,
              "run: {} has no {}, it was not completed; --checkpoint names another one of {}",
              found.string(), kManifestFile, listed_checkpoints(place));
+  check_name("run", found);
   return found;
 }
 

@@ -22,7 +22,8 @@ CheckpointOptions saved_checkpoint_options(const std::filesystem::path& run);
 std::filesystem::path checkpoints_of(const std::filesystem::path& run);
 
 // The folder in which a run saves, where `dir` is checkpoint.dir of the user's config, which may be
-// empty. Makes nothing. Throws UserError if another run saves there, and for a new run
+// empty. Makes nothing. Throws UserError if another run saves there, if it holds a run.txt or links
+// last and best of something else, if it or the run lies in a checkpoint, and for a new run
 // (`continues` is false) if it holds checkpoints.
 std::filesystem::path place_to_save(const std::filesystem::path& run, const std::string& dir,
                                     bool continues);

@@ -14,6 +14,13 @@ namespace weft::train {
 namespace {
 
 constexpr i64 kUnknown = -1;  // lines of a file that cannot be read
+constexpr i64 kLargest = i64{1} << 30;
+
+// An editor may have put a byte order mark before the first line.
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
 
 // The part of a text up to the end of its n-th line, or of its last whole line.
 LogPart first_lines(std::string_view text, i64 lines) {
@@ -55,33 +62,46 @@ LogPart log_until(std::string_view text, i64 bytes, i64 lines) {
   return part;
 }
 
-LogFile::LogFile(const LoggedRun& run, std::string name)
+LogFile::LogFile(const LoggedRun& run, std::string name, const LogBeginning& beginning)
     : folder_(run.folder), name_(std::move(name)) {
-  if (run.resumed_at == nullptr) {
-    folder_.cut(name_, 0);
-    return;
-  }
   try {
-    restore(*run.resumed_at, run.before);
+    if (run.resumed_at == nullptr) begin(beginning.header);
+    else restore(*run.resumed_at, run.before, beginning.text);
   } catch (const Error& error) {
     lines_ = kUnknown;
-    log_warning("resume: {} is not cut to the checkpoint: {}", folder_.file(name_).string(),
-                error.what());
+    log_warning("{} is not {}: {}", folder_.file(name_).string(),
+                run.resumed_at == nullptr ? "emptied" : "cut to the checkpoint", error.what());
   }
 }
 
-void LogFile::restore(const CheckpointAbout& at, const std::filesystem::path& other) {
-  constexpr i64 kLargest = i64{1} << 30;
+void LogFile::begin(i64 header) {
+  const std::filesystem::path path = folder_.file(name_);
+  if (kind_of(path) == PathKind::none) return;
+  const std::string text = read_file(path, kLargest);
+  if (std::count(text.begin(), text.end(), '\n') <= header) return folder_.cut(name_, 0);
+  log_warning("metrics: {} has lines of a run without a checkpoint; it is kept as {}",
+              path.string(), folder_.keep_aside(name_));
+}
+
+void LogFile::restore(const CheckpointAbout& at, const std::filesystem::path& other,
+                      std::string_view beginning) {
   const i64 bytes = entry(at.logs, name_, 0);
   const std::filesystem::path source = other.empty() ? folder_.file(name_) : other / name_;
+  const bool exists = kind_of(source) != PathKind::none;
   std::string text;
-  if (kind_of(source) != PathKind::none) {
-    text = read_file(source, kLargest);
-  } else if (bytes > 0) {
+  if (exists) text = read_file(source, kLargest);
+  if (text.empty() && bytes > 0)
     log_warning(
-        "resume: {} is missing, and with it {} bytes up to the checkpoint; {} begins after "
+        "resume: {} is {}, and with it {} bytes up to the checkpoint; {} begins after "
         "it",
-        source.string(), bytes, folder_.file(name_).string());
+        source.string(), exists ? "empty" : "missing", bytes, folder_.file(name_).string());
+  if (!text.empty() && !without_mark(text).starts_with(beginning)) {
+    const std::string kept = other.empty() ? folder_.keep_aside(name_) : source.string();
+    log_warning(
+        "resume: {} does not begin as weft has written it; it is kept as {}, and {} begins "
+        "after the checkpoint",
+        source.string(), kept, folder_.file(name_).string());
+    text.clear();
   }
   const LogPart part = log_until(text, text.empty() ? 0 : bytes,
                                  text.empty() ? 0 : entry(at.log_lines, name_, kUnknown));
@@ -90,7 +110,7 @@ void LogFile::restore(const CheckpointAbout& at, const std::filesystem::path& ot
   if (other.empty() || text.empty()) folder_.cut(name_, static_cast<i64>(text.size()));
   else folder_.write(name_, text);
   lines_ = part.lines;
-  first_line_ = text.substr(0, text.find('\n'));
+  first_line_ = without_mark(text).substr(0, without_mark(text).find('\n'));
 }
 
 bool LogFile::append(const std::string& line) {

@@ -10,13 +10,21 @@
 
 namespace weft::train {
 
+// How a log of weft begins.
+struct LogBeginning {
+  std::string_view text;  // after a byte order mark
+  i64 header = 0;         // lines before the first event
+};
+
 class LogFile {
  public:
-  // Empties the file for a run that begins. For a resumed one it cuts the file to what it was at
+  // Begins the file for a run that begins. Events that are in it, of a run that has lost its
+  // checkpoints, are kept aside. For a resumed run it cuts the file to what it was at
   // the checkpoint (log_until); later lines are removed, because the resumed run writes them again.
-  // The file of a run in another folder is copied from there. What is missing is a warning. Throws
-  // IoError only for a run that begins.
-  LogFile(const LoggedRun& run, std::string name);
+  // A file that does not begin like one of weft is kept aside too.
+  // The file of a run in another folder is copied from there. What is missing, kept aside or out of
+  // reach is a warning.
+  LogFile(const LoggedRun& run, std::string name, const LogBeginning& beginning);
 
   const std::string& name() const { return name_; }
   i64 bytes() const { return folder_.size(name_); }
@@ -27,7 +35,9 @@ class LogFile {
   bool append(const std::string& line);
 
  private:
-  void restore(const CheckpointAbout& at, const std::filesystem::path& other);
+  void begin(i64 header);
+  void restore(const CheckpointAbout& at, const std::filesystem::path& other,
+               std::string_view beginning);
 
   const RunFolder& folder_;
   std::string name_, first_line_ = {};

@@ -12,6 +12,7 @@
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/metrics/monitor_modes.h"
 #include "weft/train/run/data_digest.h"
 #include "weft/train/run/run_models.h"
 #include "weft/train/run/run_plugins.h"
@@ -30,6 +31,17 @@ ModelMetadata saved_metadata(const CheckpointReader& from) {
 const char* task_of(const data::DatasetInfo& info) {
   if (!info.has_labels()) return "regression";
   return info.target.rank() > 0 ? "language_modelling" : "classification";
+}
+
+// Throws UserError for a factor of the learning rate that is not finite, before anything is
+// written. Of a long run, this looks at some steps, the last one among them.
+void check_schedules(const Optimizers& optimizers) {
+  constexpr i64 kMost = 4096;
+  const i64 last = std::max<i64>(optimizers.length().steps - 1, 0);
+  const i64 count = std::min(last, kMost);
+  for (const ScheduledOptimizer& each : optimizers.all())
+    for (i64 i = 0; i <= count; ++i)
+      each.rates(last <= kMost ? i : i == count ? last : i * (last / count), 1);
 }
 
 }  // namespace
@@ -72,6 +84,7 @@ Orchestrator::Orchestrator(const RunConfig& config, std::string name,
                            std::vector<std::string> overrides, dist::ProcessGroup* group)
     : config_(config), origin_{std::move(name), std::move(overrides)} {
   control_.ranks = RunRanks(group);
+  set_monitor_modes(section_ref(config_));
   config_.strategy = unchained(config_.strategy);
   config_.run.plugins = plugin_records();
   find_checkpoint();
@@ -168,8 +181,9 @@ i64 Orchestrator::epochs() const {
 void Orchestrator::set_up_triggers() {
   input_.loader = loader_for(data().train, true);
   check_targets(*trainer_->shared_loss(), *input_.loader);
-  MetricSet(config_.train.metrics).check_training(*input_.loader);
+  MetricSet(config_.train.metrics).check_training(*input_.loader, *trainer_->shared_loss());
   trainer_->set_epoch_length(input_.loader->batches_per_epoch());
+  check_schedules(trainer_->optimizers());
   const i64 steps = trainer_->optimizers().length().steps_per_epoch;
   validation_.emplace("validation.every", config_.validation.every, steps);
   saves_.emplace("checkpoint.every", config_.checkpoint.every, steps);
@@ -271,7 +285,10 @@ void Orchestrator::try_one_batch() {
   };
   output_.metric_names = {"train/loss"};
   const Evaluation result = evaluation_of_first(2, config_.validation.metrics);
-  input_.first_loss = result.loss;
+  // On resume, pretrained weights are not read again, and the initial ones are not known.
+  const bool initial = !resume_.from || !config_.model.common.pretrained;
+  if (initial && data::as_stream(*data().train) == nullptr)
+    input_.first_loss = {result.loss, result.samples};
   if (data().validation != nullptr) names("validation/", result);
   if (!config_.train.metrics.empty())
     names("train/", evaluation_of_first(2, config_.train.metrics));

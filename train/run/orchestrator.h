@@ -35,11 +35,13 @@ struct RunReport {
   double seconds = 0;
   bool stopped = false;          // by the stop token, before all was done; the run can be resumed
   std::string ended_early = {};  // the reason, if a callback ended it (Orchestrator::stop)
-  std::string failed = {};  // the error, if training failed: a loss that is not finite, or no step
-  bool saved = false;       // there is a good checkpoint
+  // The error, if training or its result failed: a loss that is not finite, also that of the test,
+  // or no step.
+  std::string failed = {};
+  bool saved = false;                         // there is a good checkpoint
   std::optional<Evaluation> validation = {};  // the last one
-  // Loss of the last validation, to compare runs: infinity when training failed, and without
-  // validation data.
+  // Loss of the last validation, to compare runs: infinity when training or the test failed, and
+  // without validation data.
   double validation_loss = 0;
   // Of the final weights, averaged ones with `ema`. Not set if a stop was requested before its end.
   std::optional<Evaluation> test = {};
@@ -169,7 +171,9 @@ class Orchestrator {
 
   // orchestrator_train.cpp
   void begin();
+  void begin_run();
   void open_folder();
+  void discard_folder();
   void begin_log();
   bool train_epochs();
   void end_stream(std::string& failed);
@@ -212,7 +216,11 @@ class Orchestrator {
     // Null for data that is stored. Behind the loader, whose threads may wait for a record until
     // the stream is closed.
     std::unique_ptr<RunStream> stream = {};
-    double first_loss = 0;  // of the initial weights, on few samples
+    // Of the initial weights, on the first training samples, if both are known.
+    struct {
+      double loss = std::numeric_limits<double>::quiet_NaN();
+      i64 samples = 0;
+    } first_loss = {};
   };
   struct Output {
     std::optional<RunFolder> folder;

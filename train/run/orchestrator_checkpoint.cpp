@@ -141,7 +141,7 @@ void Orchestrator::write(Snapshot snapshot, StateParts states,
   states.clear();
   snapshot.add(kOptimizerFile, std::move(tensors));
   for (const auto& [name, bytes] : about.logs)
-    if (bytes > 0) snapshot.after(output_.folder->file(name));
+    if (bytes > 0) snapshot.after_log(output_.folder->file(name));
   const CheckpointName name = output_.checkpoints->save(std::move(snapshot), about.step, metrics);
   if (input_.stream) input_.stream->note_checkpoint(name.text());
 }

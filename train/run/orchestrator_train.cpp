@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include <unistd.h>
+
+#include "weft/core/counted.h"
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/environment.h"
@@ -20,8 +23,11 @@ void Orchestrator::open_folder() {
   const bool continues = !resume_.folder.empty();
   const std::string& dir = config_.checkpoint.dir;
   if (!continues) place_to_save(config_.run.dir, dir, false);  // before a folder is made
-  output_.folder = continues ? RunFolder::reuse(resume_.folder)
-                             : RunFolder::create(config_.run.dir, origin_.name);
+  // A run that has ended needs to write nothing.
+  const bool reads_only = continues && resume_.over && access(resume_.folder.c_str(), W_OK) != 0;
+  output_.folder = reads_only  ? RunFolder::of_another_process(resume_.folder)
+                   : continues ? RunFolder::reuse(resume_.folder)
+                               : RunFolder::create(config_.run.dir, origin_.name);
   const std::filesystem::path& run = output_.folder->path();
   const std::filesystem::path checkpoints = place_to_save(run, dir, continues);
   // Where a resumed run goes on, the next resume finds it too.
@@ -35,7 +41,8 @@ void Orchestrator::open_folder() {
   for (const std::string& line : origin_.overrides) lines += line + "\n";
   output_.folder->write("overrides.txt", lines);
   output_.folder->write("environment.json", environment_json());
-  claim_place(checkpoints, run);
+  if (reads_only) log_info("resume: {} cannot be written, and stays as it is", run.string());
+  else claim_place(checkpoints, run);
   output_.checkpoints.emplace(checkpoints, config_.checkpoint, resume_.name);
   output_.checkpoints->on_written([this](const CheckpointName& name, const auto& path) {
     output_.log.add_checkpoint(name.step, path);
@@ -59,7 +66,23 @@ void Orchestrator::begin_hooks() {
   for (const auto& strategy : hooks_.strategies()) strategy->on_train_begin(*trainer_);
 }
 
+// A run that cannot begin leaves no folder, which would hold the place of the next try.
 void Orchestrator::begin() {
+  try {
+    begin_run();
+  } catch (...) {
+    discard_folder();
+    throw;
+  }
+}
+
+void Orchestrator::discard_folder() {
+  if (!output_.folder || !ranks().is_first()) return;
+  output_.checkpoints.reset();
+  output_.folder->discard();
+}
+
+void Orchestrator::begin_run() {
   ranks().together("making the run folder", [this] {
     if (ranks().is_first()) open_folder();
   });
@@ -103,6 +126,10 @@ RunReport Orchestrator::train(std::stop_token stop) {
   } catch (const TrainingError& error) {
     failed = error.what();
     note_failure(failed);
+  } catch (const UserError& error) {  // of a config: it may not even have begun to train
+    note_failure(error.what());
+    if (trainer_->optimizer().applied_steps() == 0 && !last_checkpoint()) discard_folder();
+    throw;
   } catch (const std::exception& error) {
     note_failure(error.what());
     throw;
@@ -116,9 +143,6 @@ RunReport Orchestrator::train(std::stop_token stop) {
                    .failed = failed,
                    .saved = last_checkpoint().has_value(),  // waits for a save in progress
                    .validation = validation,
-                   .validation_loss = failed.empty() && validation
-                                          ? validation->loss
-                                          : std::numeric_limits<double>::infinity(),
                    .folder = folder()->path().string()};
   if (!report.ended_early.empty())  // a part of an epoch counts as one
     log_info("run ended early in epoch {}: {}",
@@ -126,9 +150,16 @@ RunReport Orchestrator::train(std::stop_token stop) {
   if (data().test != nullptr && complete) {
     report.test = test(control_.stop);
     complete = report.test.has_value();
-    if (complete) output_.log.add_test(report.steps, *report.test);
+    if (complete) {
+      output_.log.add_test(report.steps, *report.test);
+      report.failed = problem_of(*report.test);
+      if (!report.failed.empty()) note_failure(report.failed);
+    }
   }
-  report.stopped = failed.empty() && !complete && control_.stop.stop_requested();
+  report.validation_loss = report.failed.empty() && validation
+                               ? validation->loss
+                               : std::numeric_limits<double>::infinity();
+  report.stopped = report.failed.empty() && !complete && control_.stop.stop_requested();
   report.seconds = seconds();
   for (const auto& callback : hooks_.callbacks()) callback->on_train_end(report);
   output_.log.end(report);
@@ -327,15 +358,18 @@ void Orchestrator::check_steps() const {
 }
 
 // A loss of a thousand times that of the initial weights is finite, but nothing is being learned.
+// One that is not finite ends the run, with a sentence of its own.
 void Orchestrator::warn_if_diverged(const std::string& metric, double loss) {
   constexpr double kFactor = 1000;
-  const double first = std::abs(input_.first_loss);
-  if (progress_.diverged || !(std::abs(loss) > kFactor * std::max(1.0, first))) return;
+  const auto& [first, samples] = input_.first_loss;
+  if (progress_.diverged || std::isnan(first) || !std::isfinite(loss)) return;
+  if (!(std::abs(loss) > kFactor * std::max(1.0, std::abs(first)))) return;
   progress_.diverged = true;
   log_warning(
-      "{} is {:.3g} after step {}, and was about {:.3g} with the initial weights: the run has "
-      "diverged; try a lower learning rate, or train.clip_norm",
-      metric, loss, trainer_->optimizer().applied_steps(), input_.first_loss);
+      "{} is {:.3g} after step {}, and the loss of the first {} was {:.3g} with the initial "
+      "weights: the run seems to have diverged; try a lower learning rate, or train.clip_norm",
+      metric, loss, trainer_->optimizer().applied_steps(), counted(samples, "training sample"),
+      first);
 }
 
 // Returns nothing when a stop was requested in the validation.

@@ -122,9 +122,10 @@ void Orchestrator::check_validation() const {
                     "loss.ignore_index); at least one is required",
                     validation.samples));
   throw TrainingError(
-      fmt::format("the validation loss is {} after step {}; try a lower learning rate, or "
+      fmt::format("the validation loss is {} after step {}; {}try a lower learning rate, or "
                   "train.clip_norm",
-                  validation.loss, progress_.validated_at));
+                  validation.loss, progress_.validated_at,
+                  std::isinf(validation.loss) ? "unless a target is too large for it, " : ""));
 }
 
 // The metrics of a validation at the current step; empty if there was none.

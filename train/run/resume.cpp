@@ -12,6 +12,7 @@
 #include "weft/core/log.h"
 #include "weft/core/config/config.h"
 #include "weft/train/checkpoint/manifest.h"
+#include "weft/train/metrics/monitor_modes.h"
 #include "weft/train/run/checkpoint_place.h"
 #include "weft/train/run/run_plugins.h"
 #include "weft/train/strategies/strategies.h"
@@ -99,8 +100,12 @@ Resume newest_of(const fs::path& run, const fs::path& target) {
   std::vector<std::pair<CheckpointName, fs::path>> found;
   for (const CheckpointName& name : resume.seen) found.emplace_back(name, target);
   const fs::path before = checkpoints_of(run);
-  if (!same_folder(before, target))
-    for (const CheckpointName& name : checkpoints_in(before)) found.emplace_back(name, before);
+  check_names("resume", target, resume.seen);
+  if (!same_folder(before, target)) {
+    const std::vector<CheckpointName> names = checkpoints_in(before);
+    check_names("resume", before, names);
+    for (const CheckpointName& name : names) found.emplace_back(name, before);
+  }
   std::sort(found.begin(), found.end());
   if (found.empty()) check_no_copied_link(before);
   std::string reason;
@@ -158,6 +163,7 @@ Resume by_path(const RunConfig& config) {
     std::error_code error;
     fs::path folder = fs::canonical(path, error);  // last and best are links
     if (error) folder = path;
+    check_name("resume", folder);
     resume.from = opened(folder);
     find_run_of(resume, folder);
   } else {
@@ -259,7 +265,10 @@ Resume find_resume(const RunConfig& config) {
 }
 
 void check_changes(RunConfig before, RunConfig after) {
-  for (RunConfig* config : {&before, &after}) config->strategy = unchained(config->strategy);
+  for (RunConfig* config : {&before, &after}) {
+    config->strategy = unchained(config->strategy);
+    set_monitor_modes(section_ref(*config));
+  }
   if (after.objective.by_data) after.objective.loss = before.objective.loss;
   for (const std::string& key : after.resume.override_keys)
     WEFT_CHECK(

@@ -149,9 +149,16 @@ void describe(Fields& f, RunConfig& o) {
   f("task", o.objective.task, "sets loss.type and validation.metrics where they are not given",
     named_loss());
   f.sets_default("task", "loss.type", [&] { o.objective.loss.choose(*o.objective.task); });
-  f.sets_default("task", "validation.metrics",
-                 [&] { o.validation.metrics = o.objective.loss.make()->default_metrics(); });
+  const auto set_metrics = [&] {
+    o.validation.metrics =
+        LossRecipe::of(o.objective.loss.name()).make()->default_metrics();  // of any options
+  };
+  f.sets_default("task", "validation.metrics", set_metrics);
   f("loss", o.objective.loss, "what to minimise");
+  // The metrics of a task need not fit another loss.
+  f.sets_default("loss", "validation.metrics", [&] {
+    if (o.objective.task) set_metrics();
+  });
   f("trainer", o.trainer,
     "how a loss comes about: standard, distillation beside a teacher, or adversarial");
   f("models", o.train.models, "further models of a trainer of several, by name",

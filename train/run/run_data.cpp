@@ -79,6 +79,16 @@ data::DataRecipe located(data::DataRecipe recipe, const std::string& saved_place
   return recipe;
 }
 
+// The same samples in another place are as good, and weft cannot know whether they are the same.
+void warn_of_another_place(const std::string& place, const std::string& saved_place) {
+  std::error_code ignored;
+  if (place.empty() || saved_place.empty() || fs::path(place) == fs::path(saved_place) ||
+      fs::equivalent(place, saved_place, ignored))
+    return;
+  log_warning("data: read from {}; the run read {} before, {}", place, saved_place,
+              fs::exists(saved_place, ignored) ? "which is there too" : "which is not there now");
+}
+
 // The key, or the kind of samples, by which only the host can prepare batches; empty if there is
 // none.
 std::string prepared_on_host(const DataOptions& options, const data::Dataset& training_set) {
@@ -224,6 +234,7 @@ RunData load_data(const RunConfig& config, const std::optional<data::Normalizati
       saved_place ? located(config.data.recipe, *saved_place) : config.data.recipe;
   data::keep_vocabulary(recipe, names.classes);
   const data::TrainAndTest splits = recipe.make();
+  if (saved_place) warn_of_another_place(splits.place, *saved_place);
   WEFT_CHECK(splits.train != nullptr && splits.train->size() > 0,
              "data: {} has no training samples; at least one "
              "is required",

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 
 #include "weft/core/atomic_file.h"
 #include "weft/core/files.h"
+#include "weft/core/log.h"
 #include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/run/checkpoint_place.h"
@@ -44,6 +47,8 @@ void point(const fs::path& link, const fs::path& target) {
   fs::create_symlink(target, fresh, ignored);
   if (!ignored) fs::rename(fresh, link, ignored);
 }
+
+constexpr const char* kLatest = "runs/latest";
 
 // Two runs that begin in the same second get different folders: making the folder decides.
 fs::path made_unused(const fs::path& wanted) {
@@ -122,9 +127,13 @@ class RunFile {
 RunFolder RunFolder::create(const std::string& dir, const std::string& name) {
   if (dir.empty()) {
     const fs::path path = made_unused(fs::path("runs") / name / now_as_name());
-    point("runs/latest", fs::path(name) / path.filename());
     RunFolder folder(path);
+    folder.made_ = true;
     folder.lock();
+    std::error_code none;
+    folder.latest_before_ = fs::read_symlink(kLatest, none);
+    point(kLatest, fs::path(name) / path.filename());
+    folder.began_ = true;
     return folder;
   }
   const fs::path path(dir);
@@ -134,8 +143,10 @@ RunFolder RunFolder::create(const std::string& dir, const std::string& name) {
   check_no_run(path);
   make_folder(path);
   RunFolder folder(path);
+  folder.made_ = kind == PathKind::none;
   folder.lock();
   check_no_run(path);  // another process may have begun one before the lock
+  folder.began_ = true;
   return folder;
 }
 
@@ -152,6 +163,28 @@ RunFolder RunFolder::reuse(const std::string& dir) {
   return folder;
 }
 
+void RunFolder::discard() {
+  if (!std::exchange(began_, false)) return;
+  writes_ = false;
+  std::error_code stays;  // what cannot be removed, or is of something else
+  try {
+    same_.check();
+    for (const std::string& name : names_in(path_)) {
+      const bool own =
+          std::find(kFiles.begin(), kFiles.end(), name) != kFiles.end() || is_left_by_a_start(name);
+      if (own && kind_of(path_ / name) == PathKind::file) fs::remove(path_ / name, stays);
+    }
+    for (const std::string& name : names_in(path_ / "tensorboard"))
+      if (name.starts_with("events.out.tfevents.") && name.ends_with(".weft"))
+        fs::remove(path_ / "tensorboard" / name, stays);
+    for (const char* name : {"checkpoints", "tensorboard"})
+      if (kind_of(path_ / name) == PathKind::folder) fs::remove(path_ / name, stays);  // if empty
+    if (made_) fs::remove(path_, stays);
+    if (!latest_before_.empty()) point(kLatest, latest_before_);
+  } catch (const Error&) {  // the reason why the run does not begin is on its way
+  }
+}
+
 RunFolder RunFolder::of_another_process(const std::string& dir) {
   RunFolder folder{fs::path(dir)};
   folder.writes_ = false;
@@ -159,17 +192,25 @@ RunFolder RunFolder::of_another_process(const std::string& dir) {
 }
 
 // The operating system releases a lock when its process ends for any reason. On a file system
-// without locks, nothing is locked.
+// without locks, nothing is locked, and a warning says so.
 void RunFolder::lock() {
   same_ = SameFolder(path_);
   const std::string name = (path_ / ".lock").string();
+  const auto warn = [&](const char* action, int code) {
+    log_warning(
+        "run.dir: {} cannot be {} ({}); another process that writes to this folder is not "
+        "noticed",
+        name, action, std::generic_category().message(code));
+  };
   const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (file < 0) return;
+  if (file < 0) return warn("opened", errno);
   lock_ = std::shared_ptr<const void>(new int(file), [](const void* held) {
     close(*static_cast<const int*>(held));
     delete static_cast<const int*>(held);
   });
-  const bool taken = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const int code = flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  const bool taken = code == EWOULDBLOCK;
+  if (code != 0 && !taken) warn("locked", code);
   WEFT_CHECK(!taken, "run.dir: {} is being written by another process; one at a time is required",
              path_.string());
 }
@@ -220,6 +261,16 @@ void RunFolder::cut(const std::string& name, i64 bytes) const {
   if (kind_of(path) == PathKind::none) return;
   if (bytes > 0) return RunFile(path, O_WRONLY).cut(bytes);
   if (unlink(path.c_str()) != 0) throw IoError(path.string(), "removed", errno);
+}
+
+std::string RunFolder::keep_aside(const std::string& name) const {
+  for (int number = 1;; ++number) {
+    std::string kept = name + ".before-" + std::to_string(number);
+    if (kind_of(path_ / kept) != PathKind::none) continue;
+    if (writes_ && rename((path_ / name).c_str(), (path_ / kept).c_str()) != 0)
+      throw IoError((path_ / name).string(), "renamed", errno);
+    return kept;
+  }
 }
 
 void check_output(const std::string& file) {

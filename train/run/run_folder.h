@@ -55,6 +55,13 @@ class RunFolder {
   i64 size(const std::string& name) const;
   // Cuts a file to its first `bytes`; 0 removes it. Throws IoError.
   void cut(const std::string& name, i64 bytes) const;
+  // Renames a file to NAME.before-1, or the next number that is free. Returns the new name. Throws
+  // IoError.
+  std::string keep_aside(const std::string& name) const;
+  // Removes what create() and the run have made, if the run does not begin after all, so that the
+  // same command can be given again. Files of something else stay, and the folder with them. Does
+  // nothing in the folder of a resumed run.
+  void discard();
   // Allows another process to continue the run.
   void unlock() { lock_.reset(); }
   // Adds a line, as a whole or not at all, and hands it to the operating system. Throws IoError.
@@ -67,6 +74,8 @@ class RunFolder {
   SameFolder same_;  // of a run that this process writes
   std::shared_ptr<const void> lock_;
   bool writes_ = true;
+  bool began_ = false, made_ = false;    // the run, and its folder, by create()
+  std::filesystem::path latest_before_;  // where runs/latest led to
 };
 
 // Throws UserError if a file that a user names as an output would replace a file of a run, or lie

@@ -17,13 +17,9 @@ InputPipeline::InputPipeline(const data::DatasetInfo& info,
   WEFT_CHECK(static_cast<i64>(used.mean.size()) == channels,
              "normalize: statistics of {} channels for {}, whose samples are {}; {} are required",
              used.mean.size(), info.name, info.sample, channels);
-  std::vector<float> factor, offset;
-  for (std::size_t c = 0; c < used.mean.size(); ++c) {
-    factor.push_back(static_cast<float>(used.factor(c, info.sample_dtype)));
-    offset.push_back(static_cast<float>(used.offset(c)));
-  }
-  factor_ = Tensor::copy_of(factor, {channels}).to(device);
-  offset_ = Tensor::copy_of(offset, {channels}).to(device);
+  const std::vector<float> terms = used.terms(info.sample_dtype);
+  if (channels > 0)
+    terms_ = Tensor::copy_of(terms, {std::ssize(terms) / channels, channels}).to(device);
 }
 
 InputPipeline::InputPipeline(const data::Loader& loader,
@@ -42,7 +38,7 @@ InputPipeline::Prepared InputPipeline::operator()(const data::Batch& batch) cons
   const auto [x, target] = gather_.gathers()
                                ? gather_(batch.x.to(device_))
                                : data::Batch{batch.x.to(device_), batch.y.to(device_)};
-  return {Variable(x.dtype() == DType::int64 ? x : normalize(x, factor_, offset_).to(dtype_)),
+  return {Variable(x.dtype() == DType::int64 ? x : normalize(x, terms_).to(dtype_)),
           is_floating(target.dtype()) ? target.to(dtype_) : target};
 }
 

@@ -41,7 +41,7 @@ class InputPipeline {
   TensorTree more_of(const data::Batch& batch) const { return batch.more.to(device_).cast(dtype_); }
 
  private:
-  Tensor factor_, offset_;
+  Tensor terms_;
   data::ResidentGather gather_;
   Device device_;
   DType dtype_;

@@ -50,7 +50,7 @@ bool MetricSet::is_table(const std::string& name) const {
   return false;
 }
 
-void MetricSet::check_kind(const data::DatasetInfo& info) const {
+void MetricSet::check_kind(const data::DatasetInfo& info, const Loss& loss) const {
   each_named(names_, metrics_, [&](const Metric& metric) {
     const Metric::Targets kind = metric.targets();
     WEFT_CHECK(kind != Metric::Targets::labels || info.target_dtype == DType::int64,
@@ -58,6 +58,11 @@ void MetricSet::check_kind(const data::DatasetInfo& info) const {
                info.target_dtype);
     WEFT_CHECK(kind != Metric::Targets::values || !info.has_labels(),
                "the targets of {} are class labels; values are required", info.name);
+    const OutputKind read = metric.outputs(), given = loss.output_kind();
+    WEFT_CHECK(read == given || read == OutputKind::any || given == OutputKind::any,
+               "the outputs of the model are {} under {}; {} are required", enum_name(given),
+               loss.name().empty() ? "the loss" : fmt::format("loss '{}'", loss.name()),
+               enum_name(read));
   });
 }
 
@@ -69,8 +74,8 @@ void MetricSet::check_merge() {
   });
 }
 
-void MetricSet::check_training(const data::Loader& loader) const {
-  check_kind(data::stored_info(loader.dataset()));
+void MetricSet::check_training(const data::Loader& loader, const Loss& loss) const {
+  check_kind(data::stored_info(loader.dataset()), loss);
   each_named(names_, metrics_, [&](Metric& metric) {
     WEFT_CHECK(
         !loader.options().mix || metric.targets() != Metric::Targets::labels,

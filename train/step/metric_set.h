@@ -25,13 +25,13 @@ class MetricSet {
   bool is_table(const std::string& name) const;
 
   // The checks throw UserError, naming the metric. They are made before anything is measured.
-  // For targets of another kind than it measures.
-  void check_kind(const data::DatasetInfo& info) const;
+  // For targets of another kind than it measures, and outputs of another kind than it reads.
+  void check_kind(const data::DatasetInfo& info, const Loss& loss) const;
   // For one that ranks cannot merge.
   void check_merge();
   // For one that cannot measure training (`train.metrics`): its state is not saved, or the batches
   // of the loader are mixed and have no labels.
-  void check_training(const data::Loader& loader) const;
+  void check_training(const data::Loader& loader, const Loss& loss) const;
 
   void reset();
   // Adds a batch. Of sequences each position is a sample. Samples whose label `loss` ignores are

@@ -46,8 +46,10 @@ class StepMetrics {
   // the targets of a micro-batch on the host.
   void measure(const Loss& loss, const std::function<Tensor(i64)>& labels_of);
 
-  // Throws UserError for batches that a metric cannot measure.
-  void check(const data::Loader& loader) const { metrics_.check_training(loader); }
+  // Throws UserError for batches, and for outputs under the loss, that a metric cannot measure.
+  void check(const data::Loader& loader, const Loss& loss) const {
+    metrics_.check_training(loader, loss);
+  }
   const std::vector<std::string>& names() const { return metrics_.names(); }
   void reset() { metrics_.reset(); }
   // Gives the values since reset() over the samples of all ranks, which call it together. Waits for

@@ -45,17 +45,25 @@ void StepScalars::prepare(i64 in_flight) {
   send_rates(in_flight);
 }
 
-// The host knows the count of applied steps except for the steps in flight.
+// The host knows the count of applied steps except for the steps in flight. A learning rate that is
+// refused is an error only when its step begins, because training may end before it.
 void StepScalars::send_rates(i64 in_flight) {
   for (std::size_t i = 0; i < rates_.size(); ++i) {
     const i64 known = optimizers_.all()[i].optimizer->applied_steps();
     kernels::RateTable& table = rates_[i].table;
     if (rates_version_ == optimizers_.rates_version() && known >= table.first &&
-        known + in_flight < table.first + kernels::RateTable::kSteps)
+        known + in_flight < table.first + rates_[i].count)
       continue;
     table.first = known;
-    for (i64 step = 0; step < kernels::RateTable::kSteps; ++step)
-      table.at[step] = optimizers_.rates(i, known + step);
+    i64& count = rates_[i].count;
+    for (count = 0; count < kernels::RateTable::kSteps; ++count) {
+      try {
+        table.at[count] = optimizers_.rates(i, known + count);
+      } catch (const UserError&) {
+        if (count <= in_flight) throw;
+        break;
+      }
+    }
     rates_[i].on_device.send(table);
   }
   rates_version_ = optimizers_.rates_version();

@@ -68,6 +68,7 @@ class StepScalars {
   struct Rates {
     DeviceValue<kernels::RateTable> on_device;
     kernels::RateTable table = {};
+    i64 count = 0;  // of its learning rates that are there
   };
 
   Optimizers& optimizers_;

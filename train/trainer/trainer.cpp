@@ -9,6 +9,7 @@
 #include "weft/core/log.h"
 #include "weft/dist/process_group.h"
 #include "weft/tensor/random.h"
+#include "weft/train/metrics/monitor_modes.h"
 #include "weft/train/trainer/trainers.h"
 
 namespace weft::train {
@@ -16,6 +17,7 @@ namespace {
 
 TrainerOptions checked(TrainerOptions options) {
   validate("Trainer", section_ref(options));
+  set_monitor_modes(&options.scheduler, "scheduler");
   const dist::ProcessGroup* ranks = options.ranks.group;
   WEFT_CHECK(
       ranks == nullptr || options.out_of_memory == OnOutOfMemory::error,
@@ -193,7 +195,7 @@ EpochResult Trainer::train_one_epoch(data::Loader& loader) {
 void Trainer::begin_epoch(data::Loader& loader) {
   synchronize();
   check_targets(loss(), loader);
-  step_.metrics().check(loader);
+  step_.metrics().check(loader, loss());
   set_epoch_length(loader.batches_per_epoch());
   if (step_.read_from(loader)) invalidate_graphs();
   optimizers_.zero_grad();

@@ -51,8 +51,9 @@ void describe_train(Fields& f, Options& o) {
   f("epochs", o.epochs, "passes over the training data", at_least(1));
   if constexpr (requires { o.batch_size; })
     f("batch_size", o.batch_size, "samples per batch", at_least(1));
-  f("clip_norm", o.clip_norm, "maximum global gradient norm; 0: off", non_negative);
-  f("clip_value", o.clip_value, "clip each gradient element to ±this value; 0: off", non_negative);
+  f("clip_norm", o.clip_norm, "maximum global gradient norm; 0: off", non_negative_f32);
+  f("clip_value", o.clip_value, "clip each gradient element to ±this value; 0: off",
+    non_negative_f32);
   f("accumulate", o.accumulate, "batches per optimizer step", at_least(1));
   f("out_of_memory", o.out_of_memory,
     "what to do when memory runs out in a step: end with an error, or make the step again with its "
@@ -66,6 +67,8 @@ void describe_train(Fields& f, Options& o) {
   f("capture", o.capture, "on a GPU, run whole steps as CUDA graphs");
   if constexpr (requires { o.metrics; })
     f("metrics", o.metrics, "of training batches, by name, like accuracy; empty: the loss alone");
+  f.rule(o.clip_norm <= 0 || o.clip_norm >= kLeastF32, "clip_norm", optim::kLimitRequired);
+  f.rule(o.clip_value <= 0 || o.clip_value >= kLeastF32, "clip_value", optim::kLimitRequired);
   f.rule(o.clip_norm == 0 || o.clip_value == 0, "clip_value", "0 where clip_norm is given");
   f.rule(!o.capture || o.out_of_memory == OnOutOfMemory::error, "capture",
          "false where out_of_memory is split");
