@@ -91,11 +91,11 @@ void show(const train::Trace& trace, const InspectArguments& arguments) {
   if (!arguments.html.empty()) {
     view::write_page(arguments.html,
                      view::trace_page(trace, std::filesystem::path(arguments.config).filename()));
-    print_formatted("trace: %s\n", printable(arguments.html).c_str());
+    print_formatted("trace: %s\n", printable_line(arguments.html).c_str());
   }
   if (!arguments.perfetto.empty()) {
     view::write_output(arguments.perfetto, to_perfetto(trace));
-    print_formatted("trace: %s\n", printable(arguments.perfetto).c_str());
+    print_formatted("trace: %s\n", printable_line(arguments.perfetto).c_str());
   }
   if (arguments.text || (arguments.html.empty() && arguments.perfetto.empty()))
     print_text(to_text(trace));

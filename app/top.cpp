@@ -2,6 +2,7 @@
 // `weft top RUN`: the curves of a run in the terminal, while another process trains it.
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -37,7 +38,7 @@ class WatchedRun {
                "top: {} has no config.yaml; the folder of a run is required", run);
     view_.name = folder_.lexically_normal().string();
     read();
-    if (!error_.empty()) throw UserError(error_);  // it never was a run's
+    if (first_error_) std::rethrow_exception(first_error_);  // it never was a run's
   }
 
   view::TopView& view() { return view_; }
@@ -49,6 +50,7 @@ class WatchedRun {
       else if (kind_of(folder_ / "metrics.jsonl") != PathKind::none) history_.emplace(folder_);
     } catch (const Error& error) {
       error_ = error.what();
+      first_error_ = std::current_exception();
       history_.reset();  // it may have taken a part of what it read
     }
     view_.history = history_ ? &*history_ : nullptr;
@@ -77,6 +79,7 @@ class WatchedRun {
   std::optional<view::History> history_;
   view::TopView view_;
   std::string error_;
+  std::exception_ptr first_error_;  // of the last read that failed
   Clock::time_point start_ = Clock::now();
 };
 

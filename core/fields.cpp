@@ -180,7 +180,7 @@ std::string limit_of_type(ValueRef value, const Check& check) {
     if (check.low == kLeastF32 && **real > 0 && **real < kLeastF32)
       return fmt::format("; at least {:.8g}, the least of f32, is required", kLeastF32);
     if (check.high == kMostF32 && **real > kMostF32)
-      return fmt::format("; at most {:.8g}, the largest of f32, is allowed", kMostF32);
+      return fmt::format("; at most {:.7g}, the largest of f32, is allowed", kMostF32);
     return "";
   }
   const auto* narrow = std::get_if<int*>(&value);

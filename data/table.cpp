@@ -170,18 +170,11 @@ class TableReader {
         learn_categories(column, rows);
         continue;
       }
-      double sum = 0;
-      i64 count = 0;
-      for (const i64 row : rows.indices)
-        if (const auto value = number(*rows.file, row, column)) {
-          sum += *value;
-          ++count;
-        }
+      const i64 count = learn_numbers(column, rows);
       WEFT_CHECK(count > 0 || options_.missing != Missing::mean,
                  "csv: {}: column '{}' has no value in {} training rows; at least one is required, "
                  "or data.columns without it",
                  options_.path, name_of(column), std::ssize(rows.indices));
-      column.mean = count > 0 ? sum / static_cast<double>(count) : 0;
     }
     if (options_.task == TableTask::auto_) {
       const bool numbers = std::all_of(rows.indices.begin(), rows.indices.end(), [&](i64 row) {
@@ -194,12 +187,38 @@ class TableReader {
     } else {
       target_.categorical = options_.task == TableTask::classification;
     }
-    if (!target_.categorical) return;
+    if (!target_.categorical) {
+      learn_numbers(target_, rows);
+      return;
+    }
     for (const i64 row : rows.indices) check_name(*rows.file, row, target_);
     learn_categories(target_, rows);
     WEFT_CHECK(target_.categories.size() > 1,
                "csv: every row of {} has the same '{}'; at least two classes are required",
                options_.path, options_.target);
+  }
+
+  // The mean. Returns the count of the values. Warns of a column that is not the same as f32.
+  i64 learn_numbers(Column& column, const Rows& rows) const {
+    double mean = 0, squares = 0, lost_squares = 0;
+    i64 count = 0;
+    for (const i64 row : rows.indices)
+      if (const auto value = number(*rows.file, row, column)) {
+        const double apart = *value - mean;
+        mean += apart / static_cast<double>(++count);
+        squares += apart * (*value - mean);
+        const double lost = *value - static_cast<double>(static_cast<float>(*value));
+        lost_squares += lost * lost;
+      }
+    column.mean = mean;
+    constexpr double kShare = 1e-3;
+    if (squares > 0 && lost_squares > kShare * kShare * squares)
+      log_warning(
+          "csv: {}: column '{}' has values near {:.9g} that differ by about {:.3g}, and f32 rounds "
+          "them by about {:.3g}; their differences from one of them would keep their digits",
+          options_.path, name_of(column), mean, std::sqrt(squares / static_cast<double>(count)),
+          std::sqrt(lost_squares / static_cast<double>(count)));
+    return count;
   }
 
   void check_target(const CsvFile& file, i64 row) const {

@@ -74,7 +74,7 @@ std::vector<double> Optimizer::gradient_norms() {
 
 void Optimizer::set_lr(double lr) {
   WEFT_CHECK(non_negative_f32.accepts(lr),
-             "optimizer: a learning rate of {} given; a number from 0 to {:.8g} is required", lr,
+             "optimizer: a learning rate of {} given; a number from 0 to {:.7g} is required", lr,
              kMostF32);
   ++state_version_;
   control_.lr = lr;

@@ -30,7 +30,7 @@
 namespace weft::optim {
 
 // What is required of clip_norm and clip_value, for messages.
-inline constexpr const char* kLimitRequired = "0, or a number from 1.1754944e-38 to 3.4028235e+38";
+inline constexpr const char* kLimitRequired = "0, or a number from 1.1754944e-38 to 3.402823e+38";
 
 struct UpdateOptions {
   double clip_norm = 0;   // maximum global gradient norm; 0 for no limit

@@ -69,6 +69,7 @@ class Plateau : public WarmSchedule {
 
 void describe(Fields& f, PlateauOptions& o) {
   f("monitor", o.monitor, "metric to watch");
+  f.rule(!o.monitor.empty(), "monitor", "the name of a metric");
   f("mode", o.mode, kMonitorModeHelp);
   f("factor", o.factor, "multiplies the learning rate at a plateau", from_to_below(0, 1));
   f("patience", o.patience, "validations without improvement that are tolerated", non_negative);

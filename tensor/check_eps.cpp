@@ -8,7 +8,7 @@ namespace weft {
 
 void check_eps(const char* op, double eps) {
   WEFT_CHECK(eps == 0 || positive.accepts(eps),
-             "{}: eps is {}; 0 or a number from {:.8g} to {:.8g} is required", op, eps, kLeastF32,
+             "{}: eps is {}; 0 or a number from {:.8g} to {:.7g} is required", op, eps, kLeastF32,
              kMostF32);
 }
 

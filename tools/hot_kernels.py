@@ -25,7 +25,10 @@ ROW = rf"{TYPES},(true|false),(true|false),(4|8)"
 RULES = [
     Rule("elementwise", rf"unary_(forward|backward)_kernel<\w+,{TYPES}>"),
     Rule("elementwise", rf"affine_kernel<{TYPES}>"),
-    Rule("parametric", rf"parametric_(forward|backward)_kernel<\w+,{TYPES}>"),
+    Rule("parametric", rf"parametric_forward_kernel<\w+,{TYPES}>"),
+    Rule("parametric", rf"parametric_backward_kernel<Clamp,{TYPES}>"),
+    # For sm_100 ptxas loads a pack in two parts. The function of double takes far longer.
+    Rule("parametric", rf"parametric_backward_kernel<Pow,{TYPES}>", load=64),
     Rule("broadcast", rf"binary_plain_kernel<\w+,{TYPES}>"),
     Rule("clip_values", r"clip_values_kernel<float>"),
     Rule("pointwise_loss", rf"loss_(each|backward)_kernel<\w+,{TYPES}.*>"),

@@ -9,6 +9,8 @@
 namespace weft::view {
 namespace {
 
+constexpr double kMost = 1e300;  // so that the difference of two values is finite
+
 // The round number 1, 2 or 5 · 10^k that cuts a range in at most about `most` parts.
 double round_step(double range, int most) {
   const double raw = range / std::max(1, most), power = std::pow(10, std::floor(std::log10(raw)));
@@ -63,11 +65,13 @@ void put_ticks(Axis& axis, double step) {
 }  // namespace
 
 double Axis::share_of(double value) const {
-  if (!logarithmic) return (value - low) / (high - low);
+  if (!logarithmic) return (std::clamp(value, -kMost, kMost) - low) / (high - low);
   return std::log(std::max(value, low * 1e-3) / low) / std::log(high / low);
 }
 
 Axis linear_axis(double low, double high, int most, bool at_ticks) {
+  low = std::clamp(low, -kMost, kMost);
+  high = std::clamp(high, -kMost, kMost);
   if (high - low < std::max(std::fabs(low), std::fabs(high)) * 1e-9 || low == high) {
     const double room = low == 0 ? 1 : std::fabs(low) * 0.1;
     low -= low == 0 ? 0 : room;

@@ -2,6 +2,7 @@
 #include "weft/core/config/compose.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "weft/core/files.h"
 #include "weft/core/nearest.h"
 #include "weft/core/config/merge.h"
 #include "weft/core/config/parse.h"
@@ -114,15 +116,17 @@ class Composer {
       return stop(wanted, fmt::format("expected the file {}, which does not exist{}", name,
                                       nearest_file(path)));
     }
+    errno = 0;
     std::ifstream file(path, std::ios::binary);
     // Reads at most one byte above the limit, which is enough for the parser to refuse the text.
     std::string text(static_cast<std::size_t>(kMaxBytes) + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    const int reason = errno;
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (fs::is_directory(path, error))
       return stop(wanted, fmt::format("expected a file, got the folder {}", name));
-    if (!file && !file.eof())
-      return stop(wanted, fmt::format("expected the file {}, which cannot be read", name));
+    if (file.bad() || (!file && !file.eof()))  // the file may be whole
+      throw IoError(name, "read", reason != 0 ? reason : EIO);
     return load_text(text, name, wanted, choices, root);
   }
 

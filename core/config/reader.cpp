@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "weft/core/registry.h"
 #include "weft/core/config/parse.h"
 #include "weft/core/config/scalar.h"
+#include "weft/core/config/short_forms.h"
 
 namespace weft::config {
 namespace {
@@ -109,12 +111,17 @@ class SectionReader final : public Fields {
   }
 
  private:
-  // In braces, YAML takes `lr: 0,001` for `lr: 0` and a key `001` without a value.
+  // In braces, YAML takes `lr: 0,001` for `lr: 0` and a key `001` without a value, and 1,000,000
+  // for 1 and two keys.
   std::string comma_advice(std::size_t i) const {
-    const Entry &number = map_.entries[i - 1], &digits = map_.entries[i];
-    const bool halves = digits.value.is_empty_value() && number.value.is(Node::Kind::scalar) &&
-                        !number.value.quoted;
-    const std::string advice = halves ? if_one_number(number.value.text, digits.key) : "";
+    const Entry& number = map_.entries[i - 1];
+    if (!number.value.is(Node::Kind::scalar) || number.value.quoted) return "";
+    std::string rest;
+    for (; i < map_.entries.size() && map_.entries[i].value.is_empty_value(); ++i)
+      rest += (rest.empty() ? "" : ",") + map_.entries[i].key;
+    if (rest.empty()) return "";
+    const std::string advice =
+        if_one_number(number.value.text, rest, integers_.contains(number.key));
     return advice.empty() ? "" : fmt::format("; write {}: {}", number.key, advice);
   }
 
@@ -122,6 +129,8 @@ class SectionReader final : public Fields {
     const std::string key(field.key);
     const std::string path = joined(at_.path, key);
     keys_.push_back(key);
+    if (std::holds_alternative<i64*>(value) || std::holds_alternative<int*>(value))
+      integers_.insert(key);
     if (session_.described.size() < kMostDescribed) session_.described.push_back(path);
     if (const Entry* entry = entry_of(map_, key))
       return read_value(session_, {entry->place, path}, entry->value, value, field.check);
@@ -152,36 +161,10 @@ class SectionReader final : public Fields {
   std::string what_;  // "optimizer 'adamw'", for messages
   std::size_t mistakes_before_;
   std::vector<std::string> keys_;
+  std::set<std::string> integers_;  // those of keys_ whose value is one
   std::vector<std::pair<std::string, std::function<void()>>> absent_;
   std::vector<std::pair<std::string, std::string>> broken_;  // rules: key, what is required
 };
-
-// A scalar in the place of a section is the section's type.
-Node as_map(const Node& scalar, const Place& place) {
-  Node map{.kind = Node::Kind::map, .place = scalar.place};
-  map.set("type", place) = scalar;
-  return map;
-}
-
-// Returns {conv: {out: 32}} or {conv: 32} as {type: conv, out: 32}. A value that is no section
-// belongs to the first key of the entry.
-Node as_typed(const Node& node, AnyRecipe& recipe) {
-  const Entry& entry = node.entries.front();
-  Node typed{.kind = Node::Kind::map, .place = node.place};
-  Node& type = typed.set("type", entry.place);
-  type = {.kind = Node::Kind::scalar, .place = entry.place, .text = entry.key};
-  const std::vector<std::string> names = recipe.names();
-  const std::string name = recipe.registry().canonical(entry.key);
-  if (entry.value.is(Node::Kind::map)) {
-    for (const Entry& option : entry.value.entries)
-      typed.set(option.key, option.place) = option.value;
-  } else if (!entry.value.is_empty_value() &&
-             std::find(names.begin(), names.end(), name) != names.end()) {
-    const auto rows = field_rows(recipe.registry(), name);
-    typed.set(rows.empty() ? entry.key : rows.front().key, entry.value.place) = entry.value;
-  }
-  return typed;
-}
 
 bool has_key(SectionRef section, std::string_view key) {
   const auto rows = field_rows(section);
@@ -387,6 +370,8 @@ class ValueReader {
       return "";
     const std::string whole = if_one_number(before->text, node_.text, is_integer);
     if (whole.empty()) return "";
+    if (before->text.size() == 3 && node_.text.size() == 3)  // perhaps the end of 1,500,000
+      return "write thousands without a comma, and a decimal point";
     const std::size_t zeros = node_.text.find_first_not_of('0');
     const std::string alone = zeros == node_.text.npos ? "0" : node_.text.substr(zeros);
     return fmt::format("write {}{}", whole,

@@ -129,8 +129,7 @@ std::string separator_hint(std::string_view text, bool is_integer, std::string_v
   if (!thousands.empty()) return fmt::format("write {}{}", thousands, unit);
   std::string bare(text);
   std::erase(bare, '_');
-  const auto number = number_in(bare);
-  if (bare == text || !number || number->leading_zero()) return "";
+  if (bare == text || !is_number(bare, is_integer)) return "";
   return fmt::format("write {}{}", bare, unit);
 }
 
@@ -213,7 +212,9 @@ CommaNumbers comma_numbers(std::string_view text, bool is_integer) {
 std::string if_one_number(std::string_view left, std::string_view right, bool is_integer) {
   const std::string_view number = right.substr(0, right.size() - unit_length(right));
   const std::string_view unit = right.substr(number.size());
-  const auto [decimal, thousands] = comma_numbers(fmt::format("{},{}", left, number), is_integer);
+  constexpr std::string_view kSteps = "ba";  // whole numbers
+  const auto [decimal, thousands] =
+      comma_numbers(fmt::format("{},{}", left, number), is_integer || unit == kSteps);
   if (decimal.empty() && thousands.empty()) return "";
   const bool both = !decimal.empty() && !thousands.empty();
   return fmt::format("{}{}{}{}{} if {},{} is one number", decimal, decimal.empty() ? "" : unit,

@@ -142,8 +142,8 @@ TEST(BatchNorm, RefusesAnEpsThatIsNegativeOrTooSmall) {
   const Variable x(Tensor::full({4, 2}, 1));
   const Tensor statistics = Tensor::full({2}, 1);
   for (const double eps : {-1.0, 1e-50, static_cast<double>(NAN)}) {
-    const std::string wanted = fmt::format(
-        "eps is {}; 0 or a number from 1.1754944e-38 to 3.4028235e+38 is required", eps);
+    const std::string wanted =
+        fmt::format("eps is {}; 0 or a number from 1.1754944e-38 to 3.402823e+38 is required", eps);
     const auto refusal = [](const auto& call) { return test_support::message_of(call); };
     EXPECT_EQ(refusal([&] { batch_norm(x, {}, {}, {.eps = eps}); }), "batch_norm: " + wanted);
     EXPECT_EQ(refusal([&] { batch_norm_eval(x, {}, {}, statistics, statistics, {.eps = eps}); }),

@@ -107,7 +107,7 @@ TEST(Fields, ValidateReportsEveryRefusedValue) {
             "options: lr: expected a number above 0, got 1e-50; at least 1.1754944e-38, the least "
             "of f32, is required");
   EXPECT_EQ(refusal({.lr = 1e39}),
-            "options: lr: expected a number above 0, got 1e+39; at most 3.4028235e+38, the largest "
+            "options: lr: expected a number above 0, got 1e+39; at most 3.402823e+38, the largest "
             "of f32, is allowed");
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include "weft/core/log.h"
 #include "weft/data/csv_file.h"
 #include "weft/data/subset.h"
 #include "weft/device/allocation_budget.h"
@@ -115,6 +116,27 @@ TEST_F(Tables, HaveANumberForEachColumnAndCategory) {
   EXPECT_EQ(classes.train->info().class_names, (Texts{"Aarau", "Bern"}));
   EXPECT_EQ(targets_of_table<i64>(*classes.train), (std::vector<i64>{1, 0, 1}));
   EXPECT_EQ(inputs_of_table(*classes.train), (std::vector<float>{10, 20.5, 30}));
+}
+
+TEST_F(Tables, AColumnThatF32RoundsIsNamed) {
+  const auto warnings = [&](const std::string& text) {
+    std::string all;
+    const LogSink before = set_log_sink(
+        [&](LogLevel, std::string_view message) { all += std::string(message) + "\n"; });
+    made(text, {.target = "y", .test_split = 0});
+    set_log_sink(before);
+    return all;
+  };
+  const std::string seconds = warnings("t,y\n1790000001,1\n1790000017,2\n1790000044,3\n");
+  EXPECT_NE(seconds.find("column 't' has values near 1.79000002e+09 that differ by about 17.7, and "
+                         "f32 rounds them by about"),
+            std::string::npos)
+      << seconds;
+  EXPECT_NE(warnings("x,y\n1,100000000.001\n2,100000000.002\n").find("column 'y'"),
+            std::string::npos);
+  for (const char* text : {"x,y\n0.1,1\n0.1,2\n", "x,y\n1999,1e-30\n2024,2e-30\n",
+                           "x,y\n16777215,0.1\n16777216,0.2\n", "x,y\n3e38,1\n-3e38,2\n"})
+    EXPECT_EQ(warnings(text).find("f32"), std::string::npos) << text;
 }
 
 TEST_F(Tables, ClassesThatAreNumbersAreSortedAsNumbers) {

@@ -121,7 +121,7 @@ TEST(LossScaler, refuses_what_a_config_refuses) {
   EXPECT_EQ(refusal({.init_scale = 0.5}), "LossScaler: init_scale: expected at least min_scale");
   EXPECT_EQ(refusal({.init_scale = 1e39, .max_scale = 1e39})
                 .find("LossScaler: init_scale: expected a number above 0, got 1e+39; at most "
-                      "3.4028235e+38, the largest of f32, is allowed"),
+                      "3.402823e+38, the largest of f32, is allowed"),
             0u);
   EXPECT_EQ(refusal({}), "no error");
 }

@@ -111,6 +111,7 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
   // This one is valid, but of another version.
   write(checkpoint / kModelFile, model);
   Snapshot later;
+  later.add(kModelFile, TensorMap{});
   later.add(kTrainerStateFile, std::string(R"({"schema": 99})"));
   later.add(kOptimizerFile, TensorMap{});
   later.write(folder_ / "later");
@@ -118,6 +119,7 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
             std::string::npos);
   // This one is valid, but not written by weft.
   Snapshot foreign;
+  foreign.add(kModelFile, TensorMap{});
   foreign.add(kTrainerStateFile, std::string(R"({"schema": 2, "step": "seven"})"));
   foreign.add(kOptimizerFile, TensorMap{});
   foreign.write(folder_ / "foreign");
@@ -125,6 +127,7 @@ TEST_F(CheckpointFiles, RefusalsSayWhatIsWrong) {
             std::string::npos)
       << refusal(folder_ / "foreign");
   Snapshot astray;
+  astray.add(kModelFile, TensorMap{});
   TensorMap state;
   astray.add(kTrainerStateFile, trainer_state_text({.step = 7}, {{"trainer", {"{}", {}}}}, state));
   astray.add(kOptimizerFile, TensorMap{{"nobody.average", Tensor::full({3}, 0.5)}});

@@ -9,6 +9,7 @@
 
 #include "weft/tests/train/config_sample.h"
 #include "weft/tests/support/scratch_folder.h"
+#include "weft/core/files.h"
 #include "weft/core/config/merge.h"
 #include "weft/core/config/parse.h"
 
@@ -140,6 +141,8 @@ TEST_F(ConfigCompose, MissingFilesNameTheNearest) {
             "b.yaml:1:12: defaults: expected the file optimizer/fats.yaml, which does "
             "not exist; did you mean 'fast.yaml'?");
   EXPECT_EQ(refusal("optimizer"), "optimizer: expected a file, got the folder optimizer");
+  // Its first page is not there to be read, which is no mistake in the config.
+  EXPECT_THROW(load<Config>("/proc/self/mem"), IoError);
 }
 
 TEST_F(ConfigCompose, CyclesDepthAndMalformedListsAreRefused) {

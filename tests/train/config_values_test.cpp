@@ -138,6 +138,26 @@ INSTANTIATE_TEST_SUITE_P(
              "a.yaml:1:19: optimizer.000: expected a key of rule 'adaptive' (type, lr, "
              "weight_decay, betas, param_groups), got '000'; write lr: 1.000 or 1000 if 1,000 is "
              "one number"},
+        Case{"train: {epochs: 1,000}",
+             "a.yaml:1:19: train.000: expected a key of train (epochs, batch_size, clip_norm, "
+             "capture), got '000'; write epochs: 1000 if 1,000 is one number"},
+        Case{"checkpoint: {every: 1,000ba}",
+             "a.yaml:1:14: checkpoint.every: expected a duration such as 3ep or 200ba, got '1'; "
+             "write 1ep (epochs) or 1ba (batches)\n"
+             "a.yaml:1:23: checkpoint.000ba: expected a key of checkpoint (every, keep_last), got "
+             "'000ba'; write every: 1000ba if 1,000ba is one number"},
+        Case{"train: {batch_size: 1,500,000}",
+             "a.yaml:1:23: train.500: expected a key of train (epochs, batch_size, clip_norm, "
+             "capture), got '500'; write batch_size: 1500000 if 1,500,000 is one number\n"
+             "a.yaml:1:27: train.000: expected a key of train (epochs, batch_size, clip_norm, "
+             "capture), got '000'"},
+        Case{"train: {epochs: 1,5}",
+             "a.yaml:1:19: train.5: expected a key of train (epochs, batch_size, clip_norm, "
+             "capture), got '5'"},
+        Case{"hidden: [1,500,000]",
+             "a.yaml:1:16: hidden[2]: expected an integer above 0, got '000'; write thousands "
+             "without a comma, and a decimal point"},
+        Case{"seed: 1_0.5", "a.yaml:1:1: seed: expected an integer, got '1_0.5'"},
         Case{"optimizer: {betas: [0,001, .5]}",
              "a.yaml:1:23: optimizer.betas[1]: expected a number from 0 to below 1, got '001'; "
              "write 0.001 if 0,001 is one number, and 1 if 001 is one"},
@@ -165,7 +185,7 @@ INSTANTIATE_TEST_SUITE_P(
              "1.1754944e-38, the least of f32, is required"},
         Case{"optimizer:\n  lr: 1e39",
              "a.yaml:2:3: optimizer.lr: expected a number above 0, got '1e39'; at most "
-             "3.4028235e+38, the largest of f32, is allowed"},
+             "3.402823e+38, the largest of f32, is allowed"},
         Case{"seed:",
              "a.yaml:1:1: seed: expected an integer, got an empty value; write a value, or "
              "remove the key"},

@@ -15,8 +15,10 @@
 #include "weft/nn/serialize.h"
 #include "weft/tests/train/received_run.h"
 #include "weft/tests/train/small_models.h"
+#include "weft/train/checkpoint/checkpoint_reader.h"
 #include "weft/train/checkpoint/manifest.h"
 #include "weft/train/checkpoint/model_metadata.h"
+#include "weft/train/checkpoint/own_files.h"
 #include "weft/train/evaluation/predictor.h"
 #include "weft/train/run/checkpoint_place.h"
 #include "weft/train/run/orchestrator.h"
@@ -256,6 +258,47 @@ TEST_F(ReceivedRun, AFileThatTheSystemRefusesIsAnIoError) {
     EXPECT_SAYS(refusal([&] { verify_checkpoint(folder_ / "step-1"); }),
                 "files of the checkpoint itself are required");
   }
+}
+
+// A file that the manifest does not list was not verified.
+TEST_F(ReceivedRun, AManifestListsEachFileThatIsRead) {
+  train({"checkpoint.every=4ba", "checkpoint.keep_last=3"});
+  ASSERT_EQ(names_in(checkpoints()).back(), "step-8");
+  const auto newest = [&] { return checkpoints() / "step-8"; };
+  for (const char* name : {kModelFile, kOptimizerFile, kTrainerStateFile}) {
+    Manifest without = read_manifest(newest());
+    without.erase(name);
+    write(newest() / kManifestFile, manifest_text(without));
+    const std::string sentence =
+        std::string("manifest.json does not list ") + name + "; it is required";
+    EXPECT_SAYS(refusal([&] { verify_checkpoint(newest()); }), sentence);
+    EXPECT_SAYS(refusal([&] { CheckpointReader{newest()}; }), sentence);
+    if (std::string(name) == kModelFile) {
+      EXPECT_SAYS(refusal([&] { verify_weights(newest() / name); }), sentence);
+    }
+    Log log;
+    train({"resume=auto", "train.epochs=3", "checkpoint.every=4ba",
+           "checkpoint.keep_last=3"});  // from step-4
+    EXPECT_TRUE(log.has(sentence)) << log.text();
+    EXPECT_TRUE(log.has("step-4")) << log.text();
+    fs::remove_all(dir());
+    train({"checkpoint.every=4ba", "checkpoint.keep_last=3"});
+  }
+  EXPECT_NO_THROW(verify_checkpoint(newest()));
+  EXPECT_SAYS(refusal([&] { CheckpointReader(newest()).file("ema.safetensors"); }),
+              "manifest.json does not list ema.safetensors");
+}
+
+// A manifest from elsewhere may list any name.
+TEST_F(ReceivedRun, AUsersFileStaysThoughAManifestListsItsName) {
+  Snapshot snapshot;
+  snapshot.add("NOTES", std::string("theirs"));
+  snapshot.write(folder_ / "step-1");
+  EXPECT_TRUE(holds_only_own_files(folder_ / "step-1"));
+  write(folder_ / "step-1/NOTES", "mine");
+  EXPECT_FALSE(holds_only_own_files(folder_ / "step-1"));
+  EXPECT_FALSE(remove_own_files(folder_ / "step-1"));
+  EXPECT_EQ(text_of(folder_ / "step-1/NOTES"), "mine");
 }
 
 TEST_F(ReceivedRun, AFolderWithForeignFilesIsRefused) {

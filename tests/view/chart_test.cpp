@@ -34,6 +34,7 @@ TEST(LinearAxis, TakesAnyRange) {
                                   {5.0, 5.0},
                                   {-3.0, -3.0},
                                   {-1e300, 1e300},
+                                  {-1e308, 1e308},
                                   {1.0, 1.0 + 1e-15},
                                   {1e-300, 2e-300}}) {
     const Axis axis = linear_axis(low, high, 5);

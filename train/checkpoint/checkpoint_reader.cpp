@@ -125,6 +125,13 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
   }
 }
 
+std::string CheckpointReader::file(const std::string& name) const {
+  WEFT_CHECK(read_manifest(folder_).contains(name),
+             "checkpoint {}: {} does not list {}; it is required", folder_.string(), kManifestFile,
+             name);
+  return (folder_ / name).string();
+}
+
 std::vector<std::string> CheckpointReader::parts() const {
   std::vector<std::string> names;
   for (const auto& [name, record] : parts_) names.push_back(name);

@@ -48,7 +48,8 @@ class CheckpointReader {
 
   const std::filesystem::path& folder() const { return folder_; }
   const CheckpointAbout& about() const { return about_; }
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
+  // The path of a file. Throws UserError unless the manifest lists it: another was not verified.
+  std::string file(const std::string& name) const;
   // The saved state of a part. Throws UserError if there is none.
   const StateRecord& part(const std::string& name) const;
   bool has(const std::string& name) const { return parts_.contains(name); }

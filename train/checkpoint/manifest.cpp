@@ -49,6 +49,17 @@ void verify_file(const fs::path& checkpoint, const std::string& name, const File
              name, hash, record.sha256);
 }
 
+void check_listed(const fs::path& checkpoint, const Manifest& manifest, const std::string& name) {
+  WEFT_CHECK(manifest.contains(name), "checkpoint {}: {} does not list {}; it is required",
+             checkpoint.string(), kManifestFile, name);
+}
+
+// Of a run, and not of a program that saves files of its own.
+bool is_of_run(const fs::path& checkpoint, const Manifest& manifest) {
+  return manifest.contains(kTrainerStateFile) ||
+         kind_of(checkpoint / kTrainerStateFile) != PathKind::none;
+}
+
 }  // namespace
 
 std::string manifest_text(const Manifest& manifest) {
@@ -96,6 +107,9 @@ Manifest read_manifest(const fs::path& checkpoint) {
 
 void verify_checkpoint(const fs::path& checkpoint) {
   const Manifest manifest = read_manifest(checkpoint);
+  if (is_of_run(checkpoint, manifest))
+    for (const char* name : {kModelFile, kOptimizerFile, kTrainerStateFile})
+      check_listed(checkpoint, manifest, name);
   const std::vector<Manifest::value_type> files(manifest.begin(), manifest.end());
   at_once(files.size(),
           [&](std::size_t i) { verify_file(checkpoint, files[i].first, files[i].second); });
@@ -103,10 +117,8 @@ void verify_checkpoint(const fs::path& checkpoint) {
 
 void verify_checkpoint_file(const fs::path& checkpoint, const std::string& name) {
   const Manifest manifest = read_manifest(checkpoint);
-  const auto found = manifest.find(name);
-  WEFT_CHECK(found != manifest.end(), "checkpoint {}: {} does not list {}; it is required",
-             checkpoint.string(), kManifestFile, name);
-  verify_file(checkpoint, name, found->second);
+  check_listed(checkpoint, manifest, name);
+  verify_file(checkpoint, name, manifest.at(name));
 }
 
 void verify_weights(const fs::path& file) {
@@ -123,6 +135,7 @@ void verify_weights(const fs::path& file) {
     return;
   }
   const std::string name = real.filename().string();
+  if (is_of_run(folder, manifest)) check_listed(folder, manifest, name);
   if (const auto found = manifest.find(name); found != manifest.end())
     verify_file(folder, name, found->second);
 }

@@ -44,6 +44,16 @@ std::set<std::string, std::less<>> names_of_manifest(const fs::path& folder) {
   return names;
 }
 
+// A manifest from elsewhere may list any name, also one that a user gives a file of his own later.
+bool is_as_listed(const fs::path& folder, const std::string& name) {
+  try {
+    verify_checkpoint_file(folder, name);
+    return true;
+  } catch (const UserError&) {
+    return false;
+  }
+}
+
 struct Contents {
   std::vector<std::string> own;  // the manifest is the last
   bool others = false;
@@ -53,8 +63,12 @@ Contents contents_of(const fs::path& folder) {
   Contents contents;
   for (const std::string& name : names_in(folder)) {
     const std::string_view complete = complete_name(name);
-    const bool own = listed.empty() ? is_name_of_a_save(name)
-                                    : complete == kManifestFile || listed.contains(complete);
+    const bool own =
+        listed.empty()
+            ? is_name_of_a_save(name)
+            : complete == kManifestFile ||
+                  (listed.contains(complete) &&
+                   (is_name_of_a_save(name) || complete != name || is_as_listed(folder, name)));
     if (own && kind_of(folder / name) == PathKind::file) contents.own.push_back(name);
     else contents.others = true;
   }

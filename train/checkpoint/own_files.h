@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files in the folder of a checkpoint that weft itself wrote: those that its manifest names,
-// and the manifest. In a folder without a manifest, the remains of a save, they are the files whose
-// names every save gives. Nothing else is ever removed: a user may have put notes beside them.
+// The files in the folder of a checkpoint that weft itself wrote: those that its manifest lists,
+// and the manifest. A file whose name is not one of every save must be as the manifest says. In a
+// folder without a manifest, the remains of a save, they are the files whose names every save
+// gives. Nothing else is ever removed: a user may have put notes beside them.
 #pragma once
 #include <filesystem>
 #include <string_view>
