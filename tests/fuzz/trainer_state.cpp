@@ -38,14 +38,16 @@ struct EveryType {
 };
 
 constexpr const char* kState = "state/trainer_state.json";
+constexpr std::string_view kWeights = "weights, which are not read";
 
-// Reads the checkpoint with this trainer_state.json. Beside it lie the tensors of the part
-// `trainer`.
+// Reads the checkpoint with this trainer_state.json. Beside it lie the weights, and the tensors of
+// the part `trainer`.
 train::CheckpointReader reader_of(std::string_view state) {
   static const std::string tensors = [] {
     const auto path = write("state/optimizer.safetensors", "");
     write_safetensors(path.string(), {{"trainer.average", Tensor::zeros({2, 3})},
                                       {"trainer.free", Tensor::zeros({4}, DType::int64)}});
+    write("state/model.safetensors", kWeights);
     return text_of(path);
   }();
   const auto checkpoint = write(kState, state).parent_path();
@@ -53,7 +55,8 @@ train::CheckpointReader reader_of(std::string_view state) {
     return train::FileRecord{static_cast<i64>(text.size()), sha256_of(text)};
   };
   write("state/manifest.json", train::manifest_text({{train::kTrainerStateFile, record(state)},
-                                                     {train::kOptimizerFile, record(tensors)}}));
+                                                     {train::kOptimizerFile, record(tensors)},
+                                                     {train::kModelFile, record(kWeights)}}));
   return train::CheckpointReader(checkpoint);
 }
 
