@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weft/kernels/cross_entropy.h"
 #include "weft/kernels/common/first_bad.h"
-#include "weft/kernels/common/launch_bounds.h"
 #include "weft/kernels/softmax_team.h"
 
 namespace weft::kernels {
@@ -72,7 +71,7 @@ __global__ void cross_entropy_mean_kernel(CrossEntropyMean<T> mean) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads, sizeof(T) == 2 ? kSpillFreeBlocks : 0)
+__global__ void __launch_bounds__(kThreads)
     cross_entropy_backward_kernel(Rows<T> dx, Rows<const T> x, RowLogSums<const T> saved,
                                   const i64* label, RowLossGradient<T> gradient, double scale,
                                   LabelTerms<T> terms, i64 packs) {

@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(kThreads, kForwardBlocks<T, kBlock, kWidth>)
 }
 
 template <class T, bool kBlock, int kWidth>
-__global__ void __launch_bounds__(kThreads, kWidth == 8 ? kSpillFreeBlocks : 0)
+__global__ void __launch_bounds__(kThreads, kWidth == 8 && kBlock ? kSpillFreeBlocks : 0)
     layer_norm_input_kernel(T* dx, Rows<const T> dy, Rows<const T> x, const T* w,
                             RowStatistics<const T> saved) {
   using C = Compute<T>;
