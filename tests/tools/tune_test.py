@@ -466,8 +466,8 @@ class Command(InFolder):
         for arguments, part in [
                 (["--sampler", "x"], "weft: --sampler: 'x' given"), (["--timeout", "3x"], "a time above 0 is required, like 90s, 30m or 2h"),
                 (["--trails", "3"], "--trails"), (["--timeout", "0s"], "--timeout: '0s' given"),
-                (["bogus"], "weft: overrides: 'bogus' given"), (["--jobs", "0"], "weft: --jobs: 0 given"),
-                (["--seed", "-1"], "weft: --seed: -1 given"), (["--seed", "5000000000"], "weft: --seed: 5000000000")]:
+                (["bogus"], "weft: overrides: 'bogus' given"), (["--jobs", "0"], "--jobs: '0' given; an integer"),
+                (["--seed", "-1"], "--seed: '-1' given; an integer"), (["--seed", "5000000000"], "--seed: '5000000000' given; an integer")]:
             done = self.run_command(*arguments)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
             self.assertIn(part, done.stderr)
