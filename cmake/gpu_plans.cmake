@@ -3,7 +3,8 @@
 # tests the code that asks. Neither needs a GPU, and they compile no kernel.
 add_library(weft_gpu_plans OBJECT
             tools/gpu_plans/questions.cpp kernels/library/conv2d_graph_cuda.cpp
-            kernels/library/conv2d_plans.cpp core/error.cpp core/log.cpp core/printable.cpp)
+            kernels/library/conv2d_plans.cpp core/error.cpp core/log.cpp core/printable.cpp
+            core/sentence.cpp)
 target_include_directories(weft_gpu_plans PUBLIC ${CMAKE_BINARY_DIR}/include)
 target_compile_features(weft_gpu_plans PUBLIC cxx_std_20)
 target_link_libraries(weft_gpu_plans PUBLIC weft_dependencies fmt::fmt)
