@@ -22,8 +22,8 @@ set(fuzz_data data/check.cpp data/cifar.cpp data/csv_file.cpp data/dataset.cpp d
     data/image_file.cpp data/jpeg_file.cpp data/normalize.cpp data/pixels.cpp data/resize.cpp data/sources.cpp data/subset.cpp
     data/table.cpp data/tensor_dataset.cpp data/text.cpp data/vocabulary.cpp data/stream/journal.cpp
     data/stream/protocol.cpp data/stream/record.cpp)
-set(fuzz_train train/checkpoint/checkpoint_reader*.cpp train/checkpoint/manifest*.cpp
-    train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoints*.cpp
+set(fuzz_train train/checkpoint/manifest*.cpp
+    train/checkpoint/model_metadata*.cpp train/checkpoint/checkpoint*.cpp train/checkpoint/own_files.cpp
     train/checkpoint/snapshot*.cpp train/run/checkpoint_place*.cpp
     train/run/log_file.cpp train/run/metrics_log.cpp train/run/run_folder.cpp train/loggers/csv.cpp
     train/loggers/event_*.cpp train/loggers/jsonl.cpp train/loggers/summary_event.cpp

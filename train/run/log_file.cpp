@@ -14,7 +14,7 @@ namespace weft::train {
 namespace {
 
 constexpr i64 kUnknown = -1;  // lines of a file that cannot be read
-constexpr i64 kLargest = i64{1} << 30;
+constexpr i64 kLargestLog = i64{1} << 30;
 
 // An editor may have put a byte order mark before the first line.
 std::string_view without_mark(std::string_view text) {
@@ -77,7 +77,7 @@ LogFile::LogFile(const LoggedRun& run, std::string name, const LogBeginning& beg
 void LogFile::begin(i64 header) {
   const std::filesystem::path path = folder_.file(name_);
   if (kind_of(path) == PathKind::none) return;
-  const std::string text = read_file(path, kLargest);
+  const std::string text = read_file(path, kLargestLog);
   if (std::count(text.begin(), text.end(), '\n') <= header) return folder_.cut(name_, 0);
   log_warning("metrics: {} has lines of a run without a checkpoint; it is kept as {}",
               path.string(), folder_.keep_aside(name_));
@@ -89,7 +89,7 @@ void LogFile::restore(const CheckpointAbout& at, const std::filesystem::path& ot
   const std::filesystem::path source = other.empty() ? folder_.file(name_) : other / name_;
   const bool exists = kind_of(source) != PathKind::none;
   std::string text;
-  if (exists) text = read_file(source, kLargest);
+  if (exists) text = read_file(source, kLargestLog);
   if (text.empty() && bytes > 0)
     log_warning(
         "resume: {} is {}, and with it {} bytes up to the checkpoint; {} begins after "
