@@ -38,23 +38,23 @@ class WatchedRun {
                "top: {} has no config.yaml; the folder of a run is required", run);
     view_.name = folder_.lexically_normal().string();
     read();
-    if (first_error_) std::rethrow_exception(first_error_);  // it never was a run's
+    if (failure_) std::rethrow_exception(failure_);  // it never was a run's
   }
 
   view::TopView& view() { return view_; }
 
   void read() {
-    error_.clear();
+    failure_ = nullptr;
+    view_.note.clear();
     try {
       if (history_) history_->update();
       else if (kind_of(folder_ / "metrics.jsonl") != PathKind::none) history_.emplace(folder_);
     } catch (const Error& error) {
-      error_ = error.what();
-      first_error_ = std::current_exception();
+      failure_ = std::current_exception();
+      view_.note = error.what();
       history_.reset();  // it may have taken a part of what it read
     }
     view_.history = history_ ? &*history_ : nullptr;
-    view_.note = error_;
     std::error_code unknown;
     const auto changed = fs::last_write_time(folder_ / "metrics.jsonl", unknown);
     view_.idle_seconds =
@@ -78,8 +78,7 @@ class WatchedRun {
   fs::path folder_;
   std::optional<view::History> history_;
   view::TopView view_;
-  std::string error_;
-  std::exception_ptr first_error_;  // of the last read that failed
+  std::exception_ptr failure_;  // of the last read
   Clock::time_point start_ = Clock::now();
 };
 

@@ -8,7 +8,6 @@
 #include "weft/core/files.h"
 #include "weft/core/json_field.h"
 #include "weft/core/nearest.h"
-#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
 
@@ -107,8 +106,8 @@ std::string trainer_state_text(const CheckpointAbout& about, const StateParts& p
   return json.dump(1) + "\n";
 }
 
-CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder)) {
-  verify_checkpoint(folder_);
+CheckpointReader::CheckpointReader(fs::path folder)
+    : folder_(std::move(folder)), manifest_(verify_checkpoint(folder_)) {
   read_state(folder_, [&](const StateField& root) {
     about_ = about_of(folder_, root);
     for (const auto& [part, state] : root.at("state").entries())
@@ -126,9 +125,7 @@ CheckpointReader::CheckpointReader(fs::path folder) : folder_(std::move(folder))
 }
 
 std::string CheckpointReader::file(const std::string& name) const {
-  WEFT_CHECK(read_manifest(folder_).contains(name),
-             "checkpoint {}: {} does not list {}; it is required", folder_.string(), kManifestFile,
-             name);
+  check_listed(folder_, manifest_, name);
   return (folder_ / name).string();
 }
 

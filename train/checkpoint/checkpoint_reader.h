@@ -10,6 +10,7 @@
 
 #include "weft/nn/safetensors.h"
 #include "weft/tensor/state.h"
+#include "weft/train/checkpoint/manifest.h"
 
 namespace weft::train {
 
@@ -57,6 +58,7 @@ class CheckpointReader {
 
  private:
   std::filesystem::path folder_;
+  Manifest manifest_;
   CheckpointAbout about_;
   StateParts parts_;
 };

@@ -49,11 +49,6 @@ void verify_file(const fs::path& checkpoint, const std::string& name, const File
              name, hash, record.sha256);
 }
 
-void check_listed(const fs::path& checkpoint, const Manifest& manifest, const std::string& name) {
-  WEFT_CHECK(manifest.contains(name), "checkpoint {}: {} does not list {}; it is required",
-             checkpoint.string(), kManifestFile, name);
-}
-
 // Of a run, and not of a program that saves files of its own.
 bool is_of_run(const fs::path& checkpoint, const Manifest& manifest) {
   return manifest.contains(kTrainerStateFile) ||
@@ -105,14 +100,20 @@ Manifest read_manifest(const fs::path& checkpoint) {
   return manifest;
 }
 
-void verify_checkpoint(const fs::path& checkpoint) {
-  const Manifest manifest = read_manifest(checkpoint);
+void check_listed(const fs::path& checkpoint, const Manifest& manifest, const std::string& name) {
+  WEFT_CHECK(manifest.contains(name), "checkpoint {}: {} does not list {}; it is required",
+             checkpoint.string(), kManifestFile, name);
+}
+
+Manifest verify_checkpoint(const fs::path& checkpoint) {
+  Manifest manifest = read_manifest(checkpoint);
   if (is_of_run(checkpoint, manifest))
     for (const char* name : {kModelFile, kOptimizerFile, kTrainerStateFile})
       check_listed(checkpoint, manifest, name);
   const std::vector<Manifest::value_type> files(manifest.begin(), manifest.end());
   at_once(files.size(),
           [&](std::size_t i) { verify_file(checkpoint, files[i].first, files[i].second); });
+  return manifest;
 }
 
 void verify_checkpoint_file(const fs::path& checkpoint, const std::string& name) {

@@ -24,13 +24,17 @@ std::string manifest_text(const Manifest& manifest);
 // manifest_text() byte by byte and names only files of the folder itself. Like the two functions
 // below it throws IoError if a file cannot be read, which says nothing about the file.
 Manifest read_manifest(const std::filesystem::path& checkpoint);
-// Reads every file. Throws UserError that names a file that differs from the manifest, and how. A
-// link is not followed; it differs.
-void verify_checkpoint(const std::filesystem::path& checkpoint);
+// Throws UserError unless the manifest lists a file. One that is not listed is not verified.
+void check_listed(const std::filesystem::path& checkpoint, const Manifest& manifest,
+                  const std::string& name);
+// Reads every file, and returns the manifest. Throws UserError that names a file that differs from
+// the manifest, and how. A link is not followed; it differs. The checkpoint of a run, which has a
+// trainer_state.json, must list it with the weights and the optimizer's state.
+Manifest verify_checkpoint(const std::filesystem::path& checkpoint);
 // Reads one file of the checkpoint. It also must be in the manifest.
 void verify_checkpoint_file(const std::filesystem::path& checkpoint, const std::string& name);
-// Does the same for one weights file, if the manifest of a checkpoint lies beside it and lists it.
-// A manifest.json of another program is passed over.
+// Does the same for one weights file, if the manifest of a run's checkpoint lies beside it. Another
+// manifest need not list it, and a manifest.json of another program is passed over.
 void verify_weights(const std::filesystem::path& file);
 
 }  // namespace weft::train

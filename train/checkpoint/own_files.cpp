@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -35,13 +34,12 @@ std::string_view complete_name(std::string_view name) {
 }
 
 // Empty for a folder whose manifest is missing or damaged.
-std::set<std::string, std::less<>> names_of_manifest(const fs::path& folder) {
-  std::set<std::string, std::less<>> names;
+Manifest manifest_if_whole(const fs::path& folder) {
   try {
-    for (const auto& [name, record] : read_manifest(folder)) names.insert(name);
+    return read_manifest(folder);
   } catch (const UserError&) {  // the names of every save count
+    return {};
   }
-  return names;
 }
 
 // A manifest from elsewhere may list any name, also one that a user gives a file of his own later.
@@ -54,22 +52,24 @@ bool is_as_listed(const fs::path& folder, const std::string& name) {
   }
 }
 
+bool is_own(const fs::path& folder, const Manifest& manifest, const std::string& name) {
+  if (manifest.empty()) return is_name_of_a_save(name);
+  const std::string complete(complete_name(name));
+  if (complete == kManifestFile) return true;
+  if (!manifest.contains(complete)) return false;
+  return is_name_of_a_save(name) || complete != name || is_as_listed(folder, name);
+}
+
 struct Contents {
   std::vector<std::string> own;  // the manifest is the last
   bool others = false;
 };
 Contents contents_of(const fs::path& folder) {
-  const auto listed = names_of_manifest(folder);
+  const Manifest manifest = manifest_if_whole(folder);
   Contents contents;
   for (const std::string& name : names_in(folder)) {
-    const std::string_view complete = complete_name(name);
-    const bool own =
-        listed.empty()
-            ? is_name_of_a_save(name)
-            : complete == kManifestFile ||
-                  (listed.contains(complete) &&
-                   (is_name_of_a_save(name) || complete != name || is_as_listed(folder, name)));
-    if (own && kind_of(folder / name) == PathKind::file) contents.own.push_back(name);
+    const bool is_file = kind_of(folder / name) == PathKind::file;
+    if (is_file && is_own(folder, manifest, name)) contents.own.push_back(name);
     else contents.others = true;
   }
   std::stable_partition(contents.own.begin(), contents.own.end(),
